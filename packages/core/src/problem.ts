@@ -1,0 +1,117 @@
+import type { FloatDType } from "./dtype.js";
+import type { ScoresKind } from "./inputs.js";
+
+/**
+ * How a mask or bias broadcasts: its shape, right-aligned to rank 4, in which each axis is 1 or the
+ * full size of `[batch, queryHeads, queryLength, keyLength]`.
+ */
+export interface BroadcastInput<D extends string> {
+  readonly dtype: D;
+  readonly shape: readonly [number, number, number, number];
+}
+
+/**
+ * Where query rows sit on the key axis. `"none"`: no rule needs positions. `"fixed"`: the same for
+ * each batch, a number given at each run. `"bottom-right"`: from the lengths. `"per-batch"`: an
+ * integer a batch, given at each run. The integers themselves are data, not part of the problem, so
+ * that a decode loop keeps its plan.
+ */
+export type PositionRule = "none" | "fixed" | "bottom-right" | "per-batch";
+
+/**
+ * The validated, canonical description of a call. It holds no data. Equal problems have equal keys,
+ * and a plan made for one serves every call of the other.
+ */
+export interface AttentionProblem {
+  /** Identifies the problem: derived from every other field. */
+  readonly key: string;
+  readonly batch: number;
+  readonly queryHeads: number;
+  readonly kvHeads: number;
+  readonly queryLength: number;
+  readonly keyLength: number;
+  /** Size of a query and a key, ≥ 1. */
+  readonly headDim: number;
+  /** Size of a value, ≥ 1. */
+  readonly valueDim: number;
+  /** Of query, key, value, output, weights and scores. */
+  readonly dtype: FloatDType;
+  readonly mask: BroadcastInput<"bool"> | null;
+  readonly bias: BroadcastInput<FloatDType> | null;
+  readonly causal: boolean;
+  /** `null` on a side is unbounded; the whole is `null` when both sides are. */
+  readonly window: { readonly left: number | null; readonly right: number | null } | null;
+  readonly positions: PositionRule;
+  /** Whether lengths of the keys are given at each run, one a batch. */
+  readonly kvLengths: boolean;
+  readonly alibi: boolean;
+  readonly sinks: boolean;
+  readonly scale: number;
+  /** > 0, or `null` for no cap. */
+  readonly softcap: number | null;
+  readonly returns: {
+    readonly logSumExp: boolean;
+    readonly weights: boolean;
+    readonly scores: ScoresKind | null;
+  };
+}
+
+/** A problem's cache key, from all of its fields. */
+export function problemKey(problem: Omit<AttentionProblem, "key">): string {
+  const p = problem;
+  const broadcast = (b: BroadcastInput<string> | null) =>
+    b ? `${b.dtype}[${b.shape.join(",")}]` : "-";
+  return [
+    p.dtype,
+    `b${p.batch}`,
+    `h${p.queryHeads}/${p.kvHeads}`,
+    `l${p.queryLength}/${p.keyLength}`,
+    `d${p.headDim}/${p.valueDim}`,
+    `mask:${broadcast(p.mask)}`,
+    `bias:${broadcast(p.bias)}`,
+    p.causal ? "causal" : "-",
+    p.window ? `window:${p.window.left ?? "*"},${p.window.right ?? "*"}` : "-",
+    `pos:${p.positions}`,
+    p.kvLengths ? "kvLengths" : "-",
+    p.alibi ? "alibi" : "-",
+    p.sinks ? "sinks" : "-",
+    `scale:${p.scale}`,
+    `cap:${p.softcap ?? "-"}`,
+    `lse:${p.returns.logSumExp ? 1 : 0}`,
+    `weights:${p.returns.weights ? 1 : 0}`,
+    `scores:${p.returns.scores ?? "-"}`,
+  ].join(" ");
+}
+
+/**
+ * A key that problems share whose lengths lie between the same powers of two: lengths grow with
+ * every step of a decode loop, while what is fastest changes slowly.
+ */
+export function lengthClassKey(problem: AttentionProblem): string {
+  const up = (length: number): number => (length > 1 ? 2 ** Math.ceil(Math.log2(length)) : length);
+  const broadcast = <D extends string>(b: BroadcastInput<D> | null): BroadcastInput<D> | null => {
+    if (b === null) return null;
+    const [batch, heads, queries, keys] = b.shape;
+    return { dtype: b.dtype, shape: [batch, heads, up(queries), up(keys)] };
+  };
+  return problemKey({
+    ...problem,
+    queryLength: up(problem.queryLength),
+    keyLength: up(problem.keyLength),
+    mask: broadcast(problem.mask),
+    bias: broadcast(problem.bias),
+  });
+}
+
+/**
+ * The keys that causal and window together leave to a query at position p:
+ * `p − left ≤ j ≤ p + right`, where `Infinity` is unbounded and causal bounds the right by 0.
+ */
+export function visibleBand(problem: Pick<AttentionProblem, "causal" | "window">): {
+  readonly left: number;
+  readonly right: number;
+} {
+  const left = problem.window?.left ?? Number.POSITIVE_INFINITY;
+  const right = problem.window?.right ?? Number.POSITIVE_INFINITY;
+  return { left, right: problem.causal ? 0 : right };
+}

@@ -1,0 +1,80 @@
+import type { AttentionBackend, AttentionPlan, AttentionProvider } from "./backend.js";
+import { bindInputs } from "./bind.js";
+import { statisticsDType } from "./dtype.js";
+import { DisposedError } from "./errors.js";
+import type { AttentionInputs, AttentionOutputs } from "./inputs.js";
+import type { AttentionProblem } from "./problem.js";
+import { evaluateReference } from "./reference.js";
+import type { HostTensor } from "./tensor.js";
+import { cast } from "./values.js";
+
+/**
+ * The float64 reference as a backend: every problem, slowly. Outputs are rounded once to the dtypes
+ * that every backend returns.
+ */
+export function reference(): AttentionProvider {
+  return { name: "reference", load: async () => new ReferenceBackend() };
+}
+
+class ReferenceBackend implements AttentionBackend {
+  readonly name = "reference";
+  readonly info = { runtime: "JavaScript", device: "CPU", features: [], threads: 1 };
+  #disposed = false;
+
+  supports(): { readonly ok: true } {
+    return { ok: true };
+  }
+
+  plan(problem: AttentionProblem): AttentionPlan {
+    if (this.#disposed) throw new DisposedError("backend");
+    let disposed = false;
+    return {
+      description: {
+        kernel: "reference",
+        tiles: {},
+        workspaceBytes: referenceWorkspaceBytes(problem),
+        dispatches: 1,
+      },
+      run: async (inputs) => {
+        if (disposed || this.#disposed) throw new DisposedError("plan");
+        return runReference(problem, inputs);
+      },
+      dispose: () => {
+        disposed = true;
+      },
+    };
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+  }
+}
+
+/** Copies of the inputs in float64, a row of logits, and the outputs before rounding. */
+function referenceWorkspaceBytes(p: AttentionProblem): number {
+  const heads = p.batch * p.queryHeads;
+  const inputs =
+    heads * p.queryLength * p.headDim +
+    p.batch * p.kvHeads * p.keyLength * (p.headDim + p.valueDim);
+  const scores = heads * p.queryLength * p.keyLength;
+  const matrices = (p.returns.weights ? 1 : 0) + (p.returns.scores ? 1 : 0);
+  const outputs = heads * p.queryLength * (p.valueDim + 1) + matrices * scores;
+  return 8 * (inputs + outputs + p.keyLength);
+}
+
+function runReference(
+  problem: AttentionProblem,
+  inputs: AttentionInputs,
+): AttentionOutputs<HostTensor> {
+  const { output, logSumExp, weights, scores } = evaluateReference(
+    problem,
+    bindInputs(problem, inputs),
+  );
+  const { dtype } = problem;
+  return {
+    output: cast(output, dtype),
+    ...(logSumExp && { logSumExp: cast(logSumExp, statisticsDType(dtype)) }),
+    ...(weights && { weights: cast(weights, dtype) }),
+    ...(scores && { scores: cast(scores, dtype) }),
+  };
+}

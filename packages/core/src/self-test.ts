@@ -1,0 +1,114 @@
+import type { AttentionBackend } from "./backend.js";
+import { describeProblem } from "./describe.js";
+import type { FloatDType } from "./dtype.js";
+import { BackendUnavailableError } from "./errors.js";
+import type { AttentionInputs } from "./inputs.js";
+import { referenceAttention } from "./reference.js";
+import { type HostTensor, isDeviceTensor, type Tensor, tensor } from "./tensor.js";
+import { fromFloat64, toFloat64 } from "./values.js";
+
+/**
+ * Bounds on |got − expected| that a working backend stays far below on these problems, whose
+ * results are of magnitude 1, and that a broken one (wrong key skipped, wrong subgroup size) passes
+ * by far. Not the conformance suite's budgets: here only "computes nonsense on this device" counts.
+ */
+const bounds: Readonly<Record<FloatDType, number>> = {
+  float64: 1e-4,
+  float32: 1e-4,
+  float16: 2e-2,
+};
+
+/**
+ * Runs tiny problems and compares with the reference: a driver or a runtime that breaks one backend
+ * only must not pass unnoticed. Problems that the backend refuses are left out.
+ *
+ * @throws BackendUnavailableError where the backend fails or computes wrong numbers
+ */
+export async function selfTest(backend: AttentionBackend): Promise<void> {
+  for (const dtype of ["float32", "float16", "float64"] as const) {
+    for (const inputs of selfTestInputs(dtype)) await testOne(backend, dtype, inputs);
+  }
+}
+
+async function testOne(
+  backend: AttentionBackend,
+  dtype: FloatDType,
+  inputs: AttentionInputs<HostTensor>,
+): Promise<void> {
+  const problem = describeProblem(inputs);
+  if (!backend.supports(problem).ok) return;
+  const expected = referenceAttention(inputs);
+  let worst = 0;
+  try {
+    const plan = await backend.plan(problem);
+    try {
+      const got = await plan.run(inputs);
+      for (const name of ["output", "logSumExp"] as const) {
+        const want = expected[name];
+        if (want) worst = Math.max(worst, await distance(got[name], want));
+      }
+    } finally {
+      plan.dispose();
+    }
+  } catch (cause) {
+    throw new BackendUnavailableError(
+      `self-test failed on a small ${dtype} problem: ${cause instanceof Error ? cause.message : String(cause)}`,
+      undefined,
+      { cause },
+    );
+  }
+  if (worst > bounds[dtype]) {
+    throw new BackendUnavailableError(
+      `self-test found wrong numbers on a small ${dtype} problem: off by ${worst.toExponential(1)} where at most ${bounds[dtype]} is tolerated`,
+      "this device or runtime computes attention wrongly with this backend",
+    );
+  }
+}
+
+async function distance(got: Tensor | undefined, want: HostTensor): Promise<number> {
+  if (got === undefined) return Number.POSITIVE_INFINITY;
+  const values = toFloat64(isDeviceTensor(got) ? await got.read() : got);
+  const expected = toFloat64(want);
+  if (values.length !== expected.length) return Number.POSITIVE_INFINITY;
+  let worst = 0;
+  for (let i = 0; i < values.length; i++) {
+    const error = Math.abs((values[i] as number) - (expected[i] as number));
+    // Equal infinities give NaN and are right; any other NaN is wrong.
+    if (Number.isNaN(error)) {
+      if (!Object.is(values[i], expected[i])) return Number.POSITIVE_INFINITY;
+    } else worst = Math.max(worst, error);
+  }
+  return worst;
+}
+
+/** Full attention; then grouped heads, more keys than one tile of 8 or 16, causal, with a mask. */
+function selfTestInputs(dtype: FloatDType): AttentionInputs<HostTensor>[] {
+  const filled = (shape: readonly number[], seed: number): HostTensor => {
+    const count = shape.reduce((a, b) => a * b, 1);
+    // A quasi-random sequence: no two rows alike, no random generator needed.
+    const values = Array.from(
+      { length: count },
+      (_, i) => 2 * (((i + seed) * 0.6180339887498949) % 1) - 1,
+    );
+    return fromFloat64(values, shape, dtype);
+  };
+  return [
+    {
+      query: filled([1, 2, 3, 8], 1),
+      key: filled([1, 2, 5, 8], 2),
+      value: filled([1, 2, 5, 8], 3),
+    },
+    {
+      query: filled([2, 4, 5, 16], 4),
+      key: filled([2, 2, 37, 16], 5),
+      value: filled([2, 2, 37, 12], 6),
+      causal: true,
+      queryOffset: "bottom-right",
+      mask: tensor(
+        Array.from({ length: 2 * 37 }, (_, i) => i % 5 !== 0),
+        [2, 1, 1, 37],
+      ),
+      returns: { logSumExp: true },
+    },
+  ];
+}
