@@ -1,0 +1,126 @@
+import { describeValue, InvalidInputError } from "../errors.js";
+import { checkTensor, type HostTensor, isDeviceTensor } from "../tensor.js";
+import { fromFloat64, toFloat64 } from "../values.js";
+import { contiguous, splitHeads } from "../views.js";
+
+/** A valid host tensor: what the operator's helpers can look into. */
+export function requireHost(argument: string, t: unknown): HostTensor {
+  checkTensor(argument, t);
+  if (isDeviceTensor(t)) {
+    throw new InvalidInputError(argument, "a host tensor", "a device tensor; read() it first");
+  }
+  return t;
+}
+
+/** Q, K or V as `[batch, heads, length, headSize]`: a view. */
+export function headsFirst(
+  argument: "Q" | "K" | "V",
+  t: HostTensor,
+  rank: number,
+  heads: number | undefined,
+): HostTensor {
+  requireHost(argument, t);
+  if (t.shape.length !== rank || (rank !== 3 && rank !== 4)) {
+    throw new InvalidInputError(
+      argument,
+      argument === "Q" ? "3 or 4 axes" : `${rank} axes, as Q`,
+      `[${t.shape.join(", ")}]`,
+    );
+  }
+  const attribute = argument === "Q" ? "q_num_heads" : "kv_num_heads";
+  if (rank === 4) {
+    if (heads !== undefined && t.shape[1] !== heads) {
+      throw new InvalidInputError(attribute, `${t.shape[1]}, as in ${argument}`, `${heads}`);
+    }
+    return t;
+  }
+  if (heads === undefined) {
+    throw new InvalidInputError(attribute, "a number of heads, since inputs are 3-D", "undefined");
+  }
+  if ((t.shape[2] as number) % heads !== 0) {
+    throw new InvalidInputError(
+      argument,
+      `a last axis that ${attribute} ${heads} divides`,
+      `[${t.shape.join(", ")}]`,
+    );
+  }
+  return splitHeads(t, heads);
+}
+
+/** The cache's keys or values followed by the new ones, along the length. */
+export function concatenateLength(
+  pastName: string,
+  past: HostTensor,
+  newName: string,
+  fresh: HostTensor,
+): HostTensor {
+  requireHost(pastName, past);
+  const [batch, heads, pastLength, size] = past.shape;
+  const fits =
+    past.shape.length === 4 &&
+    batch === fresh.shape[0] &&
+    heads === fresh.shape[1] &&
+    size === fresh.shape[3];
+  if (!fits || past.dtype !== fresh.dtype) {
+    const [b, h, , d] = fresh.shape;
+    throw new InvalidInputError(
+      pastName,
+      `${fresh.dtype} of shape [${b}, ${h}, past_length, ${d}], to go before ${newName}`,
+      `${past.dtype} of shape [${past.shape.join(", ")}]`,
+    );
+  }
+  const [b, h, length, d] = fresh.shape as [number, number, number, number];
+  const total = (pastLength as number) + length;
+  const joined = new Float64Array(b * h * total * d);
+  const parts = [
+    { values: toFloat64(past), length: pastLength as number, at: 0 },
+    { values: toFloat64(fresh), length, at: pastLength as number },
+  ];
+  for (const part of parts) {
+    const run = part.length * d;
+    for (let head = 0; head < b * h; head++) {
+      const values = part.values.subarray(head * run, (head + 1) * run);
+      joined.set(values, (head * total + part.at) * d);
+    }
+  }
+  return fromFloat64(joined, [b, h, total, d], fresh.dtype);
+}
+
+/** `nonpad_kv_seqlen` as one 32-bit integer a batch, checked. */
+export function readNonpad(value: unknown, batch: number, keyLength: number): Int32Array {
+  const list =
+    value instanceof BigInt64Array || value instanceof Int32Array || Array.isArray(value)
+      ? value
+      : integersOf(value);
+  if (list.length !== batch) {
+    throw new InvalidInputError(
+      "nonpad_kv_seqlen",
+      `${batch} lengths, one a batch`,
+      `${list.length} of them`,
+    );
+  }
+  return Int32Array.from(list as ArrayLike<number | bigint>, (item) => {
+    const length = Number(item);
+    if (!Number.isInteger(length) || length < 0 || length > keyLength) {
+      throw new InvalidInputError(
+        "nonpad_kv_seqlen",
+        `lengths from 0 to the key's length ${keyLength}`,
+        describeValue(item),
+      );
+    }
+    return length;
+  });
+}
+
+function integersOf(value: unknown): ArrayLike<number> {
+  const t = requireHost("nonpad_kv_seqlen", value);
+  if (t.dtype !== "int32" || t.shape.length !== 1) {
+    throw new InvalidInputError(
+      "nonpad_kv_seqlen",
+      "int32 of shape [batch]",
+      `${t.dtype} of shape [${t.shape.join(", ")}]`,
+    );
+  }
+  const { data, offset } = contiguous(t);
+  return data.subarray(offset, offset + (t.shape[0] as number)) as Int32Array;
+}

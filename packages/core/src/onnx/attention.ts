@@ -1,0 +1,204 @@
+import type { Attention } from "../attention.js";
+import { InvalidInputError } from "../errors.js";
+import type { AttentionInputs, ScoresKind } from "../inputs.js";
+import type { HostTensor } from "../tensor.js";
+import { contiguous, mergeHeads } from "../views.js";
+import { concatenateLength, headsFirst, readNonpad, requireHost } from "./arguments.js";
+import { type OnnxAttentionAttributes, type ReadAttributes, readAttributes } from "./attributes.js";
+import { hideInvisible, paddingMask, padMask } from "./mask.js";
+
+export type { OnnxAttentionAttributes } from "./attributes.js";
+
+/** The operator's inputs, by its own names. */
+export interface OnnxAttentionInputs {
+  /** `[batch, q_heads, q_length, head_size]`, or `[batch, q_length, q_heads·head_size]`. */
+  readonly Q: HostTensor;
+  /** `[batch, kv_heads, kv_length, head_size]`, or `[batch, kv_length, kv_heads·head_size]`. */
+  readonly K: HostTensor;
+  /** `[batch, kv_heads, kv_length, v_head_size]`, or `[batch, kv_length, kv_heads·v_head_size]`. */
+  readonly V: HostTensor;
+  /**
+   * bool (true = attend) or Q's dtype (added). Broadcasts to `[batch, q_heads, q_length,
+   * total_length]`, but along keys: a shorter last axis, 1 included, is padded with false or −∞.
+   */
+  readonly attn_mask?: HostTensor | undefined;
+  /** `[batch, kv_heads, past_length, head_size]`; with past_value; not with nonpad_kv_seqlen. */
+  readonly past_key?: HostTensor | undefined;
+  /** `[batch, kv_heads, past_length, v_head_size]`. */
+  readonly past_value?: HostTensor | undefined;
+  /** `[batch]`: keys at or past it are padding (opset 24). ONNX's int64, or int32. */
+  readonly nonpad_kv_seqlen?:
+    | HostTensor
+    | Int32Array
+    | BigInt64Array
+    | readonly number[]
+    | undefined;
+}
+
+export type OnnxAttentionOutputName = "Y" | "present_key" | "present_value" | "qk_matmul_output";
+
+/** The operator's outputs, by its own names; row-major. */
+export interface OnnxAttentionOutputs {
+  /** `[batch, q_heads, q_length, v_head_size]`, or 3-D like Q. */
+  readonly Y: HostTensor;
+  /** `[batch, kv_heads, past_length + kv_length, head_size]`; without a past, K where it is row-major. */
+  readonly present_key?: HostTensor;
+  /** `[batch, kv_heads, past_length + kv_length, v_head_size]`; without a past as `present_key`. */
+  readonly present_value?: HostTensor;
+  /** `[batch, q_heads, q_length, total_length]`: see `qk_matmul_output_mode`. */
+  readonly qk_matmul_output?: HostTensor;
+}
+
+export interface OnnxAttentionOptions {
+  /**
+   * The outputs wanted: in ONNX all but Y are optional. Default all of them; `qk_matmul_output`
+   * takes q_length × total_length memory for each head, so leave it out where it is not used.
+   */
+  readonly outputs?: readonly OnnxAttentionOutputName[] | undefined;
+}
+
+const scoresOfMode: readonly ScoresKind[] = ["raw", "capped", "biased"];
+
+/**
+ * The ONNX operator Attention-23/24/25 (https://onnx.ai/onnx/operators/onnx__Attention.html; opset
+ * 25 adds the windows) on whichever backend `attention` selects.
+ *
+ * Query row i sits at key position i + offset, where offset is the past's length with `past_key`,
+ * `nonpad_kv_seqlen[b]` − q_length with that (possibly negative: leading rows are then empty, and
+ * 0), and 0 otherwise, even if the lengths differ. Rows that see no key are 0 in Y and, with mode 3,
+ * in qk_matmul_output.
+ *
+ * @throws InvalidInputError naming the operator's own input or attribute
+ * @throws UnsupportedError as `attention.run`
+ */
+export async function onnxAttention(
+  attention: Attention,
+  inputs: OnnxAttentionInputs,
+  attributes: OnnxAttentionAttributes = {},
+  options: OnnxAttentionOptions = {},
+): Promise<OnnxAttentionOutputs> {
+  const wanted = readWanted(options.outputs);
+  const read = readAttributes(attributes);
+  const call = prepare(inputs, read, wanted.has("qk_matmul_output"));
+  const { output, scores, weights } = await withOnnxNames(() => attention.run(call.inputs));
+
+  let qk = weights ?? scores;
+  if (qk && read.qkMode === 2) qk = hideInvisible(qk, call.inputs);
+  return {
+    Y: call.merged ? contiguous(mergeHeads(output)) : output,
+    ...(wanted.has("present_key") && { present_key: contiguous(call.inputs.key) }),
+    ...(wanted.has("present_value") && { present_value: contiguous(call.inputs.value) }),
+    ...(qk && { qk_matmul_output: qk }),
+  };
+}
+
+interface PreparedCall {
+  readonly inputs: AttentionInputs<HostTensor>;
+  /** Whether the inputs were 3-D, and so Y is. */
+  readonly merged: boolean;
+}
+
+function prepare(
+  onnx: OnnxAttentionInputs,
+  attributes: ReadAttributes,
+  wantsScores: boolean,
+): PreparedCall {
+  const rank = requireHost("Q", onnx.Q).shape.length;
+  const query = headsFirst("Q", onnx.Q, rank, attributes.queryHeads);
+  const newKey = headsFirst("K", onnx.K, rank, attributes.kvHeads);
+  const newValue = headsFirst("V", onnx.V, rank, attributes.kvHeads);
+  const { past_key, past_value, nonpad_kv_seqlen } = onnx;
+  if ((past_key === undefined) !== (past_value === undefined)) {
+    throw new InvalidInputError(
+      past_key ? "past_value" : "past_key",
+      "past_key and past_value together",
+      "only one of them",
+    );
+  }
+  if (past_key && nonpad_kv_seqlen !== undefined) {
+    throw new InvalidInputError("nonpad_kv_seqlen", "no past_key and past_value beside it", "both");
+  }
+  const key = past_key ? concatenateLength("past_key", past_key, "K", newKey) : newKey;
+  const value = past_value ? concatenateLength("past_value", past_value, "V", newValue) : newValue;
+  const keyLength = key.shape[2] as number;
+  const attnMask =
+    onnx.attn_mask && padMask(requireHost("attn_mask", onnx.attn_mask), query.dtype, keyLength);
+  const lengths =
+    nonpad_kv_seqlen === undefined
+      ? undefined
+      : readNonpad(nonpad_kv_seqlen, query.shape[0] as number, keyLength);
+
+  let mask = attnMask?.dtype === "bool" ? attnMask : undefined;
+  const bias = attnMask?.dtype === "bool" ? undefined : attnMask;
+  // Raw and capped scores are wanted at padding too, where kvLengths would leave no key at all: the
+  // padding is then a mask, and the offset one number a batch.
+  const asMask = lengths !== undefined && wantsScores && attributes.qkMode < 2;
+  if (asMask) mask = paddingMask(lengths, keyLength, mask);
+  const queryLength = query.shape[2] as number;
+  const { causal, window, scale, softcap, qkMode } = attributes;
+  return {
+    merged: rank === 3,
+    inputs: {
+      query,
+      key,
+      value,
+      mask,
+      bias,
+      causal,
+      window,
+      scale,
+      softcap,
+      queryOffset: lengths
+        ? lengths.map((length) => length - queryLength)
+        : past_key
+          ? (past_key.shape[2] as number)
+          : 0,
+      kvLengths: asMask ? undefined : lengths,
+      returns: wantsScores
+        ? qkMode === 3
+          ? { weights: true }
+          : { scores: scoresOfMode[qkMode] }
+        : undefined,
+    },
+  };
+}
+
+const outputNames: ReadonlySet<unknown> = new Set<OnnxAttentionOutputName>([
+  "Y",
+  "present_key",
+  "present_value",
+  "qk_matmul_output",
+]);
+
+function readWanted(
+  outputs: readonly OnnxAttentionOutputName[] | undefined,
+): ReadonlySet<OnnxAttentionOutputName> {
+  for (const name of outputs ?? []) {
+    if (!outputNames.has(name)) {
+      throw new InvalidInputError("outputs", [...outputNames].join(", "), String(name));
+    }
+  }
+  return new Set(outputs ?? (outputNames as ReadonlySet<OnnxAttentionOutputName>));
+}
+
+const onnxNames: Readonly<Record<string, string>> = {
+  query: "Q",
+  key: "K",
+  value: "V",
+  mask: "attn_mask",
+  bias: "attn_mask",
+  kvLengths: "nonpad_kv_seqlen",
+};
+
+/** The caller wrote the operator's names: errors speak of those. */
+async function withOnnxNames<R>(run: () => Promise<R>): Promise<R> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof InvalidInputError) {
+      const name = onnxNames[error.argument];
+      if (name) throw new InvalidInputError(name, error.expected, error.actual, { cause: error });
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,109 @@
+import { describeValue, InvalidInputError } from "../errors.js";
+import type { AttentionWindow } from "../inputs.js";
+
+/** The operator's attributes, by its own names, with its own defaults. */
+export interface OnnxAttentionAttributes {
+  /** 1: query row i sees keys up to its position. Default 0. */
+  readonly is_causal?: number | undefined;
+  /** Heads of Q. Needed for 3-D inputs. */
+  readonly q_num_heads?: number | undefined;
+  /** Heads of K and V. Needed for 3-D inputs. */
+  readonly kv_num_heads?: number | undefined;
+  /**
+   * What qk_matmul_output is: 0 (default) the scaled product, 1 after softcap, 2 after the mask
+   * (−∞ where hidden), 3 the softmax.
+   */
+  readonly qk_matmul_output_mode?: number | undefined;
+  /** Default 1/√head_size. */
+  readonly scale?: number | undefined;
+  /** Default 0: no cap. */
+  readonly softcap?: number | undefined;
+  /**
+   * An element type of TensorProto: 1 float, 10 float16, 11 double, 16 bfloat16. Accepted for what
+   * it is, a wish: softmax statistics are float32 at least, float64 for float64 inputs.
+   */
+  readonly softmax_precision?: number | undefined;
+  /** Opset 25: keys before position − left_window_size are hidden. Default −1: unbounded. */
+  readonly left_window_size?: number | undefined;
+  /** Opset 25: keys after position + right_window_size are hidden. Default −1: unbounded. */
+  readonly right_window_size?: number | undefined;
+}
+
+export interface ReadAttributes {
+  readonly causal: boolean;
+  readonly queryHeads: number | undefined;
+  readonly kvHeads: number | undefined;
+  readonly qkMode: 0 | 1 | 2 | 3;
+  readonly scale: number | undefined;
+  readonly softcap: number | undefined;
+  readonly window: AttentionWindow | undefined;
+}
+
+const names: ReadonlySet<string> = new Set<keyof OnnxAttentionAttributes>([
+  "is_causal",
+  "q_num_heads",
+  "kv_num_heads",
+  "qk_matmul_output_mode",
+  "scale",
+  "softcap",
+  "softmax_precision",
+  "left_window_size",
+  "right_window_size",
+]);
+
+/** @throws InvalidInputError naming the attribute */
+export function readAttributes(attributes: OnnxAttentionAttributes): ReadAttributes {
+  for (const name of Object.keys(attributes)) {
+    if (!names.has(name)) {
+      throw new InvalidInputError(name, `one of the attributes ${[...names].join(", ")}`, name);
+    }
+  }
+  const integer = (
+    name: keyof OnnxAttentionAttributes,
+    accepts: (value: number) => boolean,
+    expected: string,
+  ): number | undefined => {
+    const value = attributes[name];
+    if (value === undefined) return undefined;
+    if (!Number.isInteger(value) || !accepts(value)) {
+      throw new InvalidInputError(name, expected, describeValue(value));
+    }
+    return value;
+  };
+  const number = (name: "scale" | "softcap"): number | undefined => {
+    const value = attributes[name];
+    if (value === undefined) return undefined;
+    if (!Number.isFinite(value) || (name === "softcap" && value < 0)) {
+      throw new InvalidInputError(
+        name,
+        name === "softcap" ? "a finite number ≥ 0" : "a finite number",
+        describeValue(value),
+      );
+    }
+    return value;
+  };
+  const positive = (value: number) => value >= 1;
+  const side = (name: "left_window_size" | "right_window_size"): number | undefined => {
+    const size = integer(name, (value) => value >= -1, "an integer ≥ −1, where −1 is unbounded");
+    return size === -1 ? undefined : size;
+  };
+  integer(
+    "softmax_precision",
+    (value) => [1, 10, 11, 16].includes(value),
+    "1 (float), 10 (float16), 11 (double) or 16 (bfloat16)",
+  );
+  const mode = integer(
+    "qk_matmul_output_mode",
+    (value) => value >= 0 && value <= 3,
+    "0, 1, 2 or 3",
+  );
+  return {
+    causal: integer("is_causal", (value) => value === 0 || value === 1, "0 or 1") === 1,
+    queryHeads: integer("q_num_heads", positive, "an integer ≥ 1"),
+    kvHeads: integer("kv_num_heads", positive, "an integer ≥ 1"),
+    qkMode: (mode ?? 0) as ReadAttributes["qkMode"],
+    scale: number("scale"),
+    softcap: number("softcap"),
+    window: { left: side("left_window_size"), right: side("right_window_size") },
+  };
+}
