@@ -1,0 +1,25 @@
+// publint and attw over every package that is published. Run after a build.
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+let failed = false;
+for (const name of readdirSync("packages")) {
+  const directory = join("packages", name);
+  const manifest = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
+  if (manifest.private) continue;
+  console.log(`\n${manifest.name}`);
+  failed = run("publint", ["run", "--strict", directory]) || failed;
+  failed = run("attw", ["--pack", directory, "--profile", "esm-only"]) || failed;
+}
+process.exitCode = failed ? 1 : 0;
+
+/** @returns whether the command failed */
+function run(command, args) {
+  try {
+    execFileSync(join("node_modules", ".bin", command), args, { stdio: "inherit" });
+    return false;
+  } catch {
+    return true;
+  }
+}

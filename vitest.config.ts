@@ -1,0 +1,83 @@
+import { existsSync } from "node:fs";
+import { playwright } from "@vitest/browser-playwright";
+import { defaultClientConditions, defaultServerConditions } from "vite";
+import { defineConfig, type TestProjectConfiguration } from "vitest/config";
+
+/**
+ * Tests are named for where they run: `*.test.ts` in Node and in chromium, `*.node.test.ts` in Node
+ * only, `*.browser.test.ts` in chromium only. They run on sources, through the export condition
+ * `source`; `HEED_TEST_DIST=1` runs them on what was built.
+ */
+const onSources = process.env.HEED_TEST_DIST !== "1";
+const source = onSources ? ["source"] : [];
+const tests = [
+  "packages/*/test/**/*.test.ts",
+  "apps/*/test/**/*.test.ts",
+  "templates/*/test/**/*.test.ts",
+];
+
+/** Names that must be present: a backend (`js`, `wasm`, …) or `chromium`. Absent ones then fail. */
+const required = (process.env.HEED_REQUIRE ?? "").split(",").filter(Boolean);
+const chromium = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
+
+const node: TestProjectConfiguration = {
+  resolve: { conditions: [...source, ...defaultClientConditions] },
+  ssr: { resolve: { conditions: [...source, ...defaultServerConditions] } },
+  test: {
+    name: "node",
+    environment: "node",
+    include: tests,
+    exclude: ["**/*.browser.test.ts"],
+    env: { HEED_REQUIRE: required.join(",") },
+    testTimeout: 60_000,
+  },
+};
+
+const browser: TestProjectConfiguration = {
+  resolve: { conditions: [...source, ...defaultClientConditions] },
+  server: {
+    // Cross-origin isolation, without which there is no SharedArrayBuffer.
+    headers: {
+      "Cross-Origin-Opener-Policy": "same-origin",
+      "Cross-Origin-Embedder-Policy": "require-corp",
+    },
+  },
+  test: {
+    name: "browser",
+    include: tests,
+    exclude: ["**/*.node.test.ts"],
+    env: { HEED_REQUIRE: required.join(",") },
+    testTimeout: 60_000,
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({
+        launchOptions: {
+          executablePath: chromium,
+          args: [
+            "--no-sandbox",
+            "--enable-unsafe-webgpu",
+            "--use-webgpu-adapter=swiftshader",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-quic",
+            "--no-first-run",
+          ],
+        },
+      }),
+      instances: [{ browser: "chromium" }],
+    },
+  },
+};
+
+function projects(): TestProjectConfiguration[] {
+  if (existsSync(chromium)) return [node, browser];
+  const message = `no chromium at ${chromium}: install it, or name another with CHROMIUM_PATH`;
+  if (required.includes("chromium")) throw new Error(message);
+  console.warn(`tests in the browser are left out: ${message}`);
+  return [node];
+}
+
+export default defineConfig({ test: { projects: projects() } });
