@@ -80,4 +80,12 @@ function projects(): TestProjectConfiguration[] {
   return [node];
 }
 
-export default defineConfig({ test: { projects: projects() } });
+/** A file to leave the counts in, for `.ci/run`. */
+const report = process.env.HEED_TEST_REPORT;
+
+export default defineConfig({
+  test: {
+    projects: projects(),
+    reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
+  },
+});
