@@ -82,5 +82,5 @@ export {
   tensor,
   zeros,
 } from "./tensor.js";
-export { cast, fromFloat64, holdsBits, roundTo, toFloat64 } from "./values.js";
+export { cast, fromFloat64, holdsBits, roundTo, toFloat64, writeValues } from "./values.js";
 export { broadcastTo, contiguous, mergeHeads, slice, splitHeads, transpose } from "./views.js";
