@@ -1,10 +1,10 @@
 /**
- * `exp(x)` for x ≤ 0 to float32 accuracy: relative error below 1e-9 (float32 rounds at 6e-8), exactly
+ * `exp(x)` for x ≤ 0 to float32 accuracy: relative error below 2e-9 (float32 rounds at 6e-8), exactly
  * 1 at 0, exactly 0 below ln 2^-150, where float32 has nothing left, and 0 for NaN.
  *
  * Tang's table-driven method (Table-driven implementation of the exponential function, ACM TOMS
- * 15(2), 1989): x = (n·¼ + r/ln 2)·ln 2 with |r| ≤ ln 2 / 8, so exp(x) = 2^(n/4) · exp(r), a table
- * and a Taylor polynomial whose first term left out is r^6/720 < 6e-10. Some 3 times as fast as
+ * 15(2), 1989): x = n/8 · ln 2 + r with |r| ≤ ln 2 / 16, so exp(x) = 2^(n/8) · exp(r), a table
+ * and a Taylor polynomial whose first term left out is r^5/120 < 1.3e-9. Some 3 times as fast as
  * `Math.exp`, which V8 calls out of line.
  */
 export function expFloat32(x: number): number {
@@ -13,14 +13,14 @@ export function expFloat32(x: number): number {
   // Truncation towards 0 of a number shifted by half a step is rounding to nearest: y ≤ 0.
   const n = (y - 0.5) | 0;
   const r = (y - n) * (Math.LN2 / stepsPerOctave);
-  const p = 1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120)))));
+  const p = 1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24))));
   return (powers[-n] as number) * p;
 }
 
-const stepsPerOctave = 4;
+const stepsPerOctave = 8;
 const tableSteps = 150 * stepsPerOctave;
 
-/** 2^(−n/4). */
+/** 2^(−n/8). */
 const powers: Float64Array = Float64Array.from(
   { length: tableSteps + 1 },
   (_, n) => 2 ** (-n / stepsPerOctave),

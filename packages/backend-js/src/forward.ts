@@ -10,19 +10,36 @@ import {
 } from "@heed/core";
 import { expFloat32 } from "./exp.js";
 import { allFinite, guardedValues } from "./kernels/guarded.js";
-import { packRows } from "./kernels/pack.js";
+import { packRow } from "./kernels/pack.js";
 import { softmaxStep } from "./kernels/softmax.js";
 import { streamScores, streamValues } from "./kernels/stream.js";
-import { tileScores, tileValues } from "./kernels/tile.js";
-import { addAlibi, addBias, capRow, elementOffset, hideMasked, hideOutsideBand } from "./logits.js";
-import { type JsPlan, registerBlock } from "./plan.js";
-import { type Band, fullyVisible, type KeyRange, visibleKeys } from "./visibility.js";
+import { panelKeys, panelRows, tileScores, tileValues } from "./kernels/tile.js";
+import {
+  addAlibi,
+  addBias,
+  capRow,
+  copyRow,
+  elementOffset,
+  hideMasked,
+  hideOutsideBand,
+  type LogitsRow,
+} from "./logits.js";
+import type { JsPlan } from "./plan.js";
+import { type Band, fullyVisible, type KeyRange, rowsSeeing, visibleKeys } from "./visibility.js";
 import type { Workspace } from "./workspace.js";
 
-type Tile = Float64Array | Float32Array;
+type Packed = Float64Array | Float32Array;
+
+/** A block's rows `from ≤ r < to` against some keys. */
+interface Tile extends KeyRange {
+  readonly from: number;
+  readonly to: number;
+  /** Whether each of the rows sees each of the keys, but for mask and bias. */
+  readonly full: boolean;
+}
 
 /** Where a tile's rows are: packed in the workspace, or in place in a tensor. */
-interface TileRows<D extends Tile> {
+interface TileRows<D extends Packed> {
   readonly data: D;
   readonly base: number;
   readonly stride: number;
@@ -106,8 +123,7 @@ class ForwardPass {
     // take part in the softmax.
     const scored = this.#scores ? { start: 0, end: length } : visible;
     for (let key = scored.start; key < scored.end; key += this.#plan.keys) {
-      const tile = { start: key, end: Math.min(key + this.#plan.keys, scored.end) };
-      this.#runTile(tile, fullyVisible(this.#band, tile, first, last));
+      this.#runTile({ start: key, end: Math.min(key + this.#plan.keys, scored.end) });
     }
     this.#storeBlock();
   }
@@ -125,110 +141,130 @@ class ForwardPass {
       rows.head[r] = h;
       rows.index[r] = i;
       rows.position[r] = i + offset;
-      const at = elementOffset(source, this.#b, h, i, 0);
-      const to = query.subarray(r * headDim, (r + 1) * headDim);
-      packRows(to, headDim, source, at, 0, source.strides[3] as number, 1, headDim);
+      const from = elementOffset(source, this.#b, h, i, 0);
+      const at = this.#rowStart(r, headDim);
+      packRow(query, at, this.#step, source, from, source.strides[3] as number, headDim);
     }
     // The scale goes into the query once instead of into every score.
-    for (let c = 0; c < this.#rows * headDim; c++) (query[c] as number) *= scale;
+    for (let c = 0; c < query.length; c++) (query[c] as number) *= scale;
     statistics.max.fill(Number.NEGATIVE_INFINITY);
     statistics.sum.fill(0);
     output.fill(0);
     logits.fill(Number.NEGATIVE_INFINITY);
   }
 
-  #runTile(tile: KeyRange, full: boolean): void {
-    const { keys: stride, valueStride, kernel } = this.#plan;
-    const { scores, query, output, statistics, logits } = this.#space;
-    const { headDim, keyLength } = this.#problem;
-    const keys = tile.end - tile.start;
-    if (kernel === "stream") {
-      const key = this.#rowsInPlace(this.#inputs.key, tile, this.#space.key32, headDim);
-      for (let r = 0; r < this.#rows; r++) {
-        streamScores(query, r, key.data, key.base, key.stride, keys, headDim, scores, r * stride);
-      }
-    } else {
-      this.#packTile(this.#space.key, headDim, this.#inputs.key, tile, headDim);
-      tileScores(query, this.#space.key, scores, this.#paddedRows(), keys, headDim, stride);
-    }
-
-    for (let r = 0; r < this.#rows; r++) this.#finishLogits(r, tile, full);
+  #runTile(keys: KeyRange): void {
+    const { scores, output, statistics, rows } = this.#space;
+    const { valueStride } = this.#plan;
+    const { from, to } = this.#scores
+      ? { from: 0, to: this.#rows }
+      : rowsSeeing(this.#band, keys, rows.position, this.#rows);
+    const first = rows.position[from] as number;
+    const last = rows.position[to - 1] as number;
+    const full = fullyVisible(this.#band, keys, first, last);
+    const tile = { ...keys, from, to, full };
+    this.#scoreTile(tile);
     let seen = false;
-    for (let r = 0; r < this.#rows; r++) {
-      if (logits.length > 0) {
-        const row = scores.subarray(r * stride, r * stride + keys);
-        logits.set(row, r * keyLength + tile.start);
-      }
-      const to = r * valueStride;
+    for (let r = from; r < to; r++) {
+      const row = this.#logitsRow(r, tile);
+      this.#finishLogits(r, row, tile);
       const sees = softmaxStep(
         scores,
-        r * stride,
-        keys,
+        row.at,
+        row.step,
+        row.keys,
         statistics,
         r,
         output,
-        to,
+        r * valueStride,
         valueStride,
         this.#exact,
       );
       seen = sees || seen;
     }
-    if (seen) this.#addValues(tile, full);
+    if (seen) this.#addValues(tile);
   }
 
-  /** Steps 2 to 4 of the semantics on a row of a tile, and its scores where they are wanted. */
-  #finishLogits(r: number, tile: KeyRange, full: boolean): void {
-    const { softcap, returns } = this.#problem;
-    const { mask, bias, alibiSlopes } = this.#inputs;
-    const { scores, rows } = this.#space;
-    const at = r * this.#plan.keys;
+  /** Step 1 of the semantics: the scaled dot products of the block's rows with a tile's keys. */
+  #scoreTile(tile: Tile): void {
+    const { keys: stride, kernel } = this.#plan;
+    const { scores, query, key } = this.#space;
+    const { headDim } = this.#problem;
     const keys = tile.end - tile.start;
+    if (kernel === "stream") {
+      const source = this.#rowsInPlace(this.#inputs.key, tile, this.#space.key32, headDim);
+      const { data, base } = source;
+      for (let r = tile.from; r < tile.to; r++) {
+        streamScores(query, r, data, base, source.stride, keys, headDim, scores, r * stride);
+      }
+      return;
+    }
+    const source = this.#inputs.key;
+    const columnStride = source.strides[3] as number;
+    for (let j = 0; j < keys; j++) {
+      const at = Math.floor(j / panelKeys) * panelKeys * headDim + (j % panelKeys);
+      const from = elementOffset(source, this.#b, this.#g, tile.start + j, 0);
+      packRow(key, at, panelKeys, source, from, columnStride, headDim);
+    }
+    const paddedKeys = Math.ceil(keys / panelKeys) * panelKeys;
+    tileScores(query, key, scores, panelStart(tile.from), tile.to, paddedKeys, headDim, stride);
+  }
+
+  /** Steps 2 to 4 of the semantics on a row of a tile; keeps the scores that are wanted. */
+  #finishLogits(r: number, row: LogitsRow, tile: Tile): void {
+    const { softcap, returns, keyLength } = this.#problem;
+    const { mask, bias, alibiSlopes } = this.#inputs;
+    const { rows, logits } = this.#space;
     const h = rows.head[r] as number;
     const i = rows.index[r] as number;
     const position = rows.position[r] as number;
-    if (returns.scores === "raw") this.#storeScores(r, tile);
-    if (softcap !== null) capRow(scores, at, keys, softcap);
-    if (returns.scores === "capped") this.#storeScores(r, tile);
-    if (bias) addBias(scores, at, keys, bias, elementOffset(bias, this.#b, h, i, tile.start));
-    if (alibiSlopes) addAlibi(scores, at, tile, alibiSlopes[h] as number, position);
-    if (returns.scores === "biased") this.#storeScores(r, tile);
-    if (!full) hideOutsideBand(scores, at, tile, this.#band, position);
-    if (mask) hideMasked(scores, at, keys, mask, elementOffset(mask, this.#b, h, i, tile.start));
+    if (returns.scores === "raw") this.#storeScores(r, row, tile);
+    if (softcap !== null) capRow(row, softcap);
+    if (returns.scores === "capped") this.#storeScores(r, row, tile);
+    if (bias) addBias(row, bias, elementOffset(bias, this.#b, h, i, tile.start));
+    if (alibiSlopes) addAlibi(row, alibiSlopes[h] as number, position, tile.start);
+    if (returns.scores === "biased") this.#storeScores(r, row, tile);
+    if (!tile.full) hideOutsideBand(row, tile, this.#band, position);
+    if (mask) hideMasked(row, mask, elementOffset(mask, this.#b, h, i, tile.start));
+    if (returns.weights) copyRow(row, logits, r * keyLength + tile.start);
   }
 
-  #storeScores(r: number, tile: KeyRange): void {
+  #storeScores(r: number, row: LogitsRow, tile: KeyRange): void {
     const wanted = this.#scores as HostTensor;
-    const at = r * this.#plan.keys;
-    const row = this.#space.scores.subarray(at, at + tile.end - tile.start);
-    const to = this.#rowOf(r) * this.#problem.keyLength + tile.start;
-    writeValues(row, wanted.data, to, wanted.dtype);
+    copyRow(row, this.#space.row, 0);
+    const values = this.#space.row.subarray(0, row.keys);
+    const to = this.#outputRow(r) * this.#problem.keyLength + tile.start;
+    writeValues(values, wanted.data, to, wanted.dtype);
   }
 
-  #addValues(tile: KeyRange, full: boolean): void {
+  /** Step 6 of the semantics, over a tile: adds the values by their weights. */
+  #addValues(tile: Tile): void {
     const { keys: stride, valueStride, kernel } = this.#plan;
     const { scores, output } = this.#space;
     const { valueDim } = this.#problem;
     const keys = tile.end - tile.start;
     const stream = kernel === "stream";
-    const value: TileRows<Tile> = stream
-      ? this.#rowsInPlace(this.#inputs.value, tile, this.#space.value32, valueStride)
-      : this.#packTile(this.#space.value, valueStride, this.#inputs.value, tile, valueDim);
-    const hidden = !full || this.#inputs.mask !== null || this.#inputs.bias !== null;
-    if (hidden && !allFinite(value.data, value.base, value.stride, keys, valueDim)) {
-      for (let r = 0; r < this.#rows; r++) {
-        const [at, to] = [r * stride, r * valueStride];
-        const { data, base } = value;
-        guardedValues(scores, at, data, base, value.stride, keys, valueDim, output, to);
+    const source = this.#inputs.value;
+    const value: TileRows<Packed> = stream
+      ? this.#rowsInPlace(source, tile, this.#space.value32, valueStride)
+      : this.#packTile(this.#space.value, valueStride, source, tile, valueDim);
+    const { data, base } = value;
+    const hidden = !tile.full || this.#inputs.mask !== null || this.#inputs.bias !== null;
+    if (hidden && !allFinite(data, base, value.stride, keys, valueDim)) {
+      for (let r = tile.from; r < tile.to; r++) {
+        const at = this.#rowStart(r, stride);
+        const to = r * valueStride;
+        guardedValues(scores, at, this.#step, data, base, value.stride, keys, valueDim, output, to);
       }
     } else if (stream) {
-      const { data, base } = value as TileRows<Float32Array>;
-      for (let r = 0; r < this.#rows; r++) {
+      const rows = data as Float32Array;
+      for (let r = tile.from; r < tile.to; r++) {
         const [at, to] = [r * stride, r * valueStride];
-        streamValues(scores, at, data, base, value.stride, keys, valueDim, output, to);
+        streamValues(scores, at, rows, base, value.stride, keys, valueDim, output, to);
       }
     } else {
-      const { data } = value as TileRows<Float64Array>;
-      tileValues(scores, data, output, this.#paddedRows(), keys, valueStride, stride);
+      const rows = data as Float64Array;
+      tileValues(scores, rows, output, panelStart(tile.from), tile.to, keys, valueStride, stride);
     }
   }
 
@@ -246,21 +282,19 @@ class ForwardPass {
     return this.#packTile(packed, stride, source, tile, source.shape[3] as number);
   }
 
-  #packTile<D extends Tile>(
+  /** A tile of keys or values, row after row; columns past `size` stay 0. */
+  #packTile<D extends Packed>(
     to: D,
     stride: number,
     source: HostTensor,
     tile: KeyRange,
     size: number,
   ): TileRows<D> {
-    const start = elementOffset(source, this.#b, this.#g, tile.start, 0);
-    const [, , rowStride, columnStride] = source.strides as readonly [
-      number,
-      number,
-      number,
-      number,
-    ];
-    packRows(to, stride, source, start, rowStride, columnStride, tile.end - tile.start, size);
+    const columnStride = source.strides[3] as number;
+    for (let j = tile.start, at = 0; j < tile.end; j++, at += stride) {
+      const from = elementOffset(source, this.#b, this.#g, j, 0);
+      packRow(to, at, 1, source, from, columnStride, size);
+    }
     return { data: to, base: 0, stride };
   }
 
@@ -271,7 +305,7 @@ class ForwardPass {
     const { valueDim } = this.#problem;
     const { sinks } = this.#inputs;
     for (let r = 0; r < this.#rows; r++) {
-      const row = this.#rowOf(r);
+      const row = this.#outputRow(r);
       const seen = statistics.max[r] as number;
       const sink = sinks ? (sinks[rows.head[r] as number] as number) : Number.NEGATIVE_INFINITY;
       const max = Math.max(seen, sink);
@@ -302,17 +336,38 @@ class ForwardPass {
       const visible = s > Number.NEGATIVE_INFINITY;
       row[j] = visible ? (this.#exact ? Math.exp(s - max) : expFloat32(s - max)) / denominator : 0;
     }
-    writeValues(row, weights.data, this.#rowOf(r) * keyLength, weights.dtype);
+    writeValues(row, weights.data, this.#outputRow(r) * keyLength, weights.dtype);
+  }
+
+  /** From one element of a row to the next, in panels of rows or in rows. */
+  get #step(): number {
+    return this.#plan.kernel === "tiled" ? panelRows : 1;
+  }
+
+  /** Where a row starts among rows of `size`, in panels or not. */
+  #rowStart(r: number, size: number): number {
+    if (this.#plan.kernel === "stream") return r * size;
+    return panelStart(r) * size + (r % panelRows);
+  }
+
+  #logitsRow(r: number, tile: KeyRange): LogitsRow {
+    return {
+      data: this.#space.scores,
+      at: this.#rowStart(r, this.#plan.keys),
+      step: this.#step,
+      keys: tile.end - tile.start,
+    };
   }
 
   /** A block's row in the outputs' `[batch, queryHeads, queryLength]`. */
-  #rowOf(r: number): number {
+  #outputRow(r: number): number {
     const { queryHeads, queryLength } = this.#problem;
     const { head, index } = this.#space.rows;
     return (this.#b * queryHeads + (head[r] as number)) * queryLength + (index[r] as number);
   }
+}
 
-  #paddedRows(): number {
-    return Math.ceil(this.#rows / registerBlock) * registerBlock;
-  }
+/** The first row of the panel that a row is in. */
+function panelStart(r: number): number {
+  return Math.floor(r / panelRows) * panelRows;
 }

@@ -1,75 +1,77 @@
 import { float16BitsToNumber, type HostTensor, holdsBits } from "@heed/core";
 import type { Band, KeyRange } from "./visibility.js";
 
-/** `s = softcap · tanh(s / softcap)` over a row of a tile. */
-export function capRow(scores: Float64Array, at: number, keys: number, softcap: number): void {
-  for (let j = at; j < at + keys; j++) {
-    scores[j] = softcap * Math.tanh((scores[j] as number) / softcap);
+/** A row of a tile's logits: key j of the tile is `data[at + j·step]`. */
+export interface LogitsRow {
+  readonly data: Float64Array;
+  readonly at: number;
+  readonly step: number;
+  readonly keys: number;
+}
+
+/** `s = softcap · tanh(s / softcap)`. */
+export function capRow({ data, at, step, keys }: LogitsRow, softcap: number): void {
+  for (let j = 0, s = at; j < keys; j++, s += step) {
+    data[s] = softcap * Math.tanh((data[s] as number) / softcap);
   }
 }
 
-/** `s += bias[b, h, i, j]` over a row of a tile, read in place through its (broadcast) strides. */
-export function addBias(
-  scores: Float64Array,
-  at: number,
-  keys: number,
-  bias: HostTensor,
-  start: number,
-): void {
-  const { data } = bias;
+/** `s += bias[b, h, i, j]`, read in place through its (broadcast) strides from `start`. */
+export function addBias(row: LogitsRow, bias: HostTensor, start: number): void {
+  const { data, at, step, keys } = row;
   const stride = bias.strides[3] as number;
-  if (holdsBits(data)) {
-    for (let j = 0; j < keys; j++) {
-      (scores[at + j] as number) += float16BitsToNumber(data[start + j * stride] as number);
+  const from = bias.data;
+  if (holdsBits(from)) {
+    for (let j = 0, s = at; j < keys; j++, s += step) {
+      (data[s] as number) += float16BitsToNumber(from[start + j * stride] as number);
     }
   } else {
-    for (let j = 0; j < keys; j++) {
-      (scores[at + j] as number) += data[start + j * stride] as number;
+    for (let j = 0, s = at; j < keys; j++, s += step) {
+      (data[s] as number) += from[start + j * stride] as number;
     }
   }
 }
 
-/** `s −= slope · |position − j|` over a row of a tile (ALiBi, arXiv:2108.12409). */
-export function addAlibi(
-  scores: Float64Array,
-  at: number,
-  tile: KeyRange,
-  slope: number,
-  position: number,
-): void {
-  for (let j = tile.start, s = at; j < tile.end; j++, s++) {
-    (scores[s] as number) -= slope * Math.abs(position - j);
+/** `s −= slope · |position − j|` (ALiBi, arXiv:2108.12409). */
+export function addAlibi(row: LogitsRow, slope: number, position: number, first: number): void {
+  const { data, at, step, keys } = row;
+  for (let j = 0, s = at; j < keys; j++, s += step) {
+    (data[s] as number) -= slope * Math.abs(position - (first + j));
   }
 }
 
-/** −∞ for the keys of a tile that causal and window hide from a row. */
+/** −∞ for the keys that causal and window hide from a row. */
 export function hideOutsideBand(
-  scores: Float64Array,
-  at: number,
+  row: LogitsRow,
   tile: KeyRange,
   band: Band,
   position: number,
 ): void {
-  const keys = tile.end - tile.start;
-  const first = Math.max(0, Math.min(keys, position - band.left - tile.start));
-  const end = Math.max(first, Math.min(keys, position + band.right + 1 - tile.start));
-  scores.fill(Number.NEGATIVE_INFINITY, at, at + first);
-  scores.fill(Number.NEGATIVE_INFINITY, at + end, at + keys);
+  const { data, at, step, keys } = row;
+  const first = position - band.left - tile.start;
+  const last = position + band.right - tile.start;
+  for (let j = 0, s = at; j < keys; j++, s += step) {
+    if (j < first || j > last) data[s] = Number.NEGATIVE_INFINITY;
+  }
 }
 
-/** −∞ where the mask is false, read in place through its (broadcast) strides. */
-export function hideMasked(
-  scores: Float64Array,
-  at: number,
-  keys: number,
-  mask: HostTensor,
+/** −∞ where the mask is false, read in place through its (broadcast) strides from `start`. */
+export function hideMasked(row: LogitsRow, mask: HostTensor, start: number): void {
+  const { data, at, step, keys } = row;
+  const stride = mask.strides[3] as number;
+  const from = mask.data;
+  for (let j = 0, s = at; j < keys; j++, s += step) {
+    if (from[start + j * stride] === 0) data[s] = Number.NEGATIVE_INFINITY;
+  }
+}
+
+/** Copies a row's logits to where they stand one after another. */
+export function copyRow(
+  { data, at, step, keys }: LogitsRow,
+  to: Float64Array,
   start: number,
 ): void {
-  const { data } = mask;
-  const stride = mask.strides[3] as number;
-  for (let j = 0; j < keys; j++) {
-    if (data[start + j * stride] === 0) scores[at + j] = Number.NEGATIVE_INFINITY;
-  }
+  for (let j = 0, s = at; j < keys; j++, s += step) to[start + j] = data[s] as number;
 }
 
 /** Where row `[b, h, i]` from key j starts in an expanded tensor's data. */

@@ -1,8 +1,8 @@
 import type { AttentionProblem, PlanDescription } from "@heed/core";
+import { panelColumns, panelKeys, panelRows } from "./kernels/tile.js";
 
 /**
- * `"tiled"`: blocks of query rows against tiles of keys, both packed as float64, in register blocks
- * of 4 × 4. `"stream"`: few query rows, keys and values read in place, one after another.
+ * `"tiled"`: blocks of query rows against tiles of keys, both packed as float64 panels. `"stream"`: few query rows, keys and values read in place, one after another.
  */
 export type JsKernel = "tiled" | "stream";
 
@@ -15,37 +15,35 @@ export interface JsPlan {
   readonly rows: number;
   /** Keys of a tile. */
   readonly keys: number;
-  /** Row length of values and outputs in the workspace: valueDim rounded up to 4. */
+  /** Row length of values and outputs in the workspace: valueDim rounded up to whole panels. */
   readonly valueStride: number;
   /** Elements that a block's logits take if weights are wanted. */
   readonly logits: number;
 }
 
-/** The register block's height and width: 4 × 4 sums keep V8's 16 float registers busy. */
-export const registerBlock = 4;
-
 /** Up to here, packing a tile costs more than reading it in place twice as slowly. */
 const streamRows = 8;
 
 /**
- * Tile sizes. 64 rows × 64 keys × 64 dimensions of float64 are 32 KB a matrix: all five fit the
- * second-level cache, and a register block's operands the first. Measured flat from 32 to 128.
+ * Tile sizes. At 256 rows, query, scores and output of a tile are some 130 KB each for a head size
+ * of 64, and stay in the second-level cache; fewer rows mean that keys and values are packed more
+ * often (64 rows: 6 % slower on L 197 and L 512). A tile of 66 keys stays in the first-level cache.
  */
-const tileRows = 64;
-const tileKeys = 64;
+const mostRows = 256;
+const mostKeys = 66;
 
 /** Pure: the same problem gives the same plan everywhere. */
 export function planProblem(problem: AttentionProblem): JsPlan {
   const group = problem.kvHeads === 0 ? 1 : problem.queryHeads / problem.kvHeads;
   const total = group * problem.queryLength;
   const kernel = total <= streamRows && problem.dtype !== "float64" ? "stream" : "tiled";
-  const rows = roundUp(Math.max(1, Math.min(total, tileRows)));
+  const rows = evenParts(total, mostRows, panelRows);
   return {
     kernel,
     group,
     rows,
-    keys: tileKeys,
-    valueStride: roundUp(problem.valueDim),
+    keys: evenParts(problem.keyLength, mostKeys, panelKeys),
+    valueStride: roundUp(problem.valueDim, panelColumns),
     logits: problem.returns.weights ? rows * problem.keyLength : 0,
   };
 }
@@ -56,7 +54,7 @@ export function workspaceElements(
   plan: JsPlan,
 ): {
   readonly float64: Readonly<
-    Record<"query" | "key" | "value" | "scores" | "output" | "logits", number>
+    Record<"query" | "key" | "value" | "scores" | "row" | "output" | "logits", number>
   >;
   readonly float32: Readonly<Record<"key" | "value", number>>;
 } {
@@ -70,6 +68,7 @@ export function workspaceElements(
       key: tiled ? key : 0,
       value: tiled ? value : 0,
       scores: rows * keys,
+      row: keys,
       output: rows * valueStride,
       logits,
     },
@@ -91,6 +90,12 @@ export function describePlan(problem: AttentionProblem, plan: JsPlan): PlanDescr
   };
 }
 
-function roundUp(n: number): number {
-  return Math.ceil(n / registerBlock) * registerBlock;
+/** The size of the fewest parts of at most `most` that make up a total, all alike but the last. */
+function evenParts(total: number, most: number, step: number): number {
+  const parts = Math.max(1, Math.ceil(total / most));
+  return roundUp(Math.max(1, Math.ceil(total / parts)), step);
+}
+
+function roundUp(n: number, step: number): number {
+  return Math.ceil(n / step) * step;
 }

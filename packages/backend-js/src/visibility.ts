@@ -24,3 +24,22 @@ export function visibleKeys(band: Band, length: number, first: number, last: num
 export function fullyVisible(band: Band, tile: KeyRange, first: number, last: number): boolean {
   return last - band.left <= tile.start && tile.end - 1 <= first + band.right;
 }
+
+/**
+ * The rows of a block that see any key of a tile.
+ *
+ * @param positions of the rows, not descending
+ * @param rows how many rows there are
+ */
+export function rowsSeeing(
+  band: Band,
+  tile: KeyRange,
+  positions: ArrayLike<number>,
+  rows: number,
+): { readonly from: number; readonly to: number } {
+  let from = 0;
+  while (from < rows && (positions[from] as number) + band.right < tile.start) from++;
+  let to = rows;
+  while (to > from && (positions[to - 1] as number) - band.left >= tile.end) to--;
+  return { from, to };
+}

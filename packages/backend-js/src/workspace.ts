@@ -14,14 +14,16 @@ export interface BlockRows {
 
 /** What a run needs beside inputs and outputs; made once a plan, independent of the lengths. */
 export interface Workspace {
-  /** `[rows, headDim]`, scaled. */
+  /** Scaled. Tiled: panels of 3 rows, `[rows/3, headDim, 3]`; stream: `[rows, headDim]`. */
   readonly query: Float64Array;
-  /** `[keys, headDim]`. */
+  /** Panels of 4 keys, `[keys/4, headDim, 4]`. */
   readonly key: Float64Array;
   /** `[keys, valueStride]`. */
   readonly value: Float64Array;
-  /** `[rows, keys]`: logits of a tile, then weights. */
+  /** Logits of a tile, then weights. Tiled: `[rows/3, keys, 3]`; stream: `[rows, keys]`. */
   readonly scores: Float64Array;
+  /** `[keys]`: a row of scores on its way out. */
+  readonly row: Float64Array;
   /** `[rows, valueStride]`, not yet divided by the sum. */
   readonly output: Float64Array;
   /** `[rows, keyLength]` if weights are wanted. */
@@ -41,6 +43,7 @@ export function makeWorkspace(problem: AttentionProblem, plan: JsPlan): Workspac
     key: new Float64Array(float64.key),
     value: new Float64Array(float64.value),
     scores: new Float64Array(float64.scores),
+    row: new Float64Array(float64.row),
     output: new Float64Array(float64.output),
     logits: new Float64Array(float64.logits),
     key32: new Float32Array(float32.key),

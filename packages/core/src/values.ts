@@ -58,7 +58,7 @@ export function writeValues(
       data[at + i] = numberToFloat16Bits(values[i] as number);
     }
   } else {
-    data.set(values, at);
+    for (let i = 0; i < values.length; i++) data[at + i] = values[i] as number;
   }
 }
 

@@ -23,10 +23,11 @@ export function allFinite(
   return sum === 0;
 }
 
-/** `output[to + c] += Σ_j weights[at + j] · value[j, c]` over the keys whose weight is not 0. */
+/** `output[to + c] += Σ_j weights[at + j·step] · value[j, c]` over the keys whose weight is not 0. */
 export function guardedValues(
   weights: Float64Array,
   at: number,
+  step: number,
   value: Float64Array | Float32Array,
   base: number,
   stride: number,
@@ -36,7 +37,7 @@ export function guardedValues(
   to: number,
 ): void {
   for (let j = 0, v = base; j < keys; j++, v += stride) {
-    const weight = weights[at + j] as number;
+    const weight = weights[at + j * step] as number;
     if (weight === 0) continue;
     for (let c = 0; c < size; c++) (output[to + c] as number) += weight * (value[v + c] as number);
   }

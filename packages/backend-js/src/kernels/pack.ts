@@ -9,35 +9,31 @@ function float16Table(): Float32Array {
 }
 
 /**
- * Copies rows of a tensor into a dense tile, converting whatever dtype and strides it has.
+ * Copies a tensor's row into a buffer, converting whatever dtype and stride it has.
  *
- * @param to rows of `stride` elements; what a row has past `size` becomes 0
- * @param start where the first row starts in the tensor's data
- * @param rowStride from one row to the next, in elements of the tensor
- * @param columnStride from one element of a row to the next
+ * @param at where the row's first element goes
+ * @param step from one element to the next in the buffer
+ * @param start where the row starts in the tensor's data
+ * @param stride from one element to the next in the tensor's data
  */
-export function packRows(
+export function packRow(
   to: Float64Array | Float32Array,
-  stride: number,
+  at: number,
+  step: number,
   from: HostTensor,
   start: number,
-  rowStride: number,
-  columnStride: number,
-  rows: number,
+  stride: number,
   size: number,
 ): void {
   const { data } = from;
-  const table = holdsBits(data) ? float16Table() : null;
-  for (let row = 0; row < rows; row++) {
-    const at = row * stride;
-    let source = start + row * rowStride;
-    if (table) {
-      for (let c = 0; c < size; c++, source += columnStride) {
-        to[at + c] = table[data[source] as number] as number;
-      }
-    } else {
-      for (let c = 0; c < size; c++, source += columnStride) to[at + c] = data[source] as number;
+  if (holdsBits(data)) {
+    const table = float16Table();
+    for (let c = 0, t = at, f = start; c < size; c++, t += step, f += stride) {
+      to[t] = table[data[f] as number] as number;
     }
-    for (let c = size; c < stride; c++) to[at + c] = 0;
+  } else {
+    for (let c = 0, t = at, f = start; c < size; c++, t += step, f += stride) {
+      to[t] = data[f] as number;
+    }
   }
 }
