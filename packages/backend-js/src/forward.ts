@@ -156,9 +156,7 @@ class ForwardPass {
   #runTile(keys: KeyRange): void {
     const { scores, output, statistics, rows } = this.#space;
     const { valueStride } = this.#plan;
-    const { from, to } = this.#scores
-      ? { from: 0, to: this.#rows }
-      : rowsSeeing(this.#band, keys, rows.position, this.#rows);
+    const { from, to } = this.#rowsOfTile(keys);
     const first = rows.position[from] as number;
     const last = rows.position[to - 1] as number;
     const full = fullyVisible(this.#band, keys, first, last);
@@ -185,6 +183,17 @@ class ForwardPass {
     if (seen) this.#addValues(tile);
   }
 
+  /**
+   * The rows that a tile is computed for: those that see any of it, and their panels' other rows,
+   * whose weights come out as 0. All of them if hidden scores are wanted too.
+   */
+  #rowsOfTile(keys: KeyRange): { readonly from: number; readonly to: number } {
+    if (this.#scores) return { from: 0, to: this.#rows };
+    const { from, to } = rowsSeeing(this.#band, keys, this.#space.rows.position, this.#rows);
+    if (this.#plan.kernel === "stream") return { from, to };
+    return { from: panelStart(from), to: Math.min(this.#rows, panelStart(to - 1) + panelRows) };
+  }
+
   /** Step 1 of the semantics: the scaled dot products of the block's rows with a tile's keys. */
   #scoreTile(tile: Tile): void {
     const { keys: stride, kernel } = this.#plan;
@@ -207,7 +216,7 @@ class ForwardPass {
       packRow(key, at, panelKeys, source, from, columnStride, headDim);
     }
     const paddedKeys = Math.ceil(keys / panelKeys) * panelKeys;
-    tileScores(query, key, scores, panelStart(tile.from), tile.to, paddedKeys, headDim, stride);
+    tileScores(query, key, scores, tile.from, tile.to, paddedKeys, headDim, stride);
   }
 
   /** Steps 2 to 4 of the semantics on a row of a tile; keeps the scores that are wanted. */
@@ -264,7 +273,7 @@ class ForwardPass {
       }
     } else {
       const rows = data as Float64Array;
-      tileValues(scores, rows, output, panelStart(tile.from), tile.to, keys, valueStride, stride);
+      tileValues(scores, rows, output, tile.from, tile.to, keys, valueStride, stride);
     }
   }
 

@@ -1,1 +1,63 @@
-export {};
+/**
+ * The suite as vitest tests.
+ *
+ * @module
+ */
+import type { AttentionBackend, AttentionProvider } from "@heed/core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type CheckOptions, checkCase, selectCases, unavailability } from "./check.js";
+import { formatFailure } from "./report.js";
+
+export interface TestBackendOptions extends Pick<CheckOptions, "filter" | "profile"> {
+  /** Title of the group of tests. Default the provider's name. */
+  readonly title?: string | undefined;
+}
+
+/**
+ * Registers a test for each case. A refusal passes once the backend has shown that it really
+ * refuses, and is annotated with its reasons. A backend that is unavailable here is skipped with the
+ * reason, or fails where the environment variable `HEED_REQUIRE` (names, separated by commas) has
+ * its name.
+ */
+export function testBackend(provider: AttentionProvider, options: TestBackendOptions = {}): void {
+  describe(options.title ?? `${provider.name} backend`, () => {
+    let backend: AttentionBackend | null = null;
+    let missing = "";
+
+    beforeAll(async () => {
+      try {
+        backend = await provider.load();
+      } catch (error) {
+        missing = unavailability(error).reason;
+      }
+    });
+    afterAll(() => backend?.dispose());
+
+    test("is available", ({ skip }) => {
+      if (backend) return;
+      if (required().includes(provider.name)) {
+        expect.fail(`${provider.name} is required here but unavailable: ${missing}`);
+      }
+      skip(`unavailable: ${missing}`);
+    });
+
+    for (const c of selectCases(options)) {
+      test(c.id, async ({ annotate, skip }) => {
+        if (backend === null) return skip(`unavailable: ${missing}`);
+        const result = await checkCase(backend, c);
+        if (result.outcome === "fail") expect.fail(formatFailure(result));
+        if (result.outcome === "unsupported") {
+          await annotate(result.reasons.map(({ message }) => message).join("; "), "refused");
+        }
+      });
+    }
+  });
+}
+
+/** Node has the variable in `process.env`; vitest puts it on `import.meta.env` in browsers. */
+function required(): string[] {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  const meta = import.meta as { env?: Record<string, string | undefined> };
+  const names = process?.env?.HEED_REQUIRE ?? meta.env?.HEED_REQUIRE ?? "";
+  return names.split(",");
+}

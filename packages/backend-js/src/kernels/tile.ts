@@ -22,7 +22,7 @@ export const panelColumns = 4;
  * @param key panels of 3 keys, `[keys/3, size, 3]`
  * @param scores panels of 3 rows, `[rows/3, stride, 3]`
  * @param from the first row, a multiple of 3
- * @param to the row after the last, rounded up to a multiple of 3
+ * @param to the row after the last; the rest of its panel is computed too
  * @param keys a multiple of 3, at most `stride`
  */
 export function tileScores(
@@ -89,7 +89,7 @@ export function tileScores(
  * @param value `[keys, size]`
  * @param output `[rows, size]`
  * @param from the first row, a multiple of 3
- * @param to the row after the last, rounded up to a multiple of 3
+ * @param to the row after the last; the rest of its panel is computed too
  * @param keys any number up to `stride`
  * @param size a multiple of 4
  */

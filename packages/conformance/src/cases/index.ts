@@ -1,0 +1,13 @@
+import type { ConformanceCase } from "../case.js";
+import { coreCases } from "./core.js";
+import { decodeCases } from "./decode.js";
+import { maskCases } from "./masks.js";
+import { numericsCases } from "./numerics.js";
+
+/** Every synthetic case. */
+export const cases: readonly ConformanceCase[] = [
+  ...coreCases,
+  ...decodeCases,
+  ...maskCases,
+  ...numericsCases,
+];

@@ -1,0 +1,4 @@
+import { testBackend } from "@heed/conformance/vitest";
+import { reference } from "@heed/core";
+
+testBackend(reference());
