@@ -24,7 +24,9 @@ export type ReadVector = (path: string) => Promise<Uint8Array>;
 
 /** From beside this module: from disk in Node, by fetch elsewhere. */
 export const readPackagedVector: ReadVector = async (path) => {
-  const url = new URL(`../vectors/${path}`, import.meta.url);
+  // Through a variable: bundlers rewrite the literal pattern, and cannot know the file.
+  const here = import.meta.url;
+  const url = new URL(`../vectors/${path}`, here);
   if (url.protocol === "file:") {
     const { readFile } = await import("node:fs/promises");
     return readFile(url);
