@@ -1,0 +1,107 @@
+import { type AttentionInputs, describeProblem, type FloatDType, zeros } from "@heed/core";
+import { describe, expect, test } from "vitest";
+import { describePlan, type JsPlan, planProblem } from "../src/plan.js";
+import { fullyVisible, rowsSeeing, visibleKeys } from "../src/visibility.js";
+
+interface Shape {
+  readonly heads?: readonly [number, number];
+  readonly lengths: readonly [number, number];
+  readonly sizes?: readonly [number, number];
+  readonly dtype?: FloatDType;
+  readonly returns?: AttentionInputs["returns"];
+}
+
+function problemOf({ heads = [1, 1], lengths, sizes = [64, 64], dtype, returns }: Shape) {
+  const type = dtype ?? "float32";
+  return describeProblem({
+    query: zeros(type, [1, heads[0], lengths[0], sizes[0]]),
+    key: zeros(type, [1, heads[1], lengths[1], sizes[0]]),
+    value: zeros(type, [1, heads[1], lengths[1], sizes[1]]),
+    returns,
+  });
+}
+
+const planOf = (shape: Shape): JsPlan => planProblem(problemOf(shape));
+const bytesOf = (shape: Shape): number =>
+  describePlan(problemOf(shape), planOf(shape)).workspaceBytes;
+
+describe("planProblem", () => {
+  test("streams few rows of a group, and packs panels for more", () => {
+    expect(planOf({ lengths: [1, 2048] }).kernel).toBe("stream");
+    expect(planOf({ heads: [8, 1], lengths: [1, 2048] }).kernel).toBe("stream");
+    expect(planOf({ heads: [9, 1], lengths: [1, 2048] }).kernel).toBe("tiled");
+    expect(planOf({ lengths: [1, 2048], dtype: "float16" }).kernel).toBe("stream");
+    // Values in place are float32.
+    expect(planOf({ lengths: [1, 2048], dtype: "float64" }).kernel).toBe("tiled");
+  });
+
+  test("makes tiles of whole panels, as even as the length allows", () => {
+    for (const length of [1, 2, 3, 7, 66, 67, 197, 256, 257, 1000, 4096]) {
+      const { rows, keys, valueStride } = planOf({ lengths: [length, length], sizes: [15, 59] });
+      expect([rows % 3, keys % 3, valueStride]).toEqual([0, 0, 60]);
+      expect(rows).toBeLessThanOrEqual(258);
+      expect(keys).toBeLessThanOrEqual(66);
+      const blocks = Math.ceil(length / rows);
+      expect(blocks).toBe(Math.max(1, Math.ceil(length / 256)));
+      expect(rows * blocks - length).toBeLessThan(3 * blocks);
+    }
+  });
+
+  test("needs no memory that grows with Lq × Lk, nor with either once tiles are full", () => {
+    const at = (length: number) => bytesOf({ lengths: [length, length] });
+    expect(at(32_768)).toBe(at(4096));
+    expect(bytesOf({ lengths: [1, 65_536] })).toBe(bytesOf({ lengths: [1, 1056] }));
+  });
+
+  test("needs a block's logits where weights are wanted", () => {
+    const plain = bytesOf({ lengths: [3, 1000] });
+    const withWeights = bytesOf({ lengths: [3, 1000], returns: { weights: true } });
+    expect(withWeights - plain).toBe(3 * 1000 * 8);
+  });
+});
+
+describe("visibility, against the rule itself", () => {
+  const sees = (p: number, j: number, left: number, right: number) =>
+    p - left <= j && j <= p + right;
+  const edges = [0, 1, 3, Number.POSITIVE_INFINITY];
+  const length = 12;
+
+  test("visibleKeys spans exactly the keys that some row sees", () => {
+    for (const left of edges) {
+      for (const right of edges) {
+        for (let first = -16; first < 16; first++) {
+          for (const rows of [1, 2, 5]) {
+            const last = first + rows - 1;
+            const { start, end } = visibleKeys({ left, right }, length, first, last);
+            for (let j = 0; j < length; j++) {
+              const seen = Array.from({ length: rows }, (_, i) => first + i).some((p) =>
+                sees(p, j, left, right),
+              );
+              expect(j >= start && j < end).toBe(seen);
+            }
+          }
+        }
+      }
+    }
+  });
+
+  test("rowsSeeing and fullyVisible agree with it row by row", () => {
+    const tile = { start: 4, end: 7 };
+    for (const left of edges) {
+      for (const right of edges) {
+        for (let first = -8; first < 16; first++) {
+          // Two heads stacked: each position twice.
+          const positions = [0, 0, 1, 1, 2, 2].map((i) => first + i);
+          const { from, to } = rowsSeeing({ left, right }, tile, positions, positions.length);
+          const anySeen = positions.map((p) => [4, 5, 6].some((j) => sees(p, j, left, right)));
+          const inside = positions.map((_, r) => r >= from && r < to);
+          // Rows in the middle may see nothing only where the window is narrower than a gap: never.
+          expect(inside).toEqual(anySeen);
+          const all = positions.every((p) => [4, 5, 6].every((j) => sees(p, j, left, right)));
+          const last = positions.at(-1) as number;
+          expect(fullyVisible({ left, right }, tile, first, last)).toBe(all);
+        }
+      }
+    }
+  });
+});
