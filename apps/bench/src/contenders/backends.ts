@@ -1,0 +1,76 @@
+import { type AttentionProvider, BackendUnavailableError, reference } from "@heed/core";
+import { backendContender } from "./backend-contender.js";
+import type { Contender } from "./contender.js";
+
+export interface BackendOptions {
+  /** For those that can use more than one. */
+  readonly threads: number;
+}
+
+/** What a backend package exports under its own name, e.g. `js()` of `@heed/backend-js`. */
+type ProviderFactory = (options?: { readonly threads?: number }) => AttentionProvider;
+
+interface BackendModule {
+  readonly name: string;
+  /**
+   * The package. It is imported through a variable, so that one which is absent is a reason in the
+   * table and not an error of the build.
+   */
+  readonly specifier: string;
+  readonly takesThreads: boolean;
+}
+
+const backendModules: readonly BackendModule[] = [
+  { name: "js", specifier: "@heed/backend-js", takesThreads: false },
+  { name: "wasm", specifier: "@heed/backend-wasm", takesThreads: true },
+  { name: "webgpu", specifier: "@heed/backend-webgpu", takesThreads: false },
+  { name: "onnx", specifier: "@heed/backend-onnx", takesThreads: true },
+];
+
+/** Every backend by name; `reference` is core's own and measured only when asked for. */
+export const backendNames: readonly string[] = [
+  ...backendModules.map(({ name }) => name),
+  "reference",
+];
+
+/** Those measured when none is named. */
+export const defaultBackendNames: readonly string[] = backendModules.map(({ name }) => name);
+
+/** @param name one of {@link backendNames} */
+export function backendByName(name: string, options: BackendOptions): Contender {
+  if (name === "reference") return backendContender(name, async () => reference());
+  const module = backendModules.find((candidate) => candidate.name === name);
+  if (!module) throw new RangeError(`no backend ${name}; known: ${backendNames.join(", ")}`);
+  return backendContender(name, async () => {
+    const factory = await importFactory(module);
+    return module.takesThreads ? factory({ threads: options.threads }) : factory();
+  });
+}
+
+async function importFactory({ name, specifier }: BackendModule): Promise<ProviderFactory> {
+  let exports: Record<string, unknown>;
+  try {
+    exports = (await import(/* @vite-ignore */ specifier)) as Record<string, unknown>;
+  } catch (cause) {
+    throw new BackendUnavailableError(
+      isMissing(cause, specifier)
+        ? `${specifier} is not installed`
+        : `${specifier} does not load: ${cause instanceof Error ? cause.message : String(cause)}`,
+      undefined,
+      { cause },
+    );
+  }
+  const factory = exports[name];
+  if (typeof factory !== "function") {
+    throw new BackendUnavailableError(`${specifier} does not export ${name}()`);
+  }
+  return factory as ProviderFactory;
+}
+
+/** Whether the package itself is absent, rather than something that it imports. */
+function isMissing(error: unknown, specifier: string): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return (
+    code === "ERR_MODULE_NOT_FOUND" && typeof message === "string" && message.includes(specifier)
+  );
+}

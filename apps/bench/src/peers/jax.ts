@@ -1,0 +1,118 @@
+import {
+  type AttentionInputs,
+  type AttentionProblem,
+  BackendUnavailableError,
+  contiguous,
+  type HostTensor,
+  tensor,
+  transpose,
+} from "@heed/core";
+import type { Contender, ContenderPlan, LoadedContender } from "../contenders/contender.js";
+import { importPeer } from "./import-peer.js";
+import { type PeerLimits, supportWithin } from "./limits.js";
+
+const limits: PeerLimits = {
+  peer: "@jax-js/jax",
+  dtypes: ["float32"],
+  features: ["causal", "window", "kvLengths"],
+};
+
+type Jax = typeof import("@jax-js/jax");
+
+/** `nn.dotProductAttention` of @jax-js/jax on its wasm device, jitted, arrays kept on the device. */
+export function jax(): Contender {
+  return {
+    name: "jax-js",
+    kind: "peer",
+    load: async () => {
+      await polyfillIterators();
+      const lib = await importPeer("@jax-js/jax", () => import("@jax-js/jax"));
+      if (!(await lib.init("wasm")).includes("wasm")) {
+        throw new BackendUnavailableError("@jax-js/jax has no wasm device here");
+      }
+      lib.defaultDevice("wasm");
+      return loaded(lib);
+    },
+  };
+}
+
+/** @jax-js/jax 0.1 calls iterator helpers, which came with Node 22; goes when Node 20 does. */
+async function polyfillIterators(): Promise<void> {
+  if ("Iterator" in globalThis) return;
+  const specifier = "core-js/actual/iterator/index.js";
+  await importPeer("core-js", () => import(/* @vite-ignore */ specifier));
+}
+
+function loaded(lib: Jax): LoadedContender {
+  return {
+    info: {
+      runtime: "WebAssembly",
+      device: "CPU",
+      features: [],
+      threads: typeof Worker === "undefined" ? 1 : (navigator.hardwareConcurrency ?? 4),
+      notes: ["its number of threads cannot be chosen: all of a browser's, one in Node"],
+    },
+    supports: (problem) => supportWithin(problem, limits),
+    plan: async (problem) => plan(lib, problem),
+    dispose: () => {},
+  };
+}
+
+function plan(lib: Jax, problem: AttentionProblem): ContenderPlan {
+  const { nn, numpy: np } = lib;
+  const { causal, window, scale, keyLength } = problem;
+  const attend = lib.jit(
+    (
+      q: Parameters<typeof nn.dotProductAttention>[0],
+      k: Parameters<typeof nn.dotProductAttention>[0],
+      v: Parameters<typeof nn.dotProductAttention>[0],
+      mask: Parameters<typeof nn.dotProductAttention>[0] | null,
+    ) =>
+      nn.dotProductAttention(q, k, v, {
+        scale,
+        isCausal: causal,
+        ...(window && { localWindowSize: [window.left ?? keyLength, window.right ?? keyLength] }),
+        ...(mask && { mask }),
+      }),
+  );
+  return {
+    kernel: "nn.dotProductAttention, jitted",
+    workspaceBytes: null,
+    place: async (inputs) => {
+      // [batch, heads, length, headDim] to the library's [batch, length, heads, headDim]
+      const array = (t: HostTensor) => {
+        const swapped = contiguous(transpose(t, [0, 2, 1, 3]));
+        return np.array(swapped.data as Float32Array, { shape: [...swapped.shape] });
+      };
+      const q = array(inputs.query);
+      const k = array(inputs.key);
+      const v = array(inputs.value);
+      const mask = inputs.kvLengths ? lengthMask(lib, problem, inputs) : null;
+      return {
+        inputs: "resident",
+        // A call consumes its arguments unless it is given another reference.
+        run: async () => {
+          const out = attend(q.ref, k.ref, v.ref, mask && mask.ref);
+          const shape = [...out.shape];
+          return transpose(tensor((await out.data()) as Float32Array, shape), [0, 2, 1, 3]);
+        },
+        dispose: () => {
+          for (const held of [q, k, v, mask]) held?.dispose();
+        },
+      };
+    },
+    dispose: () => attend.dispose(),
+  };
+}
+
+/** `[batch, 1, 1, keyLength]`, true where the key exists. */
+function lengthMask(
+  { numpy: np, DType }: Jax,
+  { batch, keyLength }: AttentionProblem,
+  inputs: AttentionInputs<HostTensor>,
+) {
+  const exists = Array.from(inputs.kvLengths ?? [], (length) =>
+    Array.from({ length: keyLength }, (_, j) => j < length),
+  );
+  return np.array(exists.flat(), { shape: [batch, 1, 1, keyLength], dtype: DType.Bool });
+}
