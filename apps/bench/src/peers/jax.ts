@@ -92,7 +92,7 @@ function plan(lib: Jax, problem: AttentionProblem): ContenderPlan {
         inputs: "resident",
         // A call consumes its arguments unless it is given another reference.
         run: async () => {
-          const out = attend(q.ref, k.ref, v.ref, mask && mask.ref);
+          const out = attend(q.ref, k.ref, v.ref, mask?.ref);
           const shape = [...out.shape];
           return transpose(tensor((await out.data()) as Float32Array, shape), [0, 2, 1, 3]);
         },

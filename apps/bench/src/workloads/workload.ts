@@ -24,6 +24,8 @@ export interface Workload {
   /** Where the sizes or the tensors come from. */
   readonly source: string;
   readonly suite: Suite;
+  /** About what a call costs; for choosing among workloads. Reports count the call itself. */
+  readonly flops: number;
   /** Builds or loads the call. */
   load(dtype: FloatDType): Promise<AttentionInputs<HostTensor>>;
 }

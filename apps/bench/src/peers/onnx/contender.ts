@@ -64,12 +64,10 @@ export function onnxruntime(where: "web" | "node", kind: GraphKind, threads: num
     kind: "peer",
     load: async () => {
       const runtime = await importPeer(choice.name, choice.import);
-      const proto = await importPeer("onnx-proto", () => import("onnx-proto"));
-      // CommonJS: its names hang on the default export in Node and on the module in a bundle.
-      const { onnx } = (proto as { default?: typeof proto }).default ?? proto;
+      const { default: proto } = await importPeer("onnx-proto", () => import("onnx-proto"));
       runtime.env.logLevel = "error";
       if (where === "web") runtime.env.wasm.numThreads = threads;
-      return loaded(runtime, choice, onnx, kind, threads, limits);
+      return loaded(runtime, choice, proto.onnx, kind, threads, limits);
     },
   };
 }

@@ -43,9 +43,7 @@ function matmulGraph(p: AttentionProblem): ModelGraph {
   const group = p.queryHeads / p.kvHeads;
   const stackedRows = group * p.queryLength;
   const hidden = p.causal || p.kvLengths;
-  const bias: ModelValue[] = hidden
-    ? [{ name: "bias", type: "float32", shape: biasShape(p) }]
-    : [];
+  const bias: ModelValue[] = hidden ? [{ name: "bias", type: "float32", shape: biasShape(p) }] : [];
   const reshape = (from: string, shape: string, output: string): ModelNode => ({
     op: "Reshape",
     inputs: [from, shape],

@@ -1,0 +1,2 @@
+import type { Workload } from "./workload.js";
+export const realWorkloads: readonly Workload[] = [];
