@@ -12,20 +12,33 @@ type ProviderFactory = (options?: { readonly threads?: number }) => AttentionPro
 
 interface BackendModule {
   readonly name: string;
-  /**
-   * The package. It is imported through a variable, so that one which is absent is a reason in the
-   * table and not an error of the build.
-   */
   readonly specifier: string;
+  /** Imports the package. */
+  load(): Promise<unknown>;
   readonly takesThreads: boolean;
 }
 
 const backendModules: readonly BackendModule[] = [
-  { name: "js", specifier: "@heed/backend-js", takesThreads: false },
-  { name: "wasm", specifier: "@heed/backend-wasm", takesThreads: true },
-  { name: "webgpu", specifier: "@heed/backend-webgpu", takesThreads: false },
-  { name: "onnx", specifier: "@heed/backend-onnx", takesThreads: true },
+  {
+    name: "js",
+    specifier: "@heed/backend-js",
+    load: () => import("@heed/backend-js"),
+    takesThreads: false,
+  },
+  ifInstalled("wasm", true),
+  ifInstalled("webgpu", false),
+  ifInstalled("onnx", true),
 ];
+
+/**
+ * A package that is not a dependency of the app. It is imported through a variable, so that its
+ * absence is a reason in the table and not an error of the build.
+ */
+function ifInstalled(name: string, takesThreads: boolean): BackendModule {
+  const specifier = `@heed/backend-${name}`;
+  const load = (): Promise<unknown> => import(/* @vite-ignore */ specifier);
+  return { name, specifier, load, takesThreads };
+}
 
 /** Every backend by name; `reference` is core's own and measured only when asked for. */
 export const backendNames: readonly string[] = [
@@ -47,10 +60,10 @@ export function backendByName(name: string, options: BackendOptions): Contender 
   });
 }
 
-async function importFactory({ name, specifier }: BackendModule): Promise<ProviderFactory> {
+async function importFactory({ name, specifier, load }: BackendModule): Promise<ProviderFactory> {
   let exports: Record<string, unknown>;
   try {
-    exports = (await import(/* @vite-ignore */ specifier)) as Record<string, unknown>;
+    exports = (await load()) as Record<string, unknown>;
   } catch (cause) {
     throw new BackendUnavailableError(
       isMissing(cause, specifier)

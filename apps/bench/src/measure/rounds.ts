@@ -9,16 +9,20 @@ export interface TimedSubject {
 }
 
 export interface SamplingOptions {
-  /** Time to spend on one subject, in ms; at least one sample is taken whatever it costs. */
+  /**
+   * Time to spend on one subject, in ms. Slow subjects may overdraw it: see {@link planSampling}.
+   */
   readonly budget: number;
   /** Samples of each subject, whatever they cost; null: as many as the budget allows. */
   readonly samples: number | null;
 }
 
-/** How a subject's samples are spread: `rounds` visits of `calls` calls each. */
+/** How a subject's samples are spread: `rounds` visits of `calls` calls each, the last of fewer. */
 export interface SamplingPlan {
   readonly rounds: number;
   readonly calls: number;
+  /** In all. */
+  readonly samples: number;
 }
 
 /** Visits that are enough to see the machine speed up and slow down. */
@@ -26,15 +30,24 @@ const mostRounds = 9;
 /** Calls in one visit beyond which more say nothing new. */
 const mostCalls = 50;
 
-/** How often to call something that takes `estimate` ms. Pure. */
+/** Samples without which there is no median to speak of, and how far the budget gives way to them. */
+const fewestSamples = 3;
+const overdraft = 10;
+
+/**
+ * How often to call something that takes `estimate` ms: as often as the budget allows, but three
+ * times if ten budgets allow that, and once in any case. Pure.
+ */
 export function planSampling(estimate: number, options: SamplingOptions): SamplingPlan {
-  if (options.samples !== null) {
-    const rounds = Math.min(mostRounds, options.samples);
-    return { rounds, calls: Math.ceil(options.samples / rounds) };
-  }
-  const affordable = Math.max(1, Math.floor(options.budget / Math.max(estimate, 1e-3)));
-  const rounds = Math.min(mostRounds, affordable);
-  return { rounds, calls: Math.min(mostCalls, Math.floor(affordable / rounds)) };
+  const calls = (budget: number) => Math.floor(budget / Math.max(estimate, 1e-3));
+  const affordable = Math.max(
+    1,
+    calls(options.budget),
+    Math.min(fewestSamples, calls(overdraft * options.budget)),
+  );
+  const samples = options.samples ?? Math.min(affordable, mostRounds * mostCalls);
+  const perVisit = Math.ceil(samples / mostRounds);
+  return { rounds: Math.ceil(samples / perVisit), calls: perVisit, samples };
 }
 
 /**
@@ -57,7 +70,8 @@ export async function timeInRounds(
       const plan = plans[i] as SamplingPlan;
       if (round >= plan.rounds) continue;
       signal?.throwIfAborted();
-      (samples[i] as number[][]).push(await visit(subject, plan.calls));
+      const left = plan.samples - round * plan.calls;
+      (samples[i] as number[][]).push(await visit(subject, Math.min(plan.calls, left)));
     }
   }
   return samples;

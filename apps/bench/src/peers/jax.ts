@@ -18,6 +18,7 @@ const limits: PeerLimits = {
 };
 
 type Jax = typeof import("@jax-js/jax");
+type JaxArray = Parameters<Jax["nn"]["dotProductAttention"]>[0];
 
 /** `nn.dotProductAttention` of @jax-js/jax on its wasm device, jitted, arrays kept on the device. */
 export function jax(): Contender {
@@ -61,19 +62,19 @@ function loaded(lib: Jax): LoadedContender {
 function plan(lib: Jax, problem: AttentionProblem): ContenderPlan {
   const { nn, numpy: np } = lib;
   const { causal, window, scale, keyLength } = problem;
-  const attend = lib.jit(
-    (
-      q: Parameters<typeof nn.dotProductAttention>[0],
-      k: Parameters<typeof nn.dotProductAttention>[0],
-      v: Parameters<typeof nn.dotProductAttention>[0],
-      mask: Parameters<typeof nn.dotProductAttention>[0] | null,
-    ) =>
-      nn.dotProductAttention(q, k, v, {
-        scale,
-        isCausal: causal,
-        ...(window && { localWindowSize: [window.left ?? keyLength, window.right ?? keyLength] }),
-        ...(mask && { mask }),
-      }),
+  const options = {
+    scale,
+    isCausal: causal,
+    ...(window && {
+      localWindowSize: [window.left ?? keyLength, window.right ?? keyLength] as [number, number],
+    }),
+  };
+  // Arguments of a jitted function are arrays, all of them: no mask is another function.
+  const full = lib.jit((q: JaxArray, k: JaxArray, v: JaxArray) =>
+    nn.dotProductAttention(q, k, v, options),
+  );
+  const masked = lib.jit((q: JaxArray, k: JaxArray, v: JaxArray, mask: JaxArray) =>
+    nn.dotProductAttention(q, k, v, { ...options, mask }),
   );
   return {
     kernel: "nn.dotProductAttention, jitted",
@@ -92,7 +93,7 @@ function plan(lib: Jax, problem: AttentionProblem): ContenderPlan {
         inputs: "resident",
         // A call consumes its arguments unless it is given another reference.
         run: async () => {
-          const out = attend(q.ref, k.ref, v.ref, mask?.ref);
+          const out = mask ? masked(q.ref, k.ref, v.ref, mask.ref) : full(q.ref, k.ref, v.ref);
           const shape = [...out.shape];
           return transpose(tensor((await out.data()) as Float32Array, shape), [0, 2, 1, 3]);
         },
@@ -101,7 +102,10 @@ function plan(lib: Jax, problem: AttentionProblem): ContenderPlan {
         },
       };
     },
-    dispose: () => attend.dispose(),
+    dispose: () => {
+      full.dispose();
+      masked.dispose();
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { AttentionProblem, FloatDType, Support, SupportReason } from "@heed/core";
+import { workOf } from "../work.js";
 
 /** Features of a problem that a peer may or may not have. */
 export type Feature =
@@ -54,12 +55,14 @@ export function supportWithin(problem: AttentionProblem, limits: PeerLimits): Su
   if (problem.positions !== "none" && !aligned) {
     reasons.push({ code: "queryOffset", message: `${peer} has no choice of query positions` });
   }
-  const { batch, queryHeads, queryLength, keyLength, headDim, valueDim } = problem;
-  const flops = 2 * batch * queryHeads * queryLength * keyLength * (headDim + valueDim);
+  const { flops } = workOf(problem, {
+    offsets: new Int32Array(problem.batch),
+    kvLengths: new Int32Array(problem.batch).fill(problem.keyLength),
+  });
   if (limits.mostFlops !== undefined && flops > limits.mostFlops) {
     reasons.push({
       code: "size",
-      message: `${peer} would take too long: more than ${limits.mostFlops / 1e9} GFLOP`,
+      message: `${peer} would take too long: over ${limits.mostFlops / 1e9} GFLOP`,
     });
   }
   return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
