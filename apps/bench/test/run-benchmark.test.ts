@@ -133,6 +133,14 @@ test("plans, calls and backends are disposed of, also when it is stopped", async
   expect(stopped.open()).toBe(0);
 });
 
+test("what takes longer than all that is allowed is called once", async () => {
+  const report = await run({ contenders: [right, right], budget: 1e-6, samples: null });
+  for (const result of results(report)) {
+    if (result.status !== "measured") throw new Error(result.status);
+    expect(result.rounds).toEqual([[result.firstCallMs]]);
+  }
+});
+
 test("progress names the case and its step", async () => {
   const seen: string[] = [];
   await run({

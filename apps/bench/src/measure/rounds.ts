@@ -32,11 +32,11 @@ const mostCalls = 50;
 
 /** Samples without which there is no median to speak of, and how far the budget gives way to them. */
 const fewestSamples = 3;
-const overdraft = 10;
+export const overdraft = 12;
 
 /**
  * How often to call something that takes `estimate` ms: as often as the budget allows, but three
- * times if ten budgets allow that, and once in any case. Pure.
+ * times if twelve budgets allow that, and once in any case. Pure.
  */
 export function planSampling(estimate: number, options: SamplingOptions): SamplingPlan {
   const calls = (budget: number) => Math.floor(budget / Math.max(estimate, 1e-3));

@@ -11,7 +11,7 @@ import { pairedRatio, summarize } from "../statistics.js";
 import { attentionWork } from "../work.js";
 import type { Workload } from "../workloads/workload.js";
 import { type Judge, prepareJudge } from "./correctness.js";
-import { type SamplingOptions, timeInRounds, timeOnce } from "./rounds.js";
+import { overdraft, type SamplingOptions, timeInRounds, timeOnce } from "./rounds.js";
 
 /** A contender that loaded. */
 export interface ReadyContender {
@@ -129,11 +129,18 @@ async function time(
   candidates: readonly Candidate[],
   options: CaseOptions,
 ): Promise<[at: number, result: CaseResult][]> {
-  const subjects = candidates.map(({ call, estimate }) => ({ run: () => call.run(), estimate }));
+  // What takes longer than all that is allowed has been timed once, and that has to do.
+  const endless = (candidate: Candidate) =>
+    options.samples === null && candidate.first.firstCallMs > overdraft * options.budget;
+  const others = candidates.filter((candidate) => !endless(candidate));
+  const subjects = others.map(({ call, estimate }) => ({ run: () => call.run(), estimate }));
   const timed = await timeInRounds(subjects, options, options.signal);
-  const baseline = timed[0] ?? [];
-  return candidates.map(({ at, name, first }, i) => {
-    const rounds = timed[i] ?? [];
+  const roundsOf = (candidate: Candidate) =>
+    endless(candidate) ? [[candidate.first.firstCallMs]] : (timed[others.indexOf(candidate)] ?? []);
+  const baseline = candidates[0] ? roundsOf(candidates[0]) : [];
+  return candidates.map((candidate, i) => {
+    const { at, name, first } = candidate;
+    const rounds = roundsOf(candidate);
     const ratio = i === 0 ? null : pairedRatio(baseline, rounds);
     const measured: Measured = {
       contender: name,

@@ -1,18 +1,20 @@
-// provisional
 import { type FloatDType, fromFloat64, type HostTensor } from "@heed/core";
+import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
+import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+
+/** Draws from the standard normal distribution (Box and Muller, 1958), rounded to the dtype. */
 export function randomTensor(
   shape: readonly number[],
   dtype: FloatDType,
   seed: number,
 ): HostTensor {
-  const n = shape.reduce((a, b) => a * b, 1);
-  const v = new Float64Array(n);
-  let s = seed * 2654435761;
-  for (let i = 0; i < n; i++) {
-    s = (Math.imul(s, 1664525) + 1013904223) | 0;
-    const a = ((s >>> 8) + 1) / 2 ** 24;
-    s = (Math.imul(s, 1664525) + 1013904223) | 0;
-    v[i] = Math.sqrt(-2 * Math.log(a)) * Math.cos((2 * Math.PI * (s >>> 8)) / 2 ** 24);
+  const generator = xoroshiro128plus(seed);
+  const values = new Float64Array(shape.reduce((count, size) => count * size, 1));
+  for (let i = 0; i < values.length; i += 2) {
+    const radius = Math.sqrt(-2 * Math.log(1 - uniformFloat64(generator)));
+    const angle = 2 * Math.PI * uniformFloat64(generator);
+    values[i] = radius * Math.cos(angle);
+    if (i + 1 < values.length) values[i + 1] = radius * Math.sin(angle);
   }
-  return fromFloat64(v, shape, dtype);
+  return fromFloat64(values, shape, dtype);
 }
