@@ -46,3 +46,18 @@ test.each([
 ])("%s computes what it accepts", async (name, expected) => {
   expect(await statuses(name)).toEqual(expected);
 });
+
+test("one peer's loading does not break another", async () => {
+  const names = ["ort-web/matmul", "jax-js"];
+  const report = await runBenchmark({
+    workloads: [11, 13].map((length) => customWorkload(parseShape(`H2,L${length},D8`))),
+    contenders: names.map((name) => peerByName(name, { threads: 1 })),
+    environment,
+    dtype: "float32",
+    threads: 1,
+    budget: 5,
+    samples: 1,
+  });
+  const statuses = report.cases.flatMap(({ results }) => results.map(({ status }) => status));
+  expect(statuses).toEqual(["measured", "measured", "measured", "measured"]);
+});

@@ -28,7 +28,7 @@ export function jax(): Contender {
     load: async () => {
       await polyfillIterators();
       const lib = await importPeer("@jax-js/jax", () => import("@jax-js/jax"));
-      if (!(await lib.init("wasm")).includes("wasm")) {
+      if (!(await withoutForeignWorkers(() => lib.init("wasm"))).includes("wasm")) {
         throw new BackendUnavailableError("@jax-js/jax has no wasm device here");
       }
       lib.defaultDevice("wasm");
@@ -44,13 +44,30 @@ async function polyfillIterators(): Promise<void> {
   await importPeer("core-js", () => import(/* @vite-ignore */ specifier));
 }
 
+/**
+ * onnxruntime-web puts Node's own Worker class on the global object. @jax-js/jax takes that for a
+ * browser's, which it is not, and from then on mixes shared and unshared memory. It looks for the
+ * name while it sets up, compiles and reads, all of it before its first pause.
+ */
+function withoutForeignWorkers<T>(call: () => T): T {
+  const scope = globalThis as { Worker?: unknown };
+  if (!("process" in globalThis) || scope.Worker === undefined) return call();
+  const { Worker } = scope;
+  scope.Worker = undefined;
+  try {
+    return call();
+  } finally {
+    scope.Worker = Worker;
+  }
+}
+
 function loaded(lib: Jax): LoadedContender {
   return {
     info: {
       runtime: "WebAssembly",
       device: "CPU",
       features: [],
-      threads: typeof Worker === "undefined" ? 1 : (navigator.hardwareConcurrency ?? 4),
+      threads: "process" in globalThis ? 1 : navigator.hardwareConcurrency,
       notes: ["its number of threads cannot be chosen: all of a browser's, one in Node"],
     },
     supports: (problem) => supportWithin(problem, limits),
@@ -93,9 +110,11 @@ function plan(lib: Jax, problem: AttentionProblem): ContenderPlan {
         inputs: "resident",
         // A call consumes its arguments unless it is given another reference.
         run: async () => {
-          const out = mask ? masked(q.ref, k.ref, v.ref, mask.ref) : full(q.ref, k.ref, v.ref);
-          const shape = [...out.shape];
-          return transpose(tensor((await out.data()) as Float32Array, shape), [0, 2, 1, 3]);
+          const { shape, data } = withoutForeignWorkers(() => {
+            const out = mask ? masked(q.ref, k.ref, v.ref, mask.ref) : full(q.ref, k.ref, v.ref);
+            return { shape: [...out.shape], data: out.data() };
+          });
+          return transpose(tensor((await data) as Float32Array, shape), [0, 2, 1, 3]);
         },
         dispose: () => {
           for (const held of [q, k, v, mask]) held?.dispose();
