@@ -43,6 +43,7 @@ test("what exists can be listed", async () => {
 test("wrong arguments are exit code 2; help is not", async () => {
   vi.spyOn(process.stdout, "write").mockImplementation(() => true);
   expect(await main(["--cases", "nope"])).toBe(2);
+  expect(await main(["--json", join(folder, "nowhere", "report.json")])).toBe(2);
   expect(await main(["--help"])).toBe(0);
 });
 

@@ -10,7 +10,7 @@ import { renderList } from "./list.js";
 import { type CliOptions, parseOptions, threadsWarning } from "./options.js";
 import { createProgress } from "./progress.js";
 import { renderReport } from "./table.js";
-import { writeReport } from "./write-report.js";
+import { whyNotWritable, writeReport } from "./write-report.js";
 
 /** Exit codes, as shells know them. */
 const exit = { ok: 0, wrongResult: 1, wrongArguments: 2, interrupted: 130 } as const;
@@ -35,14 +35,19 @@ export async function main(args: readonly string[]): Promise<number> {
     console.log(renderList());
     return exit.ok;
   }
-  const warning = threadsWarning(options.threads);
-  if (warning) console.error(warning);
   const interrupted = new AbortController();
   // Once: whoever presses it again while a long call runs means it, and Node's default ends it.
   process.once("SIGINT", () => {
     console.error("\nstopping after the current call; press again to stop now");
     interrupted.abort();
   });
+  const obstacle = options.json === null ? null : await whyNotWritable(options.json);
+  if (obstacle !== null) {
+    console.error(obstacle);
+    return exit.wrongArguments;
+  }
+  const warning = threadsWarning(options.threads);
+  if (warning) console.error(warning);
   try {
     const report = await measure(options, interrupted.signal);
     if (options.json !== null) await writeReport(options.json, report);
@@ -57,7 +62,7 @@ async function measure(options: CliOptions, signal: AbortSignal): Promise<BenchR
   const { workloads, dtype, threads, budget, samples } = options;
   const start = performance.now();
   const ceiling = options.ceiling ? await measureCeiling(threads) : undefined;
-  const progress = createProgress(workloads.length, process.stderr);
+  const progress = createProgress(workloads, process.stderr);
   let report: BenchReport;
   try {
     report = await runBenchmark({

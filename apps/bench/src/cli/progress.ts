@@ -1,6 +1,7 @@
 import { SingleBar } from "cli-progress";
 import type { ProgressEvent } from "../measure/run-benchmark.js";
 import type { CaseReport } from "../report/report.js";
+import type { Workload } from "../workloads/workload.js";
 import { formatNumber } from "./format.js";
 
 /** Tells a person how far the run is, on stderr, so that stdout holds the results alone. */
@@ -11,24 +12,42 @@ export interface Progress {
 }
 
 /** A bar with time left on a terminal; elsewhere, as in a log, a line a case. */
-export function createProgress(cases: number, stream: NodeJS.WriteStream): Progress {
-  return stream.isTTY ? barProgress(cases, stream) : lineProgress(cases, stream);
+export function createProgress(
+  workloads: readonly Workload[],
+  stream: NodeJS.WriteStream,
+): Progress {
+  return stream.isTTY ? barProgress(workloads, stream) : lineProgress(workloads.length, stream);
 }
 
-function barProgress(cases: number, stream: NodeJS.WriteStream): Progress {
+/**
+ * A case's part of the bar: one for the time that is spent on each, and more for what has to be
+ * computed, which is long for the slowest.
+ */
+function weightOf({ flops }: Workload): number {
+  return 1 + flops / 2e9;
+}
+
+function barProgress(workloads: readonly Workload[], stream: NodeJS.WriteStream): Progress {
   const bar = new SingleBar({
     stream,
-    format: "{bar} {value}/{total} {id} {step} | {eta_formatted} left",
+    format: "{bar} {at}/{cases} {id} {step} | {eta_formatted} left",
     barsize: 20,
     clearOnComplete: true,
     hideCursor: true,
-    etaBuffer: Math.max(2, cases),
+    etaBuffer: workloads.length + 1,
   });
-  bar.start(cases, 0, { id: "", step: "loading" });
+  const total = workloads.reduce((sum, workload) => sum + weightOf(workload), 0);
+  let done = 0;
+  bar.start(total, 0, { at: 0, cases: workloads.length, id: "", step: "loading" });
   return {
     update(event) {
-      if (event.type === "step") bar.update(event.case, { id: event.id, step: event.step });
-      else if (event.type === "case") bar.update(event.case + 1);
+      if (event.type === "step") {
+        // Without a value: only what has changed may count for the time left.
+        bar.update({ at: event.case + 1, id: event.id, step: event.step });
+      } else if (event.type === "case") {
+        done += weightOf(workloads[event.case] as Workload);
+        bar.update(done);
+      }
     },
     stop: () => bar.stop(),
   };

@@ -1,4 +1,5 @@
 import { Bench } from "tinybench";
+import { breathe } from "./breathe.js";
 
 /** Something to time, and how often. */
 export interface TimedSubject {
@@ -69,6 +70,7 @@ export async function timeInRounds(
     for (const [i, subject] of subjects.entries()) {
       const plan = plans[i] as SamplingPlan;
       if (round >= plan.rounds) continue;
+      await breathe();
       signal?.throwIfAborted();
       const left = plan.samples - round * plan.calls;
       (samples[i] as number[][]).push(await visit(subject, Math.min(plan.calls, left)));

@@ -10,6 +10,7 @@ import type { CaseReport, CaseResult, FirstCall, Measured } from "../report/repo
 import { pairedRatio, summarize } from "../statistics.js";
 import { attentionWork } from "../work.js";
 import type { Workload } from "../workloads/workload.js";
+import { breathe } from "./breathe.js";
 import { type Judge, prepareJudge } from "./correctness.js";
 import { overdraft, type SamplingOptions, timeInRounds, timeOnce } from "./rounds.js";
 
@@ -50,8 +51,9 @@ export async function runCase(
   const candidates: Candidate[] = [];
   try {
     for (const [at, contender] of contenders.entries()) {
-      options.signal?.throwIfAborted();
       options.onStep?.(`checking ${contender.name}`);
+      await breathe();
+      options.signal?.throwIfAborted();
       const checked = await check(at, contender, problem, inputs, judge, options);
       if ("status" in checked) results[at] = checked;
       else candidates.push(checked);
