@@ -48,6 +48,10 @@ test("everything given", () => {
   });
 });
 
+test("a backend can be named again with threads of its own", () => {
+  expect(parseOptions(["--backends", "wasm,wasm@2,wasm"]).backends).toEqual(["wasm", "wasm@2"]);
+});
+
 test("a shape alone is measured alone", () => {
   expect(ids(parseOptions(["--shape", "H2,L8,D4"]))).toEqual(["B1,H2,L8,D4"]);
 });
@@ -66,6 +70,8 @@ test("quick leaves out what is large, unless it is named", () => {
 
 test.each([
   [["--backends", "cuda"], "unknown backends cuda; known: js, wasm"],
+  [["--backends", "wasm@two"], "such as wasm@2"],
+  [["--backends", "js@2"], "js takes no threads"],
   [["--peers", "torch"], "unknown peers torch; known: naive"],
   [["--cases", "bertha"], "unknown cases bertha; known: real, models, speed"],
   [["--shape", "H2,L8"], "--shape: expected D"],

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { FloatDType } from "@heed/core";
 import { Command, InvalidArgumentError, Option, type OutputConfiguration } from "commander";
-import { backendNames, defaultBackendNames } from "../contenders/backends.js";
+import { backendByName, backendNames, defaultBackendNames } from "../contenders/backends.js";
 import { peerNames } from "../peers/peers.js";
 import { customWorkload } from "../workloads/generated.js";
 import { selectNames, selectWorkloads, workloads } from "../workloads/select.js";
@@ -75,8 +75,10 @@ export function parseOptions(
 function createCommand(): Command {
   return new Command("heed-bench")
     .description("Which backend of attention, on this machine, for my model?")
-    .option("--backends <names>", `of ${backendNames.join(", ")}`, (text) =>
-      checked(() => selectNames("backends", list(text), backendNames)),
+    .option(
+      "--backends <names>",
+      `of ${backendNames.join(", ")}; wasm@2 for threads of its own`,
+      (text) => checked(() => backendSpecs(list(text))),
     )
     .option("--peers [names]", `others to compare with: ${peerNames.join(", ")}`, (text) =>
       checked(() => selectNames("peers", list(text), peerNames)),
@@ -117,6 +119,14 @@ function chooseWorkloads(raw: RawOptions): readonly Workload[] {
     ? workloads
     : workloads.filter(({ suite }) => suite === "real" || suite === "models");
   return raw.quick ? chosen.filter(({ flops }) => flops <= quickFlops) : chosen;
+}
+
+/** Checks them now: making a contender loads nothing. */
+function backendSpecs(specs: readonly string[]): readonly string[] {
+  const names = specs.map((spec) => spec.split("@")[0] as string);
+  selectNames("backends", names, backendNames);
+  for (const spec of specs) backendByName(spec, { threads: 1 });
+  return [...new Set(specs)];
 }
 
 function list(text: string): string[] {

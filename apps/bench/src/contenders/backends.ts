@@ -49,14 +49,29 @@ export const backendNames: readonly string[] = [
 /** Those measured when none is named. */
 export const defaultBackendNames: readonly string[] = backendModules.map(({ name }) => name);
 
-/** @param name one of {@link backendNames} */
-export function backendByName(name: string, options: BackendOptions): Contender {
-  if (name === "reference") return backendContender(name, async () => reference());
+/**
+ * @param spec one of {@link backendNames}, and `wasm@2` for a number of threads of its own, so that
+ *   one run can compare a backend with itself
+ * @throws RangeError for a name that is not known, or threads that it does not take
+ */
+export function backendByName(spec: string, options: BackendOptions): Contender {
+  const [name = "", ownThreads] = spec.split("@");
   const module = backendModules.find((candidate) => candidate.name === name);
-  if (!module) throw new RangeError(`no backend ${name}; known: ${backendNames.join(", ")}`);
-  return backendContender(name, async () => {
+  if (!module && name !== "reference") {
+    throw new RangeError(`unknown backend ${name}; known: ${backendNames.join(", ")}`);
+  }
+  if (ownThreads !== undefined && !(module?.takesThreads && /^[1-9]\d*$/.test(ownThreads))) {
+    throw new RangeError(
+      module?.takesThreads
+        ? `${spec}: threads are an integer ≥ 1, such as ${name}@2`
+        : `${spec}: ${name} takes no threads`,
+    );
+  }
+  if (!module) return backendContender(spec, async () => reference());
+  const threads = ownThreads === undefined ? options.threads : Number(ownThreads);
+  return backendContender(spec, async () => {
     const factory = await importFactory(module);
-    return module.takesThreads ? factory({ threads: options.threads }) : factory();
+    return module.takesThreads ? factory({ threads }) : factory();
   });
 }
 
