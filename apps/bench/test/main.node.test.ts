@@ -33,6 +33,12 @@ test("a whole run prints a table and writes its report, and nothing else", async
   expect(await readdir(folder)).toEqual(["report.json"]);
 });
 
+test("recorded tensors run", async () => {
+  expect(await main(["--cases", "real", "--backends", "js", "--samples", "1"])).toBe(0);
+  expect(printed).toContain("sentence-encoder-layer0");
+  expect(printed).toContain("text-recogniser-block2");
+});
+
 test("what exists can be listed", async () => {
   expect(await main(["--list"])).toBe(0);
   for (const name of ["bert-base-512", "h4-l2048-d64", "wasm", "jax-js", "huggingface.co"]) {

@@ -28,6 +28,19 @@ test("unknown names list the known ones", () => {
   );
 });
 
+test("recorded tensors come in the dtype asked for", async () => {
+  const real = selectWorkloads(["real"]);
+  expect(real).toHaveLength(4);
+  for (const workload of real) {
+    const inputs = await workload.load("float16");
+    expect(describeProblem(inputs).dtype).toBe("float16");
+    // An estimate from the sizes alone: lengths can only make it less.
+    const { flops } = attentionWork(describeProblem(inputs), inputs);
+    expect(flops).toBeLessThanOrEqual(workload.flops);
+    expect(flops).toBeGreaterThan(workload.flops / 5);
+  }
+});
+
 test("a workload's own estimate is what its call is counted at", async () => {
   for (const workload of selectWorkloads(["vit-b16-197", "yolo12-area", "*decode-2048"])) {
     const inputs = await workload.load("float32");

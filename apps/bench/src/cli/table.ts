@@ -125,6 +125,7 @@ function renderMeasured(
 
 function renderError(errorInBudgets: number | null): string {
   if (errorInBudgets === null) return "not a number";
+  if (errorInBudgets > 0 && errorInBudgets < 0.01) return "<0.01";
   return errorInBudgets >= 1e6 ? errorInBudgets.toExponential(1) : errorInBudgets.toFixed(2);
 }
 

@@ -1,6 +1,6 @@
+import { Random } from "@heed/conformance";
 import { type AttentionInputs, describeProblem, type HostTensor, tensor } from "@heed/core";
 import { attentionWork } from "../work.js";
-import { randomTensor } from "./random-tensor.js";
 import { formatShape } from "./shape.js";
 import type { Workload, WorkloadShape } from "./workload.js";
 
@@ -18,7 +18,10 @@ export function generated({ shape: partial, ...about }: GeneratedWorkload): Work
   return {
     ...about,
     flops: flopsOf(shape),
-    load: async (dtype) => call(shape, (sizes, seed) => randomTensor(sizes, dtype, seed)),
+    load: async (dtype) => {
+      const random = new Random(formatShape(shape));
+      return call(shape, (sizes) => random.tensor(sizes, dtype));
+    },
   };
 }
 
@@ -53,15 +56,15 @@ function flopsOf(shape: WorkloadShape): number {
 
 function call(
   shape: WorkloadShape,
-  make: (sizes: readonly number[], seed: number) => HostTensor,
+  make: (sizes: readonly number[]) => HostTensor,
 ): AttentionInputs<HostTensor> {
   const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = shape;
   const { causal, window, softcap } = shape;
   const positions = (causal || window) && queryLength !== keyLength;
   return {
-    query: make([batch, queryHeads, queryLength, headDim], 1),
-    key: make([batch, kvHeads, keyLength, headDim], 2),
-    value: make([batch, kvHeads, keyLength, valueDim], 3),
+    query: make([batch, queryHeads, queryLength, headDim]),
+    key: make([batch, kvHeads, keyLength, headDim]),
+    value: make([batch, kvHeads, keyLength, valueDim]),
     ...(causal && { causal }),
     ...(window && { window }),
     ...(softcap !== undefined && { softcap }),
