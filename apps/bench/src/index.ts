@@ -1,1 +1,42 @@
-export {};
+/**
+ * The benchmark as a library, for a command line and a page alike: workloads, contenders, the
+ * runner and its report. Nothing here needs Node; the command line is under `cli`.
+ *
+ * @module
+ */
+export { measureThread, type ThreadCeiling } from "./ceiling/ceiling.js";
+export { backendContender } from "./contenders/backend-contender.js";
+export {
+  type BackendOptions,
+  backendByName,
+  backendNames,
+  defaultBackendNames,
+} from "./contenders/backends.js";
+export type {
+  Contender,
+  ContenderPlan,
+  InputPlacement,
+  LoadedContender,
+  PlacedCall,
+} from "./contenders/contender.js";
+export {
+  type BenchmarkOptions,
+  type ProgressEvent,
+  runBenchmark,
+} from "./measure/run-benchmark.js";
+export { type PeerOptions, peerByName, peerNames } from "./peers/peers.js";
+export { type CeilingFraction, ceilingFraction } from "./report/fraction.js";
+export { parseReport } from "./report/parse.js";
+export type * from "./report/report.js";
+export {
+  type PairedRatio,
+  pairedRatio,
+  type RoundSamples,
+  summarize,
+  type TimingSummary,
+} from "./statistics.js";
+export { type AttentionWork, attentionWork, workOf } from "./work.js";
+export { customWorkload } from "./workloads/generated.js";
+export { selectNames, selectWorkloads, UnknownNameError, workloads } from "./workloads/select.js";
+export { formatShape, parseShape } from "./workloads/shape.js";
+export { type Suite, suites, type Workload, type WorkloadShape } from "./workloads/workload.js";

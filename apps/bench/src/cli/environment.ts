@@ -1,0 +1,16 @@
+import { availableParallelism, cpus, totalmem } from "node:os";
+import type { Environment } from "../report/report.js";
+
+/** The machine and the runtime that this process runs on. */
+export function nodeEnvironment(): Environment {
+  const { node = process.version, v8 } = process.versions;
+  return {
+    date: new Date().toISOString(),
+    runtime: "node",
+    versions: { node, ...(v8 && { v8 }) },
+    cpu: cpus()[0]?.model.trim() ?? null,
+    cores: availableParallelism(),
+    platform: `${process.platform} ${process.arch}`,
+    memory: totalmem(),
+  };
+}

@@ -1,0 +1,80 @@
+import { SingleBar } from "cli-progress";
+import type { ProgressEvent } from "../measure/run-benchmark.js";
+import type { CaseReport } from "../report/report.js";
+import type { Workload } from "../workloads/workload.js";
+import { formatNumber } from "./format.js";
+
+/** Tells a person how far the run is, on stderr, so that stdout holds the results alone. */
+export interface Progress {
+  update(event: ProgressEvent): void;
+  /** Clears the line. */
+  stop(): void;
+}
+
+/** A bar with time left on a terminal; elsewhere, as in a log, a line a case. */
+export function createProgress(
+  workloads: readonly Workload[],
+  stream: NodeJS.WriteStream,
+): Progress {
+  return stream.isTTY ? barProgress(workloads, stream) : lineProgress(workloads.length, stream);
+}
+
+/**
+ * A case's part of the bar: one for the time that is spent on each, and more for what has to be
+ * computed, which is long for the slowest.
+ */
+function weightOf({ flops }: Workload): number {
+  return 1 + flops / 2e9;
+}
+
+function barProgress(workloads: readonly Workload[], stream: NodeJS.WriteStream): Progress {
+  const bar = new SingleBar({
+    stream,
+    format: "{bar} {at}/{cases} {id} {step} | {eta_formatted} left",
+    barsize: 20,
+    clearOnComplete: true,
+    hideCursor: true,
+    etaBuffer: workloads.length + 1,
+  });
+  const total = workloads.reduce((sum, workload) => sum + weightOf(workload), 0);
+  let done = 0;
+  bar.start(total, 0, { at: 0, cases: workloads.length, id: "", step: "loading" });
+  return {
+    update(event) {
+      if (event.type === "step") {
+        // Without a value: only what has changed may count for the time left.
+        bar.update({ at: event.case + 1, id: event.id, step: event.step });
+      } else if (event.type === "case") {
+        done += weightOf(workloads[event.case] as Workload);
+        bar.update(done);
+      }
+    },
+    stop: () => bar.stop(),
+  };
+}
+
+function lineProgress(cases: number, stream: NodeJS.WriteStream): Progress {
+  let start = performance.now();
+  return {
+    update(event) {
+      if (event.type !== "case") return;
+      const seconds = (performance.now() - start) / 1000;
+      start = performance.now();
+      const place = `[${event.case + 1}/${cases}]`;
+      stream.write(
+        `${place} ${event.report.id}: ${summary(event.report)} (${seconds.toFixed(1)} s)\n`,
+      );
+    },
+    stop: () => {},
+  };
+}
+
+function summary({ results }: CaseReport): string {
+  return results
+    .map((result) =>
+      result.status === "measured"
+        ? `${result.contender} ${formatNumber(result.timing.median)} ms`
+        : `${result.contender} ${result.status}`,
+    )
+    .join(", ");
+}

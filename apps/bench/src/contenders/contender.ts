@@ -1,0 +1,56 @@
+import type {
+  AttentionInputs,
+  AttentionProblem,
+  BackendInfo,
+  HostTensor,
+  Support,
+} from "@heed/core";
+
+/**
+ * Whatever computes attention and can be measured: a Heed backend, or something else (a peer).
+ * Making one is cheap; nothing is loaded before `load`.
+ */
+export interface Contender {
+  /** Stable; names it on the command line and in result files. */
+  readonly name: string;
+  readonly kind: "backend" | "peer";
+  /** @throws BackendUnavailableError (rejects) with the reason, where it cannot work here */
+  load(): Promise<LoadedContender>;
+}
+
+export interface LoadedContender {
+  readonly info: BackendInfo;
+  supports(problem: AttentionProblem): Support;
+  /**
+   * Everything that a problem costs once: kernels chosen and compiled, sessions created. What is
+   * needed of the inputs' values (lengths, offsets) may be built into it.
+   */
+  plan(problem: AttentionProblem, inputs: AttentionInputs<HostTensor>): Promise<ContenderPlan>;
+  dispose(): void;
+}
+
+export interface ContenderPlan {
+  /** Which kernel runs. */
+  readonly kernel: string;
+  /** Bytes that a call needs beside inputs and outputs; null where the contender does not say. */
+  readonly workspaceBytes: number | null;
+  /** Puts the inputs where calls want them: into the contender's memory if it can keep them. */
+  place(inputs: AttentionInputs<HostTensor>): Promise<PlacedCall>;
+  dispose(): void;
+}
+
+/** Where a call's inputs lie before its clock starts. */
+export type InputPlacement = "resident" | "host";
+
+/** A call that is ready to go, any number of times. */
+export interface PlacedCall {
+  readonly inputs: InputPlacement;
+  /**
+   * Computes once. It is done when the output can be read by JavaScript: a queue that has merely
+   * accepted the work is not an answer.
+   *
+   * @returns `[batch, queryHeads, queryLength, valueDim]`, a view where that costs nothing
+   */
+  run(): Promise<HostTensor>;
+  dispose(): void;
+}

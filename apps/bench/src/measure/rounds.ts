@@ -1,0 +1,106 @@
+import { Bench } from "tinybench";
+import { breathe } from "./breathe.js";
+
+/** Something to time, and how often. */
+export interface TimedSubject {
+  /** One call; done when it resolves. */
+  run(): Promise<unknown>;
+  /** What a call took when it was tried, in ms. */
+  readonly estimate: number;
+}
+
+export interface SamplingOptions {
+  /**
+   * Time to spend on one subject, in ms. Slow subjects may overdraw it: see {@link planSampling}.
+   */
+  readonly budget: number;
+  /** Samples of each subject, whatever they cost; null: as many as the budget allows. */
+  readonly samples: number | null;
+}
+
+/** How a subject's samples are spread: `rounds` visits of `calls` calls each, the last of fewer. */
+export interface SamplingPlan {
+  readonly rounds: number;
+  readonly calls: number;
+  /** In all. */
+  readonly samples: number;
+}
+
+/** Visits that are enough to see the machine speed up and slow down. */
+const mostRounds = 9;
+/** Calls in one visit beyond which more say nothing new. */
+const mostCalls = 50;
+
+/** Samples without which there is no median to speak of, and how far the budget gives way to them. */
+const fewestSamples = 3;
+export const overdraft = 12;
+
+/**
+ * How often to call something that takes `estimate` ms: as often as the budget allows, but three
+ * times if twelve budgets allow that, and once in any case. Pure.
+ */
+export function planSampling(estimate: number, options: SamplingOptions): SamplingPlan {
+  const calls = (budget: number) => Math.floor(budget / Math.max(estimate, 1e-3));
+  const affordable = Math.max(
+    1,
+    calls(options.budget),
+    Math.min(fewestSamples, calls(overdraft * options.budget)),
+  );
+  const samples = options.samples ?? Math.min(affordable, mostRounds * mostCalls);
+  const perVisit = Math.ceil(samples / mostRounds);
+  return { rounds: Math.ceil(samples / perVisit), calls: perVisit, samples };
+}
+
+/**
+ * Times subjects in turns: one visit to each, then the next round, so that those of one round were
+ * measured under the same conditions. Slow subjects take part in the first rounds only.
+ *
+ * @param signal stops before the next visit
+ * @returns for each subject its samples in ms, by round
+ */
+export async function timeInRounds(
+  subjects: readonly TimedSubject[],
+  options: SamplingOptions,
+  signal?: AbortSignal,
+): Promise<number[][][]> {
+  const plans = subjects.map(({ estimate }) => planSampling(estimate, options));
+  const samples: number[][][] = subjects.map(() => []);
+  const rounds = Math.max(0, ...plans.map((plan) => plan.rounds));
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, subject] of subjects.entries()) {
+      const plan = plans[i] as SamplingPlan;
+      if (round >= plan.rounds) continue;
+      await breathe();
+      signal?.throwIfAborted();
+      const left = plan.samples - round * plan.calls;
+      (samples[i] as number[][]).push(await visit(subject, Math.min(plan.calls, left)));
+    }
+  }
+  return samples;
+}
+
+/** Times `calls` calls in a row. */
+async function visit(subject: TimedSubject, calls: number): Promise<number[]> {
+  const bench = new Bench({
+    iterations: calls,
+    time: 0,
+    warmup: false,
+    retainSamples: true,
+    throws: true,
+  });
+  // `async` is said, because finding it out would cost a call.
+  bench.add("visit", () => subject.run().then(() => undefined), { async: true });
+  const [task] = await bench.run();
+  const result = task?.result;
+  if (result?.state !== "completed" || !result.latency.samples) {
+    throw new Error(`timing ended as ${result?.state ?? "nothing"}`);
+  }
+  return [...result.latency.samples];
+}
+
+/** Awaits one call. @returns what it gave and how long it took, in ms */
+export async function timeOnce<T>(call: () => Promise<T>): Promise<{ value: T; ms: number }> {
+  const start = performance.now();
+  const value = await call();
+  return { value, ms: performance.now() - start };
+}

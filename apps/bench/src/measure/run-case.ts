@@ -1,0 +1,166 @@
+import {
+  type AttentionInputs,
+  type AttentionProblem,
+  describeProblem,
+  type FloatDType,
+  type HostTensor,
+} from "@heed/core";
+import type { ContenderPlan, LoadedContender, PlacedCall } from "../contenders/contender.js";
+import type { CaseReport, CaseResult, FirstCall, Measured } from "../report/report.js";
+import { pairedRatio, summarize } from "../statistics.js";
+import { attentionWork } from "../work.js";
+import type { Workload } from "../workloads/workload.js";
+import { breathe } from "./breathe.js";
+import { type Judge, prepareJudge } from "./correctness.js";
+import { overdraft, type SamplingOptions, timeInRounds, timeOnce } from "./rounds.js";
+
+/** A contender that loaded. */
+export interface ReadyContender {
+  readonly name: string;
+  readonly loaded: LoadedContender;
+}
+
+export interface CaseOptions extends SamplingOptions {
+  readonly dtype: FloatDType;
+  readonly signal?: AbortSignal | undefined;
+  /** Told before each step of the case: a contender's check, then the timing of all. */
+  readonly onStep?: ((step: string) => void) | undefined;
+}
+
+/** One that computed the right thing and waits to be timed. */
+interface Candidate {
+  readonly at: number;
+  readonly name: string;
+  readonly first: FirstCall;
+  readonly plan: ContenderPlan;
+  readonly call: PlacedCall;
+  readonly estimate: number;
+}
+
+/** Checks every contender on a workload, then times those that are right, in turns. */
+export async function runCase(
+  workload: Workload,
+  contenders: readonly ReadyContender[],
+  options: CaseOptions,
+): Promise<CaseReport> {
+  const inputs = await workload.load(options.dtype);
+  const problem = describeProblem(inputs);
+  options.onStep?.("oracle");
+  const judge = prepareJudge(inputs);
+  const results: CaseResult[] = [];
+  const candidates: Candidate[] = [];
+  try {
+    for (const [at, contender] of contenders.entries()) {
+      options.onStep?.(`checking ${contender.name}`);
+      await breathe();
+      options.signal?.throwIfAborted();
+      const checked = await check(at, contender, problem, inputs, judge, options);
+      if ("status" in checked) results[at] = checked;
+      else candidates.push(checked);
+    }
+    options.onStep?.("timing");
+    for (const [at, result] of await time(candidates, options)) results[at] = result;
+  } finally {
+    for (const { call, plan } of candidates) {
+      call.dispose();
+      plan.dispose();
+    }
+  }
+  const { flops, bytes } = attentionWork(problem, inputs);
+  const { id, title, source, suite } = workload;
+  return { id, title, source, suite, problem: problem.key, flops, bytes, results };
+}
+
+async function check(
+  at: number,
+  { name, loaded }: ReadyContender,
+  problem: AttentionProblem,
+  inputs: AttentionInputs<HostTensor>,
+  judge: Judge,
+  options: CaseOptions,
+): Promise<Candidate | CaseResult> {
+  const support = loaded.supports(problem);
+  if (!support.ok) return { contender: name, status: "refused", reasons: support.reasons };
+  let plan: ContenderPlan | null = null;
+  let call: PlacedCall | null = null;
+  try {
+    const planning = await timeOnce(() => loaded.plan(problem, inputs));
+    plan = planning.value;
+    const placing = await timeOnce(() => planning.value.place(inputs));
+    call = placing.value;
+    const running = await timeOnce(() => placing.value.run());
+    const verdict = judge(running.value);
+    const first: FirstCall = {
+      kernel: plan.kernel,
+      workspaceBytes: plan.workspaceBytes,
+      inputs: call.inputs,
+      errorInBudgets: verdict.errorInBudgets,
+      planMs: planning.ms,
+      placeMs: placing.ms,
+      firstCallMs: running.ms,
+    };
+    if (verdict.wrong !== null) {
+      release(call, plan);
+      return { contender: name, status: "wrong", ...first, message: verdict.wrong };
+    }
+    const estimate = await warmUp(call, running.ms, options.budget);
+    return { at, name, first, plan, call, estimate };
+  } catch (error) {
+    release(call, plan);
+    return { contender: name, status: "failed", message: messageOf(error) };
+  }
+}
+
+/**
+ * Calls until the just-in-time compiler has had its chance, for a tenth of the budget at most beside
+ * one call.
+ *
+ * @returns what a call takes, in ms
+ */
+async function warmUp(call: PlacedCall, firstMs: number, budget: number): Promise<number> {
+  if (firstMs > budget) return firstMs;
+  let estimate = firstMs;
+  const end = performance.now() + budget / 10;
+  do {
+    estimate = Math.min(estimate, (await timeOnce(() => call.run())).ms);
+  } while (performance.now() + estimate < end);
+  return estimate;
+}
+
+async function time(
+  candidates: readonly Candidate[],
+  options: CaseOptions,
+): Promise<[at: number, result: CaseResult][]> {
+  // What takes longer than all that is allowed has been timed once, and that has to do.
+  const endless = (candidate: Candidate) =>
+    options.samples === null && candidate.first.firstCallMs > overdraft * options.budget;
+  const others = candidates.filter((candidate) => !endless(candidate));
+  const subjects = others.map(({ call, estimate }) => ({ run: () => call.run(), estimate }));
+  const timed = await timeInRounds(subjects, options, options.signal);
+  const roundsOf = (candidate: Candidate) =>
+    endless(candidate) ? [[candidate.first.firstCallMs]] : (timed[others.indexOf(candidate)] ?? []);
+  const baseline = candidates[0] ? roundsOf(candidates[0]) : [];
+  return candidates.map((candidate, i) => {
+    const { at, name, first } = candidate;
+    const rounds = roundsOf(candidate);
+    const ratio = i === 0 ? null : pairedRatio(baseline, rounds);
+    const measured: Measured = {
+      contender: name,
+      status: "measured",
+      ...first,
+      timing: summarize(rounds.flat()),
+      rounds,
+      ...(ratio && { ratio }),
+    };
+    return [at, measured];
+  });
+}
+
+function release(call: PlacedCall | null, plan: ContenderPlan | null): void {
+  call?.dispose();
+  plan?.dispose();
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

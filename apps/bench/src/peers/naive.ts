@@ -1,0 +1,96 @@
+import {
+  type AttentionInputs,
+  type AttentionProblem,
+  allocate,
+  bindPositions,
+  contiguous,
+  type HostTensor,
+  tensor,
+  visibleBand,
+} from "@heed/core";
+import type { Contender, LoadedContender } from "../contenders/contender.js";
+import { type PeerLimits, supportWithin } from "./limits.js";
+
+const limits: PeerLimits = {
+  peer: "the naive loop",
+  dtypes: ["float32", "float64"],
+  features: ["causal", "window", "kvLengths", "valueDim"],
+  mostFlops: 5e9,
+};
+
+/**
+ * What one writes first: three loops over typed arrays and a softmax of one row at a time. Fair, in
+ * that keys ruled out by causal, window and lengths are skipped and memory is walked in order; but
+ * nothing is tiled or unrolled.
+ */
+export function naive(): Contender {
+  return { name: "naive", kind: "peer", load: async () => loaded };
+}
+
+const loaded: LoadedContender = {
+  info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
+  supports: (problem) => supportWithin(problem, limits),
+  plan: async (problem) => ({
+    kernel: "three loops",
+    workspaceBytes: 4 * problem.keyLength,
+    place: async (inputs) => {
+      const call = {
+        ...inputs,
+        query: contiguous(inputs.query),
+        key: contiguous(inputs.key),
+        value: contiguous(inputs.value),
+      };
+      return { inputs: "host", run: async () => attend(problem, call), dispose: () => {} };
+    },
+    dispose: () => {},
+  }),
+  dispose: () => {},
+};
+
+/** @param inputs query, key and value row-major without gaps */
+function attend(problem: AttentionProblem, inputs: AttentionInputs<HostTensor>): HostTensor {
+  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = problem;
+  const { offsets, kvLengths } = bindPositions(problem, inputs);
+  const { left, right } = visibleBand(problem);
+  const query = inputs.query.data;
+  const key = inputs.key.data;
+  const value = inputs.value.data;
+  const shape = [batch, queryHeads, queryLength, valueDim];
+  const output = allocate(problem.dtype, batch * queryHeads * queryLength * valueDim);
+  const row = new Float32Array(keyLength);
+  const group = queryHeads / kvHeads;
+  for (let bh = 0; bh < batch * queryHeads; bh++) {
+    const b = Math.floor(bh / queryHeads);
+    const kvHead = b * kvHeads + Math.floor((bh % queryHeads) / group);
+    const keys = inputs.key.offset + kvHead * keyLength * headDim;
+    const values = inputs.value.offset + kvHead * keyLength * valueDim;
+    for (let i = 0; i < queryLength; i++) {
+      const p = i + (offsets[b] as number);
+      const start = Math.max(0, p - left);
+      const end = Math.min(kvLengths[b] as number, p + right + 1);
+      const q = inputs.query.offset + (bh * queryLength + i) * headDim;
+      let max = Number.NEGATIVE_INFINITY;
+      for (let j = start; j < end; j++) {
+        let dot = 0;
+        const k = keys + j * headDim;
+        for (let d = 0; d < headDim; d++) dot += (query[q + d] as number) * (key[k + d] as number);
+        row[j] = dot * problem.scale;
+        max = Math.max(max, row[j] as number);
+      }
+      let sum = 0;
+      for (let j = start; j < end; j++) {
+        row[j] = Math.exp((row[j] as number) - max);
+        sum += row[j] as number;
+      }
+      const o = (bh * queryLength + i) * valueDim;
+      for (let j = start; j < end; j++) {
+        const weight = (row[j] as number) / sum;
+        const v = values + j * valueDim;
+        for (let d = 0; d < valueDim; d++) {
+          output[o + d] = (output[o + d] as number) + weight * (value[v + d] as number);
+        }
+      }
+    }
+  }
+  return tensor(output, shape, { dtype: problem.dtype });
+}

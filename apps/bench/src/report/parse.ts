@@ -1,0 +1,102 @@
+import * as v from "valibot";
+import { type BenchReport, reportVersion } from "./report.js";
+
+const text = v.string();
+const ms = v.pipe(v.number(), v.minValue(0));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const nullable = <S extends v.GenericSchema>(schema: S) => v.nullable(schema);
+
+const reason = v.object({ code: text, message: text, hint: v.exactOptional(text) });
+
+const info = v.object({
+  runtime: text,
+  device: text,
+  features: v.array(text),
+  threads: count,
+  notes: v.exactOptional(v.array(text)),
+});
+
+const contender = v.object({
+  name: text,
+  kind: v.picklist(["backend", "peer"]),
+  status: v.picklist(["ready", "unavailable"]),
+  info: v.optional(info),
+  reason: v.optional(text),
+  hint: v.optional(text),
+});
+
+const firstCall = {
+  kernel: text,
+  workspaceBytes: nullable(ms),
+  inputs: v.picklist(["resident", "host"]),
+  errorInBudgets: nullable(v.number()),
+  planMs: ms,
+  placeMs: ms,
+  firstCallMs: ms,
+};
+
+const timing = v.object({ median: ms, p25: ms, p75: ms, min: ms, max: ms, count });
+const ratio = v.object({ median: ms, p25: ms, p75: ms, rounds: count });
+
+const result = v.variant("status", [
+  v.object({
+    contender: text,
+    status: v.literal("measured"),
+    ...firstCall,
+    timing,
+    rounds: v.array(v.array(ms)),
+    ratio: v.optional(ratio),
+  }),
+  v.object({ contender: text, status: v.literal("wrong"), ...firstCall, message: text }),
+  v.object({ contender: text, status: v.literal("refused"), reasons: v.array(reason) }),
+  v.object({ contender: text, status: v.literal("failed"), message: text }),
+]);
+
+const caseReport = v.object({
+  id: text,
+  title: text,
+  source: text,
+  suite: v.picklist(["real", "models", "speed", "custom"]),
+  problem: text,
+  flops: ms,
+  bytes: ms,
+  results: v.array(result),
+});
+
+const report = v.object({
+  format: v.literal("heed-bench", "not a file of heed-bench"),
+  version: v.literal(reportVersion, `only version ${reportVersion} of the format is known`),
+  environment: v.object({
+    date: v.pipe(text, v.isoTimestamp()),
+    runtime: text,
+    versions: v.record(text, text),
+    cpu: nullable(text),
+    cores: count,
+    platform: text,
+    memory: nullable(ms),
+  }),
+  options: v.object({
+    dtype: v.picklist(["float64", "float32", "float16"]),
+    threads: count,
+    budget: ms,
+    samples: nullable(count),
+  }),
+  contenders: v.array(contender),
+  cases: v.array(caseReport),
+  ceiling: v.optional(
+    v.object({
+      threads: count,
+      arithmetic: v.array(v.object({ features: text, gflops: ms })),
+      readGBps: ms,
+    }),
+  ),
+});
+
+/**
+ * A report out of parsed JSON. Members that it does not know are dropped.
+ *
+ * @throws ValiError (an Error) that names the member at fault
+ */
+export function parseReport(value: unknown): BenchReport {
+  return v.parse(report, value);
+}

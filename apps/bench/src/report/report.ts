@@ -1,0 +1,129 @@
+import type { BackendInfo, FloatDType, SupportReason } from "@heed/core";
+import type { InputPlacement } from "../contenders/contender.js";
+import type { PairedRatio, TimingSummary } from "../statistics.js";
+import type { Suite } from "../workloads/workload.js";
+
+/** Raised when a reader of older files would misunderstand newer ones. */
+export const reportVersion = 1;
+
+/** Everything that a run of the benchmark found: what the JSON file holds. */
+export interface BenchReport {
+  readonly format: "heed-bench";
+  readonly version: typeof reportVersion;
+  readonly environment: Environment;
+  readonly options: ReportOptions;
+  readonly contenders: readonly ContenderReport[];
+  readonly cases: readonly CaseReport[];
+  /** Measured where asked for. */
+  readonly ceiling?: CeilingReport | undefined;
+}
+
+/** The machine and the runtime. */
+export interface Environment {
+  /** ISO 8601, when the run began. */
+  readonly date: string;
+  /** e.g. `"node"`, `"chromium"`. */
+  readonly runtime: string;
+  /** Versions by name, e.g. `node`, `v8`. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** As the operating system names it; null where the runtime does not tell. */
+  readonly cpu: string | null;
+  readonly cores: number;
+  readonly platform: string;
+  /** Bytes; null where the runtime does not tell. */
+  readonly memory: number | null;
+}
+
+export interface ReportOptions {
+  readonly dtype: FloatDType;
+  readonly threads: number;
+  /** ms for one contender and case. */
+  readonly budget: number;
+  readonly samples: number | null;
+}
+
+/** Something that was to be measured: ready, or unavailable and why. */
+export interface ContenderReport {
+  readonly name: string;
+  readonly kind: "backend" | "peer";
+  readonly status: "ready" | "unavailable";
+  /** Of those that are ready. */
+  readonly info?: BackendInfo | undefined;
+  /** Why it is unavailable. */
+  readonly reason?: string | undefined;
+  readonly hint?: string | undefined;
+}
+
+/** One workload with everybody's results. */
+export interface CaseReport {
+  readonly id: string;
+  readonly title: string;
+  readonly source: string;
+  readonly suite: Suite;
+  /** The problem's canonical key: sizes, rules, dtypes. */
+  readonly problem: string;
+  /** Counted by `attentionWork`. */
+  readonly flops: number;
+  readonly bytes: number;
+  /** In the order of the contenders; those that are unavailable are left out. */
+  readonly results: readonly CaseResult[];
+}
+
+/** How one contender did on one workload. */
+export type CaseResult = Measured | Wrong | Refused | Failed;
+
+interface ResultOf<S extends string> {
+  readonly contender: string;
+  readonly status: S;
+}
+
+/** It computed the right thing, and was timed. */
+export interface Measured extends ResultOf<"measured">, FirstCall {
+  readonly timing: TimingSummary;
+  /** Every sample in ms, by round. */
+  readonly rounds: readonly (readonly number[])[];
+  /**
+   * How many times as fast as the case's first measured contender; left out for that one itself, and
+   * where no round has both.
+   */
+  readonly ratio?: PairedRatio | undefined;
+}
+
+/** It computed something else, and was not timed. */
+export interface Wrong extends ResultOf<"wrong">, FirstCall {
+  /** Where it is worst, and what stands there. */
+  readonly message: string;
+}
+
+/** It said beforehand that it does not do this. */
+export interface Refused extends ResultOf<"refused"> {
+  readonly reasons: readonly SupportReason[];
+}
+
+/** It accepted and then threw. */
+export interface Failed extends ResultOf<"failed"> {
+  readonly message: string;
+}
+
+export interface FirstCall {
+  readonly kernel: string;
+  readonly workspaceBytes: number | null;
+  readonly inputs: InputPlacement;
+  /** Worst row's error, where 1 is all that is allowed; null where not even a number came out. */
+  readonly errorInBudgets: number | null;
+  /** ms to make the plan: kernels compiled, session created. */
+  readonly planMs: number;
+  /** ms to put the inputs in place. */
+  readonly placeMs: number;
+  /** ms of the first call, with whatever is done lazily. */
+  readonly firstCallMs: number;
+}
+
+/** What the machine can do at best, at some number of threads. */
+export interface CeilingReport {
+  readonly threads: number;
+  /** By instruction set: a register-only multiply-add loop. */
+  readonly arithmetic: readonly { readonly features: string; readonly gflops: number }[];
+  /** A streaming read of memory, far past the caches. */
+  readonly readGBps: number;
+}

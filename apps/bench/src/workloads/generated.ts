@@ -1,0 +1,74 @@
+import { Random } from "@heed/conformance";
+import { type AttentionInputs, describeProblem, type HostTensor, tensor } from "@heed/core";
+import { attentionWork } from "../work.js";
+import { formatShape } from "./shape.js";
+import type { Workload, WorkloadShape } from "./workload.js";
+
+/** A shape with what is usually left out left out. */
+type PartialShape = Pick<WorkloadShape, "queryHeads" | "queryLength" | "headDim"> &
+  Partial<WorkloadShape>;
+
+export type GeneratedWorkload = Pick<Workload, "id" | "title" | "source" | "suite"> & {
+  readonly shape: PartialShape;
+};
+
+/** A workload by its sizes. Its values are drawn from a normal distribution, the same every time. */
+export function generated({ shape: partial, ...about }: GeneratedWorkload): Workload {
+  const shape = completeShape(partial);
+  return {
+    ...about,
+    flops: flopsOf(shape),
+    load: async (dtype) => {
+      const random = new Random(formatShape(shape));
+      return call(shape, (sizes) => random.tensor(sizes, dtype));
+    },
+  };
+}
+
+/** A workload of the user's own. */
+export function customWorkload(shape: WorkloadShape): Workload {
+  return generated({
+    id: formatShape(shape),
+    title: "given on the command line",
+    source: "given on the command line",
+    suite: "custom",
+    shape,
+  });
+}
+
+/** Batch 1, key heads and lengths as the query's, value size as the head's. */
+export function completeShape(partial: PartialShape): WorkloadShape {
+  return {
+    batch: 1,
+    kvHeads: partial.queryHeads,
+    keyLength: partial.queryLength,
+    valueDim: partial.headDim,
+    ...partial,
+  };
+}
+
+/** Counted on tensors that repeat one element, since only sizes matter. */
+function flopsOf(shape: WorkloadShape): number {
+  const element = new Float32Array(1);
+  const inputs = call(shape, (sizes) => tensor(element, sizes, { strides: sizes.map(() => 0) }));
+  return attentionWork(describeProblem(inputs), inputs).flops;
+}
+
+function call(
+  shape: WorkloadShape,
+  make: (sizes: readonly number[]) => HostTensor,
+): AttentionInputs<HostTensor> {
+  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = shape;
+  const { causal, window, softcap } = shape;
+  const positions = (causal || window) && queryLength !== keyLength;
+  return {
+    query: make([batch, queryHeads, queryLength, headDim]),
+    key: make([batch, kvHeads, keyLength, headDim]),
+    value: make([batch, kvHeads, keyLength, valueDim]),
+    ...(causal && { causal }),
+    ...(window && { window }),
+    ...(softcap !== undefined && { softcap }),
+    // Fewer queries than keys are the last ones: a cache holds what came before.
+    ...(positions && { queryOffset: "bottom-right" as const }),
+  };
+}

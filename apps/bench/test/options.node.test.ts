@@ -1,0 +1,86 @@
+import { CommanderError } from "commander";
+import { expect, test } from "vitest";
+import { type CliOptions, parseOptions } from "../src/cli/options.js";
+
+function ids(options: CliOptions): string[] {
+  return options.workloads.map(({ id }) => id);
+}
+
+/** What a wrong command line is told. */
+function complaint(...args: string[]): string {
+  let told = "";
+  const writeErr = (text: string) => {
+    told += text;
+  };
+  expect(() => parseOptions(args, { writeErr })).toThrow(CommanderError);
+  return told;
+}
+
+test("defaults: every backend on real and model workloads", () => {
+  const options = parseOptions([]);
+  expect(options).toMatchObject({
+    backends: ["js", "wasm", "webgpu", "onnx"],
+    peers: [],
+    dtype: "float32",
+    threads: 1,
+    samples: null,
+    ceiling: false,
+    json: null,
+  });
+  expect(ids(options)).toContain("bert-base-512");
+  expect(ids(options)).not.toContain("h4-l2048-d64");
+});
+
+test("everything given", () => {
+  const args =
+    "--backends js,reference --cases vit*,h4-l2048-d64 --shape H2,L8,D4 --shape H2,L9,D4 --peers naive,jax-js --dtype float16 --threads 2 --samples 7 --budget 50 --ceiling --json out.json";
+  const options = parseOptions(args.split(" "));
+  expect(ids(options)).toEqual(["vit-b16-197", "h4-l2048-d64", "B1,H2,L8,D4", "B1,H2,L9,D4"]);
+  expect(options).toMatchObject({
+    backends: ["js", "reference"],
+    peers: ["naive", "jax-js"],
+    dtype: "float16",
+    threads: 2,
+    samples: 7,
+    budget: 50,
+    ceiling: true,
+    json: "out.json",
+  });
+});
+
+test("a backend can be named again with threads of its own", () => {
+  expect(parseOptions(["--backends", "wasm,wasm@2,wasm"]).backends).toEqual(["wasm", "wasm@2"]);
+});
+
+test("a shape alone is measured alone", () => {
+  expect(ids(parseOptions(["--shape", "H2,L8,D4"]))).toEqual(["B1,H2,L8,D4"]);
+});
+
+test("peers without names are all of them, and bring the speed suite", () => {
+  const options = parseOptions(["--peers"]);
+  expect(options.peers).toContain("ort-web/attention");
+  expect(ids(options)).toContain("h32-lq1-lk2048-d128");
+});
+
+test("quick leaves out what is large, unless it is named", () => {
+  expect(ids(parseOptions(["--quick"]))).not.toContain("stable-diffusion-64x64-self");
+  expect(ids(parseOptions(["--quick", "--cases", "stable*"]))).toHaveLength(1);
+  expect(parseOptions(["--quick"]).budget).toBeLessThan(parseOptions([]).budget);
+});
+
+test.each([
+  [["--backends", "cuda"], "unknown backends cuda; known: js, wasm"],
+  [["--backends", "wasm@two"], "such as wasm@2"],
+  [["--backends", "js@2"], "js takes no threads"],
+  [["--peers", "torch"], "unknown peers torch; known: naive"],
+  [["--cases", "bertha"], "unknown cases bertha; known: real, models, speed"],
+  [["--shape", "H2,L8"], "--shape: expected D"],
+  [["--dtype", "int8"], "float32, float16, float64"],
+  [["--samples", "0"], "not an integer ≥ 1"],
+  [["--threads", "many"], "not an integer ≥ 1"],
+  [["--json"], "argument missing"],
+  [["--fast"], "unknown option '--fast'"],
+  [["bert-base-512"], "too many arguments"],
+])("%j is refused, saying why", (args, part) => {
+  expect(complaint(...args)).toContain(part);
+});

@@ -1,0 +1,150 @@
+import { expect, test } from "vitest";
+import { backendContender } from "../src/contenders/backend-contender.js";
+import { backendByName } from "../src/contenders/backends.js";
+import {
+  type BenchmarkOptions,
+  type ProgressEvent,
+  runBenchmark,
+} from "../src/measure/run-benchmark.js";
+import { parseReport } from "../src/report/parse.js";
+import type { BenchReport, CaseResult } from "../src/report/report.js";
+import { customWorkload } from "../src/workloads/generated.js";
+import { parseShape } from "../src/workloads/shape.js";
+import {
+  counting,
+  deviceProvider,
+  environment,
+  misshapen,
+  nonsense,
+  refusing,
+  right,
+  throwing,
+  unavailable,
+  wrong,
+} from "./contenders.js";
+
+const tiny = customWorkload(parseShape("B2,Hq4,Hkv2,Lq3,Lk9,D8,causal"));
+
+function run(options: Partial<BenchmarkOptions>): Promise<BenchReport> {
+  return runBenchmark({
+    workloads: [tiny],
+    contenders: [right],
+    environment,
+    dtype: "float32",
+    threads: 1,
+    budget: 5,
+    samples: 2,
+    ...options,
+  });
+}
+
+function results(report: BenchReport): readonly CaseResult[] {
+  return report.cases[0]?.results ?? [];
+}
+
+test("a tiny case on the reference and the js backend", async () => {
+  const js = backendByName("js", { threads: 1 });
+  const report = await run({ contenders: [right, js] });
+  expect(report.contenders.map(({ status }) => status)).toEqual(["ready", "ready"]);
+  const [first, second] = results(report);
+  for (const result of [first, second]) {
+    expect(result).toMatchObject({ status: "measured", inputs: "host" });
+    if (result?.status !== "measured") continue;
+    expect(result.errorInBudgets).toBeGreaterThanOrEqual(0);
+    expect(result.errorInBudgets).toBeLessThanOrEqual(1);
+    expect(result.rounds.flat()).toHaveLength(2);
+    expect(result.timing.count).toBe(2);
+  }
+  expect(first).not.toHaveProperty("ratio");
+  expect(second).toHaveProperty("ratio.rounds", 2);
+});
+
+test("everybody's fate is told apart, and only what is right is timed", async () => {
+  const contenders = [unavailable, refusing, wrong, nonsense, misshapen, throwing, right];
+  const report = await run({ contenders });
+  expect(report.contenders[0]).toMatchObject({
+    status: "unavailable",
+    reason: "there is no such device",
+    hint: "buy one",
+  });
+  expect(results(report).map(({ contender, status }) => [contender, status])).toEqual([
+    ["choosy", "refused"],
+    ["sloppy", "wrong"],
+    ["dazed", "wrong"],
+    ["flat", "wrong"],
+    ["fragile", "failed"],
+    ["right", "measured"],
+  ]);
+  const [, sloppy, dazed, flat, fragile, measured] = results(report);
+  if (sloppy?.status !== "wrong" || dazed?.status !== "wrong") throw new Error("unreachable");
+  expect(sloppy.errorInBudgets).toBeGreaterThan(1);
+  expect(dazed.errorInBudgets).toBeNull();
+  expect(flat).toHaveProperty("message", expect.stringContaining("shape"));
+  expect(fragile).toHaveProperty("message", "the device went away");
+  // The first that was measured is what the others are compared with.
+  expect(measured).not.toHaveProperty("ratio");
+});
+
+test("a report survives JSON", async () => {
+  const contenders = [unavailable, refusing, wrong, nonsense, throwing, right];
+  const ceiling = {
+    threads: 1,
+    arithmetic: [{ features: "simd128", gflops: 40 }],
+    readGBps: 20,
+  };
+  const report = await run({ contenders, ceiling });
+  expect(parseReport(JSON.parse(JSON.stringify(report)))).toEqual(report);
+});
+
+test("other files are refused, saying why", async () => {
+  const report = await run({});
+  const read = (changes: object) => () => parseReport({ ...report, ...changes });
+  expect(read({ format: "trace" })).toThrow("not a file of heed-bench");
+  expect(read({ version: 99 })).toThrow("only version 1");
+  expect(read({ cases: [{}] })).toThrow();
+  expect(() => parseReport(null)).toThrow();
+});
+
+test("inputs go to the device, and everything made is disposed of", async () => {
+  const { provider, live } = deviceProvider();
+  const device = backendContender("device", async () => provider);
+  expect(results(await run({ contenders: [device] }))).toMatchObject([
+    { status: "measured", inputs: "resident" },
+  ]);
+  expect(live()).toBe(0);
+});
+
+test("plans, calls and backends are disposed of, also when it is stopped", async () => {
+  const whole = counting();
+  await run({ contenders: [whole.contender] });
+  expect(whole.open()).toBe(0);
+
+  const stopped = counting();
+  const controller = new AbortController();
+  const stop = (event: ProgressEvent) => {
+    if (event.type === "step" && event.step === "timing") controller.abort(new Error("enough"));
+  };
+  const running = run({
+    contenders: [stopped.contender],
+    signal: controller.signal,
+    onProgress: stop,
+  });
+  await expect(running).rejects.toThrow("enough");
+  expect(stopped.open()).toBe(0);
+});
+
+test("what takes longer than all that is allowed is called once", async () => {
+  const report = await run({ contenders: [right, right], budget: 1e-6, samples: null });
+  for (const result of results(report)) {
+    if (result.status !== "measured") throw new Error(result.status);
+    expect(result.rounds).toEqual([[result.firstCallMs]]);
+  }
+});
+
+test("progress names the case and its step", async () => {
+  const seen: string[] = [];
+  await run({
+    onProgress: (event) => seen.push(event.type === "step" ? event.step : event.type),
+  });
+  expect(seen).toEqual(["loaded", "oracle", "checking right", "timing", "case"]);
+});

@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import { renderReport } from "../src/cli/table.js";
+import { runBenchmark } from "../src/measure/run-benchmark.js";
+import type { BenchReport, CaseResult } from "../src/report/report.js";
+import { customWorkload } from "../src/workloads/generated.js";
+import { parseShape } from "../src/workloads/shape.js";
+import {
+  environment,
+  nonsense,
+  refusing,
+  right,
+  throwing,
+  unavailable,
+  wrong,
+} from "./contenders.js";
+
+/** A run with its measured numbers replaced by known ones. */
+async function known(): Promise<BenchReport> {
+  const report = await runBenchmark({
+    workloads: [customWorkload(parseShape("H2,L8,D16"))],
+    contenders: [unavailable, right, refusing, wrong, nonsense, throwing],
+    environment,
+    dtype: "float32",
+    threads: 2,
+    budget: 5,
+    samples: 2,
+  });
+  const timing = { median: 12.345, p25: 12, p75: 1234.5, min: 11, max: 2000, count: 9 };
+  const fix = (result: CaseResult): CaseResult =>
+    result.status === "measured"
+      ? { ...result, timing, errorInBudgets: 0.256, workspaceBytes: 1536 }
+      : result;
+  return {
+    ...report,
+    cases: report.cases.map((c) => ({ ...c, flops: 5e8, results: c.results.map(fix) })),
+  };
+}
+
+test("one line a backend, with its fate", async () => {
+  const text = renderReport(await known());
+  const row = (name: string) => text.split("\n").find((line) => line.includes(`│ ${name} `));
+  expect(text).toContain("Abacus 9000, 2 cores, linux x64\nnode 20.19.0\nfloat32, 2 threads");
+  expect(text).toMatch(/absent +unavailable: there is no such device \(buy one\)/);
+  expect(
+    row("right")
+      ?.split("│")
+      .map((cell) => cell.trim()),
+  ).toEqual([
+    "",
+    "H2,L8,D16".replace("H2", "B1,H2"),
+    "right",
+    "0.26",
+    "12.3",
+    "12.0–1235",
+    "9",
+    "40.5",
+    "1.50 KiB",
+    "host",
+    "1",
+    "",
+  ]);
+  expect(row("choosy")).toContain("refuses: only bfloat16 is good enough; the moon is waning");
+  expect(row("sloppy")).toMatch(/WRONG, error \d/);
+  expect(row("dazed")).toContain("WRONG, error not a number");
+  expect(row("fragile")).toContain("FAILED: the device went away");
+});
+
+test("with a ceiling, each result is also a fraction of it", async () => {
+  const report = await known();
+  const arithmetic = [
+    { features: "simd128", gflops: 40 },
+    { features: "relaxed-simd", gflops: 81 },
+  ];
+  const text = renderReport({ ...report, ceiling: { threads: 2, arithmetic, readGBps: 20 } });
+  expect(text).toContain("40.0 GFLOP/s (simd128), 81.0 GFLOP/s (relaxed-simd), read 20.0 GB/s");
+  expect(text).toMatch(/│ +50 % │/);
+});
