@@ -10,7 +10,7 @@ import {
 } from "@heed/core";
 import { expFloat32 } from "./exp.js";
 import { allFinite, guardedValues } from "./kernels/guarded.js";
-import { packRow } from "./kernels/pack.js";
+import { type Packed, packRow } from "./kernels/pack.js";
 import { softmaxStep } from "./kernels/softmax.js";
 import { streamScores, streamValues } from "./kernels/stream.js";
 import { panelKeys, panelRows, tileScores, tileValues } from "./kernels/tile.js";
@@ -27,8 +27,6 @@ import {
 import type { JsPlan } from "./plan.js";
 import { type Band, fullyVisible, type KeyRange, rowsSeeing, visibleKeys } from "./visibility.js";
 import type { Workspace } from "./workspace.js";
-
-type Packed = Float64Array | Float32Array;
 
 /** A block's rows `from ≤ r < to` against some keys. */
 interface Tile extends KeyRange {
@@ -268,11 +266,11 @@ class ForwardPass {
     } else if (stream) {
       const rows = data as Float32Array;
       for (let r = tile.from; r < tile.to; r++) {
-        const [at, to] = [r * stride, r * valueStride];
-        streamValues(scores, at, rows, base, value.stride, keys, valueDim, output, to);
+        const to = r * valueStride;
+        streamValues(scores, r * stride, rows, base, value.stride, keys, valueDim, output, to);
       }
     } else {
-      const rows = data as Float64Array;
+      const rows = data as number[];
       tileValues(scores, rows, output, tile.from, tile.to, keys, valueStride, stride);
     }
   }
@@ -328,10 +326,10 @@ class ForwardPass {
       if (this.#logSumExp) this.#logSumExp.data[row] = max + Math.log(denominator);
       if (seen === Number.NEGATIVE_INFINITY) continue;
       const from = r * valueStride;
-      for (let c = from; c < from + valueDim; c++) {
-        output[c] = ((output[c] as number) * factor) / denominator;
+      const values = this.#space.row.subarray(0, valueDim);
+      for (let c = 0; c < valueDim; c++) {
+        values[c] = ((output[from + c] as number) * factor) / denominator;
       }
-      const values = output.subarray(from, from + valueDim);
       writeValues(values, this.#output.data, row * valueDim, this.#output.dtype);
       if (this.#weights) this.#storeWeights(r, max, denominator, this.#weights);
     }

@@ -3,7 +3,7 @@ import type { Band, KeyRange } from "./visibility.js";
 
 /** A row of a tile's logits: key j of the tile is `data[at + j·step]`. */
 export interface LogitsRow {
-  readonly data: Float64Array;
+  readonly data: number[];
   readonly at: number;
   readonly step: number;
   readonly keys: number;
@@ -74,8 +74,18 @@ export function copyRow(
   for (let j = 0, s = at; j < keys; j++, s += step) to[start + j] = data[s] as number;
 }
 
-/** Where row `[b, h, i]` from key j starts in an expanded tensor's data. */
+/**
+ * Where row `[b, h, i]` from key j starts in an expanded tensor's data. By index, not by destructuring:
+ * this is called for every row of every tile, and once a polyfill has touched iterators (as core-js
+ * does), V8 runs array patterns through the iterator protocol.
+ */
 export function elementOffset(t: HostTensor, b: number, h: number, i: number, j: number): number {
-  const [batch, head, query, key] = t.strides as readonly [number, number, number, number];
-  return t.offset + b * batch + h * head + i * query + j * key;
+  const { strides } = t;
+  return (
+    t.offset +
+    b * (strides[0] as number) +
+    h * (strides[1] as number) +
+    i * (strides[2] as number) +
+    j * (strides[3] as number)
+  );
 }

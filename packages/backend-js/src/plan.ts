@@ -68,7 +68,7 @@ export function workspaceElements(
       key: tiled ? key : 0,
       value: tiled ? value : 0,
       scores: rows * keys,
-      row: keys,
+      row: Math.max(keys, problem.valueDim),
       output: rows * valueStride,
       logits,
     },

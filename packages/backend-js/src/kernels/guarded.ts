@@ -1,3 +1,5 @@
+import type { Packed } from "./pack.js";
+
 /**
  * Values with NaN or ±∞ in them. 0 · NaN is NaN, so where a tile has hidden keys, such values must
  * not be multiplied by the weight 0 of the rows that they are hidden from.
@@ -9,7 +11,7 @@
  * @param value value j starts at `base + j·stride` and is `size` long
  */
 export function allFinite(
-  value: Float64Array | Float32Array,
+  value: Packed,
   base: number,
   stride: number,
   keys: number,
@@ -25,15 +27,15 @@ export function allFinite(
 
 /** `output[to + c] += Σ_j weights[at + j·step] · value[j, c]` over the keys whose weight is not 0. */
 export function guardedValues(
-  weights: Float64Array,
+  weights: number[],
   at: number,
   step: number,
-  value: Float64Array | Float32Array,
+  value: Packed,
   base: number,
   stride: number,
   keys: number,
   size: number,
-  output: Float64Array,
+  output: number[],
   to: number,
 ): void {
   for (let j = 0, v = base; j < keys; j++, v += stride) {

@@ -1,5 +1,8 @@
 import { float16BitsToNumber, type HostTensor, holdsBits } from "@heed/core";
 
+/** What kernels read: doubles, or float32 for what could also be read in place. */
+export type Packed = number[] | Float32Array;
+
 /** Every float16 value by its bits. Made when first needed: 256 KB. */
 let float16Values: Float32Array | null = null;
 
@@ -17,7 +20,7 @@ function float16Table(): Float32Array {
  * @param stride from one element to the next in the tensor's data
  */
 export function packRow(
-  to: Float64Array | Float32Array,
+  to: Packed,
   at: number,
   step: number,
   from: HostTensor,

@@ -18,13 +18,13 @@ export interface RowStatistics {
  * @returns whether the row sees any key of the tile; if not, all weights are 0
  */
 export function softmaxStep(
-  logits: Float64Array,
+  logits: number[],
   at: number,
   step: number,
   keys: number,
   statistics: RowStatistics,
   row: number,
-  output: Float64Array,
+  output: number[],
   to: number,
   size: number,
   exact: boolean,
@@ -56,7 +56,7 @@ export function softmaxStep(
 }
 
 function exponentiate32(
-  logits: Float64Array,
+  logits: number[],
   at: number,
   step: number,
   end: number,
@@ -72,7 +72,7 @@ function exponentiate32(
 }
 
 function exponentiate64(
-  logits: Float64Array,
+  logits: number[],
   at: number,
   step: number,
   end: number,

@@ -12,14 +12,14 @@
  * @param keys any number
  */
 export function streamScores(
-  query: Float64Array,
+  query: number[],
   row: number,
   key: Float32Array,
   base: number,
   stride: number,
   keys: number,
   size: number,
-  scores: Float64Array,
+  scores: number[],
   at: number,
 ): void {
   const q = row * size;
@@ -60,14 +60,14 @@ export function streamScores(
  * @param keys any number
  */
 export function streamValues(
-  weights: Float64Array,
+  weights: number[],
   at: number,
   value: Float32Array,
   base: number,
   stride: number,
   keys: number,
   size: number,
-  output: Float64Array,
+  output: number[],
   to: number,
 ): void {
   let j = 0;

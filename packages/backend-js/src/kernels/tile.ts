@@ -26,9 +26,9 @@ export const panelColumns = 4;
  * @param keys a multiple of 3, at most `stride`
  */
 export function tileScores(
-  query: Float64Array,
-  key: Float64Array,
-  scores: Float64Array,
+  query: number[],
+  key: number[],
+  scores: number[],
   from: number,
   to: number,
   keys: number,
@@ -94,9 +94,9 @@ export function tileScores(
  * @param size a multiple of 4
  */
 export function tileValues(
-  weights: Float64Array,
-  value: Float64Array,
-  output: Float64Array,
+  weights: number[],
+  value: number[],
+  output: number[],
   from: number,
   to: number,
   keys: number,
