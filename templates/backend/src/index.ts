@@ -1,0 +1,136 @@
+/**
+ * A whole backend: what it refuses, and one row of attention at a time. It is right and slow; make
+ * it fast, and let `heed-conformance` say what that breaks.
+ *
+ * @module
+ */
+import {
+  type AttentionInputs,
+  type AttentionOutputs,
+  type AttentionProblem,
+  type AttentionProvider,
+  bindInputs,
+  DisposedError,
+  type HostTensor,
+  type Support,
+  type SupportReason,
+  UnsupportedError,
+  zeros,
+} from "@heed/core";
+
+const name = "template";
+
+/** What applications import. It does nothing until it is loaded. */
+export function template(): AttentionProvider {
+  return {
+    name,
+    load: async () => {
+      let disposed = false;
+      return {
+        name,
+        info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
+        supports,
+        plan: (problem) => {
+          if (disposed) throw new DisposedError("backend");
+          const support = supports(problem);
+          if (!support.ok)
+            throw new UnsupportedError([{ backend: name, reasons: support.reasons }]);
+          let planDisposed = false;
+          const workspaceBytes = 4 * problem.keyLength;
+          return {
+            description: { kernel: "rows", tiles: {}, workspaceBytes, dispatches: 1 },
+            run: async (inputs) => {
+              if (disposed || planDisposed) throw new DisposedError("plan");
+              return attend(problem, inputs);
+            },
+            dispose: () => {
+              planDisposed = true;
+            },
+          };
+        },
+        dispose: () => {
+          disposed = true;
+        },
+      };
+    },
+  };
+}
+
+/** What is not computed here is refused, with reasons: callers read them, and another backend runs. */
+function supports({ dtype, window, alibi }: AttentionProblem): Support {
+  const reasons: SupportReason[] = [];
+  if (dtype !== "float32") reasons.push({ code: "dtype", message: `has no ${dtype}` });
+  if (window) reasons.push({ code: "window", message: "has no sliding windows" });
+  if (alibi) reasons.push({ code: "alibi", message: "has no ALiBi" });
+  return reasons.length > 0 ? { ok: false, reasons } : { ok: true };
+}
+
+/** The numbered steps of `AttentionInputs`, in float32. */
+function attend(problem: AttentionProblem, inputs: AttentionInputs): AttentionOutputs<HostTensor> {
+  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = problem;
+  const { scale, softcap, causal, returns } = problem;
+  const bound = bindInputs(problem, inputs);
+  const rows = [batch, queryHeads, queryLength];
+  const output = zeros("float32", [...rows, valueDim]);
+  const logSumExp = returns.logSumExp ? zeros("float32", rows) : null;
+  const weights = returns.weights ? zeros("float32", [...rows, keyLength]) : null;
+  const scores = returns.scores ? zeros("float32", [...rows, keyLength]) : null;
+  const logits = new Float32Array(keyLength);
+
+  for (let row = 0; row < batch * queryHeads * queryLength; row++) {
+    const i = row % queryLength;
+    const h = Math.floor(row / queryLength) % queryHeads;
+    const b = Math.floor(row / queryLength / queryHeads);
+    const g = Math.floor((h * kvHeads) / queryHeads);
+    const position = i + (bound.offsets[b] as number);
+    const length = bound.kvLengths[b] as number;
+    const sink = bound.sinks?.[h] ?? Number.NEGATIVE_INFINITY;
+
+    let max = sink;
+    logits.fill(Number.NEGATIVE_INFINITY);
+    for (let j = 0; j < length; j++) {
+      let raw = 0;
+      for (let c = 0; c < headDim; c++) {
+        raw += at(bound.query, b, h, i, c) * at(bound.key, b, g, j, c);
+      }
+      raw *= scale;
+      const capped = softcap === null ? raw : softcap * Math.tanh(raw / softcap);
+      const biased = bound.bias ? capped + at(bound.bias, b, h, i, j) : capped;
+      const kind = returns.scores;
+      if (scores && kind) scores.data[row * keyLength + j] = { raw, capped, biased }[kind];
+      if (causal && j > position) continue;
+      if (bound.mask && at(bound.mask, b, h, i, j) === 0) continue;
+      logits[j] = biased;
+      max = Math.max(max, biased);
+    }
+
+    if (logSumExp) logSumExp.data[row] = Number.NEGATIVE_INFINITY;
+    // A row without a visible key has output 0 and weights 0, as they are already.
+    if (max === Number.NEGATIVE_INFINITY) continue;
+    let sum = Math.exp(sink - max);
+    for (let j = 0; j < length; j++) sum += Math.exp((logits[j] as number) - max);
+    if (logSumExp) logSumExp.data[row] = max + Math.log(sum);
+    for (let j = 0; j < length; j++) {
+      const weight = Math.exp((logits[j] as number) - max) / sum;
+      // A hidden value may be NaN, and 0 · NaN is NaN: it is not read.
+      if (weight === 0) continue;
+      if (weights) weights.data[row * keyLength + j] = weight;
+      for (let c = 0; c < valueDim; c++) {
+        (output.data[row * valueDim + c] as number) += weight * at(bound.value, b, g, j, c);
+      }
+    }
+  }
+  return {
+    output,
+    ...(logSumExp && { logSumExp }),
+    ...(weights && { weights }),
+    ...(scores && { scores }),
+  };
+}
+
+/** Element `[b, h, i, j]`, through whatever strides the tensor has. */
+function at({ data, offset, strides }: HostTensor, ...index: number[]): number {
+  return data[
+    index.reduce((sum, x, axis) => sum + x * (strides[axis] as number), offset)
+  ] as number;
+}
