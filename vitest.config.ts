@@ -14,6 +14,7 @@ const tests = [
   "packages/*/test/**/*.test.ts",
   "apps/*/test/**/*.test.ts",
   "templates/*/test/**/*.test.ts",
+  "test/**/*.test.ts",
 ];
 
 /** Names that must be present: a backend (`js`, `wasm`, …) or `chromium`. Absent ones then fail. */
