@@ -36,7 +36,21 @@ export {
   type TimingSummary,
 } from "./statistics.js";
 export { type AttentionWork, attentionWork, workOf } from "./work.js";
+export { parseWorkloads } from "./workloads/file.js";
 export { customWorkload } from "./workloads/generated.js";
-export { selectNames, selectWorkloads, UnknownNameError, workloads } from "./workloads/select.js";
+export {
+  selectNames,
+  selectWorkloads,
+  suiteNames,
+  UnknownNameError,
+  workloads,
+} from "./workloads/select.js";
 export { formatShape, parseShape } from "./workloads/shape.js";
-export { type Suite, suites, type Workload, type WorkloadShape } from "./workloads/workload.js";
+export {
+  type Series,
+  type SeriesAxis,
+  type Suite,
+  suites,
+  type Workload,
+  type WorkloadShape,
+} from "./workloads/workload.js";

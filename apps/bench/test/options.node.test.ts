@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { CommanderError } from "commander";
 import { expect, test } from "vitest";
 import { type CliOptions, parseOptions } from "../src/cli/options.js";
@@ -16,7 +19,7 @@ function complaint(...args: string[]): string {
   return told;
 }
 
-test("defaults: every backend on real and model workloads", () => {
+test("defaults: every backend on a case of each kind", () => {
   const options = parseOptions([]);
   expect(options).toMatchObject({
     backends: ["js", "wasm", "webgpu", "onnx"],
@@ -33,7 +36,7 @@ test("defaults: every backend on real and model workloads", () => {
 
 test("everything given", () => {
   const args =
-    "--backends js,reference --cases vit*,h4-l2048-d64 --shape H2,L8,D4 --shape H2,L9,D4 --peers naive,jax-js --dtype float16 --threads 2 --samples 7 --budget 50 --ceiling --json out.json";
+    "--backends js,reference --cases vit-b16-197,h4-l2048-d64 --shape H2,L8,D4 --shape H2,L9,D4 --peers naive,jax-js --dtype float16 --threads 2 --samples 7 --budget 50 --ceiling --json out.json";
   const options = parseOptions(args.split(" "));
   expect(ids(options)).toEqual(["vit-b16-197", "h4-l2048-d64", "B1,H2,L8,D4", "B1,H2,L9,D4"]);
   expect(options).toMatchObject({
@@ -56,15 +59,33 @@ test("a shape alone is measured alone", () => {
   expect(ids(parseOptions(["--shape", "H2,L8,D4"]))).toEqual(["B1,H2,L8,D4"]);
 });
 
-test("peers without names are all of them, and bring the speed suite", () => {
-  const options = parseOptions(["--peers"]);
-  expect(options.peers).toContain("ort-web/attention");
-  expect(ids(options)).toContain("h32-lq1-lk2048-d128");
+test("peers without names are all of them", () => {
+  expect(parseOptions(["--peers"]).peers).toContain("ort-web/attention");
+});
+
+test("suites, cases, patterns and shapes add up", () => {
+  const args = "--suite sweep-b*,real --cases vit-b16-197 --shape H2,L8,D4".split(" ");
+  const chosen = ids(parseOptions(args));
+  for (const id of ["sweep-batch-4", "text-recogniser-block1", "vit-b16-197", "B1,H2,L8,D4"]) {
+    expect(chosen).toContain(id);
+  }
+  expect(chosen).not.toContain("bert-base-512");
+});
+
+test("a file of shapes", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "heed-bench-"));
+  const path = join(folder, "mine.json");
+  await writeFile(path, JSON.stringify(["H2,L8,D4", { shape: "H2,L9,D4", id: "nine" }]));
+  expect(ids(parseOptions(["--workloads", path]))).toEqual(["B1,H2,L8,D4", "nine"]);
+  await writeFile(path, "[");
+  expect(complaint("--workloads", path)).toContain("JSON");
+  expect(complaint("--workloads", join(folder, "none.json"))).toContain("ENOENT");
+  await rm(folder, { recursive: true });
 });
 
 test("quick leaves out what is large, unless it is named", () => {
-  expect(ids(parseOptions(["--quick"]))).not.toContain("stable-diffusion-64x64-self");
-  expect(ids(parseOptions(["--quick", "--cases", "stable*"]))).toHaveLength(1);
+  expect(ids(parseOptions(["--quick"]))).not.toContain("whisper-encoder-1500");
+  expect(ids(parseOptions(["--quick", "--cases", "whisper-enc*"]))).toHaveLength(1);
   expect(parseOptions(["--quick"]).budget).toBeLessThan(parseOptions([]).budget);
 });
 
@@ -73,7 +94,8 @@ test.each([
   [["--backends", "wasm@two"], "such as wasm@2"],
   [["--backends", "js@2"], "js takes no threads"],
   [["--peers", "torch"], "unknown peers torch; known: naive"],
-  [["--cases", "bertha"], "unknown cases bertha; known: real, models, speed"],
+  [["--cases", "bertha"], "unknown cases bertha; known: standard, real, models, speed"],
+  [["--suite", "sweep-mass"], "unknown cases sweep-mass"],
   [["--shape", "H2,L8"], "--shape: expected D"],
   [["--dtype", "int8"], "float32, float16, float64"],
   [["--samples", "0"], "not an integer ≥ 1"],

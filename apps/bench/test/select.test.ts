@@ -7,17 +7,27 @@ import {
   UnknownNameError,
   workloads,
 } from "../src/workloads/select.js";
+import type { Workload } from "../src/workloads/workload.js";
 
 test("ids are unique and say where they come from", () => {
   expect(new Set(workloads.map(({ id }) => id)).size).toBe(workloads.length);
-  for (const { source } of workloads) expect(source).not.toBe("");
+  for (const { source, suite } of workloads) {
+    expect(source).toMatch(suite === "models" ? /^https:/ : /./);
+  }
 });
 
 test("by id, suite and pattern, in the list's order and once each", () => {
   const ids = (names: string[]) => selectWorkloads(names).map(({ id }) => id);
-  expect(ids(["vit-b16-197", "bert*", "bert-base-512"])).toEqual(["bert-base-512", "vit-b16-197"]);
+  expect(ids(["vit-b16-197", "bert*", "bert-base-512"])).toEqual([
+    "bert-base-128",
+    "bert-base-512",
+    "bert-base-b8-128",
+    "vit-b16-197",
+  ]);
   expect(ids(["models"])).toContain("whisper-encoder-1500");
   expect(ids(["all"])).toHaveLength(workloads.length);
+  expect(ids(["standard"])).toContain("sentence-encoder-layer0");
+  expect(ids(["sweep-h*"])).toEqual(ids(["sweep-head-size", "sweep-heads"]));
 });
 
 test("unknown names list the known ones", () => {
@@ -26,6 +36,22 @@ test("unknown names list the known ones", () => {
   expect(() => selectNames("backends", ["cuda"], ["js", "wasm"])).toThrow(
     "unknown backends cuda; known: js, wasm",
   );
+});
+
+test("the cases of a series differ in the size that it names", () => {
+  const series = new Map<string, Workload[]>();
+  for (const workload of workloads) {
+    const { name } = workload.series ?? {};
+    if (name !== undefined) series.set(name, [...(series.get(name) ?? []), workload]);
+  }
+  expect(series.size).toBeGreaterThan(5);
+  for (const cases of series.values()) {
+    const sizes = cases.map(({ series }) => series?.at as number);
+    expect(sizes).toEqual([...new Set(sizes)].sort((a, b) => a - b));
+    const flops = cases.map((workload) => workload.flops);
+    expect(flops).toEqual([...flops].sort((a, b) => a - b));
+    expect(new Set(cases.map(({ series }) => series?.axis)).size).toBe(1);
+  }
 });
 
 test("recorded tensors come in the dtype asked for", async () => {
@@ -42,7 +68,7 @@ test("recorded tensors come in the dtype asked for", async () => {
 });
 
 test("a workload's own estimate is what its call is counted at", async () => {
-  for (const workload of selectWorkloads(["vit-b16-197", "yolo12-area", "*decode-2048"])) {
+  for (const workload of selectWorkloads(["vit-b16-197", "swin*", "gpt-oss*"])) {
     const inputs = await workload.load("float32");
     expect(workload.flops).toBe(attentionWork(describeProblem(inputs), inputs).flops);
   }

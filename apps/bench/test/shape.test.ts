@@ -33,6 +33,8 @@ test.each([
   "B1,H12,L512,D64",
   "B2,Hq32,Hkv8,Lq1,Lk2048,D128,causal",
   "B1,H8,L64,D40,Dv80,window16",
+  "B64,H3,L49,D32,bias",
+  "B1,Hq64,Hkv8,L64,D64,causal,window128,sinks",
 ])("%s reads and writes the same", (text) => {
   expect(formatShape(parseShape(text))).toBe(text);
 });
@@ -49,6 +51,7 @@ describe("errors name what is wrong", () => {
     ["H8,H9,L8,D8", "each name once"],
     ["H8,L8,D8,X3", "X3"],
     ["H8,L8,D8,causal3", "causal3"],
+    ["H8,L8,D8,sinks2", "sinks2"],
     ["H8,L8,D8,window", "window"],
     ["H8,L-8,D8", "L-8"],
   ])("%j", (text, part) => {

@@ -1,10 +1,12 @@
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { FloatDType } from "@heed/core";
 import { Command, InvalidArgumentError, Option, type OutputConfiguration } from "commander";
 import { backendByName, backendNames, defaultBackendNames } from "../contenders/backends.js";
 import { peerNames } from "../peers/peers.js";
+import { parseWorkloads } from "../workloads/file.js";
 import { customWorkload } from "../workloads/generated.js";
-import { selectNames, selectWorkloads, workloads } from "../workloads/select.js";
+import { selectNames, selectWorkloads, suiteNames } from "../workloads/select.js";
 import { parseShape } from "../workloads/shape.js";
 import type { Workload } from "../workloads/workload.js";
 
@@ -27,8 +29,10 @@ export interface CliOptions {
 interface RawOptions {
   readonly backends?: readonly string[];
   readonly peers?: true | readonly string[];
-  readonly cases?: readonly Workload[];
+  readonly suite?: readonly string[];
+  readonly cases?: readonly string[];
   readonly shape?: readonly Workload[];
+  readonly workloads?: readonly Workload[];
   readonly dtype: FloatDType;
   readonly threads: number;
   readonly budget?: number;
@@ -83,10 +87,11 @@ function createCommand(): Command {
     .option("--peers [names]", `others to compare with: ${peerNames.join(", ")}`, (text) =>
       checked(() => selectNames("peers", list(text), peerNames)),
     )
-    .option(
-      "--cases <names>",
-      "ids, suites (real, models, speed, all) or patterns (llama*)",
-      (text) => checked(() => selectWorkloads(list(text))),
+    .option("--suite <names>", `of ${suiteNames.join(", ")}, or patterns (sweep-*)`, (text) =>
+      checked(() => caseNames(list(text))),
+    )
+    .option("--cases <names>", "ids, suites or patterns (llama*)", (text) =>
+      checked(() => caseNames(list(text))),
     )
     .option(
       "--shape <shape>",
@@ -95,6 +100,9 @@ function createCommand(): Command {
         ...before,
         checked(() => customWorkload(parseShape(text))),
       ],
+    )
+    .option("--workloads <file>", "a JSON file of shapes of your own", (path) =>
+      checked(() => parseWorkloads(JSON.parse(readFileSync(path, "utf8")))),
     )
     .addOption(
       new Option("--dtype <dtype>", "of the inputs; recorded tensors are rounded to it")
@@ -113,12 +121,18 @@ function createCommand(): Command {
 }
 
 function chooseWorkloads(raw: RawOptions): readonly Workload[] {
-  if (raw.cases || raw.shape) return [...(raw.cases ?? []), ...(raw.shape ?? [])];
-  // Comparing with others is when single properties matter; they take a few minutes more.
-  const chosen = raw.peers
-    ? workloads
-    : workloads.filter(({ suite }) => suite === "real" || suite === "models");
-  return raw.quick ? chosen.filter(({ flops }) => flops <= quickFlops) : chosen;
+  const named = [...(raw.suite ?? []), ...(raw.cases ?? [])];
+  const own = [...(raw.shape ?? []), ...(raw.workloads ?? [])];
+  if (named.length > 0) return [...selectWorkloads(named), ...own];
+  if (own.length > 0) return own;
+  const standard = selectWorkloads(["standard"]);
+  return raw.quick ? standard.filter(({ flops }) => flops <= quickFlops) : standard;
+}
+
+/** Checks them now, so that the option at fault is named. */
+function caseNames(names: readonly string[]): readonly string[] {
+  selectWorkloads(names);
+  return names;
 }
 
 /** Checks them now: making a contender loads nothing. */

@@ -1,3 +1,4 @@
+import type { ReadVector } from "@heed/conformance";
 import {
   type AttentionInputs,
   type AttentionProblem,
@@ -22,6 +23,8 @@ export interface ReadyContender {
 
 export interface CaseOptions extends SamplingOptions {
   readonly dtype: FloatDType;
+  /** Where recorded tensors are read from. */
+  readonly readVector?: ReadVector | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told before each step of the case: a contender's check, then the timing of all. */
   readonly onStep?: ((step: string) => void) | undefined;
@@ -43,7 +46,7 @@ export async function runCase(
   contenders: readonly ReadyContender[],
   options: CaseOptions,
 ): Promise<CaseReport> {
-  const inputs = await workload.load(options.dtype);
+  const inputs = await workload.load(options.dtype, options.readVector);
   const problem = describeProblem(inputs);
   options.onStep?.("oracle");
   const judge = prepareJudge(inputs);

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { suites } from "../workloads/workload.js";
 import { type BenchReport, reportVersion } from "./report.js";
 
 const text = v.string();
@@ -56,7 +57,7 @@ const caseReport = v.object({
   id: text,
   title: text,
   source: text,
-  suite: v.picklist(["real", "models", "speed", "custom"]),
+  suite: v.picklist([...suites, "custom"]),
   problem: text,
   flops: ms,
   bytes: ms,

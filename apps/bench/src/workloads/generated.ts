@@ -1,14 +1,21 @@
 import { Random } from "@heed/conformance";
-import { type AttentionInputs, describeProblem, type HostTensor, tensor } from "@heed/core";
+import {
+  type AttentionInputs,
+  type DType,
+  describeProblem,
+  type FloatDType,
+  type HostTensor,
+  tensor,
+} from "@heed/core";
 import { attentionWork } from "../work.js";
 import { formatShape } from "./shape.js";
 import type { Workload, WorkloadShape } from "./workload.js";
 
 /** A shape with what is usually left out left out. */
-type PartialShape = Pick<WorkloadShape, "queryHeads" | "queryLength" | "headDim"> &
+export type PartialShape = Pick<WorkloadShape, "queryHeads" | "queryLength" | "headDim"> &
   Partial<WorkloadShape>;
 
-export type GeneratedWorkload = Pick<Workload, "id" | "title" | "source" | "suite"> & {
+export type GeneratedWorkload = Pick<Workload, "id" | "title" | "source" | "suite" | "series"> & {
   readonly shape: PartialShape;
 };
 
@@ -20,20 +27,22 @@ export function generated({ shape: partial, ...about }: GeneratedWorkload): Work
     flops: flopsOf(shape),
     load: async (dtype) => {
       const random = new Random(formatShape(shape));
-      return call(shape, (sizes) => random.tensor(sizes, dtype));
+      return call(shape, dtype, (sizes, of) => random.tensor(sizes, of));
     },
   };
 }
 
 /** A workload of the user's own. */
-export function customWorkload(shape: WorkloadShape): Workload {
-  return generated({
-    id: formatShape(shape),
-    title: "given on the command line",
-    source: "given on the command line",
-    suite: "custom",
-    shape,
-  });
+export function customWorkload(
+  shape: WorkloadShape,
+  about: Partial<Pick<Workload, "id" | "title" | "source">> = {},
+): Workload {
+  const {
+    id = formatShape(shape),
+    title = "a shape of one's own",
+    source = "given by name",
+  } = about;
+  return generated({ id, title, source, suite: "custom", shape });
 }
 
 /** Batch 1, key heads and lengths as the query's, value size as the head's. */
@@ -50,21 +59,26 @@ export function completeShape(partial: PartialShape): WorkloadShape {
 /** Counted on tensors that repeat one element, since only sizes matter. */
 function flopsOf(shape: WorkloadShape): number {
   const element = new Float32Array(1);
-  const inputs = call(shape, (sizes) => tensor(element, sizes, { strides: sizes.map(() => 0) }));
+  const inputs = call(shape, "float32", (sizes) =>
+    tensor(element, sizes, { strides: sizes.map(() => 0) }),
+  );
   return attentionWork(describeProblem(inputs), inputs).flops;
 }
 
 function call(
   shape: WorkloadShape,
-  make: (sizes: readonly number[]) => HostTensor,
+  dtype: FloatDType,
+  make: (sizes: readonly number[], dtype: DType) => HostTensor,
 ): AttentionInputs<HostTensor> {
   const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = shape;
-  const { causal, window, softcap } = shape;
+  const { causal, window, softcap, bias, sinks } = shape;
   const positions = (causal || window) && queryLength !== keyLength;
   return {
-    query: make([batch, queryHeads, queryLength, headDim]),
-    key: make([batch, kvHeads, keyLength, headDim]),
-    value: make([batch, kvHeads, keyLength, valueDim]),
+    query: make([batch, queryHeads, queryLength, headDim], dtype),
+    key: make([batch, kvHeads, keyLength, headDim], dtype),
+    value: make([batch, kvHeads, keyLength, valueDim], dtype),
+    ...(bias && { bias: make([1, queryHeads, queryLength, keyLength], dtype) }),
+    ...(sinks && { sinks: make([queryHeads], "float32") }),
     ...(causal && { causal }),
     ...(window && { window }),
     ...(softcap !== undefined && { softcap }),

@@ -1,4 +1,4 @@
-import { loadRealCalls, type RealCall } from "@heed/conformance";
+import { loadRealCalls, type ReadVector, type RealCall } from "@heed/conformance";
 import { cast } from "@heed/core";
 import type { Workload } from "./workload.js";
 
@@ -15,7 +15,14 @@ export const realWorkloads: readonly Workload[] = [
   recorded("text-recogniser-block2", "second attention block", recogniser, 4 * 8 * 80 * 80 * 15),
 ];
 
-let calls: Promise<readonly RealCall[]> | null = null;
+/** Read once from each place. */
+const calls = new Map<ReadVector | undefined, Promise<readonly RealCall[]>>();
+
+function loadOnce(read: ReadVector | undefined): Promise<readonly RealCall[]> {
+  const loading = calls.get(read) ?? loadRealCalls(read);
+  calls.set(read, loading);
+  return loading;
+}
 
 /** @param id the recorded call's own */
 function recorded(id: string, title: string, source: string, flops: number): Workload {
@@ -25,9 +32,8 @@ function recorded(id: string, title: string, source: string, flops: number): Wor
     source,
     suite: "real",
     flops,
-    load: async (dtype) => {
-      calls ??= loadRealCalls();
-      const call = (await calls).find((candidate) => candidate.id === id);
+    load: async (dtype, read) => {
+      const call = (await loadOnce(read)).find((candidate) => candidate.id === id);
       if (!call) throw new Error(`@heed/conformance carries no recorded call ${id}`);
       const { query, key, value, kvLengths, scale } = call.inputs;
       return {

@@ -1,6 +1,7 @@
 import { modelWorkloads } from "./models.js";
 import { realWorkloads } from "./real.js";
 import { speedWorkloads } from "./speed.js";
+import { sweepWorkloads } from "./sweeps.js";
 import { suites, type Workload } from "./workload.js";
 
 /** Every workload that has a name of its own. */
@@ -8,7 +9,29 @@ export const workloads: readonly Workload[] = [
   ...realWorkloads,
   ...modelWorkloads,
   ...speedWorkloads,
+  ...sweepWorkloads,
 ];
+
+/**
+ * The cases called `standard`, which are measured when nothing is named: the recorded tensors and one
+ * case of each kind of model, so that it takes less than two minutes.
+ */
+const standard: readonly string[] = [
+  "real",
+  "minilm-l6-256",
+  "bert-base-512",
+  "vit-b16-197",
+  "swin-t-stage1",
+  "yolo12-area",
+  "whisper-encoder-1500",
+  "whisper-cross-1",
+  "llama-3.2-1b-prefill-512",
+  "llama-3.2-1b-decode-2048",
+  "gpt-oss-20b-local-decode-2048",
+];
+
+/** What stands for several cases, beside patterns. */
+export const suiteNames: readonly string[] = ["standard", ...suites, "all"];
 
 /** Names given that match nothing, with those that would have. */
 export class UnknownNameError extends Error {
@@ -19,23 +42,26 @@ export class UnknownNameError extends Error {
 }
 
 /**
- * Picks workloads by id, suite or pattern (`llama*`), in the order of the list.
+ * Picks workloads by id, suite or pattern (`llama*`, `sweep-*`), in the order of the list.
  *
  * @throws UnknownNameError if any name matches nothing
  */
 export function selectWorkloads(names: readonly string[]): readonly Workload[] {
   const unknown = names.filter((name) => !workloads.some((w) => matches(w, name)));
   if (unknown.length > 0) {
-    throw new UnknownNameError("cases", unknown, [...suites, ...workloads.map(({ id }) => id)]);
+    throw new UnknownNameError("cases", unknown, [...suiteNames, ...workloads.map(({ id }) => id)]);
   }
   return workloads.filter((workload) => names.some((name) => matches(workload, name)));
 }
 
-function matches({ id, suite }: Workload, name: string): boolean {
+function matches(workload: Workload, name: string): boolean {
+  const { id, suite } = workload;
   if (name === id || name === suite || name === "all") return true;
+  if (name === "standard") return standard.some((one) => matches(workload, one));
   if (!name.includes("*")) return false;
-  const pattern = name.split("*").map((literal) => literal.replace(/[^\w]/g, "\\$&"));
-  return new RegExp(`^${pattern.join(".*")}$`).test(id);
+  const literals = name.split("*").map((literal) => literal.replace(/[^\w]/g, "\\$&"));
+  const pattern = new RegExp(`^${literals.join(".*")}$`);
+  return pattern.test(id) || pattern.test(suite);
 }
 
 /**

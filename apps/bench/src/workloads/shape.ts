@@ -16,24 +16,33 @@ const sizeNames: Readonly<Record<string, readonly (keyof WorkloadShape)[]>> = {
   dv: ["valueDim"],
 };
 
+/** Rules of a shape, as they are read. */
+interface Rules {
+  causal?: true;
+  bias?: true;
+  sinks?: true;
+  window?: { left: number; right: number };
+  softcap?: number;
+}
+
 const sizeNamesShown = "B, H, Hq, Hkv, L, Lq, Lk, D, Dv";
 
 /**
  * Reads a shape as written on a command line. `H`, `L` and `D` stand for both sides at once and may
  * be overridden by `Hkv`, `Lk` and `Dv`; `B` defaults to 1. Rules: `causal`, `window256` (256 keys
- * up to and including the query's own), `softcap50`.
+ * up to and including the query's own), `softcap50`, `bias` (one a head) and `sinks`.
  *
  * @throws InvalidInputError naming `--shape` and the part at fault
  */
 export function parseShape(text: string): WorkloadShape {
   const sizes = new Map<string, number>();
-  const rules: { causal?: true; window?: { left: number; right: number }; softcap?: number } = {};
+  const rules: Rules = {};
   for (const part of text.split(",").map((raw) => raw.trim())) {
     const match = /^([a-z]+)(\d+(?:\.\d+)?)?$/i.exec(part);
     const name = match?.[1]?.toLowerCase() ?? "";
     const number = match?.[2] === undefined ? null : Number(match[2]);
-    if (name === "causal" && number === null) {
-      rules.causal = true;
+    if ((name === "causal" || name === "bias" || name === "sinks") && number === null) {
+      rules[name] = true;
     } else if (name === "window" && number !== null) {
       rules.window = { left: positive(part, number) - 1, right: 0 };
     } else if (name === "softcap" && number !== null && number > 0) {
@@ -43,7 +52,7 @@ export function parseShape(text: string): WorkloadShape {
       sizes.set(name, positive(part, number));
     } else {
       throw wrong(
-        `${sizeNamesShown} with a number, causal, window with a number, or softcap with a number`,
+        `${sizeNamesShown}, window or softcap with a number, or causal, bias or sinks without`,
         part,
       );
     }
@@ -91,6 +100,8 @@ export function formatShape(shape: WorkloadShape): string {
   if (shape.causal) parts.push("causal");
   if (shape.window) parts.push(`window${(shape.window.left ?? 0) + 1}`);
   if (shape.softcap !== undefined) parts.push(`softcap${shape.softcap}`);
+  if (shape.bias) parts.push("bias");
+  if (shape.sinks) parts.push("sinks");
   return parts.join(",");
 }
 

@@ -1,3 +1,4 @@
+import type { ReadVector } from "@heed/conformance";
 import type { AttentionInputs, FloatDType, HostTensor } from "@heed/core";
 
 /** Sizes and rules of a workload whose data are generated. */
@@ -13,6 +14,10 @@ export interface WorkloadShape {
   /** Both ends inclusive, as in a call. */
   readonly window?: { readonly left?: number; readonly right?: number };
   readonly softcap?: number;
+  /** A bias a head, `[1, queryHeads, queryLength, keyLength]`, such as relative positions. */
+  readonly bias?: boolean;
+  /** A sink a head. */
+  readonly sinks?: boolean;
 }
 
 /** Something to measure: a model's attention, by its sizes or by tensors recorded from it. */
@@ -24,16 +29,44 @@ export interface Workload {
   /** Where the sizes or the tensors come from. */
   readonly source: string;
   readonly suite: Suite;
+  /** Its place in a line of cases that differ in one size. */
+  readonly series?: Series | undefined;
   /** About what a call costs; for choosing among workloads. Reports count the call itself. */
   readonly flops: number;
-  /** Builds or loads the call. */
-  load(dtype: FloatDType): Promise<AttentionInputs<HostTensor>>;
+  /**
+   * Builds or loads the call.
+   *
+   * @param read where recorded tensors are read from; the conformance package's own folder if left out
+   */
+  load(dtype: FloatDType, read?: ReadVector): Promise<AttentionInputs<HostTensor>>;
+}
+
+/** The size in which the cases of a series differ. */
+export type SeriesAxis = "length" | "cache" | "head size" | "heads" | "batch";
+
+/** A case's place among others that differ from it in one size alone: a point on a curve. */
+export interface Series {
+  /** The same for all of them. */
+  readonly name: string;
+  readonly axis: SeriesAxis;
+  /** This one's size. */
+  readonly at: number;
 }
 
 /**
  * `real`: tensors recorded from trained models. `models`: sizes of published models. `speed`:
- * shapes that show one property each (long, decode, causal, window). `custom`: the user's.
+ * shapes that show one property each (long, decode, causal, window). `sweep-…`: one size varies.
+ * `custom`: the user's.
  */
-export type Suite = "real" | "models" | "speed" | "custom";
+export const suites = [
+  "real",
+  "models",
+  "speed",
+  "sweep-length",
+  "sweep-cache",
+  "sweep-head-size",
+  "sweep-heads",
+  "sweep-batch",
+] as const;
 
-export const suites: readonly Suite[] = ["real", "models", "speed"];
+export type Suite = (typeof suites)[number] | "custom";
