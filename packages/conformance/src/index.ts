@@ -4,16 +4,17 @@
  *
  * @module
  */
+export { type Arithmetic, arithmeticOf, ieee754, relaxed } from "./arithmetic.js";
+export { buildInputs } from "./build/inputs.js";
 export { type ConformanceCase, caseInputs, type Profile, profiles } from "./case.js";
 export { cases } from "./cases/index.js";
 export {
-  type AnyCase,
   type CheckOptions,
   checkBackend,
-  checkCase,
   describeEnvironment,
   selectCases,
 } from "./check.js";
+export { type AnyCase, checkCase } from "./check-case.js";
 export {
   type Comparison,
   type Expected,
@@ -40,7 +41,7 @@ export {
 } from "./report.js";
 export { readSafeTensors, type SafeTensors } from "./safetensors.js";
 export { judgeRows, sampleRows } from "./sample.js";
-export { buildInputs, type CaseSpec, type Layout, type Poison, type Values } from "./spec.js";
+export type { CaseSpec, Layout, Poison, Values } from "./spec.js";
 export {
   loadRealCalls,
   loadVector,

@@ -8,6 +8,7 @@ import {
   statisticsDType,
   toFloat64,
 } from "@heed/core";
+import { type Arithmetic, ieee754 } from "./arithmetic.js";
 import { type NaiveEvaluation, naiveAttention } from "./naive.js";
 
 /** An output's name. */
@@ -40,13 +41,6 @@ export const unitRoundoff: Readonly<Record<FloatDType, number>> = {
   float16: 2 ** -11,
 };
 
-/** Spacing of the subnormal numbers: no two values are closer. */
-const smallest: Readonly<Record<FloatDType, number>> = {
-  float64: 2 ** -1074,
-  float32: 2 ** -149,
-  float16: 2 ** -24,
-};
-
 const largest: Readonly<Record<FloatDType, number>> = {
   float64: Number.MAX_VALUE,
   float32: 3.4028234663852886e38,
@@ -77,6 +71,7 @@ export type Expected = Partial<Record<OutputName, HostTensor>>;
  * any evaluation. Nothing in it is tuned to a backend.
  *
  * @param expected recorded outputs; default the float64 reference's
+ * @param arithmetic of the device that computed them; default IEEE 754's
  */
 export function judge(
   inputs: AttentionInputs<HostTensor>,
@@ -85,6 +80,7 @@ export function judge(
     ...inputs,
     returns: { ...inputs.returns, logSumExp: true },
   }),
+  arithmetic: Arithmetic = ieee754,
 ): Verdict {
   const naive = naiveAttention(inputs);
   const { problem } = naive;
@@ -124,7 +120,7 @@ export function judge(
         expected: toFloat64(want),
         naive: naive[name] as Float64Array,
         factor: naiveFactor(inputs),
-        floor: (row) => rowFloor(name, row, naive, outputDType),
+        floor: (row) => rowFloor(name, row, naive, outputDType, arithmetic),
       }),
     );
   }
@@ -137,21 +133,24 @@ function rowFloor(
   row: number,
   naive: NaiveEvaluation,
   outputDType: FloatDType,
+  { tiny }: Arithmetic,
 ): number {
   const u = unitRoundoff[naive.problem.dtype];
   const logit = naive.logitMagnitude[row] as number;
   const relative = u * (roundings + 2 * logit);
   switch (name) {
     case "output":
-      // Near 0 each of a row's products is rounded to the spacing of the subnormal numbers.
+      // Near 0 each of a row's products is rounded to the spacing of the subnormal numbers, or
+      // flushed; values and the result are, once each.
       return (
         relative * (naive.valueMagnitude[row] as number) +
-        (2 + naive.problem.keyLength) * smallest[outputDType]
+        2 * tiny[outputDType] +
+        naive.problem.keyLength * tiny[outputDType === "float64" ? "float64" : "float32"]
       );
     case "logSumExp":
       return relative + u * Math.abs(naive.logSumExp[row] as number);
     case "weights":
-      return relative + 2 * smallest[outputDType];
+      return relative + 2 * tiny[outputDType];
     case "scores":
       return u * (roundings + 2 * logit + roundings * (naive.productMagnitude[row] as number));
   }

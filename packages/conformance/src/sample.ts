@@ -6,6 +6,7 @@ import {
   type HostTensor,
   slice,
 } from "@heed/core";
+import type { Arithmetic } from "./arithmetic.js";
 import { judge, summarise, type Verdict } from "./judge.js";
 import { Random } from "./random.js";
 
@@ -34,6 +35,7 @@ export function judgeRows(
   inputs: AttentionInputs<HostTensor>,
   outputs: AttentionOutputs<HostTensor>,
   rows: readonly Row[],
+  arithmetic?: Arithmetic,
 ): Verdict {
   const problem = describeProblem(inputs);
   const bound = bindInputs(problem, inputs);
@@ -56,12 +58,13 @@ export function judgeRows(
       scale: problem.scale,
     };
     const { logSumExp, weights, scores } = outputs;
-    return judge(call, {
+    const got = {
       output: one(outputs.output),
       ...(logSumExp && { logSumExp: one(logSumExp) }),
       ...(weights && { weights: one(weights) }),
       ...(scores && { scores: one(scores) }),
-    });
+    };
+    return judge(call, got, undefined, arithmetic);
   });
   return summarise(
     verdicts,

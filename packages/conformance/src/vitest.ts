@@ -5,7 +5,8 @@
  */
 import type { AttentionBackend, AttentionProvider } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type CheckOptions, checkCase, selectCases, unavailability } from "./check.js";
+import { type CheckOptions, selectCases, unavailability } from "./check.js";
+import { checkCase } from "./check-case.js";
 import { formatFailure } from "./report.js";
 
 export interface TestBackendOptions extends Pick<CheckOptions, "filter" | "profile"> {

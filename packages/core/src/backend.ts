@@ -46,7 +46,10 @@ export type Support =
 export interface BackendInfo {
   /** What executes it, e.g. `"JavaScript"`, `"WebAssembly"`. */
   readonly runtime: string;
-  /** What it executes on, e.g. `"CPU"` or an adapter's name. */
+  /**
+   * What it executes on: an adapter's name, or exactly `"CPU"`, which promises the arithmetic of
+   * IEEE 754. Anything else may assume that no NaN or infinity exists, and flush subnormal numbers.
+   */
   readonly device: string;
   /** Instruction sets or GPU features in use, e.g. `"simd128"`, `"shader-f16"`. */
   readonly features: readonly string[];

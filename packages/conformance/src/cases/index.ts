@@ -1,8 +1,10 @@
 import type { ConformanceCase } from "../case.js";
 import { coreCases } from "./core.js";
 import { decodeCases } from "./decode.js";
+import { extremeCases } from "./extremes.js";
 import { maskCases } from "./masks.js";
 import { numericsCases } from "./numerics.js";
+import { pairCases } from "./pairs.js";
 
 /** Every synthetic case. */
 export const cases: readonly ConformanceCase[] = [
@@ -10,4 +12,6 @@ export const cases: readonly ConformanceCase[] = [
   ...decodeCases,
   ...maskCases,
   ...numericsCases,
+  ...extremeCases,
+  ...pairCases,
 ];

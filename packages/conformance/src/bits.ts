@@ -1,0 +1,41 @@
+import { type AttentionOutputs, contiguous, type HostTensor, isDeviceTensor } from "@heed/core";
+
+/** A tensor's elements as bytes, row-major; a copy. */
+export function bitsOf(t: HostTensor): Uint8Array {
+  const dense = contiguous(t);
+  const { data } = dense;
+  const bytes = data.BYTES_PER_ELEMENT;
+  const count = dense.shape.reduce((product, size) => product * size, 1);
+  return new Uint8Array(data.buffer, data.byteOffset + dense.offset * bytes, count * bytes).slice();
+}
+
+export function sameBits(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** A copy of every output's bytes, by name. */
+export type OutputBits = ReadonlyMap<string, Uint8Array>;
+
+export function outputBits(outputs: AttentionOutputs<HostTensor>): OutputBits {
+  return new Map(Object.entries(outputs).map(([name, t]) => [name, bitsOf(t as HostTensor)]));
+}
+
+/** Names of the outputs that differ, or that only one side has. */
+export function differing(a: OutputBits, b: OutputBits): string[] {
+  const names = new Set([...a.keys(), ...b.keys()]);
+  return [...names].filter((name) => {
+    const [left, right] = [a.get(name), b.get(name)];
+    return !left || !right || !sameBits(left, right);
+  });
+}
+
+/** Outputs on the host, and only those that are there. */
+export async function toHost(outputs: AttentionOutputs): Promise<AttentionOutputs<HostTensor>> {
+  const entries = Object.entries(outputs).filter(([, t]) => t !== undefined);
+  const host = await Promise.all(
+    entries.map(async ([name, t]) => [name, isDeviceTensor(t) ? await t.read() : t]),
+  );
+  return Object.fromEntries(host) as AttentionOutputs<HostTensor>;
+}

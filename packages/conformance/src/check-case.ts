@@ -1,0 +1,172 @@
+import {
+  type AttentionBackend,
+  type AttentionInputs,
+  type AttentionProblem,
+  createAttention,
+  describeProblem,
+  type HostTensor,
+  type SupportReason,
+  UnsupportedError,
+} from "@heed/core";
+import { arithmeticOf } from "./arithmetic.js";
+import { toHost } from "./bits.js";
+import { type ConformanceCase, caseInputs } from "./case.js";
+import { guardedRun } from "./guarded-run.js";
+import { judge, passes, type Verdict } from "./judge.js";
+import { naive } from "./naive-backend.js";
+import { type CaseResult, featuresOf } from "./report.js";
+import { residentViolations } from "./resident.js";
+import { judgeRows, sampleRows } from "./sample.js";
+import { runVector } from "./vector-run.js";
+import type { ReadVector, VectorCase } from "./vectors.js";
+
+/** Any case: synthetic or recorded. */
+export type AnyCase = ConformanceCase | VectorCase;
+
+/** Runs one case on a loaded backend. Never throws: a backend's error is the case's failure. */
+export async function checkCase(
+  backend: AttentionBackend,
+  c: AnyCase,
+  readVector?: ReadVector,
+): Promise<CaseResult> {
+  const start = performance.now();
+  const found = await ("spec" in c
+    ? checkSynthetic(backend, c)
+    : checkVector(backend, c, readVector));
+  return {
+    id: c.id,
+    profile: "spec" in c ? c.profile : "vectors",
+    budgets: null,
+    nmse: null,
+    worst: null,
+    failures: [],
+    reasons: [],
+    ...found,
+    milliseconds: performance.now() - start,
+  };
+}
+
+type Finding = Pick<CaseResult, "outcome" | "features"> & Partial<CaseResult>;
+
+async function checkSynthetic(backend: AttentionBackend, c: ConformanceCase): Promise<Finding> {
+  const inputs = caseInputs(c, arithmeticOf(backend.info));
+  const problem = describeProblem(inputs);
+  const features = featuresOf(problem);
+  const support = backend.supports(problem);
+  if (!support.ok) return { features, ...(await checkRefusal(backend, problem, support.reasons)) };
+  try {
+    const verdict = await judgedRun(backend, problem, inputs, c);
+    return { features, ...verdictFinding(verdict) };
+  } catch (error) {
+    return { features, ...crash(error) };
+  }
+}
+
+/** Refusing is honest only if a refused problem really is refused, for the same reasons. */
+async function checkRefusal(
+  backend: AttentionBackend,
+  problem: AttentionProblem,
+  reasons: readonly SupportReason[],
+): Promise<Omit<Finding, "features">> {
+  const fail = (failure: string): Omit<Finding, "features"> => ({
+    outcome: "fail",
+    failures: [failure],
+    reasons,
+  });
+  if (reasons.length === 0) return fail("supports() refuses without a reason");
+  try {
+    const plan = await backend.plan(problem);
+    plan.dispose();
+    return fail("supports() refuses the problem, but plan() accepts it");
+  } catch (error) {
+    if (!(error instanceof UnsupportedError)) {
+      return fail(
+        `plan() of a refused problem throws ${describeError(error)}, not UnsupportedError`,
+      );
+    }
+    const told = error.backends.flatMap((b) => b.reasons.map(({ code }) => code));
+    if (told.join() !== reasons.map(({ code }) => code).join()) {
+      return fail("plan() throws UnsupportedError with other reasons than supports() gives");
+    }
+    return { outcome: "unsupported", reasons };
+  }
+}
+
+/** A run between its guards, judged. */
+async function judgedRun(
+  backend: AttentionBackend,
+  problem: AttentionProblem,
+  inputs: AttentionInputs<HostTensor>,
+  c: ConformanceCase,
+): Promise<Verdict> {
+  const arithmetic = arithmeticOf(backend.info);
+  const plan = await backend.plan(problem);
+  try {
+    if (c.rows !== undefined) {
+      const outputs = await toHost(await plan.run(inputs));
+      return judgeRows(inputs, outputs, sampleRows(inputs, c.rows), arithmetic);
+    }
+    const { outputs, violations } = await guardedRun(plan, problem, inputs, arithmetic);
+    const verdict = judge(inputs, outputs, undefined, arithmetic);
+    const resident =
+      c.profile === "pairs" ? await residentViolations(backend, plan, inputs, outputs) : [];
+    return { ...verdict, violations: [...verdict.violations, ...violations, ...resident] };
+  } finally {
+    plan.dispose();
+  }
+}
+
+async function checkVector(
+  backend: AttentionBackend,
+  c: VectorCase,
+  readVector?: ReadVector,
+): Promise<Finding> {
+  const features = c.folder === "onnx" ? ["ONNX Attention"] : [];
+  const provider = { name: backend.name, load: async () => borrow(backend) };
+  const under = { selfTest: false, fallback: "silent" } as const;
+  const attention = await createAttention({ backends: [provider], ...under });
+  const yardstick = await createAttention({ backends: [naive()], ...under });
+  try {
+    const verdict = await runVector(c, attention, yardstick, readVector);
+    return { features, ...verdictFinding(verdict) };
+  } catch (error) {
+    if (error instanceof UnsupportedError) {
+      return {
+        features,
+        outcome: "unsupported",
+        reasons: error.backends.flatMap((b) => b.reasons),
+      };
+    }
+    return { features, ...crash(error) };
+  } finally {
+    await attention.dispose();
+    await yardstick.dispose();
+  }
+}
+
+/** The backend without its `dispose`: it outlives the attention that borrows it. */
+function borrow(backend: AttentionBackend): AttentionBackend {
+  return {
+    name: backend.name,
+    info: backend.info,
+    supports: (problem) => backend.supports(problem),
+    plan: (problem) => backend.plan(problem),
+    dispose: () => {},
+  };
+}
+
+function verdictFinding(verdict: Verdict): Omit<Finding, "features"> {
+  const { budgets, nmse, worst, violations } = verdict;
+  const failures = [...violations];
+  if (budgets > 1) failures.push("the error is larger than allowed");
+  return { outcome: passes(verdict) ? "pass" : "fail", budgets, nmse, worst, failures };
+}
+
+function crash(error: unknown): Omit<Finding, "features"> {
+  const message = `the backend accepted the problem and then failed: ${describeError(error)}`;
+  return { outcome: "fail", failures: [message] };
+}
+
+function describeError(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
