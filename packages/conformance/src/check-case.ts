@@ -2,6 +2,7 @@ import {
   type AttentionBackend,
   type AttentionInputs,
   type AttentionProblem,
+  type AttentionProvider,
   createAttention,
   describeProblem,
   type HostTensor,
@@ -10,7 +11,8 @@ import {
 } from "@heed/core";
 import { arithmeticOf } from "./arithmetic.js";
 import { toHost } from "./bits.js";
-import { type ConformanceCase, caseInputs } from "./case.js";
+import { borrow } from "./borrow.js";
+import { type ConformanceCase, caseInputs, type ProgramCase } from "./case.js";
 import { guardedRun } from "./guarded-run.js";
 import { judge, passes, type Verdict } from "./judge.js";
 import { naive } from "./naive-backend.js";
@@ -20,22 +22,35 @@ import { judgeRows, sampleRows } from "./sample.js";
 import { runVector } from "./vector-run.js";
 import type { ReadVector, VectorCase } from "./vectors.js";
 
-/** Any case: synthetic or recorded. */
-export type AnyCase = ConformanceCase | VectorCase;
+/** Any case: synthetic, recorded, or a program. */
+export type AnyCase = ConformanceCase | VectorCase | ProgramCase;
+
+/** A backend under test, and where it came from. */
+export interface Subject {
+  readonly backend: AttentionBackend;
+  readonly provider: AttentionProvider;
+}
+
+export interface CaseOptions {
+  /** How to read a recorded vector. Default: beside this package's modules. */
+  readonly readVector?: ReadVector | undefined;
+  /** Random problems for each law. Default 12 on a CPU and 4 elsewhere, where each may compile. */
+  readonly runs?: number | undefined;
+  /** Of the random problems. Default 1: the same ones each time. */
+  readonly seed?: number | undefined;
+}
 
 /** Runs one case on a loaded backend. Never throws: a backend's error is the case's failure. */
 export async function checkCase(
-  backend: AttentionBackend,
+  subject: Subject,
   c: AnyCase,
-  readVector?: ReadVector,
+  options: CaseOptions = {},
 ): Promise<CaseResult> {
   const start = performance.now();
-  const found = await ("spec" in c
-    ? checkSynthetic(backend, c)
-    : checkVector(backend, c, readVector));
+  const found = await find(subject, c, options);
   return {
     id: c.id,
-    profile: "spec" in c ? c.profile : "vectors",
+    profile: "profile" in c ? c.profile : "vectors",
     budgets: null,
     nmse: null,
     worst: null,
@@ -44,6 +59,12 @@ export async function checkCase(
     ...found,
     milliseconds: performance.now() - start,
   };
+}
+
+function find(subject: Subject, c: AnyCase, options: CaseOptions): Promise<Finding> {
+  if ("spec" in c) return checkSynthetic(subject.backend, c);
+  if ("run" in c) return checkProgram(subject, c, options);
+  return checkVector(subject.backend, c, options.readVector);
 }
 
 type Finding = Pick<CaseResult, "outcome" | "features"> & Partial<CaseResult>;
@@ -59,6 +80,31 @@ async function checkSynthetic(backend: AttentionBackend, c: ConformanceCase): Pr
     return { features, ...verdictFinding(verdict) };
   } catch (error) {
     return { features, ...crash(error) };
+  }
+}
+
+async function checkProgram(
+  { backend, provider }: Subject,
+  c: ProgramCase,
+  { runs, seed = 1 }: CaseOptions,
+): Promise<Finding> {
+  const features: string[] = [];
+  const arithmetic = arithmeticOf(backend.info);
+  const onCpu = arithmetic.nonFinite;
+  try {
+    const { failures, reasons } = await c.run({
+      backend,
+      provider,
+      arithmetic,
+      runs: runs ?? (onCpu ? 12 : 4),
+      seed,
+    });
+    if (failures.length > 0) {
+      return { features, outcome: "fail", failures: [`${c.statement} Broken:`, ...failures] };
+    }
+    return reasons ? { features, outcome: "unsupported", reasons } : { features, outcome: "pass" };
+  } catch (error) {
+    return { features, outcome: "fail", failures: [c.statement, describeError(error)] };
   }
 }
 
@@ -142,17 +188,6 @@ async function checkVector(
     await attention.dispose();
     await yardstick.dispose();
   }
-}
-
-/** The backend without its `dispose`: it outlives the attention that borrows it. */
-function borrow(backend: AttentionBackend): AttentionBackend {
-  return {
-    name: backend.name,
-    info: backend.info,
-    supports: (problem) => backend.supports(problem),
-    plan: (problem) => backend.plan(problem),
-    dispose: () => {},
-  };
 }
 
 function verdictFinding(verdict: Verdict): Omit<Finding, "features"> {

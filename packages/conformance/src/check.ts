@@ -1,19 +1,22 @@
 import { type AttentionBackend, type AttentionProvider, BackendUnavailableError } from "@heed/core";
+import { behaviours } from "./behaviours/index.js";
 import type { Profile } from "./case.js";
 import { cases } from "./cases/index.js";
-import { type AnyCase, checkCase } from "./check-case.js";
+import { type AnyCase, type CaseOptions, checkCase } from "./check-case.js";
+import { applyDeclaration, type Declaration, readDeclaration } from "./declaration.js";
+import { laws } from "./laws/index.js";
 import type { CaseResult, ConformanceReport, Outcome } from "./report.js";
-import { type ReadVector, vectorCases } from "./vectors.js";
+import { vectorCases } from "./vectors.js";
 
-export interface CheckOptions {
+export interface CheckOptions extends CaseOptions {
   /** Only cases whose id contains this. */
   readonly filter?: string | undefined;
   /** Only this profile, without recorded vectors. Default all, with them. */
   readonly profile?: Profile | undefined;
   /** Whether recorded vectors run too. Default true. */
   readonly vectors?: boolean | undefined;
-  /** How to read a recorded vector. Default: beside this package's modules. */
-  readonly readVector?: ReadVector | undefined;
+  /** What the backend says about itself: its `conformance.json`. */
+  readonly declaration?: Declaration | undefined;
   /** Called after each case. */
   readonly onResult?: ((result: CaseResult, done: number, total: number) => void) | undefined;
 }
@@ -21,9 +24,15 @@ export interface CheckOptions {
 /** The cases that options select, in order. */
 export function selectCases(options: CheckOptions = {}): AnyCase[] {
   const { filter = "", profile, vectors = true } = options;
-  const synthetic = cases.filter((c) => profile === undefined || c.profile === profile);
+  const own = [...cases, ...laws, ...behaviours];
+  const ofProfile = own.filter((c) => profile === undefined || c.profile === profile);
   const recorded = vectors && profile === undefined ? vectorCases : [];
-  return [...synthetic, ...recorded].filter(({ id }) => id.includes(filter));
+  return [...ofProfile, ...recorded].filter(({ id }) => id.includes(filter));
+}
+
+/** The ids of all cases. */
+export function allIds(): string[] {
+  return selectCases().map(({ id }) => id);
 }
 
 /**
@@ -35,7 +44,8 @@ export async function checkBackend(
   options: CheckOptions = {},
 ): Promise<ConformanceReport> {
   const selected = selectCases(options);
-  const counts: Record<Outcome, number> = { pass: 0, fail: 0, unsupported: 0 };
+  const declaration = readDeclaration(options.declaration, allIds());
+  const counts: Record<Outcome, number> = { pass: 0, fail: 0, "known-failure": 0, unsupported: 0 };
   const results: CaseResult[] = [];
   let backend: AttentionBackend;
   try {
@@ -48,7 +58,8 @@ export async function checkBackend(
   }
   try {
     for (const c of selected) {
-      const result = await checkCase(backend, c, options.readVector);
+      const found = await checkCase({ backend, provider }, c, options);
+      const result = applyDeclaration(found, declaration);
       counts[result.outcome] += 1;
       results.push(result);
       options.onResult?.(result, results.length, selected.length);

@@ -6,15 +6,30 @@
  */
 export { type Arithmetic, arithmeticOf, ieee754, relaxed } from "./arithmetic.js";
 export { buildInputs } from "./build/inputs.js";
-export { type ConformanceCase, caseInputs, type Profile, profiles } from "./case.js";
+export {
+  type CheckContext,
+  type ConformanceCase,
+  caseInputs,
+  type Profile,
+  type ProgramCase,
+  type ProgramFinding,
+  profiles,
+} from "./case.js";
 export { cases } from "./cases/index.js";
 export {
+  allIds,
   type CheckOptions,
   checkBackend,
   describeEnvironment,
   selectCases,
 } from "./check.js";
-export { type AnyCase, checkCase } from "./check-case.js";
+export { type AnyCase, type CaseOptions, checkCase, type Subject } from "./check-case.js";
+export {
+  applyDeclaration,
+  type Declaration,
+  type KnownFailure,
+  readDeclaration,
+} from "./declaration.js";
 export {
   type Comparison,
   type Expected,

@@ -1,9 +1,10 @@
 import type { AttentionProblem, BackendInfo, SupportReason } from "@heed/core";
 import type { Profile } from "./case.js";
+import type { KnownFailure } from "./declaration.js";
 import type { WorstElement } from "./judge.js";
 
 /** What became of a case. A backend that is unavailable has no cases: see {@link ConformanceReport}. */
-export type Outcome = "pass" | "fail" | "unsupported";
+export type Outcome = "pass" | "fail" | "known-failure" | "unsupported";
 
 export interface CaseResult {
   readonly id: string;
@@ -20,6 +21,8 @@ export interface CaseResult {
   readonly failures: readonly string[];
   /** Why the backend refused. */
   readonly reasons: readonly SupportReason[];
+  /** What the backend's own package says about a `"known-failure"`. */
+  readonly known?: KnownFailure;
   readonly milliseconds: number;
 }
 
@@ -87,7 +90,8 @@ export function formatSummary(report: ConformanceReport): string {
     const hint = unavailable.hint ? ` (${unavailable.hint})` : "";
     return `${backend}: unavailable: ${unavailable.reason}${hint}`;
   }
-  return `${backend}: ${counts.pass} pass, ${counts.fail} fail, ${counts.unsupported} unsupported`;
+  const known = counts["known-failure"];
+  return `${backend}: ${counts.pass} pass, ${counts.fail} fail, ${known > 0 ? `${known} known failures, ` : ""}${counts.unsupported} unsupported`;
 }
 
 /** What a failing case got wrong, in a few lines. */

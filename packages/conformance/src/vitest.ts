@@ -5,22 +5,26 @@
  */
 import type { AttentionBackend, AttentionProvider } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type CheckOptions, selectCases, unavailability } from "./check.js";
+import { allIds, type CheckOptions, selectCases, unavailability } from "./check.js";
 import { checkCase } from "./check-case.js";
+import { applyDeclaration, readDeclaration } from "./declaration.js";
 import { formatFailure } from "./report.js";
 
-export interface TestBackendOptions extends Pick<CheckOptions, "filter" | "profile"> {
+export interface TestBackendOptions
+  extends Pick<CheckOptions, "filter" | "profile" | "declaration" | "runs" | "seed"> {
   /** Title of the group of tests. Default the provider's name. */
   readonly title?: string | undefined;
 }
 
 /**
  * Registers a test for each case. A refusal passes once the backend has shown that it really
- * refuses, and is annotated with its reasons. A backend that is unavailable here is skipped with the
+ * refuses, and is annotated with its reasons; so does a known failure that its declaration names,
+ * until it fails no more. A backend that is unavailable here is skipped with the
  * reason, or fails where the environment variable `HEED_REQUIRE` (names, separated by commas) has
  * its name.
  */
 export function testBackend(provider: AttentionProvider, options: TestBackendOptions = {}): void {
+  const declaration = readDeclaration(options.declaration, allIds());
   describe(options.title ?? `${provider.name} backend`, () => {
     let backend: AttentionBackend | null = null;
     let missing = "";
@@ -45,8 +49,11 @@ export function testBackend(provider: AttentionProvider, options: TestBackendOpt
     for (const c of selectCases(options)) {
       test(c.id, async ({ annotate, skip }) => {
         if (backend === null) return skip(`unavailable: ${missing}`);
-        const result = await checkCase(backend, c);
+        const found = await checkCase({ backend, provider }, c, options);
+        const result = applyDeclaration(found, declaration);
         if (result.outcome === "fail") expect.fail(formatFailure(result));
+        if (result.known)
+          await annotate(`${result.known.why} ${result.known.link}`, "known failure");
         if (result.outcome === "unsupported") {
           await annotate(result.reasons.map(({ message }) => message).join("; "), "refused");
         }

@@ -229,11 +229,7 @@ function checkShape(argument: string, shape: unknown): asserts shape is readonly
   // Every size counts, also beside a zero: an axis that no index type reaches helps nobody.
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0 || size > maxElements) {
-      throw new InvalidInputError(
-        argument,
-        `integers from 0 to 2^31 − 1`,
-        `[${shape.map(String).join(", ")}]`,
-      );
+      throw new InvalidInputError(argument, `integers from 0 to 2^31 − 1`, describeValue(shape));
     }
   }
   if (elementCount(shape) > maxElements) {

@@ -1,0 +1,103 @@
+import { createAttention, type SupportReason, UnsupportedError } from "@heed/core";
+import fc from "fast-check";
+import { borrow } from "../borrow.js";
+import { buildInputs } from "../build/inputs.js";
+import type { CheckContext, ProgramCase, ProgramFinding } from "../case.js";
+import { Random } from "../random.js";
+import type { CaseSpec } from "../spec.js";
+import type { Law } from "./law.js";
+import { problems } from "./problems.js";
+import type { Call } from "./transform.js";
+
+/** What fast-check draws for one try of a law. */
+interface Try {
+  readonly spec: CaseSpec;
+  /** Of the numbers, and of what the law chooses by itself; not shrunk. */
+  readonly numbers: number;
+}
+
+/** Longer than that, a failure is reported as small as it is by then. */
+const shrinkMilliseconds = 25_000;
+
+/** A law as a case: it is tried on random problems, and a failure shrunk to a small one. */
+export function lawCase(law: Law): ProgramCase {
+  return {
+    id: `laws/${law.name}`,
+    profile: "laws",
+    statement: law.statement,
+    run: (context) => search(law, context),
+  };
+}
+
+async function search(law: Law, context: CheckContext): Promise<ProgramFinding> {
+  const { backend, arithmetic, runs, seed } = context;
+  const attention = await createAttention({
+    backends: [{ name: backend.name, load: async () => borrow(backend) }],
+    selfTest: false,
+    fallback: "silent",
+  });
+  const refusals = new Map<string, SupportReason>();
+  let accepted = 0;
+  const broken = async ({ spec, numbers }: Try): Promise<string | null> => {
+    const call = buildInputs(spec, lawSeed(law, numbers), arithmetic);
+    try {
+      const random = new Random(numbers);
+      const run = async (c: Call) => {
+        const { backend: _, ...outputs } = await attention.run(c);
+        return outputs;
+      };
+      const found = await law.check(call, { run, random, arithmetic });
+      accepted += 1;
+      return found;
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+      for (const reason of error.backends.flatMap(({ reasons }) => reasons)) {
+        refusals.set(reason.code, reason);
+      }
+      return null;
+    }
+  };
+  const tries = fc.record({
+    spec: problems(law.features, law.always),
+    numbers: fc.noShrink(fc.nat()),
+  });
+  try {
+    const found = await fc.check(
+      fc.asyncProperty(tries, async (one) => {
+        const sentence = await broken(one);
+        if (sentence !== null) throw new Error(sentence);
+      }),
+      { numRuns: runs, seed, interruptAfterTimeLimit: shrinkMilliseconds },
+    );
+    if (found.failed && found.counterexample) {
+      const { spec, numbers } = found.counterexample[0];
+      const why = found.errorInstance;
+      return { failures: describeFailure(law, spec, numbers, seed, found.numShrinks, why) };
+    }
+    const reasons = [...refusals.values()];
+    return accepted === 0 && reasons.length > 0 ? { failures: [], reasons } : { failures: [] };
+  } finally {
+    await attention.dispose();
+  }
+}
+
+/** The id of a case with the same numbers. */
+function lawSeed(law: Law, numbers: number): string {
+  return `laws/${law.name}-${numbers}`;
+}
+
+function describeFailure(
+  law: Law,
+  spec: CaseSpec,
+  numbers: number,
+  seed: number,
+  shrinks: number,
+  error: unknown,
+): string[] {
+  const pasted = JSON.stringify({ id: lawSeed(law, numbers), spec });
+  return [
+    error instanceof Error ? error.message : String(error),
+    `seed ${seed}; the smallest problem, after ${shrinks} steps, as a case: ${pasted}`,
+    `its numbers against the reference: heed-conformance --backend … --case '${pasted}'`,
+  ];
+}
