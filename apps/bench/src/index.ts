@@ -5,6 +5,7 @@
  * @module
  */
 export { measureThread, type ThreadCeiling } from "./ceiling/ceiling.js";
+export { type Comparison, compareReports } from "./compare/compare.js";
 export { backendContender } from "./contenders/backend-contender.js";
 export {
   type BackendOptions,
@@ -25,13 +26,23 @@ export {
   runBenchmark,
 } from "./measure/run-benchmark.js";
 export { type PeerOptions, peerByName, peerNames } from "./peers/peers.js";
+export { reportToCsv } from "./report/csv.js";
 export { type CeilingFraction, ceilingFraction } from "./report/fraction.js";
+export { reportToMarkdown } from "./report/markdown.js";
 export { parseReport } from "./report/parse.js";
 export type * from "./report/report.js";
+export { type Row, type RowNumbers, rowsOf } from "./report/rows.js";
 export {
+  defaultRequest,
+  type RunRequest,
+  requestFromParams,
+  requestToParams,
+  workloadsOf,
+} from "./request.js";
+export {
+  type LaunchSamples,
   type PairedRatio,
   pairedRatio,
-  type RoundSamples,
   summarize,
   type TimingSummary,
 } from "./statistics.js";

@@ -9,23 +9,40 @@ export interface TimingSummary {
   readonly min: number;
   readonly max: number;
   readonly count: number;
+  /**
+   * Samples more than 1.5 times the quartiles' distance away from them (Tukey, 1977). They are kept:
+   * the median does not mind, and whoever reads wants to know.
+   */
+  readonly outliers: number;
 }
 
 /** @param samples at least one */
 export function summarize(samples: readonly number[]): TimingSummary {
   const values = [...samples];
+  const p25 = quantile(values, 0.25);
+  const p75 = quantile(values, 0.75);
+  const fence = 1.5 * (p75 - p25);
   return {
     median: median(values),
-    p25: quantile(values, 0.25),
-    p75: quantile(values, 0.75),
+    p25,
+    p75,
     min: Math.min(...values),
     max: Math.max(...values),
     count: values.length,
+    outliers: values.filter((value) => value < p25 - fence || value > p75 + fence).length,
   };
 }
 
-/** Samples by round: `rounds[r]` are those taken in round r. */
-export type RoundSamples = readonly (readonly number[])[];
+/**
+ * What one process found. Code is laid out and compiled once a process, so that what two processes
+ * find can differ by more than what either sees in itself.
+ */
+export interface LaunchSamples {
+  /** `rounds[r]` are the samples taken in round r, in ms. */
+  readonly rounds: readonly (readonly number[])[];
+  /** What a fixed piece of work took beside each round, in ms: how fast the machine was then. */
+  readonly yardstick: readonly number[];
+}
 
 /** How many times as fast as another, by rounds in which both were measured. */
 export interface PairedRatio {
@@ -43,12 +60,18 @@ export interface PairedRatio {
  *
  * @returns null where no round has both
  */
-export function pairedRatio(baseline: RoundSamples, subject: RoundSamples): PairedRatio | null {
+export function pairedRatio(
+  baseline: readonly LaunchSamples[],
+  subject: readonly LaunchSamples[],
+): PairedRatio | null {
   const ratios: number[] = [];
-  for (let r = 0; r < Math.min(baseline.length, subject.length); r++) {
-    const a = baseline[r] ?? [];
-    const b = subject[r] ?? [];
-    if (a.length > 0 && b.length > 0) ratios.push(median([...a]) / median([...b]));
+  for (const [launch, { rounds }] of subject.entries()) {
+    for (const [round, samples] of rounds.entries()) {
+      const others = baseline[launch]?.rounds[round] ?? [];
+      if (samples.length > 0 && others.length > 0) {
+        ratios.push(median([...others]) / median([...samples]));
+      }
+    }
   }
   if (ratios.length === 0) return null;
   return {

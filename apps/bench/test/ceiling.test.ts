@@ -20,7 +20,7 @@ test("the tighter of the two limits is the one that counts", () => {
     ],
     readGBps: 10,
   };
-  const timing = { median: 100, p25: 1, p75: 1, min: 1, max: 1, count: 1 };
+  const timing = { median: 100, p25: 1, p75: 1, min: 1, max: 1, count: 1, outliers: 0 };
   const fraction = (flops: number, bytes: number) =>
     ceilingFraction({ flops, bytes }, { timing }, ceiling);
   expect(fraction(2e9, 1e6)).toEqual({ fraction: 0.5, limit: "arithmetic" });

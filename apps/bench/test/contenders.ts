@@ -11,8 +11,8 @@ import type { Environment } from "../src/report/report.js";
 
 /** A fixed place, so that what is rendered can be compared. */
 export const environment: Environment = {
+  name: "node",
   date: "2026-01-02T03:04:05.678Z",
-  runtime: "node",
   versions: { node: "20.19.0" },
   cpu: "Abacus 9000",
   cores: 2,

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { CommanderError } from "commander";
 import { expect, test } from "vitest";
 import { type CliOptions, parseOptions } from "../src/cli/options.js";
+import { workloadsOf } from "../src/request.js";
 
 function ids(options: CliOptions): string[] {
-  return options.workloads.map(({ id }) => id);
+  return workloadsOf(options.request).map(({ id }) => id);
 }
 
 /** What a wrong command line is told. */
@@ -21,25 +22,30 @@ function complaint(...args: string[]): string {
 
 test("defaults: every backend on a case of each kind", () => {
   const options = parseOptions([]);
-  expect(options).toMatchObject({
+  expect(options.request).toMatchObject({
     backends: ["js", "wasm", "webgpu", "onnx"],
     peers: [],
     dtype: "float32",
     threads: 1,
     samples: null,
     ceiling: false,
-    json: null,
   });
+  expect(options).toMatchObject({ files: {}, compare: null, from: null, list: false });
   expect(ids(options)).toContain("bert-base-512");
   expect(ids(options)).not.toContain("h4-l2048-d64");
 });
 
 test("everything given", () => {
   const args =
-    "--backends js,reference --cases vit-b16-197,h4-l2048-d64 --shape H2,L8,D4 --shape H2,L9,D4 --peers naive,jax-js --dtype float16 --threads 2 --samples 7 --budget 50 --ceiling --json out.json";
+    "--backends js,reference --cases vit-b16-197,h4-l2048-d64 --shape H2,L8,D4 --shape H2,L9,D4 --peers naive,jax-js --dtype float16 --threads 2 --samples 7 --budget 50 --ceiling --json out.json --csv out.csv --compare old.json --threshold 5";
   const options = parseOptions(args.split(" "));
   expect(ids(options)).toEqual(["vit-b16-197", "h4-l2048-d64", "B1,H2,L8,D4", "B1,H2,L9,D4"]);
   expect(options).toMatchObject({
+    files: { json: "out.json", csv: "out.csv" },
+    compare: "old.json",
+    threshold: 5,
+  });
+  expect(options.request).toMatchObject({
     backends: ["js", "reference"],
     peers: ["naive", "jax-js"],
     dtype: "float16",
@@ -47,12 +53,14 @@ test("everything given", () => {
     samples: 7,
     budget: 50,
     ceiling: true,
-    json: "out.json",
   });
 });
 
 test("a backend can be named again with threads of its own", () => {
-  expect(parseOptions(["--backends", "wasm,wasm@2,wasm"]).backends).toEqual(["wasm", "wasm@2"]);
+  expect(parseOptions(["--backends", "wasm,wasm@2,wasm"]).request.backends).toEqual([
+    "wasm",
+    "wasm@2",
+  ]);
 });
 
 test("a shape alone is measured alone", () => {
@@ -60,7 +68,7 @@ test("a shape alone is measured alone", () => {
 });
 
 test("peers without names are all of them", () => {
-  expect(parseOptions(["--peers"]).peers).toContain("ort-web/attention");
+  expect(parseOptions(["--peers"]).request.peers).toContain("ort-web/attention");
 });
 
 test("suites, cases, patterns and shapes add up", () => {
@@ -86,7 +94,7 @@ test("a file of shapes", async () => {
 test("quick leaves out what is large, unless it is named", () => {
   expect(ids(parseOptions(["--quick"]))).not.toContain("whisper-encoder-1500");
   expect(ids(parseOptions(["--quick", "--cases", "whisper-enc*"]))).toHaveLength(1);
-  expect(parseOptions(["--quick"]).budget).toBeLessThan(parseOptions([]).budget);
+  expect(parseOptions(["--quick"]).request.budget).toBeLessThan(parseOptions([]).request.budget);
 });
 
 test.each([

@@ -41,6 +41,9 @@ async function statuses(name: string): Promise<(CaseResult["status"] | undefined
 test.each([
   ["naive", ["measured", "measured", "measured", "measured", "measured"]],
   ["jax-js", ["measured", "measured", "measured", "refused", "measured"]],
+  ["tfjs-wasm", ["measured", "measured", "refused", "measured", "measured"]],
+  ["ort-node/attention", ["measured", "measured", "refused", "measured", "measured"]],
+  ["ort-node/matmul", ["measured", "measured", "refused", "measured", "measured"]],
   ["ort-web/attention", ["measured", "measured", "refused", "measured", "measured"]],
   ["ort-web/matmul", ["measured", "measured", "refused", "measured", "measured"]],
 ])("%s computes what it accepts", async (name, expected) => {

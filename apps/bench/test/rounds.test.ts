@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { planSampling, timeInRounds } from "../src/measure/rounds.js";
 
+const yardstick = () => 1;
+
 test("sampling follows the budget", () => {
   const plan = (estimate: number) => planSampling(estimate, { budget: 1000, samples: null });
   expect(plan(10)).toEqual({ rounds: 9, calls: 12, samples: 100 });
@@ -17,8 +19,8 @@ test("samples asked for are taken, no more and no fewer, whatever they cost", as
   expect(plan(5)).toEqual({ rounds: 5, calls: 1, samples: 5 });
   expect(plan(20)).toEqual({ rounds: 7, calls: 3, samples: 20 });
   const subject = { run: async () => {}, estimate: 60_000 };
-  const [rounds = []] = await timeInRounds([subject], { budget: 1, samples: 20 });
-  expect(rounds.map(({ length }) => length)).toEqual([3, 3, 3, 3, 3, 3, 2]);
+  const [times] = await timeInRounds([subject], { budget: 1, samples: 20 }, yardstick);
+  expect(times?.rounds.map(({ length }) => length)).toEqual([3, 3, 3, 3, 3, 3, 2]);
 });
 
 test("subjects take turns, and each call is a sample", async () => {
@@ -27,9 +29,16 @@ test("subjects take turns, and each call is a sample", async () => {
     run: async () => void calls.push(name),
     estimate: 1,
   });
-  const samples = await timeInRounds([subject("a"), subject("b")], { budget: 1, samples: 2 });
-  expect(calls).toEqual(["a", "b", "a", "b"]);
-  expect(samples.map((rounds) => rounds.map(({ length }) => length))).toEqual([
+  const yard = () => calls.push("yardstick");
+  const options = { budget: 1, samples: 2 };
+  const samples = await timeInRounds([subject("a"), subject("b")], options, yard);
+  const both = ["yardstick", "a", "yardstick", "b"];
+  expect(calls).toEqual([...both, ...both]);
+  expect(samples.map((times) => times.yardstick)).toEqual([
+    [1, 5],
+    [3, 7],
+  ]);
+  expect(samples.map(({ rounds }) => rounds.map(({ length }) => length))).toEqual([
     [1, 1],
     [1, 1],
   ]);
@@ -37,18 +46,31 @@ test("subjects take turns, and each call is a sample", async () => {
 
 test("a slow subject sits the later rounds out", async () => {
   const subject = (estimate: number) => ({ run: async () => {}, estimate });
-  const [slow, fast] = await timeInRounds([subject(1e6), subject(100)], {
-    budget: 500,
-    samples: null,
-  });
-  expect(slow).toHaveLength(1);
-  expect(fast).toHaveLength(5);
+  const options = { budget: 500, samples: null };
+  const [slow, fast] = await timeInRounds([subject(1e6), subject(100)], options, yardstick);
+  expect(slow?.rounds).toHaveLength(1);
+  expect(fast?.rounds).toHaveLength(5);
+});
+
+test("a device's own times are kept beside the wall clock's", async () => {
+  let call = 0;
+  const subject = { run: async () => void call++, estimate: 1, deviceMs: () => call };
+  const [times] = await timeInRounds([subject], { budget: 1, samples: 3 }, yardstick);
+  expect(times?.device).toEqual([1, 2, 3]);
+  const without = { ...subject, deviceMs: () => null };
+  const [none] = await timeInRounds([without], { budget: 1, samples: 3 }, yardstick);
+  expect(none?.device).toEqual([]);
 });
 
 test("an abort ends it between visits", async () => {
   const controller = new AbortController();
   const run = async () => controller.abort(new Error("enough"));
-  const timing = timeInRounds([{ run, estimate: 1 }], { budget: 1, samples: 5 }, controller.signal);
+  const timing = timeInRounds(
+    [{ run, estimate: 1 }],
+    { budget: 1, samples: 5 },
+    yardstick,
+    controller.signal,
+  );
   await expect(timing).rejects.toThrow("enough");
 });
 
@@ -56,7 +78,6 @@ test("an error of the subject is the error", async () => {
   const run = async () => {
     throw new Error("lost the device");
   };
-  await expect(timeInRounds([{ run, estimate: 1 }], { budget: 1, samples: 1 })).rejects.toThrow(
-    "lost the device",
-  );
+  const timing = timeInRounds([{ run, estimate: 1 }], { budget: 1, samples: 1 }, yardstick);
+  await expect(timing).rejects.toThrow("lost the device");
 });

@@ -25,10 +25,26 @@ async function known(): Promise<BenchReport> {
     budget: 5,
     samples: 2,
   });
-  const timing = { median: 12.345, p25: 12, p75: 1234.5, min: 11, max: 2000, count: 9 };
+  const timing = {
+    median: 12.345,
+    p25: 12,
+    p75: 1234.5,
+    min: 11,
+    max: 2000,
+    count: 9,
+    outliers: 2,
+  };
   const fix = (result: CaseResult): CaseResult =>
     result.status === "measured"
-      ? { ...result, timing, errorInBudgets: 0.256, workspaceBytes: 1536 }
+      ? {
+          ...result,
+          timing,
+          errorInBudgets: 0.256,
+          workspaceBytes: 1536,
+          planMs: 2,
+          firstCallMs: 345.6,
+          peakBytes: 3 * 2 ** 20,
+        }
       : result;
   return {
     ...report,
@@ -52,7 +68,7 @@ test("one line a backend, with its fate", async () => {
     "0.26",
     "12.3",
     "12.0–1235",
-    "9",
+    "9 (2 out)",
     "40.5",
     "1.50 KiB",
     "host",
@@ -65,13 +81,28 @@ test("one line a backend, with its fate", async () => {
   expect(row("fragile")).toContain("FAILED: the device went away");
 });
 
+test("details add what happens once, and memory", async () => {
+  const lines = renderReport(await known(), true).split("\n");
+  const cells = (part: string) =>
+    lines
+      .find((line) => line.includes(part))
+      ?.split("│")
+      .map((cell) => cell.trim());
+  const head = cells("median ms") ?? [];
+  const row = cells("│ right ") ?? [];
+  expect(row[head.indexOf("plan ms")]).toBe("2.00");
+  expect(row[head.indexOf("first ms")]).toBe("346");
+  expect(row[head.indexOf("peak")]).toBe("3.00 MiB");
+});
+
 test("with a ceiling, each result is also a fraction of it", async () => {
   const report = await known();
   const arithmetic = [
     { features: "simd128", gflops: 40 },
     { features: "relaxed-simd", gflops: 81 },
   ];
-  const text = renderReport({ ...report, ceiling: { threads: 2, arithmetic, readGBps: 20 } });
+  const ceiling = { threads: 2, arithmetic, readGBps: 20 };
+  const text = renderReport({ ...report, environments: [{ ...environment, ceiling }] });
   expect(text).toContain("40.0 GFLOP/s (simd128), 81.0 GFLOP/s (relaxed-simd), read 20.0 GB/s");
   expect(text).toMatch(/│ +50 % │/);
 });

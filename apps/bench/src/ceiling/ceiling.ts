@@ -5,6 +5,7 @@ import {
   multiplyThenAdd,
   streamingRead,
 } from "./generated/modules.js";
+import { decode, instantiate } from "./module.js";
 
 /** What one thread reaches. */
 export interface ThreadCeiling {
@@ -37,15 +38,14 @@ export async function measureThread(barrier: Barrier = () => {}): Promise<Thread
     ["simd128", multiplyThenAdd],
     ["relaxed-simd", fusedMultiplyAdd],
   ] as const) {
-    const bytes = decode(base64);
-    if (!WebAssembly.validate(bytes)) continue;
-    arithmetic.push({ features, gflops: await arithmeticRate(bytes, barrier) });
+    if (!WebAssembly.validate(decode(base64))) continue;
+    arithmetic.push({ features, gflops: await arithmeticRate(base64, barrier) });
   }
-  return { arithmetic, readGBps: await readRate(decode(streamingRead), barrier) };
+  return { arithmetic, readGBps: await readRate(barrier) };
 }
 
-async function arithmeticRate(bytes: BufferSource, barrier: Barrier): Promise<number> {
-  const run = await instantiate(bytes, {});
+async function arithmeticRate(base64: string, barrier: Barrier): Promise<number> {
+  const run = await instantiate(base64);
   const iterations = 2 ** 21;
   // The optimising compiler takes over in the background, after a first call and a pause.
   run(2 ** 16, 1);
@@ -53,11 +53,11 @@ async function arithmeticRate(bytes: BufferSource, barrier: Barrier): Promise<nu
   return medianRate(() => run(iterations, 1), flopsPerIteration * iterations, barrier);
 }
 
-async function readRate(bytes: BufferSource, barrier: Barrier): Promise<number> {
+async function readRate(barrier: Barrier): Promise<number> {
   const memory = new WebAssembly.Memory({ initial: readBytes / 2 ** 16 });
   // Pages never written to are all the same page of zeros, which sits in the cache.
   new Uint8Array(memory.buffer).fill(1);
-  const run = await instantiate(bytes, { env: { memory } });
+  const run = await instantiate(streamingRead, { env: { memory } });
   run(2 ** 16);
   await pause();
   return medianRate(() => run(readBytes), readBytes, barrier);
@@ -76,18 +76,6 @@ function medianRate(run: () => void, units: number, barrier: Barrier): number {
   return median(rates);
 }
 
-async function instantiate(
-  bytes: BufferSource,
-  imports: WebAssembly.Imports,
-): Promise<(...args: number[]) => void> {
-  const { instance } = await WebAssembly.instantiate(bytes, imports);
-  return instance.exports.run as (...args: number[]) => void;
-}
-
 function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 30));
-}
-
-function decode(base64: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }

@@ -5,8 +5,8 @@ import type { Environment } from "../report/report.js";
 export function nodeEnvironment(): Environment {
   const { node = process.version, v8 } = process.versions;
   return {
+    name: "node",
     date: new Date().toISOString(),
-    runtime: "node",
     versions: { node, ...(v8 && { v8 }) },
     cpu: cpus()[0]?.model.trim() ?? null,
     cores: availableParallelism(),

@@ -1,8 +1,8 @@
 import { backendNames } from "../contenders/backends.js";
 import { peerNames } from "../peers/peers.js";
+import { formatNumber } from "../report/format.js";
 import { workloads } from "../workloads/select.js";
 import { suites } from "../workloads/workload.js";
-import { formatNumber } from "./format.js";
 
 /** What can be named on the command line, with sources. */
 export function renderList(): string {

@@ -1,25 +1,26 @@
+import { readFile } from "node:fs/promises";
 import { CommanderError } from "commander";
-import { backendByName } from "../contenders/backends.js";
-import { runBenchmark } from "../measure/run-benchmark.js";
-import { peerByName } from "../peers/peers.js";
-import type { BenchReport } from "../report/report.js";
-import { measureCeiling } from "./ceiling.js";
-import { nodeEnvironment } from "./environment.js";
-import { formatSeconds } from "./format.js";
+import { type Comparison, compareReports } from "../compare/compare.js";
+import { formatSeconds } from "../report/format.js";
+import { parseReport } from "../report/parse.js";
+import type { BenchReport, CaseReport } from "../report/report.js";
+import { renderComparison } from "./comparison.js";
+import { measureInLaunches } from "./launch.js";
 import { renderList } from "./list.js";
+import { measureHere } from "./measure.js";
 import { type CliOptions, parseOptions, threadsWarning } from "./options.js";
-import { createProgress } from "./progress.js";
 import { renderReport } from "./table.js";
-import { whyNotWritable, writeReport } from "./write-report.js";
+import { checkWritable, writeReport } from "./write-report.js";
 
 /** Exit codes, as shells know them. */
-const exit = { ok: 0, wrongResult: 1, wrongArguments: 2, interrupted: 130 } as const;
+const exit = { ok: 0, wrongResult: 1, wrongArguments: 2, slower: 3, interrupted: 130 } as const;
 
 /**
  * The command.
  *
  * @param args without the interpreter and the script
- * @returns the exit code: 1 if a Heed backend computed something wrong or failed
+ * @returns the exit code: 1 if a Heed backend computed something wrong or failed, 3 if a comparison
+ *   found something slower
  */
 export async function main(args: readonly string[]): Promise<number> {
   let options: CliOptions;
@@ -35,61 +36,76 @@ export async function main(args: readonly string[]): Promise<number> {
     console.log(renderList());
     return exit.ok;
   }
-  const interrupted = new AbortController();
+  const interruption = new AbortController();
   // Once: whoever presses it again while a long call runs means it, and Node's default ends it.
-  process.once("SIGINT", () => {
+  const interrupt = () => {
     console.error("\nstopping after the current call; press again to stop now");
-    interrupted.abort();
-  });
-  const obstacle = options.json === null ? null : await whyNotWritable(options.json);
-  if (obstacle !== null) {
-    console.error(obstacle);
-    return exit.wrongArguments;
-  }
-  const warning = threadsWarning(options.threads);
-  if (warning) console.error(warning);
+    interruption.abort();
+  };
+  process.once("SIGINT", interrupt);
   try {
-    const report = await measure(options, interrupted.signal);
-    if (options.json !== null) await writeReport(options.json, report);
-    return report.cases.some(isWrong(report)) ? exit.wrongResult : exit.ok;
-  } catch (error) {
-    if (interrupted.signal.aborted) return exit.interrupted;
-    throw error;
+    return await run(options, interruption.signal);
+  } finally {
+    process.off("SIGINT", interrupt);
   }
 }
 
-async function measure(options: CliOptions, signal: AbortSignal): Promise<BenchReport> {
-  const { workloads, dtype, threads, budget, samples } = options;
-  const start = performance.now();
-  const ceiling = options.ceiling ? await measureCeiling(threads) : undefined;
-  const progress = createProgress(workloads, process.stderr);
-  let report: BenchReport;
+async function run(options: CliOptions, signal: AbortSignal): Promise<number> {
+  // Better known before minutes of measuring than after.
+  let earlier: BenchReport | null;
+  let given: BenchReport | null;
   try {
-    report = await runBenchmark({
-      workloads,
-      contenders: [
-        ...options.backends.map((name) => backendByName(name, { threads })),
-        ...options.peers.map((name) => peerByName(name, { threads })),
-      ],
-      environment: nodeEnvironment(),
-      dtype,
-      threads,
-      budget,
-      samples,
-      ceiling,
-      signal,
-      onProgress: (event) => progress.update(event),
-    });
-  } finally {
-    progress.stop();
+    earlier = options.compare === null ? null : await readReport("--compare", options.compare);
+    given = options.from === null ? null : await readReport("--from", options.from);
+    for (const [format, path] of Object.entries(options.files)) await checkWritable(format, path);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    return exit.wrongArguments;
   }
-  console.log(renderReport(report));
-  console.error(`\n${formatSeconds((performance.now() - start) / 1000)}`);
-  return report;
+  const report = given ?? (await measure(options, signal));
+  console.log(renderReport(report, options.details));
+  if (report.interrupted && !given) return exit.interrupted;
+  await writeReport(options.files, report);
+  const threshold = options.threshold / 100;
+  const comparison = earlier && compareReports(earlier, report, { threshold });
+  if (comparison) console.log(`\n${renderComparison(comparison, options.details)}`);
+  return exitCodeOf(report, comparison);
+}
+
+/** @throws Error that names the option and the file */
+async function readReport(option: string, path: string): Promise<BenchReport> {
+  try {
+    return parseReport(JSON.parse(await readFile(path, "utf8")));
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`${option} ${path}: ${message}`, { cause });
+  }
+}
+
+async function measure(
+  { request, launches }: CliOptions,
+  signal: AbortSignal,
+): Promise<BenchReport> {
+  const warning = threadsWarning(request.threads);
+  if (warning) console.error(warning);
+  const start = performance.now();
+  try {
+    return await (launches === 1
+      ? measureHere(request, signal)
+      : measureInLaunches(request, launches, signal));
+  } finally {
+    console.error(formatSeconds((performance.now() - start) / 1000));
+  }
+}
+
+function exitCodeOf(report: BenchReport, comparison: Comparison | null): number {
+  if (report.cases.some(isWrong(report))) return exit.wrongResult;
+  const verdicts = [...(comparison?.contenders ?? []), ...(comparison?.cases ?? [])];
+  return verdicts.some(({ verdict }) => verdict === "slower") ? exit.slower : exit.ok;
 }
 
 /** Peers may be wrong, and the table says so; a backend of ours may not. */
-function isWrong({ contenders }: BenchReport): (report: BenchReport["cases"][number]) => boolean {
+function isWrong({ contenders }: BenchReport): (report: CaseReport) => boolean {
   const ours = new Set(contenders.filter(({ kind }) => kind === "backend").map(({ name }) => name));
   return ({ results }) =>
     results.some(

@@ -2,8 +2,10 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { FloatDType } from "@heed/core";
 import { Command, InvalidArgumentError, Option, type OutputConfiguration } from "commander";
-import { backendByName, backendNames, defaultBackendNames } from "../contenders/backends.js";
+import { defaultThreshold } from "../compare/compare.js";
+import { backendNames } from "../contenders/backends.js";
 import { peerNames } from "../peers/peers.js";
+import { defaultBudget, defaultRequest, type RunRequest, selectBackends } from "../request.js";
 import { parseWorkloads } from "../workloads/file.js";
 import { customWorkload } from "../workloads/generated.js";
 import { selectNames, selectWorkloads, suiteNames } from "../workloads/select.js";
@@ -12,21 +14,27 @@ import type { Workload } from "../workloads/workload.js";
 
 /** What the command line asks for, checked. */
 export interface CliOptions {
-  readonly workloads: readonly Workload[];
-  readonly backends: readonly string[];
-  readonly peers: readonly string[];
-  readonly dtype: FloatDType;
-  readonly threads: number;
-  readonly budget: number;
-  readonly samples: number | null;
-  readonly ceiling: boolean;
+  readonly request: RunRequest;
+  /** Processes to measure in, one after another. */
+  readonly launches: number;
   readonly list: boolean;
-  /** A path to write the report to. */
-  readonly json: string | null;
+  /** Also what happens once, and memory. */
+  readonly details: boolean;
+  /** A report to show instead of measuring. */
+  readonly from: string | null;
+  /** An earlier report to compare with. */
+  readonly compare: string | null;
+  /** Change in percent up to which a comparison calls it noise. */
+  readonly threshold: number;
+  /** Paths to write the report to, by format. */
+  readonly files: Readonly<Partial<Record<FileFormat, string>>>;
 }
 
+export const fileFormats = ["json", "csv", "markdown"] as const;
+export type FileFormat = (typeof fileFormats)[number];
+
 /** As commander gives them, after the parsers below. */
-interface RawOptions {
+interface RawOptions extends Partial<Record<FileFormat, string>> {
   readonly backends?: readonly string[];
   readonly peers?: true | readonly string[];
   readonly suite?: readonly string[];
@@ -37,14 +45,16 @@ interface RawOptions {
   readonly threads: number;
   readonly budget?: number;
   readonly samples?: number;
+  readonly launches: number;
   readonly quick?: true;
   readonly ceiling?: true;
   readonly list?: true;
-  readonly json?: string;
+  readonly details?: true;
+  readonly from?: string;
+  readonly compare?: string;
+  readonly threshold: number;
 }
 
-/** ms for one contender and case: everything but the slowest fits into two minutes. */
-const normalBudget = 1000;
 const quickBudget = 120;
 /** Operations past which `--quick` leaves a case out, unless it is named. */
 const quickFlops = 2e9;
@@ -63,16 +73,25 @@ export function parseOptions(
   command.parse([...args], { from: "user" });
   const raw = command.opts<RawOptions>();
   return {
-    workloads: chooseWorkloads(raw),
-    backends: raw.backends ?? defaultBackendNames,
-    peers: raw.peers === true ? peerNames : (raw.peers ?? []),
-    dtype: raw.dtype,
-    threads: raw.threads,
-    budget: raw.budget ?? (raw.quick ? quickBudget : normalBudget),
-    samples: raw.samples ?? null,
-    ceiling: raw.ceiling ?? false,
+    request: {
+      ...chooseCases(raw),
+      backends: raw.backends ?? defaultRequest.backends,
+      peers: raw.peers === true ? peerNames : (raw.peers ?? []),
+      dtype: raw.dtype,
+      threads: raw.threads,
+      budget: raw.budget ?? (raw.quick ? quickBudget : defaultBudget),
+      samples: raw.samples ?? null,
+      ceiling: raw.ceiling ?? false,
+    },
+    launches: raw.launches,
     list: raw.list ?? false,
-    json: raw.json ?? null,
+    details: raw.details ?? false,
+    from: raw.from ?? null,
+    compare: raw.compare ?? null,
+    threshold: raw.threshold,
+    files: Object.fromEntries(
+      fileFormats.flatMap((format) => (raw[format] === undefined ? [] : [[format, raw[format]]])),
+    ),
   };
 }
 
@@ -82,7 +101,7 @@ function createCommand(): Command {
     .option(
       "--backends <names>",
       `of ${backendNames.join(", ")}; wasm@2 for threads of its own`,
-      (text) => checked(() => backendSpecs(list(text))),
+      (text) => checked(() => selectBackends(list(text))),
     )
     .option("--peers [names]", `others to compare with: ${peerNames.join(", ")}`, (text) =>
       checked(() => selectNames("peers", list(text), peerNames)),
@@ -111,36 +130,52 @@ function createCommand(): Command {
     )
     .option("--threads <n>", "for backends and peers that take threads", integer, 1)
     .option("--samples <n>", "timed calls of each contender and case, whatever they cost", integer)
-    .option("--budget <ms>", `time for each contender and case (default: ${normalBudget})`, integer)
+    .option(
+      "--budget <ms>",
+      `time for each contender and case (default: ${defaultBudget})`,
+      integer,
+    )
+    .option(
+      "--launches <n>",
+      "processes that share the budget, each with its own luck, for comparisons case by case",
+      integer,
+      1,
+    )
     .option("--quick", "a first impression: less time, and no large cases unless named")
     .option("--ceiling", "measure what this machine can do at best, and say how near each came")
+    .option("--details", "show also what happens once, and peak memory")
     .option("--json <file>", "write everything measured to a file")
+    .option("--csv <file>", "write a line for each result")
+    .option("--markdown <file>", "write the table as Markdown")
+    .option(
+      "--compare <file>",
+      "compare with an earlier --json file: what is signal, what is noise",
+    )
+    .option(
+      "--threshold <percent>",
+      "change up to which a comparison calls it noise",
+      integer,
+      100 * defaultThreshold,
+    )
+    .option("--from <file>", "measure nothing, but show a --json file")
     .option("--list", "list cases, backends and peers, and stop")
     .allowExcessArguments(false)
     .exitOverride();
 }
 
-function chooseWorkloads(raw: RawOptions): readonly Workload[] {
+function chooseCases(raw: RawOptions): Pick<RunRequest, "cases" | "own"> {
   const named = [...(raw.suite ?? []), ...(raw.cases ?? [])];
   const own = [...(raw.shape ?? []), ...(raw.workloads ?? [])];
-  if (named.length > 0) return [...selectWorkloads(named), ...own];
-  if (own.length > 0) return own;
-  const standard = selectWorkloads(["standard"]);
-  return raw.quick ? standard.filter(({ flops }) => flops <= quickFlops) : standard;
+  if (named.length > 0 || own.length > 0) return { cases: named, own };
+  if (!raw.quick) return { cases: defaultRequest.cases, own };
+  const small = selectWorkloads(defaultRequest.cases).filter(({ flops }) => flops <= quickFlops);
+  return { cases: small.map(({ id }) => id), own };
 }
 
 /** Checks them now, so that the option at fault is named. */
 function caseNames(names: readonly string[]): readonly string[] {
   selectWorkloads(names);
   return names;
-}
-
-/** Checks them now: making a contender loads nothing. */
-function backendSpecs(specs: readonly string[]): readonly string[] {
-  const names = specs.map((spec) => spec.split("@")[0] as string);
-  selectNames("backends", names, backendNames);
-  for (const spec of specs) backendByName(spec, { threads: 1 });
-  return [...new Set(specs)];
 }
 
 function list(text: string): string[] {

@@ -1,8 +1,8 @@
 import { SingleBar } from "cli-progress";
 import type { ProgressEvent } from "../measure/run-benchmark.js";
+import { formatNumber } from "../report/format.js";
 import type { CaseReport } from "../report/report.js";
 import type { Workload } from "../workloads/workload.js";
-import { formatNumber } from "./format.js";
 
 /** Tells a person how far the run is, on stderr, so that stdout holds the results alone. */
 export interface Progress {

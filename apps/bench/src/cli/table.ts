@@ -1,31 +1,40 @@
 import Table from "cli-table3";
-import { ceilingFraction } from "../report/fraction.js";
-import type {
-  BenchReport,
-  CaseReport,
-  CaseResult,
-  CeilingReport,
-  ContenderReport,
-  Measured,
-} from "../report/report.js";
-import { formatBytes, formatNumber } from "./format.js";
+import { type Column, columnsFor } from "../report/cells.js";
+import {
+  describeCeiling,
+  describeContender,
+  describeMachine,
+  describeVersions,
+  plural,
+} from "../report/describe.js";
+import type { BenchReport, ContenderReport } from "../report/report.js";
+import { type Row, rowsOf } from "../report/rows.js";
 
-/** Everything there is to say to a terminal. */
-export function renderReport(report: BenchReport): string {
+/**
+ * Everything there is to say to a terminal.
+ *
+ * @param details also what happens once, and memory
+ */
+export function renderReport(report: BenchReport, details: boolean = false): string {
+  const rows = rowsOf(report);
+  const columns = columnsFor(rows, details);
   return [
     renderHead(report),
     renderContenders(report.contenders),
-    ...(report.ceiling ? [renderCeiling(report.ceiling)] : []),
-    renderCases(report),
-    renderLegend(report),
+    renderCases(rows, columns),
+    renderLegend(columns, report),
   ].join("\n\n");
 }
 
-function renderHead({ environment: e, options }: BenchReport): string {
-  const versions = Object.entries(e.versions).map(([name, version]) => `${name} ${version}`);
-  const machine = `${e.cpu ?? "unknown processor"}, ${e.cores} cores, ${e.platform}`;
-  const settings = `${options.dtype}, ${options.threads} thread${options.threads === 1 ? "" : "s"}`;
-  return `${machine}\n${versions.join(", ")}\n${settings}`;
+function renderHead({ environments, options }: BenchReport): string {
+  const places = environments.flatMap((environment) => [
+    describeMachine(environment),
+    describeVersions(environment),
+    ...(environment.ceiling ? [describeCeiling(environment.ceiling)] : []),
+    ...(environment.notes ?? []),
+  ]);
+  // Merged runs share a machine, which is named once.
+  return [...new Set(places), `${options.dtype}, ${plural(options.threads, "thread")}`].join("\n");
 }
 
 function renderContenders(contenders: readonly ContenderReport[]): string {
@@ -33,100 +42,29 @@ function renderContenders(contenders: readonly ContenderReport[]): string {
   return contenders.map((c) => `  ${c.name.padEnd(width)}  ${describeContender(c)}`).join("\n");
 }
 
-function describeContender({ status, info, reason, hint }: ContenderReport): string {
-  if (status === "unavailable" || !info) {
-    return `unavailable: ${reason ?? "no reason given"}${hint === undefined ? "" : ` (${hint})`}`;
-  }
-  const { runtime, device, features, threads, notes = [] } = info;
-  const parts = [`${runtime} on ${device}`, ...features];
-  if (threads > 1) parts.push(`${threads} threads`);
-  return [parts.join(", "), ...notes].join("; ");
-}
-
-function renderCeiling({ arithmetic, readGBps, threads }: CeilingReport): string {
-  const rates = arithmetic.map(
-    ({ features, gflops }) => `${formatNumber(gflops)} GFLOP/s (${features})`,
-  );
-  return `ceiling of wasm on ${threads} thread${threads === 1 ? "" : "s"}: ${rates.join(", ")}, read ${formatNumber(readGBps)} GB/s`;
-}
-
-const numbers = ["error", "median ms", "p25–p75", "n", "GFLOP/s"] as const;
-
-function renderCases({ cases, ceiling }: BenchReport): string {
-  const head = [
-    "case",
-    "backend",
-    ...numbers,
-    ...(ceiling ? ["of ceiling"] : []),
-    "workspace",
-    "inputs",
-    "× first",
-  ];
+function renderCases(rows: readonly Row[], columns: readonly Column[]): string {
   const table = new Table({
-    head,
+    head: ["case", "backend", ...columns.map(({ head }) => head)],
     style: { head: [], border: [], compact: true, "padding-left": 1, "padding-right": 1 },
-    colAligns: head.map((_, i) => (i < 2 || i === head.length - 2 ? "left" : "right")),
+    colAligns: ["left", "left", ...columns.map(({ align }) => align)],
     // Beside the names, a sentence takes the place of all the numbers.
     wordWrap: true,
   });
-  for (const report of cases) {
-    report.results.forEach((result, i) => {
-      const name = i === 0 ? report.id : "";
-      const cells = renderResult(report, result, ceiling ?? null);
-      table.push(
-        typeof cells === "string"
-          ? [name, result.contender, { colSpan: head.length - 2, content: cells, hAlign: "left" }]
-          : [name, result.contender, ...cells],
-      );
-    });
+  let previous: Row["report"] | null = null;
+  for (const { report, result, numbers, note } of rows) {
+    const name = report === previous ? "" : report.id;
+    previous = report;
+    table.push(
+      numbers
+        ? [name, result.contender, ...columns.map(({ cell }) => cell(numbers))]
+        : [
+            name,
+            result.contender,
+            { colSpan: columns.length, content: wrap(note ?? ""), hAlign: "left" },
+          ],
+    );
   }
   return table.toString();
-}
-
-/** The cells right of the names, or a sentence across all of them. */
-function renderResult(
-  report: CaseReport,
-  result: CaseResult,
-  ceiling: CeilingReport | null,
-): string[] | string {
-  switch (result.status) {
-    case "measured":
-      return renderMeasured(report, result, ceiling);
-    case "wrong":
-      return wrap(`WRONG, error ${renderError(result.errorInBudgets)}: ${result.message}`);
-    case "refused":
-      return wrap(`refuses: ${result.reasons.map(({ message }) => message).join("; ")}`);
-    case "failed":
-      return wrap(`FAILED: ${result.message}`);
-  }
-}
-
-function renderMeasured(
-  report: CaseReport,
-  result: Measured,
-  ceiling: CeilingReport | null,
-): string[] {
-  const { timing, workspaceBytes, ratio } = result;
-  const fraction = ceiling && ceilingFraction(report, result, ceiling);
-  return [
-    renderError(result.errorInBudgets),
-    formatNumber(timing.median),
-    `${formatNumber(timing.p25)}–${formatNumber(timing.p75)}`,
-    String(timing.count),
-    formatNumber(report.flops / timing.median / 1e6),
-    ...(fraction
-      ? [`${(100 * fraction.fraction).toFixed(0)} %${fraction.limit === "memory" ? " ᵐ" : ""}`]
-      : []),
-    workspaceBytes === null ? "?" : formatBytes(workspaceBytes),
-    result.inputs,
-    ratio ? `${formatNumber(ratio.median)}` : "1",
-  ];
-}
-
-function renderError(errorInBudgets: number | null): string {
-  if (errorInBudgets === null) return "not a number";
-  if (errorInBudgets > 0 && errorInBudgets < 0.01) return "<0.01";
-  return errorInBudgets >= 1e6 ? errorInBudgets.toExponential(1) : errorInBudgets.toFixed(2);
 }
 
 /** A table cell would stretch to its longest line. */
@@ -143,16 +81,7 @@ function wrap(text: string, width = 76): string {
   return lines.join("\n");
 }
 
-function renderLegend({ ceiling, options }: BenchReport): string {
-  const lines = [
-    "error: the worst row against float64, in units of what is tolerated (1). n: timed calls.",
-    "inputs: resident in the backend's memory before the clock starts, or JavaScript arrays (host).",
-    `× first: how many times as fast as the case's first, by paired rounds. Budget ${options.budget} ms each.`,
-  ];
-  if (ceiling) {
-    lines.push(
-      "of ceiling: of the multiply-add rate, or of the streaming read (ᵐ) where that binds.",
-    );
-  }
-  return lines.join("\n");
+function renderLegend(columns: readonly Column[], { options }: BenchReport): string {
+  const lines = columns.map(({ head, about }) => `${head}: ${about}`);
+  return [...lines, `budget: ${options.budget} ms for each backend and case`].join("\n");
 }

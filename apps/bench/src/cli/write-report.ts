@@ -2,23 +2,34 @@ import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname } from "node:path";
 import writeFileAtomic from "write-file-atomic";
+import { reportToCsv } from "../report/csv.js";
+import { reportToMarkdown } from "../report/markdown.js";
 import type { BenchReport } from "../report/report.js";
+import type { CliOptions, FileFormat } from "./options.js";
 
-/** Writes the report beside its destination and renames it: the file is whole or not there. */
-export async function writeReport(path: string, report: BenchReport): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify(report, null, 2)}\n`);
+const writers: Readonly<Record<FileFormat, (report: BenchReport) => string | Promise<string>>> = {
+  json: (report) => `${JSON.stringify(report, null, 2)}\n`,
+  csv: reportToCsv,
+  markdown: reportToMarkdown,
+};
+
+/** Writes the report beside each destination and renames it: a file is whole or not there. */
+export async function writeReport(files: CliOptions["files"], report: BenchReport): Promise<void> {
+  for (const [format, path] of Object.entries(files) as [FileFormat, string][]) {
+    await writeFileAtomic(path, await writers[format](report));
+  }
 }
 
 /**
- * Whether the report will find a place: better known before minutes of measuring than after.
+ * Checks that a report will find a place: better known before minutes of measuring than after.
  *
- * @returns what stands in the way, or null
+ * @throws Error that names the option and the file
  */
-export async function whyNotWritable(path: string): Promise<string | null> {
+export async function checkWritable(format: string, path: string): Promise<void> {
   try {
     await access(dirname(path), constants.W_OK);
-    return null;
-  } catch (error) {
-    return `--json ${path}: ${error instanceof Error ? error.message : String(error)}`;
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`--${format} ${path}: ${message}`, { cause });
   }
 }

@@ -49,29 +49,44 @@ export const backendNames: readonly string[] = [
 /** Those measured when none is named. */
 export const defaultBackendNames: readonly string[] = backendModules.map(({ name }) => name);
 
+/** A backend by its name, and threads of its own where the spec says so. */
+export interface BackendSpec {
+  readonly name: string;
+  readonly threads: number | null;
+}
+
 /**
- * @param spec one of {@link backendNames}, and `wasm@2` for a number of threads of its own, so that
- *   one run can compare a backend with itself
+ * Reads one of {@link backendNames}, or such as `wasm@2` for a number of threads of its own, so that
+ * one run can compare a backend with itself.
+ *
  * @throws RangeError for a name that is not known, or threads that it does not take
  */
-export function backendByName(spec: string, options: BackendOptions): Contender {
-  const [name = "", ownThreads] = spec.split("@");
-  const module = backendModules.find((candidate) => candidate.name === name);
-  if (!module && name !== "reference") {
+export function backendSpec(spec: string): BackendSpec {
+  const [name = "", threads] = spec.split("@");
+  if (!backendNames.includes(name)) {
     throw new RangeError(`unknown backend ${name}; known: ${backendNames.join(", ")}`);
   }
-  if (ownThreads !== undefined && !(module?.takesThreads && /^[1-9]\d*$/.test(ownThreads))) {
-    throw new RangeError(
-      module?.takesThreads
-        ? `${spec}: threads are an integer ≥ 1, such as ${name}@2`
-        : `${spec}: ${name} takes no threads`,
-    );
+  if (threads === undefined) return { name, threads: null };
+  if (!backendModules.find((module) => module.name === name)?.takesThreads) {
+    throw new RangeError(`${spec}: ${name} takes no threads`);
   }
+  if (!/^[1-9]\d*$/.test(threads)) {
+    throw new RangeError(`${spec}: threads are an integer ≥ 1, such as ${name}@2`);
+  }
+  return { name, threads: Number(threads) };
+}
+
+/**
+ * @param spec as {@link backendSpec} reads it
+ * @throws RangeError as that does
+ */
+export function backendByName(spec: string, options: BackendOptions): Contender {
+  const { name, threads } = backendSpec(spec);
+  const module = backendModules.find((candidate) => candidate.name === name);
   if (!module) return backendContender(spec, async () => reference());
-  const threads = ownThreads === undefined ? options.threads : Number(ownThreads);
   return backendContender(spec, async () => {
     const factory = await importFactory(module);
-    return module.takesThreads ? factory({ threads }) : factory();
+    return module.takesThreads ? factory({ threads: threads ?? options.threads }) : factory();
   });
 }
 

@@ -52,5 +52,7 @@ export interface PlacedCall {
    * @returns `[batch, queryHeads, queryLength, valueDim]`, a view where that costs nothing
    */
   run(): Promise<HostTensor>;
+  /** What the latest call took by the device's own timestamps, in ms; null where there are none. */
+  readonly deviceMs?: (() => number | null) | undefined;
   dispose(): void;
 }

@@ -1,12 +1,25 @@
 import { Bench } from "tinybench";
 import { breathe } from "./breathe.js";
+import type { Yardstick } from "./yardstick.js";
 
-/** Something to time, and how often. */
+/** Something to time. */
 export interface TimedSubject {
   /** One call; done when it resolves. */
   run(): Promise<unknown>;
   /** What a call took when it was tried, in ms. */
   readonly estimate: number;
+  /** What the latest call took by its device's clock, in ms; null where it has none. */
+  readonly deviceMs?: (() => number | null) | undefined;
+}
+
+/** What was measured of a subject, in ms. */
+export interface SubjectTimes {
+  /** By round, by the wall clock. */
+  readonly rounds: readonly (readonly number[])[];
+  /** Of each round, what the yardstick took before it. */
+  readonly yardstick: readonly number[];
+  /** Every call by the device's clock; empty where it has none. */
+  readonly device: readonly number[];
 }
 
 export interface SamplingOptions {
@@ -55,32 +68,48 @@ export function planSampling(estimate: number, options: SamplingOptions): Sampli
  * Times subjects in turns: one visit to each, then the next round, so that those of one round were
  * measured under the same conditions. Slow subjects take part in the first rounds only.
  *
+ * @param yardstick measured before each visit
  * @param signal stops before the next visit
- * @returns for each subject its samples in ms, by round
+ * @returns for each subject what it took
  */
 export async function timeInRounds(
   subjects: readonly TimedSubject[],
   options: SamplingOptions,
+  yardstick: Yardstick,
   signal?: AbortSignal,
-): Promise<number[][][]> {
-  const plans = subjects.map(({ estimate }) => planSampling(estimate, options));
-  const samples: number[][][] = subjects.map(() => []);
-  const rounds = Math.max(0, ...plans.map((plan) => plan.rounds));
+): Promise<SubjectTimes[]> {
+  const timed = subjects.map((subject) => ({
+    subject,
+    plan: planSampling(subject.estimate, options),
+    rounds: [] as number[][],
+    yardstick: [] as number[],
+    device: [] as number[],
+  }));
+  const rounds = Math.max(0, ...timed.map(({ plan }) => plan.rounds));
   for (let round = 0; round < rounds; round++) {
-    for (const [i, subject] of subjects.entries()) {
-      const plan = plans[i] as SamplingPlan;
+    for (const { subject, plan, ...times } of timed) {
       if (round >= plan.rounds) continue;
       await breathe();
       signal?.throwIfAborted();
       const left = plan.samples - round * plan.calls;
-      (samples[i] as number[][]).push(await visit(subject, Math.min(plan.calls, left)));
+      times.yardstick.push(yardstick());
+      times.rounds.push(await visit(subject, Math.min(plan.calls, left), times.device));
     }
   }
-  return samples;
+  return timed.map(({ rounds, yardstick, device }) => ({ rounds, yardstick, device }));
 }
 
-/** Times `calls` calls in a row. */
-async function visit(subject: TimedSubject, calls: number): Promise<number[]> {
+/**
+ * Times `calls` calls in a row.
+ *
+ * @param device where the device's own times go
+ * @returns the wall clock's, in ms
+ */
+async function visit(
+  { run, deviceMs }: TimedSubject,
+  calls: number,
+  device: number[],
+): Promise<number[]> {
   const bench = new Bench({
     iterations: calls,
     time: 0,
@@ -89,7 +118,13 @@ async function visit(subject: TimedSubject, calls: number): Promise<number[]> {
     throws: true,
   });
   // `async` is said, because finding it out would cost a call.
-  bench.add("visit", () => subject.run().then(() => undefined), { async: true });
+  bench.add("visit", () => run().then(() => undefined), {
+    async: true,
+    afterEach: () => {
+      const ms = deviceMs?.() ?? null;
+      if (ms !== null) device.push(ms);
+    },
+  });
   const [task] = await bench.run();
   const result = task?.result;
   if (result?.state !== "completed" || !result.latency.samples) {

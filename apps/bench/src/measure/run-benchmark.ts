@@ -1,15 +1,12 @@
+import type { ReadVector } from "@heed/conformance";
 import { BackendUnavailableError, type FloatDType } from "@heed/core";
 import type { Contender } from "../contenders/contender.js";
-import type {
-  BenchReport,
-  CaseReport,
-  CeilingReport,
-  ContenderReport,
-  Environment,
-} from "../report/report.js";
+import type { BenchReport, CaseReport, ContenderReport, Environment } from "../report/report.js";
 import { reportVersion } from "../report/report.js";
 import type { Workload } from "../workloads/workload.js";
+import type { MemoryMeter } from "./memory.js";
 import { type ReadyContender, runCase } from "./run-case.js";
+import { createYardstick } from "./yardstick.js";
 
 export interface BenchmarkOptions {
   readonly workloads: readonly Workload[];
@@ -23,8 +20,11 @@ export interface BenchmarkOptions {
   readonly budget: number;
   /** Samples of each contender and case, whatever they cost; null: what the budget allows. */
   readonly samples: number | null;
-  readonly ceiling?: CeilingReport | undefined;
-  /** Rejects the run with the signal's reason at the next pause. */
+  /** Where recorded tensors are read from; the conformance package's folder if left out. */
+  readonly readVector?: ReadVector | undefined;
+  /** For the peak of each contender's memory. */
+  readonly memory?: MemoryMeter | undefined;
+  /** Ends the run at the next pause; what is done by then is what the report holds. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
 }
@@ -34,16 +34,21 @@ export type ProgressEvent =
   | { readonly type: "step"; readonly case: number; readonly id: string; readonly step: string }
   | { readonly type: "case"; readonly case: number; readonly report: CaseReport };
 
-/** Measures every contender on every workload. */
+/**
+ * Measures every contender on every workload.
+ *
+ * @returns a report of the cases that were done, and `interrupted` if those are not all
+ */
 export async function runBenchmark(options: BenchmarkOptions): Promise<BenchReport> {
-  const { dtype, threads, budget, samples, signal, onProgress } = options;
+  const { environment, dtype, threads, budget, samples, signal, onProgress } = options;
+  const yardstick = await createYardstick();
   const contenders: ContenderReport[] = [];
   const ready: ReadyContender[] = [];
   const cases: CaseReport[] = [];
   try {
     for (const contender of options.contenders) {
       signal?.throwIfAborted();
-      contenders.push(await load(contender, ready));
+      contenders.push(await load(contender, environment.name, ready));
     }
     onProgress?.({ type: "loaded", contenders });
     for (const [i, workload] of options.workloads.entries()) {
@@ -51,38 +56,48 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<BenchRepo
         dtype,
         budget,
         samples,
+        yardstick,
+        memory: options.memory,
+        readVector: options.readVector,
         signal,
         onStep: (step) => onProgress?.({ type: "step", case: i, id: workload.id, step }),
       });
       cases.push(report);
       onProgress?.({ type: "case", case: i, report });
     }
+  } catch (error) {
+    // Stopped on purpose: what was measured until then is still true.
+    if (!signal?.aborted || error !== signal.reason) throw error;
   } finally {
     for (const { loaded } of ready) loaded.dispose();
   }
   return {
     format: "heed-bench",
     version: reportVersion,
-    environment: options.environment,
+    environments: [environment],
     options: { dtype, threads, budget, samples },
     contenders,
     cases,
-    ...(options.ceiling && { ceiling: options.ceiling }),
+    ...(signal?.aborted && { interrupted: true }),
   };
 }
 
-async function load(contender: Contender, ready: ReadyContender[]): Promise<ContenderReport> {
-  const { name, kind } = contender;
+async function load(
+  contender: Contender,
+  environment: string,
+  ready: ReadyContender[],
+): Promise<ContenderReport> {
+  const about = { name: contender.name, kind: contender.kind, environment };
   try {
     const loaded = await contender.load();
-    ready.push({ name, loaded });
-    return { name, kind, status: "ready", info: loaded.info };
+    ready.push({ name: contender.name, loaded });
+    return { ...about, status: "ready", info: loaded.info };
   } catch (error) {
     if (error instanceof BackendUnavailableError) {
       const { reason, hint } = error;
-      return { name, kind, status: "unavailable", reason, ...(hint !== undefined && { hint }) };
+      return { ...about, status: "unavailable", reason, ...(hint !== undefined && { hint }) };
     }
     const reason = error instanceof Error ? error.message : String(error);
-    return { name, kind, status: "unavailable", reason };
+    return { ...about, status: "unavailable", reason };
   }
 }

@@ -7,13 +7,21 @@ import {
   type HostTensor,
 } from "@heed/core";
 import type { ContenderPlan, LoadedContender, PlacedCall } from "../contenders/contender.js";
-import type { CaseReport, CaseResult, FirstCall, Measured } from "../report/report.js";
+import type { CaseReport, CaseResult, CaseSizes, FirstCall, Measured } from "../report/report.js";
 import { pairedRatio, summarize } from "../statistics.js";
 import { attentionWork } from "../work.js";
 import type { Workload } from "../workloads/workload.js";
 import { breathe } from "./breathe.js";
 import { type Judge, prepareJudge } from "./correctness.js";
-import { overdraft, type SamplingOptions, timeInRounds, timeOnce } from "./rounds.js";
+import type { MemoryMeter } from "./memory.js";
+import {
+  overdraft,
+  type SamplingOptions,
+  type SubjectTimes,
+  timeInRounds,
+  timeOnce,
+} from "./rounds.js";
+import type { Yardstick } from "./yardstick.js";
 
 /** A contender that loaded. */
 export interface ReadyContender {
@@ -23,6 +31,8 @@ export interface ReadyContender {
 
 export interface CaseOptions extends SamplingOptions {
   readonly dtype: FloatDType;
+  readonly yardstick: Yardstick;
+  readonly memory?: MemoryMeter | undefined;
   /** Where recorded tensors are read from. */
   readonly readVector?: ReadVector | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -70,8 +80,24 @@ export async function runCase(
     }
   }
   const { flops, bytes } = attentionWork(problem, inputs);
-  const { id, title, source, suite } = workload;
-  return { id, title, source, suite, problem: problem.key, flops, bytes, results };
+  const { id, title, source, suite, series } = workload;
+  return {
+    id,
+    title,
+    source,
+    suite,
+    ...(series && { series }),
+    sizes: sizesOf(problem),
+    problem: problem.key,
+    flops,
+    bytes,
+    results,
+  };
+}
+
+function sizesOf(problem: AttentionProblem): CaseSizes {
+  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = problem;
+  return { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim };
 }
 
 async function check(
@@ -87,11 +113,13 @@ async function check(
   let plan: ContenderPlan | null = null;
   let call: PlacedCall | null = null;
   try {
+    const growth = options.memory?.start();
     const planning = await timeOnce(() => loaded.plan(problem, inputs));
     plan = planning.value;
     const placing = await timeOnce(() => planning.value.place(inputs));
     call = placing.value;
     const running = await timeOnce(() => placing.value.run());
+    const peakBytes = growth?.() ?? null;
     const verdict = judge(running.value);
     const first: FirstCall = {
       kernel: plan.kernel,
@@ -101,6 +129,7 @@ async function check(
       planMs: planning.ms,
       placeMs: placing.ms,
       firstCallMs: running.ms,
+      peakBytes,
     };
     if (verdict.wrong !== null) {
       release(call, plan);
@@ -138,21 +167,35 @@ async function time(
   const endless = (candidate: Candidate) =>
     options.samples === null && candidate.first.firstCallMs > overdraft * options.budget;
   const others = candidates.filter((candidate) => !endless(candidate));
-  const subjects = others.map(({ call, estimate }) => ({ run: () => call.run(), estimate }));
-  const timed = await timeInRounds(subjects, options, options.signal);
-  const roundsOf = (candidate: Candidate) =>
-    endless(candidate) ? [[candidate.first.firstCallMs]] : (timed[others.indexOf(candidate)] ?? []);
-  const baseline = candidates[0] ? roundsOf(candidates[0]) : [];
+  const subjects = others.map(({ call, estimate }) => ({
+    run: () => call.run(),
+    estimate,
+    deviceMs: call.deviceMs,
+  }));
+  const timed = await timeInRounds(subjects, options, options.yardstick, options.signal);
+  const timesOf = (candidate: Candidate): SubjectTimes =>
+    timed[others.indexOf(candidate)] ?? {
+      rounds: [[candidate.first.firstCallMs]],
+      yardstick: [options.yardstick()],
+      device: [],
+    };
+  const launchesOf = (candidate: Candidate) => {
+    const { rounds, yardstick } = timesOf(candidate);
+    return [{ rounds, yardstick }];
+  };
+  const baseline = candidates[0] ? launchesOf(candidates[0]) : [];
   return candidates.map((candidate, i) => {
     const { at, name, first } = candidate;
-    const rounds = roundsOf(candidate);
-    const ratio = i === 0 ? null : pairedRatio(baseline, rounds);
+    const { rounds, device } = timesOf(candidate);
+    const launches = launchesOf(candidate);
+    const ratio = i === 0 ? null : pairedRatio(baseline, launches);
     const measured: Measured = {
       contender: name,
       status: "measured",
       ...first,
       timing: summarize(rounds.flat()),
-      rounds,
+      launches,
+      ...(device.length > 0 && { deviceTiming: summarize(device) }),
       ...(ratio && { ratio }),
     };
     return [at, measured];

@@ -21,6 +21,8 @@ export interface PeerLimits {
   readonly features: readonly Feature[];
   /** Multiply-adds, as two each, past which a call would hold everybody else up. */
   readonly mostFlops?: number;
+  /** Bytes of one float32 score matrix over all heads past which it would run out of memory. */
+  readonly mostScoreBytes?: number;
 }
 
 const present: Readonly<Record<Feature, (problem: AttentionProblem) => boolean>> = {
@@ -63,6 +65,14 @@ export function supportWithin(problem: AttentionProblem, limits: PeerLimits): Su
     reasons.push({
       code: "size",
       message: `${peer} would take too long: over ${limits.mostFlops / 1e9} GFLOP`,
+    });
+  }
+  const scoreBytes =
+    4 * problem.batch * problem.queryHeads * problem.queryLength * problem.keyLength;
+  if (limits.mostScoreBytes !== undefined && scoreBytes > limits.mostScoreBytes) {
+    reasons.push({
+      code: "memory",
+      message: `${peer} would not have room for ${Math.round(scoreBytes / 2 ** 20)} MiB of scores, several times`,
     });
   }
   return reasons.length === 0 ? { ok: true } : { ok: false, reasons };

@@ -2,15 +2,19 @@ import type { Contender } from "../contenders/contender.js";
 import { jax } from "./jax.js";
 import { naive } from "./naive.js";
 import { onnxruntime } from "./onnx/contender.js";
+import { tfjs, type WasmPaths } from "./tfjs.js";
 
 export interface PeerOptions {
   /** For those that can use more than one. */
   readonly threads: number;
+  /** For TensorFlow.js, where it cannot find its own. */
+  readonly tfjsWasm?: WasmPaths | undefined;
 }
 
 const peerFactories: Readonly<Record<string, (options: PeerOptions) => Contender>> = {
   naive: () => naive(),
   "jax-js": () => jax(),
+  "tfjs-wasm": ({ threads, tfjsWasm }) => tfjs(threads, tfjsWasm ?? null),
   "ort-web/attention": ({ threads }) => onnxruntime("web", "attention", threads),
   "ort-web/matmul": ({ threads }) => onnxruntime("web", "matmul", threads),
   "ort-node/attention": ({ threads }) => onnxruntime("node", "attention", threads),

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { suites } from "../workloads/workload.js";
+import { seriesAxes, suites } from "../workloads/workload.js";
 import { type BenchReport, reportVersion } from "./report.js";
 
 const text = v.string();
@@ -19,6 +19,7 @@ const info = v.object({
 
 const contender = v.object({
   name: text,
+  environment: text,
   kind: v.picklist(["backend", "peer"]),
   status: v.picklist(["ready", "unavailable"]),
   info: v.optional(info),
@@ -34,9 +35,11 @@ const firstCall = {
   planMs: ms,
   placeMs: ms,
   firstCallMs: ms,
+  peakBytes: nullable(ms),
 };
 
-const timing = v.object({ median: ms, p25: ms, p75: ms, min: ms, max: ms, count });
+const timing = v.object({ median: ms, p25: ms, p75: ms, min: ms, max: ms, count, outliers: count });
+const launch = v.object({ rounds: v.array(v.array(ms)), yardstick: v.array(ms) });
 const ratio = v.object({ median: ms, p25: ms, p75: ms, rounds: count });
 
 const result = v.variant("status", [
@@ -45,7 +48,8 @@ const result = v.variant("status", [
     status: v.literal("measured"),
     ...firstCall,
     timing,
-    rounds: v.array(v.array(ms)),
+    launches: v.pipe(v.array(launch), v.minLength(1)),
+    deviceTiming: v.optional(timing),
     ratio: v.optional(ratio),
   }),
   v.object({ contender: text, status: v.literal("wrong"), ...firstCall, message: text }),
@@ -58,24 +62,44 @@ const caseReport = v.object({
   title: text,
   source: text,
   suite: v.picklist([...suites, "custom"]),
+  series: v.optional(v.object({ name: text, axis: v.picklist(seriesAxes), at: ms })),
+  sizes: v.object({
+    batch: count,
+    queryHeads: count,
+    kvHeads: count,
+    queryLength: count,
+    keyLength: count,
+    headDim: count,
+    valueDim: count,
+  }),
   problem: text,
   flops: ms,
   bytes: ms,
   results: v.array(result),
 });
 
+const ceiling = v.object({
+  threads: count,
+  arithmetic: v.pipe(v.array(v.object({ features: text, gflops: ms })), v.minLength(1)),
+  readGBps: ms,
+});
+
+const environment = v.object({
+  name: text,
+  date: v.pipe(text, v.isoTimestamp()),
+  versions: v.record(text, text),
+  cpu: nullable(text),
+  cores: count,
+  platform: text,
+  memory: nullable(ms),
+  notes: v.optional(v.array(text)),
+  ceiling: v.optional(ceiling),
+});
+
 const report = v.object({
   format: v.literal("heed-bench", "not a file of heed-bench"),
   version: v.literal(reportVersion, `only version ${reportVersion} of the format is known`),
-  environment: v.object({
-    date: v.pipe(text, v.isoTimestamp()),
-    runtime: text,
-    versions: v.record(text, text),
-    cpu: nullable(text),
-    cores: count,
-    platform: text,
-    memory: nullable(ms),
-  }),
+  environments: v.pipe(v.array(environment), v.minLength(1)),
   options: v.object({
     dtype: v.picklist(["float64", "float32", "float16"]),
     threads: count,
@@ -84,13 +108,7 @@ const report = v.object({
   }),
   contenders: v.array(contender),
   cases: v.array(caseReport),
-  ceiling: v.optional(
-    v.object({
-      threads: count,
-      arithmetic: v.array(v.object({ features: text, gflops: ms })),
-      readGBps: ms,
-    }),
-  ),
+  interrupted: v.optional(v.boolean()),
 });
 
 /**

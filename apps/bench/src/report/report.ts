@@ -1,29 +1,30 @@
 import type { BackendInfo, FloatDType, SupportReason } from "@heed/core";
 import type { InputPlacement } from "../contenders/contender.js";
-import type { PairedRatio, TimingSummary } from "../statistics.js";
-import type { Suite } from "../workloads/workload.js";
+import type { LaunchSamples, PairedRatio, TimingSummary } from "../statistics.js";
+import type { Series, Suite } from "../workloads/workload.js";
 
 /** Raised when a reader of older files would misunderstand newer ones. */
-export const reportVersion = 1;
+export const reportVersion = 2;
 
 /** Everything that a run of the benchmark found: what the JSON file holds. */
 export interface BenchReport {
   readonly format: "heed-bench";
   readonly version: typeof reportVersion;
-  readonly environment: Environment;
+  /** Where contenders were measured: one place, or several that were merged. */
+  readonly environments: readonly Environment[];
   readonly options: ReportOptions;
   readonly contenders: readonly ContenderReport[];
   readonly cases: readonly CaseReport[];
-  /** Measured where asked for. */
-  readonly ceiling?: CeilingReport | undefined;
+  /** Whether it was stopped before every case was done. */
+  readonly interrupted?: boolean | undefined;
 }
 
-/** The machine and the runtime. */
+/** A runtime on a machine. */
 export interface Environment {
+  /** Tells it from the report's others, e.g. `"node"`, `"chromium"`. */
+  readonly name: string;
   /** ISO 8601, when the run began. */
   readonly date: string;
-  /** e.g. `"node"`, `"chromium"`. */
-  readonly runtime: string;
   /** Versions by name, e.g. `node`, `v8`. */
   readonly versions: Readonly<Record<string, string>>;
   /** As the operating system names it; null where the runtime does not tell. */
@@ -32,6 +33,10 @@ export interface Environment {
   readonly platform: string;
   /** Bytes; null where the runtime does not tell. */
   readonly memory: number | null;
+  /** What holds a measurement back here, e.g. that there is no cross-origin isolation. */
+  readonly notes?: readonly string[] | undefined;
+  /** Measured where asked for. */
+  readonly ceiling?: CeilingReport | undefined;
 }
 
 export interface ReportOptions {
@@ -44,7 +49,10 @@ export interface ReportOptions {
 
 /** Something that was to be measured: ready, or unavailable and why. */
 export interface ContenderReport {
+  /** Tells it from the report's others. */
   readonly name: string;
+  /** The name of the environment that it was measured in. */
+  readonly environment: string;
   readonly kind: "backend" | "peer";
   readonly status: "ready" | "unavailable";
   /** Of those that are ready. */
@@ -60,6 +68,8 @@ export interface CaseReport {
   readonly title: string;
   readonly source: string;
   readonly suite: Suite;
+  readonly series?: Series | undefined;
+  readonly sizes: CaseSizes;
   /** The problem's canonical key: sizes, rules, dtypes. */
   readonly problem: string;
   /** Counted by `attentionWork`. */
@@ -67,6 +77,17 @@ export interface CaseReport {
   readonly bytes: number;
   /** In the order of the contenders; those that are unavailable are left out. */
   readonly results: readonly CaseResult[];
+}
+
+/** Sizes of a case, as in its problem. */
+export interface CaseSizes {
+  readonly batch: number;
+  readonly queryHeads: number;
+  readonly kvHeads: number;
+  readonly queryLength: number;
+  readonly keyLength: number;
+  readonly headDim: number;
+  readonly valueDim: number;
 }
 
 /** How one contender did on one workload. */
@@ -79,9 +100,12 @@ interface ResultOf<S extends string> {
 
 /** It computed the right thing, and was timed. */
 export interface Measured extends ResultOf<"measured">, FirstCall {
+  /** By the wall clock: from the call until JavaScript can read the output. */
   readonly timing: TimingSummary;
-  /** Every sample in ms, by round. */
-  readonly rounds: readonly (readonly number[])[];
+  /** Every sample, by launch and round. */
+  readonly launches: readonly LaunchSamples[];
+  /** By the device's own timestamps, where it has them: its kernels alone. */
+  readonly deviceTiming?: TimingSummary | undefined;
   /**
    * How many times as fast as the case's first measured contender; left out for that one itself, and
    * where no round has both.
@@ -117,6 +141,12 @@ export interface FirstCall {
   readonly placeMs: number;
   /** ms of the first call, with whatever is done lazily. */
   readonly firstCallMs: number;
+  /**
+   * Bytes by which the process's resident memory grew at its peak, from before the plan was made
+   * until the first call was done; null where the runtime does not tell. Memory that an earlier case
+   * left behind is used again and not seen.
+   */
+  readonly peakBytes: number | null;
 }
 
 /** What the machine can do at best, at some number of threads. */

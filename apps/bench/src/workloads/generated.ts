@@ -24,6 +24,7 @@ export function generated({ shape: partial, ...about }: GeneratedWorkload): Work
   const shape = completeShape(partial);
   return {
     ...about,
+    shape,
     flops: flopsOf(shape),
     load: async (dtype) => {
       const random = new Random(formatShape(shape));

@@ -31,6 +31,8 @@ export interface Workload {
   readonly suite: Suite;
   /** Its place in a line of cases that differ in one size. */
   readonly series?: Series | undefined;
+  /** Of generated data. */
+  readonly shape?: WorkloadShape | undefined;
   /** About what a call costs; for choosing among workloads. Reports count the call itself. */
   readonly flops: number;
   /**
@@ -42,7 +44,8 @@ export interface Workload {
 }
 
 /** The size in which the cases of a series differ. */
-export type SeriesAxis = "length" | "cache" | "head size" | "heads" | "batch";
+export const seriesAxes = ["length", "cache", "head size", "heads", "batch"] as const;
+export type SeriesAxis = (typeof seriesAxes)[number];
 
 /** A case's place among others that differ from it in one size alone: a point on a curve. */
 export interface Series {

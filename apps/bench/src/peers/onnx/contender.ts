@@ -7,9 +7,10 @@ import {
 } from "@heed/core";
 import type { InferenceSession, Tensor } from "onnxruntime-web";
 import type { Contender, ContenderPlan, LoadedContender } from "../../contenders/contender.js";
+import { hidingBias, hidingBiasShape } from "../hiding-bias.js";
 import { importPeer } from "../import-peer.js";
 import { type PeerLimits, supportWithin } from "../limits.js";
-import { attentionGraph, biasShape, type GraphKind } from "./graphs.js";
+import { attentionGraph, type GraphKind } from "./graphs.js";
 import { encodeModel, type OnnxProto } from "./model.js";
 
 /** What onnxruntime-web and onnxruntime-node have in common. */
@@ -22,8 +23,6 @@ interface RuntimeChoice {
   readonly provider: "wasm" | "cpu";
 }
 
-const nodeSpecifier = "onnxruntime-node";
-
 const runtimes: Readonly<Record<"web" | "node", RuntimeChoice>> = {
   web: {
     name: "onnxruntime-web",
@@ -31,14 +30,12 @@ const runtimes: Readonly<Record<"web" | "node", RuntimeChoice>> = {
     runtime: "WebAssembly",
     provider: "wasm",
   },
-  // Native and large: measured where someone installed it. A variable, as it is not a dependency.
   node: {
     name: "onnxruntime-node",
     import: async () => {
-      const module = (await import(/* @vite-ignore */ nodeSpecifier)) as Runtime & {
-        default?: Runtime;
-      };
-      return module.default ?? module;
+      // A CommonJS module; through a variable, as a page's bundler has no use for native code.
+      const specifier = "onnxruntime-node";
+      return ((await import(/* @vite-ignore */ specifier)) as { default: Runtime }).default;
     },
     runtime: "native",
     provider: "cpu",
@@ -119,7 +116,15 @@ function plan(
         feeds.mask = new Tensor("bool", lengthMask(problem, inputs), shape);
       }
       if (kind === "matmul" && (problem.causal || problem.kvLengths)) {
-        feeds.bias = new Tensor("float32", hidingBias(problem, inputs), biasShape(problem));
+        const [batches, , rows, keys] = hidingBiasShape(problem);
+        // Rows of different heads are told apart while it is added: see `matmulGraph`.
+        feeds.bias = new Tensor("float32", hidingBias(problem, inputs), [
+          batches,
+          1,
+          1,
+          rows,
+          keys,
+        ]);
       }
       return {
         // Its CPU providers take JavaScript arrays and copy them into their own memory at each run.
@@ -157,19 +162,4 @@ function lengthMask(p: AttentionProblem, inputs: AttentionInputs): Uint8Array {
     }
   }
   return mask;
-}
-
-/** Of `biasShape`: −∞ where causal or the lengths hide the key. Equal lengths, query 0 at key 0. */
-function hidingBias(p: AttentionProblem, inputs: AttentionInputs): Float32Array {
-  const [batches = 1, , , rows = 1, keys = 1] = biasShape(p);
-  const bias = new Float32Array(batches * rows * keys);
-  for (let b = 0; b < batches; b++) {
-    const length = inputs.kvLengths?.[b] ?? keys;
-    for (let i = 0; i < rows; i++) {
-      const end = p.causal ? Math.min(length, i + 1) : length;
-      const row = (b * rows + i) * keys;
-      bias.fill(Number.NEGATIVE_INFINITY, row + end, row + keys);
-    }
-  }
-  return bias;
 }

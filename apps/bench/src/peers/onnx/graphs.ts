@@ -1,4 +1,5 @@
 import type { AttentionProblem } from "@heed/core";
+import { hidingBiasShape } from "../hiding-bias.js";
 import type { ModelGraph, ModelNode, ModelValue } from "./model.js";
 
 /** How attention is written as a model. */
@@ -86,9 +87,10 @@ function matmulGraph(p: AttentionProblem): ModelGraph {
   };
 }
 
-/** `[B or 1, 1, 1, Lq or 1, Lk]`: no larger than what hides keys varies. */
-export function biasShape(p: AttentionProblem): number[] {
-  return [p.kvLengths ? p.batch : 1, 1, 1, p.causal ? p.queryLength : 1, p.keyLength];
+/** `[B or 1, 1, 1, Lq or 1, Lk]`: the hiding bias with the heads split into key heads and groups. */
+function biasShape(p: AttentionProblem): number[] {
+  const [batches, , rows, keys] = hidingBiasShape(p);
+  return [batches, 1, 1, rows, keys];
 }
 
 function tensors(p: AttentionProblem): ModelValue[] {

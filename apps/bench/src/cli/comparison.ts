@@ -1,0 +1,81 @@
+import Table from "cli-table3";
+import {
+  type CaseComparison,
+  type Comparison,
+  fewestLaunches,
+  type Verdict,
+} from "../compare/compare.js";
+import { plural } from "../report/describe.js";
+import { formatNumber } from "../report/format.js";
+
+const words: Readonly<Record<Verdict, string>> = {
+  slower: "SLOWER",
+  faster: "faster",
+  same: "noise",
+  unsure: "unsure",
+};
+
+/**
+ * A comparison for a terminal.
+ *
+ * @param all every case, and not only those with something to say
+ */
+export function renderComparison(comparison: Comparison, all: boolean): string {
+  const { caveats, machine, launches, contenders, cases, unmatched } = comparison;
+  const telling = all ? cases : cases.filter(({ verdict }) => verdict !== "same");
+  return [
+    [
+      ...caveats.map((caveat) => `not the same conditions: ${caveat}`),
+      `the yardstick takes ${formatChange(machine)} than before; what follows is relative to it`,
+    ].join("\n"),
+    contenders
+      .map(
+        ({ contender, cases: n, change, p, verdict }) =>
+          `  ${contender}: ${formatChange(change)} over ${plural(n, "case")}, p ${formatP(p)}: ${words[verdict]}`,
+      )
+      .join("\n"),
+    ...(telling.length > 0 ? [renderCases(telling)] : []),
+    summary(cases),
+    ...(launches < fewestLaunches
+      ? [
+          `single cases stay unsure with fewer than ${fewestLaunches} launches (--launches), since each process has its own luck`,
+        ]
+      : []),
+    ...(unmatched.length > 0 ? [`measured in one run only: ${unmatched.join(", ")}`] : []),
+  ].join("\n\n");
+}
+
+function renderCases(cases: readonly CaseComparison[]): string {
+  const table = new Table({
+    head: ["case", "backend", "before ms", "after ms", "time", "p", "verdict"],
+    style: { head: [], border: [], compact: true },
+    colAligns: ["left", "left", "right", "right", "right", "right", "left"],
+  });
+  for (const c of cases) {
+    table.push([
+      c.case,
+      c.contender,
+      formatNumber(c.before),
+      formatNumber(c.after),
+      formatChange(c.change),
+      formatP(c.p),
+      words[c.verdict],
+    ]);
+  }
+  return table.toString();
+}
+
+function summary(cases: readonly CaseComparison[]): string {
+  const count = (verdict: Verdict) => cases.filter((c) => c.verdict === verdict).length;
+  return `${plural(cases.length, "comparison")}: ${count("slower")} slower, ${count("faster")} faster, ${count("unsure")} unsure, ${count("same")} noise`;
+}
+
+function formatP(p: number | null): string {
+  return p === null ? "–" : p < 0.001 ? "<0.001" : p.toFixed(3);
+}
+
+/** `12 % longer`, `5 % shorter`. */
+function formatChange(change: number): string {
+  const percent = 100 * (change - 1);
+  return `${Math.abs(percent).toFixed(1)} % ${percent >= 0 ? "longer" : "shorter"}`;
+}

@@ -1,0 +1,130 @@
+import { formatBytes, formatNumber } from "./format.js";
+import { formatError, type Row, type RowNumbers } from "./rows.js";
+
+/** A column of a table of results for people. */
+export interface Column {
+  readonly head: string;
+  /** What it says, for a legend or a tooltip. */
+  readonly about: string;
+  readonly align: "left" | "right";
+  cell(numbers: RowNumbers): string;
+}
+
+const error: Column = {
+  head: "error",
+  about: "the worst row against float64, in units of what is tolerated (1)",
+  align: "right",
+  cell: (n) => formatError(n.errorInBudgets),
+};
+
+const median: Column = {
+  head: "median ms",
+  about: "of n timed calls by the wall clock, until JavaScript can read the output",
+  align: "right",
+  cell: (n) => formatNumber(n.median),
+};
+
+const device: Column = {
+  head: "device ms",
+  about: "median by the device's own timestamps: its kernels alone",
+  align: "right",
+  cell: (n) => (n.deviceMedian === null ? "–" : formatNumber(n.deviceMedian)),
+};
+
+const quartiles: Column = {
+  head: "p25–p75",
+  about: "half of the timed calls lie between",
+  align: "right",
+  cell: (n) => `${formatNumber(n.p25)}–${formatNumber(n.p75)}`,
+};
+
+const count: Column = {
+  head: "n",
+  about: "timed calls; + outliers by Tukey's fences, which are kept",
+  align: "right",
+  cell: (n) => (n.outliers > 0 ? `${n.count} (${n.outliers} out)` : String(n.count)),
+};
+
+const gflops: Column = {
+  head: "GFLOP/s",
+  about: "operations of the two matrix products on visible pairs, over the median",
+  align: "right",
+  cell: (n) => formatNumber(n.gflops),
+};
+
+const ceiling: Column = {
+  head: "of ceiling",
+  about: "of the multiply-add rate, or of the streaming read (ᵐ) where that binds",
+  align: "right",
+  cell: ({ fraction }) =>
+    fraction === null
+      ? "–"
+      : `${(100 * fraction.fraction).toFixed(0)} %${fraction.limit === "memory" ? " ᵐ" : ""}`,
+};
+
+const plan: Column = {
+  head: "plan ms",
+  about: "making the plan: kernels compiled, session created",
+  align: "right",
+  cell: (n) => formatNumber(n.planMs),
+};
+
+const firstCall: Column = {
+  head: "first ms",
+  about: "the first call, with whatever is done lazily",
+  align: "right",
+  cell: (n) => formatNumber(n.firstCallMs),
+};
+
+const workspace: Column = {
+  head: "workspace",
+  about: "bytes that a call needs beside inputs and outputs, as declared; ? where it does not say",
+  align: "right",
+  cell: (n) => (n.workspaceBytes === null ? "?" : formatBytes(n.workspaceBytes)),
+};
+
+const peak: Column = {
+  head: "peak",
+  about: "growth of the process's resident memory, from before the plan to after the first call",
+  align: "right",
+  cell: (n) => (n.peakBytes === null ? "?" : formatBytes(n.peakBytes)),
+};
+
+const inputs: Column = {
+  head: "inputs",
+  about: "resident in the backend's memory before the clock starts, or JavaScript arrays (host)",
+  align: "left",
+  cell: (n) => n.inputs,
+};
+
+const ratio: Column = {
+  head: "× first",
+  about: "how many times as fast as the case's first, by paired rounds; ~ by medians alone",
+  align: "right",
+  cell: (n) =>
+    n.ratio === null ? "1" : `${n.ratio.paired ? "" : "~"}${formatNumber(n.ratio.value)}`,
+};
+
+/**
+ * The columns that have something to say.
+ *
+ * @param details also what happens once, and memory
+ */
+export function columnsFor(rows: readonly Row[], details: boolean): readonly Column[] {
+  const any = (has: (numbers: RowNumbers) => boolean) =>
+    rows.some(({ numbers }) => numbers !== null && has(numbers));
+  return [
+    error,
+    median,
+    ...(any((n) => n.deviceMedian !== null) ? [device] : []),
+    quartiles,
+    count,
+    gflops,
+    ...(any((n) => n.fraction !== null) ? [ceiling] : []),
+    ...(details ? [plan, firstCall] : []),
+    workspace,
+    ...(details && any((n) => n.peakBytes !== null) ? [peak] : []),
+    inputs,
+    ratio,
+  ];
+}

@@ -1,0 +1,47 @@
+import { markdownTable } from "markdown-table";
+import { columnsFor } from "./cells.js";
+import {
+  describeCeiling,
+  describeContender,
+  describeMachine,
+  describeVersions,
+} from "./describe.js";
+import type { BenchReport } from "./report.js";
+import { rowsOf } from "./rows.js";
+
+/** The results as a document of GitHub's Markdown. */
+export function reportToMarkdown(report: BenchReport): string {
+  const rows = rowsOf(report);
+  const columns = columnsFor(rows, false);
+  const table = markdownTable(
+    [
+      ["case", "backend", ...columns.map(({ head }) => head)],
+      ...rows.map(({ report: c, result, numbers, note }) => [
+        c.id,
+        `\`${result.contender}\``,
+        ...(numbers
+          ? columns.map(({ cell }) => cell(numbers))
+          : // Markdown has no cells that span: the sentence stands in the last.
+            columns.map((_, i) => (i === columns.length - 1 ? escapeCell(note ?? "") : ""))),
+      ]),
+    ],
+    { align: ["l", "l", ...columns.map(({ align }) => (align === "left" ? "l" : "r"))] },
+  );
+  const environments = report.environments.flatMap((environment) => [
+    `- **${environment.name}**: ${describeMachine(environment)}; ${describeVersions(environment)}`,
+    ...(environment.ceiling ? [`  - ${describeCeiling(environment.ceiling)}`] : []),
+    ...(environment.notes ?? []).map((note) => `  - ${note}`),
+  ]);
+  const contenders = report.contenders.map(
+    (contender) => `- \`${contender.name}\`: ${describeContender(contender)}`,
+  );
+  const legend = columns.map(({ head, about }) => `- *${head}*: ${about}`);
+  return [environments, contenders, [table], legend]
+    .map((lines) => lines.join("\n"))
+    .join("\n\n")
+    .concat("\n");
+}
+
+function escapeCell(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll("\n", " ");
+}

@@ -1,0 +1,109 @@
+import type { InputPlacement } from "../contenders/contender.js";
+import { type CeilingFraction, ceilingFraction } from "./fraction.js";
+import type { BenchReport, CaseReport, CaseResult, Environment, Measured } from "./report.js";
+
+/** One contender on one case, flat: a row of a table, whatever it is written in. */
+export interface Row {
+  readonly report: CaseReport;
+  readonly result: CaseResult;
+  /** Of the contender. */
+  readonly environment: Environment;
+  /** Null where it was not measured. */
+  readonly numbers: RowNumbers | null;
+  /** In words, where numbers alone would not say it: why it was refused, what was wrong. */
+  readonly note: string | null;
+}
+
+export interface RowNumbers {
+  readonly errorInBudgets: number | null;
+  /** ms by the wall clock. */
+  readonly median: number;
+  readonly p25: number;
+  readonly p75: number;
+  readonly count: number;
+  readonly outliers: number;
+  /** ms by the device's own timestamps, or null. */
+  readonly deviceMedian: number | null;
+  readonly gflops: number;
+  readonly gbps: number;
+  /** Null without a ceiling. */
+  readonly fraction: CeilingFraction | null;
+  readonly workspaceBytes: number | null;
+  readonly peakBytes: number | null;
+  readonly inputs: InputPlacement;
+  readonly planMs: number;
+  readonly placeMs: number;
+  readonly firstCallMs: number;
+  /** How many times as fast as the case's first, and whether by paired rounds; null for that one. */
+  readonly ratio: { readonly value: number; readonly paired: boolean } | null;
+}
+
+/** Every case's results in order. */
+export function rowsOf(report: BenchReport): Row[] {
+  const environments = new Map(report.environments.map((e) => [e.name, e]));
+  const environmentOf = new Map(
+    report.contenders.map((c) => [c.name, environments.get(c.environment)]),
+  );
+  const [fallback] = report.environments as readonly [Environment];
+  return report.cases.flatMap((c) => {
+    const first = c.results.find((result) => result.status === "measured");
+    return c.results.map((result) => {
+      const environment = environmentOf.get(result.contender) ?? fallback;
+      const numbers =
+        result.status === "measured" ? numbersOf(c, result, environment, first ?? result) : null;
+      return { report: c, result, environment, numbers, note: noteOf(result) };
+    });
+  });
+}
+
+function numbersOf(
+  report: CaseReport,
+  result: Measured,
+  environment: Environment,
+  first: Measured,
+): RowNumbers {
+  const { timing, ratio } = result;
+  return {
+    errorInBudgets: result.errorInBudgets,
+    median: timing.median,
+    p25: timing.p25,
+    p75: timing.p75,
+    count: timing.count,
+    outliers: timing.outliers,
+    deviceMedian: result.deviceTiming?.median ?? null,
+    gflops: report.flops / timing.median / 1e6,
+    gbps: report.bytes / timing.median / 1e6,
+    fraction: environment.ceiling ? ceilingFraction(report, result, environment.ceiling) : null,
+    workspaceBytes: result.workspaceBytes,
+    peakBytes: result.peakBytes,
+    inputs: result.inputs,
+    planMs: result.planMs,
+    placeMs: result.placeMs,
+    firstCallMs: result.firstCallMs,
+    ratio: ratio
+      ? { value: ratio.median, paired: true }
+      : result === first
+        ? null
+        : { value: first.timing.median / timing.median, paired: false },
+  };
+}
+
+function noteOf(result: CaseResult): string | null {
+  switch (result.status) {
+    case "measured":
+      return null;
+    case "wrong":
+      return `WRONG, error ${formatError(result.errorInBudgets)}: ${result.message}`;
+    case "refused":
+      return `refuses: ${result.reasons.map(({ message }) => message).join("; ")}`;
+    case "failed":
+      return `FAILED: ${result.message}`;
+  }
+}
+
+/** An error in budgets, where 1 is all that is tolerated. */
+export function formatError(errorInBudgets: number | null): string {
+  if (errorInBudgets === null) return "not a number";
+  if (errorInBudgets > 0 && errorInBudgets < 0.01) return "<0.01";
+  return errorInBudgets >= 1e6 ? errorInBudgets.toExponential(1) : errorInBudgets.toFixed(2);
+}

@@ -1,0 +1,138 @@
+import { type FloatDType, InvalidInputError } from "@heed/core";
+import { backendNames, backendSpec, defaultBackendNames } from "./contenders/backends.js";
+import { peerNames } from "./peers/peers.js";
+import { parseWorkloads } from "./workloads/file.js";
+import { selectNames, selectWorkloads } from "./workloads/select.js";
+import { formatShape } from "./workloads/shape.js";
+import type { Workload } from "./workloads/workload.js";
+
+/** What is to be measured, by names: what a command line and a page's URL say. */
+export interface RunRequest {
+  /** Suites, ids and patterns. */
+  readonly cases: readonly string[];
+  /** The user's own, beside the cases. */
+  readonly own: readonly Workload[];
+  /** E.g. `wasm`, or `wasm@2` for threads of its own. */
+  readonly backends: readonly string[];
+  readonly peers: readonly string[];
+  readonly dtype: FloatDType;
+  readonly threads: number;
+  /** ms for one contender and case. */
+  readonly budget: number;
+  /** Timed calls of each, whatever they cost; null: what the budget allows. */
+  readonly samples: number | null;
+  readonly ceiling: boolean;
+}
+
+/** ms for one contender and case: everything but the slowest fits into two minutes. */
+export const defaultBudget = 1000;
+
+/** What is measured when nothing is said. */
+export const defaultRequest: RunRequest = {
+  cases: ["standard"],
+  own: [],
+  backends: defaultBackendNames,
+  peers: [],
+  dtype: "float32",
+  threads: 1,
+  budget: defaultBudget,
+  samples: null,
+  ceiling: false,
+};
+
+/** The request's workloads, in the order of the list, then the user's own. */
+export function workloadsOf({ cases, own }: RunRequest): readonly Workload[] {
+  return [...selectWorkloads(cases), ...own];
+}
+
+/** The request as a URL says it; what is as by default is left out. */
+export function requestToParams(request: RunRequest): URLSearchParams {
+  const params = new URLSearchParams();
+  const list = (name: "cases" | "backends" | "peers") => {
+    if (String(request[name]) !== String(defaultRequest[name])) {
+      params.set(name, request[name].join(","));
+    }
+  };
+  list("cases");
+  if (request.own.length > 0) params.set("own", JSON.stringify(request.own.map(describeOwn)));
+  list("backends");
+  list("peers");
+  for (const name of ["dtype", "threads", "budget", "samples", "ceiling"] as const) {
+    if (request[name] !== defaultRequest[name]) params.set(name, String(request[name]));
+  }
+  return params;
+}
+
+/** As {@link parseWorkloads} reads it. */
+function describeOwn({ id, title, source, shape }: Workload): object {
+  if (!shape) throw new InvalidInputError("own", "workloads with a shape", id);
+  return { shape: formatShape(shape), id, title, source };
+}
+
+/**
+ * Reads what {@link requestToParams} wrote, or what somebody typed. Parameters that it does not know
+ * are left alone.
+ *
+ * @throws InvalidInputError, UnknownNameError naming the parameter at fault
+ */
+export function requestFromParams(params: URLSearchParams): RunRequest {
+  const list = (name: string): readonly string[] | null =>
+    params.get(name)?.split(",").filter(Boolean) ?? null;
+  const own = params.get("own");
+  const request: RunRequest = {
+    cases: list("cases") ?? (own === null ? defaultRequest.cases : []),
+    own: own === null ? [] : parseWorkloads(parseJson("own", own)),
+    backends: list("backends") ?? defaultRequest.backends,
+    peers: list("peers") ?? defaultRequest.peers,
+    dtype: oneOf("dtype", params.get("dtype") ?? defaultRequest.dtype),
+    threads: positive("threads", params.get("threads")) ?? defaultRequest.threads,
+    budget: positive("budget", params.get("budget")) ?? defaultRequest.budget,
+    samples: positive("samples", params.get("samples")),
+    ceiling: params.get("ceiling") === "true",
+  };
+  selectWorkloads(request.cases);
+  selectBackends(request.backends);
+  selectNames("peers", request.peers, peerNames);
+  return request;
+}
+
+/**
+ * Checks names of backends, which may have threads of their own.
+ *
+ * @throws UnknownNameError, RangeError
+ * @returns each once
+ */
+export function selectBackends(specs: readonly string[]): readonly string[] {
+  selectNames(
+    "backends",
+    specs.map((spec) => spec.split("@")[0] as string),
+    backendNames,
+  );
+  for (const spec of specs) backendSpec(spec);
+  return [...new Set(specs)];
+}
+
+const dtypes: readonly FloatDType[] = ["float32", "float16", "float64"];
+
+function oneOf(name: string, text: string): FloatDType {
+  const dtype = dtypes.find((candidate) => candidate === text);
+  if (!dtype) throw new InvalidInputError(name, `one of ${dtypes.join(", ")}`, text);
+  return dtype;
+}
+
+function positive(name: string, text: string | null): number | null {
+  if (text === null) return null;
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) {
+    throw new InvalidInputError(name, "an integer ≥ 1", text);
+  }
+  return number;
+}
+
+function parseJson(name: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new InvalidInputError(name, "JSON", text, { cause });
+  }
+}

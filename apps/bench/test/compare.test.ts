@@ -1,0 +1,113 @@
+import { describe, expect, test } from "vitest";
+import { compareReports } from "../src/compare/compare.js";
+import { holm } from "../src/compare/holm.js";
+import { student, welch } from "../src/compare/t-test.js";
+import { parseReport } from "../src/report/parse.js";
+import { type MadeUp, madeUp } from "./reports.js";
+
+const contenders = { js: 4, wasm: 1, webgpu: 2 };
+
+function compare(before: Partial<MadeUp>, after: Partial<MadeUp>) {
+  return compareReports(
+    madeUp({ seed: "before", contenders, ...before }),
+    madeUp({ seed: "after", contenders, ...after }),
+  );
+}
+
+test("made-up reports are reports", () => {
+  expect(() => parseReport(madeUp({ seed: "any", contenders, launches: 2 }))).not.toThrow();
+});
+
+describe("a regression of 20 % in one backend is flagged, and nothing else is", () => {
+  const slower = { js: 4, wasm: 1.2, webgpu: 2 };
+
+  test("over all cases, from one launch each", () => {
+    const { contenders: found } = compare({}, { contenders: slower });
+    const verdicts = found.map(({ contender, verdict }) => [contender, verdict]);
+    expect(verdicts).toEqual([
+      ["js", "same"],
+      ["wasm", "slower"],
+      ["webgpu", "same"],
+    ]);
+  });
+
+  test("case by case, from several launches", () => {
+    const launches = 7;
+    const { cases } = compare({ launches }, { launches, contenders: slower });
+    const flagged = cases.filter(({ verdict }) => verdict === "slower");
+    expect(flagged.length).toBeGreaterThanOrEqual(5);
+    expect(new Set(flagged.map(({ contender }) => contender))).toEqual(new Set(["wasm"]));
+  });
+
+  test("and the other way round it is faster", () => {
+    const { contenders: found } = compare({ contenders: slower }, {});
+    expect(found.find(({ contender }) => contender === "wasm")?.verdict).toBe("faster");
+  });
+});
+
+test.each([
+  [1, 0],
+  // One in a hundred is what is allowed for.
+  [5, 1],
+])(
+  "of fifty unchanged pairs of runs of %i launches, at most %i raise an alarm",
+  (launches, allowed) => {
+    const alarms = new Set<string>();
+    for (let run = 0; run < 50; run++) {
+      const comparison = compare(
+        { seed: `before ${run}`, launches },
+        { seed: `after ${run}`, launches },
+      );
+      for (const { verdict } of [...comparison.contenders, ...comparison.cases]) {
+        if (verdict === "slower" || verdict === "faster") alarms.add(`run ${run}`);
+      }
+    }
+    expect(alarms.size).toBeLessThanOrEqual(allowed);
+  },
+);
+
+test("a machine that has become slower altogether is no slower backend", () => {
+  const comparison = compare({}, { machine: 1.5 });
+  expect(comparison.machine).toBeGreaterThan(1.4);
+  expect(comparison.contenders.map(({ verdict }) => verdict)).toEqual(["same", "same", "same"]);
+  for (const { before, after } of comparison.cases) expect(after / before).toBeGreaterThan(1.2);
+});
+
+test("with one launch each, a single case cannot be told from its process's luck", () => {
+  const { cases } = compare({ cases: 1 }, { cases: 1, contenders: { ...contenders, wasm: 2 } });
+  expect(cases.find(({ contender }) => contender === "wasm")).toMatchObject({
+    p: null,
+    verdict: "unsure",
+  });
+});
+
+test("what only one of the runs has is named, and other conditions are", () => {
+  const before = madeUp({ seed: "a", contenders: { js: 1, wasm: 1 }, cases: 2 });
+  const after = madeUp({ seed: "b", contenders: { js: 1 }, cases: 3 });
+  const [place] = after.environments;
+  if (!place) throw new Error("unreachable");
+  const elsewhere = { ...after, environments: [{ ...place, cpu: "Abacus 9001" }] };
+  const comparison = compareReports(before, elsewhere);
+  expect(comparison.unmatched).toEqual(["case-0 wasm", "case-1 wasm", "case-2 js"]);
+  expect(comparison.caveats).toEqual([
+    "node: the machine was Abacus 9000, 2 cores, linux x64, and is Abacus 9001, 2 cores, linux x64",
+  ]);
+  expect(compareReports(before, { ...after, cases: [] })).toMatchObject({ cases: [] });
+});
+
+test("p-values of textbook samples", () => {
+  // Student's sleep data (1908): paired differences, p = 0.002833; the groups by Welch, p = 0.07939.
+  const one = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0, 2];
+  const two = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4];
+  expect(student(one.map((x, i) => x - (two[i] as number)))).toBeCloseTo(0.002833, 6);
+  expect(welch(one, two)).toBeCloseTo(0.07939, 5);
+  expect(welch([1], [2, 3])).toBeNull();
+  expect(student([2])).toBeNull();
+  expect(welch([1, 1], [1, 1])).toBe(1);
+  expect(welch([1, 1], [2, 2])).toBe(0);
+});
+
+test("Holm's correction", () => {
+  expect(holm([0.01, 0.04, null, 0.03])).toEqual([0.03, 0.06, null, 0.06]);
+  expect(holm([0.5, 0.9])).toEqual([1, 1]);
+});

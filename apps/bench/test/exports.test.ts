@@ -1,0 +1,68 @@
+import { csvParse } from "d3-dsv";
+import { expect, test } from "vitest";
+import { reportToCsv } from "../src/report/csv.js";
+import { reportToMarkdown } from "../src/report/markdown.js";
+import { mergeLaunches } from "../src/report/merge-launches.js";
+import type { BenchReport, Measured } from "../src/report/report.js";
+import { madeUp } from "./reports.js";
+
+const report = madeUp({ seed: "exported", contenders: { js: 4, wasm: 1 }, cases: 2 });
+
+/** One of its results replaced by a refusal whose reason has everything that needs quoting. */
+function withRefusal(): BenchReport {
+  const [first, ...rest] = report.cases;
+  if (!first) throw new Error("unreachable");
+  const refused = {
+    contender: "js",
+    status: "refused",
+    reasons: [{ code: "odd", message: 'no "odd" sizes, | or\nlines' }],
+  } as const;
+  return {
+    ...report,
+    cases: [{ ...first, results: [refused, ...first.results.slice(1)] }, ...rest],
+  };
+}
+
+test("a line of CSV for each result, numbers in full", () => {
+  const rows = csvParse(reportToCsv(withRefusal()));
+  expect(rows.map((row) => [row.case, row.contender, row.status])).toEqual([
+    ["case-0", "js", "refused"],
+    ["case-0", "wasm", "measured"],
+    ["case-1", "js", "measured"],
+    ["case-1", "wasm", "measured"],
+  ]);
+  expect(rows[0]).toMatchObject({ median_ms: "", note: 'refuses: no "odd" sizes, | or\nlines' });
+  const wasm = report.cases[1]?.results[1] as Measured;
+  expect(Number(rows[3]?.median_ms)).toBe(wasm.timing.median);
+  expect(Number(rows[3]?.times_as_fast_as_first)).toBe(wasm.ratio?.median);
+});
+
+test("a table of Markdown with as many cells in each row", () => {
+  const text = reportToMarkdown(withRefusal());
+  const table = text.split("\n").filter((line) => line.startsWith("|"));
+  expect(table).toHaveLength(2 + 4);
+  const cells = (line: string) => line.replaceAll("\\|", "").split("|").length;
+  expect(new Set(table.map(cells)).size).toBe(1);
+  expect(text).toContain('refuses: no "odd" sizes, \\| or lines');
+  expect(text).toContain("Abacus 9000, 2 cores");
+});
+
+test("launches are put together; wrong in one is wrong", () => {
+  const launch = (seed: string) => madeUp({ seed, contenders: { js: 4, wasm: 1 }, cases: 1 });
+  const merged = mergeLaunches([launch("a"), launch("b"), launch("c")]);
+  const [js, wasm] = (merged.cases[0]?.results ?? []) as Measured[];
+  expect(js?.launches).toHaveLength(3);
+  expect(js?.timing.count).toBe(3 * 9 * 7);
+  expect(js).not.toHaveProperty("ratio");
+  expect(wasm?.ratio?.rounds).toBe(27);
+  expect(merged.options.budget).toBe(3000);
+
+  const [first] = launch("d").cases;
+  if (!first) throw new Error("unreachable");
+  const failed = { contender: "wasm", status: "failed", message: "lost" } as const;
+  const broken = {
+    ...launch("d"),
+    cases: [{ ...first, results: [first.results[0] as Measured, failed] }],
+  };
+  expect(mergeLaunches([launch("a"), broken]).cases[0]?.results[1]).toBe(failed);
+});

@@ -1,0 +1,60 @@
+import { expect, test } from "vitest";
+import {
+  defaultRequest,
+  type RunRequest,
+  requestFromParams,
+  requestToParams,
+  workloadsOf,
+} from "../src/request.js";
+import { customWorkload } from "../src/workloads/generated.js";
+import { parseShape } from "../src/workloads/shape.js";
+
+function roundTrip(request: RunRequest): RunRequest {
+  return requestFromParams(new URLSearchParams(requestToParams(request).toString()));
+}
+
+test("nothing said is everything as by default", () => {
+  expect(requestToParams(defaultRequest).toString()).toBe("");
+  expect(roundTrip(defaultRequest)).toEqual(defaultRequest);
+});
+
+test("everything said comes back", () => {
+  const request: RunRequest = {
+    cases: ["sweep-length", "vit*"],
+    own: [customWorkload(parseShape("H2,L8,D4,causal"), { id: "mine", title: "my & own" })],
+    backends: ["js", "wasm@2"],
+    peers: ["naive"],
+    dtype: "float16",
+    threads: 4,
+    budget: 250,
+    samples: 7,
+    ceiling: true,
+  };
+  const back = roundTrip(request);
+  expect({ ...back, own: [] }).toEqual({ ...request, own: [] });
+  expect(back.own[0]).toMatchObject({
+    id: "mine",
+    title: "my & own",
+    shape: request.own[0]?.shape,
+  });
+  expect(workloadsOf(back).at(-1)?.id).toBe("mine");
+});
+
+test("a shape alone is measured alone", () => {
+  const own = [customWorkload(parseShape("H2,L8,D4"))];
+  expect(roundTrip({ ...defaultRequest, cases: [], own }).cases).toEqual([]);
+});
+
+test.each([
+  ["cases=bertha", "unknown cases bertha"],
+  ["backends=cuda", "unknown backends cuda"],
+  ["backends=js@2", "js takes no threads"],
+  ["peers=torch", "unknown peers torch"],
+  ["dtype=int8", "dtype"],
+  ["threads=0", "threads"],
+  ["budget=soon", "budget"],
+  ["own=[", "own"],
+  ["own=[7]", "workloads[0]"],
+])("%s is refused, saying why", (params, part) => {
+  expect(() => requestFromParams(new URLSearchParams(params))).toThrow(part);
+});
