@@ -148,7 +148,13 @@ function rowFloor(
         naive.problem.keyLength * tiny[outputDType === "float64" ? "float64" : "float32"]
       );
     case "logSumExp":
-      return relative + u * Math.abs(naive.logSumExp[row] as number);
+      // A one-hot row's is its largest logit, and that a dot product, whose terms may be summed in
+      // any order.
+      return (
+        relative +
+        u * Math.abs(naive.logSumExp[row] as number) +
+        u * roundings * (naive.productMagnitude[row] as number)
+      );
     case "weights":
       return relative + 2 * tiny[outputDType];
     case "scores":

@@ -1,0 +1,87 @@
+import { type AttentionProblem, type BoundPositions, visibleBand } from "@heed/core";
+import type { BandSpec } from "./graph/spec.js";
+
+/** Keys `from ≤ j < to`. */
+export interface KeyRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What the position rules of a call leave to each row. */
+export interface Bounds {
+  /** 1 where all batches are alike, else the batch size. */
+  readonly batches: number;
+  /** `[batches, queryLength]`: position of each row on the key axis. */
+  readonly positions: Int32Array;
+  /** `[batches, queryLength]`: first and last key of each row, within the keys; empty if last < first. */
+  readonly first: Int32Array;
+  readonly last: Int32Array;
+  /** What of that hides anything; null if every row sees every key. */
+  readonly band: BandSpec | null;
+  /** `[batches]`: outside of it no row sees a key. */
+  readonly seenBySome: readonly KeyRange[];
+  /** `[batches]`: in it every row sees every key. */
+  readonly seenByAll: readonly KeyRange[];
+}
+
+/**
+ * Causal, window and lengths as one range of keys a row: `max(0, p − left) ≤ j ≤ min(length − 1, p +
+ * right)`.
+ */
+export function boundsOf(
+  problem: AttentionProblem,
+  { offsets, kvLengths }: BoundPositions,
+): Bounds {
+  const { queryLength, keyLength } = problem;
+  const { left, right } = visibleBand(problem);
+  const alike =
+    offsets.every((offset) => offset === offsets[0]) &&
+    kvLengths.every((length) => length === kvLengths[0]);
+  const batches = alike ? Math.min(1, problem.batch) : problem.batch;
+  const positions = new Int32Array(batches * queryLength);
+  const first = new Int32Array(batches * queryLength);
+  const last = new Int32Array(batches * queryLength);
+  const seenBySome: KeyRange[] = [];
+  const seenByAll: KeyRange[] = [];
+  let [hidesFirst, hidesLast, emptyRows] = [false, false, false];
+  for (let b = 0, at = 0; b < batches; b++) {
+    const end = (kvLengths[b] as number) - 1;
+    let [someFrom, someTo, allFrom, allTo] = [keyLength, 0, 0, keyLength];
+    for (let i = 0; i < queryLength; i++, at++) {
+      const p = i + (offsets[b] as number);
+      const from = Math.min(keyLength, Math.max(0, p - left));
+      const to = Math.max(-1, Math.min(end, p + right));
+      positions[at] = p;
+      first[at] = from;
+      last[at] = to;
+      if (from > 0) hidesFirst = true;
+      if (to < keyLength - 1) hidesLast = true;
+      if (to < from) emptyRows = true;
+      else {
+        someFrom = Math.min(someFrom, from);
+        someTo = Math.max(someTo, to + 1);
+      }
+      allFrom = Math.max(allFrom, from);
+      allTo = Math.min(allTo, to + 1);
+    }
+    seenBySome.push({ from: Math.min(someFrom, someTo), to: someTo });
+    seenByAll.push({ from: allFrom, to: Math.max(allFrom, allTo) });
+  }
+  const band = hidesFirst || hidesLast ? { first: hidesFirst, last: hidesLast, emptyRows } : null;
+  return { batches, positions, first, last, band, seenBySome, seenByAll };
+}
+
+/**
+ * What calls of a problem usually hide, for which a plan makes a session ahead: with the last query
+ * at the last key, as in a decode loop, unless query 0 is said to be at key 0 or may be; and with
+ * lengths that leave some keys out.
+ */
+export function typicalBand(problem: AttentionProblem): BandSpec | null {
+  const { batch, queryLength, keyLength, positions } = problem;
+  const offset = positions === "fixed" && queryLength === keyLength ? 0 : keyLength - queryLength;
+  const { band } = boundsOf(problem, {
+    offsets: new Int32Array(batch).fill(offset),
+    kvLengths: new Int32Array(batch).fill(keyLength),
+  });
+  return problem.kvLengths ? { first: false, emptyRows: false, ...band, last: true } : band;
+}

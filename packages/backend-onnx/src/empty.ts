@@ -1,0 +1,35 @@
+import {
+  type AttentionInputs,
+  type AttentionOutputs,
+  type AttentionProblem,
+  bindHeadValues,
+  type HostTensor,
+  statisticsDType,
+  zeros,
+} from "@heed/core";
+
+/** Whether there is nothing to compute: onnxruntime's kernels differ in what they make of size 0. */
+export function isEmpty({ batch, queryHeads, queryLength, keyLength }: AttentionProblem): boolean {
+  return batch === 0 || queryHeads === 0 || queryLength === 0 || keyLength === 0;
+}
+
+/** The outputs of an empty problem: no rows, or rows that see no key. */
+export function emptyOutputs(
+  problem: AttentionProblem,
+  inputs: AttentionInputs,
+): AttentionOutputs<HostTensor> {
+  const { batch, queryHeads, queryLength, keyLength, valueDim, dtype, returns } = problem;
+  const rows = [batch, queryHeads, queryLength];
+  const logSumExp = zeros(statisticsDType(dtype), rows);
+  const { sinks } = bindHeadValues(inputs);
+  for (let row = 0; row < logSumExp.data.length; row++) {
+    const head = Math.floor(row / queryLength) % queryHeads;
+    logSumExp.data[row] = sinks?.[head] ?? Number.NEGATIVE_INFINITY;
+  }
+  return {
+    output: zeros(dtype, [...rows, valueDim]),
+    ...(returns.logSumExp && { logSumExp }),
+    ...(returns.weights && { weights: zeros(dtype, [...rows, keyLength]) }),
+    ...(returns.scores && { scores: zeros(dtype, [...rows, keyLength]) }),
+  };
+}

@@ -1,0 +1,17 @@
+import { HeedError } from "@heed/core";
+
+/** ONNX Runtime failed at what it had accepted: creating a session of a model, or running it. */
+export class OnnxRuntimeError extends HeedError {
+  readonly code = "onnx-runtime";
+  /** What can be done about it. */
+  readonly hint: string;
+
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super(`${message} (${hint})`, options);
+    this.hint = hint;
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,29 @@
+import { encodeModel } from "../model/model.js";
+import type { ProviderTraits } from "../traits.js";
+import { chooseGraph, type GraphKind } from "./choose.js";
+import { plainGraph } from "./plain.js";
+import { positionInputs } from "./positions.js";
+import type { GraphSpec } from "./spec.js";
+
+/** A graph that is decided on; the model is made when a session is. */
+export interface PreparedGraph {
+  readonly spec: GraphSpec;
+  readonly kind: GraphKind;
+  /** The same for equal models. */
+  readonly key: string;
+  /** Kernels that a run launches, before onnxruntime fuses any. */
+  readonly nodes: number;
+  readonly model: () => Uint8Array;
+}
+
+export function prepareGraph(spec: GraphSpec, traits: ProviderTraits): PreparedGraph {
+  const kind = chooseGraph(spec, traits);
+  const graph = plainGraph(spec, traits, positionInputs);
+  return {
+    spec,
+    kind,
+    key: `${kind} ${JSON.stringify(spec)}`,
+    nodes: graph.nodes.length,
+    model: () => encodeModel(graph),
+  };
+}

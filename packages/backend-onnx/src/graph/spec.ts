@@ -1,0 +1,112 @@
+import type { AttentionProblem, FloatDType, ScoresKind } from "@heed/core";
+
+/** Which axes of `[batch, queryHeads, queryLength, keyLength]` a mask or bias has; the rest repeat. */
+export type BroadcastAxes = readonly [boolean, boolean, boolean, boolean];
+
+/** How an input of `[batch, heads, length, size]` lies in memory: the order of its axes. */
+export type AxisOrder = readonly [number, number, number, number];
+
+/** Row-major as the canonical shape says. */
+export const canonicalOrder: AxisOrder = [0, 1, 2, 3];
+
+/** What can differ in the arithmetic of execution providers. */
+export interface Arithmetic {
+  /**
+   * Whether ±∞ behaves as IEEE 754 says. WGSL lets an implementation assume that there is none, so
+   * masking there is by predicates and finite sentinels.
+   */
+  readonly infinities: boolean;
+}
+
+/** What a provider can hold. */
+export interface StorageTraits {
+  /** Whether it can hold float16; where not, the host widens to float32, and narrows what comes out. */
+  readonly float16: boolean;
+}
+
+/** Which keys a query row sees, beside `mask`: a range of them, since every position rule gives one. */
+export interface BandSpec {
+  /** Whether rows have a first key that they see. */
+  readonly first: boolean;
+  /** Whether rows have a last key that they see. */
+  readonly last: boolean;
+  /** Whether a row may see no key at all. */
+  readonly emptyRows: boolean;
+}
+
+/**
+ * Everything that a graph depends on: a problem without its lengths, which are symbolic, so that a
+ * session serves all of them.
+ */
+export interface GraphSpec {
+  readonly dtype: FloatDType;
+  readonly queryHeads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly valueDim: number;
+  readonly mask: BroadcastAxes | null;
+  readonly bias: { readonly dtype: FloatDType; readonly axes: BroadcastAxes } | null;
+  readonly band: BandSpec | null;
+  readonly guard: ValueGuard;
+  readonly alibi: boolean;
+  readonly sinks: boolean;
+  readonly scale: number;
+  readonly softcap: number | null;
+  readonly logSumExp: boolean;
+  readonly weights: boolean;
+  readonly scores: ScoresKind | null;
+  /** Whether scores are 0 from a length on, given for each batch. */
+  readonly scoresEnd: boolean;
+  readonly order: { readonly query: AxisOrder; readonly key: AxisOrder; readonly value: AxisOrder };
+}
+
+/**
+ * What keeps values that a row does not see out of its result, though they be NaN or ±∞, which a
+ * weight of 0 does not stop. `"none"`: they are known to be finite. `"rows"`: values that no row of
+ * the batch sees are replaced by 0. `"elements"`: so are all that are not finite, and the rows that do
+ * see one are told apart, at the price of two more products.
+ */
+export type ValueGuard = "none" | "rows" | "elements";
+
+/** What a graph is to do about positions and about what hidden values hold. */
+export interface PositionSpec {
+  readonly band: BandSpec | null;
+  readonly guard: ValueGuard;
+}
+
+/** The graph that a problem needs, given what positions and lengths are found to hide. */
+export function graphSpec(
+  problem: AttentionProblem,
+  { float16 }: StorageTraits,
+  { band, guard }: PositionSpec,
+  order: GraphSpec["order"] = {
+    query: canonicalOrder,
+    key: canonicalOrder,
+    value: canonicalOrder,
+  },
+): GraphSpec {
+  const { queryHeads, kvHeads, headDim, valueDim, mask, bias } = problem;
+  const stored = (dtype: FloatDType): FloatDType =>
+    dtype === "float16" && !float16 ? "float32" : dtype;
+  const { alibi, sinks, scale, softcap, returns } = problem;
+  const axes = (shape: readonly number[]): BroadcastAxes =>
+    shape.map((size) => size !== 1) as unknown as BroadcastAxes;
+  return {
+    dtype: stored(problem.dtype),
+    queryHeads,
+    kvHeads,
+    headDim,
+    valueDim,
+    mask: mask && axes(mask.shape),
+    bias: bias && { dtype: stored(bias.dtype), axes: axes(bias.shape) },
+    band,
+    guard,
+    alibi,
+    sinks,
+    scale,
+    softcap,
+    ...returns,
+    scoresEnd: returns.scores !== null && problem.kvLengths,
+    order,
+  };
+}

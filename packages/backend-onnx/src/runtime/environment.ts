@@ -1,0 +1,44 @@
+import type { Runtime } from "./runtime.js";
+
+/** Of the WebGPU device that onnxruntime-web uses. */
+export interface AdapterFacts {
+  readonly name: string;
+  /** Bytes of the largest storage binding, and so of the largest tensor. */
+  readonly largestBinding: number;
+}
+
+export function inNode(): boolean {
+  const { process } = globalThis as { process?: { versions?: { node?: string } } };
+  return process?.versions?.node !== undefined;
+}
+
+/** What of WebGPU is looked at; its types are not every runtime's. */
+interface AdapterInfo {
+  readonly description?: string;
+  readonly vendor?: string;
+  readonly architecture?: string;
+  readonly isFallbackAdapter?: boolean;
+}
+
+interface Gpu {
+  requestAdapter(): Promise<{ readonly info?: AdapterInfo } | null>;
+}
+
+/** Whether there is a WebGPU adapter that is faster than WebAssembly: not one in software. */
+export async function hasHardwareAdapter(): Promise<boolean> {
+  const { navigator } = globalThis as { navigator?: { readonly gpu?: Gpu } };
+  const adapter = await navigator?.gpu?.requestAdapter();
+  return adapter != null && adapter.info?.isFallbackAdapter !== true;
+}
+
+export async function adapterFacts(runtime: Runtime): Promise<AdapterFacts> {
+  const device = (await runtime.env.webgpu.device) as {
+    readonly adapterInfo?: AdapterInfo;
+    readonly limits: { readonly maxStorageBufferBindingSize: number };
+  };
+  const { description, vendor, architecture } = device.adapterInfo ?? {};
+  return {
+    name: description || [vendor, architecture].filter(Boolean).join(" ") || "GPU",
+    largestBinding: device.limits.maxStorageBufferBindingSize,
+  };
+}

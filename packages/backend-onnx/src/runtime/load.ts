@@ -1,0 +1,116 @@
+import { type BackendInfo, BackendUnavailableError } from "@heed/core";
+import { messageOf } from "../errors.js";
+import { type ProviderTraits, traitsOf } from "../traits.js";
+import { type AdapterFacts, adapterFacts, hasHardwareAdapter, inNode } from "./environment.js";
+import { importRuntime } from "./import.js";
+import type { CheckedOptions, OnnxProvider } from "./options.js";
+import { holdsFloat16, probe } from "./probe.js";
+import type { Runtime, SessionOptions } from "./runtime.js";
+
+/** A runtime with a provider that was seen to work in it. */
+export interface LoadedRuntime {
+  readonly runtime: Runtime;
+  readonly traits: ProviderTraits;
+  readonly sessionOptions: SessionOptions;
+  readonly threads: number;
+  readonly adapter: AdapterFacts | null;
+  readonly notes: readonly string[];
+}
+
+/** @throws BackendUnavailableError with the reason of each provider that was tried */
+export async function loadRuntime(options: CheckedOptions): Promise<LoadedRuntime> {
+  if (options.provider !== "auto") return loadProvider(options.provider, options);
+  const failures: string[] = [];
+  for (const provider of await candidates()) {
+    try {
+      return await loadProvider(provider, options);
+    } catch (error) {
+      failures.push(`${provider}: ${messageOf(error)}`);
+    }
+  }
+  throw new BackendUnavailableError(
+    `no execution provider works here: ${failures.join("; ")}`,
+    "npm install onnxruntime-web",
+  );
+}
+
+async function candidates(): Promise<OnnxProvider[]> {
+  if (inNode()) return ["cpu", "wasm"];
+  return (await hasHardwareAdapter()) ? ["webgpu", "wasm"] : ["wasm"];
+}
+
+async function loadProvider(
+  provider: OnnxProvider,
+  options: CheckedOptions,
+): Promise<LoadedRuntime> {
+  const runtime = (options.runtime as unknown as Runtime) ?? (await importRuntime(provider));
+  if (provider === "wasm" && options.threads !== undefined) {
+    runtime.env.wasm.numThreads = options.threads;
+  }
+  const sessionOptions = optionsFor(provider, options.threads);
+  await probe(runtime, provider, sessionOptions);
+  const onGpu = provider === "webgpu";
+  const adapter = onGpu && !isNative(runtime) ? await adapterFacts(runtime) : null;
+  const float16 = onGpu ? await holdsFloat16(runtime, sessionOptions) : true;
+  const threads = threadsInUse(runtime, provider, options.threads);
+  return {
+    runtime,
+    traits: traitsOf(provider, { float16, largestTensor: adapter?.largestBinding ?? null }),
+    sessionOptions,
+    threads,
+    adapter,
+    notes: notesOn(provider, options.threads, threads),
+  };
+}
+
+function isNative(runtime: Runtime): boolean {
+  return runtime.env.versions?.node !== undefined;
+}
+
+/** What a backend tells of its runtime. */
+export function runtimeInfo(loaded: LoadedRuntime): BackendInfo {
+  const { runtime, traits, threads, adapter, notes } = loaded;
+  const { versions } = runtime.env;
+  const [name, version] = isNative(runtime)
+    ? ["onnxruntime-node", versions?.node]
+    : ["onnxruntime-web", versions?.web ?? versions?.common];
+  const onCpu = traits.provider === "wasm" || traits.provider === "cpu";
+  return {
+    runtime: `${name} ${version ?? ""}`.trim(),
+    device: onCpu ? "CPU" : (adapter?.name ?? "GPU"),
+    features: [`provider ${traits.provider}`, ...(!onCpu && traits.float16 ? ["float16"] : [])],
+    threads,
+    ...(notes.length > 0 && { notes }),
+  };
+}
+
+function threadsInUse(runtime: Runtime, provider: OnnxProvider, asked: number | undefined): number {
+  // onnxruntime-web writes what it decided back into its settings.
+  if (provider === "wasm") return runtime.env.wasm.numThreads || 1;
+  return provider === "cpu" ? (asked ?? 1) : 1;
+}
+
+function notesOn(provider: OnnxProvider, asked: number | undefined, threads: number): string[] {
+  if (provider === "cpu" && asked === undefined) {
+    return ["onnxruntime-node chooses its threads and does not say how many: one a core"];
+  }
+  if (provider !== "wasm" || asked === undefined || threads === asked) return [];
+  return [
+    `${asked} threads were asked for and ${threads} run: they need cross-origin isolation, and are fixed by the runtime's first session`,
+  ];
+}
+
+function optionsFor(provider: OnnxProvider, threads: number | undefined): SessionOptions {
+  const onCpu = provider === "wasm" || provider === "cpu";
+  return {
+    executionProviders: [provider],
+    graphOptimizationLevel: "all",
+    // Errors only: what warnings say of the placement of nodes is what the option below is for.
+    logSeverityLevel: 3,
+    ...(provider === "cpu" && { interOpNumThreads: 1 }),
+    ...(provider === "cpu" && threads !== undefined && { intraOpNumThreads: threads }),
+    // A node that the provider lacks would run on the CPU without a word
+    // (https://github.com/microsoft/onnxruntime/issues/25952): so the session is refused instead.
+    ...(!onCpu && { extra: { session: { disable_cpu_ep_fallback: "1" } } }),
+  };
+}

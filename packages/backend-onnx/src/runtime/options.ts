@@ -1,0 +1,64 @@
+import { InvalidInputError } from "@heed/core";
+import type { OnnxRuntime } from "./runtime.js";
+
+/** Execution providers that a caller can ask for; see {@link OnnxOptions.provider}. */
+export type OnnxProvider = "wasm" | "webgpu" | "webnn" | "cpu";
+
+export const onnxProviders: readonly OnnxProvider[] = ["wasm", "webgpu", "webnn", "cpu"];
+
+export interface OnnxOptions {
+  /**
+   * Where models run. `"wasm"`: onnxruntime-web on the CPU. `"cpu"`: onnxruntime-node. `"webgpu"`:
+   * onnxruntime-web in browsers, onnxruntime-node in Node. `"webnn"`: onnxruntime-web. `"auto"`
+   * (default): in Node cpu if onnxruntime-node is installed, else wasm; elsewhere webgpu if there is
+   * an adapter that is not a software one, else wasm. A provider that was named and cannot work is
+   * unavailable: nothing else stands in for it.
+   */
+  readonly provider?: OnnxProvider | "auto" | undefined;
+  /**
+   * The application's own copy of onnxruntime: the module object of onnxruntime-web (or one of its
+   * entries) or of onnxruntime-node. Default: imported when the backend loads.
+   */
+  readonly runtime?: OnnxRuntime | undefined;
+  /**
+   * Threads of providers wasm and cpu. Default: what onnxruntime takes by itself. For wasm it is a
+   * setting of the whole runtime and holds from the first session on, whoever made that.
+   */
+  readonly threads?: number | undefined;
+}
+
+/** Checked options. */
+export interface CheckedOptions {
+  readonly provider: OnnxProvider | "auto";
+  readonly runtime: OnnxRuntime | undefined;
+  readonly threads: number | undefined;
+}
+
+/** @throws InvalidInputError naming the option */
+export function checkOptions(options: OnnxOptions): CheckedOptions {
+  const { provider = "auto", runtime, threads } = options;
+  for (const name of Object.keys(options)) {
+    if (!["provider", "runtime", "threads"].includes(name)) {
+      throw new InvalidInputError(name, "only the options provider, runtime, threads", name);
+    }
+  }
+  if (provider !== "auto" && !onnxProviders.includes(provider)) {
+    const known = ["auto", ...onnxProviders].map((p) => JSON.stringify(p)).join(", ");
+    throw new InvalidInputError("provider", `one of ${known}`, JSON.stringify(provider));
+  }
+  if (threads !== undefined && (!Number.isInteger(threads) || threads < 1)) {
+    throw new InvalidInputError("threads", "an integer ≥ 1", String(threads));
+  }
+  const usable =
+    runtime === undefined ||
+    (typeof runtime?.Tensor === "function" &&
+      typeof runtime.InferenceSession?.create === "function");
+  if (!usable) {
+    throw new InvalidInputError(
+      "runtime",
+      "the module onnxruntime-web or onnxruntime-node, with InferenceSession and Tensor",
+      runtime === null ? "null" : `an object with ${Object.keys(runtime ?? {}).join(", ")}`,
+    );
+  }
+  return { provider, runtime, threads };
+}

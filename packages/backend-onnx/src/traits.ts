@@ -1,0 +1,37 @@
+import type { Arithmetic, StorageTraits } from "./graph/spec.js";
+import type { OnnxProvider } from "./runtime/options.js";
+
+/** What an execution provider can do, as far as the choice and the writing of graphs go. */
+export interface ProviderTraits extends Arithmetic, StorageTraits {
+  readonly provider: OnnxProvider;
+  /** Whether its kernels take float64. */
+  readonly float64: boolean;
+  /** Bytes that one tensor may have; null where nothing is known to limit it. */
+  readonly largestTensor: number | null;
+  /** Bytes that there are in all; null where nothing is known to limit it. */
+  readonly memory: number | null;
+}
+
+/** What is known of a device before its traits are. */
+export interface DeviceFacts {
+  readonly float16: boolean;
+  readonly largestTensor: number | null;
+}
+
+/**
+ * WebAssembly's 4 GiB, less what the runtime itself, the inputs in JavaScript's copies and an
+ * allocator that grows by doubling take.
+ */
+const wasmMemory = 3 * 2 ** 30;
+
+export function traitsOf(provider: OnnxProvider, device: DeviceFacts): ProviderTraits {
+  const onCpu = provider === "wasm" || provider === "cpu";
+  return {
+    provider,
+    infinities: onCpu,
+    float64: onCpu,
+    float16: onCpu || device.float16,
+    largestTensor: onCpu ? null : device.largestTensor,
+    memory: provider === "wasm" ? wasmMemory : null,
+  };
+}
