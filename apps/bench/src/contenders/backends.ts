@@ -8,7 +8,10 @@ export interface BackendOptions {
 }
 
 /** What a backend package exports under its own name, e.g. `js()` of `@heed/backend-js`. */
-type ProviderFactory = (options?: { readonly threads?: number }) => AttentionProvider;
+type ProviderFactory = (options?: {
+  readonly threads?: number;
+  readonly provider?: string;
+}) => AttentionProvider;
 
 interface BackendModule {
   readonly name: string;
@@ -16,6 +19,8 @@ interface BackendModule {
   /** Imports the package. */
   load(): Promise<unknown>;
   readonly takesThreads: boolean;
+  /** What it can run on, where that is its caller's choice: `onnx:wasm`. */
+  readonly providers?: readonly string[];
 }
 
 const backendModules: readonly BackendModule[] = [
@@ -27,7 +32,13 @@ const backendModules: readonly BackendModule[] = [
   },
   ifInstalled("wasm", true),
   ifInstalled("webgpu", false),
-  ifInstalled("onnx", true),
+  {
+    name: "onnx",
+    specifier: "@heed/backend-onnx",
+    load: () => import("@heed/backend-onnx"),
+    takesThreads: true,
+    providers: ["wasm", "cpu", "webgpu", "webnn"],
+  },
 ];
 
 /**
@@ -49,31 +60,38 @@ export const backendNames: readonly string[] = [
 /** Those measured when none is named. */
 export const defaultBackendNames: readonly string[] = backendModules.map(({ name }) => name);
 
-/** A backend by its name, and threads of its own where the spec says so. */
+/** A backend by its name, and what it runs on and threads of its own where the spec says so. */
 export interface BackendSpec {
   readonly name: string;
+  readonly provider: string | null;
   readonly threads: number | null;
 }
 
 /**
  * Reads one of {@link backendNames}, or such as `wasm@2` for a number of threads of its own, so that
- * one run can compare a backend with itself.
+ * one run can compare a backend with itself, or `onnx:wasm` for what it runs on.
  *
- * @throws RangeError for a name that is not known, or threads that it does not take
+ * @throws RangeError for a name that is not known, or threads or a provider that it does not take
  */
 export function backendSpec(spec: string): BackendSpec {
-  const [name = "", threads] = spec.split("@");
+  const [named = "", threads] = spec.split("@");
+  const [name = "", provider = null] = named.split(":");
   if (!backendNames.includes(name)) {
     throw new RangeError(`unknown backend ${name}; known: ${backendNames.join(", ")}`);
   }
-  if (threads === undefined) return { name, threads: null };
-  if (!backendModules.find((module) => module.name === name)?.takesThreads) {
+  const module = backendModules.find((candidate) => candidate.name === name);
+  if (provider !== null && !module?.providers?.includes(provider)) {
+    const known = module?.providers?.map((other) => `${name}:${other}`).join(", ");
+    throw new RangeError(`${spec}: ${known ? `known are ${known}` : `${name} has no choice`}`);
+  }
+  if (threads === undefined) return { name, provider, threads: null };
+  if (!module?.takesThreads) {
     throw new RangeError(`${spec}: ${name} takes no threads`);
   }
   if (!/^[1-9]\d*$/.test(threads)) {
     throw new RangeError(`${spec}: threads are an integer ≥ 1, such as ${name}@2`);
   }
-  return { name, threads: Number(threads) };
+  return { name, provider, threads: Number(threads) };
 }
 
 /**
@@ -81,12 +99,13 @@ export function backendSpec(spec: string): BackendSpec {
  * @throws RangeError as that does
  */
 export function backendByName(spec: string, options: BackendOptions): Contender {
-  const { name, threads } = backendSpec(spec);
+  const { name, provider, threads } = backendSpec(spec);
   const module = backendModules.find((candidate) => candidate.name === name);
   if (!module) return backendContender(spec, async () => reference());
   return backendContender(spec, async () => {
     const factory = await importFactory(module);
-    return module.takesThreads ? factory({ threads: threads ?? options.threads }) : factory();
+    if (!module.takesThreads) return factory();
+    return factory({ threads: threads ?? options.threads, ...(provider && { provider }) });
   });
 }
 

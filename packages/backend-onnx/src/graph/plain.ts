@@ -117,11 +117,11 @@ function guardValues(
   const one = g.scalar(compute, 1);
   if (spec.guard === "elements") {
     // x − x is 0 of finite numbers only; x < 0 and x > 0 are both false of NaN.
-    const isFinite = g.op("Equal", [g.op("Sub", [value, value]), zero]);
+    const whole = g.op("Equal", [g.op("Sub", [value, value]), zero]);
     const unless = (comparison: "Less" | "Greater"): Value =>
-      g.op("Where", [g.op("Or", [isFinite, g.op(comparison, [value, zero])]), zero, one]);
+      g.op("Where", [g.op("Or", [whole, g.op(comparison, [value, zero])]), zero, one]);
     return {
-      finite: g.op("Where", [isFinite, value, zero]),
+      finite: g.op("Where", [whole, value, zero]),
       up: unless("Less"),
       down: unless("Greater"),
     };

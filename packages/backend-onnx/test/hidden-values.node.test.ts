@@ -1,0 +1,60 @@
+import { onnx } from "@heed/backend-onnx";
+import {
+  type Attention,
+  type AttentionInputs,
+  createAttention,
+  type HostTensor,
+  referenceAttention,
+  tensor,
+  toFloat64,
+} from "@heed/core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+let attention: Attention;
+beforeAll(async () => {
+  attention = await createAttention({ backends: [onnx({ provider: "wasm", threads: 1 })] });
+});
+afterAll(() => attention.dispose());
+
+/** One batch, two query heads on one key head, 6 queries and keys of size 4, causal. */
+function call(spoil: (values: Float32Array) => void): AttentionInputs<HostTensor> {
+  const fill = (count: number, seed: number): Float32Array =>
+    Float32Array.from({ length: count }, (_, i) => Math.sin(seed + 7 * i));
+  const values = fill(24, 3);
+  spoil(values);
+  return {
+    query: tensor(fill(48, 1), [1, 2, 6, 4]),
+    key: tensor(fill(24, 2), [1, 1, 6, 4]),
+    value: tensor(values, [1, 1, 6, 4]),
+    causal: true,
+  };
+}
+
+/** Rows before key 3 do not see it; rows from it on do. */
+test.each([
+  ["NaN", Number.NaN],
+  ["∞", Number.POSITIVE_INFINITY],
+  ["−∞", Number.NEGATIVE_INFINITY],
+])("a value of %s reaches the rows that see it, and no other", async (_, poison) => {
+  const inputs = call((values) => {
+    values[3 * 4 + 1] = poison;
+  });
+  const { output } = await attention.run(inputs);
+  const expected = Array.from(toFloat64(referenceAttention(inputs).output));
+  for (const [at, want] of expected.entries()) {
+    if (Number.isFinite(want)) expect(output.data[at]).toBeCloseTo(want, 5);
+    else expect(output.data[at]).toBe(want);
+  }
+  expect(expected.filter((x) => !Number.isFinite(x))).toHaveLength(6);
+});
+
+test("values of ∞ and −∞ that a row sees both are NaN in it", async () => {
+  const inputs = call((values) => {
+    values[2 * 4] = Number.POSITIVE_INFINITY;
+    values[4 * 4] = Number.NEGATIVE_INFINITY;
+  });
+  const { output } = await attention.run(inputs);
+  const column = Array.from({ length: 6 }, (_, i) => output.data[i * 4]);
+  expect(column.slice(2)).toEqual([Infinity, Infinity, Number.NaN, Number.NaN]);
+  expect(column.slice(0, 2).every(Number.isFinite)).toBe(true);
+});
