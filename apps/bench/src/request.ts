@@ -105,7 +105,7 @@ export function requestFromParams(params: URLSearchParams): RunRequest {
 export function selectBackends(specs: readonly string[]): readonly string[] {
   selectNames(
     "backends",
-    specs.map((spec) => spec.split("@")[0] as string),
+    specs.map((spec) => spec.split(/[@:]/)[0] as string),
     backendNames,
   );
   for (const spec of specs) backendSpec(spec);

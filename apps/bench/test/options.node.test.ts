@@ -65,7 +65,7 @@ test("a backend can be named again with threads of its own", () => {
 
 test("a backend can be named with what it runs on", () => {
   const names = ["onnx:wasm", "onnx:cpu@2"];
-  expect(parseOptions(["--backends", names.join(",")]).backends).toEqual(names);
+  expect(parseOptions(["--backends", names.join(",")]).request.backends).toEqual(names);
   expect(complaint("--backends", "onnx:tpu")).toContain("onnx:wasm");
   expect(complaint("--backends", "js:wasm")).toContain("js has no choice");
 });
