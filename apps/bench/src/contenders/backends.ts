@@ -30,7 +30,12 @@ const backendModules: readonly BackendModule[] = [
     load: () => import("@heed/backend-js"),
     takesThreads: false,
   },
-  ifInstalled("wasm", true),
+  {
+    name: "wasm",
+    specifier: "@heed/backend-wasm",
+    load: () => import("@heed/backend-wasm"),
+    takesThreads: true,
+  },
   ifInstalled("webgpu", false),
   {
     name: "onnx",

@@ -1,0 +1,99 @@
+import { madd } from "./simd";
+
+/** Where exponents end: 2^−127 comes out as exactly 0, and so does everything below. */
+// @ts-ignore: decorator
+@inline
+export const EXP2_LOWEST: f32 = -127;
+/** 1.5 · 2^23: adding it rounds to the nearest integer and leaves that in the lowest bits. */
+// @ts-ignore: decorator
+@inline
+export const EXP2_MAGIC: f32 = 12582912;
+// 2^f = 1 + f·(C1 + f·(C2 + …)) for |f| ≤ 1/2: build/fit-polynomials.js.
+// @ts-ignore: decorator
+@inline
+export const EXP2_C1: f32 = 0.6931470036506653;
+// @ts-ignore: decorator
+@inline
+export const EXP2_C2: f32 = 0.24022242426872253;
+// @ts-ignore: decorator
+@inline
+export const EXP2_C3: f32 = 0.05550733581185341;
+// @ts-ignore: decorator
+@inline
+export const EXP2_C4: f32 = 0.009671512991189957;
+// @ts-ignore: decorator
+@inline
+export const EXP2_C5: f32 = 0.001326472731307149;
+
+/**
+ * 2^x for x ≤ 0 (up to 127, in fact): relative error below 2.5e-7, some 2 units in the last place;
+ * exactly 1 at 0, exactly 0 at −127 and below, and 0 for NaN. A loop passes its constants in, so that
+ * they stay in registers.
+ *
+ * x = n + f with n an integer and |f| ≤ 1/2; 2^f is a polynomial whose constant term is exactly 1, so
+ * that at x = −127 the sum of exponents is exactly the bits of 0.
+ */
+// @ts-ignore: decorator
+@inline
+export function exp2With(
+  x: v128,
+  lowest: v128,
+  magic: v128,
+  one: v128,
+  c1: v128,
+  c2: v128,
+  c3: v128,
+  c4: v128,
+  c5: v128,
+): v128 {
+  // pmax keeps its first operand where the second is not larger, as where it is NaN.
+  x = f32x4.pmax(lowest, x);
+  const shifted = f32x4.add(x, magic);
+  const f = f32x4.sub(x, f32x4.sub(shifted, magic));
+  let p = madd(c5, f, c4);
+  p = madd(p, f, c3);
+  p = madd(p, f, c2);
+  p = madd(p, f, c1);
+  p = madd(p, f, one);
+  return i32x4.add(p, i32x4.shl(shifted, 23));
+}
+
+/** {@link exp2With} where it is not in a loop. */
+export function exp2(x: v128): v128 {
+  return exp2With(
+    x,
+    f32x4.splat(EXP2_LOWEST),
+    f32x4.splat(EXP2_MAGIC),
+    f32x4.splat(1),
+    f32x4.splat(EXP2_C1),
+    f32x4.splat(EXP2_C2),
+    f32x4.splat(EXP2_C3),
+    f32x4.splat(EXP2_C4),
+    f32x4.splat(EXP2_C5),
+  );
+}
+
+/** 2^x of one number. */
+export function exp2Scalar(x: f32): f32 {
+  return f32x4.extract_lane(exp2(f32x4.splat(x)), 0);
+}
+
+/**
+ * log₂(x) for normal x > 0, to float64 accuracy but for some last bits: x = 2^n · m with
+ * √½ ≤ m < √2, and ln m = 2·artanh((m − 1)/(m + 1)) as a series whose first term left out is below
+ * 1e-16.
+ */
+export function log2(x: f64): f64 {
+  const bits = reinterpret<u64>(x);
+  let n = <i32>(bits >> 52) - 1023;
+  let m = reinterpret<f64>((bits & 0x000fffffffffffff) | 0x3ff0000000000000);
+  if (m > 1.4142135623730951) {
+    m *= 0.5;
+    n += 1;
+  }
+  const t = (m - 1) / (m + 1);
+  const t2 = t * t;
+  let sum: f64 = 1.0 / 21;
+  for (let k = 19; k > 0; k -= 2) sum = sum * t2 + 1.0 / <f64>k;
+  return <f64>n + 2 * t * sum * 1.4426950408889634;
+}

@@ -1,0 +1,141 @@
+import * as D from "../src/descriptor";
+import { fewScores, singleScores } from "./kernels/few-scores";
+import { fewValues, singleValues } from "./kernels/few-values";
+import { allFinite, guardedValues } from "./kernels/guarded";
+import { fewSoftmax, singleSoftmax } from "./kernels/softmax";
+import { finishColumn, hideOutside, isNatural, logitFactor, querySign } from "./logits";
+import { HI, LO, MAX, queryRow, rowState, setRows, size, SUM, word } from "./rows";
+import { storePartial, storeRow } from "./store";
+import { addressInPlace, packRows, paddedBytes, strideInPlace } from "./tile-source";
+
+// @ts-ignore: decorator
+@inline
+const ROWS: i32 = D.fewRows;
+/** From one key to the next in a tile's scores. */
+// @ts-ignore: decorator
+@inline
+const STEP: usize = 4 * ROWS;
+
+/**
+ * Attention of all rows of a key head where they are at most four: a step of decoding. Keys and values
+ * are streamed once, a key's elements being the lanes, and shared by the rows.
+ */
+export function attendFew(d: usize, work: usize, unit: i32, b: i32, g: i32, split: i32): void {
+  const rows = (word(d, D.queryHeads) / word(d, D.kvHeads)) * word(d, D.queryLength);
+  setRows(d, work, b, g, 0, rows, ROWS);
+  packQuery(d, work, b, rows);
+  const output = work + size(d, D.workOutput);
+  const valueBytes = paddedBytes(word(d, D.valueDim));
+  memory.fill(output, 0, <usize>ROWS * valueBytes);
+
+  const first = max(load<i32>(rowState(d, work, LO, 0)), split * word(d, D.splitKeys));
+  const last = min(
+    load<i32>(rowState(d, work, HI, ROWS - 1)),
+    (split + 1) * word(d, D.splitKeys),
+  );
+  const tile = word(d, D.tileKeys);
+  const single = rows == 1 && !isNatural(d) && word(d, D.maskPointer) == 0;
+  for (let from = first; from < last; from += tile) {
+    attendTile(d, work, b, g, from, min(from + tile, last), single);
+  }
+  for (let r = 0; r < rows; r++) {
+    const row = output + valueBytes * <usize>r;
+    if (word(d, D.splits) == 1) storeRow(d, work, r, row);
+    else storePartial(d, work, unit, split, r, row);
+  }
+}
+
+/** Query rows, `[4, headDim]`, with their sign. */
+function packQuery(d: usize, work: usize, b: i32, rows: i32): void {
+  const columns = word(d, D.headDim);
+  const rowBytes = paddedBytes(columns);
+  let to = work + size(d, D.workQuery);
+  const factor = f32x4.splat(querySign(d));
+  for (let r = 0; r < ROWS; r++) {
+    if (r < rows) packRows(d, queryRow(d, work, b, r), 0, 1, columns, to);
+    else memory.fill(to, 0, rowBytes);
+    const end = to + rowBytes;
+    while (to < end) {
+      v128.store(to, f32x4.mul(v128.load(to), factor));
+      to += 16;
+    }
+  }
+}
+
+/** @param single whether there is but one row, and nothing to be done to its scores */
+function attendTile(
+  d: usize,
+  work: usize,
+  b: i32,
+  g: i32,
+  from: i32,
+  to: i32,
+  single: bool,
+): void {
+  const keys = to - from;
+  const headBytes = paddedBytes(word(d, D.headDim));
+  const valueBytes = paddedBytes(word(d, D.valueDim));
+  const query = work + size(d, D.workQuery);
+  const scores = work + size(d, D.workScores);
+  const output = work + size(d, D.workOutput);
+  const max = rowState(d, work, MAX, 0);
+  const sum = rowState(d, work, SUM, 0);
+
+  let key = addressInPlace(d, D.keyPointer, b, g, from);
+  let keyStride = strideInPlace(d, D.keyRowStride);
+  if (mustPack(d, D.headDim)) {
+    const packed = work + size(d, D.workKey);
+    packRows(d, key, keyStride, keys, word(d, D.headDim), packed);
+    key = packed;
+    keyStride = headBytes;
+  }
+  let partial = false;
+  if (single) {
+    singleScores(query, headBytes, key, keyStride, keys, scores);
+    singleSoftmax(scores, keys, logitFactor(d), max, sum, output, valueBytes);
+  } else {
+    fewScores(query, headBytes, key, keyStride, keys, scores);
+    partial = finishRows(d, work, scores, from, to);
+    fewSoftmax(scores, keys, logitFactor(d), max, sum, output, valueBytes);
+  }
+
+  let value = addressInPlace(d, D.valuePointer, b, g, from);
+  let valueStride = strideInPlace(d, D.valueRowStride);
+  if (mustPack(d, D.valueDim)) {
+    const packed = work + size(d, D.workValue);
+    packRows(d, value, valueStride, keys, word(d, D.valueDim), packed);
+    value = packed;
+    valueStride = valueBytes;
+  }
+  if (single) {
+    singleValues(scores, keys, value, valueStride, valueBytes, output);
+  } else if (partial && !allFinite(value, valueStride, keys, word(d, D.valueDim))) {
+    const columns = word(d, D.valueDim);
+    guardedValues(scores, STEP, ROWS, keys, value, valueStride, columns, output, 4, valueBytes);
+  } else {
+    fewValues(scores, keys, value, valueStride, valueBytes, output);
+  }
+}
+
+/** Rows of float32 whose size is a multiple of four are used where they lie. */
+function mustPack(d: usize, columns: usize): bool {
+  return word(d, D.isFloat16) != 0 || (word(d, columns) & 3) != 0;
+}
+
+/** Steps 2 to 4 of the semantics. @returns whether any key may be hidden from any row */
+function finishRows(d: usize, work: usize, scores: usize, from: i32, to: i32): bool {
+  finishColumn(d, work, 0, scores, STEP, from, to - from);
+  // Seen by all rows: from where the last row starts to where the first ends.
+  const allFrom = min(to, load<i32>(rowState(d, work, LO, ROWS - 1)));
+  const allTo = max(from, load<i32>(rowState(d, work, HI, 0)));
+  if (from < allFrom) hideOutside(d, work, 0, scores, STEP, from, allFrom - from);
+  if (allTo < to) {
+    hideOutside(d, work, 0, scores + STEP * <usize>(allTo - from), STEP, allTo, to - allTo);
+  }
+  return (
+    from < allFrom ||
+    allTo < to ||
+    word(d, D.maskPointer) != 0 ||
+    word(d, D.biasPointer) != 0
+  );
+}

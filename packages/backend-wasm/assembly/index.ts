@@ -1,0 +1,72 @@
+import * as D from "../src/descriptor";
+import { exp2 } from "./exp2";
+import { attendFew } from "./few";
+import { setRows, size, word } from "./rows";
+import { finishItem, jobDescriptor, jobWorkspace, takeItem } from "./share";
+import { mergeRow, storeRow } from "./store";
+import { tanh } from "./tanh";
+import { attendTiled } from "./tiled";
+
+/**
+ * One item of a job: a block of query rows of one key head against one part of the keys. Items write to
+ * different places, so that any thread can take any of them at any time.
+ *
+ * @param d the job's descriptor: see src/descriptor.ts
+ * @param work this thread's workspace
+ * @param item `(head · blocks + block) · splits + split`
+ */
+export function attend(d: usize, work: usize, item: i32): void {
+  const splits = word(d, D.splits);
+  const unit = item / splits;
+  const split = item % splits;
+  const blocks = word(d, D.blocks);
+  const head = unit / blocks;
+  const b = head / word(d, D.kvHeads);
+  const g = head % word(d, D.kvHeads);
+  if (word(d, D.kernel) == D.kernelFew) attendFew(d, work, unit, b, g, split);
+  // Later blocks see more keys where there is a band: the longest first leaves no long one to the end.
+  else attendTiled(d, work, unit, b, g, blocks - 1 - (unit % blocks), split);
+}
+
+/** Takes items of the shared job until none is left: see src/control.ts. */
+export function share(thread: i32): void {
+  let item = takeItem();
+  while (item >= 0) {
+    attend(jobDescriptor(), jobWorkspace(thread), item);
+    finishItem();
+    item = takeItem();
+  }
+}
+
+/**
+ * Merges the parts of a block's rows where keys are split, once they are all done.
+ *
+ * @param unit `head · blocks + block`
+ */
+export function merge(d: usize, work: usize, unit: i32): void {
+  const blocks = word(d, D.blocks);
+  const head = unit / blocks;
+  const b = head / word(d, D.kvHeads);
+  const g = head % word(d, D.kvHeads);
+  const few = word(d, D.kernel) == D.kernelFew;
+  const block = few ? 0 : blocks - 1 - (unit % blocks);
+  const total = (word(d, D.queryHeads) / word(d, D.kvHeads)) * word(d, D.queryLength);
+  const start = block * word(d, D.blockRows);
+  const rows = min(word(d, D.blockRows), total - start);
+  setRows(d, work, b, g, start, rows, rows);
+  const output = work + size(d, D.workRow);
+  for (let r = 0; r < rows; r++) {
+    mergeRow(d, work, unit, r, output);
+    storeRow(d, work, r, output);
+  }
+}
+
+/** 2^x of `count` float32, a multiple of four, in place: so that its error can be measured. */
+export function exp2All(values: usize, count: i32): void {
+  for (let p = values; p < values + 4 * <usize>count; p += 16) v128.store(p, exp2(v128.load(p)));
+}
+
+/** tanh of `count` float32, a multiple of four, in place: so that its error can be measured. */
+export function tanhAll(values: usize, count: i32): void {
+  for (let p = values; p < values + 4 * <usize>count; p += 16) v128.store(p, tanh(v128.load(p)));
+}

@@ -1,0 +1,333 @@
+import * as D from "../src/descriptor";
+import { storeFloat16Scalar } from "./float16";
+import { allFinite, guardedValues } from "./kernels/guarded";
+import { panelScores } from "./kernels/panel-scores";
+import { panelValues } from "./kernels/panel-values";
+import { panelSoftmax, weigh } from "./kernels/softmax";
+import {
+  addToScores,
+  finishColumn,
+  hideOutside,
+  isNatural,
+  logitFactor,
+  querySign,
+} from "./logits";
+import { HI, INDEX, LO, MAX, queryRow, rowState, setRows, size, SUM, word } from "./rows";
+import { storePartial, storeRow } from "./store";
+import { addressInPlace, packRows, paddedBytes, strideInPlace } from "./tile-source";
+import { transpose4 } from "./simd";
+
+// @ts-ignore: decorator
+@inline
+const PANEL: i32 = D.panelRows;
+/** From one key to the next in a tile's scores. */
+// @ts-ignore: decorator
+@inline
+const STEP: usize = 4 * PANEL;
+
+/**
+ * FlashAttention's forward pass (Dao et al., 2022, arXiv:2205.14135) for a block of query rows, with
+ * everything transposed: rows are lanes. Tiles of keys and values are taken in turn, and for each the
+ * block's panels of 8 rows; what a panel cannot see of a tile is not touched.
+ *
+ * @param unit index of the block, for partial results
+ * @param from the first key of this part
+ * @param to the key after the last
+ */
+export function attendTiled(
+  d: usize,
+  work: usize,
+  unit: i32,
+  b: i32,
+  g: i32,
+  block: i32,
+  split: i32,
+): void {
+  const total = (word(d, D.queryHeads) / word(d, D.kvHeads)) * word(d, D.queryLength);
+  const start = block * word(d, D.blockRows);
+  const rows = min(word(d, D.blockRows), total - start);
+  const padded = (rows + PANEL - 1) & -PANEL;
+  setRows(d, work, b, g, start, rows, padded);
+  packQuery(d, work, b, rows, padded);
+  const output = work + size(d, D.workOutput);
+  memory.fill(output, 0, <usize>padded * paddedBytes(word(d, D.valueDim)));
+
+  const first = max(load<i32>(rowState(d, work, LO, 0)), split * word(d, D.splitKeys));
+  const last = min(
+    load<i32>(rowState(d, work, HI, padded - 1)),
+    (split + 1) * word(d, D.splitKeys),
+  );
+  const tile = word(d, D.tileKeys);
+  for (let j = first; j < last; j += tile) {
+    attendTile(d, work, b, g, padded, j, min(j + tile, last));
+  }
+  storeBlock(d, work, unit, split, rows);
+  if (word(d, D.scoresPointer)) storeScores(d, work, b, g, rows, padded);
+  if (word(d, D.weightsPointer)) storeWeights(d, work, b, g, rows, padded, first, last);
+}
+
+/** Panels of query rows, `[rows/8, headDim, 8]`, with their sign. */
+function packQuery(d: usize, work: usize, b: i32, rows: i32, padded: i32): void {
+  const columns = word(d, D.headDim);
+  const rowBytes = paddedBytes(columns);
+  const packed = work + size(d, D.workRow);
+  const factor = f32x4.splat(querySign(d));
+  for (let r = 0; r < padded; r += PANEL) {
+    for (let lane = 0; lane < PANEL; lane++) {
+      const to = packed + rowBytes * <usize>lane;
+      if (r + lane < rows) packRows(d, queryRow(d, work, b, r + lane), 0, 1, columns, to);
+      else memory.fill(to, 0, rowBytes);
+    }
+    let to = queryPanel(d, work, r);
+    for (let c: usize = 0; c < rowBytes; c += 16) {
+      transpose4(packed + c, rowBytes, to, STEP);
+      transpose4(packed + 4 * rowBytes + c, rowBytes, to + 16, STEP);
+      const end = to + 4 * STEP;
+      while (to < end) {
+        v128.store(to, f32x4.mul(v128.load(to), factor));
+        to += 16;
+      }
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function queryPanel(d: usize, work: usize, r: i32): usize {
+  return work + size(d, D.workQuery) + <usize>r * paddedBytes(word(d, D.headDim));
+}
+
+// @ts-ignore: decorator
+@inline
+function outputPanel(d: usize, work: usize, r: i32): usize {
+  return work + size(d, D.workOutput) + <usize>r * paddedBytes(word(d, D.valueDim));
+}
+
+/** Keys `from ≤ j < to` against every panel of the block that sees any of them. */
+function attendTile(
+  d: usize,
+  work: usize,
+  b: i32,
+  g: i32,
+  padded: i32,
+  from: i32,
+  to: i32,
+): void {
+  const keys = to - from;
+  const headDim = word(d, D.headDim);
+  const valueDim = word(d, D.valueDim);
+  let key = addressInPlace(d, D.keyPointer, b, g, from);
+  let keyStride = strideInPlace(d, D.keyRowStride);
+  let value = addressInPlace(d, D.valuePointer, b, g, from);
+  let valueStride = strideInPlace(d, D.valueRowStride);
+  if (word(d, D.isFloat16)) {
+    const wideKey = work + size(d, D.workKey);
+    packRows(d, key, keyStride, keys, headDim, wideKey);
+    key = wideKey;
+    keyStride = paddedBytes(headDim);
+    const wideValue = work + size(d, D.workValue);
+    packRows(d, value, valueStride, keys, valueDim, wideValue);
+    value = wideValue;
+    valueStride = paddedBytes(valueDim);
+  }
+  const scores = work + size(d, D.workScores);
+  /** Whether the tile's values are all finite: −1 as long as nobody needs to know. */
+  let finite = -1;
+  for (let r = 0; r < padded; r += PANEL) {
+    const lo = max(from, load<i32>(rowState(d, work, LO, r)));
+    const hi = min(to, load<i32>(rowState(d, work, HI, r + PANEL - 1)));
+    if (lo >= hi) continue;
+    const skipped = <usize>(lo - from);
+    const seen = hi - lo;
+    panelScores(queryPanel(d, work, r), headDim, key + skipped * keyStride, keyStride, seen, scores);
+    const partial = finishPanel(d, work, r, scores, lo, hi);
+    const output = outputPanel(d, work, r);
+    panelSoftmax(
+      scores,
+      seen,
+      logitFactor(d),
+      rowState(d, work, MAX, r),
+      rowState(d, work, SUM, r),
+      output,
+      valueDim,
+    );
+    const firstValue = value + skipped * valueStride;
+    if (partial) {
+      if (finite < 0) finite = allFinite(value, valueStride, keys, valueDim) ? 1 : 0;
+      if (finite == 0) {
+        guardedValues(scores, STEP, PANEL, seen, firstValue, valueStride, valueDim, output, STEP, 4);
+        continue;
+      }
+    }
+    panelValues(scores, seen, firstValue, valueStride, valueDim, output);
+  }
+}
+
+/**
+ * Steps 2 to 4 of the semantics for a panel.
+ *
+ * @returns whether any key may be hidden from any row
+ */
+function finishPanel(d: usize, work: usize, r: i32, scores: usize, lo: i32, hi: i32): bool {
+  if (isNatural(d) || word(d, D.maskPointer)) {
+    finishColumn(d, work, r, scores, STEP, lo, hi - lo);
+    finishColumn(d, work, r + 4, scores + 16, STEP, lo, hi - lo);
+  }
+  // Seen by all rows: from where the last row starts to where the first ends.
+  const allFrom = min(hi, load<i32>(rowState(d, work, LO, r + PANEL - 1)));
+  const allTo = max(lo, load<i32>(rowState(d, work, HI, r)));
+  if (lo < allFrom) hidePanel(d, work, r, scores, lo, lo, allFrom);
+  if (allTo < hi) hidePanel(d, work, r, scores, lo, allTo, hi);
+  return (
+    lo < allFrom ||
+    allTo < hi ||
+    word(d, D.maskPointer) != 0 ||
+    word(d, D.biasPointer) != 0
+  );
+}
+
+/** Hides keys `from ≤ j < to` of scores that start at key `lo` from the rows that do not see them. */
+function hidePanel(
+  d: usize,
+  work: usize,
+  r: i32,
+  scores: usize,
+  lo: i32,
+  from: i32,
+  to: i32,
+): void {
+  const at = scores + STEP * <usize>(from - lo);
+  hideOutside(d, work, r, at, STEP, from, to - from);
+  hideOutside(d, work, r + 4, at + 16, STEP, from, to - from);
+}
+
+function storeBlock(d: usize, work: usize, unit: i32, split: i32, rows: i32): void {
+  const columns = paddedBytes(word(d, D.valueDim)) / 4;
+  const rowBytes = 4 * columns;
+  const plain = work + size(d, D.workRow);
+  const whole = word(d, D.splits) == 1;
+  for (let r = 0; r < rows; r += PANEL) {
+    let from = outputPanel(d, work, r);
+    for (let c: usize = 0; c < columns; c += 4) {
+      transpose4(from, STEP, plain + 4 * c, rowBytes);
+      transpose4(from + 16, STEP, plain + 4 * rowBytes + 4 * c, rowBytes);
+      from += 4 * STEP;
+    }
+    const real = min(PANEL, rows - r);
+    for (let lane = 0; lane < real; lane++) {
+      const output = plain + rowBytes * <usize>lane;
+      if (whole) storeRow(d, work, r + lane, output);
+      else storePartial(d, work, unit, split, r + lane, output);
+    }
+  }
+}
+
+/** Scores anew, as they are wanted: also of keys that the softmax never saw. */
+function storeScores(d: usize, work: usize, b: i32, g: i32, rows: i32, padded: i32): void {
+  const length = word(d, D.keyLength);
+  const existing = load<i32>(size(d, D.kvLengthsPointer) + 4 * <usize>b);
+  const kind = word(d, D.scoresKind);
+  const scores = work + size(d, D.workScores);
+  const tile = word(d, D.tileKeys);
+  clearRows(d, work, D.scoresPointer, rows, existing, length);
+  for (let from = 0; from < existing; from += tile) {
+    const keys = min(tile, existing - from);
+    for (let r = 0; r < padded; r += PANEL) {
+      scorePanel(d, work, b, g, r, from, keys);
+      for (let half = 0; half < PANEL; half += 4) {
+        addToScores(d, work, r + half, scores + 4 * <usize>half, STEP, from, keys, kind);
+      }
+      storeColumns(d, work, D.scoresPointer, r, min(PANEL, rows - r), from, keys);
+    }
+  }
+}
+
+/** Weights anew, now that the denominators are known: 2^(s − max) over the denominator. */
+function storeWeights(
+  d: usize,
+  work: usize,
+  b: i32,
+  g: i32,
+  rows: i32,
+  padded: i32,
+  first: i32,
+  last: i32,
+): void {
+  const scores = work + size(d, D.workScores);
+  const tile = word(d, D.tileKeys);
+  clearRows(d, work, D.weightsPointer, rows, 0, word(d, D.keyLength));
+  for (let from = first; from < last; from += tile) {
+    const to = min(from + tile, last);
+    for (let r = 0; r < padded; r += PANEL) {
+      const lo = max(from, load<i32>(rowState(d, work, LO, r)));
+      const hi = min(to, load<i32>(rowState(d, work, HI, r + PANEL - 1)));
+      if (lo >= hi) continue;
+      scorePanel(d, work, b, g, r, lo, hi - lo);
+      finishPanel(d, work, r, scores, lo, hi);
+      for (let half = 0; half < PANEL; half += 4) {
+        const max = v128.load(rowState(d, work, MAX, r + half));
+        const inverse = v128.load(rowState(d, work, SUM, r + half));
+        let p = scores + 4 * <usize>half;
+        const end = p + STEP * <usize>(hi - lo);
+        weigh(p, end, STEP, f32x4.splat(logitFactor(d)), max);
+        while (p < end) {
+          v128.store(p, f32x4.mul(v128.load(p), inverse));
+          p += STEP;
+        }
+      }
+      storeColumns(d, work, D.weightsPointer, r, min(PANEL, rows - r), lo, hi - lo);
+    }
+  }
+}
+
+/** Scores of one panel, as `attendTile` computes them. */
+function scorePanel(d: usize, work: usize, b: i32, g: i32, r: i32, from: i32, keys: i32): void {
+  const headDim = word(d, D.headDim);
+  let key = addressInPlace(d, D.keyPointer, b, g, from);
+  let stride = strideInPlace(d, D.keyRowStride);
+  if (word(d, D.isFloat16)) {
+    const wide = work + size(d, D.workKey);
+    packRows(d, key, stride, keys, headDim, wide);
+    key = wide;
+    stride = paddedBytes(headDim);
+  }
+  panelScores(queryPanel(d, work, r), headDim, key, stride, keys, work + size(d, D.workScores));
+}
+
+/** Where row r's element j of weights or scores is. */
+function matrixElement(d: usize, work: usize, pointer: usize, r: i32, j: i32): usize {
+  const index = load<usize>(rowState(d, work, INDEX, r));
+  const at = index * size(d, D.keyLength) + <usize>j;
+  return size(d, pointer) + at * (word(d, D.isFloat16) ? 2 : 4);
+}
+
+/** Zeros elements `from ≤ j < to` of each row of weights or scores. */
+function clearRows(d: usize, work: usize, pointer: usize, rows: i32, from: i32, to: i32): void {
+  const bytes = <usize>(to - from) * (word(d, D.isFloat16) ? 2 : 4);
+  for (let r = 0; r < rows; r++) memory.fill(matrixElement(d, work, pointer, r, from), 0, bytes);
+}
+
+/** Stores a panel's scores into rows of weights or scores. */
+function storeColumns(
+  d: usize,
+  work: usize,
+  pointer: usize,
+  r: i32,
+  rows: i32,
+  from: i32,
+  keys: i32,
+): void {
+  const half = word(d, D.isFloat16) != 0;
+  for (let lane = 0; lane < rows; lane++) {
+    let to = matrixElement(d, work, pointer, r + lane, from);
+    let p = work + size(d, D.workScores) + 4 * <usize>lane;
+    const end = p + STEP * <usize>keys;
+    while (p < end) {
+      const x = load<f32>(p);
+      if (half) storeFloat16Scalar(to, x);
+      else store<f32>(to, x);
+      to += half ? 2 : 4;
+      p += STEP;
+    }
+  }
+}

@@ -1,0 +1,96 @@
+// Compiles assembly/ twice, without and with relaxed SIMD, into dist/*.wasm, for whoever compiles the
+// modules himself, and into src/generated/modules.ts, from which the package takes them.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import asc from "assemblyscript/asc";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const builds = { baseline: ["simd", "threads"], relaxed: ["simd", "threads", "relaxed-simd"] };
+
+/**
+ * No -O: Binaryen's optimiser moves statements and constants to where V8 runs out of registers (a
+ * register-only loop of multiply-adds then runs at a quarter of its speed). These passes only drop what
+ * is dead and join locals.
+ */
+const passes = ["vacuum", "coalesce-locals", "reorder-locals", "vacuum", "dce"];
+
+/** @returns the module's bytes */
+async function compile(features) {
+  const files = new Map();
+  const { error, stderr } = await asc.main(
+    [
+      "assembly/index.ts",
+      "--outFile=module.wasm",
+      "--runtime=stub",
+      "--importMemory",
+      "--noExportMemory",
+      "--initialMemory=1",
+      "--maximumMemory=65536",
+      "--noAssert",
+      "--use=abort=",
+      ...features.map((feature) => `--enable=${feature}`),
+      `--runPasses=${passes.join(",")}`,
+      `--baseDir=${root}`,
+    ],
+    { writeFile: (name, contents) => files.set(name, contents) },
+  );
+  if (error) throw new Error(`${error.message}\n${stderr}`);
+  return files.get("module.wasm");
+}
+
+/** Where the byte is that says whether the imported memory is shared: the flags of its limits. */
+function memoryFlagsAt(bytes) {
+  let at = 8;
+  const read = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++];
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+  };
+  while (at < bytes.length) {
+    const section = read();
+    const size = read();
+    const importSection = 2;
+    if (section !== importSection) {
+      at += size;
+      continue;
+    }
+    if (read() !== 1) throw new Error("expected one import, the memory");
+    for (const _ of ["module", "name"]) {
+      const length = read();
+      at += length;
+    }
+    const memory = 2;
+    if (read() !== memory) throw new Error("the import is not a memory");
+    if (bytes[at] !== 0x01) throw new Error("expected limits with a maximum, not shared");
+    return at;
+  }
+  throw new Error("no imports");
+}
+
+const lines = ["// Written by build/compile.js from assembly/. Do not edit.", ""];
+lines.push("/** A module's bytes in base64, and where they say that the memory is not shared. */");
+lines.push("export interface EmbeddedModule {");
+lines.push("  readonly base64: string;");
+lines.push("  readonly memoryFlagsAt: number;");
+lines.push("}", "");
+for (const [name, features] of Object.entries(builds)) {
+  const bytes = await compile(features);
+  const flags = memoryFlagsAt(bytes);
+  if (!WebAssembly.validate(bytes) && name === "baseline") throw new Error("invalid module");
+  lines.push(`export const ${name}: EmbeddedModule = {`);
+  lines.push(`  base64:\n    "${Buffer.from(bytes).toString("base64")}",`);
+  lines.push(`  memoryFlagsAt: ${flags},`, "};", "");
+  write(`dist/heed-${name}.wasm`, bytes);
+  console.log(`${name}: ${bytes.length} bytes`);
+}
+write("src/generated/modules.ts", lines.join("\n"));
+
+function write(name, contents) {
+  const path = `${root}/${name}`;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, contents);
+}

@@ -1,0 +1,94 @@
+/** Free space `start ≤ address < end`. */
+interface Gap {
+  start: number;
+  end: number;
+}
+
+/** Bytes that every allocation is a multiple of, and aligned to: a cache line. */
+export const alignment = 64;
+
+/**
+ * Hands out parts of one address space: first fit, and neighbours that are free are joined. Knows
+ * nothing of the memory itself. Allocations are few and large (tensors), so lists are searched.
+ */
+export class Allocator {
+  /** In order of address, never touching one another. */
+  readonly #gaps: Gap[] = [];
+  /** Address to size. */
+  readonly #taken = new Map<number, number>();
+  #end: number;
+  #used = 0;
+
+  /** @param start where the address space begins; a multiple of {@link alignment}, not 0 */
+  constructor(start: number) {
+    this.#end = start;
+  }
+
+  /** Bytes handed out. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** The address after the last that there is. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** More address space, up to `end`. */
+  extend(end: number): void {
+    if (end <= this.#end) return;
+    this.#release({ start: this.#end, end });
+    this.#end = end;
+  }
+
+  /** How far the address space must reach for an allocation to succeed that does not now. */
+  endFor(bytes: number): number {
+    const last = this.#gaps.at(-1);
+    const start = last && last.end === this.#end ? last.start : this.#end;
+    return start + roundUp(bytes);
+  }
+
+  /** @returns an address, or null where no gap is large enough */
+  allocate(bytes: number): number | null {
+    const size = roundUp(bytes);
+    const index = this.#gaps.findIndex((gap) => gap.end - gap.start >= size);
+    const gap = this.#gaps[index];
+    if (gap === undefined) return null;
+    const address = gap.start;
+    gap.start += size;
+    if (gap.start === gap.end) this.#gaps.splice(index, 1);
+    this.#taken.set(address, size);
+    this.#used += size;
+    return address;
+  }
+
+  /** Takes back what `allocate` returned. */
+  free(address: number): void {
+    const size = this.#taken.get(address);
+    if (size === undefined) throw new RangeError(`${address} is not allocated`);
+    this.#taken.delete(address);
+    this.#used -= size;
+    this.#release({ start: address, end: address + size });
+  }
+
+  #release(freed: Gap): void {
+    let index = this.#gaps.findIndex((gap) => gap.start > freed.start);
+    if (index < 0) index = this.#gaps.length;
+    this.#gaps.splice(index, 0, freed);
+    this.#joinWithNext(index);
+    if (index > 0) this.#joinWithNext(index - 1);
+  }
+
+  #joinWithNext(index: number): void {
+    const gap = this.#gaps[index] as Gap;
+    const next = this.#gaps[index + 1];
+    if (next === undefined || gap.end !== next.start) return;
+    gap.end = next.end;
+    this.#gaps.splice(index + 1, 1);
+  }
+}
+
+/** Never 0: two allocations of nothing have addresses of their own. */
+function roundUp(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / alignment)) * alignment;
+}

@@ -1,0 +1,129 @@
+import {
+  type AttentionBackend,
+  type AttentionInputs,
+  type AttentionOutputs,
+  type AttentionPlan,
+  type AttentionProblem,
+  type BackendInfo,
+  type DeviceTensor,
+  DisposedError,
+  type HostTensor,
+  InvalidInputError,
+  type Support,
+  type SupportReason,
+  UnsupportedError,
+} from "@heed/core";
+import { Job } from "./job.js";
+import type { WasmMemory } from "./memory.js";
+import type { Kernels } from "./module.js";
+import { describePlan, planProblem, totalBytes, type WasmPlan } from "./plan.js";
+import { WasmTensor } from "./tensor.js";
+import type { ThreadPool } from "./threads/pool.js";
+
+/** What a backend is made of: see load.ts. */
+export interface LoadedWasm {
+  readonly memory: WasmMemory;
+  readonly kernels: Kernels;
+  /** null: the calling thread alone. */
+  readonly pool: ThreadPool | null;
+  readonly info: BackendInfo;
+}
+
+/** float32 and float16, by SIMD on one or several threads. Not for float64, whose lanes are half as many. */
+export class WasmBackend implements AttentionBackend {
+  readonly name = "wasm";
+  readonly info: BackendInfo;
+  readonly #wasm: LoadedWasm;
+  #disposed = false;
+
+  constructor(wasm: LoadedWasm) {
+    this.#wasm = wasm;
+    this.info = wasm.info;
+  }
+
+  supports(problem: AttentionProblem): Support {
+    const reasons: SupportReason[] = [];
+    if (problem.dtype === "float64" || problem.bias?.dtype === "float64") {
+      reasons.push({
+        code: "dtype",
+        message: "float64 is not supported: the kernels compute in float32",
+        hint: "cast to float32, or use a backend that computes in float64",
+      });
+    } else {
+      const bytes = totalBytes(problem, this.#plan(problem));
+      const { limit } = this.#wasm.memory;
+      if (bytes > limit) {
+        reasons.push({
+          code: "memory",
+          message: `inputs, outputs and workspace take ${bytes} bytes, and wasm memory has at most ${limit}`,
+          hint: "split the batch or the heads over several calls",
+        });
+      }
+    }
+    return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
+  }
+
+  plan(problem: AttentionProblem): AttentionPlan {
+    this.#checkAlive();
+    const support = this.supports(problem);
+    if (!support.ok) throw new UnsupportedError([{ backend: this.name, reasons: support.reasons }]);
+    const plan = this.#plan(problem);
+    let disposed = false;
+    return {
+      description: describePlan(problem, plan),
+      run: async (inputs) => {
+        if (disposed) throw new DisposedError("plan");
+        this.#checkAlive();
+        return this.#run(problem, plan, inputs);
+      },
+      dispose: () => {
+        disposed = true;
+      },
+    };
+  }
+
+  /** @throws OutOfMemoryError, InvalidInputError for dtypes that no input has here */
+  async upload(t: HostTensor): Promise<DeviceTensor> {
+    this.#checkAlive();
+    if (t.dtype !== "float32" && t.dtype !== "float16" && t.dtype !== "bool") {
+      throw new InvalidInputError("tensor", "dtype float32, float16 or bool", t.dtype);
+    }
+    return WasmTensor.upload(this.#wasm.memory, t);
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#wasm.pool?.dispose();
+  }
+
+  #checkAlive(): void {
+    if (this.#disposed) throw new DisposedError("backend");
+  }
+
+  #plan(problem: AttentionProblem): WasmPlan {
+    return planProblem(problem, { threads: this.#wasm.pool?.threads ?? 1 });
+  }
+
+  /** Does not yield, so that runs never overlap. */
+  #run(problem: AttentionProblem, plan: WasmPlan, inputs: AttentionInputs): AttentionOutputs {
+    const { memory, kernels, pool } = this.#wasm;
+    const job = new Job(memory, problem, plan, inputs);
+    try {
+      const { descriptor, workspace } = job;
+      if (pool && plan.threads > 1) {
+        const { items } = plan;
+        pool.run({ descriptor, items, workspace, workspaceBytes: plan.work.bytes });
+      } else {
+        for (let item = 0; item < plan.items; item++) kernels.attend(descriptor, workspace, item);
+      }
+      if (plan.splits > 1) {
+        const units = plan.items / plan.splits;
+        for (let unit = 0; unit < units; unit++) kernels.merge(descriptor, workspace, unit);
+      }
+      return job.outputs();
+    } finally {
+      job.release();
+    }
+  }
+}

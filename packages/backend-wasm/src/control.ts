@@ -1,0 +1,35 @@
+/**
+ * The control block: how threads share a job, as 32-bit words at a fixed place in wasm memory. Like
+ * descriptor.ts, this file is compiled by TypeScript and by AssemblyScript. Each constant is an index
+ * into the words, unless it says otherwise.
+ */
+
+/** Byte address of the block. Address 0 stands for "nothing". */
+export const controlAddress = 64;
+/** Its size in bytes. */
+export const controlBytes = 64;
+
+/**
+ * The next item to take, in the low bits, and a count of jobs above them: taking an item is one
+ * compare-and-exchange, which cannot succeed on a job that has been replaced meanwhile.
+ */
+export const nextItem = 0;
+/** Changes with each job, and when the pool ends: what idle workers wait for. */
+export const wakeCount = 1;
+/** Items of the job. */
+export const itemCount = 2;
+/** Items done. */
+export const doneCount = 3;
+/** Address of the job's descriptor. */
+export const descriptorAddress = 4;
+/** Address of thread 0's workspace; the others' follow. */
+export const workspaceAddress = 5;
+/** Bytes of a workspace. */
+export const workspaceStride = 6;
+/** 1: the workers are to end. */
+export const quit = 7;
+
+/** Bits of `nextItem` that hold the item. */
+export const itemBits = 16;
+/** No job has as many items: the value that closes one. */
+export const noItem = 65535;

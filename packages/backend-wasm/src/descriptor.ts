@@ -1,0 +1,115 @@
+/**
+ * The job descriptor: what the host tells the kernels about a problem, as 32-bit words in wasm memory.
+ * Each constant is a byte offset into it. This file is compiled twice: by TypeScript, where the host
+ * writes the words, and by AssemblyScript, where the kernels read them; hence nothing but numbers.
+ *
+ * Pointers are byte addresses, 0 for what is absent; strides are in elements.
+ */
+
+/** `[batch, queryHeads, queryLength, headDim]`; elements of a row are neighbours. */
+export const queryPointer = 0;
+export const queryBatchStride = 4;
+export const queryHeadStride = 8;
+export const queryRowStride = 12;
+/** `[batch, kvHeads, keyLength, headDim]`. */
+export const keyPointer = 16;
+export const keyBatchStride = 20;
+export const keyHeadStride = 24;
+export const keyRowStride = 28;
+/** `[batch, kvHeads, keyLength, valueDim]`. */
+export const valuePointer = 32;
+export const valueBatchStride = 36;
+export const valueHeadStride = 40;
+export const valueRowStride = 44;
+/** Bytes, 0 is false. Strides of 0 repeat. */
+export const maskPointer = 48;
+export const maskBatchStride = 52;
+export const maskHeadStride = 56;
+export const maskRowStride = 60;
+export const maskKeyStride = 64;
+/** float32 or float16. */
+export const biasPointer = 68;
+export const biasBatchStride = 72;
+export const biasHeadStride = 76;
+export const biasRowStride = 80;
+export const biasKeyStride = 84;
+/** int32 `[batch]`. */
+export const offsetsPointer = 88;
+/** int32 `[batch]`. */
+export const kvLengthsPointer = 92;
+/** float32 `[queryHeads]`. */
+export const alibiPointer = 96;
+/** float32 `[queryHeads]`. */
+export const sinksPointer = 100;
+/** Row-major `[batch, queryHeads, queryLength, valueDim]`. */
+export const outputPointer = 104;
+/** float32 `[batch, queryHeads, queryLength]`. */
+export const logSumExpPointer = 108;
+/** Row-major `[batch, queryHeads, queryLength, keyLength]`. */
+export const weightsPointer = 112;
+export const scoresPointer = 116;
+/** Partial results where keys are split: see assembly/partial.ts. */
+export const partialPointer = 120;
+
+export const queryHeads = 124;
+export const kvHeads = 128;
+export const queryLength = 132;
+export const keyLength = 136;
+export const headDim = 140;
+export const valueDim = 144;
+
+/** 1: query, key, value, output, weights and scores are float16. */
+export const isFloat16 = 148;
+/** 1: the bias is float16. */
+export const biasIsFloat16 = 152;
+/** Keys `j ≥ p − left` are visible; −1: no bound. */
+export const bandLeft = 156;
+/** Keys `j ≤ p + right` are visible; −1: no bound. */
+export const bandRight = 160;
+/** float32. */
+export const scale = 164;
+/** float32; 0: no cap. */
+export const softcap = 168;
+/** Which scores: see the constants below. */
+export const scoresKind = 172;
+
+/** Which kernel: see the constants below. */
+export const kernel = 176;
+/** Rows of a block, as the plan says. */
+export const blockRows = 180;
+/** Blocks of a key head. */
+export const blocks = 184;
+/** Keys of a tile. */
+export const tileKeys = 188;
+/** Parts that the keys of a block are split into. */
+export const splits = 192;
+/** Keys of a part. */
+export const splitKeys = 196;
+/** Byte offsets into a thread's workspace. */
+export const workQuery = 200;
+export const workScores = 204;
+export const workOutput = 208;
+export const workRow = 212;
+export const workKey = 216;
+export const workValue = 220;
+export const workRows = 224;
+
+/** Size of a descriptor. */
+export const descriptorBytes = 256;
+
+// Values of `kernel`.
+export const kernelTiled = 0;
+export const kernelFew = 1;
+
+// Values of `scoresKind`.
+export const scoresNone = 0;
+export const scoresRaw = 1;
+export const scoresCapped = 2;
+export const scoresBiased = 3;
+
+/** Rows of a panel of the tiled kernel. */
+export const panelRows = 8;
+/** Rows of a panel of the kernel for few rows. */
+export const fewRows = 4;
+/** Bytes of state that a row of a block has in the workspace: see assembly/rows.ts. */
+export const rowStateBytes = 40;

@@ -1,0 +1,79 @@
+import { Allocator } from "./allocator.js";
+import { controlAddress, controlBytes } from "./control.js";
+import { OutOfMemoryError } from "./errors.js";
+
+export const pageBytes = 65536;
+/** What 32-bit addresses reach: 4 GiB. */
+export const mostPages = 65536;
+/** Where what is allocated begins. */
+export const firstAddress: number = controlAddress + controlBytes;
+
+/** Wasm memory, and who has which part of it. Grows as needed; never shrinks, as wasm memory cannot. */
+export class WasmMemory {
+  readonly memory: WebAssembly.Memory;
+  readonly #limit: number;
+  readonly #allocator: Allocator;
+
+  /** @param limit bytes that it may grow to */
+  constructor(memory: WebAssembly.Memory, limit: number) {
+    this.memory = memory;
+    this.#limit = limit;
+    this.#allocator = new Allocator(firstAddress);
+    this.#allocator.extend(memory.buffer.byteLength);
+  }
+
+  /** Bytes that it may grow to. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /** Bytes in use. */
+  get used(): number {
+    return this.#allocator.used;
+  }
+
+  /** Bytes that it has, used or not. */
+  get size(): number {
+    return this.memory.buffer.byteLength;
+  }
+
+  /**
+   * @returns the address of `bytes` bytes of unknown content
+   * @throws OutOfMemoryError, and nothing has changed
+   */
+  allocate(bytes: number): number {
+    const address = this.#allocator.allocate(bytes);
+    if (address !== null) return address;
+    this.#grow(this.#allocator.endFor(bytes), bytes);
+    return this.#allocator.allocate(bytes) as number;
+  }
+
+  free(address: number): void {
+    this.#allocator.free(address);
+  }
+
+  /** A view of the memory. It is void as soon as the memory grows. */
+  bytes(address: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, address, length);
+  }
+
+  #grow(end: number, bytes: number): void {
+    const fail = (cause?: unknown): never => {
+      throw new OutOfMemoryError(bytes, this.used, this.#limit, { cause });
+    };
+    if (end > this.#limit) fail();
+    const pages = (size: number): number => Math.ceil((size - this.size) / pageBytes);
+    try {
+      // An eighth more than needed: a loop whose tensors grow by a row must not grow the memory, and
+      // void all views of it, each time.
+      this.memory.grow(pages(Math.min(this.#limit, end + this.size / 8)));
+    } catch {
+      try {
+        this.memory.grow(pages(end));
+      } catch (cause) {
+        fail(cause);
+      }
+    }
+    this.#allocator.extend(this.size);
+  }
+}

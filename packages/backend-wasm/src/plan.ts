@@ -1,0 +1,180 @@
+import { type AttentionProblem, bytesPerElement, type PlanDescription } from "@heed/core";
+import { noItem } from "./control.js";
+import { descriptorBytes, fewRows, panelRows, rowStateBytes } from "./descriptor.js";
+
+/**
+ * `"tiled"`: blocks of query rows against tiles of keys, 8 rows being the lanes. `"few"`: at most four
+ * rows a key head, as in decoding; keys and values are streamed.
+ */
+export type WasmKernel = "tiled" | "few";
+
+/** Where a thread's workspace has what, in bytes. */
+export interface WorkLayout {
+  readonly query: number;
+  readonly scores: number;
+  readonly output: number;
+  readonly row: number;
+  readonly key: number;
+  readonly value: number;
+  readonly rows: number;
+  /** The whole. */
+  readonly bytes: number;
+}
+
+/** What is decided about a problem before it runs. */
+export interface WasmPlan {
+  readonly kernel: WasmKernel;
+  /** Rows of a block: the query heads of a key head stacked, query by query. */
+  readonly blockRows: number;
+  /** Blocks of a key head. */
+  readonly blocks: number;
+  /** Keys of a tile. */
+  readonly tileKeys: number;
+  /** Parts that the keys of a block are split into. */
+  readonly splits: number;
+  /** Keys of a part. */
+  readonly splitKeys: number;
+  /** What threads take: batch × key heads × blocks × splits. */
+  readonly items: number;
+  /** Threads that take part. */
+  readonly threads: number;
+  /** Of one thread. */
+  readonly work: WorkLayout;
+  /** Bytes of partial results, 0 where keys are not split. */
+  readonly partialBytes: number;
+}
+
+/** What a plan depends on beside the problem. */
+export interface PlanLimits {
+  readonly threads: number;
+}
+
+/**
+ * Tile sizes. Measured flat within 5 % from 60 to 480 keys and 32 to 512 rows; 120 is a multiple of
+ * both builds' 6 and 5 keys, and 128 rows keep what float16 costs, a conversion a block, small.
+ */
+const mostBlockRows = 128;
+const tileKeys = 120;
+/** Keys and values of a tile for few rows are read once or twice: the first-level cache has 32 KiB. */
+const fewTileKeys = 64;
+
+/** Below so many multiply-adds (some 0.1 ms) waking a thread costs more than it brings. */
+const sharedWork = 2e6;
+/** Items a thread that even out what each of them takes. */
+const itemsPerThread = 4;
+/** Keys of a part, at least: each part also packs the queries, and is merged. */
+const leastSplitKeys = 256;
+
+/** Pure: the same problem and limits give the same plan everywhere. */
+export function planProblem(problem: AttentionProblem, limits: PlanLimits): WasmPlan {
+  const { batch, kvHeads, queryHeads, queryLength, keyLength, headDim, valueDim } = problem;
+  const group = kvHeads === 0 ? 1 : queryHeads / kvHeads;
+  const total = group * queryLength;
+  const matrices = problem.returns.weights || problem.returns.scores !== null;
+  const kernel: WasmKernel = total <= fewRows && !matrices ? "few" : "tiled";
+  const panel = kernel === "few" ? fewRows : panelRows;
+  const blocks = total === 0 ? 0 : kernel === "few" ? 1 : Math.ceil(total / mostBlockRows);
+  const blockRows = roundUp(Math.max(1, Math.ceil(total / Math.max(1, blocks))), panel);
+  const heads = batch * kvHeads;
+  const units = heads * blocks;
+
+  const work = heads * total * keyLength * (headDim + valueDim);
+  const threads = work < sharedWork ? 1 : limits.threads;
+  const splits = matrices ? 1 : splitsOf(units, keyLength, threads);
+  const splitKeys = splits === 1 ? keyLength : roundUp(Math.ceil(keyLength / splits), panel);
+  const items = units * splits;
+  const tile = kernel === "few" ? fewTileKeys : tileKeys;
+  return {
+    kernel,
+    blockRows,
+    blocks,
+    tileKeys: tile,
+    splits,
+    splitKeys,
+    items,
+    // The word from which threads take items has room for so many.
+    threads: items < noItem ? Math.min(threads, Math.max(1, items)) : 1,
+    work: layOut(problem, kernel, blockRows, tile),
+    partialBytes: splits === 1 ? 0 : items * blockRows * (valueDim + 2) * 4,
+  };
+}
+
+/** Parts of the keys: as few as give every thread enough items, none of less than so many keys. */
+function splitsOf(units: number, keyLength: number, threads: number): number {
+  if (threads === 1 || units === 0) return 1;
+  const wanted = Math.ceil((itemsPerThread * threads) / units);
+  return Math.max(1, Math.min(wanted, Math.floor(keyLength / leastSplitKeys)));
+}
+
+function layOut(
+  { headDim, valueDim, dtype }: AttentionProblem,
+  kernel: WasmKernel,
+  blockRows: number,
+  tile: number,
+): WorkLayout {
+  const headBytes = 4 * roundUp(headDim, 4);
+  const valueBytes = 4 * roundUp(valueDim, 4);
+  const panel = kernel === "few" ? fewRows : panelRows;
+  const packs = (size: number): boolean =>
+    dtype === "float16" || (kernel === "few" && size % 4 !== 0);
+  let bytes = 0;
+  const next = (size: number): number => {
+    const at = bytes;
+    bytes += roundUp(size, 64);
+    return at;
+  };
+  return {
+    query: next(blockRows * headBytes),
+    scores: next(tile * panel * 4),
+    output: next(blockRows * valueBytes),
+    row: next(panelRows * Math.max(headBytes, valueBytes)),
+    key: next(packs(headDim) ? tile * headBytes : 0),
+    value: next(packs(valueDim) ? tile * valueBytes : 0),
+    rows: next(blockRows * rowStateBytes),
+    bytes,
+  };
+}
+
+/** Bytes of wasm memory that a run takes beside inputs and outputs. */
+export function workspaceBytes(problem: AttentionProblem, plan: WasmPlan): number {
+  const positions = 2 * 4 * problem.batch;
+  const perHead = 4 * problem.queryHeads * (Number(problem.alibi) + Number(problem.sinks));
+  return plan.threads * plan.work.bytes + plan.partialBytes + positions + perHead + descriptorBytes;
+}
+
+/** Bytes of wasm memory that a run of host tensors takes in all. */
+export function totalBytes(problem: AttentionProblem, plan: WasmPlan): number {
+  const p = problem;
+  const element = bytesPerElement(p.dtype);
+  const rows = p.batch * p.queryHeads * p.queryLength;
+  const keys = p.batch * p.kvHeads * p.keyLength;
+  const matrices = Number(p.returns.weights) + Number(p.returns.scores !== null);
+  const broadcast = (
+    b: { dtype: "bool" | "float64" | "float32" | "float16"; shape: readonly number[] } | null,
+  ) => (b ? bytesPerElement(b.dtype) * b.shape.reduce((x, y) => x * y, 1) : 0);
+  return (
+    element * (rows * (p.headDim + p.valueDim) + keys * (p.headDim + p.valueDim)) +
+    element * matrices * rows * p.keyLength +
+    (p.returns.logSumExp ? 4 * rows : 0) +
+    broadcast(p.mask) +
+    broadcast(p.bias) +
+    workspaceBytes(p, plan)
+  );
+}
+
+export function describePlan(problem: AttentionProblem, plan: WasmPlan): PlanDescription {
+  return {
+    kernel: `wasm-${plan.kernel}${plan.splits > 1 ? "-split" : ""}`,
+    tiles: {
+      rows: plan.blockRows,
+      keys: plan.tileKeys,
+      ...(plan.splits > 1 && { splitKeys: plan.splitKeys }),
+    },
+    workspaceBytes: workspaceBytes(problem, plan),
+    dispatches: 1,
+  };
+}
+
+function roundUp(n: number, step: number): number {
+  return Math.ceil(n / step) * step;
+}

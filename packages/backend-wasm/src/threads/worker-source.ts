@@ -1,0 +1,30 @@
+/**
+ * What a worker runs. It is text, since a file of its own would have to be found again after bundling,
+ * and a function's text is not its own after transpiling. It needs nothing but what it is given:
+ * `{ module, memory, thread, control, wakeCount, quit }`.
+ */
+export const workerSource = `
+"use strict";
+function work({ module, memory, thread, control, wakeCount, quit }, ready) {
+  const { share } = new WebAssembly.Instance(module, { env: { memory } }).exports;
+  const words = new Int32Array(memory.buffer, control);
+  ready();
+  for (;;) {
+    const wake = Atomics.load(words, wakeCount);
+    if (Atomics.load(words, quit)) return;
+    share(thread);
+    Atomics.wait(words, wakeCount, wake);
+  }
+}
+`;
+
+/** Added to it in Node. */
+export const nodeWorkerSource: string = `${workerSource}
+const { parentPort, workerData } = require("node:worker_threads");
+work(workerData, () => parentPort.postMessage("ready"));
+`;
+
+/** Added to it in browsers, Deno and Bun. */
+export const webWorkerSource: string = `${workerSource}
+onmessage = ({ data }) => work(data, () => postMessage("ready"));
+`;
