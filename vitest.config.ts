@@ -21,6 +21,17 @@ const tests = [
 const required = (process.env.HEED_REQUIRE ?? "").split(",").filter(Boolean);
 const chromium = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
 
+/**
+ * WebGPU in Node needs a Vulkan driver. A machine without one has it where chromium is: SwiftShader,
+ * and the loader beside it. Test processes inherit this.
+ */
+const swiftShader = "/usr/lib/chromium/vk_swiftshader_icd.json";
+if (existsSync(swiftShader) && process.env.VK_DRIVER_FILES === undefined) {
+  process.env.VK_DRIVER_FILES = swiftShader;
+  process.env.LD_LIBRARY_PATH ??= "/usr/lib/chromium";
+  process.env.XDG_RUNTIME_DIR ??= "/tmp";
+}
+
 const node: TestProjectConfiguration = {
   resolve: { conditions: [...source, ...defaultClientConditions] },
   ssr: { resolve: { conditions: [...source, ...defaultServerConditions] } },

@@ -88,6 +88,34 @@ export class DisposedError extends HeedError {
   }
 }
 
+/**
+ * A backend's device failed: it refused work that the backend gave it (`cause` has its own error), or
+ * has no memory left.
+ */
+export class DeviceError extends HeedError {
+  readonly code: string = "device-error";
+  /** The backend's name. */
+  readonly backend: string;
+
+  constructor(backend: string, message: string, options?: ErrorOptions) {
+    super(`${backend}: ${message}`, options);
+    this.backend = backend;
+  }
+}
+
+/** A device has too little memory left for what was asked. Disposing tensors may help. */
+export class OutOfMemoryError extends DeviceError {
+  override readonly code = "out-of-memory";
+}
+
+/**
+ * A device is gone: it was destroyed, unplugged, or reset by its driver. Everything in its memory is
+ * lost; the provider can load again.
+ */
+export class DeviceLostError extends DeviceError {
+  override readonly code = "device-lost";
+}
+
 /** One line a reason, indented, for messages and reports. */
 export function formatReasons(backends: readonly BackendReasons[]): string {
   return backends

@@ -40,9 +40,12 @@ export {
 export {
   type BackendReasons,
   BackendUnavailableError,
+  DeviceError,
+  DeviceLostError,
   DisposedError,
   HeedError,
   InvalidInputError,
+  OutOfMemoryError,
   type SupportReason,
   UnsupportedError,
 } from "./errors.js";

@@ -36,7 +36,12 @@ const backendModules: readonly BackendModule[] = [
     load: () => import("@heed/backend-wasm"),
     takesThreads: true,
   },
-  ifInstalled("webgpu", false),
+  {
+    name: "webgpu",
+    specifier: "@heed/backend-webgpu",
+    load: () => import("@heed/backend-webgpu"),
+    takesThreads: false,
+  },
   {
     name: "onnx",
     specifier: "@heed/backend-onnx",
@@ -45,16 +50,6 @@ const backendModules: readonly BackendModule[] = [
     providers: ["wasm", "cpu", "webgpu", "webnn"],
   },
 ];
-
-/**
- * A package that is not a dependency of the app. It is imported through a variable, so that its
- * absence is a reason in the table and not an error of the build.
- */
-function ifInstalled(name: string, takesThreads: boolean): BackendModule {
-  const specifier = `@heed/backend-${name}`;
-  const load = (): Promise<unknown> => import(/* @vite-ignore */ specifier);
-  return { name, specifier, load, takesThreads };
-}
 
 /** Every backend by name; `reference` is core's own and measured only when asked for. */
 export const backendNames: readonly string[] = [

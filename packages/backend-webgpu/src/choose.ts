@@ -1,0 +1,128 @@
+import type { AttentionProblem } from "@heed/core";
+import type { Capabilities } from "./capabilities.js";
+import type { Storage } from "./kernels/kernel.js";
+import { tileRows } from "./kernels/products.js";
+import { rowColumns } from "./kernels/row.js";
+import type { TileShape } from "./kernels/tile.js";
+
+/** The kernels that compute outputs. */
+export const kernelNames = ["tile", "row"] as const;
+export type KernelName = (typeof kernelNames)[number];
+
+interface ChoiceOf<K extends KernelName> {
+  readonly kernel: K;
+  /** Query heads whose rows share workgroups: 1, or all of a group. */
+  readonly stack: number;
+  /** Rows of a workgroup or an invocation, and value columns of it. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Parts that the keys are split into, for more workgroups; merged by log-sum-exp. */
+  readonly splits: number;
+  /** What kernels read and write: of the inputs' dtype. */
+  readonly storage: Storage;
+  /** Of a bias, which may differ. */
+  readonly bias: Storage;
+  /** float16 goes through float32 copies, since the device has no shader-f16. */
+  readonly convert: boolean;
+}
+
+/** How a problem's output is computed. */
+export type Choice =
+  | (ChoiceOf<"tile"> & { readonly tile: Pick<TileShape, "lanes" | "columns"> })
+  | ChoiceOf<"row">;
+
+/**
+ * Workgroups that keep a device busy. Nothing in WebGPU tells how many it runs at once: a large GPU has
+ * some 150 multiprocessors, an imitated one as many as the machine has cores.
+ */
+const busyWorkgroups = (software: boolean): number => (software ? 4 : 256);
+
+/** Fewer keys than this are not worth a workgroup and its part of the merge. */
+const fewestSplitKeys = 128;
+
+/**
+ * Chooses a kernel and its sizes. Pure: the same problem and capabilities give the same choice.
+ *
+ * @param forced a kernel to use wherever it can compute the problem
+ */
+export function choose(
+  problem: AttentionProblem,
+  capabilities: Capabilities,
+  forced?: KernelName,
+): Choice {
+  const { kvHeads, queryHeads, queryLength } = problem;
+  const group = kvHeads === 0 ? 1 : queryHeads / kvHeads;
+  const stack = queryLength < tileRows ? group : 1;
+  if (forced === "row" || (forced === undefined && suitsRows(problem, stack, capabilities))) {
+    return chooseRow(problem, capabilities);
+  }
+  return chooseTile(problem, capabilities, stack);
+}
+
+/**
+ * Whether a tile would be mostly empty. The row kernel reads every query, key and value from storage
+ * for each use; a tile has that cost once for each of its 64 rows, used or not.
+ */
+function suitsRows(problem: AttentionProblem, stack: number, { software }: Capabilities): boolean {
+  const { queryLength, keyLength, headDim, valueDim } = problem;
+  const rows = stack * queryLength;
+  const tiles = Math.ceil(rows / tileRows);
+  const slices = Math.ceil(valueDim / rowColumns);
+  // Loads of each, in units of one; a software adapter has no cache line to share between threads.
+  const rowLoads = rows * keyLength * (headDim * (software ? 1.25 * slices : 0.5) + valueDim);
+  const tileLoads =
+    tiles * (Math.ceil(keyLength / 32) * 32) * (headDim * 26 + valueDim * 24) + tiles * 20_000;
+  return rowLoads < tileLoads;
+}
+
+function chooseRow(problem: AttentionProblem, capabilities: Capabilities): Choice {
+  const { batch, queryHeads, queryLength, keyLength, valueDim } = problem;
+  const invocations = batch * queryHeads * queryLength * Math.ceil(valueDim / rowColumns);
+  return {
+    kernel: "row",
+    ...storages(problem, capabilities),
+    stack: 1,
+    rows: 1,
+    columns: rowColumns,
+    splits: splitsFor(invocations / 64, keyLength, capabilities),
+  };
+}
+
+function chooseTile(problem: AttentionProblem, capabilities: Capabilities, stack: number): Choice {
+  const { batch, queryHeads, queryLength, keyLength, valueDim } = problem;
+  const columns = [32, 64].find((size) => size >= valueDim) ?? 128;
+  const workgroups =
+    batch *
+    (queryHeads / stack) *
+    Math.ceil((stack * queryLength) / tileRows) *
+    Math.ceil(valueDim / columns);
+  return {
+    kernel: "tile",
+    tile: { lanes: 8, columns },
+    ...storages(problem, capabilities),
+    stack,
+    rows: tileRows,
+    columns,
+    splits: splitsFor(workgroups, keyLength, capabilities),
+  };
+}
+
+function splitsFor(workgroups: number, keyLength: number, { software }: Capabilities): number {
+  if (workgroups === 0) return 1;
+  const wanted = Math.ceil(busyWorkgroups(software) / workgroups);
+  return Math.max(1, Math.min(wanted, Math.floor(keyLength / fewestSplitKeys)));
+}
+
+function storages(
+  problem: AttentionProblem,
+  { float16 }: Capabilities,
+): Pick<Choice, "storage" | "bias" | "convert"> {
+  const half = problem.dtype === "float16";
+  const storage: Storage = half && float16 ? "f16" : "f32";
+  return {
+    storage,
+    bias:
+      problem.bias === null ? storage : problem.bias.dtype === "float16" && float16 ? "f16" : "f32",
+    convert: half && !float16,
+  };
+}

@@ -1,0 +1,77 @@
+import { InvalidInputError } from "@heed/core";
+import { type KernelName, kernelNames } from "./choose.js";
+
+/** GPU features that the backend may use where the adapter has them. */
+export interface WebGpuFeatures {
+  /** float16 without a detour. Default true. */
+  readonly "shader-f16"?: boolean | undefined;
+  /** Default true. */
+  readonly subgroups?: boolean | undefined;
+}
+
+export interface WebGpuOptions {
+  /**
+   * An application's own device. It stays the application's: it is never destroyed here, and has the
+   * features and limits that it was requested with. Default: one of the backend's own, with what the
+   * adapter offers.
+   */
+  readonly device?: GPUDevice | undefined;
+  /** Which adapter to ask for where there are two. */
+  readonly powerPreference?: GPUPowerPreference | undefined;
+  /** Features not to use, as `false`. */
+  readonly features?: WebGpuFeatures | undefined;
+  /** One kernel for everything that it can compute, to compare kernels. Default: chosen by problem. */
+  readonly kernel?: KernelName | undefined;
+}
+
+const known: Readonly<Record<keyof WebGpuOptions, readonly string[]>> = {
+  device: [],
+  powerPreference: [],
+  features: ["shader-f16", "subgroups"],
+  kernel: kernelNames,
+};
+
+/** @throws InvalidInputError naming the option */
+export function checkOptions(options: WebGpuOptions): void {
+  checkNames("options", options, Object.keys(known));
+  const { device, powerPreference, features, kernel } = options;
+  if (device !== undefined && typeof device?.createComputePipelineAsync !== "function") {
+    throw new InvalidInputError("device", "a GPUDevice", typeof device);
+  }
+  if (
+    powerPreference !== undefined &&
+    powerPreference !== "low-power" &&
+    powerPreference !== "high-performance"
+  ) {
+    throw new InvalidInputError(
+      "powerPreference",
+      '"low-power" or "high-performance"',
+      String(powerPreference),
+    );
+  }
+  if (kernel !== undefined && !kernelNames.includes(kernel)) {
+    throw new InvalidInputError("kernel", `one of ${kernelNames.join(", ")}`, String(kernel));
+  }
+  if (features === undefined) return;
+  checkNames("features", features, known.features);
+  for (const [name, value] of Object.entries(features)) {
+    if (value !== undefined && typeof value !== "boolean") {
+      throw new InvalidInputError(`features.${name}`, "a boolean", String(value));
+    }
+  }
+}
+
+function checkNames(argument: string, value: unknown, names: readonly string[]): void {
+  if (typeof value !== "object" || value === null) {
+    throw new InvalidInputError(argument, "an object", String(value));
+  }
+  for (const name of Object.keys(value)) {
+    if (!names.includes(name)) {
+      throw new InvalidInputError(
+        `${argument}.${name}`,
+        `only ${names.join(", ")}`,
+        JSON.stringify(name),
+      );
+    }
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * What a dispatch is told: written once here, and used both to fill the uniform buffer and to declare
+ * it in WGSL. All members take 4 bytes, so the n-th is at byte 4·n.
+ */
+const fields = {
+  /** Number of workgroups of the whole grid, and the first of this dispatch. */
+  workgroups: "u32",
+  firstWorkgroup: "u32",
+  /** The grid: `[batches, heads, splits, slices, rowTiles]`, the last varies fastest. */
+  rowTiles: "u32",
+  slices: "u32",
+  splits: "u32",
+  heads: "u32",
+  /** Where the dispatch's part of the problem starts and ends, in indices of the whole. */
+  firstBatch: "u32",
+  endBatch: "u32",
+  firstHead: "u32",
+  firstRow: "u32",
+  endRow: "u32",
+  firstKey: "u32",
+  endKey: "u32",
+  /** Keys of a split. */
+  splitKeys: "u32",
+  /**
+   * Query heads whose rows stand one below the other in a grid head's `stack · queryLength` rows: 1,
+   * or all heads of a group.
+   */
+  stack: "u32",
+  group: "u32",
+  /** Of the whole problem. */
+  batches: "u32",
+  queryHeads: "u32",
+  queryLength: "u32",
+  keyLength: "u32",
+  headDim: "u32",
+  valueDim: "u32",
+  /** Bits of {@link flags}. */
+  flags: "u32",
+  scale: "f32",
+  softcap: "f32",
+  /** Strides in elements of batch, head, row and column; the base may wrap around below 0. */
+  queryBase: "u32",
+  queryBatch: "u32",
+  queryHead: "u32",
+  queryRow: "u32",
+  queryColumn: "u32",
+  keyBase: "u32",
+  keyBatch: "u32",
+  keyHead: "u32",
+  keyRow: "u32",
+  keyColumn: "u32",
+  valueBase: "u32",
+  valueBatch: "u32",
+  valueHead: "u32",
+  valueRow: "u32",
+  valueColumn: "u32",
+  maskBase: "u32",
+  maskBatch: "u32",
+  maskHead: "u32",
+  maskRow: "u32",
+  maskColumn: "u32",
+  biasBase: "u32",
+  biasBatch: "u32",
+  biasHead: "u32",
+  biasRow: "u32",
+  biasColumn: "u32",
+  /** Where outputs are: element c of split s of row r is at `base + r · row + s · split + c`. */
+  outputBase: "u32",
+  outputRow: "u32",
+  outputSplit: "u32",
+  statisticsBase: "u32",
+  statisticsRow: "u32",
+  statisticsSplit: "u32",
+  matrixBase: "u32",
+  /** As the outputs, of the parts that are merged. */
+  partialsBase: "u32",
+  partialsRow: "u32",
+  partialStatisticsBase: "u32",
+  /** Parts to merge, or elements to convert. */
+  count: "u32",
+} as const;
+
+export type ParamName = keyof typeof fields;
+export type Params = Readonly<Record<ParamName, number>>;
+
+/** Which rules a problem has; those of {@link elementwise} concern single pairs of query and key. */
+export const flags = {
+  softcap: 1,
+  bias: 2,
+  alibi: 4,
+  mask: 8,
+  sinks: 16,
+  logSumExp: 32,
+  weights: 64,
+  scores: 128,
+  scoresCapped: 256,
+  scoresBiased: 512,
+} as const;
+
+/** Where one of these is set, every tile goes through the masking code. */
+export const elementwise: number = flags.softcap | flags.bias | flags.alibi | flags.mask;
+
+const names = Object.keys(fields) as ParamName[];
+
+/** Bytes of the uniform buffer, in which 16-byte multiples are required. */
+export const paramsBytes: number = Math.ceil((names.length * 4) / 16) * 16;
+
+/** Everything 0. */
+export const noParams: Params = Object.fromEntries(names.map((name) => [name, 0])) as Params;
+
+/** Writes params at a byte offset; integers wrap to 32 bits. */
+export function writeParams(view: DataView, at: number, params: Params): void {
+  for (const [n, name] of names.entries()) {
+    const value = params[name];
+    if (fields[name] === "f32") view.setFloat32(at + 4 * n, value, true);
+    else view.setInt32(at + 4 * n, value, true);
+  }
+}
+
+/** The declarations that every kernel starts with. */
+export const paramsWgsl: string = `struct Params {
+${names.map((name) => `  ${name}: ${fields[name]},`).join("\n")}
+}
+@group(0) @binding(0) var<uniform> params: Params;
+${Object.entries(flags)
+  .map(([name, bit]) => `const flag_${name} = ${bit}u;`)
+  .join("\n")}
+const flags_elementwise = ${elementwise}u;
+`;

@@ -1,0 +1,152 @@
+import type { AttentionInputs, AttentionProblem } from "@heed/core";
+import { usage } from "./memory/usage.js";
+import { paramsBytes, writeParams } from "./params.js";
+import type { Pipelines } from "./pipelines.js";
+import { rulesBytes, writeRules } from "./rules.js";
+import type { BufferName, Schedule } from "./schedule.js";
+
+/** Buffers by name; `start` in bytes moves what the schedule takes for the buffer's beginning. */
+export type Buffers = ReadonlyMap<
+  BufferName,
+  { readonly buffer: GPUBuffer; readonly start: number }
+>;
+
+/** Bind groups kept; the least recently used go first. */
+const groupsKept = 256;
+
+/**
+ * Records a schedule's dispatches. Holds what they are told in a ring of slots in one buffer: a call
+ * takes the next slot, which must not be taken again before the call has been submitted.
+ */
+export class Recorder {
+  readonly #device: GPUDevice;
+  readonly #pipelines: Pipelines;
+  readonly #problem: AttentionProblem;
+  readonly #schedule: Schedule;
+  readonly #slots: number;
+  readonly #stride: number;
+  readonly #rulesAt: number;
+  readonly #slotBytes: number;
+  readonly #bytes: DataView<ArrayBuffer>;
+  readonly #ring: GPUBuffer;
+  /** What is bound where nothing is read or written. */
+  readonly #unread: GPUBuffer;
+  readonly #unwritten: GPUBuffer;
+  readonly #numbers = new WeakMap<GPUBuffer, number>();
+  #buffersSeen = 0;
+  readonly #groups = new Map<string, GPUBindGroup>();
+  #next = 0;
+
+  /** @param slots calls that may await their submission */
+  constructor(
+    device: GPUDevice,
+    pipelines: Pipelines,
+    problem: AttentionProblem,
+    schedule: Schedule,
+    slots: number,
+  ) {
+    this.#device = device;
+    this.#pipelines = pipelines;
+    this.#problem = problem;
+    this.#schedule = schedule;
+    this.#slots = slots;
+    const alignment = Math.max(
+      device.limits.minUniformBufferOffsetAlignment,
+      device.limits.minStorageBufferOffsetAlignment,
+    );
+    const align = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
+    this.#stride = align(paramsBytes);
+    this.#rulesAt = this.#stride * schedule.steps.length;
+    this.#slotBytes = align(this.#rulesAt + rulesBytes(problem));
+    this.#bytes = new DataView(new ArrayBuffer(this.#slotBytes));
+    for (const [i, { params }] of schedule.steps.entries()) {
+      writeParams(this.#bytes, i * this.#stride, params);
+    }
+    this.#ring = device.createBuffer({
+      label: "heed params",
+      size: slots * this.#slotBytes,
+      usage: usage.uniform | usage.storage | usage.copyTarget,
+    });
+    const nothing = (): GPUBuffer => device.createBuffer({ size: 256, usage: usage.storage });
+    this.#unread = nothing();
+    this.#unwritten = nothing();
+  }
+
+  /** Tells the device what the next call is: by the queue, so before what is submitted from now on. */
+  begin(inputs: AttentionInputs): number {
+    const slot = this.#next;
+    this.#next = (slot + 1) % this.#slots;
+    writeRules(this.#bytes, this.#rulesAt, this.#problem, inputs);
+    this.#device.queue.writeBuffer(this.#ring, slot * this.#slotBytes, this.#bytes.buffer);
+    return slot;
+  }
+
+  /** Records some of the steps of a call that {@link begin} has given a slot. */
+  record(
+    pass: GPUComputePassEncoder,
+    slot: number,
+    buffers: Buffers,
+    first = 0,
+    end: number = this.#schedule.steps.length,
+  ): void {
+    for (let i = first; i < end; i++) {
+      const step = this.#schedule.steps[i] as Schedule["steps"][number];
+      const { pipeline, layout } = this.#pipelines.get(step.kernel);
+      const at = slot * this.#slotBytes;
+      const offsets = [at + i * this.#stride];
+      if (step.kernel.bindings[0]?.name === "rules") offsets.push(at + this.#rulesAt);
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, this.#group(i, layout, buffers), offsets);
+      pass.dispatchWorkgroups(...step.grid);
+    }
+  }
+
+  dispose(): void {
+    for (const buffer of [this.#ring, this.#unread, this.#unwritten]) buffer.destroy();
+    this.#groups.clear();
+  }
+
+  #group(at: number, layout: GPUBindGroupLayout, buffers: Buffers): GPUBindGroup {
+    const step = this.#schedule.steps[at] as Schedule["steps"][number];
+    const resources: GPUBufferBinding[] = [{ buffer: this.#ring, size: paramsBytes }];
+    let window = 0;
+    for (const { name, access } of step.kernel.bindings) {
+      if (name === "rules") {
+        resources.push({ buffer: this.#ring, size: rulesBytes(this.#problem) });
+        continue;
+      }
+      const { buffer, start, size } = step.windows[window++] as (typeof step.windows)[number];
+      const found = buffer === null ? undefined : buffers.get(buffer);
+      if (buffer !== null && !found) throw new Error(`no buffer for ${buffer}`);
+      resources.push(
+        found
+          ? { buffer: found.buffer, offset: found.start + start, size }
+          : { buffer: access === "read" ? this.#unread : this.#unwritten },
+      );
+    }
+    const key = `${at} ${resources.map((r) => `${this.#number(r.buffer)}+${r.offset ?? 0}`).join()}`;
+    let group = this.#groups.get(key);
+    if (group) {
+      this.#groups.delete(key);
+    } else {
+      group = this.#device.createBindGroup({
+        layout,
+        entries: resources.map((resource, binding) => ({ binding, resource })),
+      });
+    }
+    this.#groups.set(key, group);
+    if (this.#groups.size > Math.max(groupsKept, this.#schedule.steps.length)) {
+      this.#groups.delete(this.#groups.keys().next().value as string);
+    }
+    return group;
+  }
+
+  #number(buffer: GPUBuffer): number {
+    let number = this.#numbers.get(buffer);
+    if (number === undefined) {
+      number = this.#buffersSeen++;
+      this.#numbers.set(buffer, number);
+    }
+    return number;
+  }
+}

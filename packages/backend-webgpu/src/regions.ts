@@ -1,0 +1,110 @@
+/** A tensor in a buffer, as kernels address it: element [b, h, i, c] is at the sum of index · stride. */
+export interface Operand {
+  /** Of element [0, 0, 0, 0], in elements. */
+  readonly offset: number;
+  /** Of batch, head, row and column, in elements; 0 repeats. */
+  readonly strides: readonly [number, number, number, number];
+  readonly elementBytes: number;
+}
+
+/** From `first` to before `end`. */
+export interface Range {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** A part of a problem that one dispatch computes. Heads and rows are the grid's. */
+export interface Region {
+  readonly batches: Range;
+  readonly heads: Range;
+  readonly rows: Range;
+  readonly keys: Range;
+}
+
+export type Axis = keyof Region;
+
+/** Which elements of an operand a region needs, as ranges of its four axes. */
+export type Footprint = (region: Region) => readonly [Range, Range, Range, Range];
+
+/** An operand with what a region needs of it. */
+export interface Access {
+  readonly operand: Operand;
+  readonly footprint: Footprint;
+}
+
+/** Bytes of a buffer that are bound, and how far the operand's offset moves back for that. */
+export interface Window {
+  /** In bytes; aligned as bindings must be. */
+  readonly start: number;
+  readonly size: number;
+  /** Of element [0, 0, 0, 0] within the window, in elements: below 0 where it is before it. */
+  readonly base: number;
+}
+
+export interface BindingLimits {
+  /** maxStorageBufferBindingSize. */
+  readonly bytes: number;
+  /** minStorageBufferOffsetAlignment. */
+  readonly alignment: number;
+}
+
+/** The part of its buffer that an operand needs for a region; null if it needs none. */
+export function windowOf(access: Access, region: Region, limits: BindingLimits): Window | null {
+  const { operand, footprint } = access;
+  let low = operand.offset;
+  let high = operand.offset;
+  for (const [axis, { first, end }] of footprint(region).entries()) {
+    if (end <= first) return null;
+    low += first * (operand.strides[axis] as number);
+    high += (end - 1) * (operand.strides[axis] as number);
+  }
+  const start = Math.floor((low * operand.elementBytes) / limits.alignment) * limits.alignment;
+  const end = Math.ceil(((high + 1) * operand.elementBytes) / 4) * 4;
+  return { start, size: end - start, base: operand.offset - start / operand.elementBytes };
+}
+
+/**
+ * Divides a region until every operand's window fits into a binding.
+ *
+ * @param grain what an axis may be divided into multiples of; an axis that is not named is not divided
+ * @returns regions in order; null where a single grain of each axis is too much
+ */
+export function divide(
+  region: Region,
+  accesses: readonly Access[],
+  limits: BindingLimits,
+  grain: Partial<Readonly<Record<Axis, number>>>,
+): Region[] | null {
+  const sizes = (candidate: Region): number[] =>
+    accesses.map((access) => windowOf(access, candidate, limits)?.size ?? 0);
+  const excess = (candidate: Region): number => Math.max(0, ...sizes(candidate));
+  const before = excess(region);
+  if (before <= limits.bytes) return [region];
+  let best: { halves: [Region, Region]; size: number } | null = null;
+  for (const [axis, step] of Object.entries(grain) as [Axis, number][]) {
+    const halves = halve(region, axis, step);
+    if (halves === null) continue;
+    const size = Math.max(excess(halves[0]), excess(halves[1]));
+    if (best === null || size < best.size) best = { halves, size };
+  }
+  // Where no halving makes the largest window smaller, two axes share it: any may go first.
+  if (best === null) return null;
+  const parts: Region[] = [];
+  for (const half of best.halves) {
+    const divided = divide(half, accesses, limits, grain);
+    if (divided === null) return null;
+    parts.push(...divided);
+  }
+  return parts;
+}
+
+function halve(region: Region, axis: Axis, step: number): [Region, Region] | null {
+  const { first, end } = region[axis];
+  const steps = Math.ceil((end - first) / step);
+  if (steps < 2) return null;
+  const middle = first + Math.ceil(steps / 2) * step;
+  return [
+    { ...region, [axis]: { first, end: middle } },
+    { ...region, [axis]: { first: middle, end } },
+  ];
+}
