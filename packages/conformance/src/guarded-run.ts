@@ -26,10 +26,10 @@ export interface GuardedRun {
 }
 
 /**
- * Runs a call twice, and in between the same problem with nothing but poison in its tensors. What
- * must hold: inputs, and what lies around them, stay as they were; outputs belong to the caller, so
- * that no later run changes them and no memory is shared; the second run, whose inputs lie elsewhere
- * in memory and whose plan is used, gives the same bits.
+ * Runs a call twice, then the same problem with nothing but poison in its tensors, then the call once
+ * more with its inputs elsewhere in memory. What must hold: inputs, and what lies around them, stay
+ * as they were; outputs belong to the caller, so that no later run changes them and no memory is
+ * shared; the same call gives the same bits.
  *
  * @param problem the call's
  */
@@ -51,6 +51,9 @@ export async function guardedRun(
   if (!watched()) violations.push("the inputs were changed");
   violations.push(...sharedMemory(first, inputs));
 
+  for (const name of differing(bits, outputBits(await toHost(await plan.run(inputs))))) {
+    violations.push(`${name} has other bits in a second run of the same inputs`);
+  }
   await plan.run(poisonAll(inputs, problem, arithmetic));
   for (const name of differing(bits, outputBits(first))) {
     violations.push(`${name}, which the caller owns, was changed by a later run`);
@@ -61,10 +64,10 @@ export async function guardedRun(
   const fill = arithmetic.nonFinite ? Number.NaN : 1e30;
   const elsewhere = embedArrays(inputs, zone, fill);
   const watchedElsewhere = watchInputs(elsewhere);
-  const second = await toHost(await plan.run(elsewhere));
-  for (const name of differing(bits, outputBits(second))) {
+  const last = await toHost(await plan.run(elsewhere));
+  for (const name of differing(bits, outputBits(last))) {
     violations.push(
-      `${name} has other bits in a second run of the same inputs, after a run on others and with the inputs elsewhere in memory`,
+      `${name} has other bits in a run after one on other numbers, and with the inputs elsewhere in memory`,
     );
   }
   if (!watchedElsewhere()) violations.push("the inputs, or the memory around them, were changed");

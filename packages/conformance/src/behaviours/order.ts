@@ -1,5 +1,5 @@
 import { createAttention } from "@heed/core";
-import { differing, outputBits } from "../bits.js";
+import { differing, type OutputBits, outputBits } from "../bits.js";
 import { borrow } from "../borrow.js";
 import type { ProgramCase } from "../case.js";
 import { judge, passes } from "../judge.js";
@@ -56,7 +56,8 @@ export const orderBehaviours: readonly ProgramCase[] = [
     run: async ({ backend, arithmetic }) => {
       const calls = acceptedCalls(backend, variations, arithmetic).slice(0, 8);
       const failures: string[] = [];
-      const alone = await Promise.all(calls.map(({ inputs }) => bitsOnce(backend, inputs)));
+      const alone: OutputBits[] = [];
+      for (const { inputs } of calls) alone.push(await bitsOnce(backend, inputs));
       const plans = await Promise.all(calls.map(({ inputs }) => planOf(backend, inputs)));
       try {
         const overlapping = await Promise.all(
@@ -69,7 +70,7 @@ export const orderBehaviours: readonly ProgramCase[] = [
           ),
         );
         for (const { name, i, bits } of overlapping) {
-          if (differing(alone[i] as typeof bits, bits).length > 0) {
+          if (differing(alone[i] as OutputBits, bits).length > 0) {
             failures.push(`${name}: other bits while others run`);
           }
         }

@@ -1,0 +1,256 @@
+import type { Profile } from "@heed/conformance";
+import {
+  type AttentionInputs,
+  type AttentionOutputs,
+  type AttentionProblem,
+  type AttentionProvider,
+  type HostTensor,
+  type TypedArray,
+  UnsupportedError,
+} from "@heed/core";
+import { attend, backendOf } from "./attention.js";
+
+/** A bug in how a backend behaves around numbers that are right. */
+export interface ConductMutant {
+  readonly name: string;
+  readonly published?: string;
+  readonly profile: Profile;
+  readonly provider: () => AttentionProvider;
+}
+
+type Run = (problem: AttentionProblem, inputs: AttentionInputs) => Promise<AttentionOutputs>;
+
+const right: Run = async (problem, inputs) => attend(problem, inputs, {});
+const over = (run: Run) => (): AttentionProvider => backendOf(run);
+
+/** Outputs changed on their way out. */
+const returning =
+  (change: (outputs: AttentionOutputs<HostTensor>, problem: AttentionProblem) => object): Run =>
+  async (problem, inputs) =>
+    change(attend(problem, inputs, {}), problem) as AttentionOutputs;
+
+/** A backend whose members are replaced. */
+function altered(
+  change: (backend: Awaited<ReturnType<AttentionProvider["load"]>>) => object,
+): () => AttentionProvider {
+  return () => {
+    const inner = backendOf(right);
+    return {
+      ...inner,
+      load: async () => {
+        const backend = await inner.load();
+        return { ...backend, ...change(backend) };
+      },
+    };
+  };
+}
+
+/** Output memory that later runs use again. */
+function pooled(): AttentionProvider {
+  const pool = new Map<number, TypedArray>();
+  return backendOf(async (problem, inputs) => {
+    const { output, ...rest } = attend(problem, inputs, {});
+    const data = pool.get(output.data.byteLength) ?? output.data;
+    pool.set(output.data.byteLength, data);
+    if (data.constructor !== output.data.constructor) return { output, ...rest };
+    data.set(output.data as never);
+    return { output: { ...output, data }, ...rest };
+  });
+}
+
+/** Rows without keys keep what the last run left in the workspace. */
+function stale(): AttentionProvider {
+  let last = 0;
+  return backendOf(async (problem, inputs) => {
+    const outputs = attend(problem, inputs, {
+      empty: { output: last, logSumExp: Number.NEGATIVE_INFINITY },
+    });
+    last = Number(outputs.output.data[0] ?? 0);
+    return outputs;
+  });
+}
+
+/** Kernels kept by a key that lacks part of the problem. */
+function forgetful(forgotten: readonly (keyof AttentionProblem)[]): AttentionProvider {
+  const kept = new Map<string, AttentionProblem>();
+  return backendOf(async (problem, inputs) => {
+    const key = JSON.stringify({
+      ...problem,
+      key: "",
+      ...Object.fromEntries(forgotten.map((name) => [name, 0])),
+    });
+    const first = kept.get(key) ?? problem;
+    kept.set(key, first);
+    const own = Object.fromEntries(forgotten.map((name) => [name, first[name]]));
+    return attend({ ...problem, ...own }, inputs, {});
+  });
+}
+
+/** A workspace that overlapping runs share. */
+function racing(): AttentionProvider {
+  let current: readonly [AttentionProblem, AttentionInputs];
+  return backendOf(async (problem, inputs) => {
+    current = [problem, inputs];
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return attend(...current, {});
+  });
+}
+
+let flip = 0;
+
+export const conductMutants: readonly ConductMutant[] = [
+  { name: "outputs are memory that later runs use again", profile: "core", provider: pooled },
+  { name: "empty rows keep what the last run left", profile: "masks", provider: stale },
+  {
+    name: "the kernel cache's key lacks the softcap",
+    profile: "behaviour",
+    provider: () => forgetful(["softcap"]),
+  },
+  {
+    name: "the kernel cache's key lacks the window",
+    profile: "behaviour",
+    provider: () => forgetful(["window"]),
+  },
+  {
+    name: "the kernel cache's key lacks scale and causal",
+    profile: "behaviour",
+    provider: () => forgetful(["scale", "causal"]),
+  },
+  { name: "overlapping runs share a workspace", profile: "behaviour", provider: racing },
+  {
+    name: "every other run differs in the last bit",
+    profile: "core",
+    provider: over(
+      returning((outputs) => {
+        const { output } = outputs;
+        flip += 1;
+        if (flip % 2 === 0 && output.data.length > 0) {
+          new Uint8Array(output.data.buffer)[0] = (new Uint8Array(output.data.buffer)[0] ?? 0) ^ 1;
+        }
+        return outputs;
+      }),
+    ),
+  },
+  {
+    name: "keys are scaled in place",
+    published: "https://github.com/microsoft/onnxruntime/issues/26064",
+    profile: "core",
+    provider: over(async (problem, inputs) => {
+      const outputs = attend(problem, inputs, {});
+      const { data } = inputs.key as HostTensor;
+      for (let i = 0; i < data.length; i++) data[i] = Number(data[i]) * 0.5;
+      return outputs;
+    }),
+  },
+  {
+    name: "the start of a typed array in its buffer is ignored",
+    profile: "core",
+    provider: over(async (problem, inputs) => {
+      const moved = (t: HostTensor): HostTensor => {
+        const kind = t.data.constructor as new (b: ArrayBufferLike) => TypedArray;
+        return { ...t, data: new kind(t.data.buffer) };
+      };
+      return attend(problem, { ...inputs, value: moved(inputs.value as HostTensor) }, {});
+    }),
+  },
+  {
+    name: "a refused problem is planned all the same",
+    profile: "core",
+    provider: altered(() => ({
+      supports: ({ causal }: AttentionProblem) =>
+        causal ? { ok: false, reasons: [{ code: "causal", message: "no" }] } : { ok: true },
+    })),
+  },
+  {
+    name: "plan refuses for other reasons than supports",
+    profile: "core",
+    provider: altered((inner) => ({
+      supports: ({ causal }: AttentionProblem) =>
+        causal ? { ok: false, reasons: [{ code: "causal", message: "no" }] } : { ok: true },
+      plan: (problem: AttentionProblem) => {
+        if (!problem.causal) return inner.plan(problem);
+        const reasons = [{ code: "tired", message: "not today" }];
+        throw new UnsupportedError([{ backend: "mutant", reasons }]);
+      },
+    })),
+  },
+  {
+    name: "what is not asked for is returned",
+    profile: "core",
+    provider: over(returning((outputs) => ({ ...outputs, logSumExp: outputs.output }))),
+  },
+  {
+    name: "the output is float32 whatever was asked",
+    profile: "numerics",
+    provider: over(
+      returning((outputs) => ({
+        ...outputs,
+        output: {
+          ...outputs.output,
+          dtype: "float32",
+          data: Float32Array.from({ length: outputs.output.data.length }),
+        },
+      })),
+    ),
+  },
+  {
+    name: "log-sum-exp has a trailing axis",
+    profile: "core",
+    provider: over(
+      returning((outputs) => ({
+        ...outputs,
+        ...(outputs.logSumExp && {
+          logSumExp: {
+            ...outputs.logSumExp,
+            shape: [...outputs.logSumExp.shape, 1],
+            strides: [...outputs.logSumExp.strides, 1],
+          },
+        }),
+      })),
+    ),
+  },
+  {
+    name: "rows past 65,535 are not computed",
+    profile: "numerics",
+    provider: over(
+      returning((outputs, { valueDim }) => {
+        const { output } = outputs;
+        output.data.fill(0, 65_535 * valueDim);
+        return outputs;
+      }),
+    ),
+  },
+  {
+    name: "a disposed plan runs on",
+    profile: "behaviour",
+    provider: altered((inner) => ({
+      plan: async (problem: AttentionProblem) => ({
+        ...(await inner.plan(problem)),
+        dispose: () => {},
+      }),
+    })),
+  },
+  {
+    name: "a disposed backend plans on",
+    profile: "behaviour",
+    provider: altered(() => ({ dispose: () => {} })),
+  },
+  {
+    name: "device tensors of others are taken for its own",
+    profile: "behaviour",
+    provider: altered((inner) => ({
+      plan: async (problem: AttentionProblem) => {
+        const plan = await inner.plan(problem);
+        return {
+          ...plan,
+          run: async (inputs: AttentionInputs) => {
+            const [query, key, value] = await Promise.all(
+              [inputs.query, inputs.key, inputs.value].map((t) => ("read" in t ? t.read() : t)),
+            );
+            return plan.run({ ...inputs, query, key, value } as AttentionInputs);
+          },
+        };
+      },
+    })),
+  },
+];
