@@ -29,6 +29,7 @@ export function traitsOf(provider: OnnxProvider, device: DeviceFacts): ProviderT
   return {
     provider,
     infinities: onCpu,
+    and: onCpu,
     float64: onCpu,
     float16: onCpu || device.float16,
     largestTensor: onCpu ? null : device.largestTensor,

@@ -3,3 +3,10 @@ import { testBackend } from "@heed/conformance/vitest";
 
 testBackend(onnx({ provider: "wasm", threads: 1 }), { title: "onnx backend, wasm" });
 testBackend(onnx({ provider: "cpu", threads: 1 }), { title: "onnx backend, cpu" });
+
+// In software, so a part; `pnpm conformance --backend` with a module that exports
+// onnx({ provider: "webgpu" }) runs all of it, in some two minutes.
+for (const filter of ["core/", "vectors/onnx", "laws/mask"]) {
+  const title = `onnx backend, webgpu, ${filter}`;
+  testBackend(onnx({ provider: "webgpu" }), { title, filter });
+}

@@ -260,11 +260,11 @@ function softmaxOver(
   logits: Value,
   context: SoftmaxContext,
 ): SoftmaxValues {
-  const ruled = visibility(g, context);
+  const ruled = visibility(g, arithmetic, context);
   // A bias of −∞ hides too. Where infinities are to be relied on it needs no predicate.
   const low = g.scalar(context.compute, lowest[context.compute]);
   const finite = spec.bias && !arithmetic.infinities ? g.op("GreaterOrEqual", [logits, low]) : null;
-  const visible = and(g, ruled, finite);
+  const visible = and(g, arithmetic, ruled, finite);
   const hidden = arithmetic.infinities ? g.scalar(context.compute, Number.NEGATIVE_INFINITY) : low;
   const masked = visible ? g.op("Where", [visible, logits, hidden]) : logits;
   const own = spec.logSumExp || spec.sinks || finite !== null;
@@ -274,13 +274,25 @@ function softmaxOver(
 }
 
 /** bool, broadcasting to the logits: what mask and positions leave; null where that is everything. */
-function visibility(g: GraphBuilder, { mask, positions }: SoftmaxContext): Value | null {
-  return and(g, and(g, positions.notBefore, positions.notAfter), mask);
+function visibility(
+  g: GraphBuilder,
+  arithmetic: Arithmetic,
+  { mask, positions }: SoftmaxContext,
+): Value | null {
+  const inBand = and(g, arithmetic, positions.notBefore, positions.notAfter);
+  return and(g, arithmetic, inBand, mask);
 }
 
-function and(g: GraphBuilder, a: Value | null, b: Value | null): Value | null {
+function and(
+  g: GraphBuilder,
+  arithmetic: Arithmetic,
+  a: Value | null,
+  b: Value | null,
+): Value | null {
   if (a === null || b === null) return a ?? b;
-  return g.op("And", [a, b]);
+  if (arithmetic.and) return g.op("And", [a, b]);
+  const both = g.op("Mul", [g.cast(a, "bool", "float32"), g.cast(b, "bool", "float32")]);
+  return g.op("Greater", [both, g.scalar("float32", 0)]);
 }
 
 /** The operator Softmax: fused, so faster than its parts. */
@@ -305,7 +317,7 @@ function operatorSoftmax(
     weights,
     finish: (summed) => (any ? g.op("Where", [any, summed, zero]) : summed),
     exactWeights: () => {
-      const shown = and(g, visible, any);
+      const shown = and(g, arithmetic, visible, any);
       return shown ? g.op("Where", [shown, weights, zero]) : weights;
     },
     logSumExp: () => {

@@ -16,6 +16,13 @@ export interface Arithmetic {
    * masking there is by predicates and finite sentinels.
    */
   readonly infinities: boolean;
+  /**
+   * Whether the operator And can be relied on. onnxruntime 1.30's WebGPU provider compiles a shader
+   * for operands of which one has a last axis divisible by 4 and the other has not, and takes the
+   * same one where it is the other way round: test/runtime-defects.node.test.ts. There, a product
+   * says it.
+   */
+  readonly and: boolean;
 }
 
 /** What a provider can hold. */

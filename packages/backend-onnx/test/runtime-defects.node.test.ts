@@ -1,0 +1,76 @@
+/**
+ * What of onnxruntime is worked around, reproduced. Each test fails when a version of it gets the
+ * thing right: the workaround can then go.
+ */
+import { beforeAll, expect, test } from "vitest";
+import { GraphBuilder } from "../src/graph/builder.js";
+import { encodeModel } from "../src/model/model.js";
+import { importRuntime } from "../src/runtime/import.js";
+import type { Runtime, RuntimeDType, SessionOptions } from "../src/runtime/runtime.js";
+
+const optionsOf = (provider: string): SessionOptions => ({
+  executionProviders: [provider],
+  graphOptimizationLevel: "all",
+  logSeverityLevel: 4,
+  extra: { session: { disable_cpu_ep_fallback: provider === "webgpu" ? "1" : "0" } },
+});
+
+const count = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
+
+test.each(["wasm", "cpu"] as const)(
+  "%s: a float64 product with a scalar is scaled in float32 once it is fused into a MatMul",
+  async (provider) => {
+    const runtime = await importRuntime(provider);
+    const scale = 1 / Math.sqrt(59);
+    const g = new GraphBuilder(18);
+    const a = g.input("a", "float64", [1, 2]);
+    const b = g.input("b", "float64", [2, 1]);
+    const scaled = g.op("Mul", [a, g.scalar("float64", scale)]);
+    g.output("y", g.op("MatMul", [scaled, b]), "float64", [1, 1]);
+    const session = await runtime.InferenceSession.create(
+      encodeModel(g.build()),
+      optionsOf(provider),
+    );
+    const { y } = await session.run({
+      a: new runtime.Tensor("float64", Float64Array.of(1, 0), [1, 2]),
+      b: new runtime.Tensor("float64", Float64Array.of(1, 0), [2, 1]),
+    });
+    await session.release();
+    expect((y?.data as Float64Array)[0]).toBe(Math.fround(scale));
+  },
+);
+
+let gpu: Runtime;
+let unavailable = "";
+beforeAll(async () => {
+  gpu = await importRuntime("webgpu");
+  await ones("Add", "float32", [1], [1]).catch((error: unknown) => {
+    unavailable = String(error);
+  });
+});
+
+/** An operator of two tensors of ones on webgpu, as float32. The session is kept: so are its shaders. */
+async function ones(
+  operator: string,
+  dtype: "bool" | "float32",
+  aDims: readonly number[],
+  bDims: readonly number[],
+): Promise<number[]> {
+  const g = new GraphBuilder(18);
+  const [a, b] = [g.input("a", dtype, aDims), g.input("b", dtype, bDims)];
+  const dims = aDims.map((size, axis) => Math.max(size, bDims[axis] as number));
+  g.output("y", g.cast(g.op(operator, [a, b]), dtype, "float32"), "float32", dims);
+  const session = await gpu.InferenceSession.create(encodeModel(g.build()), optionsOf("webgpu"));
+  const tensorOf = (size: readonly number[]) => {
+    const data = dtype === "bool" ? new Uint8Array(count(size)) : new Float32Array(count(size));
+    return new gpu.Tensor(dtype as RuntimeDType, data.fill(1), size);
+  };
+  const { y } = await session.run({ a: tensorOf(aDims), b: tensorOf(bDims) });
+  return Array.from(y?.data as Float32Array);
+}
+
+test("webgpu: And takes the shader of other operands", async ({ skip }) => {
+  if (unavailable) skip(`unavailable: ${unavailable}`);
+  expect(await ones("And", "bool", [1, 8], [1, 1])).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
+  expect(await ones("And", "bool", [1, 1], [1, 8])).toEqual([1, 0, 0, 0, 1, 0, 0, 0]);
+});
