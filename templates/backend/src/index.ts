@@ -129,8 +129,7 @@ function attend(problem: AttentionProblem, inputs: AttentionInputs): AttentionOu
 }
 
 /** Element `[b, h, i, j]`, through whatever strides the tensor has. */
-function at({ data, offset, strides }: HostTensor, ...index: number[]): number {
-  return data[
-    index.reduce((sum, x, axis) => sum + x * (strides[axis] as number), offset)
-  ] as number;
+function at(t: HostTensor, b: number, h: number, i: number, j: number): number {
+  const [sb, sh, si, sj] = t.strides as [number, number, number, number];
+  return t.data[t.offset + b * sb + h * sh + i * si + j * sj] as number;
 }
