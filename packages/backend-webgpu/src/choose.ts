@@ -2,11 +2,12 @@ import type { AttentionProblem } from "@heed/core";
 import type { Capabilities } from "./capabilities.js";
 import type { Storage } from "./kernels/kernel.js";
 import { tileRows } from "./kernels/products.js";
+import { type RegistersShape, registersThreads } from "./kernels/registers.js";
 import { rowColumns } from "./kernels/row.js";
 import type { TileShape } from "./kernels/tile.js";
 
 /** The kernels that compute outputs. */
-export const kernelNames = ["tile", "row"] as const;
+export const kernelNames = ["tile", "row", "quad", "stream"] as const;
 export type KernelName = (typeof kernelNames)[number];
 
 interface ChoiceOf<K extends KernelName> {
@@ -29,7 +30,8 @@ interface ChoiceOf<K extends KernelName> {
 /** How a problem's output is computed. */
 export type Choice =
   | (ChoiceOf<"tile"> & { readonly tile: Pick<TileShape, "lanes" | "columns"> })
-  | ChoiceOf<"row">;
+  | ChoiceOf<"row">
+  | (ChoiceOf<"quad" | "stream"> & { readonly registers: Omit<RegistersShape, "output"> });
 
 /**
  * Workgroups that keep a device busy. Nothing in WebGPU tells how many it runs at once: a large GPU has
@@ -53,10 +55,86 @@ export function choose(
   const { kvHeads, queryHeads, queryLength } = problem;
   const group = kvHeads === 0 ? 1 : queryHeads / kvHeads;
   const stack = queryLength < tileRows ? group : 1;
+  const registers = forced !== "tile" && forced !== "row" && fitsRegisters(problem, capabilities);
+  if (registers && (forced !== undefined || suitsRegisters(problem, capabilities))) {
+    const streams =
+      forced === undefined ? group * queryLength <= mostStreamRows : forced === "stream";
+    return streams
+      ? chooseStream(problem, capabilities, group)
+      : chooseQuad(problem, capabilities, stack);
+  }
   if (forced === "row" || (forced === undefined && suitsRows(problem, stack, capabilities))) {
     return chooseRow(problem, capabilities);
   }
   return chooseTile(problem, capabilities, stack);
+}
+
+/** Sizes up to which rows are kept in private memory, and what their loops are unrolled in. */
+const mostRegisterSize = 128;
+const registerSizeStep = 16;
+
+/** Rows that an invocation which has them all to itself keeps. */
+const mostStreamRows = 8;
+
+function fitsRegisters(problem: AttentionProblem, capabilities: Capabilities): boolean {
+  const { storage, bias } = storages(problem, capabilities);
+  const size = Math.max(problem.headDim, problem.valueDim);
+  return size <= mostRegisterSize && storage === "f32" && bias === "f32";
+}
+
+/**
+ * Unrolled kernels are fast on software adapters, but take a second or two to compile for each head
+ * size: that has to pay.
+ */
+function suitsRegisters(problem: AttentionProblem, { software }: Capabilities): boolean {
+  const { batch, queryHeads, queryLength, keyLength, headDim, valueDim } = problem;
+  const work = 2 * batch * queryHeads * queryLength * keyLength * (headDim + valueDim);
+  return software && work >= 3e7;
+}
+
+function chooseQuad(problem: AttentionProblem, capabilities: Capabilities, stack: number): Choice {
+  const { batch, queryHeads, queryLength, keyLength, valueDim } = problem;
+  const rows = stack * queryLength <= 16 ? 4 : 8;
+  const tile = rows * registersThreads;
+  const workgroups = batch * (queryHeads / stack) * Math.ceil((stack * queryLength) / tile);
+  return {
+    kernel: "quad",
+    registers: { mode: capabilities.subgroups ? "quad" : "alone", rows, ...registerSizes(problem) },
+    ...storages(problem, capabilities),
+    stack,
+    rows: tile,
+    columns: valueDim,
+    splits: splitsFor(workgroups, keyLength, capabilities),
+  };
+}
+
+/** Every invocation is a part of the keys: parts come in fours. */
+function chooseStream(
+  problem: AttentionProblem,
+  capabilities: Capabilities,
+  group: number,
+): Choice {
+  const { batch, kvHeads, queryLength, keyLength, valueDim } = problem;
+  const rows = group * queryLength <= 4 ? 4 : 8;
+  const workgroups = batch * kvHeads * Math.ceil((group * queryLength) / rows);
+  const quads = splitsFor(workgroups, keyLength / registersThreads, capabilities, 4);
+  return {
+    kernel: "stream",
+    registers: { mode: "stream", rows, ...registerSizes(problem) },
+    ...storages(problem, capabilities),
+    stack: group,
+    rows,
+    columns: valueDim,
+    splits: quads * registersThreads,
+  };
+}
+
+function registerSizes({ headDim, valueDim }: AttentionProblem): {
+  headDim: number;
+  valueDim: number;
+} {
+  const up = (size: number): number => Math.ceil(size / registerSizeStep) * registerSizeStep;
+  return { headDim: up(headDim), valueDim: up(valueDim) };
 }
 
 /**
@@ -107,9 +185,15 @@ function chooseTile(problem: AttentionProblem, capabilities: Capabilities, stack
   };
 }
 
-function splitsFor(workgroups: number, keyLength: number, { software }: Capabilities): number {
+/** @param patience how many times as many workgroups as keep the device busy are wanted */
+function splitsFor(
+  workgroups: number,
+  keyLength: number,
+  { software }: Capabilities,
+  patience = 1,
+): number {
   if (workgroups === 0) return 1;
-  const wanted = Math.ceil(busyWorkgroups(software) / workgroups);
+  const wanted = Math.ceil((patience * busyWorkgroups(software)) / workgroups);
   return Math.max(1, Math.min(wanted, Math.floor(keyLength / fewestSplitKeys)));
 }
 

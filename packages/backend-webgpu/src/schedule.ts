@@ -7,6 +7,7 @@ import { linearThreads } from "./kernels/linear.js";
 import { type MatrixName, matrixKernel, matrixKeys } from "./kernels/matrix.js";
 import { mergeKernel } from "./kernels/merge.js";
 import { tileRows } from "./kernels/products.js";
+import { registersKernel, registersThreads } from "./kernels/registers.js";
 import { rowKernel } from "./kernels/row.js";
 import { tileKernel } from "./kernels/tile.js";
 import { flags, noParams, type ParamName, type Params } from "./params.js";
@@ -262,6 +263,9 @@ class Scheduler {
         return tileKernel({ ...choice.tile, storage, bias, output });
       case "row":
         return rowKernel({ storage, bias, output });
+      case "quad":
+      case "stream":
+        return registersKernel({ ...choice.registers, output });
     }
   }
 
@@ -296,12 +300,14 @@ class Scheduler {
     });
     const tiles = Math.ceil(length(region.rows) / rows);
     const slices = Math.ceil(valueDim / columns);
+    // Invocations of a stream's workgroup have a split each.
+    const gridSplits = this.#choice.kernel === "stream" ? splits / registersThreads : splits;
     const params = {
       ...this.#regionParams(region),
       ...bases,
       rowTiles: tiles,
       slices,
-      splits,
+      splits: gridSplits,
       splitKeys,
       flags: this.#flags(statistics) & ~(parts > 1 ? flags.sinks : 0),
       outputRow: parts * valueDim,
@@ -309,7 +315,7 @@ class Scheduler {
       statisticsRow: parts,
       statisticsSplit: 1,
     };
-    const blocks = length(region.batches) * length(region.heads) * splits * slices * tiles;
+    const blocks = length(region.batches) * length(region.heads) * gridSplits * slices * tiles;
     // A block is a workgroup's, or an invocation's.
     const each = this.#choice.kernel === "row" ? linearThreads : 1;
     const workgroups = Math.ceil(blocks / each);

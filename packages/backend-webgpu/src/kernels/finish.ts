@@ -1,0 +1,34 @@
+/**
+ * The end of four rows: the sink joins, and the log-sum-exp is stored. −∞ is only ever written, as bits.
+ */
+export const finishWgsl = `const lowest = -3.4028234e38;
+
+/** Writes log-sum-exps, and gives the factors that outputs are multiplied by: 0 for empty rows. */
+fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f32>, store: bool) -> vec4<f32> {
+  var factor = vec4<f32>();
+  for (var r = 0; r < 4; r++) {
+    let h = rows.head[r];
+    let rule = head_rules(h);
+    let sink = bitcast<f32>(rule.y);
+    let has_sink = (params.flags & flag_sinks) != 0u && rule.z != 0;
+    // The largest visible key weighs 1 before it is divided.
+    let empty = sum[r] == 0.0;
+    var largest = select(seen_max[r], lowest, empty);
+    var denominator = sum[r];
+    var decay = 1.0;
+    if (has_sink) {
+      largest = select(max(seen_max[r], sink), sink, empty);
+      decay = exp(max(seen_max[r] - largest, -104.0));
+      denominator = sum[r] * decay + exp(max(sink - largest, -104.0));
+    }
+    factor[r] = select(decay / denominator, 0.0, empty);
+    if (store && rows.exists[r] && (params.flags & flag_logSumExp) != 0u) {
+      let row = (b * params.queryHeads + h) * params.queryLength + rows.index[r];
+      // −∞, as bits.
+      statistics[params.statisticsBase + row * params.statisticsRow + split * params.statisticsSplit] = select(
+        bitcast<u32>(largest + log(denominator)), 0xff800000u, empty && !has_sink);
+    }
+  }
+  return factor;
+}
+`;

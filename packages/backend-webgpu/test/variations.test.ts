@@ -1,0 +1,32 @@
+/**
+ * The suite where decisions are forced that its problems would not lead to. By the cases at which
+ * kernels differ, since compiling one takes a second or more on a software adapter;
+ * `HEED_ALL_VARIATIONS=1` runs all of them in Node.
+ */
+import { webgpu } from "@heed/backend-webgpu";
+import { testBackend } from "@heed/conformance/vitest";
+import type { AttentionProvider } from "@heed/core";
+import { unrequested } from "./devices.js";
+
+const { process } = globalThis as { process?: { env: Record<string, string | undefined> } };
+const all = process?.env.HEED_ALL_VARIATIONS === "1";
+const inNode = process?.env.VITEST_BROWSER === undefined && "versions" in (process ?? {});
+
+function variation(title: string, provider: AttentionProvider, ...filters: string[]): void {
+  for (const filter of all ? [""] : filters) {
+    testBackend(provider, { title: `${title}, ${filter || "all"}`, filter });
+  }
+}
+
+variation("default limits, no features", unrequested, "core/shape", "masks/everything");
+// Which kernel is compiled does not depend on the runtime.
+if (inNode) {
+  variation("tile", webgpu({ kernel: "tile" }), "masks/everything", "causal-window", "decode/gqa");
+  variation("quad", webgpu({ kernel: "quad" }), "masks/everything", "causal-window");
+  variation(
+    "quad without subgroups",
+    webgpu({ kernel: "quad", features: { subgroups: false } }),
+    "masks/everything",
+  );
+  variation("stream", webgpu({ kernel: "stream" }), "masks/everything", "decode/gqa");
+}
