@@ -1,11 +1,12 @@
 import { type AttentionBackend, type AttentionProvider, BackendUnavailableError } from "@heed/core";
 import { behaviours } from "./behaviours/index.js";
-import type { Profile } from "./case.js";
+import type { ConformanceCase, Profile } from "./case.js";
+import { exhaustiveCases } from "./cases/exhaustive.js";
 import { cases } from "./cases/index.js";
 import { type AnyCase, type CaseOptions, checkCase } from "./check-case.js";
 import { applyDeclaration, type Declaration, readDeclaration } from "./declaration.js";
 import { laws } from "./laws/index.js";
-import type { CaseResult, ConformanceReport, Outcome } from "./report.js";
+import { type CaseResult, type ConformanceReport, noCounts } from "./report/report.js";
 import { vectorCases } from "./vectors.js";
 
 export interface CheckOptions extends CaseOptions {
@@ -13,6 +14,12 @@ export interface CheckOptions extends CaseOptions {
   readonly filter?: string | undefined;
   /** Only this profile, without recorded vectors. Default all, with them. */
   readonly profile?: Profile | undefined;
+  /** Only the case of this id. */
+  readonly id?: string | undefined;
+  /** Only this case, which need not be one of the suite's: a failing law prints such. */
+  readonly pasted?: Pick<ConformanceCase, "id" | "spec"> | undefined;
+  /** Full crosses too, and 25 times as many random problems for each law. */
+  readonly exhaustive?: boolean | undefined;
   /** Whether recorded vectors run too. Default true. */
   readonly vectors?: boolean | undefined;
   /** What the backend says about itself: its `conformance.json`. */
@@ -23,11 +30,14 @@ export interface CheckOptions extends CaseOptions {
 
 /** The cases that options select, in order. */
 export function selectCases(options: CheckOptions = {}): AnyCase[] {
-  const { filter = "", profile, vectors = true } = options;
-  const own = [...cases, ...laws, ...behaviours];
+  const { filter = "", profile, id, pasted, exhaustive, vectors = true } = options;
+  if (pasted) return [{ ...pasted, profile: "numerics" }];
+  const own = [...cases, ...(exhaustive ? exhaustiveCases() : []), ...laws, ...behaviours];
   const ofProfile = own.filter((c) => profile === undefined || c.profile === profile);
   const recorded = vectors && profile === undefined ? vectorCases : [];
-  return [...ofProfile, ...recorded].filter(({ id }) => id.includes(filter));
+  return [...ofProfile, ...recorded].filter(
+    (c) => c.id.includes(filter) && (id === undefined || c.id === id),
+  );
 }
 
 /** The ids of all cases. */
@@ -45,7 +55,8 @@ export async function checkBackend(
 ): Promise<ConformanceReport> {
   const selected = selectCases(options);
   const declaration = readDeclaration(options.declaration, allIds());
-  const counts: Record<Outcome, number> = { pass: 0, fail: 0, "known-failure": 0, unsupported: 0 };
+  const claims = declaration.profiles ?? [];
+  const counts = noCounts();
   const results: CaseResult[] = [];
   let backend: AttentionBackend;
   try {
@@ -54,11 +65,14 @@ export async function checkBackend(
     const unavailable = unavailability(error);
     const environment = describeEnvironment();
     const { name } = provider;
-    return { version: 1, backend: name, unavailable, info: null, environment, counts, results };
+    return { backend: name, unavailable, info: null, environment, claims, counts, results };
   }
   try {
     for (const c of selected) {
-      const found = await checkCase({ backend, provider }, c, options);
+      const found = await checkCase({ backend, provider }, c, {
+        ...options,
+        runs: options.runs ?? (options.exhaustive ? exhaustiveRuns : undefined),
+      });
       const result = applyDeclaration(found, declaration);
       counts[result.outcome] += 1;
       results.push(result);
@@ -69,15 +83,18 @@ export async function checkBackend(
     backend.dispose();
   }
   return {
-    version: 1,
     backend: backend.name,
     unavailable: null,
     info: backend.info,
     environment: describeEnvironment(),
+    claims,
     counts,
     results,
   };
 }
+
+/** Random problems for each law in an exhaustive run. */
+const exhaustiveRuns = 300;
 
 export function unavailability(error: unknown): { reason: string; hint?: string } {
   if (error instanceof BackendUnavailableError) {

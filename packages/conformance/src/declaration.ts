@@ -1,6 +1,6 @@
 import { InvalidInputError } from "@heed/core";
 import { type Profile, profiles } from "./case.js";
-import type { CaseResult } from "./report.js";
+import type { CaseResult } from "./report/report.js";
 
 /** A case that a backend is known to get wrong. */
 export interface KnownFailure {

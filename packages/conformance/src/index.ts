@@ -44,16 +44,18 @@ export { type NaiveEvaluation, naiveAttention } from "./naive.js";
 export { naive } from "./naive-backend.js";
 export { Random } from "./random.js";
 export {
-  type CaseResult,
-  type ConformanceReport,
-  featureNames,
-  formatBudgets,
-  formatFailure,
-  formatSummary,
-  type Outcome,
-  reportToJson,
-  supportTable,
-} from "./report.js";
+  documentToJson,
+  makeDocument,
+  parseDocument,
+  type ReportDocument,
+} from "./report/document.js";
+export { type FeatureName, featureNames } from "./report/features.js";
+export { type HtmlOptions, reportBody, reportHtml } from "./report/html.js";
+export { reportMarkdown, supportTable } from "./report/markdown.js";
+export type { CaseResult, ConformanceReport, Outcome } from "./report/report.js";
+export { style } from "./report/style.js";
+export { type FeatureSupport, supportOf } from "./report/support.js";
+export { formatBudgets, formatFailure, formatSummary } from "./report/text.js";
 export { readSafeTensors, type SafeTensors } from "./safetensors.js";
 export { judgeRows, sampleRows } from "./sample.js";
 export type { CaseSpec, Layout, Poison, Values } from "./spec.js";

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { allIds, type CheckOptions, selectCases, unavailability } from "./check.js";
 import { checkCase } from "./check-case.js";
 import { applyDeclaration, readDeclaration } from "./declaration.js";
-import { formatFailure } from "./report.js";
+import { formatFailure } from "./report/text.js";
 
 export interface TestBackendOptions
   extends Pick<CheckOptions, "filter" | "profile" | "declaration" | "runs" | "seed"> {

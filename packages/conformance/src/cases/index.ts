@@ -1,6 +1,6 @@
 import type { ConformanceCase } from "../case.js";
 import { coreCases } from "./core.js";
-import { decodeCases } from "./decode.js";
+import { decodeCases, decodeDTypeCases } from "./decode.js";
 import { extremeCases } from "./extremes.js";
 import { maskCases } from "./masks.js";
 import { numericsCases } from "./numerics.js";
@@ -12,6 +12,7 @@ export const cases: readonly ConformanceCase[] = [
   ...decodeCases,
   ...maskCases,
   ...numericsCases,
+  ...decodeDTypeCases,
   ...extremeCases,
   ...pairCases,
 ];

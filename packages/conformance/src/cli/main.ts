@@ -1,0 +1,121 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { HeedError } from "@heed/core";
+import { InvalidArgumentError } from "commander";
+import writeFileAtomic from "write-file-atomic";
+import { type CheckOptions, selectCases } from "../check.js";
+import { documentToJson, makeDocument, parseDocument } from "../report/document.js";
+import { reportHtml } from "../report/html.js";
+import { reportMarkdown, supportTable } from "../report/markdown.js";
+import type { ConformanceReport } from "../report/report.js";
+import { formatFailure, formatSummary } from "../report/text.js";
+import { type CliOptions, defaultDirectory, parseOptions } from "./options.js";
+import { checkWithProgress } from "./progress.js";
+import { findProviders } from "./providers.js";
+import { updateTable } from "./readme.js";
+
+/** @returns the process's exit code: 0 passed, 1 something failed, 2 a wrong argument */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    return await run(parseOptions(argv));
+  } catch (error) {
+    const { code, exitCode } = error as { code?: string; exitCode?: number };
+    if (error instanceof HeedError || error instanceof InvalidArgumentError) {
+      console.error(`error: ${error.message}`);
+      return 2;
+    }
+    // Commander has printed its own message already.
+    if (code?.startsWith("commander.")) return exitCode === 0 ? 0 : 2;
+    throw error;
+  }
+}
+
+async function run(options: CliOptions): Promise<number> {
+  const selection = selectionOf(options);
+  const selected = selectCases(selection);
+  if (selected.length === 0) throw new InvalidArgumentError("no case is selected");
+  if (options.list) {
+    for (const { id } of selected) console.log(id);
+    return 0;
+  }
+  const reports: ConformanceReport[] = [];
+  for (const found of await findProviders(options.backend)) {
+    reports.push(await checkWithProgress(found, selection));
+  }
+  for (const file of options.merge) {
+    const document = parseDocument(await readFile(file, "utf8"), file);
+    for (const report of document.reports) addReport(reports, report);
+  }
+  for (const report of reports) {
+    for (const result of report.results) {
+      if (result.outcome === "fail") console.log(`\n${report.backend} ${formatFailure(result)}`);
+    }
+  }
+  console.log();
+  for (const report of reports) console.log(formatSummary(report));
+  const partial = options.filter ?? options.profile ?? options.case;
+  const directory = options.out ?? (partial === undefined ? defaultDirectory : undefined);
+  if (directory) await writeReports(directory, reports, options.page);
+  if (options.markdown) console.log(`\n${supportTable(reports)}`);
+  if (options.updateReadme) {
+    const fresh = await updateTable(options.updateReadme, reports, !options.check);
+    if (!fresh) {
+      console.error(`${options.updateReadme}: the table of support is stale; run without --check`);
+      return 1;
+    }
+  }
+  const required = (process.env.HEED_REQUIRE ?? "").split(",");
+  const failed = reports.some(
+    (r) => r.counts.fail > 0 || (r.unavailable !== null && required.includes(r.backend)),
+  );
+  return failed ? 1 : 0;
+}
+
+function selectionOf(options: CliOptions): CheckOptions {
+  const { filter, profile, vectors, runs, seed, exhaustive } = options;
+  const one = options.case;
+  return {
+    filter,
+    profile,
+    vectors,
+    runs,
+    seed,
+    exhaustive,
+    ...(one?.startsWith("{") ? { pasted: parseCase(one) } : { id: one }),
+  };
+}
+
+function parseCase(json: string): CheckOptions["pasted"] {
+  let parsed: CheckOptions["pasted"];
+  try {
+    parsed = JSON.parse(json);
+  } catch (error) {
+    throw new InvalidArgumentError(`--case is no JSON: ${String(error)}`);
+  }
+  if (typeof parsed?.id !== "string" || typeof parsed.spec?.queryLength !== "number") {
+    throw new InvalidArgumentError('--case wants {"id": …, "spec": {"queryLength": …}}');
+  }
+  return parsed;
+}
+
+/** A backend that could not run here may have run elsewhere: that report takes its place. */
+function addReport(reports: ConformanceReport[], report: ConformanceReport): void {
+  const at = reports.findIndex(
+    (r) => r.backend === report.backend && (r.unavailable !== null || report.unavailable !== null),
+  );
+  if (at < 0) reports.push(report);
+  else if (report.unavailable === null) reports[at] = report;
+}
+
+async function writeReports(
+  directory: string,
+  reports: readonly ConformanceReport[],
+  page: string,
+): Promise<void> {
+  const document = makeDocument(reports);
+  await mkdir(directory, { recursive: true });
+  await writeFileAtomic(join(directory, "report.json"), documentToJson(document));
+  await writeFileAtomic(join(directory, "report.md"), reportMarkdown(document));
+  await writeFileAtomic(join(directory, "report.html"), reportHtml(document, { page }));
+  console.log(`\nreports: ${join(directory, "report.{json,md,html}")}`);
+}

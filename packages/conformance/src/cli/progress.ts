@@ -1,0 +1,30 @@
+import { SingleBar } from "cli-progress";
+import { type CheckOptions, checkBackend } from "../check.js";
+import type { ConformanceReport } from "../report/report.js";
+import type { Found } from "./providers.js";
+
+/** Checks a backend with a bar that shows how far it is; nothing is drawn where nobody looks. */
+export async function checkWithProgress(
+  { provider, declaration }: Found,
+  options: CheckOptions,
+): Promise<ConformanceReport> {
+  const bar = new SingleBar({
+    format: `${provider.name} {bar} {value}/{total} {id}`,
+    stream: process.stderr,
+    noTTYOutput: false,
+    hideCursor: true,
+    clearOnComplete: true,
+  });
+  let started = false;
+  const report = await checkBackend(provider, {
+    ...options,
+    declaration,
+    onResult: ({ id }, done, total) => {
+      if (!started) bar.start(total, 0, { id });
+      started = true;
+      bar.update(done, { id });
+    },
+  });
+  if (started) bar.stop();
+  return report;
+}

@@ -1,0 +1,46 @@
+import type { BackendInfo, SupportReason } from "@heed/core";
+import type { Profile } from "../case.js";
+import type { KnownFailure } from "../declaration.js";
+import type { WorstElement } from "../judge.js";
+
+/** What became of a case. A backend that is unavailable has no cases: see {@link ConformanceReport}. */
+export type Outcome = "pass" | "fail" | "known-failure" | "unsupported";
+
+export interface CaseResult {
+  readonly id: string;
+  readonly profile: Profile | "vectors";
+  readonly outcome: Outcome;
+  /** Features of the problem, for the table of support. */
+  readonly features: readonly string[];
+  /** Largest error over what was allowed; `null` where nothing was computed. */
+  readonly budgets: number | null;
+  /** Normalised mean-square error. */
+  readonly nmse: number | null;
+  readonly worst: WorstElement | null;
+  /** What went wrong, a sentence each; empty where nothing did. */
+  readonly failures: readonly string[];
+  /** Why the backend refused. */
+  readonly reasons: readonly SupportReason[];
+  /** What the backend's own package says about a `"known-failure"`. */
+  readonly known?: KnownFailure;
+  readonly milliseconds: number;
+}
+
+/** What the suite found in one backend. */
+export interface ConformanceReport {
+  readonly backend: string;
+  /** Set where the backend could not be loaded; there are then no results. */
+  readonly unavailable: { readonly reason: string; readonly hint?: string } | null;
+  readonly info: BackendInfo | null;
+  /** The runtime, in a few words. */
+  readonly environment: string;
+  /** Profiles that the backend claims. */
+  readonly claims: readonly string[];
+  readonly counts: Readonly<Record<Outcome, number>>;
+  readonly results: readonly CaseResult[];
+}
+
+/** Counts of nothing yet. */
+export function noCounts(): Record<Outcome, number> {
+  return { pass: 0, fail: 0, "known-failure": 0, unsupported: 0 };
+}

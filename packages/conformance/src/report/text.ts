@@ -1,0 +1,39 @@
+import type { CaseResult, ConformanceReport } from "./report.js";
+
+/** One line for a backend: its counts, or why it is unavailable. */
+export function formatSummary(report: ConformanceReport): string {
+  const { backend, unavailable, counts } = report;
+  if (unavailable) {
+    const hint = unavailable.hint ? ` (${unavailable.hint})` : "";
+    return `${backend}: unavailable: ${unavailable.reason}${hint}`;
+  }
+  const known = counts["known-failure"];
+  return `${backend}: ${counts.pass} pass, ${counts.fail} fail, ${known > 0 ? `${known} known failures, ` : ""}${counts.unsupported} unsupported`;
+}
+
+/** What a failing case got wrong, in a few lines. */
+export function formatFailure(result: CaseResult): string {
+  const lines = [`${result.id}: ${result.outcome}`];
+  for (const failure of result.failures) lines.push(`  ${failure}`);
+  const { worst } = result;
+  if (worst) {
+    lines.push(
+      `  worst element: ${worst.output}[${worst.index.join(", ")}]`,
+      `  expected ${worst.expected}`,
+      `  got      ${worst.got}`,
+      `  error    ${formatBudgets(worst.budgets)} budgets`,
+    );
+    if (result.nmse !== null)
+      lines.push(`  normalised mean-square error ${result.nmse.toExponential(1)}`);
+  }
+  for (const { message, hint } of result.reasons) {
+    lines.push(`  refused: ${message}${hint ? ` (${hint})` : ""}`);
+  }
+  if (result.known) lines.push(`  known: ${result.known.why} ${result.known.link}`);
+  return lines.join("\n");
+}
+
+export function formatBudgets(budgets: number): string {
+  if (budgets !== 0 && (budgets < 0.01 || budgets >= 1e4)) return budgets.toExponential(1);
+  return budgets.toFixed(2);
+}
