@@ -12,7 +12,7 @@ import { checkOptions, type WebGpuOptions } from "./options.js";
 export type { WebGpuBackend } from "./backend.js";
 export { type WrapOptions, webgpuTensor } from "./memory/wrap.js";
 export type { WebGpuFeatures, WebGpuOptions } from "./options.js";
-export type { WebGpuPlan } from "./plan.js";
+export { pendingEncodes, type WebGpuPlan } from "./plan.js";
 
 export interface WebGpuProvider extends AttentionProvider {
   load(): Promise<WebGpuBackend>;

@@ -4,8 +4,10 @@ import {
   type AttentionPlan,
   type AttentionProblem,
   bytesPerElement,
+  type DeviceTensor,
   DisposedError,
   type DType,
+  describeProblem,
   elementCount,
   type HostTensor,
   InvalidInputError,
@@ -35,12 +37,27 @@ const inputNames: readonly InputName[] = ["query", "key", "value", "mask", "bias
 /** Operations that may be submitted at once: a driver may take a submission for one piece of work. */
 const mostSubmittedWork = 1e10;
 
+interface OutputSpec {
+  readonly name: OutputName;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
 /** A schedule that is ready to be recorded. */
 interface Prepared {
   readonly key: string;
   readonly schedule: Schedule;
   readonly recorder: Recorder;
 }
+
+/** What recording into a caller's commands needs, as long as the plan lives. */
+interface Encoding {
+  readonly recorder: Recorder;
+  readonly workspace: Buffers;
+}
+
+/** Calls of {@link WebGpuPlan.encode} that may await their submission. */
+export const pendingEncodes = 64;
 
 /** An input where the device has it. */
 interface Placed {
@@ -56,8 +73,9 @@ export class WebGpuPlan implements AttentionPlan {
   readonly #backend: WebGpuBackend;
   readonly #problem: AttentionProblem;
   readonly #choice: Choice;
-  readonly #outputs: readonly { name: OutputName; dtype: DType; shape: readonly number[] }[];
+  readonly #outputs: readonly OutputSpec[];
   #prepared: Prepared | null = null;
+  readonly #encodings = new Map<string, Encoding>();
   #disposed = false;
 
   constructor(backend: WebGpuBackend, problem: AttentionProblem) {
@@ -111,10 +129,108 @@ export class WebGpuPlan implements AttentionPlan {
     }
   }
 
+  /**
+   * Records the plan into the caller's own commands; nothing is submitted. The first call for a
+   * layout of inputs allocates a workspace and what dispatches are told; later ones allocate nothing
+   * on the device. Lengths, offsets and per-head values are written by the queue when this is called,
+   * so the commands must be submitted before {@link pendingEncodes} more calls are made.
+   *
+   * Errors of the device go to the caller's error scopes.
+   *
+   * @param target a compute pass, or an encoder without an open pass
+   * @param inputs a call of the plan's problem; every tensor on the backend's device
+   * @param outputs those that the problem returns: row-major, without gaps, at multiples of 256 bytes
+   * @throws InvalidInputError naming the argument at fault
+   */
+  encode(
+    target: GPUComputePassEncoder | GPUCommandEncoder,
+    inputs: AttentionInputs<DeviceTensor>,
+    outputs: AttentionOutputs<DeviceTensor>,
+  ): void {
+    this.#checkAlive();
+    const { key } = describeProblem(inputs);
+    if (key !== this.#problem.key) {
+      throw new InvalidInputError("inputs", `a call of the problem ${this.#problem.key}`, key);
+    }
+    const placed = new Map<InputName, Placed>();
+    for (const name of inputNames) {
+      const t = inputs[name];
+      if (t !== undefined) placed.set(name, this.#own(name, t));
+    }
+    const encoding = this.#prepareEncoding(layoutsOf(placed));
+    const buffers = new Map(encoding.workspace);
+    for (const [name, { buffer }] of placed) buffers.set(name, { buffer, start: 0 });
+    for (const output of this.#outputs) {
+      const { buffer, layout } = this.#checkOutput(output, outputs[output.name]);
+      buffers.set(output.name, {
+        buffer,
+        start: layout.offset * bytesPerElement(output.dtype),
+      });
+    }
+    const slot = encoding.recorder.begin(inputs);
+    if ("dispatchWorkgroups" in target) {
+      encoding.recorder.record(target, slot, buffers);
+    } else {
+      const pass = target.beginComputePass();
+      encoding.recorder.record(pass, slot, buffers);
+      pass.end();
+    }
+  }
+
   dispose(): void {
     this.#disposed = true;
     this.#prepared?.recorder.dispose();
     this.#prepared = null;
+    for (const { recorder, workspace } of this.#encodings.values()) {
+      recorder.dispose();
+      for (const { buffer } of workspace.values()) buffer.destroy();
+    }
+    this.#encodings.clear();
+  }
+
+  #prepareEncoding(layouts: Layouts): Encoding {
+    const key = layoutKey(layouts);
+    let encoding = this.#encodings.get(key);
+    if (!encoding) {
+      const made = this.#schedule(layouts);
+      const { device, pipelines } = this.#backend;
+      const workspace = new Map<BufferName, { buffer: GPUBuffer; start: number }>();
+      for (const [name, bytes] of made.workspace) {
+        const size = Math.max(256, Math.ceil(bytes / 4) * 4);
+        workspace.set(name, {
+          buffer: device.createBuffer({ size, usage: tensorUsage }),
+          start: 0,
+        });
+      }
+      const recorder = new Recorder(device, pipelines, this.#problem, made, pendingEncodes);
+      encoding = { recorder, workspace };
+      this.#encodings.set(key, encoding);
+    }
+    return encoding;
+  }
+
+  #checkOutput({ name, dtype, shape }: OutputSpec, t: DeviceTensor | undefined): Placed {
+    const argument = `outputs.${name}`;
+    if (t === undefined) throw new InvalidInputError(argument, "a device tensor", "undefined");
+    const placed = this.#own(argument, t);
+    const { layout } = placed;
+    const wanted = `${dtype} [${shape.join(", ")}]`;
+    if (layout.dtype !== dtype || layout.shape.join() !== shape.join()) {
+      throw new InvalidInputError(argument, wanted, `${t.dtype} [${t.shape.join(", ")}]`);
+    }
+    if (layout.strides.join() !== rowMajorStrides(shape).join()) {
+      throw new InvalidInputError(argument, "row-major strides", `[${layout.strides.join(", ")}]`);
+    }
+    const start = layout.offset * bytesPerElement(dtype);
+    const { minStorageBufferOffsetAlignment: alignment } = this.#backend.capabilities.limits;
+    if (start % alignment !== 0) {
+      throw new InvalidInputError(
+        argument,
+        `an offset of a multiple of ${alignment} bytes`,
+        `${start}`,
+      );
+    }
+    return placed;
   }
 
   #checkAlive(): void {
@@ -278,7 +394,7 @@ function kernelsOf({ steps }: Schedule): Kernel[] {
   return [...new Map(steps.map(({ kernel }) => [kernel.name, kernel])).values()];
 }
 
-function outputsOf(p: AttentionProblem): { name: OutputName; dtype: DType; shape: number[] }[] {
+function outputsOf(p: AttentionProblem): OutputSpec[] {
   const rows = [p.batch, p.queryHeads, p.queryLength];
   const wanted: [OutputName, boolean, DType, number[]][] = [
     ["output", true, p.dtype, [...rows, p.valueDim]],

@@ -247,7 +247,7 @@ class Scheduler {
       });
       if (regions === null) return false;
       for (const region of regions) {
-        this.#forwardRegion(kernel, region, accesses, parts, output);
+        this.#forwardRegion(kernel, region, accesses, { parts, first: s * splits }, output);
       }
     }
     if (parts > 1 && !this.#merge(parts)) return false;
@@ -286,7 +286,7 @@ class Scheduler {
     kernel: Kernel,
     region: Region,
     accesses: Partial<Record<BindingName, Access>>,
-    parts: number,
+    { parts, first }: { readonly parts: number; readonly first: number },
     output: BufferName,
   ): void {
     const { headDim, valueDim, returns } = this.#problem;
@@ -310,6 +310,9 @@ class Scheduler {
       splits: gridSplits,
       splitKeys,
       flags: this.#flags(statistics) & ~(parts > 1 ? flags.sinks : 0),
+      // A segment's first part of a row.
+      outputBase: (bases.outputBase ?? 0) + first * valueDim,
+      statisticsBase: (bases.statisticsBase ?? 0) + first,
       outputRow: parts * valueDim,
       outputSplit: valueDim,
       statisticsRow: parts,

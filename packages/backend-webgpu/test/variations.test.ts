@@ -8,9 +8,11 @@ import { testBackend } from "@heed/conformance/vitest";
 import type { AttentionProvider } from "@heed/core";
 import { unrequested } from "./devices.js";
 
-const { process } = globalThis as { process?: { env: Record<string, string | undefined> } };
-const all = process?.env.HEED_ALL_VARIATIONS === "1";
-const inNode = process?.env.VITEST_BROWSER === undefined && "versions" in (process ?? {});
+const { process } = globalThis as {
+  process?: { env?: Record<string, string | undefined>; versions?: { node?: string } };
+};
+const all = process?.env?.HEED_ALL_VARIATIONS === "1";
+const inNode = process?.versions?.node !== undefined;
 
 function variation(title: string, provider: AttentionProvider, ...filters: string[]): void {
   for (const filter of all ? [""] : filters) {

@@ -1,4 +1,4 @@
-import { DisposedError, OutOfMemoryError } from "@heed/core";
+import { OutOfMemoryError } from "@heed/core";
 import { backendName, type Faults } from "../faults.js";
 
 /** Bytes that may lie idle; the least recently used buffers go first. */
@@ -42,7 +42,6 @@ export class BufferPool {
    * @throws OutOfMemoryError, DeviceLostError
    */
   async acquire(bytes: number, usage: number): Promise<PooledBuffer> {
-    if (this.#disposed) throw new DisposedError("backend");
     this.#faults.checkPresent();
     const size = sizeClass(bytes, this.#device.limits.maxBufferSize);
     // The most recently released first: it is the likeliest to be in a cache.
@@ -89,7 +88,10 @@ export class BufferPool {
     this.#heldBytes -= pooled.bytes;
   }
 
-  /** Destroys idle buffers now, and others when they are released. */
+  /**
+   * Destroys idle buffers now, and others when they are released: tensors that were handed out can
+   * still be read.
+   */
   dispose(): void {
     this.#disposed = true;
     for (const { buffer } of this.#idle) buffer.destroy();
