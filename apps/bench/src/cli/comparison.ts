@@ -5,15 +5,9 @@ import {
   fewestLaunches,
   type Verdict,
 } from "../compare/compare.js";
+import { formatChange, formatP, verdictWords } from "../compare/words.js";
 import { plural } from "../report/describe.js";
 import { formatNumber } from "../report/format.js";
-
-const words: Readonly<Record<Verdict, string>> = {
-  slower: "SLOWER",
-  faster: "faster",
-  same: "noise",
-  unsure: "unsure",
-};
 
 /**
  * A comparison for a terminal.
@@ -31,7 +25,7 @@ export function renderComparison(comparison: Comparison, all: boolean): string {
     contenders
       .map(
         ({ contender, cases: n, change, p, verdict }) =>
-          `  ${contender}: ${formatChange(change)} over ${plural(n, "case")}, p ${formatP(p)}: ${words[verdict]}`,
+          `  ${contender}: ${formatChange(change)} over ${plural(n, "case")}, p ${formatP(p)}: ${verdictWords[verdict]}`,
       )
       .join("\n"),
     ...(telling.length > 0 ? [renderCases(telling)] : []),
@@ -59,7 +53,7 @@ function renderCases(cases: readonly CaseComparison[]): string {
       formatNumber(c.after),
       formatChange(c.change),
       formatP(c.p),
-      words[c.verdict],
+      verdictWords[c.verdict],
     ]);
   }
   return table.toString();
@@ -68,14 +62,4 @@ function renderCases(cases: readonly CaseComparison[]): string {
 function summary(cases: readonly CaseComparison[]): string {
   const count = (verdict: Verdict) => cases.filter((c) => c.verdict === verdict).length;
   return `${plural(cases.length, "comparison")}: ${count("slower")} slower, ${count("faster")} faster, ${count("unsure")} unsure, ${count("same")} noise`;
-}
-
-function formatP(p: number | null): string {
-  return p === null ? "–" : p < 0.001 ? "<0.001" : p.toFixed(3);
-}
-
-/** `12 % longer`, `5 % shorter`. */
-function formatChange(change: number): string {
-  const percent = 100 * (change - 1);
-  return `${Math.abs(percent).toFixed(1)} % ${percent >= 0 ? "longer" : "shorter"}`;
 }

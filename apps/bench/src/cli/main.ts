@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { CommanderError } from "commander";
 import { type Comparison, compareReports } from "../compare/compare.js";
@@ -9,6 +10,7 @@ import { measureInLaunches } from "./launch.js";
 import { renderList } from "./list.js";
 import { measureHere } from "./measure.js";
 import { type CliOptions, parseOptions, threadsWarning } from "./options.js";
+import { servePage } from "./serve.js";
 import { renderReport } from "./table.js";
 import { checkWritable, writeReport } from "./write-report.js";
 
@@ -39,15 +41,26 @@ export async function main(args: readonly string[]): Promise<number> {
   const interruption = new AbortController();
   // Once: whoever presses it again while a long call runs means it, and Node's default ends it.
   const interrupt = () => {
-    console.error("\nstopping after the current call; press again to stop now");
+    if (options.page === null) {
+      console.error("\nstopping after the current call; press again to stop now");
+    }
     interruption.abort();
   };
   process.once("SIGINT", interrupt);
+  if (options.page !== null) return serveUntil(interruption.signal, options.page);
   try {
     return await run(options, interruption.signal);
   } finally {
     process.off("SIGINT", interrupt);
   }
+}
+
+async function serveUntil(signal: AbortSignal, port: number): Promise<number> {
+  const page = await servePage({ port, isolated: true });
+  console.log(`${page.url}\nCtrl-C ends it`);
+  await once(signal, "abort");
+  await page.close();
+  return exit.ok;
 }
 
 async function run(options: CliOptions, signal: AbortSignal): Promise<number> {

@@ -20,6 +20,8 @@ export interface CliOptions {
   readonly list: boolean;
   /** Also what happens once, and memory. */
   readonly details: boolean;
+  /** A port to serve the web page at instead of measuring; 0: any. */
+  readonly page: number | null;
   /** A report to show instead of measuring. */
   readonly from: string | null;
   /** An earlier report to compare with. */
@@ -50,11 +52,13 @@ interface RawOptions extends Partial<Record<FileFormat, string>> {
   readonly ceiling?: true;
   readonly list?: true;
   readonly details?: true;
+  readonly page?: true | number;
   readonly from?: string;
   readonly compare?: string;
   readonly threshold: number;
 }
 
+const defaultPort = 4173;
 const quickBudget = 120;
 /** Operations past which `--quick` leaves a case out, unless it is named. */
 const quickFlops = 2e9;
@@ -86,6 +90,7 @@ export function parseOptions(
     launches: raw.launches,
     list: raw.list ?? false,
     details: raw.details ?? false,
+    page: raw.page === true ? defaultPort : (raw.page ?? null),
     from: raw.from ?? null,
     compare: raw.compare ?? null,
     threshold: raw.threshold,
@@ -156,6 +161,11 @@ function createCommand(): Command {
       "change up to which a comparison calls it noise",
       integer,
       100 * defaultThreshold,
+    )
+    .option(
+      "--page [port]",
+      `measure nothing, but serve the web page to this machine (default port: ${defaultPort})`,
+      integer,
     )
     .option("--from <file>", "measure nothing, but show a --json file")
     .option("--list", "list cases, backends and peers, and stop")

@@ -1,5 +1,6 @@
 import { SingleBar } from "cli-progress";
 import type { ProgressEvent } from "../measure/run-benchmark.js";
+import { weightOf } from "../measure/time-left.js";
 import { formatNumber } from "../report/format.js";
 import type { CaseReport } from "../report/report.js";
 import type { Workload } from "../workloads/workload.js";
@@ -17,14 +18,6 @@ export function createProgress(
   stream: NodeJS.WriteStream,
 ): Progress {
   return stream.isTTY ? barProgress(workloads, stream) : lineProgress(workloads.length, stream);
-}
-
-/**
- * A case's part of the bar: one for the time that is spent on each, and more for what has to be
- * computed, which is long for the slowest.
- */
-function weightOf({ flops }: Workload): number {
-  return 1 + flops / 2e9;
 }
 
 function barProgress(workloads: readonly Workload[], stream: NodeJS.WriteStream): Progress {

@@ -39,21 +39,32 @@ export function tfjs(threads: number, wasmPaths: WasmPaths | null): Contender {
         "@tensorflow/tfjs-backend-wasm",
         () => import("@tensorflow/tfjs-backend-wasm"),
       );
-      if (wasmPaths) wasm.setWasmPaths({ ...wasmPaths });
+      if (wasmPaths) {
+        wasm.setWasmPaths({ ...wasmPaths });
+        // Its threads run the text of a function, which is broken once a bundler has renamed what
+        // stands around it (4.22).
+        tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
+      }
       wasm.setThreadsCount(threads);
       if (!(await tf.setBackend("wasm"))) {
         throw new BackendUnavailableError("TensorFlow.js cannot start its wasm backend here");
       }
       const threaded = await tf.env().getAsync("WASM_HAS_MULTITHREAD_SUPPORT");
-      return loaded(tf, threaded ? wasm.getThreadsCount() : 1);
+      return loaded(tf, threaded ? wasm.getThreadsCount() : 1, threads);
     },
   };
 }
 
-function loaded(tf: Tfjs, threads: number): LoadedContender {
+function loaded(tf: Tfjs, threads: number, asked: number): LoadedContender {
   const simd = tf.env().getBool("WASM_HAS_SIMD_SUPPORT");
   return {
-    info: { runtime: "WebAssembly", device: "CPU", features: simd ? ["simd128"] : [], threads },
+    info: {
+      runtime: "WebAssembly",
+      device: "CPU",
+      features: simd ? ["simd128"] : [],
+      threads,
+      ...(threads < asked && { notes: ["its threads do not work in a bundled page, nor in Node"] }),
+    },
     supports: (problem) => supportWithin(problem, limits),
     plan: async (problem) => plan(tf, problem),
     dispose: () => {},

@@ -1,0 +1,180 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { reportToCsv } from "../src/report/csv.js";
+import type { BenchReport } from "../src/report/report.js";
+import { workloadsOf } from "../src/request.js";
+import { type Capability, detectCapabilities } from "./browser/capabilities.js";
+import { browserEnvironment } from "./browser/environment.js";
+import { Capabilities } from "./components/capabilities.js";
+import { Progress } from "./components/progress.js";
+import { ReportView } from "./components/report-view.js";
+import { Setup } from "./components/setup.js";
+import { download, earlier, fileProblem, openFiles, report } from "./state/results.js";
+import { runState, startRun } from "./state/run.js";
+import { changeRequest, request, type UrlActions, urlProblem } from "./state/url.js";
+
+/** The whole page. */
+export function App({ actions }: { actions: UrlActions }): JSX.Element {
+  const capabilities = useSignal<readonly Capability[] | null>(null);
+  const cancel = useRef<() => void>(() => {});
+  const run = runState.value;
+  const start = () => {
+    if (!capabilities.value) return;
+    const environment = browserEnvironment(capabilities.value);
+    cancel.current = startRun(request.value, environment, (found) => {
+      report.value = found;
+    });
+  };
+  // Once, when the page opens.
+  useEffect(() => {
+    detectCapabilities().then((found) => {
+      capabilities.value = found;
+      if (actions.run && urlProblem.value === null) start();
+    });
+    if (actions.report !== null) void openAddress(actions.report);
+    return acceptDrops();
+  }, []);
+  const nothing = workloadsOf(request.value).length === 0 || contendersOf() === 0;
+  return (
+    <>
+      <header class="top">
+        <h1>
+          <img src="./icon.svg" alt="" width="28" height="28" /> Heed benchmark
+        </h1>
+        <p>
+          Which backend of attention is fastest in this browser, on this machine, for your model?
+        </p>
+      </header>
+      <main>
+        <section class="panel" aria-labelledby="browser">
+          <h2 id="browser">This browser</h2>
+          {capabilities.value ? <Capabilities all={capabilities.value} /> : <p>Looking…</p>}
+        </section>
+        <section class="panel" aria-labelledby="setup">
+          <h2 id="setup">What to measure</h2>
+          {urlProblem.value !== null && (
+            <p class="warning" role="alert">
+              The address asks for something that there is not: {urlProblem.value}
+            </p>
+          )}
+          <fieldset class="plain" disabled={run.status === "running"}>
+            <Setup request={request.value} onChange={changeRequest} />
+          </fieldset>
+          {run.status === "running" ? (
+            <Progress run={run} onCancel={() => cancel.current()} />
+          ) : (
+            <button
+              type="button"
+              class="run"
+              disabled={nothing || capabilities.value === null}
+              onClick={start}
+            >
+              Measure
+            </button>
+          )}
+          {run.status === "failed" && (
+            <p class="warning" role="alert">
+              The run failed: {run.message}
+            </p>
+          )}
+        </section>
+        <Files report={report.value} />
+        {report.value && <ReportView report={report.value} earlier={earlier.value} />}
+      </main>
+      <footer>
+        <p>
+          Every result is checked against float64 before it is timed. Nothing leaves this page
+          unless you save it.
+        </p>
+      </footer>
+    </>
+  );
+}
+
+function contendersOf(): number {
+  return request.value.backends.length + request.value.peers.length;
+}
+
+/** Result files: in and out. */
+function Files({ report: shown }: { report: BenchReport | null }): JSX.Element {
+  return (
+    <section class="files" aria-label="Result files">
+      <label class="button">
+        {shown ? "Compare with a result file" : "Open a result file"}
+        <input
+          type="file"
+          accept="application/json,.json"
+          multiple
+          class="visually-hidden"
+          onChange={(event) => {
+            const { files } = event.currentTarget;
+            if (files) void openFiles([...files]);
+            event.currentTarget.value = "";
+          }}
+        />
+      </label>
+      {shown && (
+        <>
+          <button
+            type="button"
+            onClick={() =>
+              download("heed-bench.json", "application/json", JSON.stringify(shown, null, 2))
+            }
+          >
+            Save as JSON
+          </button>
+          <button
+            type="button"
+            onClick={() => download("heed-bench.csv", "text/csv", reportToCsv(shown))}
+          >
+            Save as CSV
+          </button>
+        </>
+      )}
+      {earlier.value && (
+        <button
+          type="button"
+          onClick={() => {
+            earlier.value = null;
+          }}
+        >
+          End the comparison
+        </button>
+      )}
+      <span class="quiet">or drop it anywhere on the page</span>
+      {fileProblem.value !== null && (
+        <p class="warning" role="alert">
+          {fileProblem.value}
+        </p>
+      )}
+    </section>
+  );
+}
+
+/** Takes files that are dropped on the page. @returns a function that ends it */
+function acceptDrops(): () => void {
+  const over = (event: DragEvent) => event.preventDefault();
+  const drop = (event: DragEvent) => {
+    event.preventDefault();
+    if (event.dataTransfer) void openFiles([...event.dataTransfer.files]);
+  };
+  addEventListener("dragover", over);
+  addEventListener("drop", drop);
+  return () => {
+    removeEventListener("dragover", over);
+    removeEventListener("drop", drop);
+  };
+}
+
+/** Shows a result file that the URL names. */
+async function openAddress(address: string): Promise<void> {
+  try {
+    const response = await fetch(address);
+    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+    await openFiles([new File([await response.blob()], address)]);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    fileProblem.value = `${address} cannot be read: ${message}`;
+  }
+}

@@ -1,0 +1,253 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { compareReports } from "../../src/compare/compare.js";
+import { rooflineOf } from "../../src/plots/roofline.js";
+import { type SeriesCurves, seriesOf } from "../../src/plots/series.js";
+import {
+  describeCeiling,
+  describeContender,
+  describeMachine,
+  describeVersions,
+  plural,
+} from "../../src/report/describe.js";
+import { formatNumber } from "../../src/report/format.js";
+import type { BenchReport } from "../../src/report/report.js";
+import { type Row, rowsOf } from "../../src/report/rows.js";
+import { errorPlot } from "../plots/errors.js";
+import { type Canvas, looksOf } from "../plots/look.js";
+import { type OverviewQuantity, overviewLabels, overviewPlot } from "../plots/overview.js";
+import { rooflinePlot } from "../plots/roofline.js";
+import { quantityLabels, type SeriesQuantity, seriesPlot } from "../plots/series.js";
+import { Chart, Choice } from "./chart.js";
+import { ComparisonView } from "./comparison.js";
+import { Legend } from "./legend.js";
+import { ResultTable, TableLegend } from "./table.js";
+
+interface ReportViewProps {
+  readonly report: BenchReport;
+  /** An earlier one to compare with. */
+  readonly earlier: BenchReport | null;
+}
+
+/** A report with everything that there is to see in it. */
+export function ReportView({ report, earlier }: ReportViewProps): JSX.Element {
+  const details = useSignal(false);
+  const hidden = useSignal<ReadonlySet<string>>(new Set());
+  const rows = rowsOf(report);
+  const looks = looksOf(report.contenders.map(({ name }) => name));
+  const measured = new Set(
+    rows.flatMap(({ result, numbers }) => (numbers ? result.contender : [])),
+  );
+  const present = new Map([...looks].filter(([name]) => measured.has(name)));
+  const shown = (contender: string) => !hidden.value.has(contender);
+  const toggle = (name: string) => {
+    const next = new Set(hidden.value);
+    if (!next.delete(name)) next.add(name);
+    hidden.value = next;
+  };
+  const canvas = (width: number): Canvas => ({ width, looks, shown });
+  return (
+    <>
+      <Conditions report={report} />
+      {earlier && (
+        <section class="panel" aria-labelledby="comparison">
+          <h2 id="comparison">
+            Compared with {earlier.environments[0]?.date.slice(0, 16).replace("T", " ")}
+          </h2>
+          <ComparisonView comparison={compareReports(earlier, report)} />
+        </section>
+      )}
+      {present.size > 0 && (
+        <section class="panel" aria-labelledby="plots">
+          <h2 id="plots">Plots</h2>
+          <Legend looks={present} hidden={hidden.value} onToggle={toggle} />
+          <div class="charts">
+            <Overview rows={rows} canvas={canvas} />
+            <SeriesCharts report={report} canvas={canvas} />
+            <RooflineChart report={report} canvas={canvas} />
+            <Chart
+              title="Error"
+              summary={errorSummary(rows)}
+              draw={(w) => errorPlot(rows, canvas(w))}
+            />
+          </div>
+        </section>
+      )}
+      <section class="panel" aria-labelledby="results">
+        <div class="panel-head">
+          <h2 id="results">Results</h2>
+          <label class="switch">
+            <input
+              type="checkbox"
+              checked={details.value}
+              onChange={(event) => {
+                details.value = event.currentTarget.checked;
+              }}
+            />
+            first calls and memory
+          </label>
+        </div>
+        <ResultTable rows={rows} details={details.value} />
+        <TableLegend rows={rows} details={details.value} />
+      </section>
+    </>
+  );
+}
+
+function Conditions({ report }: { report: BenchReport }): JSX.Element {
+  const { dtype, threads, budget } = report.options;
+  return (
+    <section class="panel" aria-labelledby="conditions">
+      <h2 id="conditions">Conditions</h2>
+      {report.interrupted && (
+        <p class="warning">Not finished: what was done until then is shown.</p>
+      )}
+      {report.environments.map((environment) => (
+        <p key={environment.name}>
+          <b>{environment.name}</b> on {describeMachine(environment)};{" "}
+          {describeVersions(environment)}; {environment.date.slice(0, 16).replace("T", " ")}
+          {environment.ceiling && (
+            <span class="quiet"> · {describeCeiling(environment.ceiling)}</span>
+          )}
+          {environment.notes?.map((note) => (
+            <span key={note} class="quiet">
+              {" "}
+              · {note}
+            </span>
+          ))}
+        </p>
+      ))}
+      <p class="quiet">
+        {dtype}, {plural(threads, "thread")}, {budget} ms for each backend and case
+      </p>
+      <dl class="contenders">
+        {report.contenders.map((contender) => (
+          <div key={contender.name} class={contender.status}>
+            <dt>{contender.name}</dt>
+            <dd>{describeContender(contender)}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+interface PlotProps {
+  canvas(width: number): Canvas;
+}
+
+function Overview({ rows, canvas }: PlotProps & { rows: readonly Row[] }): JSX.Element {
+  const quantity = useSignal<OverviewQuantity>("slower");
+  const wins = winsOf(rows);
+  const summary = wins.map(([name, count]) => `${name} in ${plural(count, "case")}`).join(", ");
+  return (
+    <Chart
+      title="All cases"
+      summary={summary === "" ? "" : `Fastest: ${summary}.`}
+      draw={(width) => overviewPlot(rows, quantity.value, canvas(width))}
+    >
+      <Choice
+        label="Quantity of all cases"
+        options={Object.entries(overviewLabels) as [OverviewQuantity, string][]}
+        value={quantity.value}
+        onChange={(value) => {
+          quantity.value = value;
+        }}
+      />
+    </Chart>
+  );
+}
+
+/** How often each contender is the fastest, the most frequent first. */
+function winsOf(rows: readonly Row[]): [name: string, count: number][] {
+  const best = new Map<string, Row>();
+  for (const row of rows) {
+    const before = best.get(row.report.id);
+    if (row.numbers && row.numbers.median < (before?.numbers?.median ?? Number.POSITIVE_INFINITY)) {
+      best.set(row.report.id, row);
+    }
+  }
+  const wins = new Map<string, number>();
+  for (const { result } of best.values()) {
+    wins.set(result.contender, (wins.get(result.contender) ?? 0) + 1);
+  }
+  return [...wins].sort(([, a], [, b]) => b - a);
+}
+
+function SeriesCharts({ report, canvas }: PlotProps & { report: BenchReport }): JSX.Element | null {
+  const quantity = useSignal<SeriesQuantity>("ms");
+  const name = useSignal<string | null>(null);
+  // The longest has the most to show.
+  const all = seriesOf(report).sort((a, b) => sizesIn(b) - sizesIn(a));
+  const chosen = all.find((one) => one.name === name.value) ?? all[0];
+  if (!chosen) return null;
+  return (
+    <Chart
+      title={`By ${chosen.axis}`}
+      summary={crossoverSummary(chosen)}
+      draw={(width) => seriesPlot(chosen, quantity.value, canvas(width))}
+    >
+      <Choice
+        label="Series"
+        options={all.map((one) => [one.name, one.name])}
+        value={chosen.name}
+        onChange={(value) => {
+          name.value = value;
+        }}
+      />
+      <Choice
+        label="Quantity of the series"
+        options={Object.entries(quantityLabels) as [SeriesQuantity, string][]}
+        value={quantity.value}
+        onChange={(value) => {
+          quantity.value = value;
+        }}
+      />
+    </Chart>
+  );
+}
+
+function sizesIn({ points }: SeriesCurves): number {
+  return new Set(points.map(({ at }) => at)).size;
+}
+
+function crossoverSummary({ name, axis, points, crossovers }: SeriesCurves): string {
+  if (crossovers.length === 0) {
+    const most = Math.max(...points.map(({ at }) => at));
+    const best = points.filter(({ at }) => at === most).reduce((a, b) => (b.ms < a.ms ? b : a));
+    return `${name}: ${best.contender} is the fastest throughout, up to ${formatNumber(best.gflops)} GFLOP/s.`;
+  }
+  return `${name}: ${crossovers
+    .map(({ at, from, to }) => `${from} is the fastest up to ${axis} ${Math.round(at)}, then ${to}`)
+    .join("; ")}.`;
+}
+
+function RooflineChart({ report, canvas }: PlotProps & { report: BenchReport }): JSX.Element {
+  const roofline = rooflineOf(report);
+  const [best] = roofline.points
+    .filter(({ fraction }) => fraction !== null)
+    .sort((a, b) => (b.fraction ?? 0) - (a.fraction ?? 0));
+  return (
+    <Chart
+      title="Roofline"
+      summary={
+        best
+          ? `Nearest to the limit: ${best.contender} on ${best.case}, ${(100 * (best.fraction ?? 0)).toFixed(0)} % of it. The roof is what wasm reaches here; a GPU, native code and data in a cache can pass it.`
+          : "Without a measured ceiling there is no roof."
+      }
+      draw={(width) => rooflinePlot(roofline, canvas(width))}
+    />
+  );
+}
+
+function errorSummary(rows: readonly Row[]): string {
+  const wrong = rows.filter(({ result }) => result.status === "wrong");
+  const errors = rows.flatMap(({ numbers }) => numbers?.errorInBudgets ?? []);
+  const worst =
+    errors.length === 0
+      ? ""
+      : `The largest error is ${Math.max(...errors).toFixed(2)} of what is tolerated.`;
+  return wrong.length === 0
+    ? worst
+    : `Wrong: ${wrong.map(({ result, report }) => `${result.contender} on ${report.id}`).join(", ")}. ${worst}`;
+}

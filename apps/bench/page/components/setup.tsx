@@ -1,0 +1,233 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { backendNames } from "../../src/contenders/backends.js";
+import { peerNames } from "../../src/peers/peers.js";
+import { plural } from "../../src/report/describe.js";
+import { formatSeconds } from "../../src/report/format.js";
+import { type RunRequest, workloadsOf } from "../../src/request.js";
+import { customWorkload } from "../../src/workloads/generated.js";
+import { selectWorkloads, suiteNames, workloads } from "../../src/workloads/select.js";
+import { parseShape } from "../../src/workloads/shape.js";
+
+interface SetupProps {
+  readonly request: RunRequest;
+  onChange(change: Partial<RunRequest>): void;
+}
+
+/** What is to be measured. */
+export function Setup({ request, onChange }: SetupProps): JSX.Element {
+  return (
+    <div class="setup">
+      <CaseChoice request={request} onChange={onChange} />
+      <Checks
+        legend="Backends"
+        names={backendNames}
+        chosen={request.backends}
+        onChange={(backends) => onChange({ backends })}
+      />
+      <details class="more" open={request.peers.length > 0}>
+        <summary>Compare with other libraries</summary>
+        <Checks
+          legend="Peers"
+          // Native code has no place in a page.
+          names={peerNames.filter((name) => !name.startsWith("ort-node"))}
+          chosen={request.peers}
+          onChange={(peers) => onChange({ peers })}
+        />
+      </details>
+      <Settings request={request} onChange={onChange} />
+      <p class="quiet">{estimate(request)}</p>
+    </div>
+  );
+}
+
+function CaseChoice({ request, onChange }: SetupProps): JSX.Element {
+  const suites = suiteNames.filter((name) => name !== "all");
+  const single = request.cases.filter((name) => !suiteNames.includes(name));
+  return (
+    <>
+      <Checks
+        legend="Suites"
+        names={suites}
+        chosen={request.cases}
+        describe={(name) => String(selectWorkloads([name]).length)}
+        onChange={(cases) => onChange({ cases })}
+      />
+      <OwnShapes request={request} onChange={onChange} />
+      <details class="more" open={single.length > 0}>
+        <summary>Single cases</summary>
+        <Checks
+          legend="Cases"
+          names={workloads.map(({ id }) => id)}
+          chosen={request.cases}
+          onChange={(cases) => onChange({ cases })}
+        />
+      </details>
+    </>
+  );
+}
+
+interface ChecksProps {
+  readonly legend: string;
+  readonly names: readonly string[];
+  /** May hold names that are not among these; they are kept. */
+  readonly chosen: readonly string[];
+  describe?(name: string): string;
+  onChange(chosen: readonly string[]): void;
+}
+
+function Checks({ legend, names, chosen, describe, onChange }: ChecksProps): JSX.Element {
+  return (
+    <fieldset class="checks">
+      <legend>{legend}</legend>
+      {names.map((name) => (
+        <label key={name}>
+          <input
+            type="checkbox"
+            checked={chosen.includes(name)}
+            onChange={(event) =>
+              onChange(
+                event.currentTarget.checked
+                  ? [...chosen, name]
+                  : chosen.filter((other) => other !== name),
+              )
+            }
+          />
+          {name}
+          {describe && <span class="count">{describe(name)}</span>}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+function OwnShapes({ request, onChange }: SetupProps): JSX.Element {
+  const text = useSignal("");
+  const problem = useSignal<string | null>(null);
+  const add = (event: Event) => {
+    event.preventDefault();
+    try {
+      const workload = customWorkload(parseShape(text.value));
+      if (!request.own.some(({ id }) => id === workload.id)) {
+        onChange({ own: [...request.own, workload] });
+      }
+      text.value = "";
+      problem.value = null;
+    } catch (error) {
+      problem.value = error instanceof Error ? error.message : String(error);
+    }
+  };
+  return (
+    <form class="own" onSubmit={add}>
+      <label for="own-shape">A shape of your own</label>
+      <div class="row">
+        <input
+          id="own-shape"
+          type="text"
+          value={text.value}
+          placeholder="B1,Hq32,Hkv8,Lq1,Lk4096,D128,causal"
+          aria-describedby="own-help"
+          aria-invalid={problem.value !== null}
+          spellcheck={false}
+          autocapitalize="off"
+          onInput={(event) => {
+            text.value = event.currentTarget.value;
+          }}
+        />
+        <button type="submit">Add</button>
+      </div>
+      <p id="own-help" class={problem.value === null ? "quiet" : "warning"} role="status">
+        {problem.value ??
+          "B batch, H heads (Hq, Hkv), L length (Lq, Lk), D head size; then causal, window256, softcap50, bias, sinks"}
+      </p>
+      {request.own.length > 0 && (
+        <ul class="chips">
+          {request.own.map(({ id }) => (
+            <li key={id}>
+              {id}
+              <button
+                type="button"
+                aria-label={`Remove ${id}`}
+                onClick={() => onChange({ own: request.own.filter((other) => other.id !== id) })}
+              >
+                ×
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </form>
+  );
+}
+
+const budgets: readonly (readonly [ms: number, label: string])[] = [
+  [120, "quick"],
+  [400, "normal"],
+  [1000, "thorough"],
+  [3000, "patient"],
+];
+
+function Settings({ request, onChange }: SetupProps): JSX.Element {
+  const most = globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
+  const other = budgets.every(([ms]) => ms !== request.budget);
+  return (
+    <div class="settings">
+      <label>
+        Inputs
+        <select
+          value={request.dtype}
+          onChange={(event) =>
+            onChange({ dtype: event.currentTarget.value as RunRequest["dtype"] })
+          }
+        >
+          <option>float32</option>
+          <option>float16</option>
+          <option>float64</option>
+        </select>
+      </label>
+      <label>
+        Threads
+        <input
+          type="number"
+          min={1}
+          max={Math.max(most, request.threads)}
+          value={request.threads}
+          onChange={(event) =>
+            onChange({ threads: Math.max(1, event.currentTarget.valueAsNumber || 1) })
+          }
+        />
+      </label>
+      <label>
+        Care
+        <select
+          value={request.budget}
+          onChange={(event) => onChange({ budget: Number(event.currentTarget.value) })}
+        >
+          {budgets.map(([ms, label]) => (
+            <option key={ms} value={ms}>
+              {label}: {ms} ms each
+            </option>
+          ))}
+          {other && <option value={request.budget}>{request.budget} ms each</option>}
+        </select>
+      </label>
+      <label class="switch">
+        <input
+          type="checkbox"
+          checked={request.ceiling}
+          onChange={(event) => onChange({ ceiling: event.currentTarget.checked })}
+        />
+        measure this machine's ceiling
+      </label>
+    </div>
+  );
+}
+
+/** About how long it takes: each contender's time, and as much again for checking and loading. */
+function estimate(request: RunRequest): string {
+  const cases = workloadsOf(request).length;
+  const contenders = request.backends.length + request.peers.length;
+  if (cases === 0 || contenders === 0) return "Choose a suite and a backend.";
+  const seconds = (1.5 * cases * contenders * request.budget) / 1000;
+  return `${plural(cases, "case")} × ${plural(contenders, "contender")}: about ${formatSeconds(seconds)}`;
+}

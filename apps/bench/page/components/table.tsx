@@ -1,0 +1,100 @@
+import type { JSX } from "preact";
+import { type Column, columnsFor } from "../../src/report/cells.js";
+import type { Row } from "../../src/report/rows.js";
+
+import { Scroll } from "./scroll.js";
+
+interface TableProps {
+  readonly rows: readonly Row[];
+  /** Also what happens once, and memory. */
+  readonly details: boolean;
+}
+
+/** Every result, case by case. */
+export function ResultTable({ rows, details }: TableProps): JSX.Element {
+  const columns = columnsFor(rows, details);
+  const cases = [...new Set(rows.map(({ report }) => report))];
+  return (
+    <Scroll label="Table of results">
+      <table class="results">
+        <thead>
+          <tr>
+            <th scope="col">backend</th>
+            {columns.map(({ head, about, align }) => (
+              <th key={head} scope="col" class={align} title={about}>
+                {head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        {cases.map((report) => (
+          <CaseRows
+            key={report.id}
+            rows={rows.filter((row) => row.report === report)}
+            columns={columns}
+          />
+        ))}
+      </table>
+    </Scroll>
+  );
+}
+
+interface CaseRowsProps {
+  readonly rows: readonly Row[];
+  readonly columns: readonly Column[];
+}
+
+function CaseRows({ rows, columns }: CaseRowsProps): JSX.Element {
+  const { id, title, source } = (rows[0] as Row).report;
+  const best = Math.min(...rows.flatMap(({ numbers }) => numbers?.median ?? []));
+  return (
+    <tbody>
+      <tr class="case">
+        <th scope="rowgroup" colSpan={columns.length + 1}>
+          <span class="case-id">{id}</span> <span class="case-title">{title}</span>
+          {source.startsWith("https:") && (
+            <a href={source} rel="noreferrer" target="_blank">
+              source
+            </a>
+          )}
+        </th>
+      </tr>
+      {rows.map(({ result, numbers, note }) => (
+        <tr key={result.contender} class={numbers?.median === best ? "best" : result.status}>
+          <th scope="row">
+            {result.contender}
+            {numbers?.median === best && <span class="visually-hidden">, the fastest</span>}
+          </th>
+          {numbers ? (
+            columns.map(({ head, align, cell }) => (
+              <td key={head} class={align}>
+                {cell(numbers)}
+              </td>
+            ))
+          ) : (
+            <td class="note" colSpan={columns.length}>
+              {note}
+            </td>
+          )}
+        </tr>
+      ))}
+    </tbody>
+  );
+}
+
+/** What the columns mean. */
+export function TableLegend({ rows, details }: TableProps): JSX.Element {
+  return (
+    <details>
+      <summary>What the columns mean</summary>
+      <dl class="columns">
+        {columnsFor(rows, details).map(({ head, about }) => (
+          <div key={head}>
+            <dt>{head}</dt>
+            <dd>{about}</dd>
+          </div>
+        ))}
+      </dl>
+    </details>
+  );
+}

@@ -1,0 +1,63 @@
+/** How a contender looks in every plot: never by colour alone. */
+export interface Look {
+  readonly color: string;
+  readonly symbol: (typeof symbols)[number];
+}
+
+const symbols = [
+  "circle",
+  "square",
+  "triangle",
+  "diamond",
+  "star",
+  "cross",
+  "wye",
+  "hexagon",
+  "plus",
+  "times",
+] as const;
+
+/** Colours that the style sheet defines, for light and dark. */
+const colors = 10;
+
+/**
+ * Gives each contender a look.
+ *
+ * @param names every one of the report, so that hiding one leaves the others as they are
+ */
+export function looksOf(names: readonly string[]): ReadonlyMap<string, Look> {
+  return new Map(
+    names.map((name, i) => [
+      name,
+      {
+        color: `var(--series-${i % colors})`,
+        // Past the last colour, the same ones come back with other symbols.
+        symbol: symbols[(i + Math.floor(i / colors)) % symbols.length] as Look["symbol"],
+      },
+    ]),
+  );
+}
+
+/** Scales that draw contenders with their looks. */
+export function lookScales(looks: ReadonlyMap<string, Look>): {
+  color: { domain: string[]; range: string[] };
+  symbol: { domain: string[]; range: Look["symbol"][] };
+} {
+  const domain = [...looks.keys()];
+  const all = [...looks.values()];
+  return {
+    color: { domain, range: all.map(({ color }) => color) },
+    symbol: { domain, range: all.map(({ symbol }) => symbol) },
+  };
+}
+
+export type Drawing = SVGSVGElement | HTMLElement;
+
+/** What every plot is given. */
+export interface Canvas {
+  /** In CSS pixels. */
+  readonly width: number;
+  readonly looks: ReadonlyMap<string, Look>;
+  /** Whether a contender is to be seen. */
+  readonly shown: (contender: string) => boolean;
+}

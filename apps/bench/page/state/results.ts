@@ -1,0 +1,53 @@
+import { signal } from "@preact/signals";
+import { parseReport } from "../../src/report/parse.js";
+import type { BenchReport } from "../../src/report/report.js";
+
+/** What is shown. */
+export const report = signal<BenchReport | null>(null);
+
+/** What it is compared with; null for nothing. */
+export const earlier = signal<BenchReport | null>(null);
+
+/** What went wrong with a file, for the person who gave it. */
+export const fileProblem = signal<string | null>(null);
+
+/**
+ * Takes result files: the first is shown, a second is what that is compared with, as the older of the
+ * two.
+ */
+export async function openFiles(files: Iterable<File>): Promise<void> {
+  fileProblem.value = null;
+  for (const file of files) {
+    try {
+      add(parseReport(JSON.parse(await file.text())));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      fileProblem.value = `${file.name} is not a result file: ${message}`;
+    }
+  }
+}
+
+function add(opened: BenchReport): void {
+  const shown = report.value;
+  if (!shown) {
+    report.value = opened;
+  } else if (dateOf(opened) <= dateOf(shown)) {
+    earlier.value = opened;
+  } else {
+    earlier.value = shown;
+    report.value = opened;
+  }
+}
+
+function dateOf({ environments }: BenchReport): string {
+  return environments[0]?.date ?? "";
+}
+
+/** Hands a file to the browser's downloads. */
+export function download(name: string, type: string, text: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

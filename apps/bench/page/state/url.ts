@@ -1,0 +1,69 @@
+import { signal } from "@preact/signals";
+import {
+  defaultRequest,
+  type RunRequest,
+  requestFromParams,
+  requestToParams,
+} from "../../src/request.js";
+
+/** What the page measures next; kept in the URL, so that a link and a reload bring it back. */
+export const request = signal<RunRequest>(pageDefault());
+
+/** What is wrong with the URL; null if nothing is. */
+export const urlProblem = signal<string | null>(null);
+
+/** Parameters that a URL can have beside the request. */
+export interface UrlActions {
+  /** Start at once. */
+  readonly run: boolean;
+  /** Address of a result file to show. */
+  readonly report: string | null;
+}
+
+/** A page has the ceiling measured, unless it is told not to. */
+function pageDefault(): RunRequest {
+  return { ...defaultRequest, ceiling: true };
+}
+
+/** Reads the page's URL. */
+export function readUrl(): UrlActions {
+  const params = new URLSearchParams(location.search);
+  if (!params.has("ceiling")) params.set("ceiling", "true");
+  try {
+    request.value = requestFromParams(params);
+  } catch (error) {
+    urlProblem.value = error instanceof Error ? error.message : String(error);
+  }
+  return { run: params.has("run"), report: params.get("report") };
+}
+
+/** Writes the request into the page's URL. Everything else that the URL says stays. */
+export function writeUrl(): void {
+  const params = requestToParams(request.value);
+  // What is left out on this page is that it is measured.
+  if (request.value.ceiling) params.delete("ceiling");
+  else params.set("ceiling", "false");
+  const known = [
+    "cases",
+    "own",
+    "backends",
+    "peers",
+    "dtype",
+    "threads",
+    "budget",
+    "samples",
+    "ceiling",
+    "run",
+  ];
+  for (const [name, value] of new URLSearchParams(location.search)) {
+    if (!known.includes(name)) params.append(name, value);
+  }
+  const search = params.toString();
+  history.replaceState(null, "", `${location.pathname}${search && `?${search}`}${location.hash}`);
+}
+
+export function changeRequest(change: Partial<RunRequest>): void {
+  request.value = { ...request.value, ...change };
+  urlProblem.value = null;
+  writeUrl();
+}

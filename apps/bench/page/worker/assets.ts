@@ -1,0 +1,16 @@
+import plain from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url";
+import simd from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url";
+import threaded from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url";
+import type { WasmPaths } from "../../src/peers/tfjs.js";
+
+/** TensorFlow.js looks for its modules beside the page, where a bundler has not put them. */
+export const tfjsWasm: WasmPaths = {
+  "tfjs-backend-wasm.wasm": absolute(plain),
+  "tfjs-backend-wasm-simd.wasm": absolute(simd),
+  "tfjs-backend-wasm-threaded-simd.wasm": absolute(threaded),
+};
+
+/** Its threads run from a blob, to which no address is relative. */
+function absolute(url: string): string {
+  return new URL(url, import.meta.url).href;
+}

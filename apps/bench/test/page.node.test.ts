@@ -1,0 +1,259 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { type ServedPage, servePage } from "../src/cli/serve.js";
+import { parseReport } from "../src/report/parse.js";
+import { madeUp } from "./reports.js";
+
+/**
+ * The page that was built, in a real browser. What it measures is not looked at here, since a busy
+ * machine may be slow.
+ */
+const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
+const built = existsSync(fileURLToPath(new URL("../dist/page/index.html", import.meta.url)));
+const required = (process.env.HEED_REQUIRE ?? "").split(",").includes("chromium");
+const here = existsSync(executablePath) && built;
+
+test.runIf(!here)("the page is tested", () => {
+  if (required) throw new Error(built ? `no chromium at ${executablePath}` : "no dist/page: build");
+});
+
+describe.runIf(here)("the page", { timeout: 120_000 }, () => {
+  let browser: Browser;
+  let isolated: ServedPage;
+  let plain: ServedPage;
+
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath,
+      args: ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"],
+    });
+    isolated = await servePage({ port: 0, isolated: true });
+    plain = await servePage({ port: 0, isolated: false });
+  }, 60_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await isolated?.close();
+    await plain?.close();
+  });
+
+  async function open(
+    query: string,
+    { from = isolated, in: other = browser, ...options }: OpenOptions = {},
+  ): Promise<Page> {
+    const context = await other.newContext(options);
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    page.setDefaultTimeout(60_000);
+    await page.goto(`${from.url}${query}`);
+    await page.waitForSelector(".capabilities");
+    return page;
+  }
+
+  test("measures what it is told, shows it, and saves it", async () => {
+    const page = await open(
+      "?cases=text-recogniser-block1,sweep-length-16,sweep-length-32&backends=js,wasm&peers=naive&budget=10&ceiling=false",
+    );
+    await page.click("button.run");
+    await page.waitForSelector("progress");
+    await measured(page);
+    const rows = await page.$$eval(".results tbody tr th", (cells) =>
+      cells.map((cell) => cell.textContent),
+    );
+    expect(rows.filter((row) => row?.startsWith("wasm"))).toHaveLength(3);
+    expect(await page.locator(".chart-frame svg").count()).toBeGreaterThanOrEqual(4);
+    const report = await saved(page);
+    expect(report.cases.map(({ id }) => id)).toContain("text-recogniser-block1");
+    expect(report.cases.flatMap(({ results }) => results.map(({ status }) => status))).toEqual(
+      Array(9).fill("measured"),
+    );
+    expect(report.environments).toMatchObject([{ name: "chromium" }]);
+    expect(report).not.toHaveProperty("interrupted");
+  });
+
+  test("the URL alone can start it, with the machine's ceiling and a shape of one's own", async () => {
+    const own = encodeURIComponent(JSON.stringify([{ shape: "H2,L8,D4,causal", id: "mine" }]));
+    const page = await open(`?own=${own}&backends=js&budget=5&run`);
+    await measured(page);
+    const report = await saved(page);
+    expect(report.cases.map(({ id }) => id)).toEqual(["mine"]);
+    expect(report.environments[0]?.ceiling?.arithmetic[0]?.features).toBe("simd128");
+  });
+
+  test("stays usable while it measures, and stops when told to", async () => {
+    const page = await open("?cases=sweep-length&backends=js&budget=20000&ceiling=false");
+    await page.click("button.run");
+    await page.waitForFunction(() => document.querySelector("progress") !== null);
+    // The page answers while a case is under way.
+    await page.waitForFunction(() => /timing/.test(document.body.textContent ?? ""));
+    await page.click("text=Cancel");
+    await page.waitForSelector("button.run");
+    expect(await page.locator("progress").count()).toBe(0);
+  });
+
+  test("a report is opened and compared with another, the older first", async () => {
+    const page = await open("");
+    const dated = (date: string, wasm: number) => {
+      const report = madeUp({ seed: date, contenders: { js: 4, wasm } });
+      return { ...report, environments: report.environments.map((e) => ({ ...e, date })) };
+    };
+    await give(page, "new.json", dated("2026-02-01T00:00:00.000Z", 1.25));
+    await page.waitForSelector(".results");
+    await give(page, "old.json", dated("2026-01-01T00:00:00.000Z", 1));
+    const verdicts = page.locator(".verdicts li");
+    await verdicts.first().waitFor();
+    expect(await verdicts.allTextContents()).toEqual([
+      expect.stringMatching(/^noise js/),
+      expect.stringMatching(/^SLOWER wasm: 2\d\.\d % longer over 8 cases/),
+    ]);
+    await page.click("text=End the comparison");
+    expect(await verdicts.count()).toBe(0);
+    await give(page, "broken.json", { format: "trace" });
+    expect(await page.textContent("[role=alert]")).toContain("broken.json is not a result file");
+  });
+
+  test("a file can be dropped anywhere", async () => {
+    const page = await open("");
+    const text = JSON.stringify(madeUp({ seed: "dropped", contenders: { js: 4 } }));
+    const transfer = await page.evaluateHandle((content) => {
+      const held = new DataTransfer();
+      held.items.add(new File([content], "dropped.json"));
+      return held;
+    }, text);
+    await page.dispatchEvent("footer", "drop", { dataTransfer: transfer });
+    await page.waitForSelector(".results");
+  });
+
+  test("what is chosen is in the URL, and comes back with it", async () => {
+    const page = await open("");
+    const suite = page.getByRole("checkbox", { name: /^sweep-cache ?\d$/ });
+    await suite.check();
+    await page.getByLabel("webgpu", { exact: true }).uncheck();
+    await page.getByLabel("A shape of your own").fill("H2,L8,D4");
+    await page.getByRole("button", { name: "Add" }).click();
+    await page.getByLabel("Inputs").selectOption("float16");
+    const before = new URL(page.url()).searchParams;
+    expect(before.get("cases")).toBe("standard,sweep-cache");
+    await page.reload();
+    await page.waitForSelector(".capabilities");
+    expect(await suite.isChecked()).toBe(true);
+    expect(await page.getByLabel("webgpu", { exact: true }).isChecked()).toBe(false);
+    expect(await page.textContent(".chips")).toContain("B1,H2,L8,D4");
+    expect(await page.getByLabel("Inputs").inputValue()).toBe("float16");
+    // A shape that is none says so where it was typed.
+    await page.getByLabel("A shape of your own").fill("H2,L8");
+    await page.getByRole("button", { name: "Add" }).click();
+    expect(await page.textContent("#own-help")).toContain("expected D");
+  });
+
+  test("a URL that asks for what there is not says so", async () => {
+    const page = await open("?backends=cuda&run");
+    expect(await page.textContent("[role=alert]")).toContain("unknown backends cuda");
+    expect(await page.locator("progress").count()).toBe(0);
+  });
+
+  test("without isolation it works on one thread, and says why", async () => {
+    const page = await open(
+      "?cases=sweep-length-16&backends=wasm&threads=2&budget=5&ceiling=false&run",
+      { from: plain },
+    );
+    await measured(page);
+    expect(await page.textContent(".capabilities")).toContain("not cross-origin isolated");
+    const report = await saved(page);
+    expect(report.contenders[0]?.info?.threads).toBe(1);
+    expect(report.contenders[0]?.info?.notes).not.toEqual([]);
+    expect(report.cases[0]?.results[0]?.status).toBe("measured");
+    expect(report.environments[0]?.notes?.join()).toContain("no wasm threads");
+  });
+
+  test("without WebGPU the others are measured, and it says why", async () => {
+    const other = await chromium.launch({
+      executablePath,
+      args: ["--no-sandbox", "--disable-features=WebGPU", "--disable-blink-features=WebGPU"],
+    });
+    onTestFinished(() => other.close());
+    const query = "?cases=sweep-length-16&backends=webgpu,js&budget=5&ceiling=false&run";
+    const page = await open(query, { in: other });
+    await measured(page);
+    expect(await page.textContent(".capabilities")).toMatch(/no GPU adapter|no navigator.gpu/);
+    const report = await saved(page);
+    expect(report.contenders).toMatchObject([
+      { name: "webgpu", status: "unavailable", reason: expect.stringMatching(/./) },
+      { name: "js", status: "ready" },
+    ]);
+    expect(report.cases[0]?.results.map(({ contender }) => contender)).toEqual(["js"]);
+  });
+
+  test("the keyboard alone is enough", async () => {
+    const page = await open("?cases=sweep-length-16&backends=js&budget=5&ceiling=false");
+    const reach = async (selector: string) => {
+      for (let i = 0; i < 200; i++) {
+        await page.keyboard.press("Tab");
+        if (await page.evaluate((s) => document.activeElement?.matches(s), selector)) return;
+      }
+      throw new Error(`${selector} is not reached`);
+    };
+    await reach("button.run");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".results");
+    await measured(page);
+    await reach(".legend button");
+    await page.keyboard.press("Space");
+    expect(await page.getAttribute(".legend button", "aria-pressed")).toBe("false");
+    await reach(".scroll");
+  });
+
+  test.each([
+    ["light", 1280],
+    ["dark", 1280],
+    ["light", 360],
+  ] as const)(
+    "%s, %i pixels wide: nothing is cut off, and axe finds nothing",
+    async (scheme, width) => {
+      const page = await open("", { colorScheme: scheme, viewport: { width, height: 800 } });
+      await give(page, "one.json", madeUp({ seed: "one", contenders: { js: 4, wasm: 1 } }));
+      await give(page, "two.json", madeUp({ seed: "two", contenders: { js: 4, wasm: 1.3 } }));
+      await page.waitForSelector(".verdicts");
+      for (const summary of await page.locator("summary").all()) await summary.click();
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      expect(overflow).toBeLessThanOrEqual(0);
+      await page.addScriptTag({ path: createRequire(import.meta.url).resolve("axe-core") });
+      const violations = await page.evaluate(async () => {
+        const { axe } = globalThis as unknown as { axe: typeof import("axe-core") };
+        const found = await axe.run();
+        return found.violations.map(
+          ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).slice(0, 3)}`,
+        );
+      });
+      expect(violations).toEqual([]);
+    },
+  );
+});
+
+interface OpenOptions extends BrowserContextOptions {
+  readonly from?: ServedPage;
+  readonly in?: Browser;
+}
+
+/** Until the run is over. */
+async function measured(page: Page): Promise<void> {
+  await page.waitForSelector(".results");
+  await page.waitForSelector("button.run");
+}
+
+async function saved(page: Page): Promise<ReturnType<typeof parseReport>> {
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.click("text=Save as JSON"),
+  ]);
+  return parseReport(JSON.parse(await readFile(await download.path(), "utf8")));
+}
+
+async function give(page: Page, name: string, content: unknown): Promise<void> {
+  const buffer = Buffer.from(JSON.stringify(content));
+  await page.setInputFiles("input[type=file]", { name, mimeType: "application/json", buffer });
+}
