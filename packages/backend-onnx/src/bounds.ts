@@ -44,6 +44,7 @@ export function boundsOf(
   const seenBySome: KeyRange[] = [];
   const seenByAll: KeyRange[] = [];
   let [hidesFirst, hidesLast, emptyRows] = [false, false, false];
+  let diagonal = queryLength === keyLength;
   for (let b = 0, at = 0; b < batches; b++) {
     const end = (kvLengths[b] as number) - 1;
     let [someFrom, someTo, allFrom, allTo] = [keyLength, 0, 0, keyLength];
@@ -56,6 +57,7 @@ export function boundsOf(
       last[at] = to;
       if (from > 0) hidesFirst = true;
       if (to < keyLength - 1) hidesLast = true;
+      if (from > 0 || to !== i) diagonal = false;
       if (to < from) emptyRows = true;
       else {
         someFrom = Math.min(someFrom, from);
@@ -67,7 +69,8 @@ export function boundsOf(
     seenBySome.push({ from: Math.min(someFrom, someTo), to: someTo });
     seenByAll.push({ from: allFrom, to: Math.max(allFrom, allTo) });
   }
-  const band = hidesFirst || hidesLast ? { first: hidesFirst, last: hidesLast, emptyRows } : null;
+  const band =
+    hidesFirst || hidesLast ? { first: hidesFirst, last: hidesLast, emptyRows, diagonal } : null;
   return { batches, positions, first, last, band, seenBySome, seenByAll };
 }
 
@@ -83,5 +86,6 @@ export function typicalBand(problem: AttentionProblem): BandSpec | null {
     offsets: new Int32Array(batch).fill(offset),
     kvLengths: new Int32Array(batch).fill(keyLength),
   });
-  return problem.kvLengths ? { first: false, emptyRows: false, ...band, last: true } : band;
+  if (!problem.kvLengths) return band;
+  return { first: false, emptyRows: false, ...band, last: true, diagonal: false };
 }

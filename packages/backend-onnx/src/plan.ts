@@ -71,7 +71,7 @@ export class OnnxPlan implements AttentionPlan {
     }
     const positions = bindPositions(problem, inputs);
     const bounds = boundsOf(problem, positions);
-    const graph = this.#graph(bounds, inputs.value as HostTensor);
+    const graph = this.#graph(bounds, inputs.key as HostTensor, inputs.value as HostTensor);
     const { runtime } = this.#host.loaded;
     const feeds = callFeeds(runtime, problem, graph.spec, inputs as AttentionInputs<HostTensor>, {
       bounds,
@@ -89,8 +89,8 @@ export class OnnxPlan implements AttentionPlan {
     return this.#graphOf({ band: typicalBand(this.#problem), guard: "none" });
   }
 
-  #graph(bounds: Bounds, value: HostTensor): PreparedGraph {
-    return this.#graphOf({ band: bounds.band, guard: guardFor(value, bounds) });
+  #graph(bounds: Bounds, key: HostTensor, value: HostTensor): PreparedGraph {
+    return this.#graphOf({ band: bounds.band, guard: guardFor(key, value, bounds) });
   }
 
   #graphOf(positions: PositionSpec): PreparedGraph {

@@ -4,6 +4,8 @@ import type { OnnxProvider } from "./runtime/options.js";
 /** What an execution provider can do, as far as the choice and the writing of graphs go. */
 export interface ProviderTraits extends Arithmetic, StorageTraits {
   readonly provider: OnnxProvider;
+  /** Whether it computes the operator Attention, for what `chooseGraph` gives it. */
+  readonly attention: boolean;
   /** Whether its kernels take float64. */
   readonly float64: boolean;
   /** Bytes that one tensor may have; null where nothing is known to limit it. */
@@ -30,6 +32,8 @@ export function traitsOf(provider: OnnxProvider, device: DeviceFacts): ProviderT
     provider,
     infinities: onCpu,
     and: onCpu,
+    // The WebGPU provider registers the operator and then fails at it: "not yet implemented".
+    attention: onCpu,
     float64: onCpu,
     float16: onCpu || device.float16,
     largestTensor: onCpu ? null : device.largestTensor,

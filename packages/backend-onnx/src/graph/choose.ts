@@ -8,11 +8,33 @@ export type GraphKind = "plain" | "attention";
  * The graph that computes a spec on a provider: rightly, and of those that do, the fastest measured.
  * Pure: the same spec and traits give the same choice everywhere.
  */
-export function chooseGraph(_spec: GraphSpec, _traits: ProviderTraits): GraphKind {
-  return "plain";
+export function chooseGraph(spec: GraphSpec, traits: ProviderTraits): GraphKind {
+  return traits.attention && attentionSays(spec) && isFasterAsAttention(spec)
+    ? "attention"
+    : "plain";
 }
 
-/** The name that plans tell, e.g. `"wasm plain"`. */
+/** Whether the operator Attention can say a spec, as onnxruntime 1.30's CPU code has it. */
+function attentionSays(spec: GraphSpec): boolean {
+  const { alibi, sinks, logSumExp, weights, scores, softcap, scale, dtype, guard, mask, bias } =
+    spec;
+  // Without inputs or outputs for them; and it adds −∞ to hide, which NaN outlives.
+  if (alibi || sinks || logSumExp || weights || scores || guard !== "none") return false;
+  // It has kernels for float32 (and float16, which is widened here), and takes scale 0 for none given.
+  if (softcap !== null || scale <= 0 || dtype === "float64") return false;
+  // Its mask has to have all rows and keys.
+  const wholeRows = (axes: GraphSpec["mask"]): boolean => axes === null || (axes[2] && axes[3]);
+  return (
+    (spec.band !== null && !spec.mask?.[1]) || (wholeRows(mask) && wholeRows(bias?.axes ?? null))
+  );
+}
+
+/** It adds what hides keys while it multiplies: a pass over the logits less. Without, it has no lead. */
+function isFasterAsAttention({ band, mask, bias }: GraphSpec): boolean {
+  return band !== null || mask !== null || bias !== null;
+}
+
+/** The name that plans tell, e.g. `"wasm Attention"`. */
 export function kernelName(kind: GraphKind, { provider }: ProviderTraits): string {
   return `${provider} ${kind === "plain" ? "MatMul, Softmax, MatMul" : "Attention"}`;
 }

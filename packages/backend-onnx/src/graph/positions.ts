@@ -20,6 +20,13 @@ export interface PositionValues {
   readonly exists: Value | null;
 }
 
+/** Where the positions of a graph come from: its inputs, or nodes that compute them. */
+export type PositionSource = (
+  g: GraphBuilder,
+  spec: GraphSpec,
+  compute: FloatDType,
+) => PositionValues;
+
 /**
  * Positions as inputs that the host works out, a number a row or a key: every rule of positions is
  * then the same graph, and a decode loop's too.

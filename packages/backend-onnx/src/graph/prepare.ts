@@ -1,5 +1,6 @@
 import { encodeModel } from "../model/model.js";
 import type { ProviderTraits } from "../traits.js";
+import { attentionGraph } from "./attention.js";
 import { chooseGraph, type GraphKind } from "./choose.js";
 import { plainGraph } from "./plain.js";
 import { positionInputs } from "./positions.js";
@@ -18,7 +19,8 @@ export interface PreparedGraph {
 
 export function prepareGraph(spec: GraphSpec, traits: ProviderTraits): PreparedGraph {
   const kind = chooseGraph(spec, traits);
-  const graph = plainGraph(spec, traits, positionInputs);
+  const write = kind === "attention" ? attentionGraph : plainGraph;
+  const graph = write(spec, traits, positionInputs);
   return {
     spec,
     kind,

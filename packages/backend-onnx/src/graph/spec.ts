@@ -39,6 +39,8 @@ export interface BandSpec {
   readonly last: boolean;
   /** Whether a row may see no key at all. */
   readonly emptyRows: boolean;
+  /** Whether row i of as many rows as keys sees the keys up to i, and no rule else hides any. */
+  readonly diagonal: boolean;
 }
 
 /**
@@ -54,7 +56,7 @@ export interface GraphSpec {
   readonly mask: BroadcastAxes | null;
   readonly bias: { readonly dtype: FloatDType; readonly axes: BroadcastAxes } | null;
   readonly band: BandSpec | null;
-  readonly guard: ValueGuard;
+  readonly guard: HiddenGuard;
   readonly alibi: boolean;
   readonly sinks: boolean;
   readonly scale: number;
@@ -68,17 +70,19 @@ export interface GraphSpec {
 }
 
 /**
- * What keeps values that a row does not see out of its result, though they be NaN or ±∞, which a
- * weight of 0 does not stop. `"none"`: they are known to be finite. `"rows"`: values that no row of
- * the batch sees are replaced by 0. `"elements"`: so are all that are not finite, and the rows that do
- * see one are told apart, at the price of two more products.
+ * What hidden keys and values may hold, and so what keeps them out of the results. `"none"`: ordinary
+ * numbers, so that −∞ added to a logit hides a key, and a weight of 0 its value. `"rows"`: NaN, ±∞ or
+ * numbers near the largest, but values only where no row of the batch sees them; logits are chosen,
+ * not added to, and those values are replaced by 0. `"elements"`: also values that some rows see; all
+ * that are not finite are replaced, and the rows that do see one are told so, at the price of two
+ * more products.
  */
-export type ValueGuard = "none" | "rows" | "elements";
+export type HiddenGuard = "none" | "rows" | "elements";
 
 /** What a graph is to do about positions and about what hidden values hold. */
 export interface PositionSpec {
   readonly band: BandSpec | null;
-  readonly guard: ValueGuard;
+  readonly guard: HiddenGuard;
 }
 
 /** The graph that a problem needs, given what positions and lengths are found to hide. */

@@ -1,0 +1,60 @@
+import { statisticsDType } from "@heed/core";
+import type { ModelGraph } from "../model/model.js";
+import { GraphBuilder, type Value } from "./builder.js";
+import { broadcastDims, mainInputs } from "./inputs.js";
+import type { PositionSource } from "./positions.js";
+import type { Arithmetic, GraphSpec } from "./spec.js";
+import { asBias, visibility } from "./visibility.js";
+
+/** The first that has the operator Attention. */
+const opset = 23;
+
+/**
+ * Attention as one node of the operator Attention, for what that can say: see `chooseGraph`. Its mask
+ * is a bias, to which masks and ranges of keys come down; empty rows are 0 afterwards, since what the
+ * operator makes of them differs between versions.
+ */
+export function attentionGraph(
+  spec: GraphSpec,
+  arithmetic: Arithmetic,
+  positionSource: PositionSource,
+): ModelGraph {
+  const g = new GraphBuilder(opset);
+  const compute = statisticsDType(spec.dtype);
+  const { query, key, value } = mainInputs(g, spec, compute);
+  const positions = positionSource(g, spec, compute);
+  const mask = spec.mask && g.input("mask", "bool", broadcastDims(spec.mask, spec.queryHeads));
+  const causal = isCausal(spec);
+
+  const visible = causal ? null : visibility(g, arithmetic, { mask, positions });
+  let added: Value | null = visible && asBias(g, visible, compute);
+  if (spec.bias) {
+    const { dtype, axes } = spec.bias;
+    const bias = g.cast(
+      g.input("bias", dtype, broadcastDims(axes, spec.queryHeads)),
+      dtype,
+      compute,
+    );
+    added = added ? g.op("Add", [bias, added]) : bias;
+  }
+  const attended = g.op("Attention", [query, key, value, ...(added ? [added] : [])], {
+    is_causal: causal ? 1 : 0,
+    scale: { float: spec.scale },
+  });
+  let seen: Value | null = null;
+  if (added && (spec.mask || spec.bias)) {
+    const largest = g.reduce("ReduceMax", added);
+    seen = g.op("Greater", [largest, g.scalar(compute, Number.NEGATIVE_INFINITY)]);
+  } else if (spec.band?.emptyRows) {
+    seen = positions.anyInBand;
+  }
+  const output = seen ? g.op("Where", [seen, attended, g.scalar(compute, 0)]) : attended;
+  const dims = ["batch", spec.queryHeads, "queryLength", spec.valueDim];
+  g.output("output", g.cast(output, compute, spec.dtype), spec.dtype, dims);
+  return g.build();
+}
+
+/** Whether the operator's own `is_causal` says what the positions hide. */
+export function isCausal({ band, mask, bias }: GraphSpec): boolean {
+  return band?.diagonal === true && mask === null && bias === null;
+}

@@ -1,0 +1,58 @@
+import type { ModelDType } from "../model/model.js";
+import type { GraphBuilder, Value } from "./builder.js";
+import type { PositionValues } from "./positions.js";
+import type { SoftmaxValues } from "./softmax.js";
+import type { GraphSpec } from "./spec.js";
+
+/** The values, with nothing in them that a weight of 0 does not stop. */
+export interface GuardedValues {
+  readonly finite: Value;
+  /** 1 where the value was NaN or +∞, NaN or −∞; null where the guard does not look. */
+  readonly up: Value | null;
+  readonly down: Value | null;
+}
+
+export function guardValues(
+  g: GraphBuilder,
+  spec: GraphSpec,
+  value: Value,
+  { reachable }: PositionValues,
+  compute: ModelDType,
+): GuardedValues {
+  const zero = g.scalar(compute, 0);
+  const one = g.scalar(compute, 1);
+  if (spec.guard === "elements") {
+    // x − x is 0 of finite numbers only; x < 0 and x > 0 are both false of NaN.
+    const whole = g.op("Equal", [g.op("Sub", [value, value]), zero]);
+    const bad = g.op("Where", [whole, zero, one]);
+    const unless = (comparison: "Less" | "Greater"): Value =>
+      g.op("Where", [g.op(comparison, [value, zero]), zero, bad]);
+    return {
+      finite: g.op("Where", [whole, value, zero]),
+      up: unless("Less"),
+      down: unless("Greater"),
+    };
+  }
+  const finite = reachable ? g.op("Where", [reachable, value, zero]) : value;
+  return { finite, up: null, down: null };
+}
+
+/** Rows that do see an infinite value, or NaN, say so. */
+export function restoreInfinities(
+  g: GraphBuilder,
+  { up, down }: GuardedValues,
+  softmax: SoftmaxValues,
+  output: Value,
+  { sum, compute }: { sum: (weights: Value, of: Value) => Value; compute: ModelDType },
+): Value {
+  if (up === null || down === null) return output;
+  const [zero, one] = [g.scalar(compute, 0), g.scalar(compute, 1)];
+  const [plus, minus, nan] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN].map(
+    (x) => g.scalar(compute, x),
+  ) as [Value, Value, Value];
+  const seen = g.op("Where", [g.op("Greater", [softmax.exactWeights(), zero]), one, zero]);
+  const any = (of: Value): Value => g.op("Greater", [sum(seen, of), zero]);
+  const [rises, falls] = [any(up), any(down)];
+  const infinite = g.op("Where", [falls, minus, output]);
+  return g.op("Where", [rises, g.op("Where", [falls, nan, plus]), infinite]);
+}

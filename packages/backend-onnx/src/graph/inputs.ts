@@ -1,0 +1,37 @@
+import type { Dimension, ModelDType } from "../model/model.js";
+import type { GraphBuilder, Value } from "./builder.js";
+import type { AxisOrder, BroadcastAxes, GraphSpec } from "./spec.js";
+
+export interface MainValues {
+  readonly query: Value;
+  readonly key: Value;
+  readonly value: Value;
+}
+
+export function mainInputs(g: GraphBuilder, spec: GraphSpec, compute: ModelDType): MainValues {
+  const { queryHeads, kvHeads, headDim, valueDim, dtype, order } = spec;
+  const input = (name: "query" | "key" | "value", dims: readonly Dimension[]): Value => {
+    const stored = g.input(name, dtype, storedDims(dims, order[name]));
+    const canonical = canonicalAxes(g, stored, order[name]);
+    return g.cast(canonical, dtype, compute);
+  };
+  return {
+    query: input("query", ["batch", queryHeads, "queryLength", headDim]),
+    key: input("key", ["batch", kvHeads, "keyLength", headDim]),
+    value: input("value", ["batch", kvHeads, "keyLength", valueDim]),
+  };
+}
+
+/** Sizes in the order in which axes lie in memory. */
+export function storedDims<T>(dims: readonly T[], order: AxisOrder): T[] {
+  return order.map((axis) => dims[axis] as T);
+}
+
+function canonicalAxes(g: GraphBuilder, stored: Value, order: AxisOrder): Value {
+  if (order.every((axis, i) => axis === i)) return stored;
+  return g.op("Transpose", [stored], { perm: [0, 1, 2, 3].map((axis) => order.indexOf(axis)) });
+}
+
+export function broadcastDims([b, h, i, j]: BroadcastAxes, heads: number): Dimension[] {
+  return [b ? "batch" : 1, h ? heads : 1, i ? "queryLength" : 1, j ? "keyLength" : 1];
+}
