@@ -10,15 +10,16 @@ import {
   isDeviceTensor,
   type PlanDescription,
 } from "@heed/core";
-import { type Bounds, boundsOf, typicalBand } from "./bounds.js";
+import { boundsOf, typicalBand } from "./bounds.js";
 import { emptyOutputs, isEmpty } from "./empty.js";
-import { callFeeds } from "./feeds.js";
+import { type CallPositions, callFeeds } from "./feeds.js";
 import { kernelName } from "./graph/choose.js";
 import { type PreparedGraph, prepareGraph } from "./graph/prepare.js";
-import { graphSpec, type PositionSpec } from "./graph/spec.js";
+import { graphSpec, type HiddenGuard, type PositionSpec } from "./graph/spec.js";
 import { guardFor } from "./hidden-values.js";
 import { hostOutputs } from "./outputs.js";
 import type { LoadedRuntime } from "./runtime/load.js";
+import type { RuntimeTensor } from "./runtime/runtime.js";
 import type { Sessions } from "./runtime/sessions.js";
 import { workspaceBytes } from "./support.js";
 
@@ -69,15 +70,31 @@ export class OnnxPlan implements AttentionPlan {
         throw new InvalidInputError(name, "a host tensor", `a tensor of backend ${t.backend}`);
       }
     }
+    const call = inputs as AttentionInputs<HostTensor>;
     const positions = bindPositions(problem, inputs);
     const bounds = boundsOf(problem, positions);
-    const graph = this.#graph(bounds, inputs.key as HostTensor, inputs.value as HostTensor);
-    const { runtime } = this.#host.loaded;
-    const feeds = callFeeds(runtime, problem, graph.spec, inputs as AttentionInputs<HostTensor>, {
-      bounds,
-      kvLengths: positions.kvLengths,
-    });
-    return hostOutputs(problem, await this.#host.sessions.run(graph, feeds));
+    const { kvLengths } = positions;
+    const { infinities } = this.#host.loaded.traits;
+    const guard = infinities ? "none" : guardFor(call.value, bounds);
+    const { leakSum, ...results } = await this.#runGuarded(guard, call, { bounds, kvLengths });
+    if (leakSum === undefined || Number.isFinite((leakSum.data as Float32Array)[0])) {
+      return hostOutputs(problem, results);
+    }
+    // Something leaked, or the outputs are not finite by right: the guarded graph gives what is right.
+    const found = guardFor(call.value, bounds);
+    const stricter = found === "none" ? "rows" : found;
+    return hostOutputs(problem, await this.#runGuarded(stricter, call, { bounds, kvLengths }));
+  }
+
+  #runGuarded(
+    guard: HiddenGuard,
+    inputs: AttentionInputs<HostTensor>,
+    positions: CallPositions,
+  ): Promise<Readonly<Record<string, RuntimeTensor>>> {
+    const { loaded, sessions } = this.#host;
+    const graph = this.#graphOf({ band: positions.bounds.band, guard });
+    const feeds = callFeeds(loaded.runtime, this.#problem, graph.spec, inputs, positions);
+    return sessions.run(graph, feeds);
   }
 
   dispose(): void {
@@ -87,10 +104,6 @@ export class OnnxPlan implements AttentionPlan {
 
   #usualGraph(): PreparedGraph {
     return this.#graphOf({ band: typicalBand(this.#problem), guard: "none" });
-  }
-
-  #graph(bounds: Bounds, key: HostTensor, value: HostTensor): PreparedGraph {
-    return this.#graphOf({ band: bounds.band, guard: guardFor(key, value, bounds) });
   }
 
   #graphOf(positions: PositionSpec): PreparedGraph {

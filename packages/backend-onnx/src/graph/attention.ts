@@ -1,6 +1,7 @@
 import { statisticsDType } from "@heed/core";
 import type { ModelGraph } from "../model/model.js";
 import { GraphBuilder, type Value } from "./builder.js";
+import { leakShows, returnLeakSum } from "./guard.js";
 import { broadcastDims, mainInputs } from "./inputs.js";
 import type { PositionSource } from "./positions.js";
 import type { Arithmetic, GraphSpec } from "./spec.js";
@@ -49,6 +50,7 @@ export function attentionGraph(
     seen = positions.anyInBand;
   }
   const output = seen ? g.op("Where", [seen, attended, g.scalar(compute, 0)]) : attended;
+  if (leakShows(spec, arithmetic)) returnLeakSum(g, output, compute);
   const dims = ["batch", spec.queryHeads, "queryLength", spec.valueDim];
   g.output("output", g.cast(output, compute, spec.dtype), spec.dtype, dims);
   return g.build();

@@ -2,7 +2,7 @@ import type { ModelDType } from "../model/model.js";
 import type { GraphBuilder, Value } from "./builder.js";
 import type { PositionValues } from "./positions.js";
 import type { SoftmaxValues } from "./softmax.js";
-import type { GraphSpec } from "./spec.js";
+import type { Arithmetic, GraphSpec } from "./spec.js";
 
 /** The values, with nothing in them that a weight of 0 does not stop. */
 export interface GuardedValues {
@@ -55,4 +55,19 @@ export function restoreInfinities(
   const [rises, falls] = [any(up), any(down)];
   const infinite = g.op("Where", [falls, minus, output]);
   return g.op("Where", [rises, g.op("Where", [falls, nan, plus]), infinite]);
+}
+
+/**
+ * Whether a graph runs unguarded where something might leak, and gives the sum of its outputs to tell
+ * by: hidden data that is NaN or ±∞, or whose product overflows, leaves NaN in any row that it reaches
+ * (0 · NaN, ∞ − ∞), and so in the sum. That is one pass over the outputs; looking at keys and values
+ * beforehand takes the host longer. Where arithmetic need not know of NaN, the host has to look.
+ */
+export function leakShows({ band, guard }: GraphSpec, { infinities }: Arithmetic): boolean {
+  return band !== null && guard === "none" && infinities;
+}
+
+/** The output `leakSum`, a scalar. */
+export function returnLeakSum(g: GraphBuilder, output: Value, compute: ModelDType): void {
+  g.output("leakSum", g.op("ReduceSum", [output], { keepdims: 0 }), compute, []);
 }

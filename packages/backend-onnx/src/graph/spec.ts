@@ -70,12 +70,11 @@ export interface GraphSpec {
 }
 
 /**
- * What hidden keys and values may hold, and so what keeps them out of the results. `"none"`: ordinary
- * numbers, so that −∞ added to a logit hides a key, and a weight of 0 its value. `"rows"`: NaN, ±∞ or
- * numbers near the largest, but values only where no row of the batch sees them; logits are chosen,
- * not added to, and those values are replaced by 0. `"elements"`: also values that some rows see; all
- * that are not finite are replaced, and the rows that do see one are told so, at the price of two
- * more products.
+ * What keeps hidden keys and values out of the results, though they be NaN or ±∞. `"none"`: nothing;
+ * −∞ is added to a logit to hide a key, and a weight of 0 hides its value. `"rows"`: logits are chosen
+ * and not added to, and values that no row of the batch sees are replaced by 0. `"elements"`: all
+ * values that are not finite are, and rows that do see one are told so, at the price of two more
+ * products.
  */
 export type HiddenGuard = "none" | "rows" | "elements";
 
