@@ -13,7 +13,9 @@ export interface Bounds {
   readonly batches: number;
   /** `[batches, queryLength]`: position of each row on the key axis. */
   readonly positions: Int32Array;
-  /** `[batches, queryLength]`: first and last key of each row, within the keys; empty if last < first. */
+  /** 1 where a batch's rows all see the same keys, else queryLength. */
+  readonly rows: number;
+  /** `[batches, rows]`: first and last key of each row, within the keys; empty if last < first. */
   readonly first: Int32Array;
   readonly last: Int32Array;
   /** What of that hides anything; null if every row sees every key. */
@@ -39,20 +41,22 @@ export function boundsOf(
     kvLengths.every((length) => length === kvLengths[0]);
   const batches = alike ? Math.min(1, problem.batch) : problem.batch;
   const positions = new Int32Array(batches * queryLength);
-  const first = new Int32Array(batches * queryLength);
-  const last = new Int32Array(batches * queryLength);
+  const perRow = left !== Number.POSITIVE_INFINITY || right !== Number.POSITIVE_INFINITY;
+  const rows = perRow ? queryLength : 1;
+  const first = new Int32Array(batches * rows);
+  const last = new Int32Array(batches * rows);
   const seenBySome: KeyRange[] = [];
   const seenByAll: KeyRange[] = [];
   let [hidesFirst, hidesLast, emptyRows] = [false, false, false];
-  let diagonal = queryLength === keyLength;
-  for (let b = 0, at = 0; b < batches; b++) {
+  let diagonal = perRow && queryLength === keyLength;
+  for (let b = 0; b < batches; b++) {
     const end = (kvLengths[b] as number) - 1;
     let [someFrom, someTo, allFrom, allTo] = [keyLength, 0, 0, keyLength];
-    for (let i = 0; i < queryLength; i++, at++) {
+    for (let i = 0; i < rows; i++) {
+      const at = b * rows + i;
       const p = i + (offsets[b] as number);
       const from = Math.min(keyLength, Math.max(0, p - left));
       const to = Math.max(-1, Math.min(end, p + right));
-      positions[at] = p;
       first[at] = from;
       last[at] = to;
       if (from > 0) hidesFirst = true;
@@ -66,12 +70,16 @@ export function boundsOf(
       allFrom = Math.max(allFrom, from);
       allTo = Math.min(allTo, to + 1);
     }
+    for (let i = 0; i < queryLength; i++)
+      positions[b * queryLength + i] = i + (offsets[b] as number);
     seenBySome.push({ from: Math.min(someFrom, someTo), to: someTo });
     seenByAll.push({ from: allFrom, to: Math.max(allFrom, allTo) });
   }
   const band =
-    hidesFirst || hidesLast ? { first: hidesFirst, last: hidesLast, emptyRows, diagonal } : null;
-  return { batches, positions, first, last, band, seenBySome, seenByAll };
+    hidesFirst || hidesLast
+      ? { first: hidesFirst, last: hidesLast, perRow, emptyRows, diagonal }
+      : null;
+  return { batches, positions, rows, first, last, band, seenBySome, seenByAll };
 }
 
 /**
@@ -87,5 +95,6 @@ export function typicalBand(problem: AttentionProblem): BandSpec | null {
     kvLengths: new Int32Array(batch).fill(keyLength),
   });
   if (!problem.kvLengths) return band;
-  return { first: false, emptyRows: false, ...band, last: true, diagonal: false };
+  const perRow = problem.causal || problem.window !== null;
+  return { first: false, emptyRows: false, perRow, ...band, last: true, diagonal: false };
 }

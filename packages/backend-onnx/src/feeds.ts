@@ -64,17 +64,17 @@ function addPositions(
   { bounds, kvLengths }: CallPositions,
 ): void {
   const compute = statisticsDType(dtype);
-  const rows = [bounds.batches, 1, queryLength, 1];
+  const bandRows = [bounds.batches, 1, bounds.rows, 1];
   if (spec.band || spec.scoresEnd) {
     feeds.keyIndices = new Tensor("int32", upTo(new Int32Array(keyLength)), [1, 1, 1, keyLength]);
   }
-  if (spec.band?.first) feeds.firstKeys = new Tensor("int32", bounds.first, rows);
-  if (spec.band?.last) feeds.lastKeys = new Tensor("int32", bounds.last, rows);
+  if (spec.band?.first) feeds.firstKeys = new Tensor("int32", bounds.first, bandRows);
+  if (spec.band?.last) feeds.lastKeys = new Tensor("int32", bounds.last, bandRows);
   if (spec.band?.emptyRows) {
     const sees = Uint8Array.from(bounds.first, (first, at) =>
       first <= (bounds.last[at] as number) ? 1 : 0,
     );
-    feeds.rowSeesKeys = new Tensor("bool", sees, rows);
+    feeds.rowSeesKeys = new Tensor("bool", sees, bandRows);
   }
   if (spec.scoresEnd) feeds.kvLengths = new Tensor("int32", kvLengths, [batch, 1, 1, 1]);
   if (spec.guard === "rows") {
@@ -85,7 +85,12 @@ function addPositions(
     feeds.keyIsSeen = new Tensor("bool", seen, [bounds.batches, 1, keyLength, 1]);
   }
   if (spec.alibi) {
-    feeds.queryPositions = new Tensor(compute, numbers(compute, bounds.positions), rows);
+    feeds.queryPositions = new Tensor(compute, numbers(compute, bounds.positions), [
+      bounds.batches,
+      1,
+      queryLength,
+      1,
+    ]);
     const keys = upTo(numbers(compute, new Int32Array(keyLength)));
     feeds.keyPositions = new Tensor(compute, keys, [1, 1, 1, keyLength]);
   }

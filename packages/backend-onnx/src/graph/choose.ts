@@ -9,28 +9,25 @@ export type GraphKind = "plain" | "attention";
  * Pure: the same spec and traits give the same choice everywhere.
  */
 export function chooseGraph(spec: GraphSpec, traits: ProviderTraits): GraphKind {
-  return traits.attention && attentionSays(spec) && isFasterAsAttention(spec)
-    ? "attention"
-    : "plain";
+  // It adds its mask while it multiplies, a pass over the logits less; without one it has no lead.
+  return traits.attention && added(spec) && attentionSays(spec) ? "attention" : "plain";
 }
 
 /** Whether the operator Attention can say a spec, as onnxruntime 1.30's CPU code has it. */
 function attentionSays(spec: GraphSpec): boolean {
-  const { alibi, sinks, logSumExp, weights, scores, softcap, scale, dtype, guard, mask, bias } =
-    spec;
+  const { alibi, sinks, logSumExp, weights, scores, softcap, scale, dtype, guard } = spec;
+  const { mask, bias, band } = spec;
   // Without inputs or outputs for them; and it adds −∞ to hide, which NaN outlives.
   if (alibi || sinks || logSumExp || weights || scores || guard !== "none") return false;
   // It has kernels for float32 (and float16, which is widened here), and takes scale 0 for none given.
   if (softcap !== null || scale <= 0 || dtype === "float64") return false;
   // Its mask has to have all rows and keys.
-  const wholeRows = (axes: GraphSpec["mask"]): boolean => axes === null || (axes[2] && axes[3]);
-  return (
-    (spec.band !== null && !spec.mask?.[1]) || (wholeRows(mask) && wholeRows(bias?.axes ?? null))
-  );
+  const axes = [mask, bias?.axes ?? null, band && ([true, false, band.perRow, true] as const)];
+  return [2, 3].every((axis) => axes.some((input) => input?.[axis]));
 }
 
-/** It adds what hides keys while it multiplies: a pass over the logits less. Without, it has no lead. */
-function isFasterAsAttention({ band, mask, bias }: GraphSpec): boolean {
+/** Whether anything hides keys or is added to logits: all of it is the operator's mask. */
+function added({ band, mask, bias }: GraphSpec): boolean {
   return band !== null || mask !== null || bias !== null;
 }
 

@@ -8,11 +8,11 @@ export interface PositionValues {
   readonly query: Value | null;
   /** `[1, 1, 1, Lk]`, of the computing dtype: positions of the keys. */
   readonly key: Value | null;
-  /** bool, `[1 or B, 1, Lq, Lk]`: keys from a row's first one on. */
+  /** bool, `[1 or B, 1, 1 or Lq, Lk]`: keys from a row's first one on. */
   readonly notBefore: Value | null;
-  /** bool, `[1 or B, 1, Lq, Lk]`: keys up to a row's last one. */
+  /** bool, `[1 or B, 1, 1 or Lq, Lk]`: keys up to a row's last one. */
   readonly notAfter: Value | null;
-  /** bool, `[1 or B, 1, Lq, 1]`: whether a row's range has any key. */
+  /** bool, `[1 or B, 1, 1 or Lq, 1]`: whether a row's range has any key. */
   readonly anyInBand: Value | null;
   /** bool, `[1 or B, 1, Lk, 1]`: keys that some row of the batch sees. */
   readonly reachable: Value | null;
@@ -37,16 +37,17 @@ export function positionInputs(
   compute: FloatDType,
 ): PositionValues {
   const rows = ["positionBatch", 1, "queryLength", 1];
+  const bandRows = ["positionBatch", 1, band?.perRow ? "queryLength" : 1, 1];
   const keys = band || scoresEnd ? g.input("keyIndices", "int32", [1, 1, 1, "keyLength"]) : null;
-  const first = band?.first ? g.input("firstKeys", "int32", rows) : null;
-  const last = band?.last ? g.input("lastKeys", "int32", rows) : null;
+  const first = band?.first ? g.input("firstKeys", "int32", bandRows) : null;
+  const last = band?.last ? g.input("lastKeys", "int32", bandRows) : null;
   const end = scoresEnd ? g.input("kvLengths", "int32", ["batch", 1, 1, 1]) : null;
   return {
     query: alibi ? g.input("queryPositions", compute, rows) : null,
     key: alibi ? g.input("keyPositions", compute, [1, 1, 1, "keyLength"]) : null,
     notBefore: keys && first && g.op("GreaterOrEqual", [keys, first]),
     notAfter: keys && last && g.op("LessOrEqual", [keys, last]),
-    anyInBand: band?.emptyRows ? g.input("rowSeesKeys", "bool", rows) : null,
+    anyInBand: band?.emptyRows ? g.input("rowSeesKeys", "bool", bandRows) : null,
     reachable:
       guard === "rows" ? g.input("keyIsSeen", "bool", ["positionBatch", 1, "keyLength", 1]) : null,
     exists: keys && end && g.op("Less", [keys, end]),

@@ -37,6 +37,8 @@ export interface BandSpec {
   readonly first: boolean;
   /** Whether rows have a last key that they see. */
   readonly last: boolean;
+  /** Whether rows of a batch differ in that. */
+  readonly perRow: boolean;
   /** Whether a row may see no key at all. */
   readonly emptyRows: boolean;
   /** Whether row i of as many rows as keys sees the keys up to i, and no rule else hides any. */
