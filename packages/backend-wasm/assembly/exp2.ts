@@ -1,29 +1,19 @@
 import { madd } from "./simd";
 
+// Constants of `exp2`. They are variables since V8 makes a vector of a constant anew wherever it is used,
+// three instructions each, also in a loop; what it has to load, it keeps in a register.
+
 /** Where exponents end: 2^−127 comes out as exactly 0, and so does everything below. */
-// @ts-ignore: decorator
-@inline
-export const EXP2_LOWEST: f32 = -127;
+export let exp2Lowest: v128 = f32x4.splat(-127);
 /** 1.5 · 2^23: adding it rounds to the nearest integer and leaves that in the lowest bits. */
-// @ts-ignore: decorator
-@inline
-export const EXP2_MAGIC: f32 = 12582912;
-// 2^f = 1 + f·(C1 + f·(C2 + …)) for |f| ≤ 1/2: build/fit-polynomials.js.
-// @ts-ignore: decorator
-@inline
-export const EXP2_C1: f32 = 0.6931470036506653;
-// @ts-ignore: decorator
-@inline
-export const EXP2_C2: f32 = 0.24022242426872253;
-// @ts-ignore: decorator
-@inline
-export const EXP2_C3: f32 = 0.05550733581185341;
-// @ts-ignore: decorator
-@inline
-export const EXP2_C4: f32 = 0.009671512991189957;
-// @ts-ignore: decorator
-@inline
-export const EXP2_C5: f32 = 0.001326472731307149;
+export let exp2Magic: v128 = f32x4.splat(12582912);
+export let exp2One: v128 = f32x4.splat(1);
+// 2^f = 1 + f·(c1 + f·(c2 + …)) for |f| ≤ 1/2: build/fit-polynomials.js.
+export let exp2C1: v128 = f32x4.splat(0.6931470036506653);
+export let exp2C2: v128 = f32x4.splat(0.24022242426872253);
+export let exp2C3: v128 = f32x4.splat(0.05550733581185341);
+export let exp2C4: v128 = f32x4.splat(0.009671512991189957);
+export let exp2C5: v128 = f32x4.splat(0.001326472731307149);
 
 /**
  * 2^x for x ≤ 0 (up to 127, in fact): relative error below 2.5e-7, some 2 units in the last place;
@@ -62,14 +52,14 @@ export function exp2With(
 export function exp2(x: v128): v128 {
   return exp2With(
     x,
-    f32x4.splat(EXP2_LOWEST),
-    f32x4.splat(EXP2_MAGIC),
-    f32x4.splat(1),
-    f32x4.splat(EXP2_C1),
-    f32x4.splat(EXP2_C2),
-    f32x4.splat(EXP2_C3),
-    f32x4.splat(EXP2_C4),
-    f32x4.splat(EXP2_C5),
+    exp2Lowest,
+    exp2Magic,
+    exp2One,
+    exp2C1,
+    exp2C2,
+    exp2C3,
+    exp2C4,
+    exp2C5,
   );
 }
 

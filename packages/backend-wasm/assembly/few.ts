@@ -78,6 +78,7 @@ function attendTile(
   const query = work + size(d, D.workQuery);
   const scores = work + size(d, D.workScores);
   const output = work + size(d, D.workOutput);
+  const sink = work + size(d, D.workRow);
   const max = rowState(d, work, MAX, 0);
   const sum = rowState(d, work, SUM, 0);
 
@@ -108,12 +109,12 @@ function attendTile(
     valueStride = valueBytes;
   }
   if (single) {
-    singleValues(scores, keys, value, valueStride, valueBytes, output);
+    singleValues(scores, keys, value, valueStride, valueBytes, output, sink);
   } else if (partial && !allFinite(value, valueStride, keys, word(d, D.valueDim))) {
     const columns = word(d, D.valueDim);
     guardedValues(scores, STEP, ROWS, keys, value, valueStride, columns, output, 4, valueBytes);
   } else {
-    fewValues(scores, keys, value, valueStride, valueBytes, output);
+    fewValues(scores, keys, value, valueStride, valueBytes, output, sink);
   }
 }
 

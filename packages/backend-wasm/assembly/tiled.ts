@@ -2,6 +2,7 @@ import * as D from "../src/descriptor";
 import { storeFloat16Scalar } from "./float16";
 import { allFinite, guardedValues } from "./kernels/guarded";
 import { panelScores } from "./kernels/panel-scores";
+import { touchRows } from "./kernels/touch";
 import { panelValues } from "./kernels/panel-values";
 import { panelSoftmax, weigh } from "./kernels/softmax";
 import {
@@ -24,6 +25,11 @@ const PANEL: i32 = D.panelRows;
 // @ts-ignore: decorator
 @inline
 const STEP: usize = 4 * PANEL;
+
+/** Rows of a block up to which it is worth to bring a tile into the cache beforehand. */
+// @ts-ignore: decorator
+@inline
+const FEW_PANELS: i32 = 8 * PANEL;
 
 /**
  * FlashAttention's forward pass (Dao et al., 2022, arXiv:2205.14135) for a block of query rows, with
@@ -129,6 +135,9 @@ function attendTile(
     packRows(d, value, valueStride, keys, valueDim, wideValue);
     value = wideValue;
     valueStride = paddedBytes(valueDim);
+  } else if (padded <= FEW_PANELS) {
+    touchRows(key, keyStride, keys, 4 * <usize>headDim, work + size(d, D.workScores));
+    touchRows(value, valueStride, keys, 4 * <usize>valueDim, work + size(d, D.workScores));
   }
   const scores = work + size(d, D.workScores);
   /** Whether the tile's values are all finite: −1 as long as nobody needs to know. */

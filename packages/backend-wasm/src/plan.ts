@@ -55,8 +55,8 @@ export interface PlanLimits {
  */
 const mostBlockRows = 128;
 const tileKeys = 120;
-/** Keys and values of a tile for few rows are read once or twice: the first-level cache has 32 KiB. */
-const fewTileKeys = 64;
+/** Keys and values of a tile for few rows are read once each: it only has to be long. */
+const fewTileKeys = 128;
 
 /** Below so many multiply-adds (some 0.1 ms) waking a thread costs more than it brings. */
 const sharedWork = 2e6;

@@ -65,7 +65,8 @@ function dot(query: usize, key: usize, bytes: usize): v128 {
 }
 
 /**
- * Scores of up to four query rows, `scores[j][r]`. A key is read once for all of them.
+ * Scores of up to four query rows, `scores[j][r]`. A key is read once for all of them, and keys one
+ * after another: taking two at once saves loads of the queries, but memory then delivers a third.
  *
  * @param query `[4, bytes/4]`, padded with zeros
  * @param scores `[keys, 4]`
@@ -78,16 +79,16 @@ export function fewScores(
   keys: i32,
   scores: usize,
 ): void {
-  while (keys >= 2) {
-    fewScores2(query, bytes, key, stride, scores);
-    key += 2 * stride;
-    scores += 32;
-    keys -= 2;
+  while (keys > 0) {
+    fewScores1(query, bytes, key, scores);
+    key += stride;
+    scores += 16;
+    keys -= 1;
   }
-  if (keys > 0) fewScores1(query, bytes, key, scores);
 }
 
-function fewScores2(query: usize, bytes: usize, key: usize, stride: usize, scores: usize): void {
+/** Two accumulators a row: one could not hide the latency of a multiply-add. */
+function fewScores1(query: usize, bytes: usize, key: usize, scores: usize): void {
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let a2 = i32x4.splat(0);
@@ -96,51 +97,37 @@ function fewScores2(query: usize, bytes: usize, key: usize, stride: usize, score
   let b1 = i32x4.splat(0);
   let b2 = i32x4.splat(0);
   let b3 = i32x4.splat(0);
-  const end = query + bytes;
+  const end = query + (bytes & ~31);
   let query1 = query + bytes;
   let query2 = query1 + bytes;
   let query3 = query2 + bytes;
-  let next = key + stride;
   while (query < end) {
     const k0 = v128.load(key);
-    const k1 = v128.load(next);
-    const q0 = v128.load(query);
-    a0 = madd(q0, k0, a0);
-    b0 = madd(q0, k1, b0);
-    const q1 = v128.load(query1);
-    a1 = madd(q1, k0, a1);
-    b1 = madd(q1, k1, b1);
-    const q2 = v128.load(query2);
-    a2 = madd(q2, k0, a2);
-    b2 = madd(q2, k1, b2);
-    const q3 = v128.load(query3);
-    a3 = madd(q3, k0, a3);
-    b3 = madd(q3, k1, b3);
-    query += 16;
-    query1 += 16;
-    query2 += 16;
-    query3 += 16;
-    key += 16;
-    next += 16;
+    const k1 = v128.load(key, 16);
+    a0 = madd(v128.load(query), k0, a0);
+    a1 = madd(v128.load(query1), k0, a1);
+    a2 = madd(v128.load(query2), k0, a2);
+    a3 = madd(v128.load(query3), k0, a3);
+    b0 = madd(v128.load(query, 16), k1, b0);
+    b1 = madd(v128.load(query1, 16), k1, b1);
+    b2 = madd(v128.load(query2, 16), k1, b2);
+    b3 = madd(v128.load(query3, 16), k1, b3);
+    query += 32;
+    query1 += 32;
+    query2 += 32;
+    query3 += 32;
+    key += 32;
   }
-  v128.store(scores, sumsOf(a0, a1, a2, a3));
-  v128.store(scores, sumsOf(b0, b1, b2, b3), 16);
-}
-
-function fewScores1(query: usize, bytes: usize, key: usize, scores: usize): void {
-  let a0 = i32x4.splat(0);
-  let a1 = i32x4.splat(0);
-  let a2 = i32x4.splat(0);
-  let a3 = i32x4.splat(0);
-  const end = query + bytes;
-  while (query < end) {
+  if (bytes & 16) {
     const k0 = v128.load(key);
     a0 = madd(v128.load(query), k0, a0);
-    a1 = madd(v128.load(query + bytes), k0, a1);
-    a2 = madd(v128.load(query + 2 * bytes), k0, a2);
-    a3 = madd(v128.load(query + 3 * bytes), k0, a3);
-    query += 16;
-    key += 16;
+    a1 = madd(v128.load(query1), k0, a1);
+    a2 = madd(v128.load(query2), k0, a2);
+    a3 = madd(v128.load(query3), k0, a3);
   }
-  v128.store(scores, sumsOf(a0, a1, a2, a3));
+  const s0 = f32x4.add(a0, b0);
+  const s1 = f32x4.add(a1, b1);
+  const s2 = f32x4.add(a2, b2);
+  const s3 = f32x4.add(a3, b3);
+  v128.store(scores, sumsOf(s0, s1, s2, s3));
 }

@@ -1,13 +1,20 @@
 import { madd } from "../simd";
+import { touchRows } from "./touch";
+
+/** Values that are brought into the cache and then used: 8 KiB of a size of 128. */
+// @ts-ignore: decorator
+@inline
+const CHUNK: i32 = 16;
 
 /**
- * `output += Σ weights[j] · value[j]` for one row: values are read one after another, in the order in
- * which they lie; the output stays in the first-level cache.
+ * `output += Σ weights[j] · value[j]` for one row: four values at a time, which leaves one load and
+ * one store of the output to four multiply-adds.
  *
- * @param weights `[keys]`
+ * @param weights `[keys]`, padded to a multiple of four
  * @param value values are `stride` bytes apart, and padded with zeros
  * @param bytes of a value, a multiple of 16
  * @param output `[bytes/4]`
+ * @param sink see `touchRows`
  */
 export function singleValues(
   weights: usize,
@@ -16,32 +23,53 @@ export function singleValues(
   stride: usize,
   bytes: usize,
   output: usize,
+  sink: usize,
 ): void {
   const outputEnd = output + bytes;
-  while (keys >= 2) {
+  let untilTouch = 0;
+  while (keys >= 4) {
+    if (untilTouch == 0) {
+      untilTouch = CHUNK;
+      touchRows(value, stride, min(CHUNK, keys), bytes, sink);
+    }
     const w0 = v128.load32_splat(weights);
     const w1 = v128.load32_splat(weights, 4);
-    let v = value;
-    let next = value + stride;
+    const w2 = v128.load32_splat(weights, 8);
+    const w3 = v128.load32_splat(weights, 12);
+    let value0 = value;
+    let value1 = value + stride;
+    let value2 = value1 + stride;
+    let value3 = value2 + stride;
     let o = output;
     while (o < outputEnd) {
-      v128.store(o, madd(w1, v128.load(next), madd(w0, v128.load(v), v128.load(o))));
+      let sum = madd(w0, v128.load(value0), v128.load(o));
+      sum = madd(w1, v128.load(value1), sum);
+      sum = madd(w2, v128.load(value2), sum);
+      sum = madd(w3, v128.load(value3), sum);
+      v128.store(o, sum);
+      o += 16;
+      value0 += 16;
+      value1 += 16;
+      value2 += 16;
+      value3 += 16;
+    }
+    weights += 16;
+    value += 4 * stride;
+    keys -= 4;
+    untilTouch -= 4;
+  }
+  while (keys > 0) {
+    const w = v128.load32_splat(weights);
+    let v = value;
+    let o = output;
+    while (o < outputEnd) {
+      v128.store(o, madd(w, v128.load(v), v128.load(o)));
       o += 16;
       v += 16;
-      next += 16;
     }
-    weights += 8;
-    value += 2 * stride;
-    keys -= 2;
-  }
-  if (keys > 0) {
-    const w = v128.load32_splat(weights);
-    let o = output;
-    while (o < outputEnd) {
-      v128.store(o, madd(w, v128.load(value), v128.load(o)));
-      o += 16;
-      value += 16;
-    }
+    weights += 4;
+    value += stride;
+    keys -= 1;
   }
 }
 
@@ -52,6 +80,25 @@ export function singleValues(
  * @param output `[4, bytes/4]`
  */
 export function fewValues(
+  weights: usize,
+  keys: i32,
+  value: usize,
+  stride: usize,
+  bytes: usize,
+  output: usize,
+  sink: usize,
+): void {
+  while (keys > 0) {
+    const chunk = min(keys, CHUNK);
+    touchRows(value, stride, chunk, bytes, sink);
+    fewColumns(weights, chunk, value, stride, bytes, output);
+    weights += 16 * CHUNK;
+    value += CHUNK * stride;
+    keys -= CHUNK;
+  }
+}
+
+function fewColumns(
   weights: usize,
   keys: i32,
   value: usize,

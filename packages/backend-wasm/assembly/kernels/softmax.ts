@@ -1,12 +1,13 @@
 import {
-  EXP2_C1,
-  EXP2_C2,
-  EXP2_C3,
-  EXP2_C4,
-  EXP2_C5,
-  EXP2_LOWEST,
-  EXP2_MAGIC,
   exp2,
+  exp2C1,
+  exp2C2,
+  exp2C3,
+  exp2C4,
+  exp2C5,
+  exp2Lowest,
+  exp2Magic,
+  exp2One,
   exp2Scalar,
   exp2With,
 } from "../exp2";
@@ -153,14 +154,14 @@ export function fewSoftmax(
  * @returns the weights' sums, lane by lane
  */
 export function weigh(scores: usize, end: usize, step: usize, factor: v128, max: v128): v128 {
-  const lowest = f32x4.splat(EXP2_LOWEST);
-  const magic = f32x4.splat(EXP2_MAGIC);
-  const one = f32x4.splat(1);
-  const c1 = f32x4.splat(EXP2_C1);
-  const c2 = f32x4.splat(EXP2_C2);
-  const c3 = f32x4.splat(EXP2_C3);
-  const c4 = f32x4.splat(EXP2_C4);
-  const c5 = f32x4.splat(EXP2_C5);
+  const lowest = exp2Lowest;
+  const magic = exp2Magic;
+  const one = exp2One;
+  const c1 = exp2C1;
+  const c2 = exp2C2;
+  const c3 = exp2C3;
+  const c4 = exp2C4;
+  const c5 = exp2C5;
   let sums = i32x4.splat(0);
   while (scores < end) {
     const x = f32x4.sub(f32x4.mul(v128.load(scores), factor), max);
