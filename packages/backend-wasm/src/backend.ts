@@ -16,7 +16,14 @@ import {
 import { Job } from "./job.js";
 import type { WasmMemory } from "./memory.js";
 import type { Kernels } from "./module.js";
-import { describePlan, planProblem, totalBytes, type WasmPlan } from "./plan.js";
+import {
+  defaultLimits,
+  describePlan,
+  type PlanLimits,
+  planProblem,
+  totalBytes,
+  type WasmPlan,
+} from "./plan.js";
 import { WasmTensor } from "./tensor.js";
 import type { ThreadPool } from "./threads/pool.js";
 
@@ -29,15 +36,18 @@ export interface LoadedWasm {
   readonly info: BackendInfo;
 }
 
-/** float32 and float16, by SIMD on one or several threads. Not for float64, whose lanes are half as many. */
+/** float32 and float16 by SIMD, on one thread or several. Not for float64: its lanes are half as many. */
 export class WasmBackend implements AttentionBackend {
   readonly name = "wasm";
   readonly info: BackendInfo;
   readonly #wasm: LoadedWasm;
+  readonly #limits: PlanLimits;
   #disposed = false;
 
-  constructor(wasm: LoadedWasm) {
+  /** @param limits of its plans; tests make every problem large enough to be shared */
+  constructor(wasm: LoadedWasm, limits: Omit<PlanLimits, "threads"> = defaultLimits) {
     this.#wasm = wasm;
+    this.#limits = { ...limits, threads: wasm.pool?.threads ?? 1 };
     this.info = wasm.info;
   }
 
@@ -102,7 +112,7 @@ export class WasmBackend implements AttentionBackend {
   }
 
   #plan(problem: AttentionProblem): WasmPlan {
-    return planProblem(problem, { threads: this.#wasm.pool?.threads ?? 1 });
+    return planProblem(problem, this.#limits);
   }
 
   /** Does not yield, so that runs never overlap. */

@@ -47,7 +47,20 @@ export interface WasmPlan {
 /** What a plan depends on beside the problem. */
 export interface PlanLimits {
   readonly threads: number;
+  /** Multiply-adds below which a problem stays on one thread. */
+  readonly sharedWork: number;
+  /** Keys that a part has at least. */
+  readonly leastSplitKeys: number;
 }
+
+/**
+ * Below some 0.1 ms, waking a thread costs more than it brings; and each part of the keys also packs
+ * the queries, and is merged.
+ */
+export const defaultLimits: Omit<PlanLimits, "threads"> = {
+  sharedWork: 2e6,
+  leastSplitKeys: 256,
+};
 
 /**
  * Tile sizes. Measured flat within 5 % from 60 to 480 keys and 32 to 512 rows; 120 is a multiple of
@@ -58,13 +71,8 @@ const tileKeys = 120;
 /** Keys and values of a tile for few rows are read once each: it only has to be long. */
 const fewTileKeys = 128;
 
-/** Below so many multiply-adds (some 0.1 ms) waking a thread costs more than it brings. */
-const sharedWork = 2e6;
 /** Items a thread that even out what each of them takes. */
 const itemsPerThread = 4;
-/** Keys of a part, at least: each part also packs the queries, and is merged. */
-const leastSplitKeys = 256;
-
 /** Pure: the same problem and limits give the same plan everywhere. */
 export function planProblem(problem: AttentionProblem, limits: PlanLimits): WasmPlan {
   const { batch, kvHeads, queryHeads, queryLength, keyLength, headDim, valueDim } = problem;
@@ -79,8 +87,8 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   const units = heads * blocks;
 
   const work = heads * total * keyLength * (headDim + valueDim);
-  const threads = work < sharedWork ? 1 : limits.threads;
-  const splits = matrices ? 1 : splitsOf(units, keyLength, threads);
+  const threads = work < limits.sharedWork ? 1 : limits.threads;
+  const splits = matrices ? 1 : splitsOf(units, keyLength, threads, limits.leastSplitKeys);
   const splitKeys = splits === 1 ? keyLength : roundUp(Math.ceil(keyLength / splits), panel);
   const items = units * splits;
   const tile = kernel === "few" ? fewTileKeys : tileKeys;
@@ -100,10 +108,10 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
 }
 
 /** Parts of the keys: as few as give every thread enough items, none of less than so many keys. */
-function splitsOf(units: number, keyLength: number, threads: number): number {
+function splitsOf(units: number, keyLength: number, threads: number, leastKeys: number): number {
   if (threads === 1 || units === 0) return 1;
   const wanted = Math.ceil((itemsPerThread * threads) / units);
-  return Math.max(1, Math.min(wanted, Math.floor(keyLength / leastSplitKeys)));
+  return Math.max(1, Math.min(wanted, Math.floor(keyLength / leastKeys)));
 }
 
 function layOut(
