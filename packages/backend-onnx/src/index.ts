@@ -9,8 +9,10 @@ import { loadRuntime } from "./runtime/load.js";
 import { checkOptions, type OnnxOptions } from "./runtime/options.js";
 
 export { OnnxRuntimeError } from "./errors.js";
+export { toOnnx } from "./graph/to-onnx.js";
 export type { OnnxOptions, OnnxProvider } from "./runtime/options.js";
 export type { OnnxRuntime } from "./runtime/runtime.js";
+export { type OnnxTest, toOnnxTest } from "./test-data.js";
 
 /**
  * The ONNX backend. Loading it imports onnxruntime-web or onnxruntime-node, whichever the provider
