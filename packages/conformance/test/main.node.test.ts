@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -43,6 +43,16 @@ describe("heed-conformance", () => {
     await writeFile(file, json.replaceAll('"reference"', '"elsewhere"'));
     expect(await main([...few, "--merge", file])).toBe(0);
     expect(printed).toContain("elsewhere: 1 pass, 0 fail, 0 unsupported");
+  });
+
+  test("writes cases as tests in ONNX's own layout", async () => {
+    expect(await main(["--filter", "core/softcap", "--export", directory])).toBe(0);
+    expect(printed).toContain(`1 cases: ${join(directory, "test_*")}`);
+    const folder = join(directory, "test_core_softcap");
+    const model = await readFile(join(folder, "model.onnx"));
+    expect(model.includes("heed")).toBe(true);
+    const files = await readdir(join(folder, "test_data_set_0"));
+    expect(files.sort()).toEqual(["input_0.pb", "input_1.pb", "input_2.pb", "output_0.pb"]);
   });
 
   test("keeps a table in a file fresh, and says when it is not", async () => {

@@ -9,6 +9,7 @@ import { reportHtml } from "../report/html.js";
 import { reportMarkdown, supportTable } from "../report/markdown.js";
 import type { ConformanceReport } from "../report/report.js";
 import { formatFailure, formatSummary } from "../report/text.js";
+import { exportCases } from "./export.js";
 import { type CliOptions, defaultDirectory, parseOptions } from "./options.js";
 import { checkWithProgress } from "./progress.js";
 import { findProviders } from "./providers.js";
@@ -36,6 +37,12 @@ async function run(options: CliOptions): Promise<number> {
   if (selected.length === 0) throw new InvalidArgumentError("no case is selected");
   if (options.list) {
     for (const { id } of selected) console.log(id);
+    return 0;
+  }
+  if (options.export) {
+    const synthetic = selected.filter((c) => "spec" in c);
+    await exportCases(options.export, synthetic);
+    console.log(`${synthetic.length} cases: ${join(options.export, "test_*")}`);
     return 0;
   }
   const reports: ConformanceReport[] = [];

@@ -11,6 +11,7 @@ export interface CliOptions {
   readonly seed?: number;
   readonly vectors: boolean;
   readonly list?: boolean;
+  readonly export?: string;
   readonly out?: string;
   readonly merge: readonly string[];
   readonly page: string;
@@ -50,6 +51,10 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     .option("--seed <number>", "of the random problems", integer)
     .option("--no-vectors", "leave recorded vectors out")
     .option("--list", "print the ids of the selected cases, and run nothing")
+    .option(
+      "--export <directory>",
+      "write the selected cases as tests in ONNX's own layout, for any ONNX runtime, and run nothing",
+    )
     .option(
       "-o, --out <directory>",
       `write report.json, report.md and report.html; default ${defaultDirectory}, where no cases are selected`,

@@ -39,25 +39,37 @@ function resolvable(specifier: string): boolean {
 
 async function find(name: string): Promise<Found> {
   if (name === "reference") return { provider: reference(), declaration: undefined };
-  const isFile = /[./\\]/.test(name);
-  if (!isFile && !resolvable(`@heed/backend-${name}`)) {
-    throw new InvalidArgumentError(
-      `no backend ${name}: @heed/backend-${name} is not installed here. Known are ${known.join(", ")}, or the path of a module.`,
-    );
-  }
-  const file = isFile ? resolve(name) : fromHere.resolve(`@heed/backend-${name}`);
-  let exports: Record<string, unknown>;
-  try {
-    exports = await import(pathToFileURL(file).href);
-  } catch (error) {
-    throw new InvalidArgumentError(`${name} cannot be imported: ${String(error)}`);
-  }
+  const file = fileOf(name);
+  const exports = await importBackend(name);
   const candidates = [exports[name], exports.default, ...Object.values(exports)];
   for (const candidate of candidates) {
     const provider = typeof candidate === "function" ? tryCall(candidate) : candidate;
     if (isProvider(provider)) return { provider, declaration: await declarationOf(file) };
   }
   throw new InvalidArgumentError(`${name} exports no provider: { name, load } or a function of it`);
+}
+
+/**
+ * @param name of a backend's package, or the path of a module
+ * @throws InvalidArgumentError for one that is not here
+ */
+export async function importBackend(name: string): Promise<Record<string, unknown>> {
+  const file = fileOf(name);
+  try {
+    return await import(pathToFileURL(file).href);
+  } catch (error) {
+    throw new InvalidArgumentError(`${name} cannot be imported: ${String(error)}`);
+  }
+}
+
+function fileOf(name: string): string {
+  if (/[./\\]/.test(name)) return resolve(name);
+  if (!resolvable(`@heed/backend-${name}`)) {
+    throw new InvalidArgumentError(
+      `no backend ${name}: @heed/backend-${name} is not installed here. Known are ${known.join(", ")}, or the path of a module.`,
+    );
+  }
+  return fromHere.resolve(`@heed/backend-${name}`);
 }
 
 /** `conformance.json` beside the package.json that a module belongs to. */
