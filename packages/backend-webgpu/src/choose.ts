@@ -1,13 +1,14 @@
 import type { AttentionProblem } from "@heed/core";
 import type { Capabilities } from "./capabilities.js";
+import { type DecodeShape, decodeBytes, decodeRows } from "./kernels/decode.js";
 import type { Storage } from "./kernels/kernel.js";
-import { tileRows } from "./kernels/products.js";
+import { type Lanes, tileRows, tileThreads } from "./kernels/products.js";
 import { type RegistersShape, registersThreads } from "./kernels/registers.js";
 import { rowColumns } from "./kernels/row.js";
-import type { TileShape } from "./kernels/tile.js";
+import { type TileShape, tileBytes } from "./kernels/tile.js";
 
 /** The kernels that compute outputs. */
-export const kernelNames = ["tile", "row", "quad", "stream"] as const;
+export const kernelNames = ["tile", "row", "decode", "quad", "stream"] as const;
 export type KernelName = (typeof kernelNames)[number];
 
 interface ChoiceOf<K extends KernelName> {
@@ -29,8 +30,9 @@ interface ChoiceOf<K extends KernelName> {
 
 /** How a problem's output is computed. */
 export type Choice =
-  | (ChoiceOf<"tile"> & { readonly tile: Pick<TileShape, "lanes" | "columns"> })
+  | (ChoiceOf<"tile"> & { readonly tile: Pick<TileShape, "lanes" | "columns" | "subgroups"> })
   | ChoiceOf<"row">
+  | (ChoiceOf<"decode"> & { readonly decode: Pick<DecodeShape, "columns" | "headDim"> })
   | (ChoiceOf<"quad" | "stream"> & { readonly registers: Omit<RegistersShape, "output"> });
 
 /**
@@ -55,7 +57,11 @@ export function choose(
   const { kvHeads, queryHeads, queryLength } = problem;
   const group = kvHeads === 0 ? 1 : queryHeads / kvHeads;
   const stack = queryLength < tileRows ? group : 1;
-  const registers = forced !== "tile" && forced !== "row" && fitsRegisters(problem, capabilities);
+  const suits = (kernel: KernelName, suited: boolean): boolean =>
+    forced === undefined ? suited : forced === kernel;
+  const registers =
+    (forced === undefined || forced === "quad" || forced === "stream") &&
+    fitsRegisters(problem, capabilities);
   if (registers && (forced !== undefined || suitsRegisters(problem, capabilities))) {
     const streams =
       forced === undefined ? group * queryLength <= mostStreamRows : forced === "stream";
@@ -63,8 +69,11 @@ export function choose(
       ? chooseStream(problem, capabilities, group)
       : chooseQuad(problem, capabilities, stack);
   }
-  if (forced === "row" || (forced === undefined && suitsRows(problem, stack, capabilities))) {
+  if (suits("row", suitsRows(problem, stack, capabilities)))
     return chooseRow(problem, capabilities);
+  const few = !capabilities.software && group * queryLength <= 2 * decodeRows;
+  if (suits("decode", few) && fitsDecode(problem, capabilities)) {
+    return chooseDecode(problem, capabilities, group);
   }
   return chooseTile(problem, capabilities, stack);
 }
@@ -138,19 +147,50 @@ function registerSizes({ headDim, valueDim }: AttentionProblem): {
 }
 
 /**
- * Whether a tile would be mostly empty. The row kernel reads every query, key and value from storage
- * for each use; a tile has that cost once for each of its 64 rows, used or not.
+ * Whether tiles would be mostly empty. The row kernel reads every query, key and value from storage for
+ * each use, which a GPU's threads do badly: there it is for a handful of keys.
  */
 function suitsRows(problem: AttentionProblem, stack: number, { software }: Capabilities): boolean {
   const { queryLength, keyLength, headDim, valueDim } = problem;
+  if (!software) return keyLength <= 16;
   const rows = stack * queryLength;
   const tiles = Math.ceil(rows / tileRows);
   const slices = Math.ceil(valueDim / rowColumns);
-  // Loads of each, in units of one; a software adapter has no cache line to share between threads.
-  const rowLoads = rows * keyLength * (headDim * (software ? 1.25 * slices : 0.5) + valueDim);
+  // Loads are what costs on a software adapter; a tile has those of 64 rows, used or not.
+  const rowLoads = rows * keyLength * (1.25 * slices * headDim + valueDim);
   const tileLoads =
-    tiles * (Math.ceil(keyLength / 32) * 32) * (headDim * 26 + valueDim * 24) + tiles * 20_000;
+    tiles * (Math.ceil(keyLength / 32) * 32 * (headDim * 26 + valueDim * 24) + 20_000);
   return rowLoads < tileLoads;
+}
+
+/** Queries of a group have to fit into workgroup memory. */
+function fitsDecode(problem: AttentionProblem, { limits }: Capabilities): boolean {
+  const headDim = decodeHeadDim(problem);
+  return decodeBytes({ headDim }) <= limits.maxComputeWorkgroupStorageSize;
+}
+
+function decodeHeadDim({ headDim }: AttentionProblem): number {
+  return [64, 128].find((size) => size >= headDim) ?? Math.ceil(headDim / 64) * 64;
+}
+
+function chooseDecode(
+  problem: AttentionProblem,
+  capabilities: Capabilities,
+  group: number,
+): Choice {
+  const { batch, kvHeads, queryLength, keyLength, valueDim } = problem;
+  const columns = ([64, 128] as const).find((size) => size >= valueDim) ?? 256;
+  const workgroups =
+    batch * kvHeads * Math.ceil((group * queryLength) / decodeRows) * Math.ceil(valueDim / columns);
+  return {
+    kernel: "decode",
+    decode: { columns, headDim: decodeHeadDim(problem) },
+    ...storages(problem, capabilities),
+    stack: group,
+    rows: decodeRows,
+    columns,
+    splits: splitsFor(workgroups, keyLength, capabilities),
+  };
 }
 
 function chooseRow(problem: AttentionProblem, capabilities: Capabilities): Choice {
@@ -168,7 +208,9 @@ function chooseRow(problem: AttentionProblem, capabilities: Capabilities): Choic
 
 function chooseTile(problem: AttentionProblem, capabilities: Capabilities, stack: number): Choice {
   const { batch, queryHeads, queryLength, keyLength, valueDim } = problem;
-  const columns = [32, 64].find((size) => size >= valueDim) ?? 128;
+  const kinds = storages(problem, capabilities);
+  const lanes = lanesFor(problem, kinds.storage, capabilities);
+  const columns = [32, 64].find((size) => size >= valueDim && size >= 4 * lanes) ?? 128;
   const workgroups =
     batch *
     (queryHeads / stack) *
@@ -176,13 +218,26 @@ function chooseTile(problem: AttentionProblem, capabilities: Capabilities, stack
     Math.ceil(valueDim / columns);
   return {
     kernel: "tile",
-    tile: { lanes: 8, columns },
-    ...storages(problem, capabilities),
+    // A software adapter's subgroups are too small to be worth asking for.
+    tile: { lanes, columns, subgroups: capabilities.subgroups && !capabilities.software },
+    ...kinds,
     stack,
     rows: tileRows,
     columns,
     splits: splitsFor(workgroups, keyLength, capabilities),
   };
+}
+
+/**
+ * Wide tiles have twice the keys and twice the threads, and half of the output in each: what wide heads
+ * need to stay in registers. They take more than the 16 KB of workgroup memory that all devices have.
+ */
+function lanesFor(problem: AttentionProblem, storage: Storage, capabilities: Capabilities): Lanes {
+  const { maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup } = capabilities.limits;
+  const fits =
+    tileBytes({ lanes: 16, storage }) <= maxComputeWorkgroupStorageSize &&
+    tileThreads(16) <= maxComputeInvocationsPerWorkgroup;
+  return fits && !capabilities.software && problem.valueDim > 64 ? 16 : 8;
 }
 
 /** @param patience how many times as many workgroups as keep the device busy are wanted */

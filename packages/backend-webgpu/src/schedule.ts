@@ -2,6 +2,7 @@ import { type AttentionProblem, bytesPerElement } from "@heed/core";
 import type { Capabilities } from "./capabilities.js";
 import type { Choice } from "./choose.js";
 import { packKernel, unpackKernel } from "./kernels/convert.js";
+import { decodeKernel } from "./kernels/decode.js";
 import type { BindingName, Kernel, Storage } from "./kernels/kernel.js";
 import { linearThreads } from "./kernels/linear.js";
 import { type MatrixName, matrixKernel, matrixKeys } from "./kernels/matrix.js";
@@ -226,7 +227,7 @@ class Scheduler {
       this.#workspace.set("partialStatistics", 4 * rows * parts);
     }
     const output: BufferName = parts > 1 ? "partials" : this.#name("output");
-    const kernel = this.#forwardKernel(parts > 1 ? "f32" : this.#choice.storage);
+    const kernel = this.#forwardKernel(parts > 1 ? "f32" : this.#choice.storage, layouts);
     for (const [s, keys] of segments.entries()) {
       const outputs = this.#rowMajor(
         parts > 1 ? 4 : bytesOf(this.#choice.storage),
@@ -255,7 +256,7 @@ class Scheduler {
     return true;
   }
 
-  #forwardKernel(output: Storage): Kernel {
+  #forwardKernel(output: Storage, layouts: Layouts): Kernel {
     const choice = this.#choice;
     const { storage, bias } = choice;
     switch (choice.kernel) {
@@ -263,6 +264,11 @@ class Scheduler {
         return tileKernel({ ...choice.tile, storage, bias, output });
       case "row":
         return rowKernel({ storage, bias, output });
+      case "decode": {
+        const { headDim, valueDim } = this.#problem;
+        const vectors = inFours(layouts.key, headDim) && inFours(layouts.value, valueDim);
+        return decodeKernel({ ...choice.decode, vectors, storage, bias, output });
+      }
       case "quad":
       case "stream":
         return registersKernel({ ...choice.registers, output });
@@ -605,6 +611,12 @@ function length({ first, end }: Range): number {
 
 function bytesOf(storage: Storage): number {
   return bytesPerElement(storage === "f16" ? "float16" : "float32");
+}
+
+/** Whether rows can be read four elements at a time. Bindings start at multiples of 256 bytes. */
+function inFours({ offset, strides }: Operand, size: number): boolean {
+  const [batch, head, row, column] = strides;
+  return column === 1 && [offset, batch, head, row, size].every((n) => n % 4 === 0);
 }
 
 /** A number of workgroups as a grid; the last row and slab may have more than are needed. */

@@ -6,7 +6,7 @@
 import { webgpu } from "@heed/backend-webgpu";
 import { testBackend } from "@heed/conformance/vitest";
 import type { AttentionProvider } from "@heed/core";
-import { unrequested } from "./devices.js";
+import { asOnGpu, unrequested } from "./devices.js";
 
 const { process } = globalThis as {
   process?: { env?: Record<string, string | undefined>; versions?: { node?: string } };
@@ -23,6 +23,8 @@ function variation(title: string, provider: AttentionProvider, ...filters: strin
 variation("default limits, no features", unrequested, "core/shape", "masks/everything");
 // Which kernel is compiled does not depend on the runtime.
 if (inNode) {
+  variation("as on a GPU", asOnGpu, "masks/everything", "core/shape-l97");
+  variation("decode", webgpu({ kernel: "decode" }), "decode/", "masks/everything");
   variation("tile", webgpu({ kernel: "tile" }), "masks/everything", "causal-window", "decode/gqa");
   variation("quad", webgpu({ kernel: "quad" }), "masks/everything", "causal-window");
   variation(

@@ -31,6 +31,8 @@ export interface TileShape {
   readonly bias: Storage;
   /** Of the output: f32 for a part that is merged later. */
   readonly output: Storage;
+  /** Whether rows are reduced across lanes by subgroups as far as those reach. */
+  readonly subgroups: boolean;
 }
 
 /** Bytes of workgroup memory: 16 KB, which every device has, for 8 lanes and f32. */
@@ -45,7 +47,7 @@ export function tileBytes({ lanes, storage }: Pick<TileShape, "lanes" | "storage
  * output; values are read from storage, one key at a time, by all threads in step.
  */
 export function tileKernel(shape: TileShape): Kernel {
-  const { lanes, columns, storage, bias, output } = shape;
+  const { lanes, columns, storage, bias, output, subgroups } = shape;
   const threads = tileThreads(lanes);
   const keys = tileKeys(lanes);
   const quads = columns / (4 * lanes);
@@ -64,7 +66,8 @@ export function tileKernel(shape: TileShape): Kernel {
     repeat(threadRows, (r) => text(r, `${r < 4 ? "low" : "high"}.${"xyzw"[r % 4]}`));
   const forOutputs = (text: (r: number, q: number, component: string) => string): string =>
     forRows((r, component) => repeat(quads, (q) => text(r, q, component)));
-  const code = `${enableFeatures([(storage === "f16" || bias === "f16" || output === "f16") && "f16"])}${paramsWgsl}
+  const f16 = storage === "f16" || bias === "f16" || output === "f16";
+  const code = `${enableFeatures([f16 && "f16", subgroups && "subgroups"])}${paramsWgsl}
 ${declareBindings(bindings)}
 ${gridWgsl}
 ${rulesWgsl}
@@ -73,6 +76,7 @@ ${finishWgsl}
 ${productsWgsl(lanes, storage)}
 var<workgroup> lane_rows: array<vec4<f32>, ${lanes * rowQuads}>;
 
+${subgroups ? reachWgsl(lanes) : ""}
 fn not_finite(v: vec4<f32>) -> bool {
   return any((bitcast<vec4<u32>>(v) & vec4<u32>(0x7f800000u)) == vec4<u32>(0x7f800000u));
 }
@@ -81,7 +85,13 @@ fn not_finite(v: vec4<f32>) -> bool {
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
   @builtin(num_workgroups) counts: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32,
+  @builtin(local_invocation_index) thread: u32,${
+    subgroups
+      ? `
+  @builtin(subgroup_invocation_id) place: u32,
+  @builtin(subgroup_size) size: u32,`
+      : ""
+  }
 ) {
   let block = workgroup_block(workgroup, counts);
   if (!block.exists) {
@@ -119,6 +129,7 @@ ${forOutputs((r, q) => `  var o${r}_${q} = vec4<f32>();`)}
   var low_sum = vec4<f32>();
   var high_sum = vec4<f32>();
 
+${subgroups ? "  let reach = subgroup_reach(thread, place, size);\n" : ""}
   for (var tile = keys.x; tile < keys.y; tile += ${keys}) {
     multiply_tile(thread, query_at, key_at, tile, keys);
     let masked = (params.flags & flags_elementwise) != 0u || tile + ${keys} > keys.y
@@ -160,13 +171,7 @@ ${forOutputs((r, q) => `  var o${r}_${q} = vec4<f32>();`)}
         high = max(high, tile_scores[score_slot(lane * 4u + c, band * 2u + 1u)]);
       }
     }
-    lane_rows[lane * ${rowQuads}u + band * 2u] = low;
-    lane_rows[lane * ${rowQuads}u + band * 2u + 1u] = high;
-    workgroupBarrier();
-    for (var l = 0u; l < ${lanes}u; l++) {
-      low = max(low, lane_rows[l * ${rowQuads}u + band * 2u]);
-      high = max(high, lane_rows[l * ${rowQuads}u + band * 2u + 1u]);
-    }
+${largestOfLanes(lanes, subgroups)}
     low = max(low, low_max);
     high = max(high, high_max);
     let low_decay = exp(max(low_max - low, vec4<f32>(-104.0)));
@@ -248,6 +253,51 @@ fn store_columns(thread: u32, block: Block, first_row: u32, end_row: u32, first_
   }
 }
 `;
-  const name = `tile-${tileRows}x${keys}-${columns}-${storage}${bias === storage ? "" : `-bias-${bias}`}${output === storage ? "" : `-to-${output}`}`;
+  const name = `tile-${tileRows}x${keys}-${columns}-${storage}${bias === storage ? "" : `-bias-${bias}`}${output === storage ? "" : `-to-${output}`}${subgroups ? "-subgroups" : ""}`;
   return { name, code, bindings };
+}
+
+/**
+ * How many lanes of a band a thread can reach in its subgroup, the same for the whole workgroup: all,
+ * a quad, or itself alone. WGSL says neither how large subgroups are nor which threads form one, so
+ * threads look: theirs must stand side by side, as they do in a band. What the slowest thread finds is
+ * agreed on through \`tile_scores\`, which has nothing in it yet.
+ */
+function reachWgsl(lanes: Lanes): string {
+  return `fn stand_together(thread: u32, place: u32, count: u32) -> bool {
+  let first = subgroupShuffle(thread, place & ~(count - 1u));
+  return first == (thread & ~(count - 1u)) && ((place ^ thread) & (count - 1u)) == 0u;
+}
+fn subgroup_reach(thread: u32, place: u32, size: u32) -> u32 {
+  let quad = stand_together(thread, place, 4u);
+  let all = stand_together(thread, place, ${lanes}u) && size >= ${lanes}u;
+  tile_scores[thread] = vec4<f32>(select(select(1.0, 4.0, quad), ${lanes}.0, all && quad));
+  workgroupBarrier();
+  if (thread == 0u) {
+    for (var other = 1u; other < ${tileThreads(lanes)}u; other++) {
+      tile_scores[0] = min(tile_scores[0], tile_scores[other]);
+    }
+  }
+  return u32(workgroupUniformLoad(&tile_scores[0]).x);
+}`;
+}
+
+/** \`low\` and \`high\`, rows' maxima over a thread's own keys, become those over the tile's. */
+function largestOfLanes(lanes: Lanes, subgroups: boolean): string {
+  const rowQuads = tileRows / 4;
+  const inMemory = (step: string): string => `    lane_rows[lane * ${rowQuads}u + band * 2u] = low;
+    lane_rows[lane * ${rowQuads}u + band * 2u + 1u] = high;
+    workgroupBarrier();
+    for (var l = 0u; l < ${lanes}u; l += ${step}) {
+      low = max(low, lane_rows[l * ${rowQuads}u + band * 2u]);
+      high = max(high, lane_rows[l * ${rowQuads}u + band * 2u + 1u]);
+    }`;
+  if (!subgroups) return inMemory("1u");
+  return `    for (var step = 1u; step < reach; step *= 2u) {
+      low = max(low, subgroupShuffleXor(low, step));
+      high = max(high, subgroupShuffleXor(high, step));
+    }
+    if (reach < ${lanes}u) {
+${inMemory("reach")}
+    }`;
 }
