@@ -82,6 +82,7 @@ export function difference(
       if (expect.skip?.(row)) continue;
       const [got, want] = [values[at] as number, expected[at] as number];
       if (got === want) continue;
+      if (Number.isNaN(got)) return `${name}, row ${row}, is NaN`;
       const allowed = tolerance[name](row);
       if (!(Math.abs(got - want) <= allowed)) {
         return `${name}, row ${row}: ${got} and ${want} differ by more than the ${allowed.toExponential(1)} that rounding can explain`;

@@ -40,6 +40,7 @@ const doubling: Law = {
 const splitting: Law = {
   name: "splitting-keys",
   statement: "Keys split anywhere and merged by their log-sum-exps give the whole.",
+  needsLogSumExp: true,
   features: everyFeature,
   check: async (call, { run, random }) => {
     const count = call.key.shape[2] as number;

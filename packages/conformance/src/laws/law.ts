@@ -23,6 +23,8 @@ export interface Law {
   readonly features: readonly LawFeature[];
   /** What they must have. */
   readonly always?: Partial<CaseSpec>;
+  /** Whether it says nothing without log-sum-exps. */
+  readonly needsLogSumExp?: boolean;
   /** @returns how the law is broken, in a sentence; or `null` */
   readonly check: (call: Call, context: LawContext) => Promise<string | null>;
 }
