@@ -13,6 +13,7 @@ import { arithmeticOf } from "./arithmetic.js";
 import { toHost } from "./bits.js";
 import { borrow } from "./borrow.js";
 import { type ConformanceCase, caseInputs, type ProgramCase } from "./case.js";
+import { explainOutput } from "./explain/explain.js";
 import { guardedRun } from "./guarded-run.js";
 import { judge, passes, type Verdict } from "./judge.js";
 import { naive } from "./naive-backend.js";
@@ -157,7 +158,15 @@ async function judgedRun(
     const verdict = judge(inputs, outputs, undefined, arithmetic);
     const resident =
       c.profile === "pairs" ? await residentViolations(backend, plan, inputs, outputs) : [];
-    return { ...verdict, violations: [...verdict.violations, ...violations, ...resident] };
+    const explanations = passes(verdict) ? [] : explainOutput(inputs, outputs);
+    return {
+      ...verdict,
+      violations: [...verdict.violations, ...violations, ...resident],
+      where: [
+        ...verdict.where,
+        ...explanations.map((mistake) => `this is what comes out if ${mistake}`),
+      ],
+    };
   } finally {
     plan.dispose();
   }
@@ -192,9 +201,10 @@ async function checkVector(
 }
 
 function verdictFinding(verdict: Verdict): Omit<Finding, "features"> {
-  const { budgets, nmse, worst, violations } = verdict;
+  const { budgets, nmse, worst, violations, where } = verdict;
   const failures = [...violations];
   if (budgets > 1) failures.push("the error is larger than allowed");
+  failures.push(...where);
   return { outcome: passes(verdict) ? "pass" : "fail", budgets, nmse, worst, failures };
 }
 

@@ -9,6 +9,7 @@ import {
   toFloat64,
 } from "@heed/core";
 import { type Arithmetic, ieee754 } from "./arithmetic.js";
+import { describeRows } from "./explain/where.js";
 import { type NaiveEvaluation, naiveAttention } from "./naive.js";
 
 /** An output's name. */
@@ -32,6 +33,8 @@ export interface Verdict {
   readonly worst: WorstElement | null;
   /** Rules that hold exactly and were broken, each as a sentence. */
   readonly violations: readonly string[];
+  /** Where errors are larger than allowed, a phrase for each output: heads, rows. */
+  readonly where: readonly string[];
 }
 
 /** Unit roundoff of a dtype. */
@@ -124,7 +127,10 @@ export function judge(
       }),
     );
   }
-  return summarise(comparisons, violations);
+  const where = comparisons
+    .filter(({ wrongRows }) => wrongRows.length > 0)
+    .map(({ name, wrongRows }) => `${name} is ${describeRows(wrongRows, rows)}`);
+  return summarise(comparisons, violations, where);
 }
 
 /** What is allowed in a row beside the naive evaluation's own error. */
@@ -177,12 +183,17 @@ interface ComparisonInput {
 export interface Comparison {
   readonly worst: WorstElement | null;
   readonly nmse: number;
+  /** Rows whose error is larger than allowed. */
+  readonly wrongRows: readonly number[];
+  readonly name: string;
+  readonly shape: readonly number[];
 }
 
 /** Compares row by row: see {@link judge}. Beyond the dtype's range ±∞ and the largest value pass. */
 export function compareRows(input: ComparisonInput): Comparison {
   const { got, expected, naive, rowSize, factor, dtype } = input;
   let worst: WorstElement | null = null;
+  const wrongRows: number[] = [];
   let errorSquares = 0;
   let squares = 0;
   for (let start = 0, row = 0; start < got.length; start += rowSize, row++) {
@@ -194,6 +205,7 @@ export function compareRows(input: ComparisonInput): Comparison {
     for (let at = start; at < start + rowSize; at++) {
       const error = distance(got[at], expected[at], dtype);
       const budgets = error === 0 ? 0 : error / allowed;
+      if (!(budgets <= 1) && wrongRows.at(-1) !== row) wrongRows.push(row);
       if (worst === null || budgets > worst.budgets || Number.isNaN(budgets)) {
         worst = {
           output: input.name,
@@ -210,12 +222,13 @@ export function compareRows(input: ComparisonInput): Comparison {
     }
   }
   const nmse = errorSquares === 0 ? 0 : errorSquares / squares;
-  return { worst, nmse };
+  return { worst, nmse, wrongRows, name: input.name, shape: input.shape };
 }
 
 export function summarise(
-  comparisons: readonly Comparison[],
+  comparisons: readonly Pick<Comparison, "worst" | "nmse">[],
   violations: readonly string[],
+  where: readonly string[] = [],
 ): Verdict {
   let worst: WorstElement | null = null;
   let nmse = 0;
@@ -225,7 +238,7 @@ export function summarise(
       worst = comparison.worst;
     }
   }
-  return { budgets: worst?.budgets ?? 0, nmse, worst, violations };
+  return { budgets: worst?.budgets ?? 0, nmse, worst, violations, where };
 }
 
 export function passes(verdict: Verdict): boolean {

@@ -1,0 +1,202 @@
+import {
+  type AttentionInputs,
+  bindPositions,
+  broadcastTo,
+  describeProblem,
+  type HostTensor,
+  isContiguous,
+  rowMajorStrides,
+  slice,
+  transpose,
+} from "@heed/core";
+import { gather, mapTensor, onKeys, withOffsets } from "../laws/transform.js";
+
+type Call = AttentionInputs<HostTensor>;
+
+/** A mistake, as what it makes of a call. */
+export interface Hypothesis {
+  /** Completes "this is what comes out if …". */
+  readonly name: string;
+  /** The call that a backend with the mistake computes instead; `null` where it makes no difference. */
+  readonly change: (call: Call) => Call | null;
+}
+
+const batchOf = (call: Call): number => call.query.shape[0] as number;
+const keysOf = (call: Call): number => call.key.shape[2] as number;
+const headsOf = (call: Call): number => call.query.shape[1] as number;
+
+/** The call on its first `count` keys. */
+function firstKeys(call: Call, count: number): Call | null {
+  return count < keysOf(call) ? onKeys(call, 0, count) : null;
+}
+
+/** The call at other offsets, where it has any. */
+function atOffset(call: Call, change: (offset: number, b: number) => number): Call | null {
+  const { queryOffset, ...rest } = withOffsets(call);
+  if (typeof queryOffset !== "object") return null;
+  return { ...rest, queryOffset: Int32Array.from(queryOffset, change) };
+}
+
+function without(call: Call, name: keyof Call): Call | null {
+  return call[name] === undefined ? null : { ...withOffsets(call), [name]: undefined };
+}
+
+function ofWindow(call: Call, left: number, right: number): Call | null {
+  const { window } = call;
+  if (window === undefined) return null;
+  const side = (size: number | undefined, by: number) =>
+    size === undefined ? undefined : Math.max(0, size + by);
+  return { ...call, window: { left: side(window.left, left), right: side(window.right, right) } };
+}
+
+/** Mask or bias of index 0 of an axis, counted from the right, for all. */
+function firstOf(call: Call, name: "mask" | "bias", fromRight: number): Call | null {
+  const t = call[name];
+  const axis = t ? t.shape.length - fromRight : -1;
+  if (t === undefined || axis < 0 || t.shape[axis] === 1) return null;
+  return { ...call, [name]: broadcastTo(slice(t, axis, 0, 1), t.shape) };
+}
+
+function scaled(call: Call, scale: number): Call | null {
+  return describeProblem(call).scale === scale ? null : { ...call, scale };
+}
+
+/** Query heads with other key heads than theirs: each gets one of its own. */
+function withKeyHeads(call: Call, keyHead: (h: number, kvHeads: number) => number): Call | null {
+  const kvHeads = call.key.shape[1] as number;
+  const heads = headsOf(call);
+  if (kvHeads === heads || kvHeads === 0) return null;
+  const order = Array.from({ length: heads }, (_, h) => keyHead(h, kvHeads));
+  return { ...call, key: gather(call.key, 1, order), value: gather(call.value, 1, order) };
+}
+
+/** Reads an array from its start, row after row, whatever the strides say. */
+function ignoringStrides(t: HostTensor): HostTensor {
+  return { ...t, offset: 0, strides: rowMajorStrides(t.shape) };
+}
+
+/** As far as the array reaches: otherwise it cannot be what happened. */
+function reaches(t: HostTensor): boolean {
+  return t.shape.reduce((product, size) => product * size, 1) <= t.data.length;
+}
+
+/** What backends get wrong, over and over. */
+export const hypotheses: readonly Hypothesis[] = [
+  { name: "the last key is left out", change: (call) => firstKeys(call, keysOf(call) - 1) },
+  ...[4, 8, 16, 32, 64, 128].map((tile) => ({
+    name: `keys past the last whole tile of ${tile} are left out`,
+    change: (call: Call) =>
+      keysOf(call) > tile ? firstKeys(call, keysOf(call) - (keysOf(call) % tile)) : null,
+  })),
+  {
+    name: "the first key is left out",
+    change: (call) => (keysOf(call) > 1 ? onKeys(call, 1, keysOf(call)) : null),
+  },
+  {
+    name: "query head h reads key head h mod kvHeads instead of floor(h · kvHeads / queryHeads)",
+    change: (call) => withKeyHeads(call, (h, kvHeads) => h % kvHeads),
+  },
+  {
+    name: "every query head reads key head 0",
+    change: (call) => withKeyHeads(call, () => 0),
+  },
+  {
+    name: "the query offset is taken for 0",
+    change: (call) => atOffset(call, () => 0),
+  },
+  {
+    name: "the offset is always that of the bottom right, keys − queries",
+    change: (call) => {
+      const { kvLengths } = bindPositions(describeProblem(call), call);
+      const queries = call.query.shape[2] as number;
+      return atOffset(call, (_, b) => (kvLengths[b] as number) - queries);
+    },
+  },
+  {
+    name: "negative query offsets count as 0",
+    change: (call) => atOffset(call, (offset) => Math.max(0, offset)),
+  },
+  {
+    name: "the query offset of batch 0 serves all batches",
+    change: (call) => {
+      const { queryOffset } = withOffsets(call);
+      const first = typeof queryOffset === "object" ? (queryOffset[0] as number) : 0;
+      return atOffset(call, () => first);
+    },
+  },
+  {
+    name: "causal hides a query's own key too: it sees j < p instead of j ≤ p",
+    change: (call) => (call.causal && !call.window ? atOffset(call, (offset) => offset - 1) : null),
+  },
+  {
+    name: "causal shows one key too many: j ≤ p + 1",
+    change: (call) => (call.causal && !call.window ? atOffset(call, (offset) => offset + 1) : null),
+  },
+  { name: "causal is ignored", change: (call) => without(call, "causal") },
+  { name: "the window is ignored", change: (call) => without(call, "window") },
+  { name: "the window's left end is exclusive", change: (call) => ofWindow(call, -1, 0) },
+  { name: "the window's right end is exclusive", change: (call) => ofWindow(call, 0, -1) },
+  { name: "the window reaches one too far to the left", change: (call) => ofWindow(call, 1, 0) },
+  { name: "the window reaches one too far to the right", change: (call) => ofWindow(call, 0, 1) },
+  { name: "kvLengths is ignored", change: (call) => without(call, "kvLengths") },
+  {
+    name: "the length of batch 0 serves all batches",
+    change: (call) =>
+      call.kvLengths
+        ? {
+            ...withOffsets(call),
+            kvLengths: new Int32Array(batchOf(call)).fill(call.kvLengths[0] as number),
+          }
+        : null,
+  },
+  { name: "the mask is ignored", change: (call) => without(call, "mask") },
+  {
+    name: "the mask is turned around: true hides",
+    change: (call) =>
+      call.mask ? { ...call, mask: mapTensor(call.mask, (shown) => (shown ? 0 : 1)) } : null,
+  },
+  { name: "the mask of head 0 serves all heads", change: (call) => firstOf(call, "mask", 3) },
+  { name: "the mask of batch 0 serves all batches", change: (call) => firstOf(call, "mask", 4) },
+  { name: "the mask of query 0 serves all queries", change: (call) => firstOf(call, "mask", 2) },
+  { name: "the bias is ignored", change: (call) => without(call, "bias") },
+  {
+    name: "the bias is scaled",
+    change: (call) => {
+      const { scale } = describeProblem(call);
+      return call.bias ? { ...call, bias: mapTensor(call.bias, (x) => x * scale) } : null;
+    },
+  },
+  { name: "the bias of head 0 serves all heads", change: (call) => firstOf(call, "bias", 3) },
+  { name: "the bias of batch 0 serves all batches", change: (call) => firstOf(call, "bias", 4) },
+  { name: "ALiBi is ignored", change: (call) => without(call, "alibiSlopes") },
+  { name: "sinks are ignored", change: (call) => without(call, "sinks") },
+  { name: "softcap is ignored", change: (call) => without(call, "softcap") },
+  {
+    name: "the scale is ignored: it is always 1/√headDim",
+    change: (call) => scaled(call, 1 / Math.sqrt(call.query.shape[3] as number)),
+  },
+  { name: "nothing is scaled", change: (call) => scaled(call, 1) },
+  {
+    name: "the scale is applied twice",
+    change: (call) => scaled(call, describeProblem(call).scale ** 2),
+  },
+  ...(["query", "key", "value", "mask", "bias"] as const).map((name) => ({
+    name: `strides and offset of ${name} are ignored: it is read as if it were row-major`,
+    change: (call: Call): Call | null => {
+      const t = call[name];
+      if (t === undefined || (isContiguous(t) && t.offset === 0) || !reaches(t)) return null;
+      return { ...call, [name]: ignoringStrides(t) };
+    },
+  })),
+  {
+    name: "heads and length are swapped",
+    change: (call) => {
+      const swapped = (t: HostTensor): HostTensor => ({
+        ...transpose(t, [0, 2, 1, 3]),
+        shape: t.shape,
+      });
+      const [, heads, length] = call.query.shape;
+      return heads === length ? { ...call, query: swapped(call.query) } : null;
+    },
+  },
+];
