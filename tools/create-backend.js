@@ -4,8 +4,7 @@ import { execFileSync } from "node:child_process";
 import { pathToFileURL } from "node:url";
 import { createBackend } from "./create-backend/create.js";
 
-const pnpm = (...args) =>
-  execFileSync("npx", ["-y", "pnpm@12.4.2", ...args], { stdio: "inherit" });
+const pnpm = (...args) => execFileSync("npx", ["-y", "pnpm@12.4.2", ...args], { stdio: "inherit" });
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [name, ...more] = process.argv.slice(2);

@@ -44,7 +44,10 @@ function rename(text, name) {
   return text
     .replaceAll("@heed/backend-template", `@heed/backend-${name}`)
     .replaceAll('"template"', `"${name}"`)
-    .replaceAll("The smallest useful backend: copy it and make it fast", `Heed's attention: ${name}`)
+    .replaceAll(
+      "The smallest useful backend: copy it and make it fast",
+      `Heed's attention: ${name}`,
+    )
     .replace(/\btemplate\b(?=\()/g, identifier)
     .replace(/\{ template \}/g, `{ ${identifier} }`);
 }

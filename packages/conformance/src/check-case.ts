@@ -13,7 +13,7 @@ import { arithmeticOf } from "./arithmetic.js";
 import { toHost } from "./bits.js";
 import { borrow } from "./borrow.js";
 import { type ConformanceCase, caseInputs, type ProgramCase } from "./case.js";
-import { explainOutput } from "./explain/explain.js";
+import { explainOutput, mistakePrefix, mistakeSeparator } from "./explain/explain.js";
 import { guardedRun } from "./guarded-run.js";
 import { judge, passes, type Verdict } from "./judge.js";
 import { naive } from "./naive-backend.js";
@@ -164,7 +164,9 @@ async function judgedRun(
       violations: [...verdict.violations, ...violations, ...resident],
       where: [
         ...verdict.where,
-        ...explanations.map((mistake) => `this is what comes out if ${mistake}`),
+        ...(explanations.length > 0
+          ? [`${mistakePrefix}${explanations.join(mistakeSeparator)}`]
+          : []),
       ],
     };
   } finally {

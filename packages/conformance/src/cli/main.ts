@@ -5,7 +5,7 @@ import { InvalidArgumentError } from "commander";
 import writeFileAtomic from "write-file-atomic";
 import { type CheckOptions, selectCases } from "../check.js";
 import type { AnyCase } from "../check-case.js";
-import { commonTraits, traitsOf } from "../explain/traits.js";
+import { commonMistakes, commonTraits, traitsOf } from "../explain/traits.js";
 import { documentToJson, makeDocument, parseDocument } from "../report/document.js";
 import { reportHtml } from "../report/html.js";
 import { reportMarkdown, supportTable } from "../report/markdown.js";
@@ -86,6 +86,11 @@ function printCommonTraits(report: ConformanceReport, selected: readonly AnyCase
   const traits = new Map(
     selected.flatMap((c) => ("spec" in c ? [[c.id, traitsOf(c)] as const] : [])),
   );
+  const mistakes = commonMistakes(report.results);
+  if (mistakes.length > 0) console.log(`\n${report.backend}: what would give these numbers`);
+  for (const { mistake, cases } of mistakes) {
+    console.log(`  ${cases} case${cases === 1 ? "" : "s"}: ${mistake}`);
+  }
   const found = commonTraits(report.results, traits);
   if (found.length === 0) return;
   console.log(`\n${report.backend}: what failing cases have in common`);

@@ -7,8 +7,12 @@ import {
 } from "@heed/core";
 import { hypotheses } from "./hypotheses.js";
 
+/** How a case's failure tells what explains it. */
+export const mistakePrefix = "this is what comes out if ";
+export const mistakeSeparator = "; or if ";
+
 /** Multiply-adds of a call past which looking for explanations takes too long. */
-const most = 2e6;
+const most = 4e6;
 
 /**
  * Which known mistakes would give what a backend gave: each is made in float64 and compared.

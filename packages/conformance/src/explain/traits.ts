@@ -3,6 +3,7 @@ import { type ConformanceCase, caseInputs } from "../case.js";
 import { featuresOf } from "../report/features.js";
 import type { CaseResult } from "../report/report.js";
 import type { CaseSpec } from "../spec.js";
+import { mistakePrefix, mistakeSeparator } from "./explain.js";
 
 /** What sets a case apart, in words that complete "cases with …". */
 export function traitsOf(c: Pick<ConformanceCase, "id" | "spec">): string[] {
@@ -38,6 +39,30 @@ function offsetIsNegative({
   return [queryOffset ?? 0].flat().some((offset) => Number(offset) < 0);
 }
 
+/** A mistake that explains failing cases. */
+export interface CommonMistake {
+  readonly mistake: string;
+  /** Failing cases that it explains, of those that no mistake before it explains. */
+  readonly cases: number;
+}
+
+/** The mistakes that explain most failing cases, one after another. */
+export function commonMistakes(results: readonly CaseResult[]): CommonMistake[] {
+  let explained = results
+    .map(({ failures }) => failures.find((failure) => failure.startsWith(mistakePrefix)))
+    .filter((failure) => failure !== undefined)
+    .map((failure) => failure.slice(mistakePrefix.length).split(mistakeSeparator));
+  const found: CommonMistake[] = [];
+  while (explained.length > 0) {
+    const counts = new Map<string, number>();
+    for (const mistake of explained.flat()) counts.set(mistake, (counts.get(mistake) ?? 0) + 1);
+    const [mistake, cases] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a));
+    found.push({ mistake, cases });
+    explained = explained.filter((mistakes) => !mistakes.includes(mistake));
+  }
+  return found;
+}
+
 /** A trait that failing cases have in common. */
 export interface CommonTrait {
   readonly trait: string;
@@ -70,8 +95,8 @@ export function commonTraits(
     for (const trait of all) {
       const failing = failures.filter((result) => has(result, trait)).length;
       const passing = passes.filter((result) => has(result, trait)).length;
-      // Nine in ten cases that have it fail: otherwise it explains little.
-      if (failing < 2 || failing < 9 * passing) continue;
+      // Four in five cases that have it fail: otherwise it explains little.
+      if (failing < 2 || failing < 4 * passing) continue;
       if (best === null || failing - passing > best.failing - best.passing) {
         best = { trait, failing, passing };
       }
