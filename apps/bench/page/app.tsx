@@ -10,6 +10,7 @@ import { Capabilities } from "./components/capabilities.js";
 import { Progress } from "./components/progress.js";
 import { ReportView } from "./components/report-view.js";
 import { Setup } from "./components/setup.js";
+import { announceOutcome } from "./state/driver.js";
 import { download, earlier, fileProblem, openFiles, report } from "./state/results.js";
 import { runState, startRun } from "./state/run.js";
 import { changeRequest, request, type UrlActions, urlProblem } from "./state/url.js";
@@ -30,7 +31,9 @@ export function App({ actions }: { actions: UrlActions }): JSX.Element {
   useEffect(() => {
     detectCapabilities().then((found) => {
       capabilities.value = found;
-      if (actions.run && urlProblem.value === null) start();
+      if (!actions.run) return;
+      if (urlProblem.value === null) start();
+      else announceOutcome({ problem: urlProblem.value });
     });
     if (actions.report !== null) void openAddress(actions.report);
     return acceptDrops();

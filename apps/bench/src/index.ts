@@ -26,9 +26,12 @@ export {
   runBenchmark,
 } from "./measure/run-benchmark.js";
 export { type PeerOptions, peerByName, peerNames } from "./peers/peers.js";
+export { type Advice, recommend } from "./recommend/recommend.js";
 export { reportToCsv } from "./report/csv.js";
 export { type CeilingFraction, ceilingFraction } from "./report/fraction.js";
 export { reportToMarkdown } from "./report/markdown.js";
+export { mergeEnvironments } from "./report/merge-environments.js";
+export { mergeLaunches } from "./report/merge-launches.js";
 export { parseReport } from "./report/parse.js";
 export type * from "./report/report.js";
 export { type Row, type RowNumbers, rowsOf } from "./report/rows.js";

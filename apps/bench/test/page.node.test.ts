@@ -1,9 +1,13 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { type BackendRecommendation, createAttention, reference } from "@heed/core";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { main } from "../src/cli/main.js";
 import { type ServedPage, servePage } from "../src/cli/serve.js";
 import { parseReport } from "../src/report/parse.js";
 import { madeUp } from "./reports.js";
@@ -186,6 +190,62 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
       { name: "js", status: "ready" },
     ]);
     expect(report.cases[0]?.results.map(({ contender }) => contender)).toEqual(["js"]);
+  });
+
+  test("a report of the command line opens from disk, comparison and all", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "heed-bench-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const [json, old, html] = ["new.json", "old.json", "report.html"].map((n) => join(folder, n));
+    if (!json || !old || !html) throw new Error("unreachable");
+    // A title that would end the script it stands in, were it written as it is.
+    const report = madeUp({ seed: "now", contenders: { js: 4, wasm: 1 } });
+    const cases = report.cases.map((c) => ({ ...c, title: "</script><b>bold</b>" }));
+    await writeFile(json, JSON.stringify({ ...report, cases }));
+    await writeFile(old, JSON.stringify(madeUp({ seed: "then", contenders: { js: 4, wasm: 1 } })));
+    const log = vi.spyOn(console, "log").mockImplementation(() => {});
+    onTestFinished(() => log.mockRestore());
+    expect(await main(["--from", json, "--compare", old, "--html", html])).toBe(0);
+    const context = await browser.newContext({ offline: true });
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    const requests: string[] = [];
+    page.on("request", (request) => requests.push(request.url()));
+    await page.goto(pathToFileURL(html).href);
+    await page.waitForSelector(".results");
+    expect(await page.locator(".chart-frame svg").count()).toBeGreaterThanOrEqual(3);
+    expect(await page.locator(".verdicts li").count()).toBe(2);
+    expect(await page.textContent(".case-title")).toBe("</script><b>bold</b>");
+    expect(requests).toEqual([pathToFileURL(html).href]);
+  });
+
+  test("the command line puts its results beside its own, with a recommendation each", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "heed-bench-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const file = (name: string) => join(folder, name);
+    for (const method of ["log", "error"] as const) {
+      const spy = vi.spyOn(console, method).mockImplementation(() => {});
+      onTestFinished(() => spy.mockRestore());
+    }
+    vi.spyOn(process.stderr, "write").mockImplementation(() => true);
+    onTestFinished(() => vi.restoreAllMocks());
+    const args = "--chromium --cases sweep-length-16 --backends js --samples 2 --json".split(" ");
+    const more = ["--recommendation", file("use.json")];
+    expect(await main([...args, file("report.json"), ...more])).toBe(0);
+    const report = parseReport(JSON.parse(await readFile(file("report.json"), "utf8")));
+    expect(report.environments.map(({ name }) => name)).toEqual(["node", "chromium"]);
+    expect(report.cases[0]?.results).toMatchObject([
+      { contender: "js", status: "measured" },
+      { contender: "chromium/js", status: "measured" },
+    ]);
+    for (const name of ["use.json", "use.chromium.json"]) {
+      const select: unknown = JSON.parse(await readFile(file(name), "utf8"));
+      expect(select).toMatchObject({ rules: [{ prefer: [{ backend: "js" }] }] });
+      const attention = await createAttention({
+        backends: [reference()],
+        select: select as BackendRecommendation,
+      });
+      await attention.dispose();
+    }
   });
 
   test("the keyboard alone is enough", async () => {

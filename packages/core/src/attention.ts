@@ -8,6 +8,7 @@ import {
 } from "./errors.js";
 import type { AttentionInputs, AttentionOutputs } from "./inputs.js";
 import type { AttentionProblem } from "./problem.js";
+import { type BackendRecommendation, checkRecommendation } from "./recommendation.js";
 import { BackendSelection, type SelectionOptions, type Slot } from "./selection.js";
 import { selfTest } from "./self-test.js";
 import type { HostTensor, Tensor } from "./tensor.js";
@@ -18,9 +19,10 @@ export interface AttentionOptions {
   /**
    * `"order"` (default): the first that is ready and supports the problem. `"fastest"`: the first
    * call of each problem times every one that could, on that call's own inputs, and the fastest
-   * runs it from then on.
+   * runs it from then on. A recommendation, such as the benchmark writes: the order that it gives for
+   * the problem, without measuring.
    */
-  readonly select?: "order" | "fastest" | undefined;
+  readonly select?: "order" | "fastest" | BackendRecommendation | undefined;
   /**
    * What happens where a backend earlier in the order is unavailable or refuses a problem, and a
    * later one would run it: `"warn"` (default) says so once on the console, `"error"` throws
@@ -118,7 +120,10 @@ function checkOptions(options: AttentionOptions): CheckedOptions {
       wrong(`backends[${i}]`, "a provider, such as js()", provider);
     }
   }
-  if (select !== "order" && select !== "fastest") wrong("select", '"order" or "fastest"', select);
+  if (typeof select === "object" && select !== null) checkRecommendation("select", select);
+  else if (select !== "order" && select !== "fastest") {
+    wrong("select", '"order", "fastest" or a recommendation', select);
+  }
   if (fallback !== "warn" && fallback !== "error" && fallback !== "silent") {
     wrong("fallback", '"warn", "error" or "silent"', fallback);
   }

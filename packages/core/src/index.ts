@@ -71,6 +71,14 @@ export {
   type PositionRule,
   visibleBand,
 } from "./problem.js";
+export {
+  type BackendRecommendation,
+  checkRecommendation,
+  type RecommendationCondition,
+  type RecommendationRange,
+  type RecommendationRule,
+  type RecommendedBackend,
+} from "./recommendation.js";
 export { referenceAttention } from "./reference.js";
 export { reference } from "./reference-backend.js";
 export {

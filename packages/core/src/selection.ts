@@ -13,6 +13,7 @@ import { fastestOf } from "./fastest.js";
 import type { AttentionInputs } from "./inputs.js";
 import { PlanCache } from "./plan-cache.js";
 import { type AttentionProblem, lengthClassKey } from "./problem.js";
+import { type BackendRecommendation, rankBackends } from "./recommendation.js";
 import { type HostTensor, isDeviceTensor } from "./tensor.js";
 
 /** A backend that was asked for: loaded, or the reasons why not. */
@@ -28,12 +29,14 @@ interface ReadySlot extends Slot {
 }
 
 export interface SelectionOptions {
-  readonly select: "order" | "fastest";
+  readonly select: "order" | "fastest" | BackendRecommendation;
   readonly fallback: "warn" | "error" | "silent";
   readonly planCacheSize: number;
 }
 
 interface Choice {
+  /** Every slot, in the order of preference for the problem. */
+  readonly order: readonly Slot[];
   /** Those that may run the problem, in order of preference. */
   readonly candidates: readonly ReadySlot[];
   /** Those that may not, in order of preference, with their reasons. */
@@ -80,9 +83,9 @@ export class BackendSelection implements Attention {
     this.#checkAlive();
     const inputs = "query" in subject ? subject : null;
     const problem = inputs ? describeProblem(inputs) : (subject as AttentionProblem);
-    const { candidates, refusals } = this.#choose(problem, inputs ? owner(inputs) : null);
+    const { order, candidates, refusals } = this.#choose(problem, inputs ? owner(inputs) : null);
     const chosen = this.#chosenSoFar(problem, candidates);
-    const others = this.#slots
+    const others = order
       .filter((slot) => slot !== chosen)
       .map((slot) => ({
         backend: slot.name,
@@ -130,9 +133,10 @@ export class BackendSelection implements Attention {
 
   /** @param device the backend whose memory the inputs are in, if any: no other may run them */
   #choose(problem: AttentionProblem, device: string | null): Choice {
+    const order = this.#orderFor(problem);
     const candidates: ReadySlot[] = [];
     const refusals = new Map<Slot, readonly SupportReason[]>();
-    for (const slot of this.#slots) {
+    for (const slot of order) {
       if (!isReady(slot)) {
         refusals.set(slot, slot.reasons);
       } else if (device !== null && slot.name !== device) {
@@ -144,13 +148,24 @@ export class BackendSelection implements Attention {
         else refusals.set(slot, support.reasons);
       }
     }
-    return { candidates, refusals };
+    return { order, candidates, refusals };
+  }
+
+  #orderFor(problem: AttentionProblem): readonly Slot[] {
+    const { select } = this.#options;
+    if (typeof select === "string") return this.#slots;
+    const ranked = this.#slots.map((slot) => ({
+      slot,
+      name: slot.name,
+      threads: slot.backend?.info.threads ?? null,
+    }));
+    return rankBackends(select, problem, ranked).map(({ slot }) => slot);
   }
 
   /** A later backend may not stand in for an earlier one without a word. */
-  #reportFallback(preferred: Slot, { refusals }: Choice): void {
+  #reportFallback(preferred: Slot, { order, refusals }: Choice): void {
     if (this.#options.fallback === "silent") return;
-    const earlier = this.#slots.slice(0, this.#slots.indexOf(preferred));
+    const earlier = order.slice(0, order.indexOf(preferred));
     const passedOver = earlier
       .map((slot) => ({ backend: slot.name, reasons: refusals.get(slot) ?? [] }))
       // That data stays on its device is what the caller asked for, not a fallback.
@@ -180,9 +195,17 @@ export class BackendSelection implements Attention {
         message: "could run it; the first call measures which backend is fastest",
       };
     }
-    return this.#options.select === "fastest"
-      ? { code: "slower", message: `could run it, but ${chosen.name} was measured to be faster` }
-      : { code: "lower-priority", message: `could run it, but comes after ${chosen.name}` };
+    if (this.#options.select === "fastest") {
+      return {
+        code: "slower",
+        message: `could run it, but ${chosen.name} was measured to be faster`,
+      };
+    }
+    const whose = this.#options.select === "order" ? "" : " in the recommendation";
+    return {
+      code: "lower-priority",
+      message: `could run it, but comes after ${chosen.name}${whose}`,
+    };
   }
 
   async #findFastest(

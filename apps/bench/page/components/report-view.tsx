@@ -18,6 +18,7 @@ import { type Canvas, looksOf } from "../plots/look.js";
 import { type OverviewQuantity, overviewLabels, overviewPlot } from "../plots/overview.js";
 import { rooflinePlot } from "../plots/roofline.js";
 import { quantityLabels, type SeriesQuantity, seriesPlot } from "../plots/series.js";
+import { AdviceView } from "./advice.js";
 import { Chart, Choice } from "./chart.js";
 import { ComparisonView } from "./comparison.js";
 import { Legend } from "./legend.js";
@@ -48,6 +49,7 @@ export function ReportView({ report, earlier }: ReportViewProps): JSX.Element {
   const canvas = (width: number): Canvas => ({ width, looks, shown });
   return (
     <>
+      <AdviceView report={report} />
       <Conditions report={report} />
       {earlier && (
         <section class="panel" aria-labelledby="comparison">

@@ -4,6 +4,7 @@ import { type TimeLeft, timeLeft } from "../../src/measure/time-left.js";
 import type { BenchReport, Environment } from "../../src/report/report.js";
 import { type RunRequest, requestToParams, workloadsOf } from "../../src/request.js";
 import type { FromWorker, ToWorker } from "../worker/protocol.js";
+import { announceOutcome, announceProgress } from "./driver.js";
 
 /** A run as the page shows it. */
 export type RunState =
@@ -48,6 +49,10 @@ export function startRun(
     worker.terminate();
     runState.value = state;
   };
+  const fail = (message: string) => {
+    end({ status: "failed", message });
+    announceOutcome({ problem: message });
+  };
   runState.value = {
     status: "running",
     cancelling: false,
@@ -63,20 +68,23 @@ export function startRun(
         break;
       case "event":
         report = withEvent(report, data.event);
-        if (data.event.type === "case") show({ ...report, interrupted: true });
+        if (data.event.type === "case") {
+          show({ ...report, interrupted: true });
+          announceProgress(data.event.report.id);
+        }
         advance(progress, data.event);
         break;
       case "done":
         show(data.report);
         end({ status: "idle" });
+        announceOutcome({ report: data.report });
         break;
       case "failed":
-        end({ status: "failed", message: data.message });
+        fail(data.message);
         break;
     }
   };
-  worker.onerror = ({ message }) =>
-    end({ status: "failed", message: message || "the worker failed" });
+  worker.onerror = ({ message }) => fail(message || "the worker failed");
   tell({ type: "run", params: requestToParams(request).toString(), environment });
   return () => {
     if (runState.value.status !== "running" || runState.value.cancelling) return;

@@ -2,9 +2,13 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { CommanderError } from "commander";
 import { type Comparison, compareReports } from "../compare/compare.js";
+import { recommend } from "../recommend/recommend.js";
 import { formatSeconds } from "../report/format.js";
+import { mergeEnvironments } from "../report/merge-environments.js";
 import { parseReport } from "../report/parse.js";
 import type { BenchReport, CaseReport } from "../report/report.js";
+import { renderAdvice, writeAdvice } from "./advice.js";
+import { measureInChromium } from "./chromium.js";
 import { renderComparison } from "./comparison.js";
 import { measureInLaunches } from "./launch.js";
 import { renderList } from "./list.js";
@@ -70,7 +74,9 @@ async function run(options: CliOptions, signal: AbortSignal): Promise<number> {
   try {
     earlier = options.compare === null ? null : await readReport("--compare", options.compare);
     given = options.from === null ? null : await readReport("--from", options.from);
-    for (const [format, path] of Object.entries(options.files)) await checkWritable(format, path);
+    const { files, recommendation } = options;
+    for (const [format, path] of Object.entries(files)) await checkWritable(format, path);
+    if (recommendation !== null) await checkWritable("recommendation", recommendation);
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
     return exit.wrongArguments;
@@ -78,7 +84,10 @@ async function run(options: CliOptions, signal: AbortSignal): Promise<number> {
   const report = given ?? (await measure(options, signal));
   console.log(renderReport(report, options.details));
   if (report.interrupted && !given) return exit.interrupted;
-  await writeReport(options.files, report);
+  await writeReport(options.files, report, earlier);
+  const advice = recommend(report);
+  if (advice.length > 0) console.log(`\n${renderAdvice(advice)}`);
+  if (options.recommendation !== null) await writeAdvice(options.recommendation, advice);
   const threshold = options.threshold / 100;
   const comparison = earlier && compareReports(earlier, report, { threshold });
   if (comparison) console.log(`\n${renderComparison(comparison, options.details)}`);
@@ -96,16 +105,20 @@ async function readReport(option: string, path: string): Promise<BenchReport> {
 }
 
 async function measure(
-  { request, launches }: CliOptions,
+  { request, launches, chromium }: CliOptions,
   signal: AbortSignal,
 ): Promise<BenchReport> {
   const warning = threadsWarning(request.threads);
   if (warning) console.error(warning);
   const start = performance.now();
   try {
-    return await (launches === 1
+    const here = await (launches === 1
       ? measureHere(request, signal)
       : measureInLaunches(request, launches, signal));
+    if (!chromium || signal.aborted) return here;
+    console.error("in chromium");
+    const there = await measureInChromium(request, signal, (id) => console.error(`  ${id}`));
+    return mergeEnvironments([here, there]);
   } finally {
     console.error(formatSeconds((performance.now() - start) / 1000));
   }

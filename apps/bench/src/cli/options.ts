@@ -17,6 +17,10 @@ export interface CliOptions {
   readonly request: RunRequest;
   /** Processes to measure in, one after another. */
   readonly launches: number;
+  /** Whether to measure in a headless chromium as well. */
+  readonly chromium: boolean;
+  /** A path to write the recommendation to, for `createAttention({ select })`. */
+  readonly recommendation: string | null;
   readonly list: boolean;
   /** Also what happens once, and memory. */
   readonly details: boolean;
@@ -32,7 +36,7 @@ export interface CliOptions {
   readonly files: Readonly<Partial<Record<FileFormat, string>>>;
 }
 
-export const fileFormats = ["json", "csv", "markdown"] as const;
+export const fileFormats = ["json", "csv", "markdown", "html"] as const;
 export type FileFormat = (typeof fileFormats)[number];
 
 /** As commander gives them, after the parsers below. */
@@ -50,6 +54,8 @@ interface RawOptions extends Partial<Record<FileFormat, string>> {
   readonly launches: number;
   readonly quick?: true;
   readonly ceiling?: true;
+  readonly chromium?: true;
+  readonly recommendation?: string;
   readonly list?: true;
   readonly details?: true;
   readonly page?: true | number;
@@ -88,6 +94,8 @@ export function parseOptions(
       ceiling: raw.ceiling ?? false,
     },
     launches: raw.launches,
+    chromium: raw.chromium ?? false,
+    recommendation: raw.recommendation ?? null,
     list: raw.list ?? false,
     details: raw.details ?? false,
     page: raw.page === true ? defaultPort : (raw.page ?? null),
@@ -152,6 +160,9 @@ function createCommand(): Command {
     .option("--json <file>", "write everything measured to a file")
     .option("--csv <file>", "write a line for each result")
     .option("--markdown <file>", "write the table as Markdown")
+    .option("--html <file>", "write a page with plots, in one file")
+    .option("--recommendation <file>", "write which backend to use, for createAttention's select")
+    .option("--chromium", "measure in a headless chromium, too, and put its results beside")
     .option(
       "--compare <file>",
       "compare with an earlier --json file: what is signal, what is noise",

@@ -1,0 +1,212 @@
+import type {
+  BackendRecommendation,
+  RecommendationCondition,
+  RecommendationRule,
+  RecommendedBackend,
+} from "@heed/core";
+import { describeMachine, describeVersions } from "../report/describe.js";
+import type { BenchReport, CaseReport, ContenderReport, Environment } from "../report/report.js";
+import { segment } from "./segments.js";
+
+/** What a report says to somebody who has to choose, in one environment. */
+export interface Advice {
+  readonly environment: string;
+  /** For `createAttention({ select })`. */
+  readonly recommendation: BackendRecommendation;
+  /** The same, a line a rule. */
+  readonly words: readonly string[];
+}
+
+/**
+ * Prefill: many queries at once. Decode: one token, or a few as in speculative decoding, over a
+ * cache. They are told apart because what is fast differs: the one computes, the other reads.
+ */
+type Phase = "prefill" | "decode";
+
+/** Queries up to which it is decoding, where there are more keys than queries. */
+const mostDecoded = 8;
+
+/** What a further range has to save: as much as one case taking 20 % longer. */
+const worth = Math.log(1.2);
+
+/**
+ * Which backends to use, where what was measured says so. Peers are not recommended, nor is a backend
+ * that was wrong or failed in a case of the kind.
+ */
+export function recommend(report: BenchReport): Advice[] {
+  return report.environments.flatMap((environment) => {
+    const backends = report.contenders.filter(
+      (c) => c.environment === environment.name && c.kind === "backend" && c.status === "ready",
+    );
+    const findings = [
+      ...findingsOf("decode", report.cases, backends),
+      ...findingsOf("prefill", report.cases, backends),
+    ];
+    if (findings.length === 0) return [];
+    return [
+      {
+        environment: environment.name,
+        recommendation: {
+          format: "heed-recommendation",
+          version: 1,
+          measuredOn: measuredOn(environment, report),
+          rules: findings.map(({ rule }) => rule),
+        },
+        words: findings.map(({ words }) => words),
+      },
+    ];
+  });
+}
+
+function measuredOn(environment: Environment, { options }: BenchReport): string {
+  const day = environment.date.slice(0, 10);
+  return `${describeMachine(environment)}; ${describeVersions(environment)}; ${options.dtype}; ${day}`;
+}
+
+interface Finding {
+  readonly rule: RecommendationRule;
+  readonly words: string;
+}
+
+/** Logarithms of what each backend took, by the size that counts for the phase. */
+type Times = ReadonlyMap<number, readonly ReadonlyMap<string, number>[]>;
+
+function findingsOf(
+  phase: Phase,
+  cases: readonly CaseReport[],
+  backends: readonly ContenderReport[],
+): Finding[] {
+  const own = cases.filter((report) => phaseOf(report) === phase);
+  const sound = backends.filter(({ name }) => own.every((report) => soundIn(report, name)));
+  const times = timesOf(phase, own, new Set(sound.map(({ name }) => name)));
+  const sizes = [...times.keys()].sort((a, b) => a - b);
+  const segments = segment(
+    sizes,
+    sound,
+    (backend, size) => lossOf(times, backend.name, size),
+    worth,
+  );
+  return segments.map(({ sizes: within, ranking }, i) => {
+    const able = ranking.filter(({ name }) => within.some((size) => ran(times, name, size)));
+    const range = {
+      ...(i > 0 && { from: boundary(segments[i - 1]?.sizes.at(-1), within[0]) + 1 }),
+      ...(i < segments.length - 1 && { to: boundary(within.at(-1), segments[i + 1]?.sizes[0]) }),
+    };
+    return {
+      rule: { when: conditionOf(phase, range), prefer: able.map(preferenceOf) },
+      words: wordsOf(phase, range, able, within, times),
+    };
+  });
+}
+
+function phaseOf({ sizes }: CaseReport): Phase {
+  const { queryLength, keyLength } = sizes;
+  return queryLength <= mostDecoded && queryLength < keyLength ? "decode" : "prefill";
+}
+
+/** Refusing is sound. */
+function soundIn({ results }: CaseReport, name: string): boolean {
+  const result = results.find(({ contender }) => contender === name);
+  return result?.status !== "wrong" && result?.status !== "failed";
+}
+
+function timesOf(phase: Phase, cases: readonly CaseReport[], names: ReadonlySet<string>): Times {
+  const times = new Map<number, ReadonlyMap<string, number>[]>();
+  for (const { sizes, results } of cases) {
+    const size = phase === "decode" ? sizes.keyLength : sizes.queryLength;
+    const logs = new Map(
+      results.flatMap((r) =>
+        r.status === "measured" && names.has(r.contender)
+          ? [[r.contender, Math.log(r.timing.median)] as const]
+          : [],
+      ),
+    );
+    if (logs.size > 0) times.set(size, [...(times.get(size) ?? []), logs]);
+  }
+  return times;
+}
+
+function ran(times: Times, name: string, size: number): boolean {
+  return (times.get(size) ?? []).some((logs) => logs.has(name));
+}
+
+/** Over the cases of a size, how much longer it took than the fastest, as a logarithm. */
+function lossOf(times: Times, name: string, size: number): number {
+  return (times.get(size) ?? []).reduce((sum, logs) => {
+    const all = [...logs.values()];
+    // Where it refuses another takes over, at worst the slowest.
+    return sum + (logs.get(name) ?? Math.max(...all)) - Math.min(...all);
+  }, 0);
+}
+
+/** Halfway between two sizes, as a ratio. */
+function boundary(below = 0, above = 0): number {
+  return Math.floor(Math.sqrt(below * above));
+}
+
+function conditionOf(
+  phase: Phase,
+  range: { readonly from?: number; readonly to?: number },
+): RecommendationCondition {
+  const limited = Object.keys(range).length > 0;
+  // Decoding comes first: what has few queries and is not decoding falls through to prefill.
+  return phase === "decode"
+    ? { queryLength: { to: mostDecoded }, keyLength: { from: mostDecoded + 1, ...range } }
+    : { ...(limited && { queryLength: range }) };
+}
+
+/** `wasm@4` and `onnx:cpu` are names of the benchmark; a backend knows itself as `wasm` and `onnx`. */
+function preferenceOf({ name, info }: ContenderReport): RecommendedBackend {
+  const threads = info?.threads ?? 1;
+  const [backend = name] = plainName(name).split(/[@:]/);
+  return { backend, ...(threads > 1 && { threads }) };
+}
+
+/** Without the environment that a merged report puts in front. */
+function plainName(name: string): string {
+  return name.slice(name.indexOf("/") + 1);
+}
+
+function wordsOf(
+  phase: Phase,
+  { from, to }: { readonly from?: number; readonly to?: number },
+  [first, second]: readonly ContenderReport[],
+  sizes: readonly number[],
+  times: Times,
+): string {
+  const unit = phase === "decode" ? "keys" : "queries";
+  const range =
+    from !== undefined && to !== undefined
+      ? ` of ${from} to ${to} ${unit}`
+      : from !== undefined
+        ? ` over ${from - 1} ${unit}`
+        : to !== undefined
+          ? ` up to ${to} ${unit}`
+          : "";
+  const cases = sizes.reduce((sum, size) => sum + (times.get(size)?.length ?? 0), 0);
+  const advantage = first && second ? advantageOf(first.name, second.name, sizes, times) : null;
+  const threads = first?.info?.threads ?? 1;
+  const name = `${first ? plainName(first.name).split("@")[0] : "none"}${threads > 1 ? ` ×${threads}` : ""}`;
+  const than =
+    advantage === null || !second
+      ? ""
+      : `, ${advantage.toFixed(1)} times as fast as ${plainName(second.name)}`;
+  return `${phase}${range}: ${name}${than} (${cases} case${cases === 1 ? "" : "s"})`;
+}
+
+/** Geometric mean over the cases that both ran; null if there are none. */
+function advantageOf(
+  first: string,
+  second: string,
+  sizes: readonly number[],
+  times: Times,
+): number | null {
+  const logs = sizes
+    .flatMap((size) => times.get(size) ?? [])
+    .flatMap((of) => {
+      const [a, b] = [of.get(first), of.get(second)];
+      return a === undefined || b === undefined ? [] : [b - a];
+    });
+  if (logs.length === 0) return null;
+  return Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length);
+}
