@@ -227,7 +227,7 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
       onTestFinished(() => spy.mockRestore());
     }
     vi.spyOn(process.stderr, "write").mockImplementation(() => true);
-    onTestFinished(() => vi.restoreAllMocks());
+    onTestFinished(() => void vi.restoreAllMocks());
     const args = "--chromium --cases sweep-length-16 --backends js --samples 2 --json".split(" ");
     const more = ["--recommendation", file("use.json")];
     expect(await main([...args, file("report.json"), ...more])).toBe(0);

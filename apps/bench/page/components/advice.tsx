@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { recommend } from "../../src/recommend/recommend.js";
 import type { BenchReport } from "../../src/report/report.js";
+import { Scroll } from "./scroll.js";
 
 /** The answer: which backend to use. */
 export function AdviceView({ report }: { report: BenchReport }): JSX.Element | null {
@@ -29,7 +30,9 @@ export function AdviceView({ report }: { report: BenchReport }): JSX.Element | n
                 createAttention({"{"} select {"}"})
               </code>
             </summary>
-            <pre>{JSON.stringify(recommendation, null, 2)}</pre>
+            <Scroll label={`Recommendation for ${environment} as JSON`}>
+              <pre>{JSON.stringify(recommendation, null, 2)}</pre>
+            </Scroll>
           </details>
         </div>
       ))}
