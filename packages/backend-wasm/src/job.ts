@@ -7,6 +7,7 @@ import {
   bindHeadValues,
   bindPositions,
   bytesPerElement,
+  DisposedError,
   type DType,
   elementCount,
   InvalidInputError,
@@ -42,8 +43,8 @@ export class Job {
   readonly #stays: boolean;
 
   /**
-   * @throws OutOfMemoryError, InvalidInputError for a device tensor of another backend; nothing is
-   *   kept then
+   * @throws OutOfMemoryError, InvalidInputError for a device tensor of another backend, DisposedError
+   *   for one that was disposed; nothing is kept then
    */
   constructor(
     memory: WasmMemory,
@@ -121,6 +122,7 @@ export class Job {
         t.backend === "wasm" ? "one of another wasm backend" : `a tensor of backend ${t.backend}`,
       );
     }
+    if (t.disposed) throw new DisposedError(argument);
     return { ...t.placement, shape: t.shape, dtype: t.dtype };
   }
 

@@ -14,8 +14,8 @@ export interface WasmOptions {
   /** Which build: default the best that the engine validates. `"baseline"` does without relaxed SIMD. */
   readonly simd?: SimdBuild | undefined;
   /**
-   * A compiled module, where a content policy forbids to compile here: of one of the package's files
-   * `@heed/backend-wasm/baseline.wasm`, `relaxed.wasm`, or, for threads, `baseline-shared.wasm` and
+   * A compiled module, where a content policy forbids to compile bytes: one of the package's
+   * `@heed/backend-wasm/baseline.wasm` and `relaxed.wasm`, or, for threads, `baseline-shared.wasm` and
    * `relaxed-shared.wasm`.
    */
   readonly module?: WebAssembly.Module | undefined;
@@ -150,14 +150,18 @@ async function instantiate(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
 ): Promise<Kernels> {
+  const hint = "give one of the package's own";
+  let exports: Partial<Record<string, unknown>>;
   try {
-    const instance = await WebAssembly.instantiate(module, { env: { memory } });
-    return instance.exports as unknown as Kernels;
+    ({ exports } = await WebAssembly.instantiate(module, { env: { memory } }));
   } catch (cause) {
-    throw new BackendUnavailableError(
-      `the module does not fit: ${cause instanceof Error ? cause.message : String(cause)}`,
-      "give one of the package's own",
-      { cause },
-    );
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new BackendUnavailableError(`the module does not fit: ${message}`, hint, { cause });
   }
+  for (const name of ["attend", "share", "merge"] satisfies (keyof Kernels)[]) {
+    if (typeof exports[name] !== "function") {
+      throw new BackendUnavailableError(`the module has no function ${name}`, hint);
+    }
+  }
+  return exports as unknown as Kernels;
 }

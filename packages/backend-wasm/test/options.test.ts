@@ -1,0 +1,76 @@
+import { wasm } from "@heed/backend-wasm";
+import {
+  BackendUnavailableError,
+  describeProblem,
+  InvalidInputError,
+  UnsupportedError,
+  zeros,
+} from "@heed/core";
+import { expect, test } from "vitest";
+import { compileBuild } from "../src/module.js";
+import { calls } from "./calls.js";
+
+test.each([
+  [{ threads: 0 }, "threads"],
+  [{ threads: 1.5 }, "threads"],
+  [{ threads: "many" }, "threads"],
+  [{ simd: "avx" }, "simd"],
+  [{ module: {} }, "module"],
+  [{ thread: 2 }, "options.thread"],
+])("%j is refused by name", (options, argument) => {
+  const error = (() => {
+    try {
+      wasm(options as never);
+    } catch (e) {
+      return e;
+    }
+  })();
+  expect(error).toBeInstanceOf(InvalidInputError);
+  expect(error).toMatchObject({ argument });
+});
+
+test("says what it runs on, and why", async () => {
+  const backend = await wasm({ simd: "baseline", threads: 1 }).load();
+  expect(backend.info).toMatchObject({
+    runtime: "WebAssembly",
+    features: ["simd128"],
+    threads: 1,
+    notes: ["128-bit SIMD: asked for", "one thread: asked for"],
+  });
+  backend.dispose();
+  const best = await wasm().load();
+  expect(best.info.notes?.[0]).toMatch(/relaxed SIMD/);
+  expect(best.info.threads).toBeGreaterThanOrEqual(1);
+  best.dispose();
+});
+
+test("runs a module that was compiled elsewhere", async () => {
+  const module = await compileBuild("baseline", false);
+  const alone = await wasm({ module, threads: 1 }).load();
+  const call = calls.prefill;
+  await (await alone.plan(describeProblem(call))).run(call);
+  alone.dispose();
+  // It is not one for shared memory: then there is one thread, and the reason is given.
+  const asked = await wasm({ module, threads: 2 }).load();
+  expect(asked.info.threads).toBe(1);
+  expect(asked.info.notes?.join()).toContain("not one for shared memory");
+  asked.dispose();
+  const shared = await wasm({ module: await compileBuild("baseline", true), threads: 2 }).load();
+  expect(shared.info.threads).toBe(2);
+  await (await shared.plan(describeProblem(call))).run(call);
+  shared.dispose();
+});
+
+test("a module that is not ours is unavailable, not a crash", async () => {
+  const empty = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
+  await expect(wasm({ module: empty, threads: 1 }).load()).rejects.toThrow(BackendUnavailableError);
+});
+
+test("float64 is refused with a reason", async () => {
+  const backend = await wasm({ threads: 1 }).load();
+  const t = zeros("float64", [1, 1, 2, 4]);
+  const problem = describeProblem({ query: t, key: t, value: t });
+  expect(backend.supports(problem)).toMatchObject({ ok: false, reasons: [{ code: "dtype" }] });
+  expect(() => backend.plan(problem)).toThrow(UnsupportedError);
+  backend.dispose();
+});

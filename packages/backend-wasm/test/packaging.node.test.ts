@@ -1,0 +1,158 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { type Browser, chromium } from "playwright";
+import { build } from "vite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+// The built package, as an application gets it: bundled and minified into one file, which is all that
+// there is at run time. Needs `pnpm build`.
+const root = fileURLToPath(new URL("..", import.meta.url));
+const built = existsSync(join(root, "dist/index.js"));
+const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
+
+interface Result {
+  readonly threads: number;
+  readonly notes: readonly string[];
+  readonly worst: number;
+}
+
+describe.skipIf(!built)("the built package", () => {
+  let directory: string;
+  let bundle: string;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), "heed-packaging-"));
+    await build({
+      root,
+      configFile: false,
+      logLevel: "error",
+      build: {
+        lib: { entry: join(root, "test/packaging/entry.js"), formats: ["es"], fileName: "bundle" },
+        outDir: directory,
+        emptyOutDir: false,
+        minify: true,
+        // Nothing may be left to a file beside the bundle.
+        assetsInlineLimit: 0,
+      },
+    });
+    bundle = join(directory, "bundle.js");
+  });
+  afterAll(() => rm(directory, { recursive: true }));
+
+  test("is one file that imports nothing", async () => {
+    const text = await readFile(bundle, "utf8");
+    expect(text).not.toMatch(/\bimport\s*[({"'*]|\brequire\s*\(\s*["'](?!node:worker_threads)/);
+    // Both binaries in base64, and all else.
+    expect(text.length).toBeLessThan(160_000);
+  });
+
+  test("has binaries of less than 64 KiB together", async () => {
+    const sizes = await Promise.all(
+      ["baseline", "relaxed"].map(
+        async (name) => (await readFile(join(root, `dist/${name}.wasm`))).length,
+      ),
+    );
+    expect(sizes.reduce((a, b) => a + b)).toBeLessThan(65_536);
+  });
+
+  test("the files for other compilers fit the memory that they name", async () => {
+    for (const name of ["baseline", "relaxed"]) {
+      const plain = new Uint8Array(await readFile(join(root, `dist/${name}.wasm`)));
+      const shared = new Uint8Array(await readFile(join(root, `dist/${name}-shared.wasm`)));
+      const different = plain.filter((byte, i) => byte !== shared[i]);
+      expect(different).toHaveLength(1);
+      expect(shared).toHaveLength(plain.length);
+    }
+    const bytes = await readFile(join(root, "dist/baseline-shared.wasm"));
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 65_536, shared: true });
+    await WebAssembly.instantiate(bytes, { env: { memory } });
+  });
+
+  test("runs in Node on two threads, and Node ends by itself, disposed or not", async () => {
+    const script = join(directory, "run.mjs");
+    // Nothing is disposed of here: idle workers must not keep the process alive.
+    await writeFile(
+      script,
+      `import { check } from "./bundle.js";
+       const result = await check({ threads: 2 });
+       const { wasm } = await import(${JSON.stringify(new URL("../dist/index.js", import.meta.url).href)});
+       const left = await wasm({ threads: 3 }).load();
+       console.log(JSON.stringify({ ...result, left: left.info.threads }));`,
+    );
+    const run = promisify(execFile);
+    const { stdout } = await run(process.execPath, [script], { timeout: 30_000 });
+    const result = JSON.parse(stdout) as Result & { left: number };
+    expect(result).toMatchObject({ threads: 2, left: 3 });
+    expect(result.worst).toBeLessThan(1e-5);
+  });
+
+  describe.skipIf(!existsSync(executablePath))("in chromium", () => {
+    let browser: Browser;
+    beforeAll(async () => {
+      browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+    });
+    afterAll(() => browser.close());
+
+    const isolated = {
+      "Cross-Origin-Opener-Policy": "same-origin",
+      "Cross-Origin-Embedder-Policy": "require-corp",
+    };
+
+    async function inPage(headers: Record<string, string>, options: object): Promise<Result> {
+      const server = await serve(bundle, headers);
+      const page = await browser.newPage();
+      try {
+        await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`);
+        return await page.evaluate(
+          `import("/bundle.js").then(({ check }) => check(${JSON.stringify(options)}))`,
+        );
+      } finally {
+        await page.close();
+        server.close();
+      }
+    }
+
+    test("isolated: on two threads", async () => {
+      const result = await inPage(isolated, { threads: 2 });
+      expect(result).toMatchObject({ threads: 2 });
+      expect(result.worst).toBeLessThan(1e-5);
+    });
+
+    test("not isolated: on one, and says why", async () => {
+      const result = await inPage({}, { threads: 2 });
+      expect(result.threads).toBe(1);
+      expect(result.notes.join()).toContain("not cross-origin isolated");
+      expect(result.worst).toBeLessThan(1e-5);
+    });
+
+    test("a policy without workers: on one thread, and says why", async () => {
+      const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
+      const result = await inPage(
+        { ...isolated, "Content-Security-Policy": policy },
+        { threads: 2 },
+      );
+      expect(result.threads).toBe(1);
+      expect(result.notes.join()).toMatch(/one thread: .*policy/);
+      expect(result.worst).toBeLessThan(1e-5);
+    });
+  });
+});
+
+async function serve(bundle: string, headers: Record<string, string>): Promise<Server> {
+  const script = await readFile(bundle);
+  const server = createServer((request, response) => {
+    const isScript = request.url === "/bundle.js";
+    const type = isScript ? "text/javascript" : "text/html";
+    response.writeHead(200, { ...headers, "Content-Type": type });
+    response.end(isScript ? script : "<!doctype html><title>heed</title>");
+  });
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  return server;
+}

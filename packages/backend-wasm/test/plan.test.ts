@@ -1,0 +1,120 @@
+import { type AttentionInputs, describeProblem, type FloatDType, tensor, zeros } from "@heed/core";
+import { describe, expect, test } from "vitest";
+import { noItem } from "../src/control.js";
+import {
+  defaultLimits,
+  planProblem,
+  totalBytes,
+  type WasmPlan,
+  workspaceBytes,
+} from "../src/plan.js";
+
+interface Shape {
+  readonly batch?: number;
+  readonly heads?: readonly [query: number, key: number];
+  readonly lengths: readonly [query: number, key: number];
+  readonly sizes?: readonly [head: number, value: number];
+  readonly dtype?: FloatDType;
+  readonly returns?: AttentionInputs["returns"];
+}
+
+function problemOf({
+  batch = 1,
+  heads = [1, 1],
+  lengths,
+  sizes = [64, 64],
+  dtype,
+  returns,
+}: Shape) {
+  const repeated = (shape: number[]) =>
+    tensor(zeros(dtype ?? "float32", [1]).data, shape, {
+      dtype: dtype ?? "float32",
+      strides: shape.map(() => 0),
+    });
+  return describeProblem({
+    query: repeated([batch, heads[0], lengths[0], sizes[0]]),
+    key: repeated([batch, heads[1], lengths[1], sizes[0]]),
+    value: repeated([batch, heads[1], lengths[1], sizes[1]]),
+    returns,
+  });
+}
+
+const planOf = (shape: Shape, threads = 1): WasmPlan =>
+  planProblem(problemOf(shape), { ...defaultLimits, threads });
+const bytesOf = (shape: Shape, threads = 1): number =>
+  workspaceBytes(problemOf(shape), planOf(shape, threads));
+
+describe("planProblem", () => {
+  test("streams at most four rows of a group, unless weights or scores are wanted", () => {
+    expect(planOf({ lengths: [1, 2048] }).kernel).toBe("few");
+    expect(planOf({ heads: [32, 8], lengths: [1, 2048] }).kernel).toBe("few");
+    expect(planOf({ heads: [32, 8], lengths: [2, 2048] }).kernel).toBe("tiled");
+    expect(planOf({ lengths: [4, 2048] }).kernel).toBe("few");
+    expect(planOf({ lengths: [5, 2048] }).kernel).toBe("tiled");
+    expect(planOf({ lengths: [1, 2048], returns: { weights: true } }).kernel).toBe("tiled");
+    expect(planOf({ lengths: [1, 2048], returns: { scores: "raw" } }).kernel).toBe("tiled");
+  });
+
+  test("makes blocks of whole panels that cover every row, as even as can be", () => {
+    for (const length of [5, 7, 8, 59, 128, 129, 197, 512, 1025]) {
+      const { blockRows, blocks } = planOf({ lengths: [length, length], sizes: [15, 59] });
+      expect(blockRows % 8).toBe(0);
+      expect(blockRows).toBeLessThanOrEqual(128);
+      expect(blockRows * blocks).toBeGreaterThanOrEqual(length);
+      expect(blockRows * (blocks - 1)).toBeLessThan(length);
+    }
+  });
+
+  test("needs no memory that grows with either length", () => {
+    const at = (length: number) => bytesOf({ lengths: [length, length] });
+    expect(at(65_536)).toBe(at(4096));
+    expect(bytesOf({ lengths: [1, 65_536] })).toBe(bytesOf({ lengths: [1, 256] }));
+    // Split keys keep a row of output a part, of which there are so many a thread.
+    expect(bytesOf({ lengths: [1, 65_536] }, 2)).toBe(bytesOf({ lengths: [1, 32_768] }, 2));
+  });
+
+  test("keeps a small problem on one thread, and shares a large one", () => {
+    expect(planOf({ lengths: [64, 64] }, 4).threads).toBe(1);
+    expect(planOf({ lengths: [512, 512] }, 4).threads).toBe(4);
+    expect(planOf({ heads: [32, 32], lengths: [1, 2048] }, 4)).toMatchObject({
+      threads: 4,
+      splits: 1,
+    });
+  });
+
+  test("splits keys where there are too few blocks, into parts worth a thread's while", () => {
+    const decode = planOf({ heads: [1, 1], lengths: [1, 65_536] }, 4);
+    expect(decode.splits).toBe(16);
+    expect(decode.splitKeys * decode.splits).toBeGreaterThanOrEqual(65_536);
+    expect(planOf({ lengths: [100, 600] }, 4).splits).toBe(2);
+    expect(planOf({ lengths: [1, 65_536] }, 1).splits).toBe(1);
+    expect(planOf({ lengths: [1, 65_536], returns: { weights: true } }, 4).splits).toBe(1);
+  });
+
+  test("leaves to one thread what has more items than can be counted", () => {
+    const plan = planOf({ batch: 70_000, lengths: [8, 8] }, 4);
+    expect(plan.items).toBeGreaterThan(noItem);
+    expect(plan.threads).toBe(1);
+  });
+
+  test("copes with nothing to do", () => {
+    expect(planOf({ batch: 0, lengths: [5, 5] }).items).toBe(0);
+    expect(planOf({ heads: [0, 0], lengths: [5, 5] }).items).toBe(0);
+    expect(planOf({ lengths: [0, 5] }).items).toBe(0);
+    expect(planOf({ lengths: [5, 0] }).items).toBe(1);
+  });
+
+  test("counts all memory that host tensors take", () => {
+    const shape: Shape = {
+      heads: [2, 1],
+      lengths: [3, 5],
+      sizes: [7, 11],
+      returns: { weights: true },
+    };
+    const inputs = 4 * (2 * 3 * 7 + 5 * 7 + 5 * 11);
+    const outputs = 4 * (2 * 3 * 11 + 2 * 3 * 5);
+    expect(totalBytes(problemOf(shape), planOf(shape))).toBe(inputs + outputs + bytesOf(shape));
+    const wide = { ...shape, dtype: "float16" } as const;
+    expect(totalBytes(problemOf(wide), planOf(wide))).toBe((inputs + outputs) / 2 + bytesOf(wide));
+  });
+});

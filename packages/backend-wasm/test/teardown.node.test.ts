@@ -1,0 +1,51 @@
+import { Worker } from "node:worker_threads";
+import { wasm } from "@heed/backend-wasm";
+import { describeProblem } from "@heed/core";
+import { expect, test } from "vitest";
+import { calls } from "./calls.js";
+
+const threads = process.getBuiltinModule("node:worker_threads") as { Worker: typeof Worker };
+
+test("no worker is left after dispose", async () => {
+  const workers: Worker[] = [];
+  let ended = 0;
+  threads.Worker = class extends Worker {
+    constructor(...args: ConstructorParameters<typeof Worker>) {
+      super(...args);
+      workers.push(this);
+      this.once("exit", () => {
+        ended += 1;
+      });
+    }
+  };
+  try {
+    const backend = await wasm({ threads: 4 }).load();
+    expect(workers).toHaveLength(3);
+    const call = calls.heads;
+    await (await backend.plan(describeProblem(call))).run(call);
+    expect(ended).toBe(0);
+    backend.dispose();
+    backend.dispose();
+    await expect.poll(() => ended).toBe(3);
+  } finally {
+    threads.Worker = Worker;
+  }
+});
+
+test("where workers cannot start, it runs on one thread and says why", async () => {
+  threads.Worker = class {
+    constructor() {
+      throw new Error("workers are forbidden here");
+    }
+  } as never;
+  try {
+    const backend = await wasm({ threads: 4 }).load();
+    expect(backend.info.threads).toBe(1);
+    expect(backend.info.notes?.join()).toContain("one thread: workers are forbidden here");
+    const call = calls.heads;
+    await (await backend.plan(describeProblem(call))).run(call);
+    backend.dispose();
+  } finally {
+    threads.Worker = Worker;
+  }
+});
