@@ -3,10 +3,13 @@ import {
   type AttentionPlan,
   type AttentionProblem,
   type BackendInfo,
+  type DeviceTensor,
   DisposedError,
+  type HostTensor,
   type Support,
   UnsupportedError,
 } from "@heed/core";
+import { uploadTensor } from "./device/tensor.js";
 import { OnnxPlan } from "./plan.js";
 import { type LoadedRuntime, runtimeInfo } from "./runtime/load.js";
 import { Sessions } from "./runtime/sessions.js";
@@ -18,12 +21,22 @@ export class OnnxBackend implements AttentionBackend {
   readonly info: BackendInfo;
   readonly loaded: LoadedRuntime;
   readonly sessions: Sessions;
+  /** Only where onnxruntime takes tensors that are on its device. */
+  readonly upload?: (t: HostTensor) => Promise<DeviceTensor>;
   #disposed = false;
 
   constructor(loaded: LoadedRuntime) {
     this.loaded = loaded;
     this.info = runtimeInfo(loaded);
     this.sessions = new Sessions(loaded.runtime, loaded.sessionOptions);
+    const { device, traits } = loaded;
+    if (device) {
+      this.upload = async (t) => {
+        this.checkAlive("backend");
+        const stored = t.dtype === "float16" && !traits.float16 ? "float32" : t.dtype;
+        return uploadTensor(device, t, stored);
+      };
+    }
   }
 
   supports(problem: AttentionProblem): Support {

@@ -5,12 +5,15 @@ import {
   bindHeadValues,
   cast,
   contiguous,
+  type DType,
   elementCount,
   type HostTensor,
   statisticsDType,
+  type Tensor,
   type TypedArray,
 } from "@heed/core";
 import type { Bounds } from "./bounds.js";
+import { deviceFeed, onDevice } from "./device/call.js";
 import type { GraphSpec } from "./graph/spec.js";
 import type { Runtime, RuntimeDType, RuntimeTensor } from "./runtime/runtime.js";
 
@@ -27,19 +30,22 @@ export function callFeeds(
   runtime: Runtime,
   problem: AttentionProblem,
   spec: GraphSpec,
-  inputs: AttentionInputs<HostTensor>,
+  inputs: AttentionInputs,
   positions: CallPositions,
 ): Feeds {
   const { query, key, value, mask, bias } = inputs;
-  const { dtype } = spec;
+  const feed = (name: string, t: Tensor, dtype: DType, shape: readonly number[]): RuntimeTensor =>
+    onDevice(t)
+      ? deviceFeed(runtime, name, t, dtype, shape)
+      : hostFeed(runtime, cast(t as HostTensor, dtype), shape);
   const feeds: Feeds = {
-    query: hostFeed(runtime, cast(query, dtype), query.shape),
-    key: hostFeed(runtime, cast(key, dtype), key.shape),
-    value: hostFeed(runtime, cast(value, dtype), value.shape),
+    query: feed("query", query, spec.dtype, query.shape),
+    key: feed("key", key, spec.dtype, key.shape),
+    value: feed("value", value, spec.dtype, value.shape),
   };
-  if (mask && problem.mask) feeds.mask = hostFeed(runtime, mask, problem.mask.shape);
+  if (mask && problem.mask) feeds.mask = feed("mask", mask, "bool", problem.mask.shape);
   if (bias && problem.bias && spec.bias) {
-    feeds.bias = hostFeed(runtime, cast(bias, spec.bias.dtype), problem.bias.shape);
+    feeds.bias = feed("bias", bias, spec.bias.dtype, problem.bias.shape);
   }
   addPositions(feeds, runtime, problem, spec, positions);
   addHeadValues(feeds, runtime, problem, inputs);

@@ -8,6 +8,7 @@ import { OnnxBackend } from "./backend.js";
 import { loadRuntime } from "./runtime/load.js";
 import { checkOptions, type OnnxOptions } from "./runtime/options.js";
 
+export { type OnnxTensorOptions, onnxTensor } from "./device/tensor.js";
 export { OnnxRuntimeError } from "./errors.js";
 export { toOnnx } from "./graph/to-onnx.js";
 export type { OnnxOptions, OnnxProvider } from "./runtime/options.js";

@@ -6,11 +6,13 @@ import {
   bindPositions,
   DisposedError,
   type HostTensor,
-  InvalidInputError,
   isDeviceTensor,
   type PlanDescription,
 } from "@heed/core";
 import { boundsOf, typicalBand } from "./bounds.js";
+import { deviceOutputs, isResident } from "./device/call.js";
+import type { GpuDevice } from "./device/gpu.js";
+import { uploadTensor } from "./device/tensor.js";
 import { emptyOutputs, isEmpty } from "./empty.js";
 import { type CallPositions, callFeeds } from "./feeds.js";
 import { kernelName } from "./graph/choose.js";
@@ -63,38 +65,62 @@ export class OnnxPlan implements AttentionPlan {
     if (this.#disposed) throw new DisposedError("plan");
     this.#host.checkAlive("backend");
     const problem = this.#problem;
-    if (isEmpty(problem)) return emptyOutputs(problem, inputs);
-    for (const name of ["query", "key", "value", "mask", "bias"] as const) {
-      const t = inputs[name];
-      if (t !== undefined && isDeviceTensor(t)) {
-        throw new InvalidInputError(name, "a host tensor", `a tensor of backend ${t.backend}`);
-      }
+    const { device, traits } = this.#host.loaded;
+    const resident = isResident(inputs, device);
+    if (isEmpty(problem)) {
+      const outputs = emptyOutputs(problem, inputs);
+      return resident && device ? uploadAll(device, outputs) : outputs;
     }
-    const call = inputs as AttentionInputs<HostTensor>;
-    const positions = bindPositions(problem, inputs);
-    const bounds = boundsOf(problem, positions);
-    const { kvLengths } = positions;
-    const { infinities } = this.#host.loaded.traits;
-    const guard = infinities ? "none" : guardFor(call.value, bounds);
-    const { leakSum, ...results } = await this.#runGuarded(guard, call, { bounds, kvLengths });
+    const { kvLengths, offsets } = bindPositions(problem, inputs);
+    const bounds = boundsOf(problem, { kvLengths, offsets });
+    const positions = { bounds, kvLengths };
+    const { value } = inputs;
+    if (resident && device) {
+      // What lies on the device is not looked at: values that no row sees are left out anyway.
+      const unseen = bounds.band ? "rows" : "none";
+      const guard = isDeviceTensor(value) ? unseen : guardFor(value, bounds);
+      return this.#runOnDevice(device, guard, inputs, positions);
+    }
+    const host = value as HostTensor;
+    const guard = traits.infinities ? "none" : guardFor(host, bounds);
+    const { leakSum, ...results } = await this.#runOnHost(guard, inputs, positions);
     if (leakSum === undefined || Number.isFinite((leakSum.data as Float32Array)[0])) {
       return hostOutputs(problem, results);
     }
     // Something leaked, or the outputs are not finite by right: the guarded graph gives what is right.
-    const found = guardFor(call.value, bounds);
+    const found = guardFor(host, bounds);
     const stricter = found === "none" ? "rows" : found;
-    return hostOutputs(problem, await this.#runGuarded(stricter, call, { bounds, kvLengths }));
+    return hostOutputs(problem, await this.#runOnHost(stricter, inputs, positions));
   }
 
-  #runGuarded(
+  #runOnHost(
     guard: HiddenGuard,
-    inputs: AttentionInputs<HostTensor>,
+    inputs: AttentionInputs,
     positions: CallPositions,
   ): Promise<Readonly<Record<string, RuntimeTensor>>> {
     const { loaded, sessions } = this.#host;
     const graph = this.#graphOf({ band: positions.bounds.band, guard });
     const feeds = callFeeds(loaded.runtime, this.#problem, graph.spec, inputs, positions);
     return sessions.run(graph, feeds);
+  }
+
+  async #runOnDevice(
+    device: GpuDevice,
+    guard: HiddenGuard,
+    inputs: AttentionInputs,
+    positions: CallPositions,
+  ): Promise<AttentionOutputs> {
+    const { loaded, sessions } = this.#host;
+    const graph = this.#graphOf({ band: positions.bounds.band, guard });
+    const feeds = callFeeds(loaded.runtime, this.#problem, graph.spec, inputs, positions);
+    const made = deviceOutputs(loaded.runtime, device, this.#problem, graph.outputs);
+    try {
+      await sessions.run(graph, feeds, made.fetches);
+    } catch (error) {
+      made.dispose();
+      throw error;
+    }
+    return made.outputs;
   }
 
   dispose(): void {
@@ -116,4 +142,11 @@ export class OnnxPlan implements AttentionPlan {
     }
     return graph;
   }
+}
+
+/** Empty problems, too, leave their outputs where their inputs are. */
+function uploadAll(device: GpuDevice, outputs: AttentionOutputs<HostTensor>): AttentionOutputs {
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, t]) => [name, uploadTensor(device, t, t.dtype)]),
+  ) as unknown as AttentionOutputs;
 }

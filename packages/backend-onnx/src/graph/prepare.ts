@@ -1,4 +1,4 @@
-import { encodeModel } from "../model/model.js";
+import { encodeModel, type ModelValue } from "../model/model.js";
 import type { ProviderTraits } from "../traits.js";
 import { attentionGraph } from "./attention.js";
 import { chooseGraph, type GraphKind } from "./choose.js";
@@ -12,6 +12,7 @@ export interface PreparedGraph {
   readonly kind: GraphKind;
   /** The same for equal models. */
   readonly key: string;
+  readonly outputs: readonly ModelValue[];
   /** Kernels that a run launches, before onnxruntime fuses any. */
   readonly nodes: number;
   readonly model: () => Uint8Array;
@@ -25,6 +26,7 @@ export function prepareGraph(spec: GraphSpec, traits: ProviderTraits): PreparedG
     spec,
     kind,
     key: `${kind} ${JSON.stringify(spec)}`,
+    outputs: graph.outputs,
     nodes: graph.nodes.length,
     model: () => encodeModel(graph),
   };

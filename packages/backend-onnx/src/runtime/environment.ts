@@ -1,3 +1,4 @@
+import type { GpuDevice } from "../device/gpu.js";
 import type { Runtime } from "./runtime.js";
 
 /** Of the WebGPU device that onnxruntime-web uses. */
@@ -31,14 +32,15 @@ export async function hasHardwareAdapter(): Promise<boolean> {
   return adapter != null && adapter.info?.isFallbackAdapter !== true;
 }
 
-export async function adapterFacts(runtime: Runtime): Promise<AdapterFacts> {
-  const device = (await runtime.env.webgpu.device) as {
+/** The device that onnxruntime-web's first session on webgpu chose, or was given. */
+export async function adapterFacts(
+  runtime: Runtime,
+): Promise<{ readonly facts: AdapterFacts; readonly device: GpuDevice }> {
+  const device = (await runtime.env.webgpu.device) as GpuDevice & {
     readonly adapterInfo?: AdapterInfo;
     readonly limits: { readonly maxStorageBufferBindingSize: number };
   };
   const { description, vendor, architecture } = device.adapterInfo ?? {};
-  return {
-    name: description || [vendor, architecture].filter(Boolean).join(" ") || "GPU",
-    largestBinding: device.limits.maxStorageBufferBindingSize,
-  };
+  const name = description || [vendor, architecture].filter(Boolean).join(" ") || "GPU";
+  return { facts: { name, largestBinding: device.limits.maxStorageBufferBindingSize }, device };
 }

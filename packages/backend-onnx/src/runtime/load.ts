@@ -1,4 +1,5 @@
 import { type BackendInfo, BackendUnavailableError } from "@heed/core";
+import type { GpuDevice } from "../device/gpu.js";
 import { messageOf } from "../errors.js";
 import { type ProviderTraits, traitsOf } from "../traits.js";
 import { type AdapterFacts, adapterFacts, hasHardwareAdapter, inNode } from "./environment.js";
@@ -14,6 +15,8 @@ export interface LoadedRuntime {
   readonly sessionOptions: SessionOptions;
   readonly threads: number;
   readonly adapter: AdapterFacts | null;
+  /** Whose buffers tensors can be in: that of onnxruntime-web's provider webgpu. */
+  readonly device: GpuDevice | null;
   readonly notes: readonly string[];
 }
 
@@ -47,6 +50,10 @@ async function loadProvider(
   if (provider === "wasm" && options.threads !== undefined) {
     runtime.env.wasm.numThreads = options.threads;
   }
+  // Taken by the runtime's first session on webgpu; later it is what that has.
+  if (provider === "webgpu" && options.device !== undefined) {
+    runtime.env.webgpu.device = options.device;
+  }
   const sessionOptions = optionsFor(provider, options.threads);
   await probe(runtime, provider, sessionOptions);
   const onGpu = provider === "webgpu";
@@ -55,10 +62,11 @@ async function loadProvider(
   const threads = threadsInUse(runtime, provider, options.threads);
   return {
     runtime,
-    traits: traitsOf(provider, { float16, largestTensor: adapter?.largestBinding ?? null }),
+    traits: traitsOf(provider, { float16, largestTensor: adapter?.facts.largestBinding ?? null }),
     sessionOptions,
     threads,
-    adapter,
+    adapter: adapter?.facts ?? null,
+    device: adapter?.device ?? null,
     notes: notesOn(provider, options.threads, threads),
   };
 }

@@ -21,6 +21,12 @@ export interface OnnxOptions {
    */
   readonly runtime?: OnnxRuntime | undefined;
   /**
+   * The application's own GPUDevice, for provider webgpu of onnxruntime-web: its tensors can then be
+   * shared with whatever else uses it. onnxruntime-web has one device for all; a first session made
+   * without this has chosen it.
+   */
+  readonly device?: object | undefined;
+  /**
    * Threads of providers wasm and cpu. Default: what onnxruntime takes by itself. For wasm it is a
    * setting of the whole runtime and holds from the first session on, whoever made that.
    */
@@ -31,15 +37,18 @@ export interface OnnxOptions {
 export interface CheckedOptions {
   readonly provider: OnnxProvider | "auto";
   readonly runtime: OnnxRuntime | undefined;
+  readonly device: object | undefined;
   readonly threads: number | undefined;
 }
 
+const optionNames = ["provider", "runtime", "device", "threads"];
+
 /** @throws InvalidInputError naming the option */
 export function checkOptions(options: OnnxOptions): CheckedOptions {
-  const { provider = "auto", runtime, threads } = options;
+  const { provider = "auto", runtime, device, threads } = options;
   for (const name of Object.keys(options)) {
-    if (!["provider", "runtime", "threads"].includes(name)) {
-      throw new InvalidInputError(name, "only the options provider, runtime, threads", name);
+    if (!optionNames.includes(name)) {
+      throw new InvalidInputError(name, `only the options ${optionNames.join(", ")}`, name);
     }
   }
   if (provider !== "auto" && !onnxProviders.includes(provider)) {
@@ -60,5 +69,8 @@ export function checkOptions(options: OnnxOptions): CheckedOptions {
       runtime === null ? "null" : `an object with ${Object.keys(runtime ?? {}).join(", ")}`,
     );
   }
-  return { provider, runtime, threads };
+  if (device !== undefined && provider !== "webgpu") {
+    throw new InvalidInputError("device", 'nothing, but with provider "webgpu"', "a device");
+  }
+  return { provider, runtime, device, threads };
 }

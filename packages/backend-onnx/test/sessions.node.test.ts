@@ -1,0 +1,129 @@
+import { type OnnxRuntime, OnnxRuntimeError, onnx } from "@heed/backend-onnx";
+import {
+  type AttentionInputs,
+  BackendUnavailableError,
+  createAttention,
+  describeProblem,
+  InvalidInputError,
+  referenceAttention,
+  tensor,
+  UnsupportedError,
+} from "@heed/core";
+import * as ort from "onnxruntime-web";
+import { expect, test } from "vitest";
+
+/** What was asked of a runtime. */
+interface Log {
+  created: number;
+  released: number;
+  /** Runs under way, and the most there were at a time. */
+  running: number;
+  most: number;
+}
+
+/** onnxruntime-web with an eye on it; `fail` makes runs fail. */
+function watched(fail?: string): { runtime: OnnxRuntime; log: Log } {
+  const log: Log = { created: 0, released: 0, running: 0, most: 0 };
+  const create = async (model: Uint8Array, options: ort.InferenceSession.SessionOptions) => {
+    const session = await ort.InferenceSession.create(model, options);
+    log.created += 1;
+    return {
+      run: async (feeds: ort.InferenceSession.FeedsType) => {
+        if (fail && log.created > 1) throw new Error(fail);
+        log.running += 1;
+        log.most = Math.max(log.most, log.running);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        const results = await session.run(feeds);
+        log.running -= 1;
+        return results;
+      },
+      release: async () => {
+        log.released += 1;
+        await session.release();
+      },
+    };
+  };
+  return { runtime: { env: ort.env, Tensor: ort.Tensor, InferenceSession: { create } }, log };
+}
+
+function call(queryLength: number, rules: Partial<AttentionInputs> = {}): AttentionInputs {
+  const fill = (length: number) =>
+    Float32Array.from({ length: 2 * length * 8 }, (_, i) => Math.sin(i + length));
+  const keys = tensor(fill(9), [1, 2, 9, 8]);
+  return {
+    query: tensor(fill(queryLength), [1, 2, queryLength, 8]),
+    key: keys,
+    value: keys,
+    ...rules,
+  };
+}
+
+test("one session serves all lengths, and calls that overlap take turns", async () => {
+  const { runtime, log } = watched();
+  const backends = [onnx({ provider: "wasm", runtime, threads: 1 })];
+  const attention = await createAttention({ backends, selfTest: false });
+  const probes = log.created;
+  const calls = [1, 2, 3, 4, 5].map((length) => call(length));
+  const results = await Promise.all(calls.map((inputs) => attention.run(inputs)));
+  expect(log.created - probes).toBe(1);
+  expect(log.most).toBe(1);
+  for (const [i, { output }] of results.entries()) {
+    const expected = referenceAttention(calls[i] as never).output;
+    expect((output as typeof expected).data[3]).toBeCloseTo(expected.data[3] as number, 5);
+  }
+  await attention.dispose();
+});
+
+test("sessions are bounded, and released with the backend", async () => {
+  const { runtime, log } = watched();
+  const backend = await onnx({ provider: "wasm", runtime, threads: 1 }).load();
+  const start = log.created - log.released;
+  expect(start).toBe(0);
+  for (let i = 1; i <= 40; i++) await backend.plan(describeProblem(call(2, { scale: i / 10 })));
+  const held = log.created - log.released;
+  expect(held).toBeLessThan(40);
+  expect(held).toBeGreaterThan(0);
+  backend.dispose();
+  await expect.poll(() => log.created - log.released).toBe(0);
+});
+
+test("a run that fails is a typed error that says what to do", async () => {
+  const { runtime } = watched("out of memory");
+  const backend = await onnx({ provider: "wasm", runtime, threads: 1 }).load();
+  const inputs = call(3);
+  const plan = await backend.plan(describeProblem(inputs));
+  const error = await plan.run(inputs).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(OnnxRuntimeError);
+  expect(error).toMatchObject({ code: "onnx-runtime" });
+  expect(String(error)).toMatch(/out of memory.*shorter lengths or another provider/);
+  backend.dispose();
+});
+
+test("what does not fit into WebAssembly's memory is refused", async () => {
+  const backend = await onnx({ provider: "wasm", runtime: ort, threads: 1 }).load();
+  const row = tensor(new Float32Array(8), [1, 1, 65536, 8], { strides: [0, 0, 0, 1] });
+  const problem = describeProblem({ query: row, key: row, value: row });
+  const support = backend.supports(problem);
+  expect(support).toMatchObject({ ok: false, reasons: [{ code: "too-large" }] });
+  await expect(async () => backend.plan(problem)).rejects.toThrow(UnsupportedError);
+  backend.dispose();
+});
+
+test("a provider that cannot work here is unavailable, with a reason and a hint", async () => {
+  const error = await onnx({ provider: "webnn" })
+    .load()
+    .catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(BackendUnavailableError);
+  expect(error).toMatchObject({ hint: expect.stringContaining("WebNN") });
+});
+
+test.each<[object, string]>([
+  [{ provider: "tpu" }, "provider"],
+  [{ threads: 0 }, "threads"],
+  [{ runtime: {} }, "runtime"],
+  [{ device: {}, provider: "wasm" }, "device"],
+  [{ providers: "wasm" }, "providers"],
+])("a wrong option is named: %o", (options, name) => {
+  expect(() => onnx(options as never)).toThrow(InvalidInputError);
+  expect(() => onnx(options as never)).toThrow(name);
+});
