@@ -14,7 +14,8 @@ import {
 } from "@heed/core";
 import type { Bounds } from "./bounds.js";
 import { deviceFeed, onDevice } from "./device/call.js";
-import type { GraphSpec } from "./graph/spec.js";
+import { storedDims } from "./graph/inputs.js";
+import { canonicalOrder, type GraphSpec } from "./graph/spec.js";
 import type { Runtime, RuntimeDType, RuntimeTensor } from "./runtime/runtime.js";
 
 export type Feeds = Record<string, RuntimeTensor>;
@@ -37,11 +38,17 @@ export function callFeeds(
   const feed = (name: string, t: Tensor, dtype: DType, shape: readonly number[]): RuntimeTensor =>
     onDevice(t)
       ? deviceFeed(runtime, name, t, dtype, shape)
-      : hostFeed(runtime, cast(t as HostTensor, dtype), shape);
+      : hostFeed(runtime, contiguous(cast(t as HostTensor, dtype)), shape);
+  const main = (name: "query" | "key" | "value", t: Tensor): RuntimeTensor => {
+    const order = spec.order[name];
+    return order === canonicalOrder
+      ? feed(name, t, spec.dtype, t.shape)
+      : hostFeed(runtime, t as HostTensor, storedDims(t.shape, order));
+  };
   const feeds: Feeds = {
-    query: feed("query", query, spec.dtype, query.shape),
-    key: feed("key", key, spec.dtype, key.shape),
-    value: feed("value", value, spec.dtype, value.shape),
+    query: main("query", query),
+    key: main("key", key),
+    value: main("value", value),
   };
   if (mask && problem.mask) feeds.mask = feed("mask", mask, "bool", problem.mask.shape);
   if (bias && problem.bias && spec.bias) {
@@ -52,13 +59,17 @@ export function callFeeds(
   return feeds;
 }
 
-/** A tensor as onnxruntime takes it: exactly its elements, a view where they lie row-major. */
-function hostFeed({ Tensor }: Runtime, t: HostTensor, shape: readonly number[]): RuntimeTensor {
-  const dense = contiguous(t);
-  const { data, offset, dtype } = dense;
-  const count = elementCount(dense.shape);
+/**
+ * A tensor as onnxruntime takes it: exactly its elements, in the order in which they lie.
+ *
+ * @param t without gaps
+ * @param dims sizes of its axes in that order
+ */
+function hostFeed({ Tensor }: Runtime, t: HostTensor, dims: readonly number[]): RuntimeTensor {
+  const { data, offset, dtype, shape } = t;
+  const count = elementCount(shape);
   const own = data.length === count ? data : data.subarray(offset, offset + count);
-  return new Tensor(dtype as RuntimeDType, own, shape);
+  return new Tensor(dtype as RuntimeDType, own, dims);
 }
 
 /** See `positionInputs`, which says what each of them is. */

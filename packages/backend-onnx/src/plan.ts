@@ -17,8 +17,16 @@ import { emptyOutputs, isEmpty } from "./empty.js";
 import { type CallPositions, callFeeds } from "./feeds.js";
 import { kernelName } from "./graph/choose.js";
 import { type PreparedGraph, prepareGraph } from "./graph/prepare.js";
-import { graphSpec, type HiddenGuard, type PositionSpec } from "./graph/spec.js";
+import {
+  canonicalOrders,
+  type GraphSpec,
+  graphSpec,
+  type HiddenGuard,
+  type PositionSpec,
+  storedDType,
+} from "./graph/spec.js";
 import { guardFor } from "./hidden-values.js";
+import { axisOrders } from "./layout.js";
 import { hostOutputs } from "./outputs.js";
 import type { LoadedRuntime } from "./runtime/load.js";
 import type { RuntimeTensor } from "./runtime/runtime.js";
@@ -99,7 +107,10 @@ export class OnnxPlan implements AttentionPlan {
     positions: CallPositions,
   ): Promise<Readonly<Record<string, RuntimeTensor>>> {
     const { loaded, sessions } = this.#host;
-    const graph = this.#graphOf({ band: positions.bounds.band, guard });
+    const graph = this.#graphOf(
+      { band: positions.bounds.band, guard },
+      axisOrders(inputs, storedDType(this.#problem.dtype, loaded.traits)),
+    );
     const feeds = callFeeds(loaded.runtime, this.#problem, graph.spec, inputs, positions);
     return sessions.run(graph, feeds);
   }
@@ -111,7 +122,10 @@ export class OnnxPlan implements AttentionPlan {
     positions: CallPositions,
   ): Promise<AttentionOutputs> {
     const { loaded, sessions } = this.#host;
-    const graph = this.#graphOf({ band: positions.bounds.band, guard });
+    const graph = this.#graphOf(
+      { band: positions.bounds.band, guard },
+      axisOrders(inputs, storedDType(this.#problem.dtype, loaded.traits)),
+    );
     const feeds = callFeeds(loaded.runtime, this.#problem, graph.spec, inputs, positions);
     const made = deviceOutputs(loaded.runtime, device, this.#problem, graph.outputs);
     try {
@@ -129,15 +143,15 @@ export class OnnxPlan implements AttentionPlan {
   }
 
   #usualGraph(): PreparedGraph {
-    return this.#graphOf({ band: typicalBand(this.#problem), guard: "none" });
+    return this.#graphOf({ band: typicalBand(this.#problem), guard: "none" }, canonicalOrders);
   }
 
-  #graphOf(positions: PositionSpec): PreparedGraph {
+  #graphOf(positions: PositionSpec, order: GraphSpec["order"]): PreparedGraph {
     const { traits } = this.#host.loaded;
-    const key = JSON.stringify(positions);
+    const key = JSON.stringify([positions, order]);
     let graph = this.#graphs.get(key);
     if (!graph) {
-      graph = prepareGraph(graphSpec(this.#problem, traits, positions), traits);
+      graph = prepareGraph(graphSpec(this.#problem, traits, positions, order), traits);
       this.#graphs.set(key, graph);
     }
     return graph;

@@ -9,6 +9,13 @@ export type AxisOrder = readonly [number, number, number, number];
 /** Row-major as the canonical shape says. */
 export const canonicalOrder: AxisOrder = [0, 1, 2, 3];
 
+/** All three as they are described. */
+export const canonicalOrders: GraphSpec["order"] = {
+  query: canonicalOrder,
+  key: canonicalOrder,
+  value: canonicalOrder,
+};
+
 /** What can differ in the arithmetic of execution providers. */
 export interface Arithmetic {
   /**
@@ -29,6 +36,11 @@ export interface Arithmetic {
 export interface StorageTraits {
   /** Whether it can hold float16; where not, the host widens to float32, and narrows what comes out. */
   readonly float16: boolean;
+}
+
+/** What a dtype is given to a graph as. */
+export function storedDType(dtype: FloatDType, { float16 }: StorageTraits): FloatDType {
+  return dtype === "float16" && !float16 ? "float32" : dtype;
 }
 
 /** Which keys a query row sees, beside `mask`: a range of them, since every position rule gives one. */
@@ -91,15 +103,10 @@ export function graphSpec(
   problem: AttentionProblem,
   { float16 }: StorageTraits,
   { band, guard }: PositionSpec,
-  order: GraphSpec["order"] = {
-    query: canonicalOrder,
-    key: canonicalOrder,
-    value: canonicalOrder,
-  },
+  order: GraphSpec["order"] = canonicalOrders,
 ): GraphSpec {
   const { queryHeads, kvHeads, headDim, valueDim, mask, bias } = problem;
-  const stored = (dtype: FloatDType): FloatDType =>
-    dtype === "float16" && !float16 ? "float32" : dtype;
+  const stored = (dtype: FloatDType): FloatDType => storedDType(dtype, { float16 });
   const { alibi, sinks, scale, softcap, returns } = problem;
   const axes = (shape: readonly number[]): BroadcastAxes =>
     shape.map((size) => size !== 1) as unknown as BroadcastAxes;
