@@ -1,4 +1,8 @@
 import { wasm } from "@heed/backend-wasm";
 import { testBackend } from "@heed/conformance/vitest";
+import declaration from "../conformance.json" with { type: "json" };
 
-testBackend(wasm({ simd: "baseline", threads: 1 }), { title: "wasm backend, baseline SIMD" });
+testBackend(wasm({ simd: "baseline", threads: 1 }), {
+  declaration,
+  title: "wasm backend, baseline SIMD",
+});

@@ -1,8 +1,12 @@
 import { setFlagsFromString } from "node:v8";
 import { wasm } from "@heed/backend-wasm";
 import { testBackend } from "@heed/conformance/vitest";
+import declaration from "../conformance.json" with { type: "json" };
 
 // Node 20 has relaxed SIMD behind a flag, which later releases do not know any more.
 if (process.version.startsWith("v20.")) setFlagsFromString("--experimental-wasm-relaxed-simd");
 
-testBackend(wasm({ simd: "relaxed", threads: 1 }), { title: "wasm backend, relaxed SIMD" });
+testBackend(wasm({ simd: "relaxed", threads: 1 }), {
+  declaration,
+  title: "wasm backend, relaxed SIMD",
+});

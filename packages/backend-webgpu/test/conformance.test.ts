@@ -1,4 +1,5 @@
 import { webgpu } from "@heed/backend-webgpu";
 import { testBackend } from "@heed/conformance/vitest";
+import declaration from "../conformance.json" with { type: "json" };
 
-testBackend(webgpu());
+testBackend(webgpu(), { declaration });
