@@ -71,7 +71,7 @@ export type Expected = Partial<Record<OutputName, HostTensor>>;
  * {@link naiveAttention} in the same row, plus a floor. The floor is what rounding to the dtype
  * costs: `u · (8 + 2·S)` relative to the row's largest value (or weight), where u is the unit
  * roundoff and S the row's largest |logit|: a logit rounded once moves its weight by u·|logit|, in
- * any evaluation. Nothing in it is tuned to a backend.
+ * any evaluation; and for float64 the own error of the oracle. Nothing in it is tuned to a backend.
  *
  * @param expected recorded outputs; default the float64 reference's
  * @param arithmetic of the device that computed them; default IEEE 754's
@@ -133,6 +133,17 @@ export function judge(
   return summarise(comparisons, violations, where);
 }
 
+/**
+ * The oracle is float64 arithmetic. For float64 it is no better than what it judges, and its own error
+ * is allowed too: √n·u for sums of n terms (Higham & Mary, 2019, doi:10.1137/18M1226312), of which the
+ * logits' enter through the exponential.
+ */
+function oracleError({ problem, productMagnitude }: NaiveEvaluation, row: number): number {
+  if (problem.dtype !== "float64") return 0;
+  const logits = 2 * Math.sqrt(problem.headDim) * (productMagnitude[row] as number);
+  return unitRoundoff.float64 * (logits + Math.sqrt(problem.keyLength));
+}
+
 /** What is allowed in a row beside the naive evaluation's own error. */
 function rowFloor(
   name: OutputName,
@@ -143,7 +154,7 @@ function rowFloor(
 ): number {
   const u = unitRoundoff[naive.problem.dtype];
   const logit = naive.logitMagnitude[row] as number;
-  const relative = u * (roundings + 2 * logit);
+  const relative = u * (roundings + 2 * logit) + oracleError(naive, row);
   switch (name) {
     case "output":
       // Near 0 each of a row's products is rounded to the spacing of the subnormal numbers, or

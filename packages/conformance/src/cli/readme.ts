@@ -26,6 +26,7 @@ export async function updateTable(
   // The reference is what the others are measured by.
   const shown = reports.filter(({ backend }) => backend !== "reference");
   const kept = readSupportTable(text.slice(from + begin.length, to));
+  kept.delete("reference");
   const table = supportTable(shown, kept);
   const updated = `${text.slice(0, from + begin.length)}\n\n${table}\n\n${text.slice(to)}`;
   if (updated === text) return true;

@@ -29,14 +29,13 @@ export function supportTable(
       }),
     );
   }
-  const names = [...columns.keys()];
-  return markdownTable([
-    ["", ...names],
-    ...featureNames.map((feature, row) => [
-      feature,
-      ...names.map((name) => columns.get(name)?.[row] ?? ""),
-    ]),
+  const names = [...columns.keys()].sort();
+  const rows = featureNames.map((feature, row) => [
+    feature,
+    ...names.map((name) => columns.get(name)?.[row] ?? ""),
   ]);
+  // Reasons are too long to be padded.
+  return markdownTable([["", ...names], ...rows], { alignDelimiters: false });
 }
 
 /** A word that tells the reasons to whoever points at it. */
