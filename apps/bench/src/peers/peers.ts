@@ -19,6 +19,8 @@ const peerFactories: Readonly<Record<string, (options: PeerOptions) => Contender
   "ort-web/matmul": ({ threads }) => onnxruntime("web", "matmul", threads),
   "ort-node/attention": ({ threads }) => onnxruntime("node", "attention", threads),
   "ort-node/matmul": ({ threads }) => onnxruntime("node", "matmul", threads),
+  "ort-webgpu/matmul": ({ threads }) => onnxruntime("node-webgpu", "matmul", threads),
+  "ort-webgpu/fused": ({ threads }) => onnxruntime("node-webgpu", "fused", threads),
 };
 
 /** Other ways to compute attention in JavaScript, to compare with. */

@@ -1,16 +1,24 @@
 import type { AttentionProblem } from "@heed/core";
 import { hidingBiasShape } from "../hiding-bias.js";
+import { fusedGraph } from "./fused.js";
 import type { ModelGraph, ModelNode, ModelValue } from "./model.js";
 
 /** How attention is written as a model. */
-export type GraphKind = "attention" | "matmul";
+export type GraphKind = "attention" | "matmul" | "fused";
 
 /**
  * The graph of a problem. Its inputs are `query`, `key`, `value` and, where the problem hides keys in
  * a way that the graph must be told of, `mask` (bool) or `bias` (0 or −∞); its output is `output`.
  */
 export function attentionGraph(kind: GraphKind, problem: AttentionProblem): ModelGraph {
-  return kind === "attention" ? operatorGraph(problem) : matmulGraph(problem);
+  switch (kind) {
+    case "attention":
+      return operatorGraph(problem);
+    case "matmul":
+      return matmulGraph(problem);
+    case "fused":
+      return fusedGraph(problem);
+  }
 }
 
 /** The operator Attention of opset 23, 4-D: it knows grouped queries, causal and masks by itself. */

@@ -6,14 +6,18 @@ export type OnnxProto = typeof onnx;
 /** One input or output of a model. */
 export interface ModelValue {
   readonly name: string;
-  readonly type: "float32" | "bool";
+  readonly type: "float32" | "bool" | "int32";
   readonly shape: readonly number[];
 }
 
 export interface ModelNode {
   readonly op: string;
+  /** Default: ONNX's own operators. */
+  readonly domain?: string;
   readonly inputs: readonly string[];
   readonly output: string;
+  /** Outputs after the first that the operator must have. */
+  readonly otherOutputs?: readonly string[];
   readonly ints?: Readonly<Record<string, number>>;
   readonly floats?: Readonly<Record<string, number>>;
   readonly lists?: Readonly<Record<string, readonly number[]>>;
@@ -35,7 +39,10 @@ export function encodeModel(proto: OnnxProto, graph: ModelGraph): Uint8Array {
     // 10 came with ONNX 1.16; onnxruntime 1.30 reads it and every later opset in it.
     irVersion: 10,
     producerName: "heed-bench",
-    opsetImport: [{ domain: "", version: graph.opset }],
+    opsetImport: [
+      { domain: "", version: graph.opset },
+      { domain: "com.microsoft", version: 1 },
+    ],
     graph: {
       name: "attention",
       node: graph.nodes.map((node) => encodeNode(proto, node)),
@@ -66,7 +73,8 @@ function encodeNode(proto: OnnxProto, node: ModelNode): onnx.INodeProto {
     opType: node.op,
     name: `${node.op} ${node.output}`,
     input: [...node.inputs],
-    output: [node.output],
+    output: [node.output, ...(node.otherOutputs ?? [])],
+    ...(node.domain && { domain: node.domain }),
     attribute: [
       ...Object.entries(node.ints ?? {}).map(([name, i]) => ({ name, i, type: AttributeType.INT })),
       ...Object.entries(node.floats ?? {}).map(([name, f]) => ({
@@ -89,7 +97,7 @@ function encodeValue(proto: OnnxProto, { name, type, shape }: ModelValue): onnx.
     name,
     type: {
       tensorType: {
-        elemType: type === "bool" ? DataType.BOOL : DataType.FLOAT,
+        elemType: { bool: DataType.BOOL, int32: DataType.INT32, float32: DataType.FLOAT }[type],
         shape: { dim: shape.map((dimValue) => ({ dimValue })) },
       },
     },
