@@ -26,7 +26,13 @@ if (inNode) {
   variation("as on a GPU", asOnGpu, "masks/everything", "core/shape-l97");
   variation("decode", webgpu({ kernel: "decode" }), "decode/", "masks/everything");
   variation("tile", webgpu({ kernel: "tile" }), "masks/everything", "causal-window", "decode/gqa");
-  variation("quad", webgpu({ kernel: "quad" }), "masks/everything", "causal-window");
+  variation(
+    "quad",
+    webgpu({ kernel: "quad" }),
+    "masks/everything",
+    "causal-window",
+    "core/shape-l197",
+  );
   variation(
     "quad without subgroups",
     webgpu({ kernel: "quad", features: { subgroups: false } }),

@@ -3,9 +3,9 @@ import {
   type AttentionProblem,
   contiguous,
   type HostTensor,
+  type SupportReason,
   slice,
   splitHeads,
-  type SupportReason,
   tensor,
   transpose,
 } from "@heed/core";

@@ -1,0 +1,138 @@
+import { type AttentionInputs, describeProblem, type FloatDType, zeros } from "@heed/core";
+import { expect, test } from "vitest";
+import { type Capabilities, floor } from "../src/capabilities.js";
+import { choose } from "../src/choose.js";
+import { tileBytes } from "../src/kernels/tile.js";
+import { denseLayouts } from "../src/operands.js";
+import { fold, schedule } from "../src/schedule.js";
+
+interface Shape {
+  readonly batch?: number;
+  readonly heads?: readonly [query: number, kv: number];
+  readonly lengths: readonly [query: number, key: number];
+  readonly sizes?: readonly [head: number, value: number];
+  readonly dtype?: FloatDType;
+  readonly rules?: Partial<AttentionInputs>;
+}
+
+function problemOf({ batch = 1, heads = [32, 8], lengths, sizes = [64, 64], dtype, rules }: Shape) {
+  const type = dtype ?? "float32";
+  return describeProblem({
+    query: zeros(type, [batch, heads[0], lengths[0], sizes[0]]),
+    key: zeros(type, [batch, heads[1], lengths[1], sizes[0]]),
+    value: zeros(type, [batch, heads[1], lengths[1], sizes[1]]),
+    ...rules,
+  });
+}
+
+/** A GPU with what common adapters offer. */
+const gpu: Capabilities = {
+  ...floor,
+  float16: true,
+  subgroups: true,
+  limits: { ...floor.limits, maxComputeWorkgroupStorageSize: 32_768 },
+};
+const software: Capabilities = { ...floor, subgroups: true, software: true };
+const kernelOf = (shape: Shape, capabilities: Capabilities) =>
+  choose(problemOf(shape), capabilities).kernel;
+
+test("prefill gets tiles, decoding a kernel that reads keys once for a group, few keys single rows", () => {
+  for (const capabilities of [floor, gpu]) {
+    expect(kernelOf({ lengths: [512, 512] }, capabilities)).toBe("tile");
+    expect(kernelOf({ lengths: [1, 4096] }, capabilities)).toBe("decode");
+    expect(kernelOf({ lengths: [4, 4096] }, capabilities)).toBe("decode");
+    expect(kernelOf({ lengths: [5, 4096] }, capabilities)).toBe("tile");
+    expect(kernelOf({ lengths: [512, 3] }, capabilities)).toBe("row");
+  }
+});
+
+test("software adapters get kernels of their own where compiling them pays", () => {
+  expect(kernelOf({ lengths: [512, 512] }, software)).toBe("quad");
+  expect(kernelOf({ lengths: [1, 4096] }, software)).toBe("stream");
+  expect(kernelOf({ lengths: [9, 9], heads: [2, 2] }, software)).toBe("row");
+  // Beyond what is kept in private memory.
+  expect(kernelOf({ lengths: [512, 512], sizes: [256, 256] }, software)).toBe("tile");
+  const mode = (capabilities: Capabilities) => {
+    const choice = choose(problemOf({ lengths: [512, 512] }), capabilities);
+    return choice.kernel === "quad" ? choice.registers.mode : null;
+  };
+  expect(mode(software)).toBe("quad");
+  expect(mode({ ...software, subgroups: false })).toBe("alone");
+});
+
+test("wide tiles need wide heads and more workgroup memory than every device has", () => {
+  const lanes = (sizes: readonly [number, number], capabilities: Capabilities) => {
+    const choice = choose(problemOf({ lengths: [512, 512], sizes }), capabilities);
+    return choice.kernel === "tile" ? choice.tile.lanes : null;
+  };
+  expect(lanes([128, 128], gpu)).toBe(16);
+  expect(lanes([128, 64], gpu)).toBe(8);
+  expect(lanes([128, 128], floor)).toBe(8);
+  const few = { ...gpu, limits: { ...gpu.limits, maxComputeInvocationsPerWorkgroup: 64 } };
+  expect(lanes([128, 128], few)).toBe(8);
+});
+
+test("no choice needs more workgroup memory than there is", () => {
+  for (const dtype of ["float32", "float16"] as const) {
+    for (const size of [1, 32, 64, 100, 128, 256, 300, 1000]) {
+      for (const queries of [1, 100]) {
+        const problem = problemOf({ lengths: [queries, 1000], sizes: [size, size], dtype });
+        const choice = choose(problem, floor);
+        if (choice.kernel === "tile") {
+          const { lanes } = choice.tile;
+          expect(tileBytes({ lanes, storage: choice.storage })).toBeLessThanOrEqual(16_384);
+        }
+      }
+    }
+  }
+});
+
+test("float16 is kept where the device has it, and converted elsewhere", () => {
+  const half = problemOf({ lengths: [128, 128], dtype: "float16" });
+  expect(choose(half, gpu)).toMatchObject({ storage: "f16", convert: false });
+  expect(choose(half, floor)).toMatchObject({ storage: "f32", convert: true });
+  const bias = zeros("float32", [128]);
+  const biased = problemOf({ lengths: [128, 128], dtype: "float16", rules: { bias } });
+  expect(choose(biased, gpu)).toMatchObject({ storage: "f16", bias: "f32" });
+});
+
+test("keys are split where there would be too few workgroups, and then merged", () => {
+  const problem = problemOf({ lengths: [1, 32_768], sizes: [128, 128] });
+  const choice = choose(problem, gpu);
+  // 8 key heads: 32 parts for 256 workgroups.
+  expect(choice).toMatchObject({ kernel: "decode", splits: 32, stack: 4 });
+  const made = schedule(problem, choice, denseLayouts(problem), gpu);
+  expect(made?.steps.map(({ kernel }) => kernel.name)).toEqual([
+    "decode-128-128-f32-vectors",
+    "merge-f32",
+  ]);
+  const parts = 32 * 32;
+  expect(made?.workspace.get("partials")).toBe(4 * parts * 128);
+  expect(made?.workspace.get("partialStatistics")).toBe(4 * parts);
+  // Many sequences keep the device busy without.
+  expect(choose(problemOf({ batch: 64, lengths: [1, 32_768] }), gpu).splits).toBe(1);
+});
+
+test("long work is dispatched in pieces that end before a driver loses patience", () => {
+  const problem = problemOf({ heads: [32, 32], lengths: [8192, 8192], sizes: [128, 128] });
+  const made = schedule(problem, choose(problem, gpu), denseLayouts(problem), gpu);
+  const steps = made?.steps ?? [];
+  // 1.1e12 operations.
+  expect(steps.length).toBeGreaterThan(100);
+  for (const { work } of steps) expect(work).toBeLessThanOrEqual(1e10);
+  let next = 0;
+  for (const { params } of steps) {
+    expect(params.firstWorkgroup).toBe(next);
+    next = params.workgroups;
+  }
+  expect(next).toBe(32 * (8192 / 64));
+});
+
+test("a grid has no dimension of more than 65,535, and no fewer workgroups than asked for", () => {
+  for (const count of [1, 65_535, 65_536, 70_000, 65_535 ** 2, 5e9]) {
+    const [x, y, z] = fold(count, 65_535);
+    expect(Math.max(x, y, z)).toBeLessThanOrEqual(65_535);
+    expect(x * y * z).toBeGreaterThanOrEqual(count);
+    expect(x * y * z).toBeLessThan(count + x * y);
+  }
+});

@@ -1,0 +1,37 @@
+/** The WGSL of one form of each kernel, so that a change of it is seen for what it is. */
+import { expect, test } from "vitest";
+import { packKernel, unpackKernel } from "../src/kernels/convert.js";
+import { decodeKernel } from "../src/kernels/decode.js";
+import type { Kernel } from "../src/kernels/kernel.js";
+import { matrixKernel } from "../src/kernels/matrix.js";
+import { mergeKernel } from "../src/kernels/merge.js";
+import { registersKernel } from "../src/kernels/registers.js";
+import { rowKernel } from "../src/kernels/row.js";
+import { tileKernel } from "../src/kernels/tile.js";
+
+const f32 = { storage: "f32", bias: "f32", output: "f32" } as const;
+
+const kernels: readonly Kernel[] = [
+  tileKernel({ ...f32, lanes: 8, columns: 32, subgroups: false }),
+  tileKernel({
+    storage: "f16",
+    bias: "f32",
+    output: "f16",
+    lanes: 16,
+    columns: 64,
+    subgroups: true,
+  }),
+  decodeKernel({ ...f32, columns: 128, headDim: 128, vectors: true }),
+  rowKernel(f32),
+  registersKernel({ mode: "quad", rows: 4, headDim: 16, valueDim: 16, output: "f32" }),
+  registersKernel({ mode: "stream", rows: 4, headDim: 16, valueDim: 16, output: "f32" }),
+  matrixKernel({ ...f32, matrix: "weights" }),
+  matrixKernel({ ...f32, matrix: "scores" }),
+  mergeKernel("f32"),
+  packKernel(),
+  unpackKernel(),
+];
+
+test.each(kernels.map((kernel) => [kernel.name, kernel] as const))("%s", async (name, { code }) => {
+  await expect(code).toMatchFileSnapshot(`snapshots/${name}.wgsl`);
+});

@@ -1,0 +1,522 @@
+enable subgroups;
+struct Params {
+  workgroups: u32,
+  firstWorkgroup: u32,
+  rowTiles: u32,
+  slices: u32,
+  splits: u32,
+  heads: u32,
+  firstBatch: u32,
+  endBatch: u32,
+  firstHead: u32,
+  firstRow: u32,
+  endRow: u32,
+  firstKey: u32,
+  endKey: u32,
+  splitKeys: u32,
+  stack: u32,
+  group: u32,
+  batches: u32,
+  queryHeads: u32,
+  queryLength: u32,
+  keyLength: u32,
+  headDim: u32,
+  valueDim: u32,
+  flags: u32,
+  scale: f32,
+  softcap: f32,
+  queryBase: u32,
+  queryBatch: u32,
+  queryHead: u32,
+  queryRow: u32,
+  queryColumn: u32,
+  keyBase: u32,
+  keyBatch: u32,
+  keyHead: u32,
+  keyRow: u32,
+  keyColumn: u32,
+  valueBase: u32,
+  valueBatch: u32,
+  valueHead: u32,
+  valueRow: u32,
+  valueColumn: u32,
+  maskBase: u32,
+  maskBatch: u32,
+  maskHead: u32,
+  maskRow: u32,
+  maskColumn: u32,
+  biasBase: u32,
+  biasBatch: u32,
+  biasHead: u32,
+  biasRow: u32,
+  biasColumn: u32,
+  outputBase: u32,
+  outputRow: u32,
+  outputSplit: u32,
+  statisticsBase: u32,
+  statisticsRow: u32,
+  statisticsSplit: u32,
+  matrixBase: u32,
+  partialsBase: u32,
+  partialsRow: u32,
+  partialStatisticsBase: u32,
+  count: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+const flag_softcap = 1u;
+const flag_bias = 2u;
+const flag_alibi = 4u;
+const flag_mask = 8u;
+const flag_sinks = 16u;
+const flag_logSumExp = 32u;
+const flag_weights = 64u;
+const flag_scores = 128u;
+const flag_scoresCapped = 256u;
+const flag_scoresBiased = 512u;
+const flags_elementwise = 15u;
+
+@group(0) @binding(1) var<storage, read> rules: array<vec4<i32>>;
+@group(0) @binding(2) var<storage, read> query: array<f32>;
+@group(0) @binding(3) var<storage, read> key: array<f32>;
+@group(0) @binding(4) var<storage, read> value: array<f32>;
+@group(0) @binding(5) var<storage, read> mask: array<u32>;
+@group(0) @binding(6) var<storage, read> bias: array<f32>;
+@group(0) @binding(7) var<storage, read_write> output: array<f32>;
+@group(0) @binding(8) var<storage, read_write> statistics: array<u32>;
+struct Block {
+  exists: bool,
+  /** Of the whole problem. */
+  batch: u32,
+  head: u32,
+  split: u32,
+  slice: u32,
+  tile: u32,
+}
+fn workgroup_block(id: vec3<u32>, counts: vec3<u32>) -> Block {
+  let number = params.firstWorkgroup + id.x + counts.x * (id.y + counts.y * id.z);
+  var rest = number;
+  let tile = rest % params.rowTiles;
+  rest /= params.rowTiles;
+  let slice = rest % params.slices;
+  rest /= params.slices;
+  let split = rest % params.splits;
+  rest /= params.splits;
+  let head = params.firstHead + rest % params.heads;
+  let batch = params.firstBatch + rest / params.heads;
+  return Block(number < params.workgroups, batch, head, split, slice, tile);
+}
+
+struct Batch {
+  keys: i32,
+  first: i32,
+  last: i32,
+  offset: i32,
+}
+fn batch_rules(b: u32) -> Batch {
+  let r = rules[b];
+  return Batch(r.x, r.y, r.z, r.w);
+}
+fn head_rules(h: u32) -> vec4<i32> {
+  return rules[params.batches + h];
+}
+/** Keys that some of the queries `first` to `last` sees, within the dispatch's and the split's. */
+fn visible_keys(batch: Batch, split: u32, first: i32, last: i32) -> vec2<i32> {
+  let split_first = i32(params.firstKey + split * params.splitKeys);
+  let split_end = min(i32(params.endKey), split_first + i32(params.splitKeys));
+  let start = max(split_first, first + batch.first);
+  let end = min(min(split_end, batch.keys), last + batch.last + 1);
+  return vec2<i32>(start, max(start, end));
+}
+
+struct Rows {
+  /** Query index and query head of four rows; clamped to rows that exist. */
+  index: vec4<u32>,
+  head: vec4<u32>,
+  exists: vec4<bool>,
+}
+struct Logits {
+  s: vec4<f32>,
+  visible: vec4<bool>,
+  /** The bias is −∞, and so is what `s` would be. */
+  infinite: vec4<bool>,
+}
+/** Rows `first` to `first + 3` of a grid head. */
+fn rows_of(grid_head: u32, first: u32) -> Rows {
+  let row = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
+  let clamped = min(row, vec4<u32>(params.endRow - 1u));
+  let length = vec4<u32>(params.queryLength);
+  let stacked = clamped / length;
+  return Rows(
+    clamped - stacked * length,
+    vec4<u32>(grid_head * params.stack) + stacked,
+    row < vec4<u32>(params.endRow),
+  );
+}
+/**
+ * tanh by its series where 1 − e^(−2x) would cancel, and by that elsewhere: the built-in function may
+ * be off by 1e-5 and may overflow.
+ */
+fn tanh4(x: vec4<f32>) -> vec4<f32> {
+  let square = x * x;
+  let series = x * (1.0 + square * (-0.33333333 + square * (0.13333333 + square * (-0.053968254
+    + square * (0.021869488 + square * -0.0088632355)))));
+  let e = exp(max(-2.0 * abs(x), vec4<f32>(-104.0)));
+  let ratio = sign(x) * (1.0 - e) / (1.0 + e);
+  return select(ratio, series, abs(x) < vec4<f32>(0.3));
+}
+fn cap4(s: vec4<f32>) -> vec4<f32> {
+  return params.softcap * tanh4(s / params.softcap);
+}
+fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4<u32>) -> Logits {
+  var s = raw;
+  let distance = vec4<i32>(j) - vec4<i32>(rows.index);
+  var visible = rows.exists
+    & (distance >= vec4<i32>(batch.first)) & (distance <= vec4<i32>(batch.last))
+    & (vec4<i32>(j) < vec4<i32>(batch.keys));
+  var hidden = vec4<bool>();
+  let key = min(j, vec4<u32>(params.keyLength - 1u));
+  if ((params.flags & flag_bias) != 0u) {
+    let at = params.biasBase + b * params.biasBatch + rows.head * params.biasHead
+      + rows.index * params.biasRow + key * params.biasColumn;
+    let biases = vec4<f32>(f32(bias[at.x]), f32(bias[at.y]), f32(bias[at.z]), f32(bias[at.w]));
+    for (var r = 0; r < 4; r++) {
+      if (bitcast<u32>(biases[r]) == 0xff800000u) {
+        hidden[r] = true;
+      } else {
+        s[r] += biases[r];
+      }
+    }
+  }
+  if ((params.flags & flag_alibi) != 0u) {
+    let away = abs(vec4<f32>(distance) - vec4<f32>(f32(batch.offset)));
+    for (var r = 0; r < 4; r++) {
+      s[r] -= bitcast<f32>(head_rules(rows.head[r]).x) * away[r];
+    }
+  }
+  if ((params.flags & flag_mask) != 0u) {
+    let at = params.maskBase + b * params.maskBatch + rows.head * params.maskHead
+      + rows.index * params.maskRow + key * params.maskColumn;
+    for (var r = 0; r < 4; r++) {
+      let byte = (mask[at[r] >> 2u] >> ((at[r] & 3u) * 8u)) & 0xffu;
+      if (byte == 0u) {
+        visible[r] = false;
+      }
+    }
+  }
+  return Logits(s, visible & !hidden, hidden);
+}
+
+const lowest = -3.4028234e38;
+
+/** Writes log-sum-exps, and gives the factors that outputs are multiplied by: 0 for empty rows. */
+fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f32>, store: bool) -> vec4<f32> {
+  var factor = vec4<f32>();
+  for (var r = 0; r < 4; r++) {
+    let h = rows.head[r];
+    let rule = head_rules(h);
+    let sink = bitcast<f32>(rule.y);
+    let has_sink = (params.flags & flag_sinks) != 0u && rule.z != 0;
+    // The largest visible key weighs 1 before it is divided.
+    let empty = sum[r] == 0.0;
+    var largest = select(seen_max[r], lowest, empty);
+    var denominator = sum[r];
+    var decay = 1.0;
+    if (has_sink) {
+      largest = select(max(seen_max[r], sink), sink, empty);
+      decay = exp(max(seen_max[r] - largest, -104.0));
+      denominator = sum[r] * decay + exp(max(sink - largest, -104.0));
+    }
+    factor[r] = select(decay / denominator, 0.0, empty);
+    if (store && rows.exists[r] && (params.flags & flag_logSumExp) != 0u) {
+      let row = (b * params.queryHeads + h) * params.queryLength + rows.index[r];
+      // −∞, as bits.
+      statistics[params.statisticsBase + row * params.statisticsRow + split * params.statisticsSplit] = select(
+        bitcast<u32>(largest + log(denominator)), 0xff800000u, empty && !has_sink);
+    }
+  }
+  return factor;
+}
+
+fn not_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u;
+}
+
+@compute @workgroup_size(4)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) counts: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(subgroup_invocation_id) subgroup_lane: u32,
+) {
+  let block = workgroup_block(workgroup, counts);
+  if (!block.exists) {
+    return;
+  }
+  let lane = subgroup_lane & 3u;
+  let b = block.batch;
+  let batch = batch_rules(b);
+  let split = block.split;
+  let first_row = params.firstRow + block.tile * 16u;
+  let end_row = min(params.endRow, first_row + 16u);
+  // Rows of several heads: any query of a head may be among them.
+  let one_head = first_row / params.queryLength == (end_row - 1u) / params.queryLength;
+  let first_index = i32(select(0u, first_row % params.queryLength, one_head));
+  let last_index = i32(select(params.queryLength - 1u, (end_row - 1u) % params.queryLength, one_head));
+  let keys = visible_keys(batch, split, first_index, last_index);
+  // Keys that all rows see, if there are no other rules.
+  let full_first = last_index + batch.first;
+  let full_last = first_index + batch.last;
+  let elementwise = (params.flags & flags_elementwise) != 0u;
+
+  let own = first_row + thread * 4u;
+  let rows0 = rows_of(block.head, own + 0u);
+  let kv_head = block.head * params.stack / params.group;
+  let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
+  let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
+
+  var q0: array<vec4<f32>, 16>;
+  var o0: array<vec4<f32>, 16>;
+  var top0 = vec4<f32>(lowest);
+  var sum0 = vec4<f32>();
+  for (var d = 0u; d < params.headDim; d++) {
+    {
+      let at = vec4<u32>(params.queryBase + b * params.queryBatch + d * params.queryColumn)
+        + rows0.head * params.queryHead + rows0.index * params.queryRow;
+      q0[d] = vec4<f32>(query[at.x], query[at.y], query[at.z], query[at.w]);
+    }
+  }
+
+  for (var first = keys.x; first < keys.y; first += 2) {
+    // Past the last key, the last one is read again and hidden.
+    let j0 = min(first + 0, keys.y - 1);
+    let j1 = min(first + 1, keys.y - 1);
+    var s0_0 = vec4<f32>();
+    var s1_0 = vec4<f32>();
+    {
+      let row0 = key_at + u32(j0) * params.keyRow;
+      let row1 = key_at + u32(j1) * params.keyRow;
+      {
+      let x0 = select(key[row0 + min(0u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 0u + lane >= params.headDim);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(key[row1 + min(0u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 0u + lane >= params.headDim);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      s0_0 += x0_0 * q0[0];
+      s1_0 += x1_0 * q0[0];
+      s0_0 += x0_1 * q0[1];
+      s1_0 += x1_1 * q0[1];
+      s0_0 += x0_2 * q0[2];
+      s1_0 += x1_2 * q0[2];
+      s0_0 += x0_3 * q0[3];
+      s1_0 += x1_3 * q0[3];
+      }
+      {
+      let x0 = select(key[row0 + min(4u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 4u + lane >= params.headDim);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(key[row1 + min(4u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 4u + lane >= params.headDim);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      s0_0 += x0_0 * q0[4];
+      s1_0 += x1_0 * q0[4];
+      s0_0 += x0_1 * q0[5];
+      s1_0 += x1_1 * q0[5];
+      s0_0 += x0_2 * q0[6];
+      s1_0 += x1_2 * q0[6];
+      s0_0 += x0_3 * q0[7];
+      s1_0 += x1_3 * q0[7];
+      }
+      {
+      let x0 = select(key[row0 + min(8u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 8u + lane >= params.headDim);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(key[row1 + min(8u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 8u + lane >= params.headDim);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      s0_0 += x0_0 * q0[8];
+      s1_0 += x1_0 * q0[8];
+      s0_0 += x0_1 * q0[9];
+      s1_0 += x1_1 * q0[9];
+      s0_0 += x0_2 * q0[10];
+      s1_0 += x1_2 * q0[10];
+      s0_0 += x0_3 * q0[11];
+      s1_0 += x1_3 * q0[11];
+      }
+      {
+      let x0 = select(key[row0 + min(12u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 12u + lane >= params.headDim);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(key[row1 + min(12u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 12u + lane >= params.headDim);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      s0_0 += x0_0 * q0[12];
+      s1_0 += x1_0 * q0[12];
+      s0_0 += x0_1 * q0[13];
+      s1_0 += x1_1 * q0[13];
+      s0_0 += x0_2 * q0[14];
+      s1_0 += x1_2 * q0[14];
+      s0_0 += x0_3 * q0[15];
+      s1_0 += x1_3 * q0[15];
+      }
+    }
+    s0_0 *= params.scale;
+    s1_0 *= params.scale;
+    let masked = elementwise || first < full_first || first + 1 > full_last
+      || first + 2 > keys.y;
+    var visible0_0 = vec4<bool>(true);
+    var visible1_0 = vec4<bool>(true);
+    if (masked) {
+      if ((params.flags & flag_softcap) != 0u) {
+        s0_0 = cap4(s0_0);
+        s1_0 = cap4(s1_0);
+      }
+      {
+        let logits = bias_and_visibility(s0_0, batch, b, rows0, vec4<u32>(u32(j0)));
+        s0_0 = logits.s;
+        visible0_0 = logits.visible & vec4<bool>(first + 0 < keys.y);
+      }
+      {
+        let logits = bias_and_visibility(s1_0, batch, b, rows0, vec4<u32>(u32(j1)));
+        s1_0 = logits.s;
+        visible1_0 = logits.visible & vec4<bool>(first + 1 < keys.y);
+      }
+    }
+    let best0 = max(select(vec4<f32>(lowest), s0_0, visible0_0), select(vec4<f32>(lowest), s1_0, visible1_0));
+    let above0 = best0 > top0 + 8.0;
+    if (any(above0)) {
+      let decay0 = select(vec4<f32>(1.0), exp(max(top0 - best0, vec4<f32>(-104.0))), above0);
+      top0 = select(top0, best0, above0);
+      sum0 *= decay0;
+      for (var c = 0u; c < 16u; c++) {
+        o0[c] *= decay0;
+      }
+    }
+    let p0_0 = select(vec4<f32>(), exp(max(s0_0 - top0, vec4<f32>(-104.0))), visible0_0);
+    sum0 += p0_0;
+    let p1_0 = select(vec4<f32>(), exp(max(s1_0 - top0, vec4<f32>(-104.0))), visible1_0);
+    sum0 += p1_0;
+    let row0 = value_at + u32(j0) * params.valueRow;
+    // A row that does not see the key must not see its NaN either: such a key goes element by element.
+    var skip0 = false;
+    if (masked) {
+      for (var c = 0u; c < params.valueDim; c++) {
+        skip0 = skip0 || not_finite(value[row0 + c * params.valueColumn]);
+      }
+      if (skip0) {
+        for (var c = 0u; c < params.valueDim; c++) {
+          let v = value[row0 + c * params.valueColumn];
+          o0[c] += select(p0_0 * v, vec4<f32>(), p0_0 == vec4<f32>());
+        }
+      }
+    }
+    let row1 = value_at + u32(j1) * params.valueRow;
+    // A row that does not see the key must not see its NaN either: such a key goes element by element.
+    var skip1 = false;
+    if (masked) {
+      for (var c = 0u; c < params.valueDim; c++) {
+        skip1 = skip1 || not_finite(value[row1 + c * params.valueColumn]);
+      }
+      if (skip1) {
+        for (var c = 0u; c < params.valueDim; c++) {
+          let v = value[row1 + c * params.valueColumn];
+          o0[c] += select(p1_0 * v, vec4<f32>(), p1_0 == vec4<f32>());
+        }
+      }
+    }
+    {
+      let x0 = select(value[row0 + min(0u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 0u + lane >= params.valueDim || skip0);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(value[row1 + min(0u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 0u + lane >= params.valueDim || skip1);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      o0[0] += x0_0 * p0_0 + x1_0 * p1_0;
+      o0[1] += x0_1 * p0_0 + x1_1 * p1_0;
+      o0[2] += x0_2 * p0_0 + x1_2 * p1_0;
+      o0[3] += x0_3 * p0_0 + x1_3 * p1_0;
+    }
+    {
+      let x0 = select(value[row0 + min(4u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 4u + lane >= params.valueDim || skip0);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(value[row1 + min(4u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 4u + lane >= params.valueDim || skip1);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      o0[4] += x0_0 * p0_0 + x1_0 * p1_0;
+      o0[5] += x0_1 * p0_0 + x1_1 * p1_0;
+      o0[6] += x0_2 * p0_0 + x1_2 * p1_0;
+      o0[7] += x0_3 * p0_0 + x1_3 * p1_0;
+    }
+    {
+      let x0 = select(value[row0 + min(8u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 8u + lane >= params.valueDim || skip0);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(value[row1 + min(8u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 8u + lane >= params.valueDim || skip1);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      o0[8] += x0_0 * p0_0 + x1_0 * p1_0;
+      o0[9] += x0_1 * p0_0 + x1_1 * p1_0;
+      o0[10] += x0_2 * p0_0 + x1_2 * p1_0;
+      o0[11] += x0_3 * p0_0 + x1_3 * p1_0;
+    }
+    {
+      let x0 = select(value[row0 + min(12u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 12u + lane >= params.valueDim || skip0);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(value[row1 + min(12u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 12u + lane >= params.valueDim || skip1);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      o0[12] += x0_0 * p0_0 + x1_0 * p1_0;
+      o0[13] += x0_1 * p0_0 + x1_1 * p1_0;
+      o0[14] += x0_2 * p0_0 + x1_2 * p1_0;
+      o0[15] += x0_3 * p0_0 + x1_3 * p1_0;
+    }
+  }
+
+  let factor0 = finish_rows(rows0, b, split, top0, sum0, true);
+  let base = params.outputBase + split * params.outputSplit;
+  for (var c = 0u; c < params.valueDim; c++) {
+    {
+      let values = o0[c] * factor0;
+      let at = (b * params.queryHeads + rows0.head) * params.queryLength + rows0.index;
+      for (var r = 0; r < 4; r++) {
+        if (rows0.exists[r]) {
+          output[base + at[r] * params.outputRow + c] = f32(values[r]);
+        }
+      }
+    }
+  }
+}
