@@ -20,23 +20,20 @@ function variation(title: string, provider: AttentionProvider, ...filters: strin
   }
 }
 
-variation("default limits, no features", unrequested, "core/shape", "masks/everything");
+/** Every rule at once; without matrices, which have kernels of their own. */
+const everything = "masks/everything-but-returns";
+
+variation("default limits, no features", unrequested, everything, "core/returns-all", "decode/gqa");
 // Which kernel is compiled does not depend on the runtime.
 if (inNode) {
-  variation("as on a GPU", asOnGpu, "masks/everything", "core/shape-l97");
-  variation("decode", webgpu({ kernel: "decode" }), "decode/", "masks/everything");
-  variation("tile", webgpu({ kernel: "tile" }), "masks/everything", "causal-window", "decode/gqa");
-  variation(
-    "quad",
-    webgpu({ kernel: "quad" }),
-    "masks/everything",
-    "causal-window",
-    "core/shape-l197",
-  );
+  variation("as on a GPU", asOnGpu, everything, "core/shape-l97");
+  variation("decode", webgpu({ kernel: "decode" }), everything, "decode/");
+  variation("tile", webgpu({ kernel: "tile" }), everything, "causal-window", "decode/gqa");
+  variation("quad", webgpu({ kernel: "quad" }), everything, "causal-window", "core/shape-l197");
   variation(
     "quad without subgroups",
     webgpu({ kernel: "quad", features: { subgroups: false } }),
-    "masks/everything",
+    everything,
   );
-  variation("stream", webgpu({ kernel: "stream" }), "masks/everything", "decode/gqa");
+  variation("stream", webgpu({ kernel: "stream" }), everything, "decode/gqa");
 }
