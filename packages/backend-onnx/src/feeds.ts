@@ -16,6 +16,7 @@ import type { Bounds } from "./bounds.js";
 import { deviceFeed, onDevice } from "./device/call.js";
 import { storedDims } from "./graph/inputs.js";
 import { canonicalOrder, type GraphSpec } from "./graph/spec.js";
+import { nativeReadable } from "./runtime/native-float16.js";
 import type { Runtime, RuntimeDType, RuntimeTensor } from "./runtime/runtime.js";
 
 export type Feeds = Record<string, RuntimeTensor>;
@@ -65,11 +66,11 @@ export function callFeeds(
  * @param t without gaps
  * @param dims sizes of its axes in that order
  */
-function hostFeed({ Tensor }: Runtime, t: HostTensor, dims: readonly number[]): RuntimeTensor {
+function hostFeed(runtime: Runtime, t: HostTensor, dims: readonly number[]): RuntimeTensor {
   const { data, offset, dtype, shape } = t;
   const count = elementCount(shape);
   const own = data.length === count ? data : data.subarray(offset, offset + count);
-  return new Tensor(dtype as RuntimeDType, own, dims);
+  return nativeReadable(runtime, new runtime.Tensor(dtype as RuntimeDType, own, dims));
 }
 
 /** See `positionInputs`, which says what each of them is. */

@@ -74,3 +74,17 @@ test("webgpu: And takes the shader of other operands", async ({ skip }) => {
   expect(await ones("And", "bool", [1, 8], [1, 1])).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
   expect(await ones("And", "bool", [1, 1], [1, 8])).toEqual([1, 0, 0, 0, 1, 0, 0, 0]);
 });
+
+test.runIf("Float16Array" in globalThis)(
+  "cpu: the length of a Float16Array is taken for 0, where the engine has that class",
+  async () => {
+    const runtime = await importRuntime("cpu");
+    const g = new GraphBuilder(18);
+    const x = g.input("x", "float16", [1]);
+    g.output("y", g.op("Add", [x, x]), "float16", [1]);
+    const session = await runtime.InferenceSession.create(encodeModel(g.build()), optionsOf("cpu"));
+    const one = new runtime.Tensor("float16", Uint16Array.of(0x3c00), [1]);
+    await expect(session.run({ x: one })).rejects.toThrow("not enough space");
+    await session.release();
+  },
+);

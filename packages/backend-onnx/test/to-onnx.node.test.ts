@@ -11,6 +11,7 @@ import {
 import { beforeAll, expect, test } from "vitest";
 import { ModelProtoSchema, TensorProtoSchema } from "../src/generated/onnx_pb.js";
 import { importRuntime } from "../src/runtime/import.js";
+import { nativeReadable } from "../src/runtime/native-float16.js";
 import type { Runtime, RuntimeDType, RuntimeTensor } from "../src/runtime/runtime.js";
 
 let runtime: Runtime;
@@ -60,7 +61,8 @@ test.each(chosen.map((c) => [c.id, c] as const))(
     const feeds: Record<string, RuntimeTensor> = {};
     for (const file of files.inputs) {
       const { name, type, data, dims } = decode(file);
-      feeds[name] = new runtime.Tensor(type as RuntimeDType, data, dims);
+      const fed = new runtime.Tensor(type as RuntimeDType, data, dims);
+      feeds[name] = nativeReadable(runtime, fed);
     }
     const results = await session.run(feeds);
     await session.release();
