@@ -11,6 +11,7 @@ import {
   InvalidInputError,
   isDeviceTensor,
   type Support,
+  type SupportReason,
   UnsupportedError,
   visibleBand,
 } from "@heed/core";
@@ -56,13 +57,12 @@ export function peerProvider(name: string, load: () => Promise<Peer>): Attention
       const peer = await load();
       let gone = false;
       const supports = (problem: AttentionProblem): Support => {
-        const messages: string[] = peer.lacks
+        const reasons: SupportReason[] = peer.lacks
           .filter((feature) => features[feature](problem))
-          .map((feature) => `${name} has no ${feature}`);
+          .map((feature) => ({ code: feature, message: `${name} has no ${feature}` }));
         const more = peer.refuses?.(problem);
-        if (more) messages.push(more);
-        if (messages.length === 0) return { ok: true };
-        return { ok: false, reasons: messages.map((message) => ({ code: message, message })) };
+        if (more) reasons.push({ code: "other", message: more });
+        return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
       };
       return {
         name,

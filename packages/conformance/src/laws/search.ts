@@ -25,8 +25,13 @@ interface Try {
   readonly numbers: number;
 }
 
-/** Longer than that, a failure is reported as small as it is by then. */
-const shrinkMilliseconds = 25_000;
+/**
+ * How long a law is tried: past that, a failure is reported as small as it is by then. The problems of
+ * an ordinary run take seconds, and a test's own limit is a minute; an exhaustive run may take longer.
+ */
+function milliseconds(runs: number): number {
+  return Math.max(25_000, 300 * runs);
+}
 
 /** A law as a case: it is tried on random problems, and a failure shrunk to a small one. */
 export function lawCase(law: Law): ProgramCase {
@@ -73,7 +78,7 @@ async function search(law: Law, context: CheckContext): Promise<ProgramFinding> 
         const sentence = await broken(one);
         if (sentence !== null) throw new Error(sentence);
       }),
-      { numRuns: runs, seed, interruptAfterTimeLimit: shrinkMilliseconds },
+      { numRuns: runs, seed, interruptAfterTimeLimit: milliseconds(runs) },
     );
     if (found.failed && found.counterexample) {
       const { spec, numbers } = found.counterexample[0];
