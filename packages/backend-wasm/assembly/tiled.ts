@@ -2,9 +2,9 @@ import * as D from "../src/descriptor";
 import { storeFloat16Scalar } from "./float16";
 import { allFinite, guardedValues } from "./kernels/guarded";
 import { panelScores } from "./kernels/panel-scores";
-import { touchRows } from "./kernels/touch";
 import { panelValues } from "./kernels/panel-values";
 import { panelSoftmax, weigh } from "./kernels/softmax";
+import { touchRows } from "./kernels/touch";
 import {
   addToScores,
   finishColumn,
@@ -14,9 +14,9 @@ import {
   querySign,
 } from "./logits";
 import { HI, INDEX, LO, MAX, queryRow, rowState, setRows, size, SUM, word } from "./rows";
+import { transpose4 } from "./simd";
 import { storePartial, storeRow } from "./store";
 import { addressInPlace, packRows, paddedBytes, strideInPlace } from "./tile-source";
-import { transpose4 } from "./simd";
 
 // @ts-ignore: decorator
 @inline
@@ -36,9 +36,8 @@ const FEW_PANELS: i32 = 8 * PANEL;
  * everything transposed: rows are lanes. Tiles of keys and values are taken in turn, and for each the
  * block's panels of 8 rows; what a panel cannot see of a tile is not touched.
  *
- * @param unit index of the block, for partial results
- * @param from the first key of this part
- * @param to the key after the last
+ * @param unit index of the block among all, for partial results
+ * @param split which part of the keys
  */
 export function attendTiled(
   d: usize,

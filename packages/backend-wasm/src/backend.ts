@@ -27,6 +27,9 @@ import {
 import { WasmTensor } from "./tensor.js";
 import type { ThreadPool } from "./threads/pool.js";
 
+/** What alignment and the control block take at most. */
+const reservedBytes = 65536;
+
 /** What a backend is made of: see load.ts. */
 export interface LoadedWasm {
   readonly memory: WasmMemory;
@@ -61,7 +64,7 @@ export class WasmBackend implements AttentionBackend {
       });
     } else {
       const bytes = totalBytes(problem, this.#plan(problem));
-      const { limit } = this.#wasm.memory;
+      const limit = this.#wasm.memory.limit - reservedBytes;
       if (bytes > limit) {
         reasons.push({
           code: "memory",

@@ -1,4 +1,3 @@
-import { OutOfMemoryError } from "@heed/backend-wasm";
 import {
   type AttentionInputs,
   describeProblem,
@@ -10,6 +9,7 @@ import {
 } from "@heed/core";
 import { afterEach, expect, test } from "vitest";
 import { type LoadedWasm, WasmBackend } from "../src/backend.js";
+import { OutOfMemoryError } from "../src/errors.js";
 import { loadWasm } from "../src/load.js";
 import { pageBytes, WasmMemory } from "../src/memory.js";
 import { calls } from "./calls.js";

@@ -4,7 +4,8 @@ import { madd } from "../simd";
  * Scores of a panel of 8 query rows, transposed: `scores[j][r] = Σ key[j][d] · query[d][r]`. Keys are
  * read where they lie, one element at a time into all lanes; the rows are the lanes.
  *
- * As many keys at once as leave V8 without spills: 2 accumulators a key, 2 registers of query, 1 of
+ * The variants are written out: a loop over keys would put the accumulators into memory, and nothing in
+ * AssemblyScript unrolls one. As many keys at once as leave V8 without spills: 2 accumulators a key, 2 registers of query, 1 of
  * key and, unless multiply-adds are fused, 1 of product are 15 of x64's 16, and the last is V8's own.
  *
  * @param query the panel, `[size, 8]`
