@@ -20,6 +20,7 @@ const workloads = [
   customWorkload(parseShape("Hq4,Hkv2,L7,D8,causal")),
   customWorkload(parseShape("H2,L9,D8,causal,window3")),
   customWorkload(parseShape("H2,L9,D8,Dv4")),
+  customWorkload(parseShape("Hq4,Hkv2,Lq1,Lk9,D8,causal,window3")),
   withLengths,
 ];
 
@@ -39,13 +40,15 @@ async function statuses(name: string): Promise<(CaseResult["status"] | undefined
 
 /** What is accepted must be right: a peer that is held to something else is measured unfairly. */
 test.each([
-  ["naive", ["measured", "measured", "measured", "measured", "measured"]],
-  ["jax-js", ["measured", "measured", "measured", "refused", "measured"]],
-  ["tfjs-wasm", ["measured", "measured", "refused", "measured", "measured"]],
-  ["ort-node/attention", ["measured", "measured", "refused", "measured", "measured"]],
-  ["ort-node/matmul", ["measured", "measured", "refused", "measured", "measured"]],
-  ["ort-web/attention", ["measured", "measured", "refused", "measured", "measured"]],
-  ["ort-web/matmul", ["measured", "measured", "refused", "measured", "measured"]],
+  ["naive", ["measured", "measured", "measured", "measured", "refused", "measured"]],
+  ["jax-js", ["measured", "measured", "measured", "refused", "refused", "measured"]],
+  ["tfjs-wasm", ["measured", "measured", "refused", "measured", "refused", "measured"]],
+  ["ort-node/attention", ["measured", "measured", "refused", "measured", "refused", "measured"]],
+  ["ort-node/matmul", ["measured", "measured", "refused", "measured", "refused", "measured"]],
+  ["ort-web/fused", ["refused", "measured", "measured", "measured", "measured", "measured"]],
+  ["ort-node/fused", ["refused", "measured", "measured", "measured", "measured", "measured"]],
+  ["ort-web/attention", ["measured", "measured", "refused", "measured", "refused", "measured"]],
+  ["ort-web/matmul", ["measured", "measured", "refused", "measured", "refused", "measured"]],
 ])("%s computes what it accepts", async (name, expected) => {
   expect(await statuses(name)).toEqual(expected);
 });

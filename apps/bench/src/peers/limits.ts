@@ -21,6 +21,8 @@ export interface PeerLimits {
   readonly features: readonly Feature[];
   /** Multiply-adds, as two each, past which a call would hold everybody else up. */
   readonly mostFlops?: number;
+  /** Whether queries may also be the last of more keys. */
+  readonly bottomRight?: boolean;
   /** Bytes of one float32 score matrix over all heads past which it would run out of memory. */
   readonly mostScoreBytes?: number;
 }
@@ -53,7 +55,9 @@ export function supportWithin(problem: AttentionProblem, limits: PeerLimits): Su
       reasons.push({ code: feature, message: `${peer} has no ${feature}` });
     }
   }
-  const aligned = problem.positions === "fixed" && problem.queryLength === problem.keyLength;
+  const aligned =
+    (problem.positions === "fixed" && problem.queryLength === problem.keyLength) ||
+    (problem.positions === "bottom-right" && limits.bottomRight === true);
   if (problem.positions !== "none" && !aligned) {
     reasons.push({ code: "queryOffset", message: `${peer} has no choice of query positions` });
   }

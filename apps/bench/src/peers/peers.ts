@@ -1,7 +1,8 @@
 import type { Contender } from "../contenders/contender.js";
 import { jax } from "./jax.js";
 import { naive } from "./naive.js";
-import { onnxruntime } from "./onnx/contender.js";
+import { type OnnxPlace, onnxruntime } from "./onnx/contender.js";
+import type { GraphKind } from "./onnx/graphs.js";
 import { tfjs, type WasmPaths } from "./tfjs.js";
 
 export interface PeerOptions {
@@ -11,16 +12,31 @@ export interface PeerOptions {
   readonly tfjsWasm?: WasmPaths | undefined;
 }
 
-const peerFactories: Readonly<Record<string, (options: PeerOptions) => Contender>> = {
+type PeerFactory = (options: PeerOptions) => Contender;
+
+function onnxPeers(
+  where: OnnxPlace["package"],
+  provider: OnnxPlace["provider"],
+  kinds: readonly GraphKind[],
+): Record<string, PeerFactory> {
+  return Object.fromEntries(
+    kinds.map((kind) => {
+      const make: PeerFactory = ({ threads }) =>
+        onnxruntime({ package: where, provider }, kind, threads);
+      return [make({ threads: 1 }).name, make];
+    }),
+  );
+}
+
+const peerFactories: Readonly<Record<string, PeerFactory>> = {
   naive: () => naive(),
   "jax-js": () => jax(),
   "tfjs-wasm": ({ threads, tfjsWasm }) => tfjs(threads, tfjsWasm ?? null),
-  "ort-web/attention": ({ threads }) => onnxruntime("web", "attention", threads),
-  "ort-web/matmul": ({ threads }) => onnxruntime("web", "matmul", threads),
-  "ort-node/attention": ({ threads }) => onnxruntime("node", "attention", threads),
-  "ort-node/matmul": ({ threads }) => onnxruntime("node", "matmul", threads),
-  "ort-webgpu/matmul": ({ threads }) => onnxruntime("node-webgpu", "matmul", threads),
-  "ort-webgpu/fused": ({ threads }) => onnxruntime("node-webgpu", "fused", threads),
+  ...onnxPeers("web", "cpu", ["attention", "fused", "matmul"]),
+  // The standard operator does not run on its WebGPU provider.
+  ...onnxPeers("web", "webgpu", ["fused", "matmul"]),
+  ...onnxPeers("node", "cpu", ["attention", "fused", "matmul"]),
+  ...onnxPeers("node", "webgpu", ["fused", "matmul"]),
 };
 
 /** Other ways to compute attention in JavaScript, to compare with. */

@@ -1,136 +1,161 @@
 import {
-  type AttentionInputs,
   type AttentionProblem,
-  contiguous,
-  type HostTensor,
+  BackendUnavailableError,
+  describeProblem,
+  type Support,
+  splitHeads,
   tensor,
+  zeros,
 } from "@heed/core";
-import type { InferenceSession, Tensor } from "onnxruntime-web";
+import type { InferenceSession } from "onnxruntime-web";
 import type { Contender, ContenderPlan, LoadedContender } from "../../contenders/contender.js";
-import { hidingBias, hidingBiasShape } from "../hiding-bias.js";
 import { importPeer } from "../import-peer.js";
 import { type PeerLimits, supportWithin } from "../limits.js";
-import { fusedInputs, fusedOutput, fusedReasons } from "./fused.js";
+import { feedsOf } from "./feeds.js";
+import { fusedOperator, fusedReasons } from "./fused.js";
 import { attentionGraph, type GraphKind } from "./graphs.js";
 import { encodeModel, type OnnxProto } from "./model.js";
 
 /** What onnxruntime-web and onnxruntime-node have in common. */
 type Runtime = Pick<typeof import("onnxruntime-web"), "InferenceSession" | "Tensor" | "env">;
 
-interface RuntimeChoice {
+/** Where onnxruntime runs. */
+export interface OnnxPlace {
+  readonly package: "web" | "node";
+  readonly provider: "cpu" | "webgpu";
+}
+
+interface Package {
   readonly name: "onnxruntime-web" | "onnxruntime-node";
   readonly import: () => Promise<Runtime>;
   readonly runtime: string;
-  readonly provider: "wasm" | "cpu" | "webgpu";
-  readonly device: string;
+  /** As the package calls its CPU provider. */
+  readonly cpu: "wasm" | "cpu";
 }
 
-/** Where a model runs: on the CPU in onnxruntime-web or -node, or on the latter's WebGPU provider. */
-export type OnnxPlace = "web" | "node" | "node-webgpu";
-
-const runtimes: Readonly<Record<OnnxPlace, RuntimeChoice>> = {
+const packages: Readonly<Record<OnnxPlace["package"], Package>> = {
   web: {
     name: "onnxruntime-web",
     import: () => import("onnxruntime-web"),
     runtime: "WebAssembly",
-    provider: "wasm",
-    device: "CPU",
+    cpu: "wasm",
   },
   node: {
     name: "onnxruntime-node",
-    import: importNode,
+    import: async () => {
+      // A CommonJS module; through a variable, as a page's bundler has no use for native code.
+      const specifier = "onnxruntime-node";
+      return ((await import(/* @vite-ignore */ specifier)) as { default: Runtime }).default;
+    },
     runtime: "native",
-    provider: "cpu",
-    device: "CPU",
-  },
-  "node-webgpu": {
-    name: "onnxruntime-node",
-    import: importNode,
-    runtime: "WebGPU, native",
-    provider: "webgpu",
-    device: "its own choice of adapter",
+    cpu: "cpu",
   },
 };
 
-/** A CommonJS module; through a variable, as a page's bundler has no use for native code. */
-async function importNode(): Promise<Runtime> {
-  const specifier = "onnxruntime-node";
-  return ((await import(/* @vite-ignore */ specifier)) as { default: Runtime }).default;
-}
-
-const prefixes: Readonly<Record<OnnxPlace, string>> = {
-  web: "ort-web",
-  node: "ort-node",
-  "node-webgpu": "ort-webgpu",
-};
-
-/** Of the graph itself; whatever onnxruntime makes of it. */
-const kernels: Readonly<Record<GraphKind, string>> = {
-  attention: "operator Attention, opset 23",
-  matmul: "graph MatMul, Softmax, MatMul",
-  fused: "operator MultiHeadAttention or GroupQueryAttention",
+/** What each way of writing it can be told of a problem. */
+const features: Readonly<Record<GraphKind, PeerLimits["features"]>> = {
+  attention: ["causal", "kvLengths", "valueDim"],
+  fused: ["causal", "kvLengths", "valueDim", "window", "softcap"],
+  matmul: ["causal", "kvLengths", "valueDim"],
 };
 
 const titles: Readonly<Record<GraphKind, string>> = {
   attention: "Attention",
+  fused: "fused operator",
   matmul: "graph",
-  fused: "fused attention",
 };
 
 /** onnxruntime with a model of one attention. */
-export function onnxruntime(where: OnnxPlace, kind: GraphKind, threads: number): Contender {
-  const choice = runtimes[where];
+export function onnxruntime(place: OnnxPlace, kind: GraphKind, threads: number): Contender {
+  const from = packages[place.package];
   const limits: PeerLimits = {
-    peer: `${choice.name}'s ${titles[kind]}`,
+    peer: `${from.name}'s ${titles[kind]}`,
     dtypes: ["float32"],
-    features: kind === "fused" ? ["causal"] : ["causal", "kvLengths", "valueDim"],
+    features: features[kind],
+    // The cache that the fused operator takes ends where the queries do.
+    ...(kind === "fused" && { bottomRight: true }),
   };
+  const gpu = place.provider === "webgpu" ? "-webgpu" : "";
   return {
-    name: `${prefixes[where]}/${kind}`,
+    name: `ort-${place.package}${gpu}/${kind}`,
     kind: "peer",
     load: async () => {
-      const runtime = await importPeer(choice.name, choice.import);
+      const runtime = await importPeer(from.name, from.import);
       const { default: proto } = await importPeer("onnx-proto", () => import("onnx-proto"));
       runtime.env.logLevel = "error";
-      if (where === "web") runtime.env.wasm.numThreads = threads;
-      return loaded(runtime, choice, proto.onnx, kind, threads, limits);
+      if (place.package === "web") runtime.env.wasm.numThreads = threads;
+      const create = (problem: AttentionProblem) =>
+        createSession(runtime, proto.onnx, place, kind, threads, problem);
+      if (place.provider === "webgpu") await probe(create);
+      return loaded(runtime, place, kind, threads, limits, create);
     },
   };
 }
 
-function loaded(
+type CreateSession = (problem: AttentionProblem) => Promise<InferenceSession>;
+
+function createSession(
   runtime: Runtime,
-  choice: RuntimeChoice,
   proto: OnnxProto,
+  { package: where, provider }: OnnxPlace,
   kind: GraphKind,
   threads: number,
-  limits: PeerLimits,
-): LoadedContender {
-  const options: InferenceSession.SessionOptions = {
-    executionProviders: [choice.provider],
+  problem: AttentionProblem,
+): Promise<InferenceSession> {
+  const model = encodeModel(proto, attentionGraph(kind, problem));
+  return runtime.InferenceSession.create(model, {
+    executionProviders: [provider === "cpu" ? packages[where].cpu : provider],
     graphOptimizationLevel: "all",
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
-    // Nodes that its WebGPU provider does not have would go to the CPU without a word.
-    ...(choice.provider === "webgpu" && {
-      extra: { session: { disable_cpu_ep_fallback: "1" } },
-    }),
-  };
+    // What the GPU cannot run would be handed to the CPU without a word.
+    ...(provider === "webgpu" && { extra: { session: { disable_cpu_ep_fallback: "1" } } }),
+  });
+}
+
+/** Whether there is a GPU shows when a session is made. */
+async function probe(create: CreateSession): Promise<void> {
+  const one = zeros("float32", [1, 1, 1, 8]);
+  try {
+    const session = await create(describeProblem({ query: one, key: one, value: one }));
+    await session.release();
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    // Native code puts its source's place in front of what it says, and a line's end behind.
+    const said = message.replace(/^\S+\.cc:\d+.*? was false\. /s, "").trim();
+    throw new BackendUnavailableError(`its WebGPU provider does not start: ${said}`, undefined, {
+      cause,
+    });
+  }
+}
+
+function loaded(
+  runtime: Runtime,
+  { package: where, provider }: OnnxPlace,
+  kind: GraphKind,
+  threads: number,
+  limits: PeerLimits,
+  create: CreateSession,
+): LoadedContender {
+  const gpu = provider === "webgpu";
   return {
-    info: { runtime: choice.runtime, device: choice.device, features: [], threads },
-    supports: (problem) => {
-      const support = supportWithin(problem, limits);
-      const reasons = kind === "fused" ? fusedReasons(problem) : [];
-      if (reasons.length === 0) return support;
-      return { ok: false, reasons: [...(support.ok ? [] : support.reasons), ...reasons] };
+    info: {
+      runtime: packages[where].runtime,
+      device: gpu ? "GPU" : "CPU",
+      features: [],
+      threads: gpu ? 1 : threads,
     },
-    plan: async (problem) => {
-      const model = encodeModel(proto, attentionGraph(kind, problem));
-      const session = await runtime.InferenceSession.create(model, options);
-      return plan(runtime, session, kind, problem);
-    },
+    supports: (problem) => supports(kind, problem, limits),
+    plan: async (problem) => plan(runtime, await create(problem), kind, problem),
     dispose: () => {},
   };
+}
+
+function supports(kind: GraphKind, problem: AttentionProblem, limits: PeerLimits): Support {
+  const support = supportWithin(problem, limits);
+  if (kind !== "fused") return support;
+  const reasons = [...(support.ok ? [] : support.reasons), ...fusedReasons(problem)];
+  return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
 }
 
 function plan(
@@ -140,43 +165,18 @@ function plan(
   problem: AttentionProblem,
 ): ContenderPlan {
   return {
-    kernel: kernels[kind],
+    kernel: kernelOf(kind, problem),
     workspaceBytes: null,
     place: async (inputs) => {
-      const feeds: Record<string, Tensor> = {};
-      const { query, key, value } = inputs;
-      const tensors = kind === "fused" ? fusedInputs(problem, inputs) : { query, key, value };
-      for (const [name, t] of Object.entries(tensors)) {
-        const { data, shape } = packed(t);
-        feeds[name] =
-          t.dtype === "int32"
-            ? new Tensor("int32", data as Int32Array, [...shape])
-            : new Tensor("float32", data as Float32Array, [...shape]);
-      }
-      if (kind === "attention" && problem.kvLengths) {
-        const { batch, queryLength, keyLength } = problem;
-        const shape = [batch, 1, queryLength, keyLength];
-        feeds.mask = new Tensor("bool", lengthMask(problem, inputs), shape);
-      }
-      if (kind === "matmul" && (problem.causal || problem.kvLengths)) {
-        const [batches, , rows, keys] = hidingBiasShape(problem);
-        // Rows of different heads are told apart while it is added: see `matmulGraph`.
-        feeds.bias = new Tensor("float32", hidingBias(problem, inputs), [
-          batches,
-          1,
-          1,
-          rows,
-          keys,
-        ]);
-      }
+      const feeds = feedsOf(kind, Tensor, problem, inputs);
       return {
-        // It takes JavaScript arrays and copies them into memory of its own at each run.
+        // JavaScript arrays are what it is fed here, and copied at each run.
         inputs: "host",
         run: async () => {
           const { output } = await session.run(feeds, ["output"]);
           if (!output) throw new Error("the session gave no output");
-          if (kind === "fused") return fusedOutput(problem, output.data as Float32Array);
-          return tensor(output.data as Float32Array, output.dims);
+          const t = tensor(output.data as Float32Array, output.dims);
+          return kind === "fused" ? splitHeads(t, problem.queryHeads) : t;
         },
         dispose: () => {},
       };
@@ -187,23 +187,14 @@ function plan(
   };
 }
 
-/** Row-major without gaps, and nothing else in the array. */
-function packed(t: HostTensor): HostTensor {
-  const dense = contiguous(t);
-  const count = dense.shape.reduce((a, b) => a * b, 1);
-  const data = dense.data.subarray(dense.offset, dense.offset + count);
-  return { ...dense, data, offset: 0 };
-}
-
-/** `[B, 1, Lq, Lk]`, 1 where the key exists. */
-function lengthMask(p: AttentionProblem, inputs: AttentionInputs): Uint8Array {
-  const mask = new Uint8Array(p.batch * p.queryLength * p.keyLength);
-  for (let b = 0; b < p.batch; b++) {
-    const length = inputs.kvLengths?.[b] ?? p.keyLength;
-    for (let i = 0; i < p.queryLength; i++) {
-      const row = (b * p.queryLength + i) * p.keyLength;
-      mask.fill(1, row, row + length);
-    }
+/** Of the graph itself; whatever onnxruntime makes of it. */
+function kernelOf(kind: GraphKind, problem: AttentionProblem): string {
+  switch (kind) {
+    case "attention":
+      return "operator Attention, opset 23";
+    case "fused":
+      return `operator ${fusedOperator(problem)} of com.microsoft`;
+    case "matmul":
+      return "graph MatMul, Softmax, MatMul";
   }
-  return mask;
 }

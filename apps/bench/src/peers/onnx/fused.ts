@@ -1,133 +1,117 @@
-import {
-  type AttentionInputs,
-  type AttentionProblem,
-  contiguous,
-  type HostTensor,
-  type SupportReason,
-  slice,
-  splitHeads,
-  tensor,
-  transpose,
-} from "@heed/core";
+import type { AttentionProblem, SupportReason } from "@heed/core";
 import type { ModelGraph, ModelValue } from "./model.js";
 
-/**
- * onnxruntime's own operators, which its WebGPU provider has fused kernels for: MultiHeadAttention,
- * and GroupQueryAttention for a query a sequence, with all keys but the last as its cache.
- */
-export function fusedGraph(p: AttentionProblem): ModelGraph {
-  return p.queryHeads === p.kvHeads ? multiHead(p) : groupQuery(p);
+/** The operator of com.microsoft that a problem is written with. */
+export type FusedOperator = "MultiHeadAttention" | "GroupQueryAttention";
+
+/** Grouped heads, and what only the one knows, take the one; everything else the other. */
+export function fusedOperator(p: AttentionProblem): FusedOperator {
+  const grouped = p.kvHeads !== p.queryHeads || p.window !== null || p.softcap !== null;
+  return grouped ? "GroupQueryAttention" : "MultiHeadAttention";
 }
 
-/** Why the operators cannot say a problem, beside what no graph here can. */
+/** What these operators cannot be told, beside what a peer's limits say. */
 export function fusedReasons(p: AttentionProblem): SupportReason[] {
+  if (fusedOperator(p) === "MultiHeadAttention") return [];
   const reasons: SupportReason[] = [];
-  if (p.queryHeads !== p.kvHeads && (p.queryLength !== 1 || p.keyLength < 2)) {
-    const message = "GroupQueryAttention is driven with one query a sequence here";
-    reasons.push({ code: "queryLength", message });
-  }
-  if (p.batch * p.queryHeads * p.queryLength * p.keyLength === 0) {
-    reasons.push({ code: "empty", message: "nothing to compute" });
-  }
+  const no = (code: string, what: string) =>
+    reasons.push({ code, message: `GroupQueryAttention has no ${what}` });
+  if (!p.causal && p.queryLength > 1) no("causal", "way to leave causal out");
+  if (p.kvLengths) no("kvLengths", "lengths apart from its cache");
+  if (p.valueDim !== p.headDim) no("valueDim", "value size of its own");
+  if (p.window && (p.window.left === null || (p.window.right ?? 0) < 0))
+    no("window", "such window");
   return reasons;
 }
 
+/** The graph of a problem; inputs as in `placeFused`. */
+export function fusedGraph(p: AttentionProblem): ModelGraph {
+  return fusedOperator(p) === "MultiHeadAttention" ? multiHead(p) : groupQuery(p);
+}
+
+/** `[B, L, H·D]`, as these operators want queries, keys and values. */
+function packed(
+  name: string,
+  length: number,
+  heads: number,
+  dim: number,
+  batch: number,
+): ModelValue {
+  return { name, type: "float32", shape: [batch, length, heads * dim] };
+}
+
 function multiHead(p: AttentionProblem): ModelGraph {
+  const { batch, queryHeads, queryLength, keyLength, headDim, valueDim } = p;
+  const mask: ModelValue[] = p.kvLengths
+    ? [{ name: "mask", type: "int32", shape: [batch, keyLength] }]
+    : [];
   return {
     opset: 17,
     nodes: [
       {
         op: "MultiHeadAttention",
         domain: "com.microsoft",
-        inputs: ["query", "key", "value"],
+        // The fourth is a bias of the projections.
+        inputs: ["query", "key", "value", ...(p.kvLengths ? ["", "mask"] : [])],
         output: "output",
-        ints: { num_heads: p.queryHeads, unidirectional: p.causal ? 1 : 0 },
+        ints: { num_heads: queryHeads, unidirectional: p.causal ? 1 : 0 },
         floats: { scale: p.scale },
       },
     ],
     inputs: [
-      { name: "query", type: "float32", shape: [p.batch, p.queryLength, p.queryHeads * p.headDim] },
-      { name: "key", type: "float32", shape: [p.batch, p.keyLength, p.kvHeads * p.headDim] },
-      { name: "value", type: "float32", shape: [p.batch, p.keyLength, p.kvHeads * p.valueDim] },
+      packed("query", queryLength, queryHeads, headDim, batch),
+      packed("key", keyLength, queryHeads, headDim, batch),
+      packed("value", keyLength, queryHeads, valueDim, batch),
+      ...mask,
     ],
-    output: outputOf(p),
+    output: packed("output", queryLength, queryHeads, valueDim, batch),
     shapes: {},
     scalars: {},
   };
 }
 
+/**
+ * The keys of the queries themselves are new; those before them are the cache, which the operator
+ * gives back with the new ones behind.
+ */
 function groupQuery(p: AttentionProblem): ModelGraph {
-  const past = [p.batch, p.kvHeads, p.keyLength - 1, p.headDim];
-  const one = (name: string, heads: number): ModelValue => ({
+  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim } = p;
+  const past = keyLength - queryLength;
+  const cache = (name: string, length: number | string): ModelValue => ({
     name,
     type: "float32",
-    shape: [p.batch, 1, heads * p.headDim],
+    shape: [batch, kvHeads, length, headDim],
   });
-  const inputs: ModelValue[] = [
-    one("query", p.queryHeads),
-    one("key", p.kvHeads),
-    one("value", p.kvHeads),
-    { name: "pastKey", type: "float32", shape: past },
-    { name: "pastValue", type: "float32", shape: past },
-    { name: "lastKey", type: "int32", shape: [p.batch] },
-    { name: "total", type: "int32", shape: [1] },
-  ];
   return {
     opset: 17,
     nodes: [
       {
         op: "GroupQueryAttention",
         domain: "com.microsoft",
-        inputs: inputs.map(({ name }) => name),
+        inputs: ["query", "key", "value", "pastKey", "pastValue", "lastKey", "total"],
         output: "output",
-        otherOutputs: ["presentKey", "presentValue"],
-        ints: { num_heads: p.queryHeads, kv_num_heads: p.kvHeads },
-        floats: { scale: p.scale },
+        moreOutputs: ["presentKey", "presentValue"],
+        ints: {
+          num_heads: queryHeads,
+          kv_num_heads: kvHeads,
+          ...(p.window && { local_window_size: (p.window.left ?? 0) + 1 }),
+        },
+        floats: { scale: p.scale, ...(p.softcap !== null && { softcap: p.softcap }) },
       },
     ],
-    inputs,
-    output: outputOf(p),
+    inputs: [
+      packed("query", queryLength, queryHeads, headDim, batch),
+      packed("key", queryLength, kvHeads, headDim, batch),
+      packed("value", queryLength, kvHeads, headDim, batch),
+      cache("pastKey", past),
+      cache("pastValue", past),
+      { name: "lastKey", type: "int32", shape: [batch] },
+      { name: "total", type: "int32", shape: [] },
+    ],
+    output: packed("output", queryLength, queryHeads, headDim, batch),
+    // Left open, as onnxruntime-web 1.30 infers the cache's length without the new keys.
+    moreOutputs: [cache("presentKey", "present"), cache("presentValue", "present")],
     shapes: {},
     scalars: {},
   };
-}
-
-function outputOf(p: AttentionProblem): ModelValue {
-  const shape = [p.batch, p.queryLength, p.queryHeads * p.valueDim];
-  return { name: "output", type: "float32", shape };
-}
-
-/** Values by input name: `[batch, length, heads·size]`, and `[batch, heads, length, size]` for caches. */
-export function fusedInputs(
-  p: AttentionProblem,
-  inputs: AttentionInputs<HostTensor>,
-): Record<string, HostTensor> {
-  const { query, key, value } = inputs;
-  if (p.queryHeads === p.kvHeads) {
-    return { query: merged(query), key: merged(key), value: merged(value) };
-  }
-  const last = p.keyLength - 1;
-  return {
-    query: merged(query),
-    key: merged(slice(key, 2, last)),
-    value: merged(slice(value, 2, last)),
-    pastKey: contiguous(slice(key, 2, 0, last)),
-    pastValue: contiguous(slice(value, 2, 0, last)),
-    lastKey: tensor(new Int32Array(p.batch).fill(last), [p.batch]),
-    total: tensor(Int32Array.of(p.keyLength), [1]),
-  };
-}
-
-/** `[batch, length, heads·size]` as the output it is: a view. */
-export function fusedOutput(p: AttentionProblem, data: Float32Array): HostTensor {
-  return splitHeads(
-    tensor(data, [p.batch, p.queryLength, p.queryHeads * p.valueDim]),
-    p.queryHeads,
-  );
-}
-
-function merged(t: HostTensor): HostTensor {
-  const [batch, heads, length, size] = t.shape as [number, number, number, number];
-  const { data } = contiguous(transpose(t, [0, 2, 1, 3]));
-  return tensor(data.slice(0) as Float32Array, [batch, length, heads * size]);
 }

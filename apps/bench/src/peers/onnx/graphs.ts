@@ -4,20 +4,20 @@ import { fusedGraph } from "./fused.js";
 import type { ModelGraph, ModelNode, ModelValue } from "./model.js";
 
 /** How attention is written as a model. */
-export type GraphKind = "attention" | "matmul" | "fused";
+export type GraphKind = "attention" | "fused" | "matmul";
 
 /**
- * The graph of a problem. Its inputs are `query`, `key`, `value` and, where the problem hides keys in
+ * The graph of a problem. Unless it is fused, its inputs are `query`, `key`, `value` and, where the problem hides keys in
  * a way that the graph must be told of, `mask` (bool) or `bias` (0 or −∞); its output is `output`.
  */
 export function attentionGraph(kind: GraphKind, problem: AttentionProblem): ModelGraph {
   switch (kind) {
     case "attention":
       return operatorGraph(problem);
-    case "matmul":
-      return matmulGraph(problem);
     case "fused":
       return fusedGraph(problem);
+    case "matmul":
+      return matmulGraph(problem);
   }
 }
 

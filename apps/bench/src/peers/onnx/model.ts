@@ -7,17 +7,17 @@ export type OnnxProto = typeof onnx;
 export interface ModelValue {
   readonly name: string;
   readonly type: "float32" | "bool" | "int32";
-  readonly shape: readonly number[];
+  /** A name is a size left open. */
+  readonly shape: readonly (number | string)[];
 }
 
 export interface ModelNode {
   readonly op: string;
-  /** Default: ONNX's own operators. */
+  /** ONNX's own if left out. */
   readonly domain?: string;
   readonly inputs: readonly string[];
   readonly output: string;
-  /** Outputs after the first that the operator must have. */
-  readonly otherOutputs?: readonly string[];
+  readonly moreOutputs?: readonly string[];
   readonly ints?: Readonly<Record<string, number>>;
   readonly floats?: Readonly<Record<string, number>>;
   readonly lists?: Readonly<Record<string, readonly number[]>>;
@@ -28,6 +28,7 @@ export interface ModelGraph {
   readonly nodes: readonly ModelNode[];
   readonly inputs: readonly ModelValue[];
   readonly output: ModelValue;
+  readonly moreOutputs?: readonly ModelValue[];
   /** Constants by name. */
   readonly shapes: Readonly<Record<string, readonly number[]>>;
   readonly scalars: Readonly<Record<string, number>>;
@@ -47,7 +48,7 @@ export function encodeModel(proto: OnnxProto, graph: ModelGraph): Uint8Array {
       name: "attention",
       node: graph.nodes.map((node) => encodeNode(proto, node)),
       input: graph.inputs.map((value) => encodeValue(proto, value)),
-      output: [encodeValue(proto, graph.output)],
+      output: [graph.output, ...(graph.moreOutputs ?? [])].map((v) => encodeValue(proto, v)),
       initializer: [
         ...Object.entries(graph.shapes).map(([name, sizes]) => ({
           name,
@@ -71,10 +72,10 @@ function encodeNode(proto: OnnxProto, node: ModelNode): onnx.INodeProto {
   const { AttributeType } = proto.AttributeProto;
   return {
     opType: node.op,
+    ...(node.domain !== undefined && { domain: node.domain }),
     name: `${node.op} ${node.output}`,
     input: [...node.inputs],
-    output: [node.output, ...(node.otherOutputs ?? [])],
-    ...(node.domain && { domain: node.domain }),
+    output: [node.output, ...(node.moreOutputs ?? [])],
     attribute: [
       ...Object.entries(node.ints ?? {}).map(([name, i]) => ({ name, i, type: AttributeType.INT })),
       ...Object.entries(node.floats ?? {}).map(([name, f]) => ({
@@ -97,8 +98,12 @@ function encodeValue(proto: OnnxProto, { name, type, shape }: ModelValue): onnx.
     name,
     type: {
       tensorType: {
-        elemType: { bool: DataType.BOOL, int32: DataType.INT32, float32: DataType.FLOAT }[type],
-        shape: { dim: shape.map((dimValue) => ({ dimValue })) },
+        elemType: { float32: DataType.FLOAT, bool: DataType.BOOL, int32: DataType.INT32 }[type],
+        shape: {
+          dim: shape.map((size) =>
+            typeof size === "string" ? { dimParam: size } : { dimValue: size },
+          ),
+        },
       },
     },
   };
