@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { compareReports } from "../src/compare/compare.js";
 import { holm } from "../src/compare/holm.js";
-import { student, welch } from "../src/compare/t-test.js";
+import { trimmedMean, welch } from "../src/compare/t-test.js";
 import { parseReport } from "../src/report/parse.js";
 import { type MadeUp, madeUp } from "./reports.js";
 
@@ -22,7 +22,9 @@ describe("a regression of 20 % in one backend is flagged, and nothing else is", 
   const slower = { js: 4, wasm: 1.2, webgpu: 2 };
 
   test("over all cases, from one launch each", () => {
-    const { contenders: found } = compare({}, { contenders: slower });
+    // As many cases as are measured by default.
+    const cases = 14;
+    const { contenders: found } = compare({ cases }, { cases, contenders: slower });
     const verdicts = found.map(({ contender, verdict }) => [contender, verdict]);
     expect(verdicts).toEqual([
       ["js", "same"],
@@ -40,7 +42,8 @@ describe("a regression of 20 % in one backend is flagged, and nothing else is", 
   });
 
   test("and the other way round it is faster", () => {
-    const { contenders: found } = compare({ contenders: slower }, {});
+    const cases = 14;
+    const { contenders: found } = compare({ cases, contenders: slower }, { cases });
     expect(found.find(({ contender }) => contender === "wasm")?.verdict).toBe("faster");
   });
 });
@@ -96,15 +99,29 @@ test("what only one of the runs has is named, and other conditions are", () => {
 });
 
 test("p-values of textbook samples", () => {
-  // Student's sleep data (1908): paired differences, p = 0.002833; the groups by Welch, p = 0.07939.
+  // Student's sleep data (1908); the groups by Welch, p = 0.07939.
   const one = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0, 2];
   const two = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4];
-  expect(student(one.map((x, i) => x - (two[i] as number)))).toBeCloseTo(0.002833, 6);
+  const differences = one.map((x, i) => x - (two[i] as number));
+  // Of four nothing is left out, and it is Student's: p = 0.0121230 by scipy.stats.ttest_1samp.
+  const four = trimmedMean(differences.slice(0, 4));
+  expect(four.value).toBeCloseTo(-1.55, 12);
+  expect(four.p).toBeCloseTo(0.012123, 6);
+  // Of ten two at either end: the middle six of -4.6 -2.4 -1.8 -1.4 -1.3 -1.3 -1.2 -1 -0.8 0.
+  expect(trimmedMean(differences).value).toBeCloseTo(-8 / 6, 12);
   expect(welch(one, two)).toBeCloseTo(0.07939, 5);
   expect(welch([1], [2, 3])).toBeNull();
-  expect(student([2])).toBeNull();
+  expect(trimmedMean([2])).toEqual({ value: 2, p: null });
   expect(welch([1, 1], [1, 1])).toBe(1);
   expect(welch([1, 1], [2, 2])).toBe(0);
+});
+
+test("a few cases that are far out neither hide a change nor make one", () => {
+  const changed = [0.18, 0.2, 0.17, 0.19, 0.21, 0.18, 0.16, 0.2, -0.6, -0.5];
+  expect(trimmedMean(changed).value).toBeGreaterThan(0.15);
+  expect(trimmedMean(changed).p).toBeLessThan(0.01);
+  const same = [0.01, -0.02, 0, 0.01, -0.01, 0.02, 0, -0.01, 0.9, 0.8];
+  expect(Math.abs(trimmedMean(same).value)).toBeLessThan(0.02);
 });
 
 test("Holm's correction", () => {

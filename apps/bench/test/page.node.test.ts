@@ -102,7 +102,7 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
   test("a report is opened and compared with another, the older first", async () => {
     const page = await open("");
     const dated = (date: string, wasm: number) => {
-      const report = madeUp({ seed: date, contenders: { js: 4, wasm } });
+      const report = madeUp({ seed: date, contenders: { js: 4, wasm }, cases: 14 });
       return { ...report, environments: report.environments.map((e) => ({ ...e, date })) };
     };
     await give(page, "new.json", dated("2026-02-01T00:00:00.000Z", 1.25));
@@ -112,7 +112,7 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     await verdicts.first().waitFor();
     expect(await verdicts.allTextContents()).toEqual([
       expect.stringMatching(/^noise js/),
-      expect.stringMatching(/^SLOWER wasm: 2\d\.\d % longer over 8 cases/),
+      expect.stringMatching(/^SLOWER wasm: 2\d\.\d % longer over 14 cases/),
     ]);
     await page.click("text=End the comparison");
     expect(await verdicts.count()).toBe(0);

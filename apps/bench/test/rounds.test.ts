@@ -54,10 +54,12 @@ test("a slow subject sits the later rounds out", async () => {
 
 test("a device's own times are kept beside the wall clock's", async () => {
   let call = 0;
-  const subject = { run: async () => void call++, estimate: 1, deviceMs: () => call };
+  const subject = { run: async () => void call++, estimate: 1, deviceMs: async () => call };
   const [times] = await timeInRounds([subject], { budget: 1, samples: 3 }, yardstick);
+  expect(times?.device).toHaveLength(3);
+  // The clock is asked once before the calls, for whatever was not timed.
   expect(times?.device).toEqual([1, 2, 3]);
-  const without = { ...subject, deviceMs: () => null };
+  const without = { ...subject, deviceMs: async () => null };
   const [none] = await timeInRounds([without], { budget: 1, samples: 3 }, yardstick);
   expect(none?.device).toEqual([]);
 });

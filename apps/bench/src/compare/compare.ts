@@ -1,9 +1,9 @@
-import { mean, median } from "simple-statistics";
+import { median } from "simple-statistics";
 import { describeMachine, describeVersions } from "../report/describe.js";
 import type { BenchReport, CaseReport, Measured } from "../report/report.js";
 import type { LaunchSamples } from "../statistics.js";
 import { holm } from "./holm.js";
-import { student, welch } from "./t-test.js";
+import { type Middle, trimmedMean, welch } from "./t-test.js";
 
 /** What became of one contender on one case between two runs. */
 export interface CaseComparison {
@@ -32,7 +32,7 @@ export type Verdict = "slower" | "faster" | "same" | "unsure";
 export interface ContenderComparison {
   readonly contender: string;
   readonly cases: number;
-  /** Geometric mean of the cases' changes. */
+  /** Geometric mean of the cases' changes, without a fifth of them at either end. */
   readonly change: number;
   /** As a case's; over the cases' changes. */
   readonly p: number | null;
@@ -73,7 +73,7 @@ const significance = 0.01;
  * slower for a while, or altogether, does not look like a slower backend. What is left is mostly
  * chance that each process meets once: how its code is laid out and compiled, which no number of
  * rounds averages out (Kalibera and Jones, 2013). So rounds are not what is tested. A case's change
- * is tested over launches (Welch), a contender's over its cases (Student), where each has met its own
+ * is tested over launches (Welch), a contender's over its cases (Yuen), where each has met its own
  * chance; both on logarithms, and with Holm's correction for there being many.
  */
 export function compareReports(
@@ -165,10 +165,13 @@ function compareContenders(pairs: readonly Changed[], threshold: number): Conten
   const changes = names.map((name) =>
     pairs.filter(({ contender }) => contender === name).map(({ log }) => log),
   );
-  const corrected = holm(changes.map((logs) => (logs.length < fewestCases ? null : student(logs))));
+  const middles = changes.map(trimmedMean);
+  const corrected = holm(
+    middles.map(({ p }, i) => ((changes[i]?.length ?? 0) < fewestCases ? null : p)),
+  );
   return names.map((contender, i) => {
     const logs = changes[i] as number[];
-    const log = mean(logs);
+    const { value: log } = middles[i] as Middle;
     const p = corrected[i] ?? null;
     const change = Math.exp(log);
     return { contender, cases: logs.length, change, p, verdict: verdict(log, p, threshold) };

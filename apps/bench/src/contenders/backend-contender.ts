@@ -9,29 +9,60 @@ import {
   type Tensor,
 } from "@heed/core";
 import type { Contender, ContenderPlan, LoadedContender, PlacedCall } from "./contender.js";
+import type { GpuClock } from "./gpu-clock.js";
 
-/** A Heed backend as a contender. */
+/**
+ * A Heed backend as a contender.
+ *
+ * @param openClock opens a device's clock, whose device the provider is then given
+ */
 export function backendContender(
   name: string,
-  provider: () => Promise<AttentionProvider>,
+  provider: (device?: GPUDevice) => Promise<AttentionProvider>,
+  openClock: () => Promise<GpuClock | null> = async () => null,
 ): Contender {
-  return { name, kind: "backend", load: async () => loaded(await (await provider()).load()) };
-}
-
-function loaded(backend: AttentionBackend): LoadedContender {
   return {
-    info: backend.info,
-    supports: (problem) => backend.supports(problem),
-    plan: async (problem) => planned(backend, await backend.plan(problem)),
-    dispose: () => backend.dispose(),
+    name,
+    kind: "backend",
+    load: async () => {
+      const clock = await openClock();
+      try {
+        return loaded(await (await provider(clock?.device)).load(), clock);
+      } catch (error) {
+        clock?.dispose();
+        throw error;
+      }
+    },
   };
 }
 
-function planned(backend: AttentionBackend, plan: AttentionPlan): ContenderPlan {
+function loaded(backend: AttentionBackend, clock: GpuClock | null): LoadedContender {
+  return {
+    info: backend.info,
+    supports: (problem) => backend.supports(problem),
+    plan: async (problem) => planned(backend, await backend.plan(problem), clock),
+    dispose: () => {
+      backend.dispose();
+      clock?.dispose();
+    },
+  };
+}
+
+function planned(
+  backend: AttentionBackend,
+  plan: AttentionPlan,
+  clock: GpuClock | null,
+): ContenderPlan {
   return {
     kernel: plan.description.kernel,
     workspaceBytes: plan.description.workspaceBytes,
-    place: (inputs) => place(backend, plan, inputs),
+    place: async (inputs) => {
+      const call = await place(backend, plan, inputs);
+      if (!clock) return call;
+      // What was recorded to bring the inputs in is not a call's.
+      await clock.read();
+      return { ...call, deviceMs: () => clock.read() };
+    },
     dispose: () => plan.dispose(),
   };
 }

@@ -1,6 +1,7 @@
 import { type AttentionProvider, BackendUnavailableError, reference } from "@heed/core";
 import { backendContender } from "./backend-contender.js";
 import type { Contender } from "./contender.js";
+import { type GpuClock, openGpuClock } from "./gpu-clock.js";
 
 export interface BackendOptions {
   /** For those that can use more than one. */
@@ -11,6 +12,7 @@ export interface BackendOptions {
 type ProviderFactory = (options?: {
   readonly threads?: number;
   readonly provider?: string;
+  readonly device?: GPUDevice;
 }) => AttentionProvider;
 
 interface BackendModule {
@@ -19,6 +21,8 @@ interface BackendModule {
   /** Imports the package. */
   load(): Promise<unknown>;
   readonly takesThreads: boolean;
+  /** Opens a device of its own with a clock. */
+  readonly openClock?: () => Promise<GpuClock | null>;
   /** What it can run on, where that is its caller's choice: `onnx:wasm`. */
   readonly providers?: readonly string[];
 }
@@ -41,6 +45,7 @@ const backendModules: readonly BackendModule[] = [
     specifier: "@heed/backend-webgpu",
     load: () => import("@heed/backend-webgpu"),
     takesThreads: false,
+    openClock: openGpuClock,
   },
   {
     name: "onnx",
@@ -102,11 +107,15 @@ export function backendByName(spec: string, options: BackendOptions): Contender 
   const { name, provider, threads } = backendSpec(spec);
   const module = backendModules.find((candidate) => candidate.name === name);
   if (!module) return backendContender(spec, async () => reference());
-  return backendContender(spec, async () => {
-    const factory = await importFactory(module);
-    if (!module.takesThreads) return factory();
-    return factory({ threads: threads ?? options.threads, ...(provider && { provider }) });
-  });
+  return backendContender(
+    spec,
+    async (device) => {
+      const factory = await importFactory(module);
+      if (!module.takesThreads) return factory(device && { device });
+      return factory({ threads: threads ?? options.threads, ...(provider && { provider }) });
+    },
+    module.openClock,
+  );
 }
 
 async function importFactory({ name, specifier, load }: BackendModule): Promise<ProviderFactory> {

@@ -53,6 +53,6 @@ export interface PlacedCall {
    */
   run(): Promise<HostTensor>;
   /** What the latest call took by the device's own timestamps, in ms; null where there are none. */
-  readonly deviceMs?: (() => number | null) | undefined;
+  readonly deviceMs?: (() => Promise<number | null>) | undefined;
   dispose(): void;
 }

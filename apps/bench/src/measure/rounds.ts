@@ -9,7 +9,7 @@ export interface TimedSubject {
   /** What a call took when it was tried, in ms. */
   readonly estimate: number;
   /** What the latest call took by its device's clock, in ms; null where it has none. */
-  readonly deviceMs?: (() => number | null) | undefined;
+  readonly deviceMs?: (() => Promise<number | null>) | undefined;
 }
 
 /** What was measured of a subject, in ms. */
@@ -120,8 +120,11 @@ async function visit(
   // `async` is said, because finding it out would cost a call.
   bench.add("visit", () => run().then(() => undefined), {
     async: true,
-    afterEach: () => {
-      const ms = deviceMs?.() ?? null;
+    // Calls that were not timed are not this visit's.
+    beforeAll: async () => void (await deviceMs?.()),
+    // Outside of what is timed.
+    afterEach: async () => {
+      const ms = (await deviceMs?.()) ?? null;
       if (ms !== null) device.push(ms);
     },
   });
