@@ -6,7 +6,7 @@
 // --shape "B,Hq,Hkv,Lq,Lk,D,dtype" replaces the shapes below and may be repeated. Correctness first:
 //
 //   HEED_ALL_VARIATIONS=1 HEED_REQUIRE=webgpu npx vitest run --project node packages/backend-webgpu
-//   node apps/bench/bin/heed-bench.js --backends webgpu --peers ort-webgpu/matmul,ort-webgpu/fused
+//   node apps/bench/bin/heed-bench.js --backends webgpu --peers ort-node-webgpu/matmul,ort-node-webgpu/fused
 //
 // (On Linux with an NVIDIA GPU: VK_DRIVER_FILES names the driver's nvidia_icd.json.)
 import { parseArgs } from "node:util";
