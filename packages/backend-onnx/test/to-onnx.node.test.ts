@@ -16,7 +16,8 @@ import type { Runtime, RuntimeDType, RuntimeTensor } from "../src/runtime/runtim
 
 let runtime: Runtime;
 beforeAll(async () => {
-  runtime = await importRuntime("cpu");
+  runtime = await importRuntime("wasm");
+  runtime.env.wasm.numThreads = 1;
 });
 
 /** Elements of a TensorProto by the number of its data type. */
@@ -53,10 +54,9 @@ test.each(chosen.map((c) => [c.id, c] as const))(
     const inputs = caseInputs(c);
     const files = toOnnxTest(inputs, referenceAttention(inputs));
     const session = await runtime.InferenceSession.create(files.model, {
-      executionProviders: ["cpu"],
+      executionProviders: ["wasm"],
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
-      intraOpNumThreads: 1,
     });
     const feeds: Record<string, RuntimeTensor> = {};
     for (const file of files.inputs) {
