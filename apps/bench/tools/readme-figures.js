@@ -1,0 +1,107 @@
+// Writes this app's README's figure and table from a result file: `node tools/readme-figures.js
+// report.json` in apps/bench, after a build. The figure is what the HTML report draws, with its colours
+// for light and dark put into the file.
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+import { reportToHtml } from "../dist/cli/html.js";
+import { reportToMarkdown } from "../dist/report/markdown.js";
+import { parseReport } from "../dist/report/parse.js";
+
+const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const [, , file] = process.argv;
+const report = parseReport(JSON.parse(await readFile(file, "utf8")));
+
+/** The overview as a file of its own, in milliseconds. */
+async function drawFigure() {
+  const html = join(tmpdir(), `heed-readme-${process.pid}.html`);
+  await writeFile(html, await reportToHtml(report, null));
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
+    args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
+  });
+  try {
+    const page = await browser.newPage({ viewport: { width: 860, height: 900 } });
+    await page.goto(pathToFileURL(html).href);
+    await page.getByLabel("Quantity of all cases").selectOption("ms");
+    const colors = {};
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      colors[colorScheme] = await page.evaluate(() => {
+        const probe = document.body.appendChild(document.createElement("i"));
+        const names = [
+          "text",
+          "surface",
+          "bad",
+          ...Array.from({ length: 10 }, (_, i) => `series-${i}`),
+        ];
+        const rules = names.map((name) => {
+          probe.style.color = `var(--${name})`;
+          return `--${name}:${getComputedStyle(probe).color}`;
+        });
+        probe.remove();
+        return rules.join(";");
+      });
+    }
+    const { svg, legend } = await page.evaluate(() => ({
+      svg: document.querySelector(".chart-frame svg").outerHTML,
+      legend: [...document.querySelectorAll(".legend button")].map((button) => ({
+        name: button.textContent,
+        path: button.querySelector("path").outerHTML,
+      })),
+    }));
+    return compose(svg, legend, colors);
+  } finally {
+    await browser.close();
+    await rm(html);
+  }
+}
+
+/** The drawing under its legend, on a ground of its own, with both sets of colours. */
+function compose(svg, legend, colors) {
+  const [, width, height] = /width="(\d+)" height="(\d+)"/.exec(svg);
+  const top = 34;
+  const keys = legend.map(
+    ({ name, path }, i) =>
+      `<g transform="translate(${18 + i * 130} 18)">${path}<text x="12" y="4">${name}</text></g>`,
+  );
+  const nested = svg
+    .replace("<svg ", `<svg y="${top}" `)
+    .replaceAll("&nbsp;", " ")
+    .replace(' aria-hidden="true"', "");
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${Number(height) + top}" role="img" aria-label="Time of a call, by case and backend">
+<style>
+svg{${colors.light};color:var(--text);font:12px system-ui,sans-serif}
+text{fill:currentColor}
+@media(prefers-color-scheme:dark){svg{${colors.dark}}}
+</style>
+<rect width="100%" height="100%" rx="8" fill="var(--surface)"/>
+${keys.join("\n")}
+${nested}
+</svg>
+`;
+}
+
+/** Puts text between the README's markers. */
+async function intoReadme(text) {
+  const path = here("README.md");
+  const readme = await readFile(path, "utf8");
+  const [start, end] = [
+    "<!-- figures: written by tools/readme-figures.js -->",
+    "<!-- /figures -->",
+  ];
+  const from = readme.indexOf(start);
+  const to = readme.indexOf(end);
+  if (from < 0 || to < from) throw new Error("README.md has lost its markers");
+  await writeFile(
+    path,
+    `${readme.slice(0, from)}${start}\n\n${text.trim()}\n\n${readme.slice(to)}`,
+  );
+}
+
+await writeFile(here("results.svg"), await drawFigure());
+await intoReadme(
+  `![Time of a call, by case and backend](results.svg)\n\n${reportToMarkdown(report)}`,
+);
