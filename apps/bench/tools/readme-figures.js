@@ -101,7 +101,7 @@ async function intoReadme(text) {
   );
 }
 
-await writeFile(here("results.svg"), await drawFigure());
+await writeFile(here("generated/results.svg"), await drawFigure());
 await intoReadme(
-  `![Time of a call, by case and backend](results.svg)\n\n${reportToMarkdown(report)}`,
+  `![Time of a call, by case and backend](generated/results.svg)\n\n${reportToMarkdown(report)}`,
 );

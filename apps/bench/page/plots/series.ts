@@ -20,6 +20,7 @@ export function seriesPlot(
   const visible = points.filter(({ contender }) => shown(contender));
   const crossings = crossovers.filter(({ from, to }) => shown(from) && shown(to));
   const sizes = [...new Set(points.map(({ at }) => at))];
+  const middle = Math.sqrt(Math.min(...sizes) * Math.max(...sizes));
   return Plot.plot({
     width,
     height: Math.max(280, Math.min(460, width * 0.6)),
@@ -61,15 +62,22 @@ export function seriesPlot(
           `${point.contender}, ${axis} ${point.at}\n${formatNumber(point.ms)} ms, ${formatNumber(point.gflops)} GFLOP/s`,
         tip: true,
       }),
-      Plot.text(crossings, {
-        x: "at",
-        frameAnchor: "top",
-        dy: -18,
-        text: ({ from, to, at }: (typeof crossings)[number]) =>
-          `${from} → ${to}, ${Math.round(at)}`,
-        fill: "currentColor",
-        fontWeight: 600,
-      }),
+      // Away from the nearer side, so that nothing is cut off.
+      ...(["start", "end"] as const).map((textAnchor) =>
+        Plot.text(
+          crossings.filter(({ at }) => at > middle === (textAnchor === "end")),
+          {
+            x: "at",
+            frameAnchor: "top",
+            dy: -18,
+            textAnchor,
+            text: ({ from, to, at }: (typeof crossings)[number]) =>
+              `${from} → ${to}, ${Math.round(at)}`,
+            fill: "currentColor",
+            fontWeight: 600,
+          },
+        ),
+      ),
     ],
   });
 }

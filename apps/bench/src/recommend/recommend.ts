@@ -26,8 +26,8 @@ type Phase = "prefill" | "decode";
 /** Queries up to which it is decoding, where there are more keys than queries. */
 const mostDecoded = 8;
 
-/** What a further range has to save: as much as one case taking 20 % longer. */
-const worth = Math.log(1.2);
+/** What a further range has to save: as much as one case taking half as long again. */
+const worth = Math.log(1.5);
 
 /**
  * Which backends to use, where what was measured says so. Peers are not recommended, nor is a backend
