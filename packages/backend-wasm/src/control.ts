@@ -18,8 +18,10 @@ export const nextItem = 0;
 export const wakeCount = 1;
 /** Items of the job. */
 export const itemCount = 2;
-/** Items done. */
+/** Items done; negative once a worker has failed. */
 export const doneCount = 3;
+/** What a worker that fails sets in `doneCount`: the sign. */
+export const failed = -2147483648;
 /** Address of the job's descriptor. */
 export const descriptorAddress = 4;
 /** Address of thread 0's workspace; the others' follow. */

@@ -21,6 +21,7 @@ export class ThreadPool {
   readonly #kernels: Kernels;
   readonly #workers: readonly SpawnedWorker[];
   readonly #mayWait: boolean;
+  #ended = false;
 
   private constructor(memory: WebAssembly.Memory, kernels: Kernels, workers: SpawnedWorker[]) {
     this.#words = controlWords(memory);
@@ -49,6 +50,8 @@ export class ThreadPool {
           thread: i + 1,
           control: control.controlAddress,
           wakeCount: control.wakeCount,
+          doneCount: control.doneCount,
+          failed: control.failed,
           quit: control.quit,
         }),
       ),
@@ -68,8 +71,23 @@ export class ThreadPool {
     return this.#workers.length + 1;
   }
 
-  /** Computes a job; when it returns, all of it is done. */
+  /**
+   * Computes a job; when it returns, all of it is done.
+   *
+   * @throws Error where a kernel trapped, which only a bug of ours can make it do. The workers end:
+   *   nobody knows what they had still to write.
+   */
   run(job: SharedJob): void {
+    if (this.#ended) throw new Error("the wasm backend's workers have ended; load it again");
+    try {
+      this.#compute(job);
+    } catch (cause) {
+      this.dispose();
+      throw new Error("a kernel of the wasm backend trapped; load it again", { cause });
+    }
+  }
+
+  #compute(job: SharedJob): void {
     const words = this.#words;
     // The last job was closed when it ended: nobody can take an item while the words change.
     words[control.descriptorAddress] = job.descriptor;
@@ -83,6 +101,7 @@ export class ThreadPool {
     this.#kernels.share(0);
     for (;;) {
       const done = Atomics.load(words, control.doneCount);
+      if (done < 0) throw new Error("it trapped in a worker");
       if (done === job.items) break;
       // A page's main thread may not sleep. What is left to wait for is less than one item.
       if (this.#mayWait) Atomics.wait(words, control.doneCount, done);
@@ -92,6 +111,7 @@ export class ThreadPool {
 
   /** Ends the workers. */
   dispose(): void {
+    this.#ended = true;
     Atomics.store(this.#words, control.quit, 1);
     this.#wake();
     for (const worker of this.#workers) worker.terminate();

@@ -1,18 +1,25 @@
 /**
  * What a worker runs. It is text, since a file of its own would have to be found again after bundling,
  * and a function's text is not its own after transpiling. It needs nothing but what it is given:
- * `{ module, memory, thread, control, wakeCount, quit }`.
+ * `{ module, memory, thread, control, wakeCount, doneCount, failed, quit }`. A kernel that traps makes
+ * the count of items done negative, since the thread that waits for the last one takes no messages.
  */
 export const workerSource = `
 "use strict";
-function work({ module, memory, thread, control, wakeCount, quit }, ready) {
+function work({ module, memory, thread, control, wakeCount, doneCount, failed, quit }, ready) {
   const { share } = new WebAssembly.Instance(module, { env: { memory } }).exports;
   const words = new Int32Array(memory.buffer, control);
   ready();
   for (;;) {
     const wake = Atomics.load(words, wakeCount);
     if (Atomics.load(words, quit)) return;
-    share(thread);
+    try {
+      share(thread);
+    } catch (error) {
+      Atomics.or(words, doneCount, failed);
+      Atomics.notify(words, doneCount);
+      throw error;
+    }
     Atomics.wait(words, wakeCount, wake);
   }
 }
