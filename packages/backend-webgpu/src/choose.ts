@@ -103,7 +103,7 @@ function suitsRegisters(problem: AttentionProblem, { software }: Capabilities): 
 
 function chooseQuad(problem: AttentionProblem, capabilities: Capabilities, stack: number): Choice {
   const { batch, queryHeads, queryLength, keyLength, valueDim } = problem;
-  const rows = quadRows(stack * queryLength, Math.max(problem.headDim, valueDim));
+  const rows = stack * queryLength <= 4 * registersThreads ? 4 : 8;
   const tile = rows * registersThreads;
   const workgroups = batch * (queryHeads / stack) * Math.ceil((stack * queryLength) / tile);
   return {
@@ -115,17 +115,6 @@ function chooseQuad(problem: AttentionProblem, capabilities: Capabilities, stack
     columns: valueDim,
     splits: splitsFor(workgroups, keyLength, capabilities),
   };
-}
-
-/**
- * Rows of an invocation: the more, the more often an element that was loaded is used. 16 rows of 64 still
- * stay in the first-level cache, and are worth it (a fifth faster) where they leave few rows empty.
- */
-function quadRows(rows: number, size: number): RegistersShape["rows"] {
-  if (rows <= 4 * registersThreads) return 4;
-  const padded = (each: number): number =>
-    Math.ceil(rows / (each * registersThreads)) * each * registersThreads;
-  return size <= 64 && padded(16) <= 1.15 * padded(8) ? 16 : 8;
 }
 
 /** Every invocation is a part of the keys: parts come in fours. */

@@ -1,14 +1,8 @@
 import { paramsWgsl } from "../params.js";
 import { finishWgsl } from "./finish.js";
+import { forwardBindings } from "./forward.js";
 import { gridWgsl } from "./grid.js";
-import {
-  type Binding,
-  declareBindings,
-  enableFeatures,
-  type Kernel,
-  repeat,
-  type Storage,
-} from "./kernel.js";
+import { declareBindings, enableFeatures, type Kernel, repeat, type Storage } from "./kernel.js";
 import { logitsWgsl } from "./logits.js";
 import { rulesWgsl } from "./rules.js";
 
@@ -49,16 +43,7 @@ export function decodeKernel(shape: DecodeShape): Kernel {
   const element = vectors ? `vec4<${storage}>` : storage;
   const columnThreads = columns / 4;
   const turns = decodeThreads / columnThreads;
-  const bindings: readonly Binding[] = [
-    { name: "rules", element: "vec4<i32>", access: "read" },
-    { name: "query", element: storage, access: "read" },
-    { name: "key", element, access: "read" },
-    { name: "value", element, access: "read" },
-    { name: "mask", element: "u32", access: "read" },
-    { name: "bias", element: bias, access: "read" },
-    { name: "output", element: output, access: "read_write" },
-    { name: "statistics", element: "u32", access: "read_write" },
-  ];
+  const bindings = forwardBindings({ query: storage, key: element, bias, output });
   const f16 = storage === "f16" || bias === "f16" || output === "f16";
   /** Four elements of a row from element `first`; past the size, 0. */
   const four = (from: "key" | "value", size: string): string =>
@@ -128,10 +113,9 @@ fn main(
   let batch = batch_rules(b);
   let first_row = params.firstRow + block.tile * ${decodeRows}u;
   let end_row = min(params.endRow, first_row + ${decodeRows}u);
-  // Rows of several heads: any query of a head may be among them.
-  let one_head = first_row / params.queryLength == (end_row - 1u) / params.queryLength;
-  let first_index = i32(select(0u, first_row % params.queryLength, one_head));
-  let last_index = i32(select(params.queryLength - 1u, (end_row - 1u) % params.queryLength, one_head));
+  let span = queries_of(first_row, end_row);
+  let first_index = span.x;
+  let last_index = span.y;
   let keys = visible_keys(batch, block.split, first_index, last_index);
   let low_rows = rows_of(block.head, first_row);
   let high_rows = rows_of(block.head, first_row + 4u);

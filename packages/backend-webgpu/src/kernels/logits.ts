@@ -1,7 +1,7 @@
 import type { Storage } from "./kernel.js";
 
 /**
- * Steps 2 to 4 of the semantics for four pairs of a query row and a key: softcap, bias, ALiBi, and what is
+ * WGSL for steps 2 to 4 of the semantics for four pairs of a query row and a key: softcap, bias, ALiBi, and what is
  * visible. Infinities are never computed with: a bias of −∞ is recognised by its bits.
  *
  * @param bias storage of the bias
@@ -34,6 +34,14 @@ fn rows_of(grid_head: u32, first: u32) -> Rows {
     vec4<u32>(grid_head * params.stack) + stacked,
     row < vec4<u32>(params.endRow),
   );
+}
+/** The first and the last query of rows: of rows of several heads, any query may be among them. */
+fn queries_of(first_row: u32, end_row: u32) -> vec2<i32> {
+  let length = params.queryLength;
+  if (first_row / length == (end_row - 1u) / length) {
+    return vec2<i32>(i32(first_row % length), i32((end_row - 1u) % length));
+  }
+  return vec2<i32>(0, i32(length - 1u));
 }
 /**
  * tanh by its series where 1 − e^(−2x) would cancel, and by that elsewhere: the built-in function may

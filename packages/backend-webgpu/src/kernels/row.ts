@@ -1,12 +1,6 @@
 import { paramsWgsl } from "../params.js";
-import {
-  type Binding,
-  declareBindings,
-  enableFeatures,
-  type Kernel,
-  repeat,
-  type Storage,
-} from "./kernel.js";
+import { forwardBindings } from "./forward.js";
+import { declareBindings, enableFeatures, type Kernel, repeat, type Storage } from "./kernel.js";
 import { linearThreads, linearWgsl } from "./linear.js";
 import { logitsWgsl } from "./logits.js";
 import { rulesWgsl } from "./rules.js";
@@ -27,16 +21,7 @@ export interface RowShape {
  * many heads.
  */
 export function rowKernel({ storage, bias, output }: RowShape): Kernel {
-  const bindings: readonly Binding[] = [
-    { name: "rules", element: "vec4<i32>", access: "read" },
-    { name: "query", element: storage, access: "read" },
-    { name: "key", element: storage, access: "read" },
-    { name: "value", element: storage, access: "read" },
-    { name: "mask", element: "u32", access: "read" },
-    { name: "bias", element: bias, access: "read" },
-    { name: "output", element: output, access: "read_write" },
-    { name: "statistics", element: "u32", access: "read_write" },
-  ];
+  const bindings = forwardBindings({ query: storage, key: storage, bias, output });
   const f16 = storage === "f16" || bias === "f16" || output === "f16";
   const code = `${enableFeatures([f16 && "f16"])}${paramsWgsl}
 ${declareBindings(bindings)}

@@ -1,14 +1,8 @@
 import { paramsWgsl } from "../params.js";
 import { finishWgsl } from "./finish.js";
+import { forwardBindings } from "./forward.js";
 import { gridWgsl } from "./grid.js";
-import {
-  type Binding,
-  declareBindings,
-  enableFeatures,
-  type Kernel,
-  repeat,
-  type Storage,
-} from "./kernel.js";
+import { declareBindings, enableFeatures, type Kernel, repeat, type Storage } from "./kernel.js";
 import { logitsWgsl } from "./logits.js";
 import {
   type Lanes,
@@ -52,16 +46,7 @@ export function tileKernel(shape: TileShape): Kernel {
   const keys = tileKeys(lanes);
   const quads = columns / (4 * lanes);
   const rowQuads = tileRows / 4;
-  const bindings: readonly Binding[] = [
-    { name: "rules", element: "vec4<i32>", access: "read" },
-    { name: "query", element: storage, access: "read" },
-    { name: "key", element: storage, access: "read" },
-    { name: "value", element: storage, access: "read" },
-    { name: "mask", element: "u32", access: "read" },
-    { name: "bias", element: bias, access: "read" },
-    { name: "output", element: output, access: "read_write" },
-    { name: "statistics", element: "u32", access: "read_write" },
-  ];
+  const bindings = forwardBindings({ query: storage, key: storage, bias, output });
   const forRows = (text: (r: number, component: string) => string): string =>
     repeat(threadRows, (r) => text(r, `${r < 4 ? "low" : "high"}.${"xyzw"[r % 4]}`));
   const forOutputs = (text: (r: number, q: number, component: string) => string): string =>
@@ -103,11 +88,10 @@ fn main(
   let batch = batch_rules(b);
   let first_row = params.firstRow + block.tile * ${tileRows}u;
   let end_row = min(params.endRow, first_row + ${tileRows}u);
-  // Rows of several heads: any query of a head may be among them.
-  let one_head = first_row / params.queryLength == (end_row - 1u) / params.queryLength;
-  let first_index = select(0u, first_row % params.queryLength, one_head);
-  let last_index = select(params.queryLength - 1u, (end_row - 1u) % params.queryLength, one_head);
-  let keys = visible_keys(batch, block.split, i32(first_index), i32(last_index));
+  let span = queries_of(first_row, end_row);
+  let first_index = span.x;
+  let last_index = span.y;
+  let keys = visible_keys(batch, block.split, first_index, last_index);
 
   let own = first_row + band * ${threadRows}u;
   let low_rows = rows_of(block.head, own);
@@ -133,7 +117,7 @@ ${subgroups ? "  let reach = subgroup_reach(thread, place, size);\n" : ""}
   for (var tile = keys.x; tile < keys.y; tile += ${keys}) {
     multiply_tile(thread, query_at, key_at, tile, keys);
     let masked = (params.flags & flags_elementwise) != 0u || tile + ${keys} > keys.y
-      || tile - i32(last_index) < batch.first || tile + ${keys - 1} - i32(first_index) > batch.last
+      || tile - last_index < batch.first || tile + ${keys - 1} - first_index > batch.last
       || end_row < first_row + ${tileRows}u;
     // One bit for each of the thread's scores: sentinels in place of hidden ones would weigh 1 in a
     // row that sees nothing.

@@ -151,6 +151,14 @@ fn rows_of(grid_head: u32, first: u32) -> Rows {
     row < vec4<u32>(params.endRow),
   );
 }
+/** The first and the last query of rows: of rows of several heads, any query may be among them. */
+fn queries_of(first_row: u32, end_row: u32) -> vec2<i32> {
+  let length = params.queryLength;
+  if (first_row / length == (end_row - 1u) / length) {
+    return vec2<i32>(i32(first_row % length), i32((end_row - 1u) % length));
+  }
+  return vec2<i32>(0, i32(length - 1u));
+}
 /**
  * tanh by its series where 1 − e^(−2x) would cancel, and by that elsewhere: the built-in function may
  * be off by 1e-5 and may overflow.
@@ -288,10 +296,9 @@ fn main(
   let batch = batch_rules(b);
   let first_row = params.firstRow + block.tile * 8u;
   let end_row = min(params.endRow, first_row + 8u);
-  // Rows of several heads: any query of a head may be among them.
-  let one_head = first_row / params.queryLength == (end_row - 1u) / params.queryLength;
-  let first_index = i32(select(0u, first_row % params.queryLength, one_head));
-  let last_index = i32(select(params.queryLength - 1u, (end_row - 1u) % params.queryLength, one_head));
+  let span = queries_of(first_row, end_row);
+  let first_index = span.x;
+  let last_index = span.y;
   let keys = visible_keys(batch, block.split, first_index, last_index);
   let low_rows = rows_of(block.head, first_row);
   let high_rows = rows_of(block.head, first_row + 4u);

@@ -152,6 +152,14 @@ fn rows_of(grid_head: u32, first: u32) -> Rows {
     row < vec4<u32>(params.endRow),
   );
 }
+/** The first and the last query of rows: of rows of several heads, any query may be among them. */
+fn queries_of(first_row: u32, end_row: u32) -> vec2<i32> {
+  let length = params.queryLength;
+  if (first_row / length == (end_row - 1u) / length) {
+    return vec2<i32>(i32(first_row % length), i32((end_row - 1u) % length));
+  }
+  return vec2<i32>(0, i32(length - 1u));
+}
 /**
  * tanh by its series where 1 − e^(−2x) would cancel, and by that elsewhere: the built-in function may
  * be off by 1e-5 and may overflow.
@@ -258,10 +266,9 @@ fn main(
   let split = block.split;
   let first_row = params.firstRow + block.tile * 16u;
   let end_row = min(params.endRow, first_row + 16u);
-  // Rows of several heads: any query of a head may be among them.
-  let one_head = first_row / params.queryLength == (end_row - 1u) / params.queryLength;
-  let first_index = i32(select(0u, first_row % params.queryLength, one_head));
-  let last_index = i32(select(params.queryLength - 1u, (end_row - 1u) % params.queryLength, one_head));
+  let span = queries_of(first_row, end_row);
+  let first_index = span.x;
+  let last_index = span.y;
   let keys = visible_keys(batch, split, first_index, last_index);
   // Keys that all rows see, if there are no other rules.
   let full_first = last_index + batch.first;
@@ -286,137 +293,223 @@ fn main(
     }
   }
 
-  for (var j = keys.x; j < keys.y; j++) {
-    var s0 = vec4<f32>();
+  for (var first = keys.x; first < keys.y; first += 2) {
+    // Past the last key, the last one is read again and hidden.
+    let j0 = min(first + 0, keys.y - 1);
+    let j1 = min(first + 1, keys.y - 1);
+    var s0_0 = vec4<f32>();
+    var s1_0 = vec4<f32>();
     {
-      let row = key_at + u32(j) * params.keyRow;
-      const skip = false;
+      let row0 = key_at + u32(j0) * params.keyRow;
+      let row1 = key_at + u32(j1) * params.keyRow;
       {
-      let x = select(key[row + min(0u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 0u + lane >= params.headDim || skip);
-      let x0 = quadBroadcast(x, 0u);
-      let x1 = quadBroadcast(x, 1u);
-      let x2 = quadBroadcast(x, 2u);
-      let x3 = quadBroadcast(x, 3u);
-      s0 += x0 * q0[0];
-      s0 += x1 * q0[1];
-      s0 += x2 * q0[2];
-      s0 += x3 * q0[3];
+      let x0 = select(key[row0 + min(0u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 0u + lane >= params.headDim);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(key[row1 + min(0u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 0u + lane >= params.headDim);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      s0_0 += x0_0 * q0[0];
+      s1_0 += x1_0 * q0[0];
+      s0_0 += x0_1 * q0[1];
+      s1_0 += x1_1 * q0[1];
+      s0_0 += x0_2 * q0[2];
+      s1_0 += x1_2 * q0[2];
+      s0_0 += x0_3 * q0[3];
+      s1_0 += x1_3 * q0[3];
       }
       {
-      let x = select(key[row + min(4u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 4u + lane >= params.headDim || skip);
-      let x0 = quadBroadcast(x, 0u);
-      let x1 = quadBroadcast(x, 1u);
-      let x2 = quadBroadcast(x, 2u);
-      let x3 = quadBroadcast(x, 3u);
-      s0 += x0 * q0[4];
-      s0 += x1 * q0[5];
-      s0 += x2 * q0[6];
-      s0 += x3 * q0[7];
+      let x0 = select(key[row0 + min(4u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 4u + lane >= params.headDim);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(key[row1 + min(4u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 4u + lane >= params.headDim);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      s0_0 += x0_0 * q0[4];
+      s1_0 += x1_0 * q0[4];
+      s0_0 += x0_1 * q0[5];
+      s1_0 += x1_1 * q0[5];
+      s0_0 += x0_2 * q0[6];
+      s1_0 += x1_2 * q0[6];
+      s0_0 += x0_3 * q0[7];
+      s1_0 += x1_3 * q0[7];
       }
       {
-      let x = select(key[row + min(8u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 8u + lane >= params.headDim || skip);
-      let x0 = quadBroadcast(x, 0u);
-      let x1 = quadBroadcast(x, 1u);
-      let x2 = quadBroadcast(x, 2u);
-      let x3 = quadBroadcast(x, 3u);
-      s0 += x0 * q0[8];
-      s0 += x1 * q0[9];
-      s0 += x2 * q0[10];
-      s0 += x3 * q0[11];
+      let x0 = select(key[row0 + min(8u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 8u + lane >= params.headDim);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(key[row1 + min(8u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 8u + lane >= params.headDim);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      s0_0 += x0_0 * q0[8];
+      s1_0 += x1_0 * q0[8];
+      s0_0 += x0_1 * q0[9];
+      s1_0 += x1_1 * q0[9];
+      s0_0 += x0_2 * q0[10];
+      s1_0 += x1_2 * q0[10];
+      s0_0 += x0_3 * q0[11];
+      s1_0 += x1_3 * q0[11];
       }
       {
-      let x = select(key[row + min(12u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 12u + lane >= params.headDim || skip);
-      let x0 = quadBroadcast(x, 0u);
-      let x1 = quadBroadcast(x, 1u);
-      let x2 = quadBroadcast(x, 2u);
-      let x3 = quadBroadcast(x, 3u);
-      s0 += x0 * q0[12];
-      s0 += x1 * q0[13];
-      s0 += x2 * q0[14];
-      s0 += x3 * q0[15];
+      let x0 = select(key[row0 + min(12u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 12u + lane >= params.headDim);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(key[row1 + min(12u + lane, params.headDim - 1u) * params.keyColumn], 0.0, 12u + lane >= params.headDim);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      s0_0 += x0_0 * q0[12];
+      s1_0 += x1_0 * q0[12];
+      s0_0 += x0_1 * q0[13];
+      s1_0 += x1_1 * q0[13];
+      s0_0 += x0_2 * q0[14];
+      s1_0 += x1_2 * q0[14];
+      s0_0 += x0_3 * q0[15];
+      s1_0 += x1_3 * q0[15];
       }
     }
-    s0 *= params.scale;
-    let masked = elementwise || j < full_first || j > full_last;
-    var visible0 = vec4<bool>(true);
+    s0_0 *= params.scale;
+    s1_0 *= params.scale;
+    let masked = elementwise || first < full_first || first + 1 > full_last
+      || first + 2 > keys.y;
+    var visible0_0 = vec4<bool>(true);
+    var visible1_0 = vec4<bool>(true);
     if (masked) {
+      if ((params.flags & flag_softcap) != 0u) {
+        s0_0 = cap4(s0_0);
+        s1_0 = cap4(s1_0);
+      }
       {
-        if ((params.flags & flag_softcap) != 0u) {
-          s0 = cap4(s0);
-        }
-        let logits = bias_and_visibility(s0, batch, b, rows0, vec4<u32>(u32(j)));
-        s0 = logits.s;
-        visible0 = logits.visible;
+        let logits = bias_and_visibility(s0_0, batch, b, rows0, vec4<u32>(u32(j0)));
+        s0_0 = logits.s;
+        visible0_0 = logits.visible & vec4<bool>(first + 0 < keys.y);
+      }
+      {
+        let logits = bias_and_visibility(s1_0, batch, b, rows0, vec4<u32>(u32(j1)));
+        s1_0 = logits.s;
+        visible1_0 = logits.visible & vec4<bool>(first + 1 < keys.y);
       }
     }
-    let above0 = visible0 & (s0 > top0 + 8.0);
+    let best0 = max(select(vec4<f32>(lowest), s0_0, visible0_0), select(vec4<f32>(lowest), s1_0, visible1_0));
+    let above0 = best0 > top0 + 8.0;
     if (any(above0)) {
-      let decay0 = select(vec4<f32>(1.0), exp(max(top0 - s0, vec4<f32>(-104.0))), above0);
-      top0 = select(top0, s0, above0);
+      let decay0 = select(vec4<f32>(1.0), exp(max(top0 - best0, vec4<f32>(-104.0))), above0);
+      top0 = select(top0, best0, above0);
       sum0 *= decay0;
       for (var c = 0u; c < 16u; c++) {
         o0[c] *= decay0;
       }
     }
-    let p0 = select(vec4<f32>(), exp(max(s0 - top0, vec4<f32>(-104.0))), visible0);
-    sum0 += p0;
-    let row = value_at + u32(j) * params.valueRow;
+    let p0_0 = select(vec4<f32>(), exp(max(s0_0 - top0, vec4<f32>(-104.0))), visible0_0);
+    sum0 += p0_0;
+    let p1_0 = select(vec4<f32>(), exp(max(s1_0 - top0, vec4<f32>(-104.0))), visible1_0);
+    sum0 += p1_0;
+    let row0 = value_at + u32(j0) * params.valueRow;
     // A row that does not see the key must not see its NaN either: such a key goes element by element.
-    var skip = false;
+    var skip0 = false;
     if (masked) {
       for (var c = 0u; c < params.valueDim; c++) {
-        skip = skip || not_finite(value[row + c * params.valueColumn]);
+        skip0 = skip0 || not_finite(value[row0 + c * params.valueColumn]);
       }
-      if (skip) {
+      if (skip0) {
         for (var c = 0u; c < params.valueDim; c++) {
-          let v = value[row + c * params.valueColumn];
-          o0[c] += select(p0 * v, vec4<f32>(), p0 == vec4<f32>());
+          let v = value[row0 + c * params.valueColumn];
+          o0[c] += select(p0_0 * v, vec4<f32>(), p0_0 == vec4<f32>());
+        }
+      }
+    }
+    let row1 = value_at + u32(j1) * params.valueRow;
+    // A row that does not see the key must not see its NaN either: such a key goes element by element.
+    var skip1 = false;
+    if (masked) {
+      for (var c = 0u; c < params.valueDim; c++) {
+        skip1 = skip1 || not_finite(value[row1 + c * params.valueColumn]);
+      }
+      if (skip1) {
+        for (var c = 0u; c < params.valueDim; c++) {
+          let v = value[row1 + c * params.valueColumn];
+          o0[c] += select(p1_0 * v, vec4<f32>(), p1_0 == vec4<f32>());
         }
       }
     }
     {
-      let x = select(value[row + min(0u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 0u + lane >= params.valueDim || skip);
-      let x0 = quadBroadcast(x, 0u);
-      let x1 = quadBroadcast(x, 1u);
-      let x2 = quadBroadcast(x, 2u);
-      let x3 = quadBroadcast(x, 3u);
-      o0[0] += x0 * p0;
-      o0[1] += x1 * p0;
-      o0[2] += x2 * p0;
-      o0[3] += x3 * p0;
+      let x0 = select(value[row0 + min(0u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 0u + lane >= params.valueDim || skip0);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(value[row1 + min(0u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 0u + lane >= params.valueDim || skip1);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      o0[0] += x0_0 * p0_0 + x1_0 * p1_0;
+      o0[1] += x0_1 * p0_0 + x1_1 * p1_0;
+      o0[2] += x0_2 * p0_0 + x1_2 * p1_0;
+      o0[3] += x0_3 * p0_0 + x1_3 * p1_0;
     }
     {
-      let x = select(value[row + min(4u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 4u + lane >= params.valueDim || skip);
-      let x0 = quadBroadcast(x, 0u);
-      let x1 = quadBroadcast(x, 1u);
-      let x2 = quadBroadcast(x, 2u);
-      let x3 = quadBroadcast(x, 3u);
-      o0[4] += x0 * p0;
-      o0[5] += x1 * p0;
-      o0[6] += x2 * p0;
-      o0[7] += x3 * p0;
+      let x0 = select(value[row0 + min(4u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 4u + lane >= params.valueDim || skip0);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(value[row1 + min(4u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 4u + lane >= params.valueDim || skip1);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      o0[4] += x0_0 * p0_0 + x1_0 * p1_0;
+      o0[5] += x0_1 * p0_0 + x1_1 * p1_0;
+      o0[6] += x0_2 * p0_0 + x1_2 * p1_0;
+      o0[7] += x0_3 * p0_0 + x1_3 * p1_0;
     }
     {
-      let x = select(value[row + min(8u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 8u + lane >= params.valueDim || skip);
-      let x0 = quadBroadcast(x, 0u);
-      let x1 = quadBroadcast(x, 1u);
-      let x2 = quadBroadcast(x, 2u);
-      let x3 = quadBroadcast(x, 3u);
-      o0[8] += x0 * p0;
-      o0[9] += x1 * p0;
-      o0[10] += x2 * p0;
-      o0[11] += x3 * p0;
+      let x0 = select(value[row0 + min(8u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 8u + lane >= params.valueDim || skip0);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(value[row1 + min(8u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 8u + lane >= params.valueDim || skip1);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      o0[8] += x0_0 * p0_0 + x1_0 * p1_0;
+      o0[9] += x0_1 * p0_0 + x1_1 * p1_0;
+      o0[10] += x0_2 * p0_0 + x1_2 * p1_0;
+      o0[11] += x0_3 * p0_0 + x1_3 * p1_0;
     }
     {
-      let x = select(value[row + min(12u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 12u + lane >= params.valueDim || skip);
-      let x0 = quadBroadcast(x, 0u);
-      let x1 = quadBroadcast(x, 1u);
-      let x2 = quadBroadcast(x, 2u);
-      let x3 = quadBroadcast(x, 3u);
-      o0[12] += x0 * p0;
-      o0[13] += x1 * p0;
-      o0[14] += x2 * p0;
-      o0[15] += x3 * p0;
+      let x0 = select(value[row0 + min(12u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 12u + lane >= params.valueDim || skip0);
+      let x0_0 = quadBroadcast(x0, 0u);
+      let x0_1 = quadBroadcast(x0, 1u);
+      let x0_2 = quadBroadcast(x0, 2u);
+      let x0_3 = quadBroadcast(x0, 3u);
+      let x1 = select(value[row1 + min(12u + lane, params.valueDim - 1u) * params.valueColumn], 0.0, 12u + lane >= params.valueDim || skip1);
+      let x1_0 = quadBroadcast(x1, 0u);
+      let x1_1 = quadBroadcast(x1, 1u);
+      let x1_2 = quadBroadcast(x1, 2u);
+      let x1_3 = quadBroadcast(x1, 3u);
+      o0[12] += x0_0 * p0_0 + x1_0 * p1_0;
+      o0[13] += x0_1 * p0_0 + x1_1 * p1_0;
+      o0[14] += x0_2 * p0_0 + x1_2 * p1_0;
+      o0[15] += x0_3 * p0_0 + x1_3 * p1_0;
     }
   }
 

@@ -151,6 +151,14 @@ fn rows_of(grid_head: u32, first: u32) -> Rows {
     row < vec4<u32>(params.endRow),
   );
 }
+/** The first and the last query of rows: of rows of several heads, any query may be among them. */
+fn queries_of(first_row: u32, end_row: u32) -> vec2<i32> {
+  let length = params.queryLength;
+  if (first_row / length == (end_row - 1u) / length) {
+    return vec2<i32>(i32(first_row % length), i32((end_row - 1u) % length));
+  }
+  return vec2<i32>(0, i32(length - 1u));
+}
 /**
  * tanh by its series where 1 − e^(−2x) would cancel, and by that elsewhere: the built-in function may
  * be off by 1e-5 and may overflow.
@@ -255,10 +263,9 @@ fn main(
   let split = block.split * 4u + thread;
   let first_row = params.firstRow + block.tile * 4u;
   let end_row = min(params.endRow, first_row + 4u);
-  // Rows of several heads: any query of a head may be among them.
-  let one_head = first_row / params.queryLength == (end_row - 1u) / params.queryLength;
-  let first_index = i32(select(0u, first_row % params.queryLength, one_head));
-  let last_index = i32(select(params.queryLength - 1u, (end_row - 1u) % params.queryLength, one_head));
+  let span = queries_of(first_row, end_row);
+  let first_index = span.x;
+  let last_index = span.y;
   let keys = visible_keys(batch, split, first_index, last_index);
   // Keys that all rows see, if there are no other rules.
   let full_first = last_index + batch.first;
@@ -283,129 +290,132 @@ fn main(
     }
   }
 
-  for (var j = keys.x; j < keys.y; j++) {
-    var s0 = vec4<f32>();
+  for (var first = keys.x; first < keys.y; first += 1) {
+    // Past the last key, the last one is read again and hidden.
+    let j0 = min(first + 0, keys.y - 1);
+    var s0_0 = vec4<f32>();
     {
-      let row = key_at + u32(j) * params.keyRow;
-      const skip = false;
+      let row0 = key_at + u32(j0) * params.keyRow;
       {
-      let x0 = select(key[row + min(0u, params.headDim - 1u) * params.keyColumn], 0.0, 0u >= params.headDim || skip);
-      let x1 = select(key[row + min(1u, params.headDim - 1u) * params.keyColumn], 0.0, 1u >= params.headDim || skip);
-      let x2 = select(key[row + min(2u, params.headDim - 1u) * params.keyColumn], 0.0, 2u >= params.headDim || skip);
-      let x3 = select(key[row + min(3u, params.headDim - 1u) * params.keyColumn], 0.0, 3u >= params.headDim || skip);
-      s0 += x0 * q0[0];
-      s0 += x1 * q0[1];
-      s0 += x2 * q0[2];
-      s0 += x3 * q0[3];
+      let x0_0 = select(key[row0 + min(0u, params.headDim - 1u) * params.keyColumn], 0.0, 0u >= params.headDim);
+      let x0_1 = select(key[row0 + min(1u, params.headDim - 1u) * params.keyColumn], 0.0, 1u >= params.headDim);
+      let x0_2 = select(key[row0 + min(2u, params.headDim - 1u) * params.keyColumn], 0.0, 2u >= params.headDim);
+      let x0_3 = select(key[row0 + min(3u, params.headDim - 1u) * params.keyColumn], 0.0, 3u >= params.headDim);
+      s0_0 += x0_0 * q0[0];
+      s0_0 += x0_1 * q0[1];
+      s0_0 += x0_2 * q0[2];
+      s0_0 += x0_3 * q0[3];
       }
       {
-      let x0 = select(key[row + min(4u, params.headDim - 1u) * params.keyColumn], 0.0, 4u >= params.headDim || skip);
-      let x1 = select(key[row + min(5u, params.headDim - 1u) * params.keyColumn], 0.0, 5u >= params.headDim || skip);
-      let x2 = select(key[row + min(6u, params.headDim - 1u) * params.keyColumn], 0.0, 6u >= params.headDim || skip);
-      let x3 = select(key[row + min(7u, params.headDim - 1u) * params.keyColumn], 0.0, 7u >= params.headDim || skip);
-      s0 += x0 * q0[4];
-      s0 += x1 * q0[5];
-      s0 += x2 * q0[6];
-      s0 += x3 * q0[7];
+      let x0_0 = select(key[row0 + min(4u, params.headDim - 1u) * params.keyColumn], 0.0, 4u >= params.headDim);
+      let x0_1 = select(key[row0 + min(5u, params.headDim - 1u) * params.keyColumn], 0.0, 5u >= params.headDim);
+      let x0_2 = select(key[row0 + min(6u, params.headDim - 1u) * params.keyColumn], 0.0, 6u >= params.headDim);
+      let x0_3 = select(key[row0 + min(7u, params.headDim - 1u) * params.keyColumn], 0.0, 7u >= params.headDim);
+      s0_0 += x0_0 * q0[4];
+      s0_0 += x0_1 * q0[5];
+      s0_0 += x0_2 * q0[6];
+      s0_0 += x0_3 * q0[7];
       }
       {
-      let x0 = select(key[row + min(8u, params.headDim - 1u) * params.keyColumn], 0.0, 8u >= params.headDim || skip);
-      let x1 = select(key[row + min(9u, params.headDim - 1u) * params.keyColumn], 0.0, 9u >= params.headDim || skip);
-      let x2 = select(key[row + min(10u, params.headDim - 1u) * params.keyColumn], 0.0, 10u >= params.headDim || skip);
-      let x3 = select(key[row + min(11u, params.headDim - 1u) * params.keyColumn], 0.0, 11u >= params.headDim || skip);
-      s0 += x0 * q0[8];
-      s0 += x1 * q0[9];
-      s0 += x2 * q0[10];
-      s0 += x3 * q0[11];
+      let x0_0 = select(key[row0 + min(8u, params.headDim - 1u) * params.keyColumn], 0.0, 8u >= params.headDim);
+      let x0_1 = select(key[row0 + min(9u, params.headDim - 1u) * params.keyColumn], 0.0, 9u >= params.headDim);
+      let x0_2 = select(key[row0 + min(10u, params.headDim - 1u) * params.keyColumn], 0.0, 10u >= params.headDim);
+      let x0_3 = select(key[row0 + min(11u, params.headDim - 1u) * params.keyColumn], 0.0, 11u >= params.headDim);
+      s0_0 += x0_0 * q0[8];
+      s0_0 += x0_1 * q0[9];
+      s0_0 += x0_2 * q0[10];
+      s0_0 += x0_3 * q0[11];
       }
       {
-      let x0 = select(key[row + min(12u, params.headDim - 1u) * params.keyColumn], 0.0, 12u >= params.headDim || skip);
-      let x1 = select(key[row + min(13u, params.headDim - 1u) * params.keyColumn], 0.0, 13u >= params.headDim || skip);
-      let x2 = select(key[row + min(14u, params.headDim - 1u) * params.keyColumn], 0.0, 14u >= params.headDim || skip);
-      let x3 = select(key[row + min(15u, params.headDim - 1u) * params.keyColumn], 0.0, 15u >= params.headDim || skip);
-      s0 += x0 * q0[12];
-      s0 += x1 * q0[13];
-      s0 += x2 * q0[14];
-      s0 += x3 * q0[15];
+      let x0_0 = select(key[row0 + min(12u, params.headDim - 1u) * params.keyColumn], 0.0, 12u >= params.headDim);
+      let x0_1 = select(key[row0 + min(13u, params.headDim - 1u) * params.keyColumn], 0.0, 13u >= params.headDim);
+      let x0_2 = select(key[row0 + min(14u, params.headDim - 1u) * params.keyColumn], 0.0, 14u >= params.headDim);
+      let x0_3 = select(key[row0 + min(15u, params.headDim - 1u) * params.keyColumn], 0.0, 15u >= params.headDim);
+      s0_0 += x0_0 * q0[12];
+      s0_0 += x0_1 * q0[13];
+      s0_0 += x0_2 * q0[14];
+      s0_0 += x0_3 * q0[15];
       }
     }
-    s0 *= params.scale;
-    let masked = elementwise || j < full_first || j > full_last;
-    var visible0 = vec4<bool>(true);
+    s0_0 *= params.scale;
+    let masked = elementwise || first < full_first || first + 0 > full_last
+      || first + 1 > keys.y;
+    var visible0_0 = vec4<bool>(true);
     if (masked) {
+      if ((params.flags & flag_softcap) != 0u) {
+        s0_0 = cap4(s0_0);
+      }
       {
-        if ((params.flags & flag_softcap) != 0u) {
-          s0 = cap4(s0);
-        }
-        let logits = bias_and_visibility(s0, batch, b, rows0, vec4<u32>(u32(j)));
-        s0 = logits.s;
-        visible0 = logits.visible;
+        let logits = bias_and_visibility(s0_0, batch, b, rows0, vec4<u32>(u32(j0)));
+        s0_0 = logits.s;
+        visible0_0 = logits.visible & vec4<bool>(first + 0 < keys.y);
       }
     }
-    let above0 = visible0 & (s0 > top0 + 8.0);
+    let best0 = select(vec4<f32>(lowest), s0_0, visible0_0);
+    let above0 = best0 > top0 + 8.0;
     if (any(above0)) {
-      let decay0 = select(vec4<f32>(1.0), exp(max(top0 - s0, vec4<f32>(-104.0))), above0);
-      top0 = select(top0, s0, above0);
+      let decay0 = select(vec4<f32>(1.0), exp(max(top0 - best0, vec4<f32>(-104.0))), above0);
+      top0 = select(top0, best0, above0);
       sum0 *= decay0;
       for (var c = 0u; c < 16u; c++) {
         o0[c] *= decay0;
       }
     }
-    let p0 = select(vec4<f32>(), exp(max(s0 - top0, vec4<f32>(-104.0))), visible0);
-    sum0 += p0;
-    let row = value_at + u32(j) * params.valueRow;
+    let p0_0 = select(vec4<f32>(), exp(max(s0_0 - top0, vec4<f32>(-104.0))), visible0_0);
+    sum0 += p0_0;
+    let row0 = value_at + u32(j0) * params.valueRow;
     // A row that does not see the key must not see its NaN either: such a key goes element by element.
-    var skip = false;
+    var skip0 = false;
     if (masked) {
       for (var c = 0u; c < params.valueDim; c++) {
-        skip = skip || not_finite(value[row + c * params.valueColumn]);
+        skip0 = skip0 || not_finite(value[row0 + c * params.valueColumn]);
       }
-      if (skip) {
+      if (skip0) {
         for (var c = 0u; c < params.valueDim; c++) {
-          let v = value[row + c * params.valueColumn];
-          o0[c] += select(p0 * v, vec4<f32>(), p0 == vec4<f32>());
+          let v = value[row0 + c * params.valueColumn];
+          o0[c] += select(p0_0 * v, vec4<f32>(), p0_0 == vec4<f32>());
         }
       }
     }
     {
-      let x0 = select(value[row + min(0u, params.valueDim - 1u) * params.valueColumn], 0.0, 0u >= params.valueDim || skip);
-      let x1 = select(value[row + min(1u, params.valueDim - 1u) * params.valueColumn], 0.0, 1u >= params.valueDim || skip);
-      let x2 = select(value[row + min(2u, params.valueDim - 1u) * params.valueColumn], 0.0, 2u >= params.valueDim || skip);
-      let x3 = select(value[row + min(3u, params.valueDim - 1u) * params.valueColumn], 0.0, 3u >= params.valueDim || skip);
-      o0[0] += x0 * p0;
-      o0[1] += x1 * p0;
-      o0[2] += x2 * p0;
-      o0[3] += x3 * p0;
+      let x0_0 = select(value[row0 + min(0u, params.valueDim - 1u) * params.valueColumn], 0.0, 0u >= params.valueDim || skip0);
+      let x0_1 = select(value[row0 + min(1u, params.valueDim - 1u) * params.valueColumn], 0.0, 1u >= params.valueDim || skip0);
+      let x0_2 = select(value[row0 + min(2u, params.valueDim - 1u) * params.valueColumn], 0.0, 2u >= params.valueDim || skip0);
+      let x0_3 = select(value[row0 + min(3u, params.valueDim - 1u) * params.valueColumn], 0.0, 3u >= params.valueDim || skip0);
+      o0[0] += x0_0 * p0_0;
+      o0[1] += x0_1 * p0_0;
+      o0[2] += x0_2 * p0_0;
+      o0[3] += x0_3 * p0_0;
     }
     {
-      let x0 = select(value[row + min(4u, params.valueDim - 1u) * params.valueColumn], 0.0, 4u >= params.valueDim || skip);
-      let x1 = select(value[row + min(5u, params.valueDim - 1u) * params.valueColumn], 0.0, 5u >= params.valueDim || skip);
-      let x2 = select(value[row + min(6u, params.valueDim - 1u) * params.valueColumn], 0.0, 6u >= params.valueDim || skip);
-      let x3 = select(value[row + min(7u, params.valueDim - 1u) * params.valueColumn], 0.0, 7u >= params.valueDim || skip);
-      o0[4] += x0 * p0;
-      o0[5] += x1 * p0;
-      o0[6] += x2 * p0;
-      o0[7] += x3 * p0;
+      let x0_0 = select(value[row0 + min(4u, params.valueDim - 1u) * params.valueColumn], 0.0, 4u >= params.valueDim || skip0);
+      let x0_1 = select(value[row0 + min(5u, params.valueDim - 1u) * params.valueColumn], 0.0, 5u >= params.valueDim || skip0);
+      let x0_2 = select(value[row0 + min(6u, params.valueDim - 1u) * params.valueColumn], 0.0, 6u >= params.valueDim || skip0);
+      let x0_3 = select(value[row0 + min(7u, params.valueDim - 1u) * params.valueColumn], 0.0, 7u >= params.valueDim || skip0);
+      o0[4] += x0_0 * p0_0;
+      o0[5] += x0_1 * p0_0;
+      o0[6] += x0_2 * p0_0;
+      o0[7] += x0_3 * p0_0;
     }
     {
-      let x0 = select(value[row + min(8u, params.valueDim - 1u) * params.valueColumn], 0.0, 8u >= params.valueDim || skip);
-      let x1 = select(value[row + min(9u, params.valueDim - 1u) * params.valueColumn], 0.0, 9u >= params.valueDim || skip);
-      let x2 = select(value[row + min(10u, params.valueDim - 1u) * params.valueColumn], 0.0, 10u >= params.valueDim || skip);
-      let x3 = select(value[row + min(11u, params.valueDim - 1u) * params.valueColumn], 0.0, 11u >= params.valueDim || skip);
-      o0[8] += x0 * p0;
-      o0[9] += x1 * p0;
-      o0[10] += x2 * p0;
-      o0[11] += x3 * p0;
+      let x0_0 = select(value[row0 + min(8u, params.valueDim - 1u) * params.valueColumn], 0.0, 8u >= params.valueDim || skip0);
+      let x0_1 = select(value[row0 + min(9u, params.valueDim - 1u) * params.valueColumn], 0.0, 9u >= params.valueDim || skip0);
+      let x0_2 = select(value[row0 + min(10u, params.valueDim - 1u) * params.valueColumn], 0.0, 10u >= params.valueDim || skip0);
+      let x0_3 = select(value[row0 + min(11u, params.valueDim - 1u) * params.valueColumn], 0.0, 11u >= params.valueDim || skip0);
+      o0[8] += x0_0 * p0_0;
+      o0[9] += x0_1 * p0_0;
+      o0[10] += x0_2 * p0_0;
+      o0[11] += x0_3 * p0_0;
     }
     {
-      let x0 = select(value[row + min(12u, params.valueDim - 1u) * params.valueColumn], 0.0, 12u >= params.valueDim || skip);
-      let x1 = select(value[row + min(13u, params.valueDim - 1u) * params.valueColumn], 0.0, 13u >= params.valueDim || skip);
-      let x2 = select(value[row + min(14u, params.valueDim - 1u) * params.valueColumn], 0.0, 14u >= params.valueDim || skip);
-      let x3 = select(value[row + min(15u, params.valueDim - 1u) * params.valueColumn], 0.0, 15u >= params.valueDim || skip);
-      o0[12] += x0 * p0;
-      o0[13] += x1 * p0;
-      o0[14] += x2 * p0;
-      o0[15] += x3 * p0;
+      let x0_0 = select(value[row0 + min(12u, params.valueDim - 1u) * params.valueColumn], 0.0, 12u >= params.valueDim || skip0);
+      let x0_1 = select(value[row0 + min(13u, params.valueDim - 1u) * params.valueColumn], 0.0, 13u >= params.valueDim || skip0);
+      let x0_2 = select(value[row0 + min(14u, params.valueDim - 1u) * params.valueColumn], 0.0, 14u >= params.valueDim || skip0);
+      let x0_3 = select(value[row0 + min(15u, params.valueDim - 1u) * params.valueColumn], 0.0, 15u >= params.valueDim || skip0);
+      o0[12] += x0_0 * p0_0;
+      o0[13] += x0_1 * p0_0;
+      o0[14] += x0_2 * p0_0;
+      o0[15] += x0_3 * p0_0;
     }
   }
 

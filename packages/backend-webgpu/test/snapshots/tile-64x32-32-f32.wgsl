@@ -151,6 +151,14 @@ fn rows_of(grid_head: u32, first: u32) -> Rows {
     row < vec4<u32>(params.endRow),
   );
 }
+/** The first and the last query of rows: of rows of several heads, any query may be among them. */
+fn queries_of(first_row: u32, end_row: u32) -> vec2<i32> {
+  let length = params.queryLength;
+  if (first_row / length == (end_row - 1u) / length) {
+    return vec2<i32>(i32(first_row % length), i32((end_row - 1u) % length));
+  }
+  return vec2<i32>(0, i32(length - 1u));
+}
 /**
  * tanh by its series where 1 − e^(−2x) would cancel, and by that elsewhere: the built-in function may
  * be off by 1e-5 and may overflow.
@@ -347,11 +355,10 @@ fn main(
   let batch = batch_rules(b);
   let first_row = params.firstRow + block.tile * 64u;
   let end_row = min(params.endRow, first_row + 64u);
-  // Rows of several heads: any query of a head may be among them.
-  let one_head = first_row / params.queryLength == (end_row - 1u) / params.queryLength;
-  let first_index = select(0u, first_row % params.queryLength, one_head);
-  let last_index = select(params.queryLength - 1u, (end_row - 1u) % params.queryLength, one_head);
-  let keys = visible_keys(batch, block.split, i32(first_index), i32(last_index));
+  let span = queries_of(first_row, end_row);
+  let first_index = span.x;
+  let last_index = span.y;
+  let keys = visible_keys(batch, block.split, first_index, last_index);
 
   let own = first_row + band * 8u;
   let low_rows = rows_of(block.head, own);
@@ -380,7 +387,7 @@ fn main(
   for (var tile = keys.x; tile < keys.y; tile += 32) {
     multiply_tile(thread, query_at, key_at, tile, keys);
     let masked = (params.flags & flags_elementwise) != 0u || tile + 32 > keys.y
-      || tile - i32(last_index) < batch.first || tile + 31 - i32(first_index) > batch.last
+      || tile - last_index < batch.first || tile + 31 - first_index > batch.last
       || end_row < first_row + 64u;
     // One bit for each of the thread's scores: sentinels in place of hidden ones would weigh 1 in a
     // row that sees nothing.

@@ -150,6 +150,14 @@ fn rows_of(grid_head: u32, first: u32) -> Rows {
     row < vec4<u32>(params.endRow),
   );
 }
+/** The first and the last query of rows: of rows of several heads, any query may be among them. */
+fn queries_of(first_row: u32, end_row: u32) -> vec2<i32> {
+  let length = params.queryLength;
+  if (first_row / length == (end_row - 1u) / length) {
+    return vec2<i32>(i32(first_row % length), i32((end_row - 1u) % length));
+  }
+  return vec2<i32>(0, i32(length - 1u));
+}
 /**
  * tanh by its series where 1 − e^(−2x) would cancel, and by that elsewhere: the built-in function may
  * be off by 1e-5 and may overflow.
