@@ -35,7 +35,7 @@ export function traitsOf(provider: OnnxProvider, device: DeviceFacts): ProviderT
     // The WebGPU provider registers the operator and then fails at it: "not yet implemented".
     attention: onCpu,
     float64: onCpu,
-    float16: device.float16,
+    float16: onCpu || device.float16,
     largestTensor: onCpu ? null : device.largestTensor,
     memory: provider === "wasm" ? wasmMemory : null,
   };

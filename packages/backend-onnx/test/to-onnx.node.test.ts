@@ -16,8 +16,7 @@ import type { Runtime, RuntimeDType, RuntimeTensor } from "../src/runtime/runtim
 
 let runtime: Runtime;
 beforeAll(async () => {
-  runtime = await importRuntime("wasm");
-  runtime.env.wasm.numThreads = 1;
+  runtime = await importRuntime("cpu");
 });
 
 /** Elements of a TensorProto by the number of its data type. */
@@ -54,9 +53,10 @@ test.each(chosen.map((c) => [c.id, c] as const))(
     const inputs = caseInputs(c);
     const files = toOnnxTest(inputs, referenceAttention(inputs));
     const session = await runtime.InferenceSession.create(files.model, {
-      executionProviders: ["wasm"],
+      executionProviders: ["cpu"],
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
+      intraOpNumThreads: 1,
     });
     const feeds: Record<string, RuntimeTensor> = {};
     for (const file of files.inputs) {

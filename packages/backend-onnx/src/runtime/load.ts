@@ -58,8 +58,7 @@ async function loadProvider(
   await probe(runtime, provider, sessionOptions);
   const onGpu = provider === "webgpu";
   const adapter = onGpu && !isNative(runtime) ? await adapterFacts(runtime) : null;
-  const float16 =
-    takesFloat16(runtime) && (!onGpu || (await holdsFloat16(runtime, sessionOptions)));
+  const float16 = onGpu ? await holdsFloat16(runtime, sessionOptions) : true;
   const threads = threadsInUse(runtime, provider, options.threads);
   return {
     runtime,
@@ -74,15 +73,6 @@ async function loadProvider(
 
 function isNative(runtime: Runtime): boolean {
   return runtime.env.versions?.node !== undefined;
-}
-
-/**
- * Where JavaScript has Float16Array (Node 24), onnxruntime-node 1.30 makes float16 tensors of it, and
- * then sees no elements in them ("not enough space: expected 4, got 0"):
- * test/runtime-defects.node.test.ts. The host widens float16 there.
- */
-function takesFloat16(runtime: Runtime): boolean {
-  return !(isNative(runtime) && "Float16Array" in globalThis);
 }
 
 /** What a backend tells of its runtime. */
