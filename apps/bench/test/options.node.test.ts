@@ -75,7 +75,9 @@ test("a shape alone is measured alone", () => {
 });
 
 test("peers without names are all of them", () => {
-  expect(parseOptions(["--peers"]).request.peers).toContain("ort-web/attention");
+  const { request } = parseOptions(["--peers"]);
+  expect(request.peers).toContain("ort-web/attention");
+  expect(request.budget).toBeLessThan(parseOptions([]).request.budget);
 });
 
 test("suites, cases, patterns and shapes add up", () => {

@@ -66,6 +66,8 @@ interface RawOptions extends Partial<Record<FileFormat, string>> {
 
 const defaultPort = 4173;
 const quickBudget = 120;
+/** Every model and every peer within a quarter of an hour on two cores. */
+const peersBudget = 600;
 /** Operations past which `--quick` leaves a case out, unless it is named. */
 const quickFlops = 2e9;
 
@@ -89,7 +91,7 @@ export function parseOptions(
       peers: raw.peers === true ? peerNames : (raw.peers ?? []),
       dtype: raw.dtype,
       threads: raw.threads,
-      budget: raw.budget ?? (raw.quick ? quickBudget : defaultBudget),
+      budget: raw.budget ?? (raw.quick ? quickBudget : raw.peers ? peersBudget : defaultBudget),
       samples: raw.samples ?? null,
       ceiling: raw.ceiling ?? false,
     },
@@ -145,7 +147,7 @@ function createCommand(): Command {
     .option("--samples <n>", "timed calls of each contender and case, whatever they cost", integer)
     .option(
       "--budget <ms>",
-      `time for each contender and case (default: ${defaultBudget})`,
+      `time for each contender and case (default: ${defaultBudget}, with peers ${peersBudget})`,
       integer,
     )
     .option(
