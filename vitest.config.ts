@@ -32,6 +32,16 @@ if (existsSync(swiftShader) && process.env.VK_DRIVER_FILES === undefined) {
   process.env.XDG_RUNTIME_DIR ??= "/tmp";
 }
 
+/**
+ * What asks whether the suite is strong enough, and a GPU's kernels under other limits, does not depend
+ * on Node's version or on how the packages were built, and takes minutes. Runs that repeat the tests
+ * for those set `HEED_TEST_REPEAT=1`.
+ */
+const once =
+  process.env.HEED_TEST_REPEAT === "1"
+    ? ["**/mutants.node.test.ts", "**/backend-webgpu/test/{variations,limits.node}.test.ts"]
+    : [];
+
 const node: TestProjectConfiguration = {
   resolve: { conditions: [...source, ...defaultClientConditions] },
   ssr: { resolve: { conditions: [...source, ...defaultServerConditions] } },
@@ -39,7 +49,7 @@ const node: TestProjectConfiguration = {
     name: "node",
     environment: "node",
     include: tests,
-    exclude: ["**/*.browser.test.ts"],
+    exclude: ["**/*.browser.test.ts", ...once],
     env: { HEED_REQUIRE: required.join(",") },
     testTimeout: 60_000,
   },
