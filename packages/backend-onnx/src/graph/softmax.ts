@@ -100,10 +100,12 @@ function anyVisible(
   visible: Value | null,
   compute: ModelDType,
 ): Value {
-  if (infinities || visible === null) {
-    const largest = g.reduce("ReduceMax", masked);
-    return g.op("Greater", [largest, g.scalar(compute, Number.NEGATIVE_INFINITY)]);
+  const minusInfinity = g.scalar(compute, Number.NEGATIVE_INFINITY);
+  if (infinities) {
+    // Not "greater", which is false of NaN: a row that something leaked into has to show it.
+    return g.op("Not", [g.op("Equal", [g.reduce("ReduceMax", masked), minusInfinity])]);
   }
+  if (visible === null) return g.op("Greater", [g.reduce("ReduceMax", masked), minusInfinity]);
   const counted = g.reduce("ReduceMax", g.cast(visible, "bool", "float32"));
   return g.op("Greater", [counted, g.scalar("float32", 0)]);
 }

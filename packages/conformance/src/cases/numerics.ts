@@ -53,6 +53,31 @@ const hidden: readonly (readonly [name: string, spec: CaseSpec])[] = [
     { batch: 2, queryLength: 5, keyLength: 150, window: { left: 10, right: 5 }, queryOffset: 60 },
   ],
   [
+    // A logit that turned into NaN must not pass for a row that sees nothing.
+    "window-mask-alibi",
+    {
+      queryHeads: 1,
+      queryLength: 1,
+      keyLength: 33,
+      window: { left: 4 },
+      queryOffset: "bottom-right",
+      mask: { shape: [33] },
+      alibi: true,
+    },
+  ],
+  [
+    "causal-mask-bias",
+    {
+      batch: 2,
+      queryLength: 5,
+      keyLength: 40,
+      causal: true,
+      queryOffset: 20,
+      mask: { shape: [5, 40] },
+      bias: { shape: [5, 40], holes: "-inf" },
+    },
+  ],
+  [
     "window-decode",
     {
       batch: 2,
