@@ -95,7 +95,7 @@ export class WasmBackend implements AttentionBackend {
     };
   }
 
-  /** @throws OutOfMemoryError, InvalidInputError for dtypes that no input has here */
+  /** @throws WasmOutOfMemoryError, InvalidInputError for dtypes that no input has here */
   async upload(t: HostTensor): Promise<DeviceTensor> {
     this.#checkAlive();
     if (t.dtype !== "float32" && t.dtype !== "float16" && t.dtype !== "bool") {

@@ -1,8 +1,7 @@
-import { HeedError } from "@heed/core";
+import { OutOfMemoryError } from "@heed/core";
 
 /** Wasm memory cannot hold what a call or an upload needs. Nothing was changed. */
-export class OutOfMemoryError extends HeedError {
-  readonly code = "out-of-memory";
+export class WasmOutOfMemoryError extends OutOfMemoryError {
   /** Bytes asked for. */
   readonly bytes: number;
   /** Bytes in use when they were asked for. */
@@ -12,7 +11,8 @@ export class OutOfMemoryError extends HeedError {
 
   constructor(bytes: number, inUse: number, limit: number, options?: ErrorOptions) {
     super(
-      `wasm memory cannot hold ${bytes} more bytes: ${inUse} are in use, and ${limit} are the most it may have`,
+      "wasm",
+      `memory cannot hold ${bytes} more bytes: ${inUse} are in use, and ${limit} are the most it may have`,
       options,
     );
     this.bytes = bytes;

@@ -8,7 +8,7 @@ import type { AttentionProvider } from "@heed/core";
 import { WasmBackend } from "./backend.js";
 import { checkOptions, loadWasm, type WasmOptions } from "./load.js";
 
-export { OutOfMemoryError } from "./errors.js";
+export { WasmOutOfMemoryError } from "./errors.js";
 export type { WasmOptions } from "./load.js";
 export type { SimdBuild } from "./module.js";
 

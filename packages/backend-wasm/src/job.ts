@@ -43,7 +43,7 @@ export class Job {
   readonly #stays: boolean;
 
   /**
-   * @throws OutOfMemoryError, InvalidInputError for a device tensor of another backend, DisposedError
+   * @throws WasmOutOfMemoryError, InvalidInputError for a device tensor of another backend, DisposedError
    *   for one that was disposed; nothing is kept then
    */
   constructor(

@@ -1,6 +1,6 @@
 import { Allocator } from "./allocator.js";
 import { controlAddress, controlBytes } from "./control.js";
-import { OutOfMemoryError } from "./errors.js";
+import { WasmOutOfMemoryError } from "./errors.js";
 
 export const pageBytes = 65536;
 /** What 32-bit addresses reach: 4 GiB. */
@@ -39,7 +39,7 @@ export class WasmMemory {
 
   /**
    * @returns the address of `bytes` bytes of unknown content
-   * @throws OutOfMemoryError, and nothing has changed
+   * @throws WasmOutOfMemoryError, and nothing has changed
    */
   allocate(bytes: number): number {
     const address = this.#allocator.allocate(bytes);
@@ -59,7 +59,7 @@ export class WasmMemory {
 
   #grow(end: number, bytes: number): void {
     const fail = (cause?: unknown): never => {
-      throw new OutOfMemoryError(bytes, this.used, this.#limit, { cause });
+      throw new WasmOutOfMemoryError(bytes, this.used, this.#limit, { cause });
     };
     if (end > this.#limit) fail();
     const pages = (size: number): number => Math.ceil((size - this.size) / pageBytes);

@@ -15,7 +15,7 @@ export interface Placement {
  * order, and everything else is packed row by row. Neighbours along the last axis are always
  * neighbours afterwards.
  *
- * @throws OutOfMemoryError
+ * @throws WasmOutOfMemoryError
  */
 export function copyIn(memory: WasmMemory, t: HostTensor): Placement {
   const stored = t.shape.map((size, axis) => (t.strides[axis] === 0 ? Math.min(1, size) : size));

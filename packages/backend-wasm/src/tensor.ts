@@ -29,7 +29,7 @@ export class WasmTensor implements DeviceTensor {
     this.#placement = placement;
   }
 
-  /** @throws OutOfMemoryError */
+  /** @throws WasmOutOfMemoryError */
   static upload(memory: WasmMemory, t: HostTensor): WasmTensor {
     return new WasmTensor(memory, t.dtype, t.shape, copyIn(memory, t));
   }

@@ -2,6 +2,7 @@ import {
   type AttentionInputs,
   describeProblem,
   type HostTensor,
+  OutOfMemoryError,
   referenceAttention,
   tensor,
   toFloat64,
@@ -9,7 +10,6 @@ import {
 } from "@heed/core";
 import { afterEach, expect, test } from "vitest";
 import { type LoadedWasm, WasmBackend } from "../src/backend.js";
-import { OutOfMemoryError } from "../src/errors.js";
 import { loadWasm } from "../src/load.js";
 import { pageBytes, WasmMemory } from "../src/memory.js";
 import { calls } from "./calls.js";
