@@ -23,7 +23,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   pnpm("conformance", "--backend", name, "--profile", "core");
   console.log(`
 ${created.directory} is a backend, right and slow. Now:
-  1. make src/index.ts fast, or do more: whatever it refuses is in supports()
+  1. make src/index.ts fast, or do more: what it refuses is in refusals()
   2. pnpm conformance --backend ${name}            what it gets wrong, and how
   3. pnpm conformance --backend ${name} --case ID  one case again
   4. drop { profile: "core" } in test/conformance.test.ts, so that pnpm test runs every case`);

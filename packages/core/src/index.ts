@@ -55,6 +55,7 @@ export {
   numberToFloat16Bits,
   roundToFloat16,
 } from "./float16.js";
+export { type HostBackend, type HostPlan, hostProvider } from "./host-provider.js";
 export type {
   AttentionInputs,
   AttentionOutputs,

@@ -1,8 +1,8 @@
-import type { AttentionBackend, AttentionPlan, AttentionProvider } from "./backend.js";
-import { bindInputs } from "./bind.js";
+import type { AttentionProvider } from "./backend.js";
+import type { BoundInputs } from "./bind.js";
 import { statisticsDType } from "./dtype.js";
-import { DisposedError } from "./errors.js";
-import type { AttentionInputs, AttentionOutputs } from "./inputs.js";
+import { hostProvider } from "./host-provider.js";
+import type { AttentionOutputs } from "./inputs.js";
 import type { AttentionProblem } from "./problem.js";
 import { evaluateReference } from "./reference.js";
 import type { HostTensor } from "./tensor.js";
@@ -13,41 +13,18 @@ import { cast } from "./values.js";
  * that every backend returns.
  */
 export function reference(): AttentionProvider {
-  return { name: "reference", load: async () => new ReferenceBackend() };
-}
-
-class ReferenceBackend implements AttentionBackend {
-  readonly name = "reference";
-  readonly info = { runtime: "JavaScript", device: "CPU", features: [], threads: 1 };
-  #disposed = false;
-
-  supports(): { readonly ok: true } {
-    return { ok: true };
-  }
-
-  plan(problem: AttentionProblem): AttentionPlan {
-    if (this.#disposed) throw new DisposedError("backend");
-    let disposed = false;
-    return {
+  return hostProvider("reference", () => ({
+    info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
+    plan: (problem) => ({
       description: {
         kernel: "reference",
         tiles: {},
         workspaceBytes: referenceWorkspaceBytes(problem),
         dispatches: 1,
       },
-      run: async (inputs) => {
-        if (disposed || this.#disposed) throw new DisposedError("plan");
-        return runReference(problem, inputs);
-      },
-      dispose: () => {
-        disposed = true;
-      },
-    };
-  }
-
-  dispose(): void {
-    this.#disposed = true;
-  }
+      run: (bound) => runReference(problem, bound),
+    }),
+  }));
 }
 
 /** Copies of the inputs in float64, a row of logits, and the outputs before rounding. */
@@ -62,14 +39,8 @@ function referenceWorkspaceBytes(p: AttentionProblem): number {
   return 8 * (inputs + outputs + p.keyLength);
 }
 
-function runReference(
-  problem: AttentionProblem,
-  inputs: AttentionInputs,
-): AttentionOutputs<HostTensor> {
-  const { output, logSumExp, weights, scores } = evaluateReference(
-    problem,
-    bindInputs(problem, inputs),
-  );
+function runReference(problem: AttentionProblem, bound: BoundInputs): AttentionOutputs<HostTensor> {
+  const { output, logSumExp, weights, scores } = evaluateReference(problem, bound);
   const { dtype } = problem;
   return {
     output: cast(output, dtype),

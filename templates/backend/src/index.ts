@@ -5,71 +5,44 @@
  * @module
  */
 import {
-  type AttentionInputs,
   type AttentionOutputs,
   type AttentionProblem,
   type AttentionProvider,
-  bindInputs,
-  DisposedError,
+  type BoundInputs,
   type HostTensor,
-  type Support,
+  hostProvider,
   type SupportReason,
-  UnsupportedError,
   zeros,
 } from "@heed/core";
 
-const name = "template";
-
 /** What applications import. It does nothing until it is loaded. */
 export function template(): AttentionProvider {
-  return {
-    name,
-    load: async () => {
-      let disposed = false;
+  return hostProvider("template", () => ({
+    info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
+    refusals,
+    plan: (problem) => {
+      const workspaceBytes = 4 * problem.keyLength;
       return {
-        name,
-        info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
-        supports,
-        plan: (problem) => {
-          if (disposed) throw new DisposedError("backend");
-          const support = supports(problem);
-          if (!support.ok)
-            throw new UnsupportedError([{ backend: name, reasons: support.reasons }]);
-          let planDisposed = false;
-          const workspaceBytes = 4 * problem.keyLength;
-          return {
-            description: { kernel: "rows", tiles: {}, workspaceBytes, dispatches: 1 },
-            run: async (inputs) => {
-              if (disposed || planDisposed) throw new DisposedError("plan");
-              return attend(problem, inputs);
-            },
-            dispose: () => {
-              planDisposed = true;
-            },
-          };
-        },
-        dispose: () => {
-          disposed = true;
-        },
+        description: { kernel: "rows", tiles: {}, workspaceBytes, dispatches: 1 },
+        run: (bound) => attend(problem, bound),
       };
     },
-  };
+  }));
 }
 
 /** What is not computed here is refused, with reasons: callers read them, and another backend runs. */
-function supports({ dtype, window, alibi }: AttentionProblem): Support {
+function refusals({ dtype, window, alibi }: AttentionProblem): SupportReason[] {
   const reasons: SupportReason[] = [];
   if (dtype !== "float32") reasons.push({ code: "dtype", message: `has no ${dtype}` });
   if (window) reasons.push({ code: "window", message: "has no sliding windows" });
   if (alibi) reasons.push({ code: "alibi", message: "has no ALiBi" });
-  return reasons.length > 0 ? { ok: false, reasons } : { ok: true };
+  return reasons;
 }
 
 /** The numbered steps of `AttentionInputs`, in float32. */
-function attend(problem: AttentionProblem, inputs: AttentionInputs): AttentionOutputs<HostTensor> {
+function attend(problem: AttentionProblem, bound: BoundInputs): AttentionOutputs<HostTensor> {
   const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = problem;
   const { scale, softcap, causal, returns } = problem;
-  const bound = bindInputs(problem, inputs);
   const rows = [batch, queryHeads, queryLength];
   const output = zeros("float32", [...rows, valueDim]);
   const logSumExp = returns.logSumExp ? zeros("float32", rows) : null;

@@ -6,13 +6,9 @@ import {
   type BackendInfo,
   bindPositions,
   contiguous,
-  DisposedError,
   type HostTensor,
-  InvalidInputError,
-  isDeviceTensor,
-  type Support,
+  hostProvider,
   type SupportReason,
-  UnsupportedError,
   visibleBand,
 } from "@heed/core";
 
@@ -51,50 +47,24 @@ export type PeerInputs = AttentionInputs<HostTensor>;
 
 /** A peer as a backend, so that the suite can judge it. It is an adapter to compare with, not to use. */
 export function peerProvider(name: string, load: () => Promise<Peer>): AttentionProvider {
-  return {
-    name,
-    load: async () => {
-      const peer = await load();
-      let gone = false;
-      const supports = (problem: AttentionProblem): Support => {
+  return hostProvider(name, async () => {
+    const peer = await load();
+    return {
+      info: peer.info,
+      refusals: (problem) => {
         const reasons: SupportReason[] = peer.lacks
           .filter((feature) => features[feature](problem))
           .map((feature) => ({ code: feature, message: `${name} has no ${feature}` }));
         const more = peer.refuses?.(problem);
         if (more) reasons.push({ code: "other", message: more });
-        return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
-      };
-      return {
-        name,
-        info: peer.info,
-        supports,
-        plan: (problem) => {
-          if (gone) throw new DisposedError("backend");
-          const support = supports(problem);
-          if (!support.ok)
-            throw new UnsupportedError([{ backend: name, reasons: support.reasons }]);
-          let disposed = false;
-          return {
-            description: { kernel: peer.kernel, tiles: {}, workspaceBytes: 0, dispatches: 1 },
-            run: async (inputs) => {
-              if (disposed || gone) throw new DisposedError("plan");
-              for (const t of [inputs.query, inputs.key, inputs.value]) {
-                if (isDeviceTensor(t))
-                  throw new InvalidInputError("query", "host tensors", "others");
-              }
-              return peer.run(problem, inputs as PeerInputs);
-            },
-            dispose: () => {
-              disposed = true;
-            },
-          };
-        },
-        dispose: () => {
-          gone = true;
-        },
-      };
-    },
-  };
+        return reasons;
+      },
+      plan: (problem) => ({
+        description: { kernel: peer.kernel, tiles: {}, workspaceBytes: 0, dispatches: 1 },
+        run: (_bound, inputs) => peer.run(problem, inputs),
+      }),
+    };
+  });
 }
 
 /** A tensor's elements, row-major, in an array of their own. */

@@ -1,15 +1,14 @@
 import {
-  type AttentionBackend,
   type AttentionInputs,
   type AttentionOutputs,
   type AttentionProblem,
   type AttentionProvider,
   type BoundInputs,
   bindInputs,
-  DisposedError,
   type FloatDType,
   fromFloat64,
   type HostTensor,
+  hostProvider,
   statisticsDType,
   toFloat64,
   visibleBand,
@@ -180,34 +179,16 @@ export function attend(
 
 /** A backend over {@link attend}. */
 export function backendOf(
-  run: (problem: AttentionProblem, inputs: AttentionInputs) => Promise<AttentionOutputs>,
+  run: (
+    problem: AttentionProblem,
+    inputs: AttentionInputs<HostTensor>,
+  ) => Promise<AttentionOutputs<HostTensor>>,
 ): AttentionProvider {
-  return {
-    name: "mutant",
-    load: async (): Promise<AttentionBackend> => {
-      let gone = false;
-      return {
-        name: "mutant",
-        info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
-        supports: () => ({ ok: true }),
-        plan: (problem) => {
-          if (gone) throw new DisposedError("backend");
-          let disposed = false;
-          return {
-            description: { kernel: "mutant", tiles: {}, workspaceBytes: 0, dispatches: 1 },
-            run: async (inputs) => {
-              if (disposed || gone) throw new DisposedError("plan");
-              return run(problem, inputs);
-            },
-            dispose: () => {
-              disposed = true;
-            },
-          };
-        },
-        dispose: () => {
-          gone = true;
-        },
-      };
-    },
-  };
+  return hostProvider("mutant", () => ({
+    info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
+    plan: (problem) => ({
+      description: { kernel: "mutant", tiles: {}, workspaceBytes: 0, dispatches: 1 },
+      run: (_bound, inputs) => run(problem, inputs),
+    }),
+  }));
 }

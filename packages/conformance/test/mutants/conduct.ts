@@ -18,7 +18,7 @@ export interface ConductMutant {
   readonly provider: () => AttentionProvider;
 }
 
-type Run = (problem: AttentionProblem, inputs: AttentionInputs) => Promise<AttentionOutputs>;
+type Run = Parameters<typeof backendOf>[0];
 
 const right: Run = async (problem, inputs) => attend(problem, inputs, {});
 const over = (run: Run) => (): AttentionProvider => backendOf(run);
@@ -27,7 +27,7 @@ const over = (run: Run) => (): AttentionProvider => backendOf(run);
 const returning =
   (change: (outputs: AttentionOutputs<HostTensor>, problem: AttentionProblem) => object): Run =>
   async (problem, inputs) =>
-    change(attend(problem, inputs, {}), problem) as AttentionOutputs;
+    change(attend(problem, inputs, {}), problem) as AttentionOutputs<HostTensor>;
 
 /** A backend whose members are replaced. */
 function altered(
@@ -88,7 +88,7 @@ function forgetful(forgotten: readonly (keyof AttentionProblem)[]): AttentionPro
 
 /** A workspace that overlapping runs share. */
 function racing(): AttentionProvider {
-  let current: readonly [AttentionProblem, AttentionInputs];
+  let current: Parameters<Run>;
   return backendOf(async (problem, inputs) => {
     current = [problem, inputs];
     await new Promise((resolve) => setTimeout(resolve, 1));
