@@ -22,6 +22,8 @@ export interface RunRequest {
   /** Timed calls of each, whatever they cost; null: what the budget allows. */
   readonly samples: number | null;
   readonly ceiling: boolean;
+  /** Whether what computes something wrong is timed, too, and marked as such. */
+  readonly timeWrong: boolean;
 }
 
 /** ms for one contender and case: everything but the slowest fits into two minutes. */
@@ -38,6 +40,7 @@ export const defaultRequest: RunRequest = {
   budget: defaultBudget,
   samples: null,
   ceiling: false,
+  timeWrong: false,
 };
 
 /** The request's workloads, in the order of the list, then the user's own. */
@@ -60,6 +63,7 @@ export function requestToParams(request: RunRequest): URLSearchParams {
   for (const name of ["dtype", "threads", "budget", "samples", "ceiling"] as const) {
     if (request[name] !== defaultRequest[name]) params.set(name, String(request[name]));
   }
+  if (request.timeWrong) params.set("time-wrong", "true");
   return params;
 }
 
@@ -89,6 +93,7 @@ export function requestFromParams(params: URLSearchParams): RunRequest {
     budget: positive("budget", params.get("budget")) ?? defaultRequest.budget,
     samples: positive("samples", params.get("samples")),
     ceiling: params.get("ceiling") === "true",
+    timeWrong: params.get("time-wrong") === "true",
   };
   selectWorkloads(request.cases);
   selectBackends(request.backends);

@@ -4,7 +4,7 @@ import { reportToCsv } from "../src/report/csv.js";
 import { reportToMarkdown } from "../src/report/markdown.js";
 import { mergeLaunches } from "../src/report/merge-launches.js";
 import type { BenchReport, Measured } from "../src/report/report.js";
-import { madeUp } from "./reports.js";
+import { madeUp, withWrong } from "./reports.js";
 
 const report = madeUp({ seed: "exported", contenders: { js: 4, wasm: 1 }, cases: 2 });
 
@@ -45,6 +45,36 @@ test("a table of Markdown with as many cells in each row", () => {
   expect(new Set(table.map(cells)).size).toBe(1);
   expect(text).toContain('refuses: no "odd" sizes, \\| or lines');
   expect(text).toContain("Abacus 9000, 2 cores");
+});
+
+test("what is wrong and was timed has its numbers, and its mark, in every table", () => {
+  const spoilt = withWrong(report, "wasm");
+  const [, wasm] = csvParse(reportToCsv(spoilt));
+  expect(wasm).toMatchObject({ status: "wrong", error_in_budgets: "7000" });
+  const first = report.cases[0]?.results[1] as Measured;
+  const { timing } = first;
+  expect(Number(wasm?.median_ms)).toBe(timing.median);
+  expect(wasm?.note).toContain("WRONG, error 7000.00");
+  const row = reportToMarkdown(spoilt)
+    .split("\n")
+    .find((line) => line.includes("case-0") && line.includes("`wasm`"));
+  expect(row).toContain("WRONG 7000.00");
+  expect(row).toContain(timing.median.toPrecision(3));
+});
+
+test("launches of what is wrong are put together, and its ratio is to what is right", () => {
+  const launch = (seed: string) =>
+    withWrong(madeUp({ seed, contenders: { js: 4, wasm: 1 }, cases: 1 }), "js");
+  const [js, wasm] = mergeLaunches([launch("a"), launch("b")]).cases[0]?.results ?? [];
+  expect(js).toMatchObject({
+    status: "wrong",
+    timed: { timing: { count: 2 * 9 * 7 }, ratio: { rounds: 18 } },
+  });
+  expect(wasm).not.toHaveProperty("ratio");
+  // Right in one launch and wrong in another is wrong, with the times of both.
+  const sound = madeUp({ seed: "c", contenders: { js: 4, wasm: 1 }, cases: 1 });
+  const [mixed] = mergeLaunches([sound, launch("a")]).cases[0]?.results ?? [];
+  expect(mixed).toMatchObject({ status: "wrong", timed: { timing: { count: 2 * 9 * 7 } } });
 });
 
 test("launches are put together; wrong in one is wrong", () => {

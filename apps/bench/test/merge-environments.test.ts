@@ -3,7 +3,7 @@ import { recommend } from "../src/recommend/recommend.js";
 import { mergeEnvironments } from "../src/report/merge-environments.js";
 import { parseReport } from "../src/report/parse.js";
 import { rowsOf } from "../src/report/rows.js";
-import { madeUp } from "./reports.js";
+import { madeUp, withWrong } from "./reports.js";
 
 function inChromium() {
   const report = madeUp({ seed: "there", contenders: { js: 2, wasm: 1 }, cases: 3 });
@@ -48,4 +48,11 @@ test("two of the same name are told apart, and another problem is another case",
   expect(again.contenders.at(-1)?.name).toBe("node-2/wasm");
   const changed = { ...here, cases: here.cases.map((c) => ({ ...c, problem: "another" })) };
   expect(mergeEnvironments([here, changed]).cases[0]?.results).toHaveLength(2);
+});
+
+test("what is wrong elsewhere keeps its times, and its ratio is no pair", () => {
+  const merged = mergeEnvironments([here, withWrong(inChromium(), "wasm")]);
+  const row = rowsOf(merged).find(({ result }) => result.contender === "chromium/wasm");
+  expect(row?.numbers).toBeNull();
+  expect(row?.wrongNumbers).toMatchObject({ wrong: true, ratio: { paired: false } });
 });

@@ -29,6 +29,7 @@ test("defaults: every backend on a case of each kind", () => {
     threads: 1,
     samples: null,
     ceiling: false,
+    timeWrong: false,
   });
   expect(options).toMatchObject({ files: {}, compare: null, from: null, list: false });
   expect(ids(options)).toContain("bert-base-512");
@@ -37,7 +38,7 @@ test("defaults: every backend on a case of each kind", () => {
 
 test("everything given", () => {
   const args =
-    "--backends js,reference --cases vit-b16-197,h4-l2048-d64 --shape H2,L8,D4 --shape H2,L9,D4 --peers naive,jax-js --dtype float16 --threads 2 --samples 7 --budget 50 --ceiling --json out.json --csv out.csv --compare old.json --threshold 5";
+    "--backends js,reference --cases vit-b16-197,h4-l2048-d64 --shape H2,L8,D4 --shape H2,L9,D4 --peers naive,jax-js --dtype float16 --threads 2 --samples 7 --budget 50 --ceiling --time-wrong --json out.json --csv out.csv --compare old.json --threshold 5";
   const options = parseOptions(args.split(" "));
   expect(ids(options)).toEqual(["vit-b16-197", "h4-l2048-d64", "B1,H2,L8,D4", "B1,H2,L9,D4"]);
   expect(options).toMatchObject({
@@ -53,6 +54,7 @@ test("everything given", () => {
     samples: 7,
     budget: 50,
     ceiling: true,
+    timeWrong: true,
   });
 });
 

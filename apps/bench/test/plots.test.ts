@@ -3,7 +3,7 @@ import { rooflineOf } from "../src/plots/roofline.js";
 import { seriesOf } from "../src/plots/series.js";
 import type { BenchReport } from "../src/report/report.js";
 import { environment } from "./contenders.js";
-import { madeUp } from "./reports.js";
+import { madeUp, withWrong } from "./reports.js";
 
 /** A report whose medians are set: `times[contender][i]` ms at length 64·2^i. */
 function timed(times: Record<string, readonly number[]>): BenchReport {
@@ -67,4 +67,12 @@ test("the roofline has a point a result and a roof a ceiling", () => {
   expect(roofs).toEqual([{ environment: "node", threads: 2, gflops: 40, gbps: 10 }]);
   const [{ flops = 0, bytes = 0 } = {}] = report.cases;
   expect(points[0]?.intensity).toBe(flops / bytes);
+});
+
+test("what is wrong has no place in a curve or under a roof, though it was timed", () => {
+  const report = withWrong(timed({ js: [4, 8, 16], wasm: [2, 4, 8] }), "wasm");
+  expect(new Set(seriesOf(report)[0]?.points.map(({ contender }) => contender))).toEqual(
+    new Set(["js"]),
+  );
+  expect(rooflineOf(report).points.map(({ contender }) => contender)).toEqual(["js", "js", "js"]);
 });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { recommend } from "../src/recommend/recommend.js";
 import { segment } from "../src/recommend/segments.js";
 import type { BenchReport } from "../src/report/report.js";
-import { madeUp } from "./reports.js";
+import { madeUp, withWrong } from "./reports.js";
 
 type Times = Record<string, readonly number[]>;
 
@@ -117,4 +117,9 @@ test("segments lose least, and no more are made than are worth it", () => {
     ["b", 2, 3, 4],
   ]);
   expect(cut(100)).toEqual([["a", 0, 1, 2, 3, 4]]);
+});
+
+test("what is wrong is not recommended, however fast it is", () => {
+  const report = withWrong(timed({ js: [4, 8, 16], wasm: [2, 4, 8] }), "wasm");
+  expect(rulesOf(report).rules).toEqual([{ when: {}, prefer: [{ backend: "js" }] }]);
 });

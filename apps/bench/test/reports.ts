@@ -1,5 +1,5 @@
 import { Random } from "@heed/conformance";
-import type { BenchReport, CaseReport, Measured } from "../src/report/report.js";
+import type { BenchReport, CaseReport, Measured, Wrong } from "../src/report/report.js";
 import { type LaunchSamples, pairedRatio, summarize } from "../src/statistics.js";
 import { environment } from "./contenders.js";
 
@@ -69,6 +69,22 @@ export function madeUp(options: MadeUp): BenchReport {
     })),
     cases: Array.from({ length: cases }, (_, index) => report(index)),
   };
+}
+
+/** The report with one contender's results wrong, and timed all the same. */
+export function withWrong(report: BenchReport, contender: string): BenchReport {
+  const spoil = (result: Measured): Wrong => {
+    const { timing, launches, deviceTiming, ratio, status: _, ...first } = result;
+    const timed = { timing, launches, deviceTiming, ratio };
+    return { ...first, status: "wrong", errorInBudgets: 7000, message: "off", timed };
+  };
+  const cases = report.cases.map((c) => ({
+    ...c,
+    results: c.results.map((result) =>
+      result.contender === contender && result.status === "measured" ? spoil(result) : result,
+    ),
+  }));
+  return { ...report, cases };
 }
 
 function launch(random: Random, ms: number, machine: number): LaunchSamples {

@@ -29,6 +29,7 @@ test("everything said comes back", () => {
     budget: 250,
     samples: 7,
     ceiling: true,
+    timeWrong: true,
   };
   const back = roundTrip(request);
   expect({ ...back, own: [] }).toEqual({ ...request, own: [] });

@@ -85,6 +85,31 @@ test("everybody's fate is told apart, and only what is right is timed", async ()
   expect(measured).not.toHaveProperty("ratio");
 });
 
+test("what is wrong is timed if asked, stays wrong, and is what nothing is compared with", async () => {
+  const contenders = [wrong, refusing, right, nonsense];
+  const report = await run({ contenders, timeWrong: true });
+  expect(results(report).map(({ contender, status }) => [contender, status])).toEqual([
+    ["sloppy", "wrong"],
+    ["choosy", "refused"],
+    ["right", "measured"],
+    ["dazed", "wrong"],
+  ]);
+  const [sloppy, , measured, dazed] = results(report);
+  expect(measured).not.toHaveProperty("ratio");
+  for (const result of [sloppy, dazed]) {
+    expect(result).not.toHaveProperty("timing");
+    expect(result).toMatchObject({
+      message: expect.any(String),
+      timed: { timing: { count: 2 }, ratio: { rounds: 2 } },
+    });
+  }
+  expect(parseReport(JSON.parse(JSON.stringify(report)))).toEqual(report);
+  // Alone, there is nothing that is right to be compared with.
+  const [alone] = results(await run({ contenders: [wrong], timeWrong: true }));
+  expect(alone).toMatchObject({ status: "wrong", timed: { timing: { count: 2 } } });
+  expect(alone).not.toHaveProperty("timed.ratio");
+});
+
 test("a report survives JSON", async () => {
   const contenders = [unavailable, refusing, wrong, nonsense, throwing, right];
   const ceiling = {

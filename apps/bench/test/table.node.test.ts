@@ -13,6 +13,7 @@ import {
   unavailable,
   wrong,
 } from "./contenders.js";
+import { madeUp, withWrong } from "./reports.js";
 
 /** A run with its measured numbers replaced by known ones. */
 async function known(): Promise<BenchReport> {
@@ -105,4 +106,18 @@ test("with a ceiling, each result is also a fraction of it", async () => {
   const text = renderReport({ ...report, environments: [{ ...environment, ceiling }] });
   expect(text).toContain("40.0 GFLOP/s (simd128), 81.0 GFLOP/s (relaxed-simd), read 20.0 GB/s");
   expect(text).toMatch(/│ +50 % │/);
+});
+
+test("what is wrong and was timed has a line of numbers with its mark", () => {
+  const report = madeUp({ seed: "timed", contenders: { js: 4, wasm: 1 }, cases: 1 });
+  const line = (of: BenchReport) =>
+    renderReport(of)
+      .split("\n")
+      .find((text) => text.includes("│ wasm "))
+      ?.split("│")
+      .map((cell) => cell.trim());
+  const right = line(report) ?? [];
+  expect(line(withWrong(report, "wasm"))).toEqual(
+    right.map((cell) => (cell === "0.10" ? "WRONG 7000.00" : cell)),
+  );
 });

@@ -34,6 +34,14 @@ export function Setup({ request, onChange }: SetupProps): JSX.Element {
           chosen={request.peers}
           onChange={(peers) => onChange({ peers })}
         />
+        <label class="switch">
+          <input
+            type="checkbox"
+            checked={request.timeWrong}
+            onChange={(event) => onChange({ timeWrong: event.currentTarget.checked })}
+          />
+          time also what is wrong (it stays marked, and out of every ranking)
+        </label>
       </details>
       <Settings request={request} onChange={onChange} />
       <p class="quiet">{estimate(request)}</p>

@@ -59,26 +59,46 @@ function CaseRows({ rows, columns }: CaseRowsProps): JSX.Element {
           )}
         </th>
       </tr>
-      {rows.map(({ result, numbers, note }) => (
-        <tr key={result.contender} class={numbers?.median === best ? "best" : result.status}>
-          <th scope="row">
-            {result.contender}
-            {numbers?.median === best && <span class="visually-hidden">, the fastest</span>}
-          </th>
-          {numbers ? (
-            columns.map(({ head, align, cell }) => (
-              <td key={head} class={align}>
-                {cell(numbers)}
-              </td>
-            ))
-          ) : (
-            <td class="note" colSpan={columns.length}>
-              {note}
-            </td>
-          )}
-        </tr>
+      {rows.map((row) => (
+        <ContenderRow
+          key={row.result.contender}
+          row={row}
+          columns={columns}
+          best={row.numbers?.median === best}
+        />
       ))}
     </tbody>
+  );
+}
+
+interface ContenderRowProps {
+  readonly row: Row;
+  readonly columns: readonly Column[];
+  /** Whether it is the fastest of its case. */
+  readonly best: boolean;
+}
+
+function ContenderRow({ row, columns, best }: ContenderRowProps): JSX.Element {
+  const { result, note } = row;
+  const numbers = row.numbers ?? row.wrongNumbers;
+  return (
+    <tr class={best ? "best" : result.status} title={row.wrongNumbers && note ? note : undefined}>
+      <th scope="row">
+        {result.contender}
+        {best && <span class="visually-hidden">, the fastest</span>}
+      </th>
+      {numbers ? (
+        columns.map(({ head, align, cell }) => (
+          <td key={head} class={align}>
+            {cell(numbers)}
+          </td>
+        ))
+      ) : (
+        <td class="note" colSpan={columns.length}>
+          {note}
+        </td>
+      )}
+    </tr>
   );
 }
 

@@ -53,6 +53,7 @@ export function writeUrl(): void {
     "budget",
     "samples",
     "ceiling",
+    "time-wrong",
     "run",
   ];
   for (const [name, value] of new URLSearchParams(location.search)) {

@@ -19,7 +19,7 @@ addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
 async function run({ params, environment }: Extract<ToWorker, { type: "run" }>): Promise<void> {
   try {
     const request = requestFromParams(new URLSearchParams(params));
-    const { dtype, threads, budget, samples } = request;
+    const { dtype, threads, budget, samples, timeWrong } = request;
     const ceiling = request.ceiling ? await measureCeiling(threads) : undefined;
     const here = { ...environment, ...(ceiling && { ceiling }) };
     if (ceiling) tell({ type: "ceiling", environment: here });
@@ -34,6 +34,7 @@ async function run({ params, environment }: Extract<ToWorker, { type: "run" }>):
       threads,
       budget,
       samples,
+      timeWrong,
       readVector,
       signal: cancellation.signal,
       onProgress: (event) => tell({ type: "event", event }),

@@ -10,7 +10,7 @@ import { createProgress } from "./progress.js";
 
 /** Measures in this process, telling stderr how far it is. */
 export async function measureHere(request: RunRequest, signal: AbortSignal): Promise<BenchReport> {
-  const { dtype, threads, budget, samples } = request;
+  const { dtype, threads, budget, samples, timeWrong } = request;
   const workloads = workloadsOf(request);
   const ceiling = request.ceiling ? await measureCeiling(threads) : undefined;
   const progress = createProgress(workloads, process.stderr);
@@ -26,6 +26,7 @@ export async function measureHere(request: RunRequest, signal: AbortSignal): Pro
       threads,
       budget,
       samples,
+      timeWrong,
       memory: linuxMemoryMeter() ?? undefined,
       signal,
       onProgress: (event) => progress.update(event),

@@ -54,6 +54,7 @@ interface RawOptions extends Partial<Record<FileFormat, string>> {
   readonly launches: number;
   readonly quick?: true;
   readonly ceiling?: true;
+  readonly timeWrong?: true;
   readonly chromium?: true;
   readonly recommendation?: string;
   readonly list?: true;
@@ -94,6 +95,7 @@ export function parseOptions(
       budget: raw.budget ?? (raw.quick ? quickBudget : raw.peers ? peersBudget : defaultBudget),
       samples: raw.samples ?? null,
       ceiling: raw.ceiling ?? false,
+      timeWrong: raw.timeWrong ?? false,
     },
     launches: raw.launches,
     chromium: raw.chromium ?? false,
@@ -158,6 +160,7 @@ function createCommand(): Command {
     )
     .option("--quick", "a first impression: less time, and no large cases unless named")
     .option("--ceiling", "measure what this machine can do at best, and say how near each came")
+    .option("--time-wrong", "time also what computes something wrong; it stays marked as wrong")
     .option("--details", "show also what happens once, and peak memory")
     .option("--json <file>", "write everything measured to a file")
     .option("--csv <file>", "write a line for each result")

@@ -64,10 +64,14 @@ function lineProgress(cases: number, stream: NodeJS.WriteStream): Progress {
 
 function summary({ results }: CaseReport): string {
   return results
-    .map((result) =>
-      result.status === "measured"
-        ? `${result.contender} ${formatNumber(result.timing.median)} ms`
-        : `${result.contender} ${result.status}`,
-    )
+    .map((result) => {
+      const timed = result.status === "measured" ? result : "timed" in result ? result.timed : null;
+      const words = [
+        result.contender,
+        ...(result.status === "measured" ? [] : [result.status]),
+        ...(timed ? [`${formatNumber(timed.timing.median)} ms`] : []),
+      ];
+      return words.join(" ");
+    })
     .join(", ");
 }

@@ -51,7 +51,8 @@ function renderCases(rows: readonly Row[], columns: readonly Column[]): string {
     wordWrap: true,
   });
   let previous: Row["report"] | null = null;
-  for (const { report, result, numbers, note } of rows) {
+  for (const { report, result, note, ...of } of rows) {
+    const numbers = of.numbers ?? of.wrongNumbers;
     const name = report === previous ? "" : report.id;
     previous = report;
     table.push(

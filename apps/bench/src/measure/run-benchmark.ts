@@ -20,6 +20,8 @@ export interface BenchmarkOptions {
   readonly budget: number;
   /** Samples of each contender and case, whatever they cost; null: what the budget allows. */
   readonly samples: number | null;
+  /** Whether what computes something wrong is timed, too; false if left out. */
+  readonly timeWrong?: boolean | undefined;
   /** Where recorded tensors are read from; the conformance package's folder if left out. */
   readonly readVector?: ReadVector | undefined;
   /** For the peak of each contender's memory. */
@@ -57,6 +59,7 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<BenchRepo
         budget,
         samples,
         yardstick,
+        timeWrong: options.timeWrong ?? false,
         memory: options.memory,
         readVector: options.readVector,
         signal,

@@ -7,7 +7,7 @@ import {
   type HostTensor,
 } from "@heed/core";
 import type { ContenderPlan, LoadedContender, PlacedCall } from "../contenders/contender.js";
-import type { CaseReport, CaseResult, CaseSizes, FirstCall, Measured } from "../report/report.js";
+import type { CaseReport, CaseResult, CaseSizes, FirstCall, Timed } from "../report/report.js";
 import { pairedRatio, summarize } from "../statistics.js";
 import { attentionWork } from "../work.js";
 import type { Workload } from "../workloads/workload.js";
@@ -32,6 +32,8 @@ export interface ReadyContender {
 export interface CaseOptions extends SamplingOptions {
   readonly dtype: FloatDType;
   readonly yardstick: Yardstick;
+  /** Whether what computes something wrong is timed, too; its result says that it is wrong. */
+  readonly timeWrong: boolean;
   readonly memory?: MemoryMeter | undefined;
   /** Where recorded tensors are read from. */
   readonly readVector?: ReadVector | undefined;
@@ -40,17 +42,22 @@ export interface CaseOptions extends SamplingOptions {
   readonly onStep?: ((step: string) => void) | undefined;
 }
 
-/** One that computed the right thing and waits to be timed. */
+/** One that has computed once and waits to be timed. */
 interface Candidate {
   readonly at: number;
   readonly name: string;
+  /** What is wrong with its output; null if nothing is. */
+  readonly wrong: string | null;
   readonly first: FirstCall;
   readonly plan: ContenderPlan;
   readonly call: PlacedCall;
   readonly estimate: number;
 }
 
-/** Checks every contender on a workload, then times those that are right, in turns. */
+/**
+ * Checks every contender on a workload, then times those that are right, in turns, and with
+ * `timeWrong` those that are not.
+ */
 export async function runCase(
   workload: Workload,
   contenders: readonly ReadyContender[],
@@ -131,12 +138,13 @@ async function check(
       firstCallMs: running.ms,
       peakBytes,
     };
-    if (verdict.wrong !== null) {
+    const { wrong } = verdict;
+    if (wrong !== null && !options.timeWrong) {
       release(call, plan);
-      return { contender: name, status: "wrong", ...first, message: verdict.wrong };
+      return { contender: name, status: "wrong", ...first, message: wrong };
     }
     const estimate = await warmUp(call, running.ms, options.budget);
-    return { at, name, first, plan, call, estimate };
+    return { at, name, wrong, first, plan, call, estimate };
   } catch (error) {
     release(call, plan);
     return { contender: name, status: "failed", message: messageOf(error) };
@@ -183,22 +191,24 @@ async function time(
     const { rounds, yardstick } = timesOf(candidate);
     return [{ rounds, yardstick }];
   };
-  const baseline = candidates[0] ? launchesOf(candidates[0]) : [];
-  return candidates.map((candidate, i) => {
-    const { at, name, first } = candidate;
+  // What is wrong is no baseline.
+  const sound = candidates.find(({ wrong }) => wrong === null);
+  const baseline = sound ? launchesOf(sound) : [];
+  return candidates.map((candidate) => {
+    const { at, name, wrong, first } = candidate;
     const { rounds, device } = timesOf(candidate);
     const launches = launchesOf(candidate);
-    const ratio = i === 0 ? null : pairedRatio(baseline, launches);
-    const measured: Measured = {
-      contender: name,
-      status: "measured",
-      ...first,
+    const ratio = candidate === sound ? null : pairedRatio(baseline, launches);
+    const timed: Timed = {
       timing: summarize(rounds.flat()),
       launches,
       ...(device.length > 0 && { deviceTiming: summarize(device) }),
       ...(ratio && { ratio }),
     };
-    return [at, measured];
+    const about = { contender: name, ...first };
+    return wrong === null
+      ? [at, { status: "measured", ...about, ...timed }]
+      : [at, { status: "wrong", ...about, message: wrong, timed }];
   });
 }
 

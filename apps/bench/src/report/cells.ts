@@ -14,7 +14,7 @@ const error: Column = {
   head: "error",
   about: "the worst row against float64, in units of what is tolerated (1)",
   align: "right",
-  cell: (n) => formatError(n.errorInBudgets),
+  cell: (n) => `${n.wrong ? "WRONG " : ""}${formatError(n.errorInBudgets)}`,
 };
 
 const median: Column = {
@@ -102,7 +102,11 @@ const ratio: Column = {
   about: "how many times as fast as the case's first, by paired rounds; ~ by medians alone",
   align: "right",
   cell: (n) =>
-    n.ratio === null ? "1" : `${n.ratio.paired ? "" : "~"}${formatNumber(n.ratio.value)}`,
+    n.ratio === null
+      ? n.wrong
+        ? "–"
+        : "1"
+      : `${n.ratio.paired ? "" : "~"}${formatNumber(n.ratio.value)}`,
 };
 
 /**
@@ -112,7 +116,10 @@ const ratio: Column = {
  */
 export function columnsFor(rows: readonly Row[], details: boolean): readonly Column[] {
   const any = (has: (numbers: RowNumbers) => boolean) =>
-    rows.some(({ numbers }) => numbers !== null && has(numbers));
+    rows.some(({ numbers, wrongNumbers }) => {
+      const shown = numbers ?? wrongNumbers;
+      return shown !== null && has(shown);
+    });
   return [
     error,
     median,

@@ -4,35 +4,39 @@ import { rowsOf } from "./rows.js";
 
 /** Every result as a line of comma-separated values (RFC 4180), units in the header. */
 export function reportToCsv(report: BenchReport): string {
-  const rows = rowsOf(report).map(({ report: c, result, environment, numbers: n, note }) => ({
-    case: c.id,
-    suite: c.suite,
-    series: c.series?.name ?? "",
-    at: c.series?.at ?? "",
-    ...c.sizes,
-    dtype: report.options.dtype,
-    contender: result.contender,
-    environment: environment.name,
-    status: result.status,
-    error_in_budgets: n?.errorInBudgets ?? "",
-    median_ms: n?.median ?? "",
-    p25_ms: n?.p25 ?? "",
-    p75_ms: n?.p75 ?? "",
-    samples: n?.count ?? "",
-    outliers: n?.outliers ?? "",
-    device_median_ms: n?.deviceMedian ?? "",
-    gflops_per_s: n?.gflops ?? "",
-    gigabytes_per_s: n?.gbps ?? "",
-    ceiling_fraction: n?.fraction?.fraction ?? "",
-    ceiling_limit: n?.fraction?.limit ?? "",
-    plan_ms: n?.planMs ?? "",
-    place_ms: n?.placeMs ?? "",
-    first_call_ms: n?.firstCallMs ?? "",
-    workspace_bytes: n?.workspaceBytes ?? "",
-    peak_bytes: n?.peakBytes ?? "",
-    inputs: n?.inputs ?? "",
-    times_as_fast_as_first: n?.ratio?.value ?? "",
-    note: note ?? "",
-  }));
+  const rows = rowsOf(report).map(({ report: c, result, environment, note, ...of }) => {
+    // What is wrong has its status beside its numbers.
+    const n = of.numbers ?? of.wrongNumbers;
+    return {
+      case: c.id,
+      suite: c.suite,
+      series: c.series?.name ?? "",
+      at: c.series?.at ?? "",
+      ...c.sizes,
+      dtype: report.options.dtype,
+      contender: result.contender,
+      environment: environment.name,
+      status: result.status,
+      error_in_budgets: "errorInBudgets" in result ? (result.errorInBudgets ?? "") : "",
+      median_ms: n?.median ?? "",
+      p25_ms: n?.p25 ?? "",
+      p75_ms: n?.p75 ?? "",
+      samples: n?.count ?? "",
+      outliers: n?.outliers ?? "",
+      device_median_ms: n?.deviceMedian ?? "",
+      gflops_per_s: n?.gflops ?? "",
+      gigabytes_per_s: n?.gbps ?? "",
+      ceiling_fraction: n?.fraction?.fraction ?? "",
+      ceiling_limit: n?.fraction?.limit ?? "",
+      plan_ms: n?.planMs ?? "",
+      place_ms: n?.placeMs ?? "",
+      first_call_ms: n?.firstCallMs ?? "",
+      workspace_bytes: n?.workspaceBytes ?? "",
+      peak_bytes: n?.peakBytes ?? "",
+      inputs: n?.inputs ?? "",
+      times_as_fast_as_first: n?.ratio?.value ?? "",
+      note: note ?? "",
+    };
+  });
   return `${csvFormat(rows)}\n`;
 }

@@ -1,4 +1,4 @@
-import type { CaseReport, CeilingReport, Measured } from "./report.js";
+import type { CaseReport, CeilingReport, Timed } from "./report.js";
 
 /** A result as a part of what the machine can do. */
 export interface CeilingFraction {
@@ -15,7 +15,7 @@ export interface CeilingFraction {
  */
 export function ceilingFraction(
   { flops, bytes }: Pick<CaseReport, "flops" | "bytes">,
-  { timing }: Pick<Measured, "timing">,
+  { timing }: Pick<Timed, "timing">,
   ceiling: CeilingReport,
 ): CeilingFraction {
   const best = Math.max(...ceiling.arithmetic.map(({ gflops }) => gflops));

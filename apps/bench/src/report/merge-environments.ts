@@ -1,4 +1,4 @@
-import type { BenchReport, CaseReport, CaseResult } from "./report.js";
+import type { BenchReport, CaseReport, CaseResult, Timed } from "./report.js";
 
 /**
  * One report out of those of several environments, such as Node and a browser, so that a table shows
@@ -23,10 +23,12 @@ function addEnvironment(report: BenchReport, other: BenchReport): BenchReport {
   const contenderName = (name: string) => `${environmentOf.get(name) ?? "other"}/${name}`;
   const renamed = (result: CaseResult): CaseResult => {
     const contender = contenderName(result.contender);
-    if (result.status !== "measured") return { ...result, contender };
     // Its ratio is to its own environment's first: rounds in different places are no pairs.
-    const { ratio: _, ...kept } = result;
-    return { ...kept, contender };
+    if (result.status === "measured") return { ...withoutRatio(result), contender };
+    if (result.status === "wrong" && result.timed) {
+      return { ...result, contender, timed: withoutRatio(result.timed) };
+    }
+    return { ...result, contender };
   };
   const extra = new Map(other.cases.map((c) => [c.id, c]));
   const known = new Set(report.cases.map(({ id }) => id));
@@ -56,4 +58,9 @@ function addEnvironment(report: BenchReport, other: BenchReport): BenchReport {
     cases: [...extended, ...added],
     ...(interrupted && { interrupted }),
   };
+}
+
+function withoutRatio<T extends Timed>(timed: T): Omit<T, "ratio"> {
+  const { ratio: _, ...kept } = timed;
+  return kept;
 }

@@ -1,6 +1,6 @@
 import { median } from "simple-statistics";
 import { pairedRatio, summarize } from "../statistics.js";
-import type { BenchReport, CaseReport, CaseResult, Measured } from "./report.js";
+import type { BenchReport, CaseReport, CaseResult, Measured, Timed } from "./report.js";
 
 /**
  * One report out of those of several launches, which measured the same in processes of their own.
@@ -31,14 +31,28 @@ function mergeCase(report: CaseReport, launches: readonly CaseReport[]): CaseRep
     );
     const measured = all.filter((one) => one.status === "measured");
     const off = all.find((one) => one.status !== "measured");
-    return off ?? mergeMeasured(measured);
+    if (off?.status !== "wrong") return off ?? mergeMeasured(measured);
+    const { timed: _, ...wrong } = off;
+    const timed = all.map(timedOf).filter((one) => one !== null);
+    // Launches are paired by their place, so that it takes all of them.
+    return timed.length < all.length ? wrong : { ...wrong, timed: mergeTimed(timed) };
   });
   return { ...report, results: withRatios(results) };
 }
 
+/** Whether right or wrong. */
+function timedOf(result: CaseResult): Timed | null {
+  if (result.status === "measured") return result;
+  return (result.status === "wrong" ? result.timed : null) ?? null;
+}
+
+function mergeTimed(all: readonly Timed[]): Timed {
+  const launches = all.flatMap((one) => one.launches);
+  return { timing: summarize(launches.flatMap(({ rounds }) => rounds.flat())), launches };
+}
+
 function mergeMeasured(all: readonly Measured[]): Measured {
   const [first] = all as readonly [Measured, ...Measured[]];
-  const launches = all.flatMap((one) => one.launches);
   const middle = (value: (one: Measured) => number) => median(all.map(value));
   const greatest = (value: (one: Measured) => number | null) => {
     const known = all.map(value).filter((one) => one !== null);
@@ -52,16 +66,21 @@ function mergeMeasured(all: readonly Measured[]): Measured {
     placeMs: middle((one) => one.placeMs),
     firstCallMs: middle((one) => one.firstCallMs),
     peakBytes: greatest((one) => one.peakBytes),
-    timing: summarize(launches.flatMap(({ rounds }) => rounds.flat())),
-    launches,
+    ...mergeTimed(all),
   };
 }
 
 function withRatios(results: readonly CaseResult[]): CaseResult[] {
   const baseline = results.find((result) => result.status === "measured");
   return results.map((result) => {
-    if (result.status !== "measured" || result === baseline || !baseline) return result;
-    const ratio = pairedRatio(baseline.launches, result.launches);
-    return { ...result, ...(ratio && { ratio }) };
+    if (result === baseline || !baseline) return result;
+    if (result.status === "measured") return withRatio(result, baseline);
+    if (result.status !== "wrong" || !result.timed) return result;
+    return { ...result, timed: withRatio(result.timed, baseline) };
   });
+}
+
+function withRatio<T extends Timed>(timed: T, baseline: Timed): T {
+  const ratio = pairedRatio(baseline.launches, timed.launches);
+  return { ...timed, ...(ratio && { ratio }) };
 }

@@ -42,17 +42,27 @@ const timing = v.object({ median: ms, p25: ms, p75: ms, min: ms, max: ms, count,
 const launch = v.object({ rounds: v.array(v.array(ms)), yardstick: v.array(ms) });
 const ratio = v.object({ median: ms, p25: ms, p75: ms, rounds: count });
 
+const timed = {
+  timing,
+  launches: v.pipe(v.array(launch), v.minLength(1)),
+  deviceTiming: v.optional(timing),
+  ratio: v.optional(ratio),
+};
+
 const result = v.variant("status", [
   v.object({
     contender: text,
     status: v.literal("measured"),
     ...firstCall,
-    timing,
-    launches: v.pipe(v.array(launch), v.minLength(1)),
-    deviceTiming: v.optional(timing),
-    ratio: v.optional(ratio),
+    ...timed,
   }),
-  v.object({ contender: text, status: v.literal("wrong"), ...firstCall, message: text }),
+  v.object({
+    contender: text,
+    status: v.literal("wrong"),
+    ...firstCall,
+    message: text,
+    timed: v.optional(v.object(timed)),
+  }),
   v.object({ contender: text, status: v.literal("refused"), reasons: v.array(reason) }),
   v.object({ contender: text, status: v.literal("failed"), message: text }),
 ]);

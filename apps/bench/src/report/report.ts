@@ -98,8 +98,8 @@ interface ResultOf<S extends string> {
   readonly status: S;
 }
 
-/** It computed the right thing, and was timed. */
-export interface Measured extends ResultOf<"measured">, FirstCall {
+/** What calls took once everything was warm. */
+export interface Timed {
   /** By the wall clock: from the call until JavaScript can read the output. */
   readonly timing: TimingSummary;
   /** Every sample, by launch and round. */
@@ -113,10 +113,18 @@ export interface Measured extends ResultOf<"measured">, FirstCall {
   readonly ratio?: PairedRatio | undefined;
 }
 
-/** It computed something else, and was not timed. */
+/** It computed the right thing, and was timed. */
+export interface Measured extends ResultOf<"measured">, FirstCall, Timed {}
+
+/** It computed something else. */
 export interface Wrong extends ResultOf<"wrong">, FirstCall {
   /** Where it is worst, and what stands there. */
   readonly message: string;
+  /**
+   * Only where that was asked for. Apart from everything else, so that nothing counts it as the time
+   * of an answer.
+   */
+  readonly timed?: Timed | undefined;
 }
 
 /** It said beforehand that it does not do this. */

@@ -1,6 +1,14 @@
 import type { InputPlacement } from "../contenders/contender.js";
 import { type CeilingFraction, ceilingFraction } from "./fraction.js";
-import type { BenchReport, CaseReport, CaseResult, Environment, Measured } from "./report.js";
+import type {
+  BenchReport,
+  CaseReport,
+  CaseResult,
+  Environment,
+  Measured,
+  Timed,
+  Wrong,
+} from "./report.js";
 
 /** One contender on one case, flat: a row of a table, whatever it is written in. */
 export interface Row {
@@ -10,11 +18,15 @@ export interface Row {
   readonly environment: Environment;
   /** Null where it was not measured. */
   readonly numbers: RowNumbers | null;
+  /** Of what is wrong and was timed all the same: to be shown as such, and ranked nowhere. */
+  readonly wrongNumbers: RowNumbers | null;
   /** In words, where numbers alone would not say it: why it was refused, what was wrong. */
   readonly note: string | null;
 }
 
 export interface RowNumbers {
+  /** Whether it computed something wrong. */
+  readonly wrong: boolean;
   readonly errorInBudgets: number | null;
   /** ms by the wall clock. */
   readonly median: number;
@@ -34,7 +46,10 @@ export interface RowNumbers {
   readonly planMs: number;
   readonly placeMs: number;
   readonly firstCallMs: number;
-  /** How many times as fast as the case's first, and whether by paired rounds; null for that one. */
+  /**
+   * How many times as fast as the case's first that is right, and whether by paired rounds; null for
+   * that one, and where there is none.
+   */
   readonly ratio: { readonly value: number; readonly paired: boolean } | null;
 }
 
@@ -50,30 +65,36 @@ export function rowsOf(report: BenchReport): Row[] {
     return c.results.map((result) => {
       const environment = environmentOf.get(result.contender) ?? fallback;
       const numbers =
-        result.status === "measured" ? numbersOf(c, result, environment, first ?? result) : null;
-      return { report: c, result, environment, numbers, note: noteOf(result) };
+        result.status === "measured" ? numbersOf(c, result, result, environment, first) : null;
+      const wrongNumbers =
+        result.status === "wrong" && result.timed
+          ? numbersOf(c, result, result.timed, environment, first)
+          : null;
+      return { report: c, result, environment, numbers, wrongNumbers, note: noteOf(result) };
     });
   });
 }
 
 function numbersOf(
   report: CaseReport,
-  result: Measured,
+  result: Measured | Wrong,
+  timed: Timed,
   environment: Environment,
-  first: Measured,
+  first: Measured | undefined,
 ): RowNumbers {
-  const { timing, ratio } = result;
+  const { timing, ratio } = timed;
   return {
+    wrong: result.status === "wrong",
     errorInBudgets: result.errorInBudgets,
     median: timing.median,
     p25: timing.p25,
     p75: timing.p75,
     count: timing.count,
     outliers: timing.outliers,
-    deviceMedian: result.deviceTiming?.median ?? null,
+    deviceMedian: timed.deviceTiming?.median ?? null,
     gflops: report.flops / timing.median / 1e6,
     gbps: report.bytes / timing.median / 1e6,
-    fraction: environment.ceiling ? ceilingFraction(report, result, environment.ceiling) : null,
+    fraction: environment.ceiling ? ceilingFraction(report, timed, environment.ceiling) : null,
     workspaceBytes: result.workspaceBytes,
     peakBytes: result.peakBytes,
     inputs: result.inputs,
@@ -82,7 +103,7 @@ function numbersOf(
     firstCallMs: result.firstCallMs,
     ratio: ratio
       ? { value: ratio.median, paired: true }
-      : result === first
+      : !first || result === first
         ? null
         : { value: first.timing.median / timing.median, paired: false },
   };
