@@ -42,6 +42,8 @@ export interface LaunchSamples {
   readonly rounds: readonly (readonly number[])[];
   /** What a fixed piece of work took beside each round, in ms: how fast the machine was then. */
   readonly yardstick: readonly number[];
+  /** Every call by the device's own clock, in ms; left out where it has none. */
+  readonly device?: readonly number[] | undefined;
 }
 
 /** How many times as fast as another, by rounds in which both were measured. */

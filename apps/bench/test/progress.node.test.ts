@@ -31,10 +31,12 @@ async function written(isTTY: boolean): Promise<string> {
   return String(stream.read());
 }
 
-test("in a log, a line a case", async () => {
+test("in a log, a line a case with the time left", async () => {
   const lines = (await written(false)).trimEnd().split("\n");
   expect(lines).toHaveLength(2);
-  expect(lines[0]).toMatch(/^\[1\/2\] B1,H2,L8,D4: right [\d.]+ ms, choosy refused \([\d.]+ s\)$/);
+  const line = /B1,H2,L\d,D4: right [\d.]+ ms, choosy refused \([\d.]+ s(.*)\)$/;
+  expect(line.exec(lines[0] ?? "")?.[1]).toBe(", about 0 s left");
+  expect(line.exec(lines[1] ?? "")?.[1]).toBe("");
 });
 
 test("on a terminal, a bar", async () => {

@@ -5,11 +5,13 @@ import { peerByName } from "../../src/peers/peers.js";
 import { requestFromParams, workloadsOf } from "../../src/request.js";
 import { tfjsWasm } from "./assets.js";
 import { measureCeiling } from "./ceiling.js";
+import { workerMemoryMeter } from "./memory.js";
 import type { FromWorker, ToWorker } from "./protocol.js";
 import { readVector } from "./vectors.js";
 
 /** Measures away from the page, which stays responsive. One run, then the page ends it. */
 const cancellation = new AbortController();
+const memory = workerMemoryMeter();
 
 addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "cancel") cancellation.abort();
@@ -35,6 +37,7 @@ async function run({ params, environment }: Extract<ToWorker, { type: "run" }>):
       budget,
       samples,
       timeWrong,
+      memory,
       readVector,
       signal: cancellation.signal,
       onProgress: (event) => tell({ type: "event", event }),

@@ -51,7 +51,12 @@ async function launch(): Promise<Browser> {
     throw new Error("playwright-core is not installed, and drives chromium", { cause });
   });
   // Without a GPU, an imitated one; the report says so. Root may not have a sandbox.
-  const args = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+  const args = [
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    // GPU timestamps are rounded to 100 µs otherwise.
+    "--disable-dawn-features=timestamp_quantization",
+  ];
   if (process.getuid?.() === 0) args.push("--no-sandbox");
   return chromium.launch({ executablePath, args });
 }

@@ -5,7 +5,7 @@ import type { BenchReport } from "../report/report.js";
 import { type RunRequest, workloadsOf } from "../request.js";
 import { measureCeiling } from "./ceiling.js";
 import { nodeEnvironment } from "./environment.js";
-import { linuxMemoryMeter } from "./memory-meter.js";
+import { processMemoryMeter } from "./memory-meter.js";
 import { createProgress } from "./progress.js";
 
 /** Measures in this process, telling stderr how far it is. */
@@ -27,7 +27,7 @@ export async function measureHere(request: RunRequest, signal: AbortSignal): Pro
       budget,
       samples,
       timeWrong,
-      memory: linuxMemoryMeter() ?? undefined,
+      memory: processMemoryMeter(),
       signal,
       onProgress: (event) => progress.update(event),
     });

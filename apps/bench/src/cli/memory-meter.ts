@@ -1,24 +1,26 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import type { MemoryMeter } from "../measure/memory.js";
+import { type MemoryMeter, noMemoryMeter } from "../measure/memory.js";
 
 /**
  * Linux keeps each process's greatest resident size, and forgets it on request: proc_pid_clear_refs(5).
  * Everything in the process counts: JavaScript, wasm memories, threads, native libraries.
- *
- * @returns null on other systems, which keep it without forgetting
+ * Other systems keep it without forgetting.
  */
-export function linuxMemoryMeter(): MemoryMeter | null {
+export function processMemoryMeter(): MemoryMeter {
   try {
     resetPeak();
     readKilobytes("VmHWM");
   } catch {
-    return null;
+    return noMemoryMeter("only Linux tells a process's peak anew");
   }
   return {
     start: () => {
       resetPeak();
       const before = readKilobytes("VmRSS");
-      return () => Math.max(0, readKilobytes("VmHWM") - before) * 1024;
+      return () => ({
+        bytes: Math.max(0, readKilobytes("VmHWM") - before) * 1024,
+        of: "the process's resident memory",
+      });
     },
   };
 }

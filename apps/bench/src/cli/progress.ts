@@ -1,7 +1,7 @@
 import { SingleBar } from "cli-progress";
 import type { ProgressEvent } from "../measure/run-benchmark.js";
-import { weightOf } from "../measure/time-left.js";
-import { formatNumber } from "../report/format.js";
+import { timeLeft, weightOf } from "../measure/time-left.js";
+import { formatNumber, formatSeconds } from "../report/format.js";
 import type { CaseReport } from "../report/report.js";
 import type { Workload } from "../workloads/workload.js";
 
@@ -12,12 +12,12 @@ export interface Progress {
   stop(): void;
 }
 
-/** A bar with time left on a terminal; elsewhere, as in a log, a line a case. */
+/** A bar on a terminal; elsewhere, as in a log, a line a case. Both say how much time is left. */
 export function createProgress(
   workloads: readonly Workload[],
   stream: NodeJS.WriteStream,
 ): Progress {
-  return stream.isTTY ? barProgress(workloads, stream) : lineProgress(workloads.length, stream);
+  return stream.isTTY ? barProgress(workloads, stream) : lineProgress(workloads, stream);
 }
 
 function barProgress(workloads: readonly Workload[], stream: NodeJS.WriteStream): Progress {
@@ -46,17 +46,22 @@ function barProgress(workloads: readonly Workload[], stream: NodeJS.WriteStream)
   };
 }
 
-function lineProgress(cases: number, stream: NodeJS.WriteStream): Progress {
+function lineProgress(workloads: readonly Workload[], stream: NodeJS.WriteStream): Progress {
+  const left = timeLeft(workloads);
   let start = performance.now();
   return {
     update(event) {
       if (event.type !== "case") return;
       const seconds = (performance.now() - start) / 1000;
       start = performance.now();
-      const place = `[${event.case + 1}/${cases}]`;
-      stream.write(
-        `${place} ${event.report.id}: ${summary(event.report)} (${seconds.toFixed(1)} s)\n`,
-      );
+      left.done(event.case);
+      const { secondsLeft } = left.estimate();
+      const times = [
+        `${seconds.toFixed(1)} s`,
+        ...(secondsLeft ? [`about ${formatSeconds(secondsLeft)} left`] : []),
+      ];
+      const place = `[${event.case + 1}/${workloads.length}]`;
+      stream.write(`${place} ${event.report.id}: ${summary(event.report)} (${times.join(", ")})\n`);
     },
     stop: () => {},
   };

@@ -9,7 +9,7 @@ import {
   type Tensor,
 } from "@heed/core";
 import type { Contender, ContenderPlan, LoadedContender, PlacedCall } from "./contender.js";
-import type { GpuClock } from "./gpu-clock.js";
+import type { ClockSearch, GpuClock } from "./gpu-clock.js";
 
 /**
  * A Heed backend as a contender.
@@ -19,15 +19,17 @@ import type { GpuClock } from "./gpu-clock.js";
 export function backendContender(
   name: string,
   provider: (device?: GPUDevice) => Promise<AttentionProvider>,
-  openClock: () => Promise<GpuClock | null> = async () => null,
+  openClock?: () => Promise<ClockSearch>,
 ): Contender {
   return {
     name,
     kind: "backend",
     load: async () => {
-      const clock = await openClock();
+      const found = await openClock?.();
+      const clock = found && "clock" in found ? found.clock : null;
       try {
-        return loaded(await (await provider(clock?.device)).load(), clock);
+        const backend = await (await provider(clock?.device)).load();
+        return loaded(backend, clock, found ? [clockNote(found)] : []);
       } catch (error) {
         clock?.dispose();
         throw error;
@@ -36,9 +38,21 @@ export function backendContender(
   };
 }
 
-function loaded(backend: AttentionBackend, clock: GpuClock | null): LoadedContender {
+/** Which clock times a GPU, in words. */
+export function clockNote(found: ClockSearch): string {
+  return "clock" in found
+    ? "its kernels timed by GPU timestamps, too"
+    : `timed by the wall clock alone: ${found.missing}`;
+}
+
+function loaded(
+  backend: AttentionBackend,
+  clock: GpuClock | null,
+  clockNotes: readonly string[],
+): LoadedContender {
+  const { info } = backend;
   return {
-    info: backend.info,
+    info: { ...info, notes: [...(info.notes ?? []), ...clockNotes] },
     supports: (problem) => backend.supports(problem),
     plan: async (problem) => planned(backend, await backend.plan(problem), clock),
     dispose: () => {

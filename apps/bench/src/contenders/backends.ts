@@ -1,7 +1,7 @@
 import { type AttentionProvider, BackendUnavailableError, reference } from "@heed/core";
 import { backendContender } from "./backend-contender.js";
 import type { Contender } from "./contender.js";
-import { type GpuClock, openGpuClock } from "./gpu-clock.js";
+import { type ClockSearch, openGpuClock } from "./gpu-clock.js";
 
 export interface BackendOptions {
   /** For those that can use more than one. */
@@ -22,7 +22,7 @@ interface BackendModule {
   load(): Promise<unknown>;
   readonly takesThreads: boolean;
   /** Opens a device of its own with a clock. */
-  readonly openClock?: () => Promise<GpuClock | null>;
+  readonly openClock?: () => Promise<ClockSearch>;
   /** What it can run on, where that is its caller's choice: `onnx:wasm`. */
   readonly providers?: readonly string[];
 }

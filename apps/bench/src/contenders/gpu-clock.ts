@@ -13,21 +13,26 @@ export interface GpuClock {
   dispose(): void;
 }
 
-/** Encoders, and passes of each, between two readings. */
+/** A clock, or why there is none. */
+export type ClockSearch = { readonly clock: GpuClock } | { readonly missing: string };
+
+/** Encoders with passes, and passes of each, between two readings. */
 const mostEncoders = 16;
 const mostPasses = 64;
 /** Of one encoder; a multiple of 256, as resolving wants. */
 const bytesEach = mostPasses * 2 * 8;
 
-/**
- * A device of the browser's adapter with everything that it offers, timestamps included.
- *
- * @returns null where there is no adapter, or it has no timestamps
- */
-export async function openGpuClock(): Promise<GpuClock | null> {
-  const gpu = (globalThis.navigator as Navigator | undefined)?.gpu;
-  const adapter = await gpu?.requestAdapter();
-  if (!adapter?.features.has("timestamp-query")) return null;
+/** Members of GPUBufferUsage and GPUMapMode, which Node has no globals for. */
+const usage = { mapRead: 0x1, copySource: 0x4, copyDestination: 0x8, queryResolve: 0x200 } as const;
+const readMode = 0x1;
+
+/** A device of the default adapter with everything that it offers, timestamps included. */
+export async function openGpuClock(): Promise<ClockSearch> {
+  const adapter = await (await findGpu())?.requestAdapter();
+  if (!adapter) return { missing: "there is no adapter" };
+  if (!adapter.features.has("timestamp-query")) {
+    return { missing: "the adapter has no timestamp-query" };
+  }
   const useful = ["timestamp-query", "shader-f16", "subgroups"] as const;
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const device = await adapter.requestDevice({
@@ -44,7 +49,46 @@ export async function openGpuClock(): Promise<GpuClock | null> {
       maxComputeWorkgroupsPerDimension: adapter.limits.maxComputeWorkgroupsPerDimension,
     },
   });
-  return watch(device);
+  return { clock: watch(device) };
+}
+
+/**
+ * Alters an adapter, so that a library that is given it has its device timed.
+ *
+ * @param onDevice is given the clock of each device that the library requests
+ */
+export function watchAdapter(adapter: GPUAdapter, onDevice: (clock: GpuClock) => void): void {
+  const requestDevice = adapter.requestDevice.bind(adapter);
+  adapter.requestDevice = async (descriptor) => {
+    const requiredFeatures = new Set([...(descriptor?.requiredFeatures ?? []), "timestamp-query"]);
+    const device = await requestDevice({
+      ...descriptor,
+      requiredFeatures: [...requiredFeatures] as GPUFeatureName[],
+    });
+    onDevice(watch(device));
+    return device;
+  };
+}
+
+/** What Node's package gave: once it is collected, Dawn ends the process at the next call. */
+let created: Promise<GPU | null> | null = null;
+
+/** Of this runtime; null where there is none, and whoever computes will say why. */
+async function findGpu(): Promise<GPU | null> {
+  const { navigator, process } = globalThis as {
+    navigator?: { gpu?: GPU };
+    process?: { versions?: { node?: string } };
+  };
+  if (navigator?.gpu || process?.versions?.node === undefined) return navigator?.gpu ?? null;
+  // Through a variable, as a page's bundler has no use for native code.
+  const specifier = "webgpu";
+  created ??= import(/* @vite-ignore */ specifier).then(
+    // Timestamps are rounded to 100 µs otherwise, against pages that spy, of which there are none.
+    ({ create }: { create(options: readonly string[]): GPU }) =>
+      create(["disable-dawn-features=timestamp_quantization"]),
+    () => null,
+  );
+  return created;
 }
 
 /** @param device with the feature timestamp-query; it belongs to the clock from here on */
@@ -56,11 +100,11 @@ export function watch(device: GPUDevice): GpuClock {
   const size = bytesEach * mostEncoders;
   const resolved = device.createBuffer({
     size,
-    usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    usage: usage.queryResolve | usage.copySource,
   });
   const readable = device.createBuffer({
     size,
-    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    usage: usage.mapRead | usage.copyDestination,
   });
   /** Passes of each encoder that has finished since the last reading. */
   let passes: number[] = [];
@@ -69,10 +113,12 @@ export function watch(device: GPUDevice): GpuClock {
   const createCommandEncoder = device.createCommandEncoder.bind(device);
   device.createCommandEncoder = (descriptor) => {
     const encoder = createCommandEncoder(descriptor);
-    const slot = encoders++;
+    // Those that only copy take none.
+    let slot = -1;
     let begun = 0;
     const beginComputePass = encoder.beginComputePass.bind(encoder);
     encoder.beginComputePass = (pass) => {
+      if (slot < 0) slot = encoders++;
       if (slot >= mostEncoders || begun >= mostPasses) {
         tooMany = true;
         return beginComputePass(pass);
@@ -108,7 +154,7 @@ export function watch(device: GPUDevice): GpuClock {
       encoders = 0;
       tooMany = false;
       if (!known) return null;
-      await readable.mapAsync(GPUMapMode.READ);
+      await readable.mapAsync(readMode);
       const times = new BigUint64Array(readable.getMappedRange());
       let nanoseconds = 0n;
       for (const [slot, count = 0] of recorded.entries()) {

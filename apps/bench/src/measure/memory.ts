@@ -1,10 +1,25 @@
-/** Watches how much memory a process holds. */
+import type { BackendInfo } from "@heed/core";
+
+/** How much memory something took at its peak, beyond what was there before. */
+export interface MemoryGrowth {
+  /** Null where that cannot be told. */
+  readonly bytes: number | null;
+  /** What was watched, or why nothing could be. */
+  readonly of: string;
+}
+
+/** Watches how much memory is held. */
 export interface MemoryMeter {
   /**
    * Begins to watch.
    *
-   * @returns a function that ends it and gives the bytes by which the process had grown at its peak
-   *   since; null where that cannot be told
+   * @param info of the contender that is about to compute
+   * @returns a function that ends it and gives the growth at its peak since
    */
-  start(): () => number | null;
+  start(info: BackendInfo): () => MemoryGrowth;
+}
+
+/** Where nothing can be watched. */
+export function noMemoryMeter(why: string): MemoryMeter {
+  return { start: () => () => ({ bytes: null, of: `not measurable here: ${why}` }) };
 }

@@ -24,7 +24,7 @@ export interface BenchmarkOptions {
   readonly timeWrong?: boolean | undefined;
   /** Where recorded tensors are read from; the conformance package's folder if left out. */
   readonly readVector?: ReadVector | undefined;
-  /** For the peak of each contender's memory. */
+  /** For the peak of each contender's memory; untold if left out. */
   readonly memory?: MemoryMeter | undefined;
   /** Ends the run at the next pause; what is done by then is what the report holds. */
   readonly signal?: AbortSignal | undefined;

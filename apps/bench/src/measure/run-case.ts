@@ -120,13 +120,13 @@ async function check(
   let plan: ContenderPlan | null = null;
   let call: PlacedCall | null = null;
   try {
-    const growth = options.memory?.start();
+    const growth = options.memory?.start(loaded.info);
     const planning = await timeOnce(() => loaded.plan(problem, inputs));
     plan = planning.value;
     const placing = await timeOnce(() => planning.value.place(inputs));
     call = placing.value;
     const running = await timeOnce(() => placing.value.run());
-    const peakBytes = growth?.() ?? null;
+    const peak = growth?.();
     const verdict = judge(running.value);
     const first: FirstCall = {
       kernel: plan.kernel,
@@ -136,7 +136,8 @@ async function check(
       planMs: planning.ms,
       placeMs: placing.ms,
       firstCallMs: running.ms,
-      peakBytes,
+      peakBytes: peak?.bytes ?? null,
+      ...(peak && { peakOf: peak.of }),
     };
     const { wrong } = verdict;
     if (wrong !== null && !options.timeWrong) {
@@ -188,8 +189,8 @@ async function time(
       device: [],
     };
   const launchesOf = (candidate: Candidate) => {
-    const { rounds, yardstick } = timesOf(candidate);
-    return [{ rounds, yardstick }];
+    const { rounds, yardstick, device } = timesOf(candidate);
+    return [{ rounds, yardstick, ...(device.length > 0 && { device }) }];
   };
   // What is wrong is no baseline.
   const sound = candidates.find(({ wrong }) => wrong === null);
@@ -203,6 +204,7 @@ async function time(
       timing: summarize(rounds.flat()),
       launches,
       ...(device.length > 0 && { deviceTiming: summarize(device) }),
+      clock: device.length > 0 ? "gpu timestamps" : "wall clock",
       ...(ratio && { ratio }),
     };
     const about = { contender: name, ...first };

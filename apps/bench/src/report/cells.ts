@@ -31,6 +31,13 @@ const device: Column = {
   cell: (n) => (n.deviceMedian === null ? "–" : formatNumber(n.deviceMedian)),
 };
 
+const clock: Column = {
+  head: "clock",
+  about: "what the kernels were timed by: GPU timestamps (device ms), or the wall clock alone",
+  align: "left",
+  cell: (n) => n.clock,
+};
+
 const quartiles: Column = {
   head: "p25–p75",
   about: "half of the timed calls lie between",
@@ -83,12 +90,23 @@ const workspace: Column = {
   cell: (n) => (n.workspaceBytes === null ? "?" : formatBytes(n.workspaceBytes)),
 };
 
-const peak: Column = {
-  head: "peak",
-  about: "growth of the process's resident memory, from before the plan to after the first call",
-  align: "right",
-  cell: (n) => (n.peakBytes === null ? "?" : formatBytes(n.peakBytes)),
-};
+/** What it says differs by environment and by contender. */
+function peak(rows: readonly Row[]): Column {
+  const whose = new Map<string, Set<string>>();
+  for (const { result, numbers, wrongNumbers } of rows) {
+    const of = (numbers ?? wrongNumbers)?.peakOf;
+    if (of !== undefined) whose.set(of, (whose.get(of) ?? new Set()).add(result.contender));
+  }
+  const parts = [...whose].map(([of, names]) =>
+    whose.size === 1 ? of : `${of} (${[...names].join(", ")})`,
+  );
+  return {
+    head: "peak",
+    about: `growth of memory from before the plan to after the first call: ${parts.join("; ")}`,
+    align: "right",
+    cell: (n) => (n.peakBytes === null ? "–" : formatBytes(n.peakBytes)),
+  };
+}
 
 const inputs: Column = {
   head: "inputs",
@@ -123,14 +141,14 @@ export function columnsFor(rows: readonly Row[], details: boolean): readonly Col
   return [
     error,
     median,
-    ...(any((n) => n.deviceMedian !== null) ? [device] : []),
+    ...(any((n) => n.deviceMedian !== null) ? [device, clock] : []),
     quartiles,
     count,
     gflops,
     ...(any((n) => n.fraction !== null) ? [ceiling] : []),
     ...(details ? [plan, firstCall] : []),
     workspace,
-    ...(details && any((n) => n.peakBytes !== null) ? [peak] : []),
+    ...(details ? [peak(rows)] : []),
     inputs,
     ratio,
   ];

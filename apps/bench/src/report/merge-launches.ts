@@ -48,7 +48,13 @@ function timedOf(result: CaseResult): Timed | null {
 
 function mergeTimed(all: readonly Timed[]): Timed {
   const launches = all.flatMap((one) => one.launches);
-  return { timing: summarize(launches.flatMap(({ rounds }) => rounds.flat())), launches };
+  const device = launches.flatMap((launch) => launch.device ?? []);
+  return {
+    timing: summarize(launches.flatMap(({ rounds }) => rounds.flat())),
+    launches,
+    ...(device.length > 0 && { deviceTiming: summarize(device) }),
+    clock: device.length > 0 ? "gpu timestamps" : "wall clock",
+  };
 }
 
 function mergeMeasured(all: readonly Measured[]): Measured {

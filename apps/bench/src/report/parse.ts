@@ -36,16 +36,22 @@ const firstCall = {
   placeMs: ms,
   firstCallMs: ms,
   peakBytes: nullable(ms),
+  peakOf: v.optional(text),
 };
 
 const timing = v.object({ median: ms, p25: ms, p75: ms, min: ms, max: ms, count, outliers: count });
-const launch = v.object({ rounds: v.array(v.array(ms)), yardstick: v.array(ms) });
+const launch = v.object({
+  rounds: v.array(v.array(ms)),
+  yardstick: v.array(ms),
+  device: v.optional(v.array(ms)),
+});
 const ratio = v.object({ median: ms, p25: ms, p75: ms, rounds: count });
 
 const timed = {
   timing,
   launches: v.pipe(v.array(launch), v.minLength(1)),
   deviceTiming: v.optional(timing),
+  clock: v.optional(v.picklist(["gpu timestamps", "wall clock"])),
   ratio: v.optional(ratio),
 };
 

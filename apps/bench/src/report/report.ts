@@ -98,6 +98,9 @@ interface ResultOf<S extends string> {
   readonly status: S;
 }
 
+/** Named in every output. */
+export type Clock = "gpu timestamps" | "wall clock";
+
 /** What calls took once everything was warm. */
 export interface Timed {
   /** By the wall clock: from the call until JavaScript can read the output. */
@@ -106,6 +109,8 @@ export interface Timed {
   readonly launches: readonly LaunchSamples[];
   /** By the device's own timestamps, where it has them: its kernels alone. */
   readonly deviceTiming?: TimingSummary | undefined;
+  /** What the kernels were timed by: the device's own clock, or the only one there is. */
+  readonly clock?: Clock | undefined;
   /**
    * How many times as fast as the case's first measured contender; left out for that one itself, and
    * where no round has both.
@@ -150,11 +155,13 @@ export interface FirstCall {
   /** ms of the first call, with whatever is done lazily. */
   readonly firstCallMs: number;
   /**
-   * Bytes by which the process's resident memory grew at its peak, from before the plan was made
-   * until the first call was done; null where the runtime does not tell. Memory that an earlier case
-   * left behind is used again and not seen.
+   * Bytes by which memory grew at its peak, from before the plan was made until the first call was
+   * done; null where that cannot be told. Memory that an earlier case left behind is used again and
+   * not seen.
    */
   readonly peakBytes: number | null;
+  /** Which memory that is, or why it cannot be told. */
+  readonly peakOf?: string | undefined;
 }
 
 /** What the machine can do at best, at some number of threads. */

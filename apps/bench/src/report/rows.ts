@@ -4,6 +4,7 @@ import type {
   BenchReport,
   CaseReport,
   CaseResult,
+  Clock,
   Environment,
   Measured,
   Timed,
@@ -36,12 +37,15 @@ export interface RowNumbers {
   readonly outliers: number;
   /** ms by the device's own timestamps, or null. */
   readonly deviceMedian: number | null;
+  readonly clock: Clock;
   readonly gflops: number;
   readonly gbps: number;
   /** Null without a ceiling. */
   readonly fraction: CeilingFraction | null;
   readonly workspaceBytes: number | null;
   readonly peakBytes: number | null;
+  /** Which memory that is, or why it cannot be told. */
+  readonly peakOf: string;
   readonly inputs: InputPlacement;
   readonly planMs: number;
   readonly placeMs: number;
@@ -92,11 +96,13 @@ function numbersOf(
     count: timing.count,
     outliers: timing.outliers,
     deviceMedian: timed.deviceTiming?.median ?? null,
+    clock: timed.deviceTiming ? "gpu timestamps" : "wall clock",
     gflops: report.flops / timing.median / 1e6,
     gbps: report.bytes / timing.median / 1e6,
     fraction: environment.ceiling ? ceilingFraction(report, timed, environment.ceiling) : null,
     workspaceBytes: result.workspaceBytes,
     peakBytes: result.peakBytes,
+    peakOf: result.peakOf ?? "the file does not say",
     inputs: result.inputs,
     planMs: result.planMs,
     placeMs: result.placeMs,

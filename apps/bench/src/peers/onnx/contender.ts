@@ -8,9 +8,12 @@ import {
   zeros,
 } from "@heed/core";
 import type { InferenceSession } from "onnxruntime-web";
+import { clockNote } from "../../contenders/backend-contender.js";
 import type { Contender, ContenderPlan, LoadedContender } from "../../contenders/contender.js";
+import type { GpuClock } from "../../contenders/gpu-clock.js";
 import { importPeer } from "../import-peer.js";
 import { type PeerLimits, supportWithin } from "../limits.js";
+import { deviceClock, watchDevice } from "./clock.js";
 import { feedsOf } from "./feeds.js";
 import { fusedOperator, fusedReasons } from "./fused.js";
 import { attentionGraph, type GraphKind } from "./graphs.js";
@@ -86,7 +89,10 @@ export function onnxruntime(place: OnnxPlace, kind: GraphKind, threads: number):
       if (place.package === "web") runtime.env.wasm.numThreads = threads;
       const create = (problem: AttentionProblem) =>
         createSession(runtime, proto.onnx, place, kind, threads, problem);
-      if (place.provider === "webgpu") await probe(create);
+      if (place.provider === "webgpu") {
+        if (place.package === "web") await watchDevice(runtime.env.webgpu);
+        await probe(create);
+      }
       return loaded(runtime, place, kind, threads, limits, create);
     },
   };
@@ -138,15 +144,18 @@ function loaded(
   create: CreateSession,
 ): LoadedContender {
   const gpu = provider === "webgpu";
+  const found = gpu ? deviceClock({ package: where, provider }) : null;
+  const clock = found && "clock" in found ? found.clock : null;
   return {
     info: {
       runtime: packages[where].runtime,
       device: gpu ? "GPU" : "CPU",
       features: [],
       threads: gpu ? 1 : threads,
+      ...(found && { notes: [clockNote(found)] }),
     },
     supports: (problem) => supports(kind, problem, limits),
-    plan: async (problem) => plan(runtime, await create(problem), kind, problem),
+    plan: async (problem) => plan(runtime, await create(problem), kind, problem, clock),
     dispose: () => {},
   };
 }
@@ -163,6 +172,7 @@ function plan(
   session: InferenceSession,
   kind: GraphKind,
   problem: AttentionProblem,
+  clock: GpuClock | null,
 ): ContenderPlan {
   return {
     kernel: kernelOf(kind, problem),
@@ -178,6 +188,7 @@ function plan(
           const t = tensor(output.data as Float32Array, output.dims);
           return kind === "fused" ? splitHeads(t, problem.queryHeads) : t;
         },
+        ...(clock && { deviceMs: () => clock.read() }),
         dispose: () => {},
       };
     },

@@ -1,0 +1,38 @@
+import { type ClockSearch, type GpuClock, watchAdapter } from "../../contenders/gpu-clock.js";
+import type { OnnxPlace } from "./contender.js";
+
+/** The part of onnxruntime's settings that is touched. */
+interface WebGpuSettings {
+  adapter: unknown;
+}
+
+/** Of the one device that onnxruntime-web has; null until its first session has been made. */
+let clock: GpuClock | null = null;
+let watching: Promise<void> | null = null;
+
+/**
+ * Has onnxruntime-web's WebGPU device timed. It makes one, for its first session, and from then on
+ * uses no other. Its own profiling would give each kernel a pass of its own, and so change what is
+ * measured; its adapter can be altered beforehand.
+ *
+ * @throws whatever the browser says where there is no adapter
+ */
+export async function watchDevice(settings: WebGpuSettings): Promise<void> {
+  watching ??= (async () => {
+    const { gpu } = globalThis.navigator as Partial<Navigator>;
+    const adapter = await gpu?.requestAdapter();
+    if (!adapter?.features.has("timestamp-query")) return;
+    watchAdapter(adapter, (watched) => {
+      clock = watched;
+    });
+    settings.adapter = adapter;
+  })();
+  await watching;
+}
+
+/** After the first session. */
+export function deviceClock(place: OnnxPlace): ClockSearch {
+  if (place.package === "node")
+    return { missing: "onnxruntime-node keeps its GPU device to itself" };
+  return clock ? { clock } : { missing: "the adapter has no timestamp-query" };
+}
