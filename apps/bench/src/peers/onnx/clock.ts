@@ -15,11 +15,11 @@ let watching: Promise<void> | null = null;
  * uses no other. Its own profiling would give each kernel a pass of its own, and so change what is
  * measured; its adapter can be altered beforehand.
  *
- * @throws whatever the browser says where there is no adapter
+ * Where there is no adapter, the session says so.
  */
 export async function watchDevice(settings: WebGpuSettings): Promise<void> {
   watching ??= (async () => {
-    const { gpu } = globalThis.navigator as Partial<Navigator>;
+    const gpu = (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
     const adapter = await gpu?.requestAdapter();
     if (!adapter?.features.has("timestamp-query")) return;
     watchAdapter(adapter, (watched) => {
