@@ -11,8 +11,8 @@ export interface KeyRange {
 export interface Bounds {
   /** 1 where all batches are alike, else the batch size. */
   readonly batches: number;
-  /** `[batches, queryLength]`: position of each row on the key axis. */
-  readonly positions: Int32Array;
+  /** `[batches]`: position of the first row on the key axis. */
+  readonly offsets: Int32Array;
   /** 1 where a batch's rows all see the same keys, else queryLength. */
   readonly rows: number;
   /** `[batches, rows]`: first and last key of each row, within the keys; empty if last < first. */
@@ -24,6 +24,11 @@ export interface Bounds {
   readonly seenBySome: readonly KeyRange[];
   /** `[batches]`: in it every row sees every key. */
   readonly seenByAll: readonly KeyRange[];
+  /**
+   * `[batches]`: the first and the last row that see any key; null if none does. Ranges only ever
+   * move on with the rows, so what is hidden from any row that sees keys is hidden from one of these.
+   */
+  readonly edgeRows: readonly (readonly [number, number] | null)[];
 }
 
 /**
@@ -40,18 +45,19 @@ export function boundsOf(
     offsets.every((offset) => offset === offsets[0]) &&
     kvLengths.every((length) => length === kvLengths[0]);
   const batches = alike ? Math.min(1, problem.batch) : problem.batch;
-  const positions = new Int32Array(batches * queryLength);
-  const perRow = left !== Number.POSITIVE_INFINITY || right !== Number.POSITIVE_INFINITY;
+  const perRow = queryLength > 1 && (Number.isFinite(left) || Number.isFinite(right));
   const rows = perRow ? queryLength : 1;
   const first = new Int32Array(batches * rows);
   const last = new Int32Array(batches * rows);
   const seenBySome: KeyRange[] = [];
   const seenByAll: KeyRange[] = [];
+  const edgeRows: (readonly [number, number] | null)[] = [];
   let [hidesFirst, hidesLast, emptyRows] = [false, false, false];
   let diagonal = perRow && queryLength === keyLength;
   for (let b = 0; b < batches; b++) {
     const end = (kvLengths[b] as number) - 1;
     let [someFrom, someTo, allFrom, allTo] = [keyLength, 0, 0, keyLength];
+    let [firstRow, lastRow] = [-1, -1];
     for (let i = 0; i < rows; i++) {
       const at = b * rows + i;
       const p = i + (offsets[b] as number);
@@ -66,20 +72,22 @@ export function boundsOf(
       else {
         someFrom = Math.min(someFrom, from);
         someTo = Math.max(someTo, to + 1);
+        if (firstRow < 0) firstRow = i;
+        lastRow = i;
       }
       allFrom = Math.max(allFrom, from);
       allTo = Math.min(allTo, to + 1);
     }
-    for (let i = 0; i < queryLength; i++)
-      positions[b * queryLength + i] = i + (offsets[b] as number);
     seenBySome.push({ from: Math.min(someFrom, someTo), to: someTo });
     seenByAll.push({ from: allFrom, to: Math.max(allFrom, allTo) });
+    edgeRows.push(firstRow < 0 ? null : [firstRow, lastRow]);
   }
   const band =
     hidesFirst || hidesLast
       ? { first: hidesFirst, last: hidesLast, perRow, emptyRows, diagonal }
       : null;
-  return { batches, positions, rows, first, last, band, seenBySome, seenByAll };
+  const own = offsets.subarray(0, batches);
+  return { batches, offsets: own, rows, first, last, band, seenBySome, seenByAll, edgeRows };
 }
 
 /**
@@ -95,6 +103,6 @@ export function typicalBand(problem: AttentionProblem): BandSpec | null {
     kvLengths: new Int32Array(batch).fill(keyLength),
   });
   if (!problem.kvLengths) return band;
-  const perRow = problem.causal || problem.window !== null;
+  const perRow = queryLength > 1 && (problem.causal || problem.window !== null);
   return { first: false, emptyRows: false, perRow, ...band, last: true, diagonal: false };
 }

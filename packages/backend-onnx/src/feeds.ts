@@ -12,7 +12,7 @@ import {
   type Tensor,
   type TypedArray,
 } from "@heed/core";
-import type { Bounds } from "./bounds.js";
+import type { Bounds, KeyRange } from "./bounds.js";
 import { deviceFeed, onDevice } from "./device/call.js";
 import { storedDims } from "./graph/inputs.js";
 import { canonicalOrder, type GraphSpec } from "./graph/spec.js";
@@ -21,21 +21,31 @@ import type { Runtime, RuntimeDType, RuntimeTensor } from "./runtime/runtime.js"
 
 export type Feeds = Record<string, RuntimeTensor>;
 
-/** What a call's positions and lengths came to. */
+/** What a call's positions and lengths came to, and what graphs were fed of it. */
 export interface CallPositions {
   readonly bounds: Bounds;
   readonly kvLengths: Int32Array;
+  /** {@link positionFeeds} of each graph, for calls with the same positions. */
+  readonly feeds: Map<FedGraph, Readonly<Feeds>>;
+}
+
+/** What feeding needs to know of a graph. */
+export interface FedGraph {
+  readonly spec: GraphSpec;
+  /** Names of its inputs. */
+  readonly reads: readonly string[];
 }
 
 /** Everything that a graph reads, for one call. */
 export function callFeeds(
   runtime: Runtime,
   problem: AttentionProblem,
-  spec: GraphSpec,
+  graph: FedGraph,
   inputs: AttentionInputs,
   positions: CallPositions,
 ): Feeds {
   const { query, key, value, mask, bias } = inputs;
+  const { spec } = graph;
   const feed = (name: string, t: Tensor, dtype: DType, shape: readonly number[]): RuntimeTensor =>
     onDevice(t)
       ? deviceFeed(runtime, name, t, dtype, shape)
@@ -46,7 +56,13 @@ export function callFeeds(
       ? feed(name, t, spec.dtype, t.shape)
       : hostFeed(runtime, t as HostTensor, storedDims(t.shape, order));
   };
+  let known = positions.feeds.get(graph);
+  if (!known) {
+    known = positionFeeds(runtime, problem, graph, positions);
+    positions.feeds.set(graph, known);
+  }
   const feeds: Feeds = {
+    ...known,
     query: main("query", query),
     key: main("key", key),
     value: main("value", value),
@@ -55,8 +71,7 @@ export function callFeeds(
   if (bias && problem.bias && spec.bias) {
     feeds.bias = feed("bias", bias, spec.bias.dtype, problem.bias.shape);
   }
-  addPositions(feeds, runtime, problem, spec, positions);
-  addHeadValues(feeds, runtime, problem, inputs);
+  if (spec.alibi || spec.sinks) addHeadValues(feeds, runtime, problem, inputs);
   return feeds;
 }
 
@@ -73,45 +88,55 @@ function hostFeed(runtime: Runtime, t: HostTensor, dims: readonly number[]): Run
   return nativeReadable(runtime, new runtime.Tensor(dtype as RuntimeDType, own, dims));
 }
 
-/** See `positionInputs`, which says what each of them is. */
-function addPositions(
-  feeds: Feeds,
+/** Of a graph's inputs, those that `positionInputs` declares and explains. */
+function positionFeeds(
   { Tensor }: Runtime,
   { batch, queryLength, keyLength, dtype }: AttentionProblem,
-  spec: GraphSpec,
+  { reads }: FedGraph,
   { bounds, kvLengths }: CallPositions,
-): void {
+): Feeds {
   const compute = statisticsDType(dtype);
-  const bandRows = [bounds.batches, 1, bounds.rows, 1];
-  if (spec.band || spec.scoresEnd) {
-    feeds.keyIndices = new Tensor("int32", upTo(new Int32Array(keyLength)), [1, 1, 1, keyLength]);
+  const { batches, rows, first, last, seenBySome } = bounds;
+  const bandRows = [batches, 1, rows, 1];
+  const make: Readonly<Record<string, () => RuntimeTensor>> = {
+    keyIndices: () => new Tensor("int32", upTo(new Int32Array(keyLength)), [1, 1, 1, keyLength]),
+    firstKeys: () => new Tensor("int32", first, bandRows),
+    lastKeys: () => new Tensor("int32", last, bandRows),
+    visibleKeys: () =>
+      new Tensor("bool", keyFlags(seenBySome, keyLength), [batches, 1, 1, keyLength]),
+    rowSeesKeys: () => {
+      const sees = Uint8Array.from(first, (from, at) => (from <= (last[at] as number) ? 1 : 0));
+      return new Tensor("bool", sees, bandRows);
+    },
+    kvLengths: () => new Tensor("int32", kvLengths, [batch, 1, 1, 1]),
+    keyIsSeen: () =>
+      new Tensor("bool", keyFlags(seenBySome, keyLength), [batches, 1, keyLength, 1]),
+    queryPositions: () => {
+      const positions = allocate(compute, batches * queryLength);
+      for (let at = 0; at < positions.length; at++) {
+        const offset = bounds.offsets[Math.floor(at / queryLength)] as number;
+        positions[at] = offset + (at % queryLength);
+      }
+      return new Tensor(compute, positions, [batches, 1, queryLength, 1]);
+    },
+    keyPositions: () =>
+      new Tensor(compute, upTo(allocate(compute, keyLength)), [1, 1, 1, keyLength]),
+  };
+  const feeds: Feeds = {};
+  for (const name of reads) {
+    const t = make[name]?.();
+    if (t) feeds[name] = t;
   }
-  if (spec.band?.first) feeds.firstKeys = new Tensor("int32", bounds.first, bandRows);
-  if (spec.band?.last) feeds.lastKeys = new Tensor("int32", bounds.last, bandRows);
-  if (spec.band?.emptyRows) {
-    const sees = Uint8Array.from(bounds.first, (first, at) =>
-      first <= (bounds.last[at] as number) ? 1 : 0,
-    );
-    feeds.rowSeesKeys = new Tensor("bool", sees, bandRows);
+  return feeds;
+}
+
+/** `[batches, keyLength]`: 1 in each batch's range. */
+function keyFlags(ranges: readonly KeyRange[], keyLength: number): Uint8Array {
+  const flags = new Uint8Array(ranges.length * keyLength);
+  for (const [b, { from, to }] of ranges.entries()) {
+    flags.fill(1, b * keyLength + from, b * keyLength + to);
   }
-  if (spec.scoresEnd) feeds.kvLengths = new Tensor("int32", kvLengths, [batch, 1, 1, 1]);
-  if (spec.guard === "rows") {
-    const seen = new Uint8Array(bounds.batches * keyLength);
-    for (const [b, { from, to }] of bounds.seenBySome.entries()) {
-      seen.fill(1, b * keyLength + from, b * keyLength + to);
-    }
-    feeds.keyIsSeen = new Tensor("bool", seen, [bounds.batches, 1, keyLength, 1]);
-  }
-  if (spec.alibi) {
-    feeds.queryPositions = new Tensor(compute, numbers(compute, bounds.positions), [
-      bounds.batches,
-      1,
-      queryLength,
-      1,
-    ]);
-    const keys = upTo(numbers(compute, new Int32Array(keyLength)));
-    feeds.keyPositions = new Tensor(compute, keys, [1, 1, 1, keyLength]);
-  }
+  return flags;
 }
 
 function addHeadValues(

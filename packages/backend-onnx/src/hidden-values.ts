@@ -41,35 +41,35 @@ function allFinite(t: HostTensor, batch: number, { from, to }: KeyRange): boolea
     number,
   ];
   const packed = stride === 1 && keyStride === size;
+  const finite = finiteRuns(t);
   for (let h = 0; h < heads; h++) {
     const start = t.offset + batch * batchStride + h * headStride + from * keyStride;
     if (packed) {
-      if (!finiteRun(t, start, (to - from) * size, 1)) return false;
+      if (!finite(start, (to - from) * size, 1)) return false;
     } else {
       for (let j = 0; j < to - from; j++) {
-        if (!finiteRun(t, start + j * keyStride, size, stride)) return false;
+        if (!finite(start + j * keyStride, size, stride)) return false;
       }
     }
   }
   return true;
 }
 
-function finiteRun(
-  { data, dtype }: HostTensor,
-  start: number,
-  count: number,
-  stride: number,
-): boolean {
+/** Whether `count` elements from `start` on, `stride` apart, have neither NaN nor ±∞. */
+export type FiniteRuns = (start: number, count: number, stride: number) => boolean;
+
+/** Looks at elements of an array by its dtype. */
+export function finiteRuns({ data, dtype }: Pick<HostTensor, "data" | "dtype">): FiniteRuns {
   if (dtype === "float64") {
-    return finiteNumbers(data as Float64Array, start, count, stride);
+    return (start, count, stride) => finiteNumbers(data as Float64Array, start, count, stride);
   }
   const { buffer, byteOffset, length } = data;
   if (dtype === "float32") {
     const bits = new Int32Array(buffer, byteOffset, length);
-    return finiteBits(bits, start, count, stride, 0x7fffffff, 0x7f7fffff);
+    return (start, count, stride) => finiteBits(bits, start, count, stride, 0x7fffffff, 0x7f7fffff);
   }
   const bits = new Uint16Array(buffer, byteOffset, length);
-  return finiteBits(bits, start, count, stride, 0x7fff, 0x7bff);
+  return (start, count, stride) => finiteBits(bits, start, count, stride, 0x7fff, 0x7bff);
 }
 
 function finiteNumbers(

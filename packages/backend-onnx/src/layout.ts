@@ -1,12 +1,20 @@
-import { type AttentionInputs, type HostTensor, isDeviceTensor, type Tensor } from "@heed/core";
-import { type AxisOrder, canonicalOrder, type GraphSpec } from "./graph/spec.js";
+import {
+  type AttentionInputs,
+  type HostTensor,
+  isContiguous,
+  isDeviceTensor,
+  type Tensor,
+} from "@heed/core";
+import { type AxisOrder, canonicalOrder, canonicalOrders, type GraphSpec } from "./graph/spec.js";
 
 /**
  * The order in which a tensor's axes lie in memory, outermost first, if its elements lie without gaps:
  * `[0, 2, 1, 3]` for `[batch, length, heads, size]` data. The graph then puts them right, which spares
  * the host a copy. Null where no order of the axes does it.
  */
-export function axisOrder({ shape, strides }: HostTensor): AxisOrder | null {
+export function axisOrder(t: HostTensor): AxisOrder | null {
+  if (isContiguous(t)) return canonicalOrder;
+  const { shape, strides } = t;
   const stride = (axis: number): number => strides[axis] as number;
   const size = (axis: number): number => shape[axis] as number;
   // Axes of size 1 lie anywhere: they stay where they are, and the others are sorted around them.
@@ -27,6 +35,7 @@ export function axisOrder({ shape, strides }: HostTensor): AxisOrder | null {
  * into gaps closed or another dtype, come out row-major, and those on the device are.
  *
  * @param stored the dtype that the graph takes
+ * @returns `canonicalOrders` itself where all three are
  */
 export function axisOrders(
   { query, key, value }: AttentionInputs,
@@ -34,5 +43,7 @@ export function axisOrders(
 ): GraphSpec["order"] {
   const order = (t: Tensor): AxisOrder =>
     isDeviceTensor(t) || t.dtype !== stored ? canonicalOrder : (axisOrder(t) ?? canonicalOrder);
-  return { query: order(query), key: order(key), value: order(value) };
+  const orders = { query: order(query), key: order(key), value: order(value) };
+  const canonical = Object.values(orders).every((one) => one === canonicalOrder);
+  return canonical ? canonicalOrders : orders;
 }

@@ -14,7 +14,7 @@ import { deviceOutputs, isResident } from "./device/call.js";
 import type { GpuDevice } from "./device/gpu.js";
 import { uploadTensor } from "./device/tensor.js";
 import { emptyOutputs, isEmpty } from "./empty.js";
-import { type CallPositions, callFeeds } from "./feeds.js";
+import { type CallPositions, callFeeds, type Feeds } from "./feeds.js";
 import { kernelName } from "./graph/choose.js";
 import { type PreparedGraph, prepareGraph } from "./graph/prepare.js";
 import {
@@ -27,9 +27,9 @@ import {
 } from "./graph/spec.js";
 import { guardFor } from "./hidden-values.js";
 import { axisOrders } from "./layout.js";
+import { mayHaveLeaked } from "./leak.js";
 import { hostOutputs } from "./outputs.js";
 import type { LoadedRuntime } from "./runtime/load.js";
-import type { RuntimeTensor } from "./runtime/runtime.js";
 import type { Sessions } from "./runtime/sessions.js";
 import { workspaceBytes } from "./support.js";
 
@@ -41,6 +41,19 @@ export interface PlanHost {
   checkAlive(argument: string): void;
 }
 
+/** What is worked out of a call's offsets and lengths, and kept for the next one that has the same. */
+interface BoundCall extends CallPositions {
+  readonly offsets: Int32Array;
+  /** By guard and by how the tensors lie. */
+  readonly graphs: Map<string, PreparedGraph>;
+}
+
+/** A graph, and what it is to read. */
+interface ReadyRun {
+  readonly graph: PreparedGraph;
+  readonly feeds: Feeds;
+}
+
 /**
  * A problem with the graphs that its calls need. Which keys a call hides is known only with its
  * offsets and lengths: a decode step that sees the whole cache takes the graph without a mask.
@@ -50,6 +63,7 @@ export class OnnxPlan implements AttentionPlan {
   readonly #host: PlanHost;
   readonly #problem: AttentionProblem;
   readonly #graphs = new Map<string, PreparedGraph>();
+  #latest: BoundCall | null = null;
   #disposed = false;
 
   constructor(host: PlanHost, problem: AttentionProblem) {
@@ -72,61 +86,49 @@ export class OnnxPlan implements AttentionPlan {
   async run(inputs: AttentionInputs): Promise<AttentionOutputs> {
     if (this.#disposed) throw new DisposedError("plan");
     this.#host.checkAlive("backend");
-    const problem = this.#problem;
-    const { device, traits } = this.#host.loaded;
+    const { device } = this.#host.loaded;
     const resident = isResident(inputs, device);
-    if (isEmpty(problem)) {
-      const outputs = emptyOutputs(problem, inputs);
+    if (isEmpty(this.#problem)) {
+      const outputs = emptyOutputs(this.#problem, inputs);
       return resident && device ? uploadAll(device, outputs) : outputs;
     }
-    const { kvLengths, offsets } = bindPositions(problem, inputs);
-    const bounds = boundsOf(problem, { kvLengths, offsets });
-    const positions = { bounds, kvLengths };
-    const { value } = inputs;
-    if (resident && device) {
-      // What lies on the device is not looked at: values that no row sees are left out anyway.
-      const unseen = bounds.band ? "rows" : "none";
-      const guard = isDeviceTensor(value) ? unseen : guardFor(value, bounds);
-      return this.#runOnDevice(device, guard, inputs, positions);
-    }
-    const host = value as HostTensor;
-    const guard = traits.infinities ? "none" : guardFor(host, bounds);
-    const { leakSum, ...results } = await this.#runOnHost(guard, inputs, positions);
-    if (leakSum === undefined || Number.isFinite((leakSum.data as Float32Array)[0])) {
+    const bound = this.#bind(inputs);
+    return resident && device
+      ? this.#runOnDevice(device, inputs, bound)
+      : this.#runOnHost(inputs, bound);
+  }
+
+  async #runOnHost(inputs: AttentionInputs, bound: BoundCall): Promise<AttentionOutputs> {
+    const { loaded, sessions } = this.#host;
+    const problem = this.#problem;
+    const value = inputs.value as HostTensor;
+    const { infinities } = loaded.traits;
+    const { graph, feeds } = this.#ready(
+      infinities ? "none" : guardFor(value, bound.bounds),
+      inputs,
+      bound,
+    );
+    const results = await sessions.run(graph, feeds);
+    if (!mayHaveLeaked(graph.leakSign, problem, bound.bounds, results)) {
       return hostOutputs(problem, results);
     }
     // Something leaked, or the outputs are not finite by right: the guarded graph gives what is right.
-    const found = guardFor(host, bounds);
-    const stricter = found === "none" ? "rows" : found;
-    return hostOutputs(problem, await this.#runOnHost(stricter, inputs, positions));
-  }
-
-  #runOnHost(
-    guard: HiddenGuard,
-    inputs: AttentionInputs,
-    positions: CallPositions,
-  ): Promise<Readonly<Record<string, RuntimeTensor>>> {
-    const { loaded, sessions } = this.#host;
-    const graph = this.#graphOf(
-      { band: positions.bounds.band, guard },
-      axisOrders(inputs, storedDType(this.#problem.dtype, loaded.traits)),
-    );
-    const feeds = callFeeds(loaded.runtime, this.#problem, graph.spec, inputs, positions);
-    return sessions.run(graph, feeds);
+    const found = guardFor(value, bound.bounds);
+    const guarded = this.#ready(found === "none" ? "rows" : found, inputs, bound);
+    return hostOutputs(problem, await sessions.run(guarded.graph, guarded.feeds));
   }
 
   async #runOnDevice(
     device: GpuDevice,
-    guard: HiddenGuard,
     inputs: AttentionInputs,
-    positions: CallPositions,
+    bound: BoundCall,
   ): Promise<AttentionOutputs> {
     const { loaded, sessions } = this.#host;
-    const graph = this.#graphOf(
-      { band: positions.bounds.band, guard },
-      axisOrders(inputs, storedDType(this.#problem.dtype, loaded.traits)),
-    );
-    const feeds = callFeeds(loaded.runtime, this.#problem, graph.spec, inputs, positions);
+    const { value } = inputs;
+    // What lies on the device is not looked at: values that no row sees are left out anyway.
+    const unseen = bound.bounds.band ? "rows" : "none";
+    const guard = isDeviceTensor(value) ? unseen : guardFor(value, bound.bounds);
+    const { graph, feeds } = this.#ready(guard, inputs, bound);
     const made = deviceOutputs(loaded.runtime, device, this.#problem, graph.outputs);
     try {
       await sessions.run(graph, feeds, made.fetches);
@@ -140,6 +142,31 @@ export class OnnxPlan implements AttentionPlan {
   dispose(): void {
     this.#disposed = true;
     this.#graphs.clear();
+    this.#latest = null;
+  }
+
+  /** Offsets and lengths mostly stay the same from call to call, and so then does all of this. */
+  #bind(inputs: AttentionInputs): BoundCall {
+    const bound = bindPositions(this.#problem, inputs);
+    const latest = this.#latest;
+    if (latest && same(latest.offsets, bound.offsets) && same(latest.kvLengths, bound.kvLengths)) {
+      return latest;
+    }
+    const bounds = boundsOf(this.#problem, bound);
+    this.#latest = { ...bound, bounds, feeds: new Map(), graphs: new Map() };
+    return this.#latest;
+  }
+
+  #ready(guard: HiddenGuard, inputs: AttentionInputs, bound: BoundCall): ReadyRun {
+    const { runtime, traits } = this.#host.loaded;
+    const order = axisOrders(inputs, storedDType(this.#problem.dtype, traits));
+    const key = order === canonicalOrders ? guard : `${guard} ${JSON.stringify(order)}`;
+    let graph = bound.graphs.get(key);
+    if (!graph) {
+      graph = this.#graphOf({ band: bound.bounds.band, guard }, order);
+      bound.graphs.set(key, graph);
+    }
+    return { graph, feeds: callFeeds(runtime, this.#problem, graph, inputs, bound) };
   }
 
   #usualGraph(): PreparedGraph {
@@ -151,11 +178,16 @@ export class OnnxPlan implements AttentionPlan {
     const key = JSON.stringify([positions, order]);
     let graph = this.#graphs.get(key);
     if (!graph) {
-      graph = prepareGraph(graphSpec(this.#problem, traits, positions, order), traits);
+      const spec = graphSpec(this.#problem, traits, positions, order);
+      graph = prepareGraph(spec, traits, this.#problem);
       this.#graphs.set(key, graph);
     }
     return graph;
   }
+}
+
+function same(a: Int32Array, b: Int32Array): boolean {
+  return a.length === b.length && a.every((x, i) => x === b[i]);
 }
 
 /** Empty problems, too, leave their outputs where their inputs are. */

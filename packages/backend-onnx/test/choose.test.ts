@@ -13,7 +13,8 @@ function choose(rules: Rules, provider: OnnxProvider = "cpu", guard: HiddenGuard
   const t = tensor(new Float32Array(64), [1, 2, 4, 8]);
   const problem = describeProblem({ query: t, key: t, value: t, ...rules });
   const traits = traitsOf(provider, { float16: true, largestTensor: null });
-  return chooseGraph(graphSpec(problem, traits, { band: typicalBand(problem), guard }), traits);
+  const spec = graphSpec(problem, traits, { band: typicalBand(problem), guard });
+  return chooseGraph(spec, traits, problem);
 }
 
 const mask = (...shape: number[]) =>
@@ -26,6 +27,9 @@ test.each<[string, Rules]>([
   ["a whole mask", { mask: mask(4, 4) }],
   ["a bias a head", { bias: tensor(new Float32Array(32), [2, 4, 4]) }],
   ["causal with a mask of keys", { causal: true, mask: mask(4) }],
+  ["no rule", {}],
+  ["a mask of keys", { mask: mask(4) }],
+  ["lengths alone", { kvLengths: [3] }],
 ])("the operator Attention for %s, on CPU providers", (_, rules) => {
   expect(choose(rules)).toBe("attention");
   expect(choose(rules, "wasm")).toBe("attention");
@@ -34,9 +38,6 @@ test.each<[string, Rules]>([
 });
 
 test.each<[string, Rules]>([
-  ["no rule: plain operators are as fast", {}],
-  ["a mask of keys: the operator's has all rows", { mask: mask(4) }],
-  ["lengths alone: the same", { kvLengths: [3] }],
   ["sinks", { causal: true, sinks: [0, 0] }],
   ["ALiBi", { causal: true, alibiSlopes: [1, 1] }],
   ["a softcap", { causal: true, softcap: 2 }],
@@ -47,6 +48,22 @@ test.each<[string, Rules]>([
   ["scores", { causal: true, returns: { scores: "raw" } }],
 ])("plain operators for %s", (_, rules) => {
   expect(choose(rules)).toBe("plain");
+});
+
+test("grouped heads of few rows share their keys in plain operators", () => {
+  const problemOf = (queryLength: number) => {
+    const query = tensor(new Float32Array(2 * queryLength * 8), [1, 2, queryLength, 8]);
+    const key = tensor(new Float32Array(16 * 8), [1, 1, 16, 8]);
+    return describeProblem({ query, key, value: key });
+  };
+  const traits = traitsOf("cpu", { float16: true, largestTensor: null });
+  const choice = (queryLength: number) => {
+    const problem = problemOf(queryLength);
+    const spec = graphSpec(problem, traits, { band: null, guard: "none" });
+    return chooseGraph(spec, traits, problem);
+  };
+  expect(choice(1)).toBe("plain");
+  expect(choice(16)).toBe("attention");
 });
 
 test("plain operators where hidden data is not finite", () => {

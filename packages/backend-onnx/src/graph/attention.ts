@@ -1,7 +1,7 @@
 import { statisticsDType } from "@heed/core";
 import type { ModelGraph } from "../model/model.js";
 import { GraphBuilder, type Value } from "./builder.js";
-import { leakShows, returnLeakSum } from "./guard.js";
+import { leakSign, returnLeakSum } from "./guard.js";
 import { broadcastDims, mainInputs } from "./inputs.js";
 import type { PositionSource } from "./positions.js";
 import type { Arithmetic, GraphSpec } from "./spec.js";
@@ -23,11 +23,11 @@ export function attentionGraph(
   const g = new GraphBuilder(opset);
   const compute = statisticsDType(spec.dtype);
   const { query, key, value } = mainInputs(g, spec, compute);
-  const positions = positionSource(g, spec, compute);
   const mask = spec.mask && g.input("mask", "bool", broadcastDims(spec.mask, spec.queryHeads));
   const causal = isCausal(spec);
+  const positions = causal ? null : positionSource(g, spec, compute);
 
-  const visible = causal ? null : visibility(g, arithmetic, { mask, positions });
+  const visible = positions && visibility(g, arithmetic, { mask, positions });
   let added: Value | null = visible && asBias(g, visible, compute);
   if (spec.bias) {
     const { dtype, axes } = spec.bias;
@@ -38,22 +38,37 @@ export function attentionGraph(
     );
     added = added ? g.op("Add", [bias, added]) : bias;
   }
-  const attended = g.op("Attention", [query, key, value, ...(added ? [added] : [])], {
-    is_causal: causal ? 1 : 0,
-    scale: { float: spec.scale },
-  });
   let seen: Value | null = null;
   if (added && (spec.mask || spec.bias)) {
     const largest = g.reduce("ReduceMax", added);
     seen = g.op("Greater", [largest, g.scalar(compute, Number.NEGATIVE_INFINITY)]);
-  } else if (spec.band?.emptyRows) {
+  } else if (spec.band?.emptyRows && positions) {
     seen = positions.anyInBand;
   }
+  const whole = added && wholeMatrix(g, spec, added, { query, key });
+  const attended = g.op("Attention", [query, key, value, ...(whole ? [whole] : [])], {
+    is_causal: causal ? 1 : 0,
+    scale: { float: spec.scale },
+  });
   const output = seen ? g.op("Where", [seen, attended, g.scalar(compute, 0)]) : attended;
-  if (leakShows(spec, arithmetic)) returnLeakSum(g, output, compute);
+  if (leakSign(spec, arithmetic) === "sum") returnLeakSum(g, output, compute);
   const dims = ["batch", spec.queryHeads, "queryLength", spec.valueDim];
   g.output("output", g.cast(output, compute, spec.dtype), spec.dtype, dims);
   return g.build();
+}
+
+/** What is added, with all rows and keys: the operator repeats it over batches and heads only. */
+function wholeMatrix(
+  g: GraphBuilder,
+  { mask, bias, band }: GraphSpec,
+  added: Value,
+  { query, key }: { query: Value; key: Value },
+): Value {
+  const axes = [mask, bias?.axes ?? null, band && ([true, false, band.perRow, true] as const)];
+  if ([2, 3].every((axis) => axes.some((input) => input?.[axis]))) return added;
+  const length = (of: Value): Value => g.op("Shape", [of], { start: 2, end: 3 });
+  const shape = g.op("Concat", [g.integers(1, 1), length(query), length(key)], { axis: 0 });
+  return g.op("Expand", [added, shape]);
 }
 
 /** Whether the operator's own `is_causal` says what the positions hide. */

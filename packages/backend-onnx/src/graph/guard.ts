@@ -57,14 +57,23 @@ export function restoreInfinities(
   return g.op("Where", [rises, g.op("Where", [falls, nan, plus]), infinite]);
 }
 
+/** How a graph tells that something hidden leaked; null where nothing is to be told. */
+export type LeakSign = "rows" | "sum" | null;
+
 /**
- * Whether a graph runs unguarded where something might leak, and gives the sum of its outputs to tell
- * by: hidden data that is NaN or ±∞, or whose product overflows, leaves NaN in any row that it reaches
- * (0 · NaN, ∞ − ∞), and so in the sum. That is one pass over the outputs; looking at keys and values
- * beforehand takes the host longer. Where arithmetic need not know of NaN, the host has to look.
+ * How a graph that runs unguarded tells that something hidden leaked: data that is NaN or ±∞, or whose
+ * product overflows, leaves NaN in any row that it is hidden from (0 · NaN, ∞ − ∞). `"rows"`: in the
+ * first and the last row that see any key, since from one of these two everything is hidden that is from
+ * any; the host looks at them. `"sum"`: in the sum of all outputs, where a mask or a bias may have
+ * emptied those rows. Either costs less than looking at keys and values beforehand. Null: nothing is to
+ * be told, as nothing is hidden, or a guard hides it, or arithmetic need not know of NaN.
  */
-export function leakShows({ band, guard }: GraphSpec, { infinities }: Arithmetic): boolean {
-  return band !== null && guard === "none" && infinities;
+export function leakSign(
+  { band, guard, mask, bias }: GraphSpec,
+  { infinities }: Arithmetic,
+): LeakSign {
+  if (band === null || guard !== "none" || !infinities) return null;
+  return mask || bias ? "sum" : "rows";
 }
 
 /** The output `leakSum`, a scalar. */

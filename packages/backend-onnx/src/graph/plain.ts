@@ -1,7 +1,7 @@
 import { statisticsDType } from "@heed/core";
 import type { ModelDType, ModelGraph } from "../model/model.js";
 import { GraphBuilder, type Value } from "./builder.js";
-import { guardValues, leakShows, restoreInfinities, returnLeakSum } from "./guard.js";
+import { guardValues, leakSign, restoreInfinities, returnLeakSum } from "./guard.js";
 import { broadcastDims, mainInputs } from "./inputs.js";
 import type { PositionSource, PositionValues } from "./positions.js";
 import { softmaxOver } from "./softmax.js";
@@ -44,7 +44,7 @@ export function plainGraph(
     unstack(g, spec, g.op("MatMul", [stacked(weights), of]));
   const finite = softmax.finish(sum(softmax.weights, values.finite));
   const output = restoreInfinities(g, values, softmax, finite, { sum, compute });
-  if (leakShows(spec, arithmetic)) returnLeakSum(g, output, compute);
+  if (leakSign(spec, arithmetic) === "sum") returnLeakSum(g, output, compute);
   const rows = ["batch", spec.queryHeads, "queryLength"];
   g.output("output", g.cast(output, compute, spec.dtype), spec.dtype, [...rows, spec.valueDim]);
   if (spec.weights) {

@@ -10,7 +10,7 @@ export interface PositionValues {
   readonly key: Value | null;
   /** bool, `[1 or B, 1, 1 or Lq, Lk]`: keys from a row's first one on. */
   readonly notBefore: Value | null;
-  /** bool, `[1 or B, 1, 1 or Lq, Lk]`: keys up to a row's last one. */
+  /** bool, `[1 or B, 1, 1 or Lq, Lk]`: keys up to a row's last one; or all that its range has. */
   readonly notAfter: Value | null;
   /** bool, `[1 or B, 1, 1 or Lq, 1]`: whether a row's range has any key. */
   readonly anyInBand: Value | null;
@@ -29,7 +29,8 @@ export type PositionSource = (
 
 /**
  * Positions as inputs that the host works out, a number a row or a key: every rule of positions is
- * then the same graph, and a decode loop's too.
+ * then the same graph, and a decode loop's too. Where all rows of a batch see the same keys, they are
+ * said outright.
  */
 export function positionInputs(
   g: GraphBuilder,
@@ -38,15 +39,18 @@ export function positionInputs(
 ): PositionValues {
   const rows = ["positionBatch", 1, "queryLength", 1];
   const bandRows = ["positionBatch", 1, band?.perRow ? "queryLength" : 1, 1];
-  const keys = band || scoresEnd ? g.input("keyIndices", "int32", [1, 1, 1, "keyLength"]) : null;
-  const first = band?.first ? g.input("firstKeys", "int32", bandRows) : null;
-  const last = band?.last ? g.input("lastKeys", "int32", bandRows) : null;
+  const perRow = band?.perRow === true;
+  const keys = perRow || scoresEnd ? g.input("keyIndices", "int32", [1, 1, 1, "keyLength"]) : null;
+  const first = perRow && band.first ? g.input("firstKeys", "int32", bandRows) : null;
+  const last = perRow && band.last ? g.input("lastKeys", "int32", bandRows) : null;
+  const visible =
+    band && !perRow ? g.input("visibleKeys", "bool", ["positionBatch", 1, 1, "keyLength"]) : null;
   const end = scoresEnd ? g.input("kvLengths", "int32", ["batch", 1, 1, 1]) : null;
   return {
     query: alibi ? g.input("queryPositions", compute, rows) : null,
     key: alibi ? g.input("keyPositions", compute, [1, 1, 1, "keyLength"]) : null,
     notBefore: keys && first && g.op("GreaterOrEqual", [keys, first]),
-    notAfter: keys && last && g.op("LessOrEqual", [keys, last]),
+    notAfter: visible ?? (keys && last && g.op("LessOrEqual", [keys, last])),
     anyInBand: band?.emptyRows ? g.input("rowSeesKeys", "bool", bandRows) : null,
     reachable:
       guard === "rows" ? g.input("keyIsSeen", "bool", ["positionBatch", 1, "keyLength", 1]) : null,

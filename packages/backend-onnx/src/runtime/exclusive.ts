@@ -1,4 +1,4 @@
-/** The last thing that each runtime was asked to do. */
+/** The last thing that each runtime was asked to do and has not done. */
 const last = new WeakMap<object, Promise<unknown>>();
 
 /**
@@ -10,6 +10,9 @@ export function exclusively<R>(runtime: object, act: () => Promise<R>): Promise<
   const turn = before ? before.then(act, act) : act();
   last.set(runtime, turn);
   // What failed was told to whoever asked for it; the next turn does not care.
-  turn.catch(() => {});
+  const done = (): void => {
+    if (last.get(runtime) === turn) last.delete(runtime);
+  };
+  turn.then(done, done);
   return turn;
 }
