@@ -65,15 +65,18 @@ export type LeakSign = "rows" | "sum" | null;
  * product overflows, leaves NaN in any row that it is hidden from (0 · NaN, ∞ − ∞). `"rows"`: in the
  * first and the last row that see any key, since from one of these two everything is hidden that is from
  * any; the host looks at them. `"sum"`: in the sum of all outputs, where a mask or a bias may have
- * emptied those rows. Either costs less than looking at keys and values beforehand. Null: nothing is to
- * be told, as nothing is hidden, or a guard hides it, or arithmetic need not know of NaN.
+ * emptied those rows, or empty rows are not flagged. Either costs less than looking at keys and values
+ * beforehand. Null: nothing is to be told, as nothing is hidden, or a guard hides it, or arithmetic need
+ * not know of NaN.
  */
 export function leakSign(
-  { band, guard, mask, bias }: GraphSpec,
+  { band, guard, mask, bias, logSumExp, sinks }: GraphSpec,
   { infinities }: Arithmetic,
 ): LeakSign {
   if (band === null || guard !== "none" || !infinities) return null;
-  return mask || bias ? "sum" : "rows";
+  // A softmax by hand flags no empty rows: what is hidden from one shows in it, and maybe nowhere else.
+  const unflagged = band.emptyRows && (logSumExp || sinks);
+  return mask || bias || unflagged ? "sum" : "rows";
 }
 
 /** The output `leakSum`, a scalar. */
