@@ -104,5 +104,7 @@ export function typicalBand(problem: AttentionProblem): BandSpec | null {
   });
   if (!problem.kvLengths) return band;
   const perRow = queryLength > 1 && (problem.causal || problem.window !== null);
-  return { first: false, emptyRows: false, perRow, ...band, last: true, diagonal: false };
+  const { first = false, emptyRows = false } = band ?? {};
+  // Members in the order in which `boundsOf` has them: equal specs are told by their text.
+  return { first, last: true, perRow, emptyRows, diagonal: false };
 }

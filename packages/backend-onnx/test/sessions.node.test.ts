@@ -2,11 +2,14 @@ import { type OnnxRuntime, OnnxRuntimeError, onnx } from "@heed/backend-onnx";
 import {
   type AttentionInputs,
   BackendUnavailableError,
+  contiguous,
   createAttention,
   describeProblem,
+  type HostTensor,
   InvalidInputError,
   referenceAttention,
   tensor,
+  transpose,
   UnsupportedError,
 } from "@heed/core";
 import * as ort from "onnxruntime-web";
@@ -72,6 +75,39 @@ test("one session serves all lengths, and calls that overlap take turns", async 
     expect((output as typeof expected).data[3]).toBeCloseTo(expected.data[3] as number, 5);
   }
   await attention.dispose();
+});
+
+test("no model is given to the runtime twice, whatever calls come again", async () => {
+  const { runtime, log } = watched();
+  const backend = await onnx({ provider: "wasm", runtime, threads: 1 }).load();
+  const probes = log.created;
+  const run = async (inputs: AttentionInputs): Promise<number> => {
+    const plan = await backend.plan(describeProblem(inputs));
+    await plan.run(inputs);
+    return log.created - probes;
+  };
+  const offset = { causal: true, queryOffset: "bottom-right" } as const;
+  for (let again = 0; again < 3; again++) {
+    for (const length of [2, 3, 5]) await run(call(length, { kvLengths: [9 - again] }));
+  }
+  // One that hides keys by lengths, and the one without: a call that sees all takes the faster.
+  expect(await run(call(4, { kvLengths: [7] }))).toBe(2);
+  for (const length of [2, 3, 5]) await run(call(length, offset));
+  expect(await run(call(4, offset))).toBe(3);
+  // Tensors that lie as [batch, length, heads, size] are put right by the model: another one.
+  const strided = (length: number): AttentionInputs => {
+    const { query, key, value } = call(length);
+    const swap = (t: HostTensor) => transpose(contiguous(transpose(t, [0, 2, 1, 3])), [0, 2, 1, 3]);
+    return {
+      query: swap(query as HostTensor),
+      key: swap(key as HostTensor),
+      value: swap(value as HostTensor),
+      ...offset,
+    };
+  };
+  for (const length of [2, 3, 5]) await run(strided(length));
+  expect(await run(strided(4))).toBe(4);
+  backend.dispose();
 });
 
 test("sessions are bounded, and released with the backend", async () => {
