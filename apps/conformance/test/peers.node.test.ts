@@ -79,6 +79,11 @@ const projects: readonly Project[] = [
         reproduction: "ort-attention-hidden-nan.js",
       },
       {
+        what: "A query whose every bias is the lowest float32 gets 0, as if it saw no key; the number is finite, and added to scores it leaves the average of the values.",
+        explains: ({ id }) => id.includes("finfo-min"),
+        reproduction: "ort-attention-lowest-bias.js",
+      },
+      {
         what: "No session is made for a `scale` of 0 or below, which the operator's specification does not forbid. (The adapter refuses such a problem.)",
         explains: null,
         reproduction: "ort-attention-scale.js",

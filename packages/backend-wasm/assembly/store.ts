@@ -38,12 +38,23 @@ export function storeRow(d: usize, work: usize, r: i32, output: usize): void {
   const index = load<usize>(rowState(d, work, INDEX, r));
   const logSumExp = size(d, D.logSumExpPointer);
   if (logSumExp) {
-    const natural = max == -Infinity ? -Infinity : (<f64>max + log2(<f64>denominator)) * LN_2;
-    store<f32>(logSumExp + 4 * index, <f32>natural);
+    store<f32>(logSumExp + 4 * index, <f32>naturalLogSumExp(max, denominator));
   }
   store<f32>(maxAt, empty ? LOWEST : max);
   store<f32>(sumAt, empty ? 0 : 1 / denominator);
   storeScaled(d, index, output, empty ? 0 : factor / denominator);
+}
+
+/**
+ * Back from base 2. To that base the lowest float32s have no number, and are held at `LOWEST`: what is
+ * there comes from a row whose every key has such a bias.
+ */
+// @ts-ignore: decorator
+@inline
+function naturalLogSumExp(max: f32, denominator: f32): f64 {
+  if (max == -Infinity) return -Infinity;
+  if (max == LOWEST) return <f64>LOWEST;
+  return (<f64>max + log2(<f64>denominator)) * LN_2;
 }
 
 /** Stores a row of the output: float32 or float16. */

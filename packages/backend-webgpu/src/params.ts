@@ -95,6 +95,8 @@ export const flags = {
   scores: 128,
   scoresCapped: 256,
   scoresBiased: 512,
+  /** Statistics are those of a part of the keys: see `storeStatisticsWgsl`. */
+  partial: 1024,
 } as const;
 
 /** Where one of these is set, every tile goes through the masking code. */

@@ -103,6 +103,8 @@ class Scheduler {
   readonly #steps: Step[] = [];
   readonly #workspace = new Map<BufferName, number>();
   readonly #group: number;
+  /** Parts of the keys that are computed apart and then merged. */
+  #parts = 1;
 
   constructor(
     problem: AttentionProblem,
@@ -220,26 +222,28 @@ class Scheduler {
     const segments = this.#keySegments(whole, layouts);
     if (segments === null) return false;
     const parts = splits * segments.length;
-    const statistics = returns.logSumExp || returns.weights;
-    if (returns.weights && !returns.logSumExp) this.#workspace.set("logSumExp", 4 * rows);
-    if (parts > 1) {
+    this.#parts = parts;
+    // Weights are made of a row's maximum and sum, which only parts leave.
+    const partial = parts > 1 || returns.weights;
+    if (partial) {
       this.#workspace.set("partials", 4 * rows * parts * valueDim);
-      this.#workspace.set("partialStatistics", 4 * rows * parts);
+      this.#workspace.set("partialStatistics", 8 * rows * parts);
     }
-    const output: BufferName = parts > 1 ? "partials" : this.#name("output");
-    const kernel = this.#forwardKernel(parts > 1 ? "f32" : this.#choice.storage, layouts);
+    const output: BufferName = partial ? "partials" : this.#name("output");
+    const kernel = this.#forwardKernel(partial ? "f32" : this.#choice.storage, layouts);
     for (const [s, keys] of segments.entries()) {
       const outputs = this.#rowMajor(
-        parts > 1 ? 4 : bytesOf(this.#choice.storage),
+        partial ? 4 : bytesOf(this.#choice.storage),
         parts * valueDim,
         s * splits * valueDim,
         (splits - 1) * valueDim + valueDim,
       );
-      const logSumExps = this.#rowMajor(4, parts, s * splits, splits);
+      const words = partial ? 2 : 1;
+      const statistics = this.#rowMajor(4, words * parts, words * s * splits, words * splits);
       const accesses = {
         ...this.#inputAccesses(layouts),
         output: outputs,
-        ...((statistics || parts > 1) && { statistics: logSumExps }),
+        ...((returns.logSumExp || partial) && { statistics }),
       };
       const regions = divide({ ...whole, keys }, Object.values(accesses), this.#limits, {
         batches: 1,
@@ -248,10 +252,10 @@ class Scheduler {
       });
       if (regions === null) return false;
       for (const region of regions) {
-        this.#forwardRegion(kernel, region, accesses, { parts, first: s * splits }, output);
+        this.#forwardRegion(kernel, region, accesses, s * splits, output);
       }
     }
-    if (parts > 1 && !this.#merge(parts)) return false;
+    if (partial && !this.#merge(parts)) return false;
     this.#packOutput("output", rows * valueDim);
     return true;
   }
@@ -292,17 +296,19 @@ class Scheduler {
     kernel: Kernel,
     region: Region,
     accesses: Partial<Record<BindingName, Access>>,
-    { parts, first }: { readonly parts: number; readonly first: number },
+    first: number,
     output: BufferName,
   ): void {
     const { headDim, valueDim, returns } = this.#problem;
     const { splits, rows, columns } = this.#choice;
     const keys = length(region.keys);
     const splitKeys = Math.max(tileRows, Math.ceil(keys / splits / tileRows) * tileRows);
-    const statistics = parts > 1 || returns.logSumExp || returns.weights;
+    const parts = this.#parts;
+    const partial = output === "partials";
+    const words = partial ? 2 : 1;
     const { windows, bases } = this.#bind(kernel, accesses, region, {
       output,
-      statistics: parts > 1 ? "partialStatistics" : "logSumExp",
+      statistics: partial ? "partialStatistics" : "logSumExp",
     });
     const tiles = Math.ceil(length(region.rows) / rows);
     const slices = Math.ceil(valueDim / columns);
@@ -315,14 +321,16 @@ class Scheduler {
       slices,
       splits: gridSplits,
       splitKeys,
-      flags: this.#flags(statistics) & ~(parts > 1 ? flags.sinks : 0),
+      flags: partial
+        ? (this.#flags(true) & ~flags.sinks) | flags.partial
+        : this.#flags(returns.logSumExp),
       // A segment's first part of a row.
       outputBase: (bases.outputBase ?? 0) + first * valueDim,
-      statisticsBase: (bases.statisticsBase ?? 0) + first,
+      statisticsBase: (bases.statisticsBase ?? 0) + words * first,
       outputRow: parts * valueDim,
       outputSplit: valueDim,
-      statisticsRow: parts,
-      statisticsSplit: 1,
+      statisticsRow: words * parts,
+      statisticsSplit: words,
     };
     const blocks = length(region.batches) * length(region.heads) * gridSplits * slices * tiles;
     // A block is a workgroup's, or an invocation's.
@@ -342,10 +350,10 @@ class Scheduler {
       operand: { offset: 0, strides: [0, 0, size, 1], elementBytes },
       footprint: (region) => [all, all, region.rows, { first: 0, end: size }],
     });
-    const statistics = returns.logSumExp || returns.weights;
+    const statistics = returns.logSumExp;
     const accesses: Partial<Record<BindingName, Access>> = {
       partials: byRow(4, parts * valueDim),
-      partialStatistics: byRow(4, parts),
+      partialStatistics: byRow(4, 2 * parts),
       output: byRow(bytesOf(this.#choice.storage), valueDim),
       ...(statistics && { statistics: byRow(4, 1) }),
     };
@@ -389,7 +397,9 @@ class Scheduler {
     const accesses: Partial<Record<BindingName, Access>> = {
       ...inputs,
       [matrix]: this.#rowMajor(bytesOf(storage), keyLength, 0, null),
-      ...(matrix === "weights" && { statistics: this.#rowMajor(4, 1, 0, 1) }),
+      ...(matrix === "weights" && {
+        partialStatistics: this.#rowMajor(4, 2 * this.#parts, 0, 2 * this.#parts),
+      }),
     };
     const whole: Region = {
       batches: { first: 0, end: batch },
@@ -407,7 +417,7 @@ class Scheduler {
     for (const region of regions) {
       const { windows, bases } = this.#bind(kernel, accesses, region, {
         [matrix]: this.#name(matrix),
-        statistics: "logSumExp",
+        partialStatistics: "partialStatistics",
       });
       const tiles = Math.ceil(length(region.rows) / tileRows);
       const slices = Math.ceil(length(region.keys) / matrixKeys);
@@ -420,7 +430,7 @@ class Scheduler {
         slices,
         splits: 1,
         splitKeys: keyLength,
-        statisticsRow: 1,
+        count: this.#parts,
         flags: this.#flags(false),
       };
       const workgroups = length(region.batches) * length(region.heads) * slices * tiles;

@@ -13,9 +13,10 @@ import { arithmeticOf } from "./arithmetic.js";
 import { toHost } from "./bits.js";
 import { borrow } from "./borrow.js";
 import { type ConformanceCase, caseInputs, type ProgramCase } from "./case.js";
-import { explainOutput, mistakePrefix, mistakeSeparator } from "./explain/explain.js";
+import { type Explanation, explainOutputs } from "./explain/explain.js";
 import { guardedRun } from "./guarded-run.js";
-import { judge, passes, type Verdict } from "./judge.js";
+import { judge } from "./judge/judge.js";
+import { passes, type Verdict } from "./judge/verdict.js";
 import { naive } from "./naive-backend.js";
 import { featuresOf } from "./report/features.js";
 import type { CaseResult } from "./report/report.js";
@@ -78,8 +79,12 @@ async function checkSynthetic(backend: AttentionBackend, c: ConformanceCase): Pr
   const support = backend.supports(problem);
   if (!support.ok) return { features, ...(await checkRefusal(backend, problem, support.reasons)) };
   try {
-    const verdict = await judgedRun(backend, problem, inputs, c);
-    return { features, ...verdictFinding(verdict) };
+    const { verdict, explanations } = await judgedRun(backend, problem, inputs, c);
+    return {
+      features,
+      ...verdictFinding(verdict),
+      ...(explanations.length > 0 && { explanations }),
+    };
   } catch (error) {
     return { features, ...crash(error) };
   }
@@ -140,34 +145,33 @@ async function checkRefusal(
   }
 }
 
+interface JudgedRun {
+  readonly verdict: Verdict;
+  readonly explanations: readonly Explanation[];
+}
+
 /** A run between its guards, judged. */
 async function judgedRun(
   backend: AttentionBackend,
   problem: AttentionProblem,
   inputs: AttentionInputs<HostTensor>,
   c: ConformanceCase,
-): Promise<Verdict> {
+): Promise<JudgedRun> {
   const arithmetic = arithmeticOf(backend.info);
   const plan = await backend.plan(problem);
   try {
     if (c.rows !== undefined) {
       const outputs = await toHost(await plan.run(inputs));
-      return judgeRows(inputs, outputs, sampleRows(inputs, c.rows), arithmetic);
+      const verdict = judgeRows(inputs, outputs, sampleRows(inputs, c.rows), arithmetic);
+      return { verdict, explanations: [] };
     }
     const { outputs, violations } = await guardedRun(plan, problem, inputs, arithmetic);
     const verdict = judge(inputs, outputs, undefined, arithmetic);
     const resident =
       c.profile === "pairs" ? await residentViolations(backend, plan, inputs, outputs) : [];
-    const explanations = passes(verdict) ? [] : explainOutput(inputs, outputs);
     return {
-      ...verdict,
-      violations: [...verdict.violations, ...violations, ...resident],
-      where: [
-        ...verdict.where,
-        ...(explanations.length > 0
-          ? [`${mistakePrefix}${explanations.join(mistakeSeparator)}`]
-          : []),
-      ],
+      verdict: { ...verdict, violations: [...verdict.violations, ...violations, ...resident] },
+      explanations: passes(verdict) ? [] : explainOutputs(inputs, outputs),
     };
   } finally {
     plan.dispose();

@@ -30,16 +30,10 @@ export {
   type KnownFailure,
   readDeclaration,
 } from "./declaration.js";
-export {
-  type Comparison,
-  type Expected,
-  judge,
-  type OutputName,
-  passes,
-  unitRoundoff,
-  type Verdict,
-  type WorstElement,
-} from "./judge.js";
+export { unitRoundoff } from "./judge/allowance.js";
+export type { Comparison } from "./judge/compare.js";
+export { type Expected, judge } from "./judge/judge.js";
+export { type OutputName, passes, type Verdict, type WorstElement } from "./judge/verdict.js";
 export { type NaiveEvaluation, naiveAttention } from "./naive.js";
 export { naive } from "./naive-backend.js";
 export { Random } from "./random.js";

@@ -9,6 +9,7 @@ import {
   toFloat64,
   visibleBand,
 } from "@heed/core";
+import { largestNumber, unitRoundoff } from "./judge/allowance.js";
 
 /** A naive evaluation, and the magnitudes that its rounding errors grow with. */
 export interface NaiveEvaluation {
@@ -25,14 +26,22 @@ export interface NaiveEvaluation {
   /** Whether a row sees any key. */
   readonly seesAny: Uint8Array;
   /**
-   * A row's largest |logit|, at any step, over the keys that count: those within e^−104 of the
-   * largest, below which float32 has nothing left.
+   * By how much rounding a logit once may move it, the most of a row's keys that count: those within
+   * e^−104 of the largest, below which float32 has nothing left. The unit roundoff times |logit|, at
+   * any step; but a sum of two numbers is never rounded past either of them, and so where a bias as
+   * large as −3.4·10³⁸ swallows a score, by no more than the score.
    */
-  readonly logitMagnitude: Float64Array;
+  readonly logitRounding: Float64Array;
   /** A row's largest Σ|scale·q·k| over all existing keys: what a dot product's error grows with. */
   readonly productMagnitude: Float64Array;
   /** A row's largest |value| over the keys it sees. */
   readonly valueMagnitude: Float64Array;
+  /**
+   * The smallest and the largest value that a row sees, and 0 beside a sink: as {@link output}. What
+   * a row without keys has is without meaning.
+   */
+  readonly lowestValue: Float64Array;
+  readonly highestValue: Float64Array;
 }
 
 /**
@@ -50,6 +59,10 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
   const step: FloatDType = dtype === "float64" ? "float64" : "float32";
   const f = (x: number): number => roundTo(step, x);
   const stored = (x: number): number => roundTo(dtype, x);
+  // A logit below float16's range is still one: it does not turn into −∞, which would hide its key.
+  const held = (x: number): number =>
+    x === Number.NEGATIVE_INFINITY ? x : Math.max(stored(x), -largestNumber[dtype]);
+  const u = unitRoundoff[dtype];
   const [query, key, value] = [bound.query, bound.key, bound.value].map(toFloat64) as [
     Float64Array,
     Float64Array,
@@ -72,13 +85,17 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
     scores: matrix(problem.returns.scores !== null),
     visible: problem.returns.weights ? new Uint8Array(rows * keyLength) : null,
     seesAny: new Uint8Array(rows),
-    logitMagnitude: new Float64Array(rows),
+    logitRounding: new Float64Array(rows),
     productMagnitude: new Float64Array(rows),
     valueMagnitude: new Float64Array(rows),
+    lowestValue: new Float64Array(rows * valueDim).fill(bound.sinks ? 0 : Number.POSITIVE_INFINITY),
+    highestValue: new Float64Array(rows * valueDim).fill(
+      bound.sinks ? 0 : Number.NEGATIVE_INFINITY,
+    ),
   };
   const logits = new Float64Array(keyLength);
   const products = new Float64Array(keyLength);
-  const largest = new Float64Array(keyLength);
+  const roundings = new Float64Array(keyLength);
   let row = 0;
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < queryHeads; h++) {
@@ -103,8 +120,9 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
           const capped =
             softcap === null ? raw : stored(f(softcap * f(Math.tanh(f(raw / softcap)))));
           let s = capped;
-          if (bias) s = stored(f(s + (bias[row * keyLength + j] as number)));
-          if (bound.alibiSlopes) s = stored(f(s - f(slope * Math.abs(p - j))));
+          const distance = bound.alibiSlopes ? f(slope * Math.abs(p - j)) : 0;
+          if (bias) s = held(f(s + (bias[row * keyLength + j] as number)));
+          if (bound.alibiSlopes) s = held(f(s - distance));
           if (result.scores) {
             const kind = problem.returns.scores;
             result.scores[row * keyLength + j] =
@@ -116,7 +134,8 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
             logits[j] = s;
             seen.push(j);
             products[j] = Math.abs(scale) * magnitude;
-            largest[j] = Math.max(Math.abs(s), Math.abs(raw));
+            const swallowed = bias ? Math.abs(capped) + distance : Number.POSITIVE_INFINITY;
+            roundings[j] = Math.max(u * Math.abs(raw), Math.min(u * Math.abs(s), swallowed));
           }
         }
         let max = sink;
@@ -132,7 +151,7 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
         for (const j of seen) {
           if ((logits[j] as number) >= max - 104) {
             raise(result.productMagnitude, row, products[j] as number);
-            raise(result.logitMagnitude, row, largest[j] as number);
+            raise(result.logitRounding, row, roundings[j] as number);
           }
           const weight = stored(f(f(Math.exp(f((logits[j] as number) - max))) / sum));
           if (result.weights) result.weights[row * keyLength + j] = weight;
@@ -142,6 +161,8 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
             const at = row * valueDim + c;
             result.output[at] = f((result.output[at] as number) + f(weight * v));
             raise(result.valueMagnitude, row, Math.abs(v));
+            raise(result.highestValue, at, v);
+            if (v < (result.lowestValue[at] as number)) result.lowestValue[at] = v;
           }
         }
         for (let c = 0; c < valueDim; c++) {

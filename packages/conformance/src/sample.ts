@@ -7,7 +7,8 @@ import {
   slice,
 } from "@heed/core";
 import type { Arithmetic } from "./arithmetic.js";
-import { judge, summarise, type Verdict } from "./judge.js";
+import { judge } from "./judge/judge.js";
+import { summarise, type Verdict } from "./judge/verdict.js";
 import { Random } from "./random.js";
 
 /** A query row: `[batch, queryHead, query]`. */

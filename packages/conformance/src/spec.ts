@@ -23,10 +23,14 @@ export type Values =
   | "equal-keys"
   /** The last key wins every row. */
   | "last-key-wins"
+  /** Scores rise by about 8 from the first key to the last. */
+  | "rising-scores"
   /** Values of about 10⁻⁴⁰ (10⁻⁷ in float16): subnormal. */
   | "subnormal-values"
   /** Queries and keys of that size: every score is 0 or nearly so. */
   | "subnormal-scores"
+  /** Values from 1 up: their average is not what a row without keys gives. */
+  | "positive-values"
   /** Values next to the dtype's largest, and scores of half of float16's. */
   | "largest-values";
 
@@ -70,11 +74,19 @@ export interface CaseSpec {
     readonly shape: readonly number[];
     readonly rows?: "empty-rows" | "after-diagonal";
   };
-  /** A bias of this shape; "-inf": a third of it hides; "finfo-min": a third is the lowest value. */
+  /**
+   * A bias of this shape. "-inf": a third of it hides; "finfo-min": a third is the lowest finite
+   * number; "…-rows": so is all of every third row, or in "finfo-min-and-inf-rows" one or the other.
+   */
   readonly bias?: {
     readonly shape: readonly number[];
     readonly dtype?: FloatDType;
-    readonly holes?: "-inf" | "finfo-min" | "-inf-rows";
+    readonly holes?:
+      | "-inf"
+      | "finfo-min"
+      | "-inf-rows"
+      | "finfo-min-rows"
+      | "finfo-min-and-inf-rows";
   };
   /** Mask and bias are read through transposed strides. */
   readonly stridedMask?: boolean;

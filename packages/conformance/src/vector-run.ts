@@ -14,7 +14,10 @@ import {
   type OnnxAttentionOutputName,
   onnxAttention,
 } from "@heed/core/onnx";
-import { compareRows, judge, summarise, unitRoundoff, type Verdict } from "./judge.js";
+import { unitRoundoff } from "./judge/allowance.js";
+import { compareRows } from "./judge/compare.js";
+import { judge } from "./judge/judge.js";
+import { summarise, type Verdict } from "./judge/verdict.js";
 import type { SafeTensors } from "./safetensors.js";
 import { loadVector, type ReadVector, realCall, type VectorCase } from "./vectors.js";
 

@@ -3,13 +3,21 @@ import {
   type AttentionInputs,
   type AttentionProvider,
   describeProblem,
+  fromFloat64,
   type HostTensor,
   reference,
+  referenceAttention,
+  type Tensor,
+  toFloat64,
 } from "@heed/core";
 import { describe, expect, test } from "vitest";
 import { hypotheses } from "../src/explain/hypotheses.js";
-import { commonMistakes, commonTraits, traitsOf } from "../src/explain/traits.js";
+import { commonMistakes } from "../src/explain/mistakes.js";
+import { explainReport, formatExplanation } from "../src/explain/summary.js";
+import { tileMistakes } from "../src/explain/tiles.js";
+import { commonTraits, traitsOf } from "../src/explain/traits.js";
 import { describeRows } from "../src/explain/where.js";
+import { type ToyBug, toy } from "./toy.js";
 
 type Call = AttentionInputs<HostTensor>;
 
@@ -60,6 +68,65 @@ const shown = [
   ["softcap is ignored", "core/softcap"],
 ] as const;
 
+/** A backend whose output is right, and what it returns beside it is not. */
+function besides(name: string): AttentionProvider {
+  return {
+    name: "besides",
+    load: async () => {
+      const inner = await reference().load();
+      return {
+        name: "besides",
+        info: inner.info,
+        supports: () => ({ ok: true }),
+        dispose: () => inner.dispose(),
+        plan: async (problem) => ({
+          description: (await inner.plan(problem)).description,
+          dispose: () => {},
+          run: async (inputs) => {
+            const { output, logSumExp, weights, scores } = await (await inner.plan(problem)).run(
+              inputs,
+            );
+            const returns = { weights: true, logSumExp: true, scores: "raw" } as const;
+            const all = referenceAttention({ ...(inputs as Call), returns });
+            const keys = (all.weights as HostTensor).shape[3] as number;
+            const largest = largestOfRows(all.weights as HostTensor, keys);
+            return {
+              output,
+              ...(logSumExp && {
+                logSumExp: name.includes("base 2")
+                  ? changed(logSumExp, (x) => x / Math.LN2)
+                  : logSumExp,
+              }),
+              ...(weights && {
+                weights: name.startsWith("weights")
+                  ? changed(weights, (w, at) => w / (largest[Math.floor(at / keys)] as number))
+                  : weights,
+              }),
+              ...(scores && {
+                scores: name.startsWith("scores")
+                  ? changed(all.scores as HostTensor, (x) => x)
+                  : scores,
+              }),
+            };
+          },
+        }),
+      };
+    },
+  };
+}
+
+function changed(t: Tensor, change: (x: number, at: number) => number): HostTensor {
+  const host = t as HostTensor;
+  return fromFloat64(toFloat64(host).map(change), host.shape, "float32");
+}
+
+function largestOfRows(weights: HostTensor, keys: number): number[] {
+  const all = toFloat64(weights);
+  return Array.from({ length: all.length / keys }, (_, row) =>
+    Math.max(...all.subarray(row * keys, (row + 1) * keys)),
+  );
+}
+
 function provider(name: string): AttentionProvider {
   const { change } = hypotheses.find((h) => h.name === name) as (typeof hypotheses)[number];
   return mistaken(change);
@@ -77,8 +144,70 @@ test("failures are told apart from passes by what they have", { timeout: 120_000
   expect(commonTraits(results, traits)[0]).toMatchObject({ trait: "grouped-query heads" });
 });
 
+describe("several bugs at once, in a profile that a first backend runs", () => {
+  const names: Readonly<Record<string, string>> = {
+    "offset of batch 0": "the query offset of batch 0 serves all batches",
+    "mask of the key head": "query head h reads the mask of its key head's number",
+    "no rescale by the last tile":
+      "the output so far is not rescaled when a last tile of 16 keys that is not full raises the maximum",
+  };
+  const bugs = Object.keys(names) as ToyBug[];
+
+  test("are each named, and nothing else is", { timeout: 120_000 }, async () => {
+    const report = await checkBackend(toy(bugs), { profile: "core" });
+    const { mistakes } = explainReport(report, selectCases());
+    expect(mistakes.map(({ mistake }) => mistake).sort()).toEqual(
+      bugs.map((bug) => names[bug]).sort(),
+    );
+  });
+
+  test("also where both are in one case", async () => {
+    const spec = {
+      batch: 2,
+      queryLength: 6,
+      keyLength: 35,
+      causal: true,
+      queryOffset: [29, 20],
+      values: "rising-scores",
+    } as const;
+    const { results } = await checkBackend(toy(bugs), { pasted: { id: "both", spec } });
+    expect(results[0]?.explanations).toContainEqual([
+      names["offset of batch 0"],
+      names["no rescale by the last tile"],
+    ]);
+  });
+
+  test("one that is not known is set apart, and told by its tile", {
+    timeout: 120_000,
+  }, async () => {
+    const report = await checkBackend(toy(["offset of batch 0", "last tile by 24 only"]), {
+      profile: "core",
+    });
+    const { mistakes, traits: found } = explainReport(report, selectCases());
+    expect(mistakes.map(({ mistake }) => mistake)).toEqual([names["offset of batch 0"]]);
+    expect(found[0]?.trait).toBe("more than 24 keys, and no multiple of 24");
+    const text = formatExplanation(report, selectCases());
+    expect(text).toMatch(/what the \d+ cases that they do not explain have in common/);
+  });
+});
+
+describe("what is wrong beside the output", () => {
+  test.each([
+    ["the log-sum-exp is a logarithm to base 2", "core/returns-lse"],
+    ["weights are not divided by their sum", "core/returns-weights"],
+    ["scores are raw ones, whatever is asked for", "core/returns-scores-capped"],
+  ])("%s", async (name, filter) => {
+    const { results } = await checkBackend(besides(name), { filter });
+    expect(commonMistakes(results)[0]?.mistake).toBe(name);
+  });
+});
+
 test("names are told apart, and a right backend has none", async () => {
-  expect(new Set(hypotheses.map(({ name }) => name)).size).toBe(hypotheses.length);
+  const names = [
+    ...hypotheses.map(({ name }) => name),
+    ...tileMistakes.map(({ name }) => name(16)),
+  ];
+  expect(new Set(names).size).toBe(names.length);
   const { results } = await checkBackend(reference(), { filter: "core/heads-" });
   expect(commonMistakes(results)).toEqual([]);
   expect(commonTraits(results, traits)).toEqual([]);

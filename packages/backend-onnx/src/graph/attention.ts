@@ -31,11 +31,8 @@ export function attentionGraph(
   let added: Value | null = visible && asBias(g, visible, compute);
   if (spec.bias) {
     const { dtype, axes } = spec.bias;
-    const bias = g.cast(
-      g.input("bias", dtype, broadcastDims(axes, spec.queryHeads)),
-      dtype,
-      compute,
-    );
+    const input = g.input("bias", dtype, broadcastDims(axes, spec.queryHeads));
+    const bias = aboveLowest(g, g.cast(input, dtype, compute), compute);
     added = added ? g.op("Add", [bias, added]) : bias;
   }
   let seen: Value | null = null;
@@ -69,6 +66,15 @@ function wholeMatrix(
   const length = (of: Value): Value => g.op("Shape", [of], { start: 2, end: 3 });
   const shape = g.op("Concat", [g.integers(1, 1), length(query), length(key)], { axis: 0 });
   return g.op("Expand", [added, shape]);
+}
+
+/**
+ * A bias without the lowest float32, next to which anything else does as well: onnxruntime takes it for
+ * its own sign of a hidden key, and a row of nothing else for one that sees none.
+ */
+function aboveLowest(g: GraphBuilder, bias: Value, compute: "float64" | "float32"): Value {
+  const lowest = g.op("Equal", [bias, g.scalar(compute, -3.4028234663852886e38)]);
+  return g.op("Where", [lowest, g.scalar(compute, -3.4e38), bias]);
 }
 
 /** Whether the operator's own `is_causal` says what the positions hide. */

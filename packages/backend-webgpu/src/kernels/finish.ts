@@ -1,8 +1,10 @@
+import { storeStatisticsWgsl } from "./statistics.js";
+
 /**
  * The end of four rows: the sink joins, and the log-sum-exp is stored. −∞ is only ever written, as bits.
  */
-export const finishWgsl = `const lowest = -3.4028234e38;
-
+export const finishWgsl: string = `const lowest = -3.4028234e38;
+${storeStatisticsWgsl}
 /** Writes log-sum-exps, and gives the factors that outputs are multiplied by: 0 for empty rows. */
 fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f32>, store: bool) -> vec4<f32> {
   var factor = vec4<f32>();
@@ -24,9 +26,9 @@ fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f3
     factor[r] = select(decay / denominator, 0.0, empty);
     if (store && rows.exists[r] && (params.flags & flag_logSumExp) != 0u) {
       let row = (b * params.queryHeads + h) * params.queryLength + rows.index[r];
-      // −∞, as bits.
-      statistics[params.statisticsBase + row * params.statisticsRow + split * params.statisticsSplit] = select(
-        bitcast<u32>(largest + log(denominator)), 0xff800000u, empty && !has_sink);
+      store_statistics(
+        params.statisticsBase + row * params.statisticsRow + split * params.statisticsSplit,
+        largest, denominator, empty && !has_sink);
     }
   }
   return factor;

@@ -17,6 +17,7 @@ import {
   tileThreads,
 } from "./products.js";
 import { rulesWgsl } from "./rules.js";
+import { mergedStatisticsWgsl } from "./statistics.js";
 
 /**
  * Which of the two matrices a kernel writes: the floor of eight storage buffers has no room for both.
@@ -38,8 +39,8 @@ export const matrixKeys: number = tileKeys(lanes);
 
 /**
  * Weights or scores as a matrix `[batch, queryHeads, queryLength, keyLength]`, for those who look into
- * a model. Scores are computed a second time, and weights are exp(s − logSumExp) from the log-sum-exp
- * that the output's kernel left. A workgroup has 64 rows × 32 keys, its slice.
+ * a model. Scores are computed a second time, and weights are exp(s − max) / sum from what the
+ * output's kernel left of each part of the keys. A workgroup has 64 rows × 32 keys, its slice.
  */
 export function matrixKernel(shape: MatrixShape): Kernel {
   const { matrix, storage, bias, output } = shape;
@@ -52,7 +53,9 @@ export function matrixKernel(shape: MatrixShape): Kernel {
     { name: "bias", element: bias, access: "read" },
     { name: matrix, element: bits ? "u32" : output, access: "read_write" },
   ];
-  if (matrix === "weights") bindings.push({ name: "statistics", element: "u32", access: "read" });
+  if (matrix === "weights") {
+    bindings.push({ name: "partialStatistics", element: "u32", access: "read" });
+  }
   const f16 = storage === "f16" || bias === "f16" || output === "f16";
   const code = `${enableFeatures([f16 && "f16"])}${paramsWgsl}
 ${declareBindings(bindings)}
@@ -60,6 +63,7 @@ ${gridWgsl}
 ${rulesWgsl}
 ${logitsWgsl(bias)}
 ${productsWgsl(lanes, storage)}
+${matrix === "weights" ? mergedStatisticsWgsl : ""}
 @compute @workgroup_size(${tileThreads(lanes)})
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -113,7 +117,8 @@ ${matrix === "weights" ? weights(output) : scores(output)}
 
 const weights = (output: Storage): string => `      var weight = 0.0;
       if (exists && logits.visible[r]) {
-        weight = exp(max(logits.s[r] - bitcast<f32>(statistics[params.statisticsBase + row]), -104.0));
+        let statistics = merged_statistics(row, rows.head[r]);
+        weight = exp(max(logits.s[r] - statistics.largest, -104.0)) / statistics.sum;
       }
       weights[at] = ${output}(weight);`;
 

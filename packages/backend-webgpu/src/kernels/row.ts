@@ -4,6 +4,7 @@ import { declareBindings, enableFeatures, type Kernel, repeat, type Storage } fr
 import { linearThreads, linearWgsl } from "./linear.js";
 import { logitsWgsl } from "./logits.js";
 import { rulesWgsl } from "./rules.js";
+import { storeStatisticsWgsl } from "./statistics.js";
 
 /** Value columns of an invocation. */
 export const rowColumns = 8;
@@ -28,7 +29,7 @@ ${declareBindings(bindings)}
 ${linearWgsl}
 ${rulesWgsl}
 ${logitsWgsl(bias)}
-const lowest = -3.4028234e38;
+${storeStatisticsWgsl}const lowest = -3.4028234e38;
 
 @compute @workgroup_size(${linearThreads})
 fn main(
@@ -109,9 +110,9 @@ ${repeat(2, (q) => `        o${q} += weight[k] * vec4<f32>(f32(value[at + column
   let factor = select(decay / sum, 0.0, empty);
   let at = (b * params.queryHeads + h) * params.queryLength + i;
   if (first_column == 0u && (params.flags & flag_logSumExp) != 0u) {
-    // −∞, as bits.
-    statistics[params.statisticsBase + at * params.statisticsRow + split * params.statisticsSplit] =
-      select(bitcast<u32>(largest + log(sum)), 0xff800000u, empty && !has_sink);
+    store_statistics(
+      params.statisticsBase + at * params.statisticsRow + split * params.statisticsSplit,
+      largest, sum, empty && !has_sink);
   }
   let output_at = params.outputBase + at * params.outputRow + split * params.outputSplit;
   for (var c = 0u; c < ${rowColumns}u && first_column + c < params.valueDim; c++) {

@@ -72,6 +72,7 @@ const flag_weights = 64u;
 const flag_scores = 128u;
 const flag_scoresCapped = 256u;
 const flag_scoresBiased = 512u;
+const flag_partial = 1024u;
 const flags_elementwise = 15u;
 
 @group(0) @binding(1) var<storage, read> rules: array<vec4<i32>>;
@@ -106,9 +107,47 @@ fn visible_keys(batch: Batch, split: u32, first: i32, last: i32) -> vec2<i32> {
   return vec2<i32>(start, max(start, end));
 }
 
-const lowest = -3.4028234e38;
 /** −∞, which is never computed with. */
 const no_key = 0xff800000u;
+
+struct Statistics {
+  largest: f32,
+  sum: f32,
+  /** No key is seen. */
+  empty: bool,
+  has_sink: bool,
+}
+fn part_statistics(row: u32, part: u32) -> vec2<u32> {
+  let at = params.partialStatisticsBase + 2u * (row * params.count + part);
+  return vec2<u32>(partialStatistics[at], partialStatistics[at + 1u]);
+}
+/** What a part of the keys weighs; 0 where it has none. */
+fn part_weight(row: u32, part: u32, largest: f32) -> f32 {
+  let own = part_statistics(row, part);
+  if (own.x == no_key) {
+    return 0.0;
+  }
+  return exp(max(bitcast<f32>(own.x) - largest, -104.0)) * bitcast<f32>(own.y);
+}
+fn merged_statistics(row: u32, head: u32) -> Statistics {
+  let rule = head_rules(head);
+  let has_sink = (params.flags & flag_sinks) != 0u && rule.z != 0;
+  let sink = bitcast<f32>(rule.y);
+  var empty = true;
+  var largest = select(-3.4028234e38, sink, has_sink);
+  for (var part = 0u; part < params.count; part++) {
+    let bits = part_statistics(row, part).x;
+    if (bits != no_key) {
+      empty = false;
+      largest = max(largest, bitcast<f32>(bits));
+    }
+  }
+  var sum = select(0.0, exp(max(sink - largest, -104.0)), has_sink);
+  for (var part = 0u; part < params.count; part++) {
+    sum += part_weight(row, part, largest);
+  }
+  return Statistics(largest, sum, empty, has_sink);
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -123,33 +162,18 @@ fn main(
     return;
   }
   let column = element % params.valueDim;
-  let rule = head_rules((row / params.queryLength) % params.queryHeads);
-  let has_sink = (params.flags & flag_sinks) != 0u && rule.z != 0;
-  let sink = bitcast<f32>(rule.y);
-  var empty = true;
-  var largest = select(lowest, sink, has_sink);
-  for (var part = 0u; part < params.count; part++) {
-    let bits = partialStatistics[params.partialStatisticsBase + row * params.count + part];
-    if (bits != no_key) {
-      empty = false;
-      largest = max(largest, bitcast<f32>(bits));
-    }
-  }
-  var denominator = select(0.0, exp(max(sink - largest, -104.0)), has_sink);
+  let statistic = merged_statistics(row, (row / params.queryLength) % params.queryHeads);
   var sum = 0.0;
   for (var part = 0u; part < params.count; part++) {
-    let bits = partialStatistics[params.partialStatisticsBase + row * params.count + part];
-    if (bits != no_key) {
-      let weight = exp(max(bitcast<f32>(bits) - largest, -104.0));
-      denominator += weight;
-      if (weight > 0.0) {
-        sum += weight * partials[params.partialsBase + row * params.partialsRow + part * params.valueDim + column];
-      }
+    let weight = part_weight(row, part, statistic.largest);
+    if (weight > 0.0) {
+      sum += weight * partials[params.partialsBase + row * params.partialsRow + part * params.valueDim + column];
     }
   }
-  output[params.outputBase + row * params.valueDim + column] = f32(select(sum / denominator, 0.0, empty));
+  output[params.outputBase + row * params.valueDim + column] =
+    f32(select(sum / statistic.sum, 0.0, statistic.empty));
   if (column == 0u && (params.flags & flag_logSumExp) != 0u) {
     statistics[params.statisticsBase + row] = select(
-      bitcast<u32>(largest + log(denominator)), no_key, empty && !has_sink);
+      bitcast<u32>(statistic.largest + log(statistic.sum)), no_key, statistic.empty && !statistic.has_sink);
   }
 }

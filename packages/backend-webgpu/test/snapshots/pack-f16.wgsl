@@ -90,6 +90,7 @@ const flag_weights = 64u;
 const flag_scores = 128u;
 const flag_scoresCapped = 256u;
 const flag_scoresBiased = 512u;
+const flag_partial = 1024u;
 const flags_elementwise = 15u;
 
 @group(0) @binding(1) var<storage, read> source: array<u32>;

@@ -72,6 +72,7 @@ const flag_weights = 64u;
 const flag_scores = 128u;
 const flag_scoresCapped = 256u;
 const flag_scoresBiased = 512u;
+const flag_partial = 1024u;
 const flags_elementwise = 15u;
 
 @group(0) @binding(1) var<storage, read> rules: array<vec4<i32>>;
@@ -195,6 +196,14 @@ fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4
   return Logits(s, visible & !hidden, hidden);
 }
 
+fn store_statistics(at: u32, largest: f32, sum: f32, empty: bool) {
+  if ((params.flags & flag_partial) != 0u) {
+    statistics[at] = select(bitcast<u32>(largest), 0xff800000u, empty);
+    statistics[at + 1u] = bitcast<u32>(sum);
+  } else {
+    statistics[at] = select(bitcast<u32>(largest + log(sum)), 0xff800000u, empty);
+  }
+}
 const lowest = -3.4028234e38;
 
 @compute @workgroup_size(64)
@@ -280,9 +289,9 @@ fn main(
   let factor = select(decay / sum, 0.0, empty);
   let at = (b * params.queryHeads + h) * params.queryLength + i;
   if (first_column == 0u && (params.flags & flag_logSumExp) != 0u) {
-    // −∞, as bits.
-    statistics[params.statisticsBase + at * params.statisticsRow + split * params.statisticsSplit] =
-      select(bitcast<u32>(largest + log(sum)), 0xff800000u, empty && !has_sink);
+    store_statistics(
+      params.statisticsBase + at * params.statisticsRow + split * params.statisticsSplit,
+      largest, sum, empty && !has_sink);
   }
   let output_at = params.outputBase + at * params.outputRow + split * params.outputSplit;
   for (var c = 0u; c < 8u && first_column + c < params.valueDim; c++) {

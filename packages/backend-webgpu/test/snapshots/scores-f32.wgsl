@@ -72,6 +72,7 @@ const flag_weights = 64u;
 const flag_scores = 128u;
 const flag_scoresCapped = 256u;
 const flag_scoresBiased = 512u;
+const flag_partial = 1024u;
 const flags_elementwise = 15u;
 
 @group(0) @binding(1) var<storage, read> rules: array<vec4<i32>>;
@@ -298,6 +299,7 @@ fn multiply_tile(thread: u32, query_at: vec4<u32>, key_at: u32, tile: i32, keys:
   tile_scores[score_slot(lane * 4u + 3u, band * 2u + 0u)] = params.scale * vec4<f32>(s0.w, s1.w, s2.w, s3.w);
   tile_scores[score_slot(lane * 4u + 3u, band * 2u + 1u)] = params.scale * vec4<f32>(s4.w, s5.w, s6.w, s7.w);
 }
+
 
 @compute @workgroup_size(64)
 fn main(

@@ -72,6 +72,7 @@ const flag_weights = 64u;
 const flag_scores = 128u;
 const flag_scoresCapped = 256u;
 const flag_scoresBiased = 512u;
+const flag_partial = 1024u;
 const flags_elementwise = 15u;
 
 @group(0) @binding(1) var<storage, read> rules: array<vec4<i32>>;
@@ -214,6 +215,14 @@ fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4
 }
 
 const lowest = -3.4028234e38;
+fn store_statistics(at: u32, largest: f32, sum: f32, empty: bool) {
+  if ((params.flags & flag_partial) != 0u) {
+    statistics[at] = select(bitcast<u32>(largest), 0xff800000u, empty);
+    statistics[at + 1u] = bitcast<u32>(sum);
+  } else {
+    statistics[at] = select(bitcast<u32>(largest + log(sum)), 0xff800000u, empty);
+  }
+}
 
 /** Writes log-sum-exps, and gives the factors that outputs are multiplied by: 0 for empty rows. */
 fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f32>, store: bool) -> vec4<f32> {
@@ -236,9 +245,9 @@ fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f3
     factor[r] = select(decay / denominator, 0.0, empty);
     if (store && rows.exists[r] && (params.flags & flag_logSumExp) != 0u) {
       let row = (b * params.queryHeads + h) * params.queryLength + rows.index[r];
-      // −∞, as bits.
-      statistics[params.statisticsBase + row * params.statisticsRow + split * params.statisticsSplit] = select(
-        bitcast<u32>(largest + log(denominator)), 0xff800000u, empty && !has_sink);
+      store_statistics(
+        params.statisticsBase + row * params.statisticsRow + split * params.statisticsSplit,
+        largest, denominator, empty && !has_sink);
     }
   }
   return factor;

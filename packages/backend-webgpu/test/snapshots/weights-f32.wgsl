@@ -72,6 +72,7 @@ const flag_weights = 64u;
 const flag_scores = 128u;
 const flag_scoresCapped = 256u;
 const flag_scoresBiased = 512u;
+const flag_partial = 1024u;
 const flags_elementwise = 15u;
 
 @group(0) @binding(1) var<storage, read> rules: array<vec4<i32>>;
@@ -80,7 +81,7 @@ const flags_elementwise = 15u;
 @group(0) @binding(4) var<storage, read> mask: array<u32>;
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 @group(0) @binding(6) var<storage, read_write> weights: array<f32>;
-@group(0) @binding(7) var<storage, read> statistics: array<u32>;
+@group(0) @binding(7) var<storage, read> partialStatistics: array<u32>;
 struct Block {
   exists: bool,
   /** Of the whole problem. */
@@ -300,6 +301,48 @@ fn multiply_tile(thread: u32, query_at: vec4<u32>, key_at: u32, tile: i32, keys:
   tile_scores[score_slot(lane * 4u + 3u, band * 2u + 1u)] = params.scale * vec4<f32>(s4.w, s5.w, s6.w, s7.w);
 }
 
+/** −∞, which is never computed with. */
+const no_key = 0xff800000u;
+
+struct Statistics {
+  largest: f32,
+  sum: f32,
+  /** No key is seen. */
+  empty: bool,
+  has_sink: bool,
+}
+fn part_statistics(row: u32, part: u32) -> vec2<u32> {
+  let at = params.partialStatisticsBase + 2u * (row * params.count + part);
+  return vec2<u32>(partialStatistics[at], partialStatistics[at + 1u]);
+}
+/** What a part of the keys weighs; 0 where it has none. */
+fn part_weight(row: u32, part: u32, largest: f32) -> f32 {
+  let own = part_statistics(row, part);
+  if (own.x == no_key) {
+    return 0.0;
+  }
+  return exp(max(bitcast<f32>(own.x) - largest, -104.0)) * bitcast<f32>(own.y);
+}
+fn merged_statistics(row: u32, head: u32) -> Statistics {
+  let rule = head_rules(head);
+  let has_sink = (params.flags & flag_sinks) != 0u && rule.z != 0;
+  let sink = bitcast<f32>(rule.y);
+  var empty = true;
+  var largest = select(-3.4028234e38, sink, has_sink);
+  for (var part = 0u; part < params.count; part++) {
+    let bits = part_statistics(row, part).x;
+    if (bits != no_key) {
+      empty = false;
+      largest = max(largest, bitcast<f32>(bits));
+    }
+  }
+  var sum = select(0.0, exp(max(sink - largest, -104.0)), has_sink);
+  for (var part = 0u; part < params.count; part++) {
+    sum += part_weight(row, part, largest);
+  }
+  return Statistics(largest, sum, empty, has_sink);
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -344,7 +387,8 @@ fn main(
       let at = params.matrixBase + row * params.keyLength + u32(j);
       var weight = 0.0;
       if (exists && logits.visible[r]) {
-        weight = exp(max(logits.s[r] - bitcast<f32>(statistics[params.statisticsBase + row]), -104.0));
+        let statistics = merged_statistics(row, rows.head[r]);
+        weight = exp(max(logits.s[r] - statistics.largest, -104.0)) / statistics.sum;
       }
       weights[at] = f32(weight);
     }

@@ -1,7 +1,8 @@
 import { type AttentionPlan, describeProblem } from "@heed/core";
 import { buildInputs } from "../build/inputs.js";
 import type { ProgramCase } from "../case.js";
-import { judge, passes } from "../judge.js";
+import { judge } from "../judge/judge.js";
+import { passes } from "../judge/verdict.js";
 import type { CaseSpec } from "../spec.js";
 import { acceptedCalls, planOf, runOnce } from "./context.js";
 import { variations } from "./variations.js";

@@ -1,4 +1,5 @@
 import { elementCount, type FloatDType, fromFloat64, type HostTensor } from "@heed/core";
+import { largestNumber } from "../judge/allowance.js";
 import type { Random } from "../random.js";
 import type { CaseSpec } from "../spec.js";
 
@@ -28,13 +29,16 @@ export function buildBias(
   random: Random,
 ): HostTensor {
   const values = random.normals(elementCount(shape));
-  const lowest = { float64: -Number.MAX_VALUE, float32: -3.4028234663852886e38, float16: -65504 };
+  const lowest = -largestNumber[own ?? dtype];
   const keys = shape.at(-1) as number;
   for (let at = 0; at < values.length; at++) {
     if (holes === "-inf" && random.uniform() < 1 / 3) values[at] = Number.NEGATIVE_INFINITY;
-    if (holes === "finfo-min" && random.uniform() < 1 / 3) values[at] = lowest[own ?? dtype];
-    if (holes === "-inf-rows" && Math.floor(at / keys) % 3 === 1) {
-      values[at] = Number.NEGATIVE_INFINITY;
+    if (holes === "finfo-min" && random.uniform() < 1 / 3) values[at] = lowest;
+    if (Math.floor(at / keys) % 3 !== 1) continue;
+    if (holes === "-inf-rows") values[at] = Number.NEGATIVE_INFINITY;
+    if (holes === "finfo-min-rows") values[at] = lowest;
+    if (holes === "finfo-min-and-inf-rows") {
+      values[at] = random.uniform() < 1 / 3 ? Number.NEGATIVE_INFINITY : lowest;
     }
   }
   return fromFloat64(values, shape, own ?? dtype);

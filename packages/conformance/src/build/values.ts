@@ -15,6 +15,7 @@ export function shapeValues(
   };
   const size = key.shape[3] as number;
   const perHead = (key.shape[2] as number) * size;
+  if (values === "positive-values") change(value, (x) => 1 + Math.abs(x));
   if (values === "large-scores") change(query, (x) => x * 1e4);
   if (values === "equal-keys") {
     const keys = toFloat64(key);
@@ -23,6 +24,12 @@ export function shapeValues(
   if (values === "last-key-wins") {
     change(query, (x) => Math.abs(x) + 1);
     change(key, (x, i) => (i % perHead >= perHead - size ? 8 : -Math.abs(x)));
+  }
+  if (values === "rising-scores") {
+    const keys = key.shape[2] as number;
+    change(query, (x) => 1 + 0.1 * x);
+    const rise = 8 / Math.sqrt(size) / keys;
+    change(key, (x, i) => 0.2 * x + rise * (Math.floor(i / size) % keys));
   }
   const subnormal = { float64: 1e-310, float32: 1e-40, float16: 1e-7 }[dtype];
   if (values === "subnormal-values") change(value, (x) => x * subnormal);

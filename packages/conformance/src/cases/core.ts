@@ -7,10 +7,13 @@ const shapes: readonly (readonly [name: string, spec: CaseSpec])[] = [
   ["l7", { queryLength: 7 }],
   ["l8-d8", { queryLength: 8, headDim: 8 }],
   ["l16-d64", { queryLength: 16, headDim: 64 }],
+  ["l24-d16", { queryLength: 24 }],
   ["l33-d59", { queryLength: 33, headDim: 59 }],
+  ["l48-d24", { queryLength: 48, headDim: 24 }],
   ["l59-d15", { queryLength: 59, headDim: 15 }],
   ["l64-d80", { queryLength: 64, headDim: 80 }],
   ["l65-d1", { queryLength: 65, headDim: 1 }],
+  ["l96-d8", { queryLength: 96, headDim: 8 }],
   ["l97-d128", { queryLength: 97, headDim: 128 }],
   ["l129-d32", { queryLength: 129, headDim: 32 }],
   ["l197-d64", { queryLength: 197, headDim: 64, queryHeads: 1 }],
@@ -47,6 +50,25 @@ const outputs: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
   ["all", { returns: { logSumExp: true, weights: true, scores: "raw" } }],
 ];
 
+/** What nearly every model needs, small enough that nothing but a feature itself can be wrong. */
+const features: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
+  ["causal-offset", { causal: true, queryOffset: 3 }],
+  ["causal-offset-negative", { causal: true, queryOffset: -2 }],
+  ["causal-offset-per-batch", { causal: true, queryOffset: [4, -1] }],
+  ["causal-bottom-right", { causal: true, queryOffset: "bottom-right" }],
+  ["kv-lengths", { kvLengths: [5, 11] }],
+  ["kv-lengths-causal", { kvLengths: [7, 11], causal: true, queryOffset: "bottom-right" }],
+  ["mask-keys", { mask: { shape: [2, 1, 1, 11] } }],
+  ["mask-queries", { mask: { shape: [5, 11] } }],
+  ["mask-heads", { mask: { shape: [4, 5, 11] } }],
+  ["mask-empty-rows", { mask: { shape: [5, 11], rows: "empty-rows" } }],
+  ["bias-heads", { bias: { shape: [4, 5, 11] } }],
+  ["bias-minus-infinity", { bias: { shape: [2, 1, 5, 11], holes: "-inf" } }],
+];
+
+/** Lengths of keys whose scores rise: every tile raises the maximum, and the last is not full. */
+const rising = [19, 70, 150] as const;
+
 const scales = [0.3, 0, -0.5, 3] as const;
 
 const empty: readonly (readonly [name: string, spec: CaseSpec])[] = [
@@ -59,7 +81,7 @@ const empty: readonly (readonly [name: string, spec: CaseSpec])[] = [
   ["keys-masked", { queryLength: 5, keyLength: 0, mask: { shape: [5, 0] } }],
 ];
 
-/** Self- and cross-attention without masks: what a first backend must get right. */
+/** What a first backend must get right. */
 export const coreCases: readonly ConformanceCase[] = ofProfile("core", [
   ...shapes.map(([name, spec]) => ({ id: `core/shape-${name}`, spec })),
   ...heads.map(([name, spec]) => ({
@@ -88,6 +110,30 @@ export const coreCases: readonly ConformanceCase[] = ofProfile("core", [
   ...scales.map((scale) => ({ id: `core/scale-${scale}`, spec: { queryLength: 9, scale } })),
   { id: "core/shared-key-value", spec: { queryLength: 9, sharedKeyValue: true } },
   { id: "core/softcap", spec: { queryLength: 30, keyLength: 70, softcap: 1.5, scale: 1 } },
+  ...features.map(([name, spec]) => ({
+    id: `core/${name}`,
+    spec: {
+      batch: 2,
+      queryHeads: 4,
+      kvHeads: 2,
+      queryLength: 5,
+      keyLength: 11,
+      headDim: 8,
+      ...spec,
+      returns: { logSumExp: true },
+    },
+  })),
+  ...rising.map((keyLength) => ({
+    id: `core/rising-scores-k${keyLength}`,
+    spec: {
+      queryHeads: 4,
+      kvHeads: 2,
+      queryLength: 5,
+      keyLength,
+      values: "rising-scores" as const,
+      returns: { logSumExp: true },
+    },
+  })),
   { id: "core/causal", spec: { queryLength: 40, causal: true } },
   { id: "core/causal-l150", spec: { queryLength: 150, causal: true, headDim: 24 } },
   ...empty.map(([name, spec]) => ({ id: `core/empty-${name}`, spec })),

@@ -2,6 +2,7 @@ import type { ConformanceCase } from "../case.js";
 import { coreCases } from "./core.js";
 import { decodeCases, decodeDTypeCases } from "./decode.js";
 import { extremeCases } from "./extremes.js";
+import { finfoMinCases } from "./finfo-min.js";
 import { maskCases } from "./masks.js";
 import { numericsCases } from "./numerics.js";
 import { pairCases } from "./pairs.js";
@@ -11,6 +12,7 @@ export const cases: readonly ConformanceCase[] = [
   ...coreCases,
   ...decodeCases,
   ...maskCases,
+  ...finfoMinCases,
   ...numericsCases,
   ...decodeDTypeCases,
   ...extremeCases,

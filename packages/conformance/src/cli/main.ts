@@ -4,8 +4,7 @@ import { HeedError } from "@heed/core";
 import { InvalidArgumentError } from "commander";
 import writeFileAtomic from "write-file-atomic";
 import { type CheckOptions, selectCases } from "../check.js";
-import type { AnyCase } from "../check-case.js";
-import { commonMistakes, commonTraits, traitsOf } from "../explain/traits.js";
+import { formatExplanation } from "../explain/summary.js";
 import { documentToJson, makeDocument, parseDocument } from "../report/document.js";
 import { reportHtml } from "../report/html.js";
 import { reportMarkdown, supportTable } from "../report/markdown.js";
@@ -60,7 +59,10 @@ async function run(options: CliOptions): Promise<number> {
       if (result.outcome === "fail") console.log(`\n${report.backend} ${formatFailure(result)}`);
     }
   }
-  for (const report of reports) printCommonTraits(report, selected);
+  for (const report of reports) {
+    const text = formatExplanation(report, selected);
+    if (text !== "") console.log(`\n${text}`);
+  }
   console.log();
   for (const report of reports) console.log(formatSummary(report));
   const partial = options.filter ?? options.profile ?? options.case;
@@ -79,25 +81,6 @@ async function run(options: CliOptions): Promise<number> {
     (r) => r.counts.fail > 0 || (r.unavailable !== null && required.includes(r.backend)),
   );
   return failed ? 1 : 0;
-}
-
-/** Many failures may be one bug: what the failing cases have in common. */
-function printCommonTraits(report: ConformanceReport, selected: readonly AnyCase[]): void {
-  const traits = new Map(
-    selected.flatMap((c) => ("spec" in c ? [[c.id, traitsOf(c)] as const] : [])),
-  );
-  const mistakes = commonMistakes(report.results);
-  if (mistakes.length > 0) console.log(`\n${report.backend}: what would give these numbers`);
-  for (const { mistake, cases } of mistakes) {
-    console.log(`  ${cases} case${cases === 1 ? "" : "s"}: ${mistake}`);
-  }
-  const found = commonTraits(report.results, traits);
-  if (found.length === 0) return;
-  console.log(`\n${report.backend}: what failing cases have in common`);
-  for (const { trait, failing, passing } of found) {
-    const others = passing === 0 ? "none passes" : `${passing} pass`;
-    console.log(`  ${failing} with ${trait}; of the cases with that, ${others}`);
-  }
 }
 
 function selectionOf(options: CliOptions): CheckOptions {

@@ -1,12 +1,15 @@
 import {
   type AttentionInputs,
+  bindHeadValues,
   bindPositions,
   broadcastTo,
   describeProblem,
+  fromFloat64,
   type HostTensor,
   isContiguous,
   rowMajorStrides,
   slice,
+  toFloat64,
   transpose,
 } from "@heed/core";
 import { gather, mapTensor, onKeys, withOffsets } from "../laws/transform.js";
@@ -57,6 +60,78 @@ function firstOf(call: Call, name: "mask" | "bias", fromRight: number): Call | n
   return { ...call, [name]: broadcastTo(slice(t, axis, 0, 1), t.shape) };
 }
 
+/** Of each query head what its key head's number leads to, in a mask or bias that has heads. */
+function ofKeyHeads(call: Call, name: "mask" | "bias"): Call | null {
+  const t = call[name];
+  const axis = t ? t.shape.length - 3 : -1;
+  const order = keyHeadsOf(call);
+  if (t === undefined || axis < 0 || t.shape[axis] === 1 || order === null) return null;
+  return { ...call, [name]: gather(t, axis, order) };
+}
+
+function valuesOfKeyHeads(call: Call, name: "sinks" | "alibiSlopes"): Call | null {
+  const values = bindHeadValues(call)[name];
+  const order = keyHeadsOf(call);
+  if (values === null || order === null) return null;
+  return { ...call, [name]: order.map((head) => values[head] as number) };
+}
+
+/** Key heads of the query heads; `null` where they are the same. */
+function keyHeadsOf(call: Call): number[] | null {
+  const [heads, kvHeads] = [headsOf(call), call.key.shape[1] as number];
+  if (kvHeads === heads || kvHeads === 0) return null;
+  return Array.from({ length: heads }, (_, h) => Math.floor((h * kvHeads) / heads));
+}
+
+/** A mask that an axis, counted from the right, shares, and that counts for index 0 of it only. */
+function onlyFirst(call: Call, fromRight: number): Call | null {
+  const { mask, query, key } = call;
+  const full = [...query.shape.slice(0, 3), keysOf(call)];
+  const [own, size] = [mask?.shape.at(-fromRight), full.at(-fromRight) as number];
+  if (mask === undefined || (own ?? 1) !== 1 || size < 2 || key.shape[2] === 0) return null;
+  const inner = full.slice(5 - fromRight).reduce((a, b) => a * b, 1);
+  const shown = toFloat64(broadcastTo(mask, full)).map((visible, at) =>
+    Math.floor(at / inner) % size === 0 ? visible : 1,
+  );
+  return { ...call, mask: fromFloat64(shown, full, "bool") };
+}
+
+function withoutInfinity(call: Call): Call | null {
+  const { bias } = call;
+  if (bias === undefined) return null;
+  return { ...call, bias: mapTensor(bias, (x) => (x === Number.NEGATIVE_INFINITY ? 0 : x)) };
+}
+
+/** The call without some of its keys, which stay where they are. */
+function withoutKeys(call: Call, hidden: (key: number) => boolean): Call | null {
+  const keys = keysOf(call);
+  const full = [...call.query.shape.slice(0, 3), keys];
+  if (!Array.from({ length: keys }, (_, j) => j).some(hidden)) return null;
+  const shown = call.mask
+    ? toFloat64(broadcastTo(call.mask, full))
+    : new Float64Array(full.reduce((a, b) => a * b, 1)).fill(1);
+  return {
+    ...call,
+    mask: fromFloat64(
+      shown.map((visible, at) => (hidden(at % keys) ? 0 : visible)),
+      full,
+      "bool",
+    ),
+  };
+}
+
+/** The call at other lengths of its keys, where it has any. */
+function atLengths(call: Call, by: number): Call | null {
+  if (!call.kvLengths) return null;
+  const keys = keysOf(call);
+  return {
+    ...withOffsets(call),
+    kvLengths: Int32Array.from(call.kvLengths, (length) =>
+      Math.max(0, Math.min(keys, length + by)),
+    ),
+  };
+}
+
 function scaled(call: Call, scale: number): Call | null {
   return describeProblem(call).scale === scale ? null : { ...call, scale };
 }
@@ -95,6 +170,19 @@ export const hypotheses: readonly Hypothesis[] = [
   {
     name: "query head h reads key head h mod kvHeads instead of floor(h · kvHeads / queryHeads)",
     change: (call) => withKeyHeads(call, (h, kvHeads) => h % kvHeads),
+  },
+  ...[4, 8, 16, 32, 64].map((half) => ({
+    name: `the second ${half} of every ${2 * half} keys are left out`,
+    change: (call: Call) => withoutKeys(call, (j) => j % (2 * half) >= half),
+  })),
+  {
+    name: "keys and values of batch 0 serve all batches",
+    change: (call) => {
+      const batch = batchOf(call);
+      if (batch < 2) return null;
+      const order = new Array<number>(batch).fill(0);
+      return { ...call, key: gather(call.key, 0, order), value: gather(call.value, 0, order) };
+    },
   },
   {
     name: "every query head reads key head 0",
@@ -139,6 +227,8 @@ export const hypotheses: readonly Hypothesis[] = [
   { name: "the window reaches one too far to the left", change: (call) => ofWindow(call, 1, 0) },
   { name: "the window reaches one too far to the right", change: (call) => ofWindow(call, 0, 1) },
   { name: "kvLengths is ignored", change: (call) => without(call, "kvLengths") },
+  { name: "one key past kvLengths is seen", change: (call) => atLengths(call, 1) },
+  { name: "the last key before kvLengths is left out", change: (call) => atLengths(call, -1) },
   {
     name: "the length of batch 0 serves all batches",
     change: (call) =>
@@ -156,6 +246,18 @@ export const hypotheses: readonly Hypothesis[] = [
       call.mask ? { ...call, mask: mapTensor(call.mask, (shown) => (shown ? 0 : 1)) } : null,
   },
   { name: "the mask of head 0 serves all heads", change: (call) => firstOf(call, "mask", 3) },
+  {
+    name: "query head h reads the mask of its key head's number",
+    change: (call) => ofKeyHeads(call, "mask"),
+  },
+  {
+    name: "a mask that heads share hides keys of head 0 only",
+    change: (call) => onlyFirst(call, 3),
+  },
+  {
+    name: "a mask that batches share hides keys of batch 0 only",
+    change: (call) => onlyFirst(call, 4),
+  },
   { name: "the mask of batch 0 serves all batches", change: (call) => firstOf(call, "mask", 4) },
   { name: "the mask of query 0 serves all queries", change: (call) => firstOf(call, "mask", 2) },
   { name: "the bias is ignored", change: (call) => without(call, "bias") },
@@ -168,6 +270,27 @@ export const hypotheses: readonly Hypothesis[] = [
   },
   { name: "the bias of head 0 serves all heads", change: (call) => firstOf(call, "bias", 3) },
   { name: "the bias of batch 0 serves all batches", change: (call) => firstOf(call, "bias", 4) },
+  {
+    name: "query head h reads the bias of its key head's number",
+    change: (call) => ofKeyHeads(call, "bias"),
+  },
+  { name: "the bias of query 0 serves all queries", change: (call) => firstOf(call, "bias", 2) },
+  { name: "−∞ in a bias hides nothing", change: (call) => withoutInfinity(call) },
+  {
+    name: "a bias of the lowest number hides its key",
+    change: (call) =>
+      call.bias
+        ? { ...call, bias: mapTensor(call.bias, (x) => (x < -1e38 ? Number.NEGATIVE_INFINITY : x)) }
+        : null,
+  },
+  {
+    name: "query head h has the ALiBi slope of its key head's number",
+    change: (call) => valuesOfKeyHeads(call, "alibiSlopes"),
+  },
+  {
+    name: "query head h has the sink of its key head's number",
+    change: (call) => valuesOfKeyHeads(call, "sinks"),
+  },
   { name: "ALiBi is ignored", change: (call) => without(call, "alibiSlopes") },
   { name: "sinks are ignored", change: (call) => without(call, "sinks") },
   { name: "softcap is ignored", change: (call) => without(call, "softcap") },

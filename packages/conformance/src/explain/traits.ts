@@ -3,21 +3,34 @@ import { type ConformanceCase, caseInputs } from "../case.js";
 import { featuresOf } from "../report/features.js";
 import type { CaseResult } from "../report/report.js";
 import type { CaseSpec } from "../spec.js";
-import { mistakePrefix, mistakeSeparator } from "./explain.js";
+
+/** Sizes that tiles, vectors and subgroups have: powers of two first, since they come first in a tie. */
+const moduli: readonly number[] = [4, 8, 16, 32, 64, 128, ...multiplesOf4()];
+
+function multiplesOf4(): number[] {
+  const all = Array.from({ length: 31 }, (_, i) => 4 * (i + 1));
+  return all.filter((n) => (n & (n - 1)) !== 0);
+}
 
 /** What sets a case apart, in words that complete "cases with …". */
 export function traitsOf(c: Pick<ConformanceCase, "id" | "spec">): string[] {
   const { spec } = c;
-  const { keyLength = spec.queryLength, queryLength, headDim = 16 } = spec;
+  const { keyLength = spec.queryLength, queryLength, headDim = 16, valueDim = headDim } = spec;
   const traits: string[] = featuresOf(describeProblem(caseInputs(c))).filter(
     (feature) => feature !== "float32",
   );
-  for (const n of [4, 8, 16, 32, 64]) {
-    if (keyLength % n !== 0 && keyLength > n)
-      traits.push(`a last tile of ${n} keys that is not full`);
+  for (const n of moduli) {
+    if (keyLength % n !== 0 && keyLength > n) {
+      traits.push(`more than ${n} keys, and no multiple of ${n}`);
+    }
+    if (queryLength % n !== 0 && queryLength > n) {
+      traits.push(`more than ${n} queries, and no multiple of ${n}`);
+    }
     if (keyLength > n) traits.push(`more than ${n} keys`);
     if (queryLength > n) traits.push(`more than ${n} queries`);
     if (headDim % n !== 0) traits.push(`a head size that ${n} does not divide`);
+    if (valueDim % n !== 0) traits.push(`a value size that ${n} does not divide`);
+    if (headDim > n) traits.push(`a head size over ${n}`);
   }
   if ((spec.batch ?? 1) > 1) traits.push("more than one batch");
   if (queryLength > keyLength) traits.push("more queries than keys");
@@ -37,30 +50,6 @@ function offsetIsNegative({
 }: CaseSpec): boolean {
   if (queryOffset === "bottom-right") return keyLength < queryLength;
   return [queryOffset ?? 0].flat().some((offset) => Number(offset) < 0);
-}
-
-/** A mistake that explains failing cases. */
-export interface CommonMistake {
-  readonly mistake: string;
-  /** Failing cases that it explains, of those that no mistake before it explains. */
-  readonly cases: number;
-}
-
-/** The mistakes that explain most failing cases, one after another. */
-export function commonMistakes(results: readonly CaseResult[]): CommonMistake[] {
-  let explained = results
-    .map(({ failures }) => failures.find((failure) => failure.startsWith(mistakePrefix)))
-    .filter((failure) => failure !== undefined)
-    .map((failure) => failure.slice(mistakePrefix.length).split(mistakeSeparator));
-  const found: CommonMistake[] = [];
-  while (explained.length > 0) {
-    const counts = new Map<string, number>();
-    for (const mistake of explained.flat()) counts.set(mistake, (counts.get(mistake) ?? 0) + 1);
-    const [mistake, cases] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a));
-    found.push({ mistake, cases });
-    explained = explained.filter((mistakes) => !mistakes.includes(mistake));
-  }
-  return found;
 }
 
 /** A trait that failing cases have in common. */

@@ -28,6 +28,7 @@ const result = v.object({
   nmse: v.nullable(number),
   worst: v.nullable(worst),
   failures: v.array(v.string()),
+  explanations: v.optional(v.array(v.array(v.string()))),
   reasons: v.array(reason),
   known: v.optional(v.object({ case: v.string(), link: v.string(), why: v.string() })),
   milliseconds: v.number(),

@@ -1,5 +1,6 @@
 import { htmlEscape } from "escape-goat";
 import { profiles } from "../case.js";
+import { formatExplanation } from "../explain/summary.js";
 import type { ReportDocument } from "./document.js";
 import { featureNames } from "./features.js";
 import { profileCell } from "./markdown.js";
@@ -100,7 +101,13 @@ function failures(reports: readonly ConformanceReport[]): string {
           `<details><summary>${htmlEscape(`${report.backend}: ${result.id}`)}</summary><pre>${htmlEscape(formatFailure(result))}</pre></details>`,
       ),
   );
-  return list.length > 0 ? `<section><h2>Failures</h2>${list.join("")}</section>` : "";
+  const why = reports
+    .map((report) => formatExplanation(report))
+    .filter((text) => text !== "")
+    .map((text) => `<pre>${htmlEscape(text)}</pre>`);
+  return list.length > 0
+    ? `<section><h2>Failures</h2>${why.join("")}${list.join("")}</section>`
+    : "";
 }
 
 const outcomeSigns: Readonly<Record<Outcome, string>> = {

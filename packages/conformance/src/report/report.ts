@@ -1,7 +1,7 @@
 import type { BackendInfo, SupportReason } from "@heed/core";
 import type { Profile } from "../case.js";
 import type { KnownFailure } from "../declaration.js";
-import type { WorstElement } from "../judge.js";
+import type { WorstElement } from "../judge/verdict.js";
 
 /** What became of a case. A backend that is unavailable has no cases: see {@link ConformanceReport}. */
 export type Outcome = "pass" | "fail" | "known-failure" | "unsupported";
@@ -19,6 +19,8 @@ export interface CaseResult {
   readonly worst: WorstElement | null;
   /** What went wrong, a sentence each; empty where nothing did. */
   readonly failures: readonly string[];
+  /** Mistakes that would give what came, as alternatives, each of mistakes made together. */
+  readonly explanations?: readonly (readonly string[])[];
   /** Why the backend refused. */
   readonly reasons: readonly SupportReason[];
   /** What the backend's own package says about a `"known-failure"`. */

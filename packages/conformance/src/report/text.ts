@@ -11,11 +11,21 @@ export function formatSummary(report: ConformanceReport): string {
   return `${backend}: ${counts.pass} pass, ${counts.fail} fail, ${known > 0 ? `${known} known failures, ` : ""}${counts.unsupported} unsupported`;
 }
 
+/** Explanations of one case that are printed: what other cases say tells them apart. */
+const mostAlternatives = 3;
+
 /** What a failing case got wrong, in a few lines. */
 export function formatFailure(result: CaseResult): string {
   const lines = [`${result.id}: ${result.outcome}`];
   for (const failure of result.failures) lines.push(`  ${failure}`);
-  const { worst } = result;
+  const { worst, explanations = [] } = result;
+  if (explanations.length > 0) {
+    const alternatives = explanations.slice(0, mostAlternatives).map((all) => all.join(", and "));
+    const more = explanations.length - alternatives.length;
+    lines.push(
+      `  this is what comes out if ${alternatives.join("; or if ")}${more > 0 ? `; or of ${more} mistakes like these` : ""}`,
+    );
+  }
   if (worst) {
     lines.push(
       `  worst element: ${worst.output}[${worst.index.join(", ")}]`,

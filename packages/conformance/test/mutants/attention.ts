@@ -66,6 +66,7 @@ export const steps = {
   visible: (s: number): boolean => s > Number.NEGATIVE_INFINITY,
   sink: ({ h }: Place, { bound }: Call): number => bound.sinks?.[h] ?? Number.NEGATIVE_INFINITY,
   max: (max: number): number => max,
+  weight: (logit: number, max: number, sum: number): number => Math.exp(logit - max) / sum,
   /** Adds `weight · value` to a sum. */
   add: (sum: number, weight: number, value: number): number => sum + weight * value,
   /** The log-sum-exp of a row that sees something, or has a sink. */
@@ -153,7 +154,7 @@ export function attend(
     for (let j = 0; j < length; j++) sum += Math.exp((logits[j] as number) - max);
     logSumExp[row] = s.logSumExp(max, sum);
     for (let j = 0; j < length; j++) {
-      const weight = Math.exp((logits[j] as number) - max) / sum;
+      const weight = s.weight(logits[j] as number, max, sum);
       if (problem.returns.weights) weights[row * keyLength + j] = weight;
       if (logits[j] === Number.NEGATIVE_INFINITY && !s.readsHidden) continue;
       for (let c = 0; c < valueDim; c++) {

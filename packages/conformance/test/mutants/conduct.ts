@@ -9,11 +9,12 @@ import {
   UnsupportedError,
 } from "@heed/core";
 import { attend, backendOf } from "./attention.js";
+import type { PublishedName } from "./published.js";
 
 /** A bug in how a backend behaves around numbers that are right. */
 export interface ConductMutant {
   readonly name: string;
-  readonly published?: string;
+  readonly published?: PublishedName;
   readonly profile: Profile;
   readonly provider: () => AttentionProvider;
 }
@@ -133,13 +134,27 @@ export const conductMutants: readonly ConductMutant[] = [
   },
   {
     name: "keys are scaled in place",
-    published: "https://github.com/microsoft/onnxruntime/issues/26064",
     profile: "core",
     provider: over(async (problem, inputs) => {
       const outputs = attend(problem, inputs, {});
       const { data } = inputs.key as HostTensor;
       for (let i = 0; i < data.length; i++) data[i] = Number(data[i]) * 0.5;
       return outputs;
+    }),
+  },
+  {
+    name: "heads of a cache lie as far apart as what is used of it is long",
+    published: "onnxruntime#26064",
+    profile: "decode",
+    provider: over(async (problem, inputs) => {
+      const used = Number(Array.from(inputs.kvLengths ?? [])[0] ?? problem.keyLength);
+      const packed = (t: HostTensor): HostTensor => {
+        const [, heads, , size] = t.shape as [number, number, number, number];
+        return { ...t, strides: [heads * used * size, used * size, size, 1] };
+      };
+      const key = packed(inputs.key as HostTensor);
+      const value = packed(inputs.value as HostTensor);
+      return attend(problem, { ...inputs, key, value }, {});
     }),
   },
   {

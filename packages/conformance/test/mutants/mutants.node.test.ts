@@ -4,13 +4,14 @@ import { describe, expect, test } from "vitest";
 import { attend, backendOf } from "./attention.js";
 import { conductMutants } from "./conduct.js";
 import { numberMutants } from "./numbers.js";
+import { type PublishedName, published } from "./published.js";
 
 /** Killers that are enough to say by what a mutant is killed. */
 const enough = 2;
 
 interface Killed {
   readonly name: string;
-  readonly published: string | undefined;
+  readonly published: PublishedName | undefined;
   readonly profile: Profile;
   readonly by: readonly string[];
 }
@@ -69,18 +70,34 @@ test("the page of mutants says by which cases", async ({ skip }) => {
   await expect(page(report)).toMatchFileSnapshot("../../docs/mutants.md");
 });
 
+test("each published bug has a mutant", () => {
+  const modelled = new Set(mutants.map((mutant) => mutant.published));
+  expect(Object.keys(published).filter((name) => !modelled.has(name as PublishedName))).toEqual([]);
+});
+
 function page(killed: readonly Killed[]): string {
-  const rows = killed.map(({ name, published, by }) => {
-    const link = published ? ` ([one like it](${published}))` : "";
-    return `| ${name}${link} | ${by.map((id) => `\`${id}\``).join(", ")} |`;
+  const rows = killed.map(
+    ({ name, by }) => `| ${name} | ${by.map((id) => `\`${id}\``).join(", ")} |`,
+  );
+  const bugs = Object.entries(published).map(([key, { name, link, what }]) => {
+    const models = killed.filter((mutant) => mutant.published === key);
+    return `| [${name}](${link}) | ${what} | ${models.map((mutant) => mutant.name).join("; ")} |`;
   });
   return `${[
     "# Mutants",
     "",
-    `Is the suite strong enough? ${killed.length} bugs, each planted alone into a backend that is right, and the first ${enough} cases of a profile that fail because of it, the cheapest first. The links lead to bugs of that kind that other projects shipped. This page is written by \`test/mutants\` (\`vitest -u\`).`,
+    `Is the suite strong enough? ${killed.length} bugs, each planted alone into a backend that is right, and the first ${enough} cases of a profile that fail because of it, the cheapest first. This page is written by \`test/mutants\` (\`vitest -u\`).`,
     "",
     "| A backend in which … | is killed by |",
     "| --- | --- |",
     ...rows,
+    "",
+    "## Bugs that were shipped",
+    "",
+    "Some of the mutants are modelled on bugs that other projects shipped.",
+    "",
+    "| bug | what was wrong | modelled by |",
+    "| --- | --- | --- |",
+    ...bugs,
   ].join("\n")}\n`;
 }

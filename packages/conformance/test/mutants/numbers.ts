@@ -1,13 +1,14 @@
 import type { Profile } from "@heed/conformance";
 import { contiguous, isContiguous, roundTo, toFloat64 } from "@heed/core";
 import { at, type Call, type Place, type Steps, steps } from "./attention.js";
+import type { PublishedName } from "./published.js";
 
 /** A bug in one step. */
 export interface NumberMutant {
   /** What is wrong, as a sentence's end: "a backend in which …". */
   readonly name: string;
   /** Where it was shipped. */
-  readonly published?: string;
+  readonly published?: PublishedName;
   /** The cases to look for it in. */
   readonly profile: Profile;
   readonly steps: Partial<Steps>;
@@ -15,6 +16,15 @@ export interface NumberMutant {
 
 /** Keys of the full tiles of `n` keys only. */
 const fullTiles = (n: number, tile: number): number => n - (n % tile);
+
+const lowest = -3.4028234663852886e38;
+
+/** Rounded to 10 bits after the first, with float32's range. */
+function tf32(x: number | undefined): number {
+  const bits = new Uint32Array(Float32Array.of(x ?? 0).buffer);
+  bits[0] = ((bits[0] as number) + 0x1000) & ~0x1fff;
+  return new Float32Array(bits.buffer)[0] as number;
+}
 
 /** Where an element would be if nothing were broadcast. */
 function asIfFull({ b, h, i }: Place, j: number, { problem: p, bound }: Call): number {
@@ -57,7 +67,7 @@ export const numberMutants: readonly NumberMutant[] = [
   {
     name: "softcap is ignored",
     profile: "core",
-    published: "https://github.com/sgl-project/sglang/issues/33915",
+    published: "sglang#33915",
     steps: { capped: (s) => s },
   },
   {
@@ -85,13 +95,13 @@ export const numberMutants: readonly NumberMutant[] = [
   {
     name: "a broadcast bias is read as if it were full",
     profile: "masks",
-    published: "https://github.com/microsoft/onnxruntime/issues/26766",
+    published: "onnxruntime#26766",
     steps: { bias: asIfFull },
   },
   {
     name: "a bias of one head and several batches is read as that of batch 0",
     profile: "masks",
-    published: "https://github.com/microsoft/onnxruntime/pull/24017",
+    published: "onnxruntime#24017",
     steps: {
       bias: (place, j, call) =>
         steps.bias(call.problem.bias?.shape[1] === 1 ? { ...place, b: 0 } : place, j, call),
@@ -127,13 +137,18 @@ export const numberMutants: readonly NumberMutant[] = [
   {
     name: "the keys of the last tile are skipped unless it is full",
     profile: "core",
-    published: "https://github.com/microsoft/onnxruntime/issues/28520",
     steps: {
       length: (b, call) => {
         const n = steps.length(b, call);
         return n > 64 ? fullTiles(n, 64) : n;
       },
     },
+  },
+  {
+    name: "the second half of every 32 keys is skipped",
+    profile: "core",
+    published: "onnxruntime#28520",
+    steps: { inBand: (place, j, call) => j % 32 < 16 && steps.inBand(place, j, call) },
   },
   {
     name: "one key past kvLengths is seen",
@@ -150,8 +165,33 @@ export const numberMutants: readonly NumberMutant[] = [
   {
     name: "the mask of head 0 serves all heads",
     profile: "masks",
-    published: "https://github.com/tracel-ai/burn/issues/4778",
     steps: { attends: (place, j, call) => steps.attends({ ...place, h: 0 }, j, call) },
+  },
+  {
+    name: "a mask that heads share hides keys of head 0 only",
+    profile: "masks",
+    published: "burn#4778",
+    steps: {
+      attends: (place, j, call) =>
+        (place.h > 0 && call.problem.mask?.shape[1] === 1) || steps.attends(place, j, call),
+    },
+  },
+  {
+    name: "the mask is that of the key head",
+    profile: "core",
+    steps: {
+      attends: (place, j, call) =>
+        steps.attends({ ...place, h: steps.keyHead(place.h, call) }, j, call),
+    },
+  },
+  {
+    name: "a masked key has the lowest float32 as its logit",
+    profile: "masks",
+    steps: {
+      attends: () => true,
+      biased: (s, place, j, call) =>
+        steps.attends(place, j, call) ? steps.biased(s, place, j, call) : lowest,
+    },
   },
   {
     name: "the mask of batch 0 serves all batches",
@@ -176,13 +216,13 @@ export const numberMutants: readonly NumberMutant[] = [
   {
     name: "causal is always aligned to the top left",
     profile: "masks",
-    published: "https://github.com/microsoft/onnxruntime/issues/29020",
+    published: "onnxruntime#29020",
     steps: { position: (_, i) => i },
   },
   {
     name: "causal is always aligned to the bottom right",
     profile: "masks",
-    published: "https://github.com/microsoft/onnxruntime/issues/29020",
+    published: "onnxruntime#29020",
     steps: {
       position: (b, i, call) => i + (call.bound.kvLengths[b] as number) - call.problem.queryLength,
     },
@@ -232,7 +272,29 @@ export const numberMutants: readonly NumberMutant[] = [
       logSumExp: (m, s) => m + Math.log(s),
     },
   },
+  {
+    name: "a bias of the lowest float32 hides its key",
+    profile: "masks",
+    steps: { visible: (s) => s > lowest },
+  },
   // 5. Softmax.
+  {
+    name: "a row whose every bias is the lowest float32 gives NaN",
+    profile: "masks",
+    steps: { max: (max) => (max <= lowest && Number.isFinite(max) ? Number.NaN : max) },
+  },
+  {
+    name: "the running maximum starts at −10³⁰",
+    profile: "masks",
+    steps: { max: (max) => (max === Number.NEGATIVE_INFINITY ? max : Math.max(max, -1e30)) },
+  },
+  {
+    name: "weights come from the rounded log-sum-exp",
+    profile: "masks",
+    steps: {
+      weight: (logit, max, sum) => Math.exp(logit - Math.fround(max + Math.log(sum))),
+    },
+  },
   {
     name: "the sink is scaled",
     profile: "masks",
@@ -296,6 +358,38 @@ export const numberMutants: readonly NumberMutant[] = [
   },
   // Numbers and memory.
   {
+    name: "queries and keys are multiplied with the 10 bits of tensor cores",
+    profile: "core",
+    steps: {
+      dot: (query, q, key, k, size) => {
+        let sum = 0;
+        for (let c = 0; c < size; c++) sum += tf32(query[q + c]) * tf32(key[k + c]);
+        return sum;
+      },
+    },
+  },
+  {
+    name: "the exponential has 17 good bits",
+    profile: "core",
+    steps: {
+      weight: (logit, max, sum) =>
+        (Math.exp(logit - max) / sum) * (1 + 2 ** -18 * Math.sin(1e4 * logit)),
+    },
+  },
+  {
+    name: "the exponential of float64 has 45 good bits",
+    profile: "numerics",
+    steps: {
+      weight: (logit, max, sum) =>
+        (Math.exp(logit - max) / sum) * (1 + 2 ** -46 * Math.sin(1e4 * logit)),
+    },
+  },
+  {
+    name: "logits are float16",
+    profile: "core",
+    steps: { biased: (s, place, j, call) => roundTo("float16", steps.biased(s, place, j, call)) },
+  },
+  {
     name: "a hidden NaN is multiplied by a weight of 0",
     profile: "numerics",
     steps: { readsHidden: true },
@@ -329,14 +423,25 @@ export const numberMutants: readonly NumberMutant[] = [
   },
   // Pairs: each feature alone is right.
   {
+    name: "sinks are ignored beside a window that is not causal",
+    published: "flashinfer#1752",
+    profile: "pairs",
+    steps: {
+      sink: (place, call) =>
+        call.problem.window !== null && !call.problem.causal
+          ? Number.NEGATIVE_INFINITY
+          : steps.sink(place, call),
+    },
+  },
+  {
     name: "softcap is ignored beside sinks",
-    published: "https://github.com/flashinfer-ai/flashinfer/issues/4976",
+    published: "flashinfer#4976",
     profile: "pairs",
     steps: { capped: (s, call) => (call.problem.sinks ? s : steps.capped(s, call)) },
   },
   {
     name: "the window is ignored beside a mask",
-    published: "https://github.com/flashinfer-ai/flashinfer/issues/4976",
+    published: "flashinfer#4976",
     profile: "pairs",
     steps: {
       inBand: ({ p }, j, call) =>
@@ -347,7 +452,7 @@ export const numberMutants: readonly NumberMutant[] = [
   },
   {
     name: "a mask of keys is read without its strides beside kvLengths",
-    published: "https://github.com/flashinfer-ai/flashinfer/issues/4976",
+    published: "flashinfer#4976",
     profile: "pairs",
     steps: {
       attends: (place, j, call) => {
@@ -359,7 +464,7 @@ export const numberMutants: readonly NumberMutant[] = [
   },
   {
     name: "ALiBi is ignored for grouped heads in decode",
-    published: "https://github.com/flashinfer-ai/flashinfer/issues/4976",
+    published: "flashinfer#4976",
     profile: "pairs",
     steps: {
       alibi: (place, j, call) => {

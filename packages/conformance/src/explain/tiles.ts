@@ -1,0 +1,177 @@
+import {
+  type AttentionInputs,
+  bindHeadValues,
+  bindPositions,
+  describeProblem,
+  type HostTensor,
+  referenceAttention,
+  toFloat64,
+} from "@heed/core";
+
+type Call = AttentionInputs<HostTensor>;
+
+/** A mistake of a kernel that takes its keys a tile at a time, with an online softmax. */
+export interface TileMistake {
+  /** Completes "this is what comes out if …", for tiles of `tile` keys. */
+  readonly name: (tile: number) => string;
+  readonly make: Partial<TileSteps>;
+}
+
+/** Tile sizes that are tried. */
+export const tileSizes = [4, 8, 16, 32, 64, 128] as const;
+
+/** What a tile does to what the tiles before it left. `full` says whether it has all its keys. */
+interface TileSteps {
+  /** Factor of the output so far, where the maximum rises by the given factor's logarithm. */
+  readonly output: (factor: number, full: boolean) => number;
+  readonly sum: (factor: number, full: boolean) => number;
+  /** How often a tile is counted. */
+  readonly times: (full: boolean) => number;
+  /** The logit of keys that a last tile lacks. */
+  readonly missing: number;
+}
+
+const right: TileSteps = {
+  output: (factor) => factor,
+  sum: (factor) => factor,
+  times: () => 1,
+  missing: Number.NEGATIVE_INFINITY,
+};
+
+const unlessFull = (factor: number, full: boolean): number => (full ? factor : 1);
+
+/** What goes wrong in kernels of the kind, over and over. */
+export const tileMistakes: readonly TileMistake[] = [
+  {
+    name: (n) => `the output so far is not rescaled when a tile of ${n} keys raises the maximum`,
+    make: { output: () => 1 },
+  },
+  {
+    name: (n) =>
+      `the output so far is not rescaled when a last tile of ${n} keys that is not full raises the maximum`,
+    make: { output: unlessFull },
+  },
+  {
+    name: (n) => `the sum so far is not rescaled when a tile of ${n} keys raises the maximum`,
+    make: { sum: () => 1 },
+  },
+  {
+    name: (n) =>
+      `the sum so far is not rescaled when a last tile of ${n} keys that is not full raises the maximum`,
+    make: { sum: unlessFull },
+  },
+  {
+    name: (n) =>
+      `neither output nor sum so far are rescaled when a tile of ${n} keys raises the maximum`,
+    make: { output: () => 1, sum: () => 1 },
+  },
+  {
+    name: (n) => `a last tile of ${n} keys that is not full counts twice`,
+    make: { times: (full) => (full ? 1 : 2) },
+  },
+  {
+    name: (n) => `keys that a last tile of ${n} lacks count as keys and values of 0`,
+    make: { missing: 0 },
+  },
+];
+
+/** A call's logits and values, row by row, from which any tiled softmax follows. */
+export interface Logits {
+  readonly rows: number;
+  readonly keyLength: number;
+  readonly valueDim: number;
+  /** `[rows, keyLength]`; −∞ where a key is hidden. */
+  readonly logits: Float64Array;
+  /** `[rows]`; −∞ for none. */
+  readonly sinks: Float64Array;
+  /** Keys that exist, `[rows]`. */
+  readonly lengths: Int32Array;
+  /** Of the row's key head, where its values begin. */
+  readonly valueStart: Int32Array;
+  readonly values: Float64Array;
+}
+
+export function logitsOf(call: Call): Logits {
+  const problem = describeProblem(call);
+  const { batch, queryHeads, kvHeads, queryLength, keyLength, valueDim } = problem;
+  const { kvLengths } = bindPositions(problem, call);
+  const { sinks } = bindHeadValues(call);
+  const returns = { weights: true, logSumExp: true };
+  const { weights, logSumExp } = referenceAttention({ ...call, returns });
+  const rows = batch * queryHeads * queryLength;
+  const largest = toFloat64(logSumExp as HostTensor);
+  const found = {
+    rows,
+    keyLength,
+    valueDim,
+    logits: toFloat64(weights as HostTensor).map(
+      (weight, at) => Math.log(weight) + (largest[Math.floor(at / keyLength)] as number),
+    ),
+    sinks: new Float64Array(rows),
+    lengths: new Int32Array(rows),
+    valueStart: new Int32Array(rows),
+    values: toFloat64(call.value),
+  };
+  for (let row = 0; row < rows; row++) {
+    const b = Math.floor(row / (queryHeads * queryLength));
+    const h = Math.floor(row / queryLength) % queryHeads;
+    const g = Math.floor((h * kvHeads) / queryHeads);
+    found.sinks[row] = sinks?.[h] ?? Number.NEGATIVE_INFINITY;
+    found.lengths[row] = kvLengths[b] as number;
+    found.valueStart[row] = (b * kvHeads + g) * keyLength * valueDim;
+  }
+  return found;
+}
+
+/**
+ * Rows `from ≤ row < to` of the output, `[to − from, valueDim]`, of an online softmax over tiles of keys (Milakov & Gimelshein, 2018,
+ * arXiv:1805.02867) that makes a mistake; `null` where no row has more than one tile or a last one that
+ * is not full.
+ */
+export function tiledOutput(
+  given: Logits,
+  tile: number,
+  mistake: Partial<TileSteps>,
+  from: number = 0,
+  to: number = given.rows,
+): Float64Array | null {
+  const { keyLength, valueDim, logits, values } = given;
+  if (given.lengths.every((length) => length <= tile && length % tile === 0)) return null;
+  const steps = { ...right, ...mistake };
+  const output = new Float64Array((to - from) * valueDim);
+  for (let row = from; row < to; row++) {
+    const length = given.lengths[row] as number;
+    const sink = given.sinks[row] as number;
+    const own = output.subarray((row - from) * valueDim, (row - from + 1) * valueDim);
+    let max = sink;
+    let sum = sink === Number.NEGATIVE_INFINITY ? 0 : 1;
+    for (let start = 0; start < length; start += tile) {
+      const end = Math.min(start + tile, length);
+      const full = end - start === tile;
+      let now = max;
+      for (let j = start; j < end; j++) now = Math.max(now, logits[row * keyLength + j] as number);
+      if (!full) now = Math.max(now, steps.missing);
+      if (now === Number.NEGATIVE_INFINITY) continue;
+      if (now > max) {
+        const factor = Math.exp(max - now);
+        sum *= max === Number.NEGATIVE_INFINITY ? 0 : steps.sum(factor, full);
+        const scale = max === Number.NEGATIVE_INFINITY ? 0 : steps.output(factor, full);
+        for (let c = 0; c < valueDim; c++) (own[c] as number) *= scale;
+        max = now;
+      }
+      if (!full) sum += (tile - (end - start)) * Math.exp(steps.missing - max);
+      const times = steps.times(full);
+      for (let j = start; j < end; j++) {
+        const weight = times * Math.exp((logits[row * keyLength + j] as number) - max);
+        if (weight === 0) continue;
+        sum += weight;
+        const at = (given.valueStart[row] as number) + j * valueDim;
+        for (let c = 0; c < valueDim; c++) {
+          (own[c] as number) += weight * (values[at + c] as number);
+        }
+      }
+    }
+    for (let c = 0; c < valueDim; c++) own[c] = sum === 0 ? 0 : (own[c] as number) / sum;
+  }
+  return output;
+}

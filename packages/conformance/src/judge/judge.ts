@@ -1,0 +1,86 @@
+import {
+  type AttentionInputs,
+  type AttentionOutputs,
+  type FloatDType,
+  type HostTensor,
+  referenceAttention,
+  statisticsDType,
+  toFloat64,
+} from "@heed/core";
+import { type Arithmetic, ieee754 } from "../arithmetic.js";
+import { describeRows } from "../explain/where.js";
+import { naiveAttention } from "../naive.js";
+import { allowance, naiveFactor } from "./allowance.js";
+import { type Comparison, compareRows } from "./compare.js";
+import { formViolation, ruleViolations } from "./rules.js";
+import { type OutputName, summarise, type Verdict } from "./verdict.js";
+
+/** Expected outputs, in float64. */
+export type Expected = Partial<Record<OutputName, HostTensor>>;
+
+/**
+ * Judges a call's outputs.
+ *
+ * A row passes where its largest error is at most twice (with softcap three times) that of
+ * {@link naiveAttention} in the same row, plus what rounding to the dtype costs in any evaluation
+ * ({@link allowance}), and where the rules hold that no rounding excuses ({@link ruleViolations}).
+ *
+ * @param expected recorded outputs; default the float64 reference's
+ * @param arithmetic of the device that computed them; default IEEE 754's
+ */
+export function judge(
+  inputs: AttentionInputs<HostTensor>,
+  outputs: AttentionOutputs<HostTensor>,
+  expected: Expected = referenceAttention({
+    ...inputs,
+    returns: { ...inputs.returns, logSumExp: true },
+  }),
+  arithmetic: Arithmetic = ieee754,
+): Verdict {
+  const naive = naiveAttention(inputs);
+  const { problem } = naive;
+  const { batch, queryHeads, queryLength, keyLength, valueDim, dtype, returns } = problem;
+  const rows = [batch, queryHeads, queryLength];
+  const wanted: [OutputName, boolean, readonly number[], FloatDType][] = [
+    ["output", true, [...rows, valueDim], dtype],
+    ["logSumExp", returns.logSumExp, rows, statisticsDType(dtype)],
+    ["weights", returns.weights, [...rows, keyLength], dtype],
+    ["scores", returns.scores !== null, [...rows, keyLength], dtype],
+  ];
+  const violations: string[] = [];
+  const comparisons: Comparison[] = [];
+  for (const [name, asked, shape, outputDType] of wanted) {
+    const got = outputs[name];
+    if (!asked) {
+      if (got !== undefined) violations.push(`${name} was returned but not asked for`);
+      continue;
+    }
+    const problemWith = formViolation(name, got, shape, outputDType);
+    if (problemWith !== null || got === undefined) {
+      violations.push(problemWith ?? `${name} is missing`);
+      continue;
+    }
+    const values = toFloat64(got);
+    violations.push(...ruleViolations(name, values, outputDType, naive, inputs, arithmetic));
+    const want = expected[name];
+    if (want === undefined) continue;
+    const rowSize = name === "logSumExp" ? 1 : (shape[3] as number);
+    comparisons.push(
+      compareRows({
+        name,
+        shape,
+        rowSize,
+        dtype: outputDType,
+        got: values,
+        expected: toFloat64(want),
+        naive: naive[name] as Float64Array,
+        factor: naiveFactor(inputs),
+        floor: (row, wanted) => allowance(name, row, wanted, naive, outputDType, arithmetic),
+      }),
+    );
+  }
+  const where = comparisons
+    .filter(({ wrongRows }) => wrongRows.length > 0)
+    .map(({ name, wrongRows }) => `${name} is ${describeRows(wrongRows, rows)}`);
+  return summarise(comparisons, violations, where);
+}
