@@ -11,6 +11,7 @@ import {
 } from "@heed/core";
 import { uploadTensor } from "./device/tensor.js";
 import { OnnxPlan } from "./plan.js";
+import { exclusively } from "./runtime/exclusive.js";
 import { type LoadedRuntime, runtimeInfo } from "./runtime/load.js";
 import { Sessions } from "./runtime/sessions.js";
 import { supportOf } from "./support.js";
@@ -56,7 +57,11 @@ export class OnnxBackend implements AttentionBackend {
     if (this.#disposed) return;
     this.#disposed = true;
     // Nobody waits for this, so nobody can be told: what onnxruntime does not release, it keeps.
-    this.sessions.release().catch(() => {});
+    const { runtime } = this.loaded;
+    this.sessions
+      .release()
+      .then(() => exclusively(runtime, () => this.loaded.release()))
+      .catch(() => {});
   }
 
   checkAlive(argument: string): void {

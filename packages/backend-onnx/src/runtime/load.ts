@@ -5,7 +5,7 @@ import { type ProviderTraits, traitsOf } from "../traits.js";
 import { type AdapterFacts, adapterFacts, hasHardwareAdapter, inNode } from "./environment.js";
 import { importRuntime } from "./import.js";
 import type { CheckedOptions, OnnxProvider } from "./options.js";
-import { holdsFloat16, probe } from "./probe.js";
+import { holdDevice, holdsFloat16, probe } from "./probe.js";
 import type { Runtime, SessionOptions } from "./runtime.js";
 
 /** A runtime with a provider that was seen to work in it. */
@@ -18,6 +18,8 @@ export interface LoadedRuntime {
   /** Whose buffers tensors can be in: that of onnxruntime-web's provider webgpu. */
   readonly device: GpuDevice | null;
   readonly notes: readonly string[];
+  /** Gives up what the provider was held by; for when no session of the backend is left. */
+  release(): Promise<void>;
 }
 
 /** @throws BackendUnavailableError with the reason of each provider that was tried */
@@ -57,7 +59,9 @@ async function loadProvider(
   const sessionOptions = optionsFor(provider, options.threads);
   await probe(runtime, provider, sessionOptions);
   const onGpu = provider === "webgpu";
-  const adapter = onGpu && !isNative(runtime) ? await adapterFacts(runtime) : null;
+  const inBrowser = onGpu && !isNative(runtime);
+  const deviceHold = inBrowser ? await holdDevice(runtime, sessionOptions) : null;
+  const adapter = inBrowser ? await adapterFacts(runtime) : null;
   const float16 = onGpu ? await holdsFloat16(runtime, sessionOptions) : true;
   const threads = threadsInUse(runtime, provider, options.threads);
   return {
@@ -67,6 +71,7 @@ async function loadProvider(
     threads,
     adapter: adapter?.facts ?? null,
     device: adapter?.device ?? null,
+    release: async () => deviceHold?.release(),
     notes: notesOn(provider, options.threads, threads),
   };
 }

@@ -4,7 +4,7 @@ import { GraphBuilder } from "../graph/builder.js";
 import { encodeModel } from "../model/model.js";
 import { exclusively } from "./exclusive.js";
 import type { OnnxProvider } from "./options.js";
-import type { Runtime, SessionOptions } from "./runtime.js";
+import type { Runtime, RuntimeSession, SessionOptions } from "./runtime.js";
 
 /**
  * Runs a model of one node: whether a runtime starts, and has a provider, shows only then.
@@ -45,19 +45,22 @@ export async function holdsFloat16(runtime: Runtime, options: SessionOptions): P
   }
 }
 
+/**
+ * A session that runs nothing. onnxruntime-web 1.30 gives its GPUDevice up with its last session, and the
+ * next one makes another, on which the buffers of the first are of no use: this one holds on to it.
+ */
+export function holdDevice(runtime: Runtime, options: SessionOptions): Promise<RuntimeSession> {
+  const model = doublingModel(false);
+  return exclusively(runtime, () => runtime.InferenceSession.create(model, options));
+}
+
 /** 3 + 3 in float32, through float16 if asked. */
 async function double(
   runtime: Runtime,
   options: SessionOptions,
   throughFloat16: boolean,
 ): Promise<number> {
-  const g = new GraphBuilder(18);
-  const x = g.input("x", "float32", [1]);
-  const sum = g.op("Add", [x, x]);
-  const half = throughFloat16 ? g.cast(sum, "float32", "float16") : sum;
-  const y = throughFloat16 ? g.cast(half, "float16", "float32") : half;
-  g.output("y", y, "float32", [1]);
-  const model = encodeModel(g.build());
+  const model = doublingModel(throughFloat16);
   return exclusively(runtime, async () => {
     const session = await runtime.InferenceSession.create(model, options);
     try {
@@ -68,4 +71,14 @@ async function double(
       await session.release();
     }
   });
+}
+
+function doublingModel(throughFloat16: boolean): Uint8Array {
+  const g = new GraphBuilder(18);
+  const x = g.input("x", "float32", [1]);
+  const sum = g.op("Add", [x, x]);
+  const half = throughFloat16 ? g.cast(sum, "float32", "float16") : sum;
+  const y = throughFloat16 ? g.cast(half, "float16", "float32") : half;
+  g.output("y", y, "float32", [1]);
+  return encodeModel(g.build());
 }
