@@ -44,6 +44,8 @@ export interface LaunchSamples {
   readonly yardstick: readonly number[];
   /** Every call by the device's own clock, in ms; left out where it has none. */
   readonly device?: readonly number[] | undefined;
+  /** Calls that each sample is the mean of, where the clock was too coarse for one; 1 if left out. */
+  readonly callsPerSample?: number | undefined;
 }
 
 /** How many times as fast as another, by rounds in which both were measured. */

@@ -109,11 +109,15 @@ test("p-values of textbook samples", () => {
   expect(four.p).toBeCloseTo(0.012123, 6);
   // Of ten two at either end: the middle six of -4.6 -2.4 -1.8 -1.4 -1.3 -1.3 -1.2 -1 -0.8 0.
   expect(trimmedMean(differences).value).toBeCloseTo(-8 / 6, 12);
-  expect(welch(one, two)).toBeCloseTo(0.07939, 5);
+  const slept = welch(one, two);
+  expect(slept?.p).toBeCloseTo(0.07939, 5);
+  // R's t.test(extra ~ group): -3.3654832 to 0.2054832, the first group's less the second's.
+  expect(slept?.interval[0]).toBeCloseTo(-0.2054832, 6);
+  expect(slept?.interval[1]).toBeCloseTo(3.3654832, 6);
   expect(welch([1], [2, 3])).toBeNull();
-  expect(trimmedMean([2])).toEqual({ value: 2, p: null });
-  expect(welch([1, 1], [1, 1])).toBe(1);
-  expect(welch([1, 1], [2, 2])).toBe(0);
+  expect(trimmedMean([2])).toEqual({ value: 2, p: null, interval: null });
+  expect(welch([1, 1], [1, 1])).toEqual({ p: 1, interval: [0, 0] });
+  expect(welch([1, 1], [2, 2])).toEqual({ p: 0, interval: [1, 1] });
 });
 
 test("a few cases that are far out neither hide a change nor make one", () => {

@@ -65,10 +65,11 @@ test("a backend can be named again with threads of its own", () => {
   ]);
 });
 
-test("a backend can be named with what it runs on", () => {
-  const names = ["onnx:wasm", "onnx:cpu@2"];
+test("a backend can be named with what it runs on, or which build", () => {
+  const names = ["onnx:wasm", "onnx:cpu@2", "wasm:baseline@2"];
   expect(parseOptions(["--backends", names.join(",")]).request.backends).toEqual(names);
   expect(complaint("--backends", "onnx:tpu")).toContain("onnx:wasm");
+  expect(complaint("--backends", "wasm:fast")).toContain("wasm:baseline, wasm:relaxed");
   expect(complaint("--backends", "js:wasm")).toContain("js has no choice");
 });
 

@@ -5,22 +5,48 @@ const yardstick = () => 1;
 
 test("sampling follows the budget", () => {
   const plan = (estimate: number) => planSampling(estimate, { budget: 1000, samples: null });
-  expect(plan(10)).toEqual({ rounds: 9, calls: 12, samples: 100 });
-  expect(plan(0)).toEqual({ rounds: 9, calls: 50, samples: 450 });
-  expect(plan(200)).toEqual({ rounds: 5, calls: 1, samples: 5 });
+  expect(plan(10)).toEqual({ rounds: 9, calls: 12, repeats: 1, samples: 100 });
+  expect(plan(0)).toEqual({ rounds: 9, calls: 50, repeats: 1, samples: 450 });
+  expect(plan(200)).toEqual({ rounds: 5, calls: 1, repeats: 1, samples: 5 });
   // slow ones overdraw it for the sake of a median, up to a point
-  expect(plan(900)).toEqual({ rounds: 3, calls: 1, samples: 3 });
-  expect(plan(5000)).toEqual({ rounds: 2, calls: 1, samples: 2 });
-  expect(plan(60_000)).toEqual({ rounds: 1, calls: 1, samples: 1 });
+  expect(plan(900)).toEqual({ rounds: 3, calls: 1, repeats: 1, samples: 3 });
+  expect(plan(5000)).toEqual({ rounds: 2, calls: 1, repeats: 1, samples: 2 });
+  expect(plan(60_000)).toEqual({ rounds: 1, calls: 1, repeats: 1, samples: 1 });
 });
 
 test("samples asked for are taken, no more and no fewer, whatever they cost", async () => {
   const plan = (samples: number) => planSampling(60_000, { budget: 1, samples });
-  expect(plan(5)).toEqual({ rounds: 5, calls: 1, samples: 5 });
-  expect(plan(20)).toEqual({ rounds: 7, calls: 3, samples: 20 });
+  expect(plan(5)).toEqual({ rounds: 5, calls: 1, repeats: 1, samples: 5 });
+  expect(plan(20)).toEqual({ rounds: 7, calls: 3, repeats: 1, samples: 20 });
   const subject = { run: async () => {}, estimate: 60_000 };
   const [times] = await timeInRounds([subject], { budget: 1, samples: 20 }, yardstick);
   expect(times?.rounds.map(({ length }) => length)).toEqual([3, 3, 3, 3, 3, 3, 2]);
+});
+
+test("a coarse clock is looked at after several calls, and a sample is still a call", async () => {
+  const plan = (estimate: number, tick: number) =>
+    planSampling(estimate, { budget: 1000, samples: null, tick });
+  // 5 µs are a hundredth of 0.5 ms.
+  expect(plan(0.05, 0.005)).toEqual({ rounds: 9, calls: 50, repeats: 10, samples: 450 });
+  expect(plan(10, 0.005)).toEqual(plan(10, 0));
+  // In a page that is not isolated the budget has room for fewer.
+  expect(plan(0.5, 0.1)).toEqual({ rounds: 9, calls: 12, repeats: 20, samples: 100 });
+
+  let calls = 0;
+  const run = async () => {
+    const end = performance.now() + 0.2;
+    while (performance.now() < end);
+    calls++;
+  };
+  const subject = { run, estimate: 0.2, deviceMs: async () => 40 };
+  const options = { budget: 1, samples: 3, tick: 0.01 };
+  const [times] = await timeInRounds([subject], options, yardstick);
+  expect(calls).toBe(3 * 5);
+  expect(times?.repeats).toBe(5);
+  const least = Math.min(...(times?.rounds.flat() ?? []));
+  expect(least).toBeGreaterThanOrEqual(0.19);
+  expect(least).toBeLessThan(5 * 0.19);
+  expect(times?.device).toEqual([8, 8, 8]);
 });
 
 test("subjects take turns, and each call is a sample", async () => {

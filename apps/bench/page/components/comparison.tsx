@@ -5,7 +5,7 @@ import {
   fewestLaunches,
   type Verdict,
 } from "../../src/compare/compare.js";
-import { formatChange, formatP, verdictWords } from "../../src/compare/words.js";
+import { formatChange, formatInterval, formatP, verdictWords } from "../../src/compare/words.js";
 import { plural } from "../../src/report/describe.js";
 import { formatNumber } from "../../src/report/format.js";
 
@@ -27,10 +27,10 @@ export function ComparisonView({ comparison }: { comparison: Comparison }): JSX.
         The yardstick takes {formatChange(machine)} than before; what follows is relative to it.
       </p>
       <ul class="verdicts">
-        {contenders.map(({ contender, cases: count, change, p, verdict }) => (
+        {contenders.map(({ contender, cases: count, change, p, interval, verdict }) => (
           <li key={contender}>
-            <VerdictMark verdict={verdict} /> <b>{contender}</b>: {formatChange(change)} over{" "}
-            {plural(count, "case")}, p {formatP(p)}
+            <VerdictMark verdict={verdict} /> <b>{contender}</b>: {formatChange(change)}
+            {formatInterval(interval)} over {plural(count, "case")}, p {formatP(p)}
           </li>
         ))}
       </ul>
@@ -96,7 +96,10 @@ function CaseTable({ label, cases }: CaseTableProps): JSX.Element {
               <td>{c.contender}</td>
               <td class="right">{formatNumber(c.before)}</td>
               <td class="right">{formatNumber(c.after)}</td>
-              <td class="right">{formatChange(c.change)}</td>
+              <td class="right">
+                {formatChange(c.change)}
+                {formatInterval(c.interval)}
+              </td>
               <td class="right">{formatP(c.p)}</td>
               <td>
                 <VerdictMark verdict={c.verdict} />

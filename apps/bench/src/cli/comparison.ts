@@ -5,7 +5,7 @@ import {
   fewestLaunches,
   type Verdict,
 } from "../compare/compare.js";
-import { formatChange, formatP, verdictWords } from "../compare/words.js";
+import { formatChange, formatInterval, formatP, verdictWords } from "../compare/words.js";
 import { plural } from "../report/describe.js";
 import { formatNumber } from "../report/format.js";
 
@@ -24,8 +24,8 @@ export function renderComparison(comparison: Comparison, all: boolean): string {
     ].join("\n"),
     contenders
       .map(
-        ({ contender, cases: n, change, p, verdict }) =>
-          `  ${contender}: ${formatChange(change)} over ${plural(n, "case")}, p ${formatP(p)}: ${verdictWords[verdict]}`,
+        ({ contender, cases: n, change, p, interval, verdict }) =>
+          `  ${contender}: ${formatChange(change)}${formatInterval(interval)} over ${plural(n, "case")}, p ${formatP(p)}: ${verdictWords[verdict]}`,
       )
       .join("\n"),
     ...(telling.length > 0 ? [renderCases(telling)] : []),
@@ -51,7 +51,7 @@ function renderCases(cases: readonly CaseComparison[]): string {
       c.contender,
       formatNumber(c.before),
       formatNumber(c.after),
-      formatChange(c.change),
+      `${formatChange(c.change)}${formatInterval(c.interval)}`,
       formatP(c.p),
       verdictWords[c.verdict],
     ]);

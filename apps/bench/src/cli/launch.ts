@@ -23,19 +23,26 @@ export async function measureInLaunches(
     // The machine's limit does not depend on the process.
     ceiling: false,
   };
-  const folder = await mkdtemp(join(tmpdir(), "heed-bench-"));
   const reports: BenchReport[] = [];
+  for (let launch = 0; launch < launches && !signal.aborted; launch++) {
+    console.error(`launch ${launch + 1} of ${launches}`);
+    reports.push(
+      await measureInProcess(launch === 0 ? { ...each, ceiling: request.ceiling } : each),
+    );
+  }
+  return mergeLaunches(reports);
+}
+
+/** Measures in a process of its own. */
+export async function measureInProcess(request: RunRequest): Promise<BenchReport> {
+  const folder = await mkdtemp(join(tmpdir(), "heed-bench-"));
   try {
-    for (let launch = 0; launch < launches && !signal.aborted; launch++) {
-      console.error(`launch ${launch + 1} of ${launches}`);
-      const path = join(folder, `${launch}.json`);
-      await spawnLaunch(launch === 0 ? { ...each, ceiling: request.ceiling } : each, path);
-      reports.push(parseReport(JSON.parse(await readFile(path, "utf8"))));
-    }
+    const path = join(folder, "report.json");
+    await spawnLaunch(request, path);
+    return parseReport(JSON.parse(await readFile(path, "utf8")));
   } finally {
     await rm(folder, { recursive: true });
   }
-  return mergeLaunches(reports);
 }
 
 /** Another process of the same command; it writes its report, interrupted or not. */

@@ -117,7 +117,7 @@ function createCommand(): Command {
     .description("Which backend of attention, on this machine, for my model?")
     .option(
       "--backends <names>",
-      `of ${backendNames.join(", ")}; wasm@2 for threads of its own, onnx:wasm for what it runs on`,
+      `of ${backendNames.join(", ")}; wasm@2 for threads of its own, onnx:wasm for what it runs on, wasm:baseline for a build`,
       (text) => checked(() => selectBackends(list(text))),
     )
     .option("--peers [names]", `others to compare with: ${peerNames.join(", ")}`, (text) =>

@@ -3,7 +3,7 @@ import { describeMachine, describeVersions } from "../report/describe.js";
 import type { BenchReport, CaseReport, Measured } from "../report/report.js";
 import type { LaunchSamples } from "../statistics.js";
 import { holm } from "./holm.js";
-import { type Middle, trimmedMean, welch } from "./t-test.js";
+import { type Interval, type Middle, trimmedMean, welch } from "./t-test.js";
 
 /** What became of one contender on one case between two runs. */
 export interface CaseComparison {
@@ -19,6 +19,8 @@ export interface CaseComparison {
    * where there are too few launches to say.
    */
   readonly p: number | null;
+  /** Holds the true change in 95 of 100 cases, taken for itself; null as `p`. */
+  readonly interval: Interval | null;
   readonly verdict: Verdict;
 }
 
@@ -36,6 +38,7 @@ export interface ContenderComparison {
   readonly change: number;
   /** As a case's; over the cases' changes. */
   readonly p: number | null;
+  readonly interval: Interval | null;
   readonly verdict: Verdict;
 }
 
@@ -109,6 +112,8 @@ interface Changed extends Pair {
   readonly log: number;
   /** Uncorrected. */
   readonly p: number | null;
+  /** Of the logarithm. */
+  readonly interval: Interval | null;
 }
 
 function pairUp(before: BenchReport, after: BenchReport): Pair[] {
@@ -137,10 +142,11 @@ function keyOf({ report, result }: MeasuredCase): string {
   return `${report.id} ${result.contender} ${report.problem}`;
 }
 
-function changeOf({ old, now }: Pair): Pick<Changed, "log" | "p"> {
+function changeOf({ old, now }: Pair): Pick<Changed, "log" | "p" | "interval"> {
   const [a, b] = [old, now].map(({ launches }) => launches.map(launchLog)) as [number[], number[]];
   const enough = Math.min(a.length, b.length) >= fewestLaunches;
-  return { log: median(b) - median(a), p: enough ? welch(a, b) : null };
+  const { p = null, interval = null } = (enough && welch(a, b)) || {};
+  return { log: median(b) - median(a), p, interval };
 }
 
 /** Logarithm of what a launch found, in units of the yardstick. */
@@ -152,11 +158,18 @@ function launchLog({ rounds, yardstick }: LaunchSamples): number {
 
 function compareCases(pairs: readonly Changed[], threshold: number): CaseComparison[] {
   const corrected = holm(pairs.map(({ p }) => p));
-  return pairs.map(({ case: id, contender, old, now, log }, i) => {
+  return pairs.map(({ case: id, contender, old, now, log, interval }, i) => {
     const p = corrected[i] ?? null;
-    const [before, after] = [old.timing.median, now.timing.median];
-    const change = Math.exp(log);
-    return { case: id, contender, before, after, change, p, verdict: verdict(log, p, threshold) };
+    return {
+      case: id,
+      contender,
+      before: old.timing.median,
+      after: now.timing.median,
+      change: Math.exp(log),
+      p,
+      interval: asFactors(interval),
+      verdict: verdict(log, p, threshold),
+    };
   });
 }
 
@@ -171,11 +184,21 @@ function compareContenders(pairs: readonly Changed[], threshold: number): Conten
   );
   return names.map((contender, i) => {
     const logs = changes[i] as number[];
-    const { value: log } = middles[i] as Middle;
+    const { value: log, interval } = middles[i] as Middle;
     const p = corrected[i] ?? null;
-    const change = Math.exp(log);
-    return { contender, cases: logs.length, change, p, verdict: verdict(log, p, threshold) };
+    return {
+      contender,
+      cases: logs.length,
+      change: Math.exp(log),
+      p,
+      interval: p === null ? null : asFactors(interval),
+      verdict: verdict(log, p, threshold),
+    };
   });
+}
+
+function asFactors(interval: Interval | null): Interval | null {
+  return interval && [Math.exp(interval[0]), Math.exp(interval[1])];
 }
 
 function verdict(log: number, p: number | null, threshold: number): Verdict {

@@ -2,13 +2,25 @@
 import jstat from "jstat";
 import { mean, sampleVariance } from "simple-statistics";
 
+/** From the least to the greatest value that is to be reckoned with. */
+export type Interval = readonly [low: number, high: number];
+
+/** What two samples say about the difference of their means, the second's less the first's. */
+export interface Difference {
+  /** How likely it is for samples of the same mean to differ so much, two-sided. */
+  readonly p: number;
+  /** Holds the true difference in 95 of 100 cases. */
+  readonly interval: Interval;
+}
+
+const confidence = 0.95;
+
 /**
- * How likely it is that two samples of the same mean differ so much (Welch, 1947: their variances
- * need not be the same).
+ * Compares two means (Welch, 1947: their samples' variances need not be the same).
  *
- * @returns two-sided p; null for samples without a variance
+ * @returns null for samples without a variance
  */
-export function welch(a: readonly number[], b: readonly number[]): number | null {
+export function welch(a: readonly number[], b: readonly number[]): Difference | null {
   if (a.length < 2 || b.length < 2) return null;
   const [x, y] = [a, b].map((sample) => ({
     mean: mean([...sample]),
@@ -17,7 +29,11 @@ export function welch(a: readonly number[], b: readonly number[]): number | null
   })) as [Moments, Moments];
   const square = x.square + y.square;
   const freedom = square ** 2 / (x.square ** 2 / (x.n - 1) + y.square ** 2 / (y.n - 1));
-  return twoSided((x.mean - y.mean) / Math.sqrt(square), freedom);
+  const difference = y.mean - x.mean;
+  return {
+    p: twoSided(difference / Math.sqrt(square), freedom),
+    interval: around(difference, Math.sqrt(square), freedom),
+  };
 }
 
 interface Moments {
@@ -32,6 +48,8 @@ export interface Middle {
   readonly value: number;
   /** How likely it is to be so far from 0 by chance, two-sided; null without a variance. */
   readonly p: number | null;
+  /** Holds the true middle in 95 of 100 cases; null without a variance. */
+  readonly interval: Interval | null;
 }
 
 /** Of either end, the part of a sample that is left out. */
@@ -49,12 +67,19 @@ export function trimmedMean(sample: readonly number[]): Middle {
   const n = sorted.length;
   const out = Math.floor(trim * n);
   const value = mean(sorted.slice(out, n - out));
-  if (n < 2) return { value, p: null };
+  if (n < 2) return { value, p: null, interval: null };
   // Those left out count as the last ones that are in.
   const [low, high] = [sorted[out] as number, sorted[n - out - 1] as number];
   const winsorized = sorted.map((x) => Math.min(high, Math.max(low, x)));
   const error = Math.sqrt(sampleVariance(winsorized) / n) / (1 - (2 * out) / n);
-  return { value, p: twoSided(value / error, n - 2 * out - 1) };
+  const freedom = n - 2 * out - 1;
+  return { value, p: twoSided(value / error, freedom), interval: around(value, error, freedom) };
+}
+
+function around(value: number, error: number, freedom: number): Interval {
+  // Without any spread there are no degrees of freedom to speak of, and nothing to allow for.
+  const t = error === 0 ? 0 : jstat.studentt.inv((1 + confidence) / 2, freedom);
+  return [value - t * error, value + t * error];
 }
 
 function twoSided(t: number, freedom: number): number {

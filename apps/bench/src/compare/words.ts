@@ -1,4 +1,5 @@
 import type { Verdict } from "./compare.js";
+import type { Interval } from "./t-test.js";
 
 /** Verdicts as they are shown. */
 export const verdictWords: Readonly<Record<Verdict, string>> = {
@@ -12,6 +13,16 @@ export const verdictWords: Readonly<Record<Verdict, string>> = {
 export function formatChange(change: number): string {
   const percent = 100 * (change - 1);
   return `${Math.abs(percent).toFixed(1)} % ${percent >= 0 ? "longer" : "shorter"}`;
+}
+
+/** `(−3.0 to +12.0 %)`, with a space in front; nothing where there is none. */
+export function formatInterval(interval: Interval | null): string {
+  if (!interval) return "";
+  const [low, high] = interval.map((change) => {
+    const percent = (100 * (change - 1)).toFixed(1);
+    return percent.startsWith("-") ? `−${percent.slice(1)}` : `+${percent}`;
+  }) as [string, string];
+  return ` (${low} to ${high} %)`;
 }
 
 export function formatP(p: number | null): string {

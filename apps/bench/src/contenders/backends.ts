@@ -12,6 +12,7 @@ export interface BackendOptions {
 type ProviderFactory = (options?: {
   readonly threads?: number;
   readonly provider?: string;
+  readonly simd?: string;
   readonly device?: GPUDevice;
 }) => AttentionProvider;
 
@@ -23,8 +24,8 @@ interface BackendModule {
   readonly takesThreads: boolean;
   /** Opens a device of its own with a clock. */
   readonly openClock?: () => Promise<ClockSearch>;
-  /** What it can run on, where that is its caller's choice: `onnx:wasm`. */
-  readonly providers?: readonly string[];
+  /** What its caller can choose: what it runs on (`onnx:cpu`), which build (`wasm:baseline`). */
+  readonly choice?: { readonly option: "provider" | "simd"; readonly values: readonly string[] };
 }
 
 const backendModules: readonly BackendModule[] = [
@@ -39,6 +40,7 @@ const backendModules: readonly BackendModule[] = [
     specifier: "@heed/backend-wasm",
     load: () => import("@heed/backend-wasm"),
     takesThreads: true,
+    choice: { option: "simd", values: ["baseline", "relaxed"] },
   },
   {
     name: "webgpu",
@@ -52,7 +54,7 @@ const backendModules: readonly BackendModule[] = [
     specifier: "@heed/backend-onnx",
     load: () => import("@heed/backend-onnx"),
     takesThreads: true,
-    providers: ["wasm", "cpu", "webgpu", "webnn"],
+    choice: { option: "provider", values: ["wasm", "cpu", "webgpu", "webnn"] },
   },
 ];
 
@@ -65,38 +67,40 @@ export const backendNames: readonly string[] = [
 /** Those measured when none is named. */
 export const defaultBackendNames: readonly string[] = backendModules.map(({ name }) => name);
 
-/** A backend by its name, and what it runs on and threads of its own where the spec says so. */
+/** A backend by its name, and a choice and threads of its own where the spec says so. */
 export interface BackendSpec {
   readonly name: string;
-  readonly provider: string | null;
+  /** What it runs on, or which of its builds. */
+  readonly choice: string | null;
   readonly threads: number | null;
 }
 
 /**
  * Reads one of {@link backendNames}, or such as `wasm@2` for a number of threads of its own, so that
- * one run can compare a backend with itself, or `onnx:wasm` for what it runs on.
+ * one run can compare a backend with itself, `onnx:wasm` for what it runs on, or `wasm:baseline` for
+ * which of its builds.
  *
- * @throws RangeError for a name that is not known, or threads or a provider that it does not take
+ * @throws RangeError for a name that is not known, or threads or a choice that it does not take
  */
 export function backendSpec(spec: string): BackendSpec {
   const [named = "", threads] = spec.split("@");
-  const [name = "", provider = null] = named.split(":");
+  const [name = "", choice = null] = named.split(":");
   if (!backendNames.includes(name)) {
     throw new RangeError(`unknown backend ${name}; known: ${backendNames.join(", ")}`);
   }
   const module = backendModules.find((candidate) => candidate.name === name);
-  if (provider !== null && !module?.providers?.includes(provider)) {
-    const known = module?.providers?.map((other) => `${name}:${other}`).join(", ");
+  if (choice !== null && !module?.choice?.values.includes(choice)) {
+    const known = module?.choice?.values.map((other) => `${name}:${other}`).join(", ");
     throw new RangeError(`${spec}: ${known ? `known are ${known}` : `${name} has no choice`}`);
   }
-  if (threads === undefined) return { name, provider, threads: null };
+  if (threads === undefined) return { name, choice, threads: null };
   if (!module?.takesThreads) {
     throw new RangeError(`${spec}: ${name} takes no threads`);
   }
   if (!/^[1-9]\d*$/.test(threads)) {
     throw new RangeError(`${spec}: threads are an integer ≥ 1, such as ${name}@2`);
   }
-  return { name, provider, threads: Number(threads) };
+  return { name, choice, threads: Number(threads) };
 }
 
 /**
@@ -104,7 +108,7 @@ export function backendSpec(spec: string): BackendSpec {
  * @throws RangeError as that does
  */
 export function backendByName(spec: string, options: BackendOptions): Contender {
-  const { name, provider, threads } = backendSpec(spec);
+  const { name, choice, threads } = backendSpec(spec);
   const module = backendModules.find((candidate) => candidate.name === name);
   if (!module) return backendContender(spec, async () => reference());
   return backendContender(
@@ -112,7 +116,8 @@ export function backendByName(spec: string, options: BackendOptions): Contender 
     async (device) => {
       const factory = await importFactory(module);
       if (!module.takesThreads) return factory(device && { device });
-      return factory({ threads: threads ?? options.threads, ...(provider && { provider }) });
+      const chosen = module.choice && choice !== null ? { [module.choice.option]: choice } : {};
+      return factory({ threads: threads ?? options.threads, ...chosen });
     },
     module.openClock,
   );

@@ -1,5 +1,6 @@
 import { Bench } from "tinybench";
 import { breathe } from "./breathe.js";
+import { repeatsFor } from "./tick.js";
 import type { Yardstick } from "./yardstick.js";
 
 /** Something to time. */
@@ -14,12 +15,14 @@ export interface TimedSubject {
 
 /** What was measured of a subject, in ms. */
 export interface SubjectTimes {
-  /** By round, by the wall clock. */
+  /** By round, by the wall clock; each of `repeats` calls in a row, a call. */
   readonly rounds: readonly (readonly number[])[];
   /** Of each round, what the yardstick took before it. */
   readonly yardstick: readonly number[];
   /** Every call by the device's clock; empty where it has none. */
   readonly device: readonly number[];
+  /** Calls that each sample is the mean of: more than one where the clock is too coarse for one. */
+  readonly repeats: number;
 }
 
 export interface SamplingOptions {
@@ -29,19 +32,23 @@ export interface SamplingOptions {
   readonly budget: number;
   /** Samples of each subject, whatever they cost; null: as many as the budget allows. */
   readonly samples: number | null;
+  /** The clock's least difference, in ms; 0 if left out. */
+  readonly tick?: number | undefined;
 }
 
-/** How a subject's samples are spread: `rounds` visits of `calls` calls each, the last of fewer. */
+/** How a subject's samples are spread: `rounds` visits of `calls` samples each, the last of fewer. */
 export interface SamplingPlan {
   readonly rounds: number;
   readonly calls: number;
+  /** Calls in each sample. */
+  readonly repeats: number;
   /** In all. */
   readonly samples: number;
 }
 
 /** Visits that are enough to see the machine speed up and slow down. */
 const mostRounds = 9;
-/** Calls in one visit beyond which more say nothing new. */
+/** Samples in one visit beyond which more say nothing new. */
 const mostCalls = 50;
 
 /** Samples without which there is no median to speak of, and how far the budget gives way to them. */
@@ -53,7 +60,8 @@ export const overdraft = 12;
  * times if twelve budgets allow that, and once in any case. Pure.
  */
 export function planSampling(estimate: number, options: SamplingOptions): SamplingPlan {
-  const calls = (budget: number) => Math.floor(budget / Math.max(estimate, 1e-3));
+  const repeats = repeatsFor(estimate, options.tick ?? 0);
+  const calls = (budget: number) => Math.floor(budget / Math.max(repeats * estimate, 1e-3));
   const affordable = Math.max(
     1,
     calls(options.budget),
@@ -61,7 +69,7 @@ export function planSampling(estimate: number, options: SamplingOptions): Sampli
   );
   const samples = options.samples ?? Math.min(affordable, mostRounds * mostCalls);
   const perVisit = Math.ceil(samples / mostRounds);
-  return { rounds: Math.ceil(samples / perVisit), calls: perVisit, samples };
+  return { rounds: Math.ceil(samples / perVisit), calls: perVisit, repeats, samples };
 }
 
 /**
@@ -93,14 +101,23 @@ export async function timeInRounds(
       signal?.throwIfAborted();
       const left = plan.samples - round * plan.calls;
       times.yardstick.push(yardstick());
-      times.rounds.push(await visit(subject, Math.min(plan.calls, left), times.device));
+      times.rounds.push(
+        await visit(subject, Math.min(plan.calls, left), plan.repeats, times.device),
+      );
     }
   }
-  return timed.map(({ rounds, yardstick, device }) => ({ rounds, yardstick, device }));
+  return timed.map(({ rounds, yardstick, device, plan: { repeats } }) => ({
+    rounds,
+    yardstick,
+    device,
+    repeats,
+  }));
 }
 
 /**
- * Times `calls` calls in a row.
+ * Takes `calls` samples in a row.
+ *
+ * @param repeats calls in each
  *
  * @param device where the device's own times go
  * @returns the wall clock's, in ms
@@ -108,6 +125,7 @@ export async function timeInRounds(
 async function visit(
   { run, deviceMs }: TimedSubject,
   calls: number,
+  repeats: number,
   device: number[],
 ): Promise<number[]> {
   const bench = new Bench({
@@ -118,14 +136,17 @@ async function visit(
     throws: true,
   });
   // `async` is said, because finding it out would cost a call.
-  bench.add("visit", () => run().then(() => undefined), {
+  const sample = async () => {
+    for (let i = 0; i < repeats; i++) await run();
+  };
+  bench.add("visit", repeats === 1 ? () => run().then(() => undefined) : sample, {
     async: true,
     // Calls that were not timed are not this visit's.
     beforeAll: async () => void (await deviceMs?.()),
     // Outside of what is timed.
     afterEach: async () => {
       const ms = (await deviceMs?.()) ?? null;
-      if (ms !== null) device.push(ms);
+      if (ms !== null) device.push(ms / repeats);
     },
   });
   const [task] = await bench.run();
@@ -133,7 +154,7 @@ async function visit(
   if (result?.state !== "completed" || !result.latency.samples) {
     throw new Error(`timing ended as ${result?.state ?? "nothing"}`);
   }
-  return [...result.latency.samples];
+  return result.latency.samples.map((ms) => ms / repeats);
 }
 
 /** Awaits one call. @returns what it gave and how long it took, in ms */

@@ -6,6 +6,7 @@ import { reportVersion } from "../report/report.js";
 import type { Workload } from "../workloads/workload.js";
 import type { MemoryMeter } from "./memory.js";
 import { type ReadyContender, runCase } from "./run-case.js";
+import { clockTick } from "./tick.js";
 import { createYardstick } from "./yardstick.js";
 
 export interface BenchmarkOptions {
@@ -43,7 +44,8 @@ export type ProgressEvent =
  */
 export async function runBenchmark(options: BenchmarkOptions): Promise<BenchReport> {
   const { environment, dtype, threads, budget, samples, signal, onProgress } = options;
-  const yardstick = await createYardstick();
+  const tick = clockTick();
+  const yardstick = await createYardstick(tick);
   const contenders: ContenderReport[] = [];
   const ready: ReadyContender[] = [];
   const cases: CaseReport[] = [];
@@ -58,6 +60,7 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<BenchRepo
         dtype,
         budget,
         samples,
+        tick,
         yardstick,
         timeWrong: options.timeWrong ?? false,
         memory: options.memory,

@@ -6,6 +6,7 @@ import {
   type FloatDType,
   type HostTensor,
 } from "@heed/core";
+import { median } from "simple-statistics";
 import type { ContenderPlan, LoadedContender, PlacedCall } from "../contenders/contender.js";
 import type { CaseReport, CaseResult, CaseSizes, FirstCall, Timed } from "../report/report.js";
 import { pairedRatio, summarize } from "../statistics.js";
@@ -144,7 +145,7 @@ async function check(
       release(call, plan);
       return { contender: name, status: "wrong", ...first, message: wrong };
     }
-    const estimate = await warmUp(call, running.ms, options.budget);
+    const estimate = await warmUp(call, running.ms, options);
     return { at, name, wrong, first, plan, call, estimate };
   } catch (error) {
     release(call, plan);
@@ -152,20 +153,35 @@ async function check(
   }
 }
 
+/** Calls in a row that have to agree before a warm-up ends, and how far they may lie apart. */
+const settledCalls = 4;
+const settledWithin = 1.25;
+
 /**
- * Calls until the just-in-time compiler has had its chance, for a tenth of the budget at most beside
- * one call.
+ * Calls until the just-in-time compiler has had its chance: for a tenth of the budget, and on until
+ * calls take about the same, for no more than a whole budget. A process's first case was seen to swing
+ * between 1 and 17 ms for a second, while a compiler of another thread was at work.
  *
  * @returns what a call takes, in ms
  */
-async function warmUp(call: PlacedCall, firstMs: number, budget: number): Promise<number> {
+async function warmUp(
+  call: PlacedCall,
+  firstMs: number,
+  { budget, tick = 0 }: SamplingOptions,
+): Promise<number> {
   if (firstMs > budget) return firstMs;
-  let estimate = firstMs;
-  const end = performance.now() + budget / 10;
-  do {
-    estimate = Math.min(estimate, (await timeOnce(() => call.run())).ms);
-  } while (performance.now() + estimate < end);
-  return estimate;
+  const start = performance.now();
+  const recent: number[] = [];
+  for (;;) {
+    const { ms } = await timeOnce(() => call.run());
+    recent.push(ms);
+    if (recent.length > settledCalls) recent.shift();
+    const spent = performance.now() - start;
+    const settled =
+      recent.length === settledCalls &&
+      Math.max(...recent) <= settledWithin * Math.min(...recent) + 2 * tick;
+    if (spent + ms >= budget || (settled && spent >= budget / 10)) return median(recent);
+  }
 }
 
 async function time(
@@ -187,10 +203,18 @@ async function time(
       rounds: [[candidate.first.firstCallMs]],
       yardstick: [options.yardstick()],
       device: [],
+      repeats: 1,
     };
   const launchesOf = (candidate: Candidate) => {
-    const { rounds, yardstick, device } = timesOf(candidate);
-    return [{ rounds, yardstick, ...(device.length > 0 && { device }) }];
+    const { rounds, yardstick, device, repeats } = timesOf(candidate);
+    return [
+      {
+        rounds,
+        yardstick,
+        ...(device.length > 0 && { device }),
+        ...(repeats > 1 && { callsPerSample: repeats }),
+      },
+    ];
   };
   // What is wrong is no baseline.
   const sound = candidates.find(({ wrong }) => wrong === null);

@@ -47,9 +47,13 @@ const quartiles: Column = {
 
 const count: Column = {
   head: "n",
-  about: "timed calls; + outliers by Tukey's fences, which are kept",
+  about:
+    "timed samples, × calls in each where the clock is coarse; outliers by Tukey's fences, which are kept",
   align: "right",
-  cell: (n) => (n.outliers > 0 ? `${n.count} (${n.outliers} out)` : String(n.count)),
+  cell: ({ count, callsPerSample, outliers }) => {
+    const calls = callsPerSample > 1 ? ` × ${callsPerSample}` : "";
+    return `${count}${calls}${outliers > 0 ? ` (${outliers} out)` : ""}`;
+  },
 };
 
 const gflops: Column = {

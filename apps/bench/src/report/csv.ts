@@ -23,6 +23,7 @@ export function reportToCsv(report: BenchReport): string {
       p75_ms: n?.p75 ?? "",
       samples: n?.count ?? "",
       outliers: n?.outliers ?? "",
+      calls_per_sample: n?.callsPerSample ?? "",
       clock: n?.clock ?? "",
       device_median_ms: n?.deviceMedian ?? "",
       gflops_per_s: n?.gflops ?? "",

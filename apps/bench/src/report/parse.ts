@@ -44,6 +44,7 @@ const launch = v.object({
   rounds: v.array(v.array(ms)),
   yardstick: v.array(ms),
   device: v.optional(v.array(ms)),
+  callsPerSample: v.optional(count),
 });
 const ratio = v.object({ median: ms, p25: ms, p75: ms, rounds: count });
 

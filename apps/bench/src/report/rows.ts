@@ -35,6 +35,8 @@ export interface RowNumbers {
   readonly p75: number;
   readonly count: number;
   readonly outliers: number;
+  /** That each sample is the mean of. */
+  readonly callsPerSample: number;
   /** ms by the device's own timestamps, or null. */
   readonly deviceMedian: number | null;
   readonly clock: Clock;
@@ -95,6 +97,7 @@ function numbersOf(
     p75: timing.p75,
     count: timing.count,
     outliers: timing.outliers,
+    callsPerSample: timed.launches[0]?.callsPerSample ?? 1,
     deviceMedian: timed.deviceTiming?.median ?? null,
     clock: timed.deviceTiming ? "gpu timestamps" : "wall clock",
     gflops: report.flops / timing.median / 1e6,
