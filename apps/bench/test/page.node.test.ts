@@ -112,7 +112,7 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     await verdicts.first().waitFor();
     expect(await verdicts.allTextContents()).toEqual([
       expect.stringMatching(/^noise js/),
-      expect.stringMatching(/^SLOWER wasm: 2\d\.\d % longer over 14 cases/),
+      expect.stringMatching(/^SLOWER wasm: 2\d\.\d % longer \(.+ to .+ %\) over 14 cases/),
     ]);
     await page.click("text=End the comparison");
     expect(await verdicts.count()).toBe(0);
