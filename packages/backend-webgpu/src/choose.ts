@@ -102,13 +102,23 @@ function suitsRegisters(problem: AttentionProblem, { software }: Capabilities): 
 }
 
 function chooseQuad(problem: AttentionProblem, capabilities: Capabilities, stack: number): Choice {
-  const { batch, queryHeads, queryLength, keyLength, valueDim } = problem;
-  const rows = stack * queryLength <= 4 * registersThreads ? 4 : 8;
+  const { batch, queryHeads, queryLength, keyLength, headDim, valueDim } = problem;
+  const size = Math.max(headDim, valueDim);
+  const most = size <= 64 ? 16 : 8;
+  const rows =
+    ([4, 8] as const).find((few) => few < most && stack * queryLength <= few * registersThreads) ??
+    most;
   const tile = rows * registersThreads;
   const workgroups = batch * (queryHeads / stack) * Math.ceil((stack * queryLength) / tile);
   return {
     kernel: "quad",
-    registers: { mode: capabilities.subgroups ? "quad" : "alone", rows, ...registerSizes(problem) },
+    registers: {
+      mode: capabilities.subgroups ? "quad" : "alone",
+      rows,
+      // Two keys at once fetch queries and outputs half as often; with four, temporaries leave the cache.
+      keys: 2,
+      ...registerSizes(problem),
+    },
     ...storages(problem, capabilities),
     stack,
     rows: tile,
@@ -129,7 +139,7 @@ function chooseStream(
   const quads = splitsFor(workgroups, keyLength / registersThreads, capabilities, 4);
   return {
     kernel: "stream",
-    registers: { mode: "stream", rows, ...registerSizes(problem) },
+    registers: { mode: "stream", rows, keys: 1, ...registerSizes(problem) },
     ...storages(problem, capabilities),
     stack: group,
     rows,
@@ -138,12 +148,16 @@ function chooseStream(
   };
 }
 
-function registerSizes({ headDim, valueDim }: AttentionProblem): {
-  headDim: number;
-  valueDim: number;
-} {
+function registerSizes(
+  problem: AttentionProblem,
+): Pick<RegistersShape, "headDim" | "valueDim" | "whole"> {
   const up = (size: number): number => Math.ceil(size / registerSizeStep) * registerSizeStep;
-  return { headDim: up(headDim), valueDim: up(valueDim) };
+  const [headDim, valueDim] = [up(problem.headDim), up(problem.valueDim)];
+  return {
+    headDim,
+    valueDim,
+    whole: headDim === problem.headDim && valueDim === problem.valueDim,
+  };
 }
 
 /**

@@ -24,10 +24,14 @@ export type RegistersMode =
 export interface RegistersShape {
   readonly mode: RegistersMode;
   /** Rows of an invocation. */
-  readonly rows: 4 | 8;
+  readonly rows: 4 | 8 | 16;
+  /** Keys that are worked on at once. */
+  readonly keys: 1 | 2;
   /** Sizes that the loops are unrolled for; multiples of 4, at least headDim and valueDim. */
   readonly headDim: number;
   readonly valueDim: number;
+  /** Whether these are the problem's own sizes, so that there is nothing past them. */
+  readonly whole: boolean;
   readonly output: Storage;
 }
 
@@ -37,37 +41,57 @@ export interface RegistersShape {
 const patience = 8;
 
 /**
- * FlashAttention for adapters that imitate a GPU on a CPU. There every load costs about as much as ten
- * multiply-adds, barriers are expensive, and private memory with constant indices is next to free: an
- * invocation keeps several query rows and their outputs to itself (1,024 floats for 8 rows of 64: on a
- * real GPU they would spill) and reads each element of a key once for all of them.
+ * FlashAttention for adapters that imitate a GPU on a CPU. There an element loaded from a buffer costs
+ * as much as ten multiply-adds, barriers are expensive, and private memory with constant indices is
+ * next to free: an invocation keeps several query rows and their outputs to itself (2,048 floats for 16
+ * rows of 64: on a real GPU they would spill) and reads each element of a key once for all of them.
+ *
+ * SwiftShader takes no branches: it computes both sides for all lanes and masks what is stored, and
+ * every loop once. So what few keys need (rules, outputs that are scaled down, values that are not
+ * finite) is in loops that are not unrolled and once for several keys.
  *
  * A row's maximum only has to be near: what is subtracted from its logits is raised when a logit is
  * more than 8 above it, so that outputs are rarely rescaled.
  */
 export function registersKernel(shape: RegistersShape): Kernel {
-  const { mode, rows, headDim, valueDim, output } = shape;
+  const { mode, rows, keys: together, headDim, valueDim, whole, output } = shape;
   const quads = rows / 4;
-  // Two keys at once fetch queries and outputs half as often: a sixth faster with 8 rows.
-  const keysAtOnce = mode === "stream" ? 1 : 2;
+  const pairs = together * quads;
   const bindings = forwardBindings({ query: "f32", key: "f32", bias: "f32", output });
   const forQuads = (text: (q: number) => string): string => repeat(quads, text);
-  const forKeys = (text: (k: number) => string): string => repeat(keysAtOnce, text);
-  const forBoth = (text: (k: number, q: number) => string): string =>
-    forKeys((k) => forQuads((q) => text(k, q)));
-  /** Four elements of key k's row in `x{k}_0` to `x{k}_3`: 0 past the size, where nothing is hidden. */
-  const loadFour = (from: "key" | "value", first: number, size: string): string =>
-    forKeys((k) => {
-      const skipped = from === "value" ? ` || skip${k}` : "";
-      const element = (at: string): string =>
-        `select(${from}[row${k} + min(${at}, ${size} - 1u) * params.${from}Column], 0.0, ${at} >= ${size}${skipped})`;
-      if (mode === "quad") {
-        return `      let x${k} = ${element(`${first}u + lane`)};
-${repeat(4, (e) => `      let x${k}_${e} = quadBroadcast(x${k}, ${e}u);`)}`;
-      }
-      return repeat(4, (e) => `      let x${k}_${e} = ${element(`${first + e}u`)};`);
+  const forKeys = (text: (k: number) => string): string => repeat(together, text);
+  /** `pair` numbers keys and quads of rows, as in the arrays `s`, `p` and `visible`. */
+  const forPairs = (text: (k: number, q: number, pair: number) => string): string =>
+    forKeys((k) => forQuads((q) => text(k, q, k * quads + q)));
+  /** Where elements are in a row: an invocation's own of every four, or all four. */
+  const columns = (from: "key" | "value", size: number): string =>
+    repeat(size / 4, (chunk) => {
+      const place = (element: string): string =>
+        `${whole ? element : `min(${element}, params.${from === "key" ? "headDim" : "valueDim"} - 1u)`} * params.${from}Column`;
+      return mode === "quad"
+        ? `  let ${from}_column${chunk} = ${place(`(${4 * chunk}u + lane)`)};`
+        : repeat(4, (e) => `  let ${from}_column${4 * chunk + e} = ${place(`${4 * chunk + e}u`)};`);
     });
-  const together = mode === "stream" ? 1 : registersThreads;
+  /** The elements of every four of key k's row: 0 past the size, where nothing is hidden. */
+  const load = (from: "key" | "value", k: number, element: string, column: number): string => {
+    const loaded = `${from}[row${k} + ${from}_column${column}]`;
+    const absent = [
+      ...(whole ? [] : [`${element} >= params.${from === "key" ? "headDim" : "valueDim"}`]),
+      ...(from === "value" ? [`skip${k}`] : []),
+    ];
+    return absent.length === 0 ? loaded : `select(${loaded}, 0.0, ${absent.join(" || ")})`;
+  };
+  /** An invocation's share of four elements. */
+  const loadShare = (from: "key" | "value", k: number, chunk: number): string =>
+    mode === "quad"
+      ? `        let share${k} = ${load(from, k, `${4 * chunk}u + lane`, chunk)};\n`
+      : "";
+  /** One of the four, for everybody. */
+  const element = (from: "key" | "value", k: number, chunk: number, e: number): string =>
+    mode === "quad"
+      ? `quadBroadcast(share${k}, ${e}u)`
+      : load(from, k, `${4 * chunk + e}u`, 4 * chunk + e);
+  const invocations = mode === "stream" ? 1 : registersThreads;
   const code = `${enableFeatures([mode === "quad" && "subgroups", output === "f16" && "f16"])}${paramsWgsl}
 ${declareBindings(bindings)}
 ${gridWgsl}
@@ -91,8 +115,8 @@ fn main(
 ${mode === "quad" ? "  let lane = subgroup_lane & 3u;\n" : ""}  let b = block.batch;
   let batch = batch_rules(b);
   let split = ${mode === "stream" ? `block.split * ${registersThreads}u + thread` : "block.split"};
-  let first_row = params.firstRow + block.tile * ${together * rows}u;
-  let end_row = min(params.endRow, first_row + ${together * rows}u);
+  let first_row = params.firstRow + block.tile * ${invocations * rows}u;
+  let end_row = min(params.endRow, first_row + ${invocations * rows}u);
   let span = queries_of(first_row, end_row);
   let first_index = span.x;
   let last_index = span.y;
@@ -103,64 +127,71 @@ ${mode === "quad" ? "  let lane = subgroup_lane & 3u;\n" : ""}  let b = block.ba
   let elementwise = (params.flags & flags_elementwise) != 0u;
 
   let own = first_row${mode === "stream" ? "" : ` + thread * ${rows}u`};
-${forQuads((q) => `  let rows${q} = rows_of(block.head, own + ${4 * q}u);`)}
   let kv_head = block.head * params.stack / params.group;
   let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
   let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
+${columns("key", headDim)}
+${columns("value", valueDim)}
 
+  var q: array<vec4<f32>, ${quads * headDim}>;
+  for (var quad = 0u; quad < ${quads}u; quad++) {
+    let rows = rows_of(block.head, own + quad * 4u);
+    let row = vec4<u32>(params.queryBase + b * params.queryBatch)
+      + rows.head * params.queryHead + rows.index * params.queryRow;
+    for (var d = 0u; d < params.headDim; d++) {
+      let at = row + d * params.queryColumn;
+      q[quad * ${headDim}u + d] = vec4<f32>(query[at.x], query[at.y], query[at.z], query[at.w]);
+    }
+  }
+  var o: array<vec4<f32>, ${quads * valueDim}>;
 ${forQuads(
-  (q) => `  var q${q}: array<vec4<f32>, ${headDim}>;
-  var o${q}: array<vec4<f32>, ${valueDim}>;
-  var top${q} = vec4<f32>(lowest);
+  (q) => `  var top${q} = vec4<f32>(lowest);
   var sum${q} = vec4<f32>();`,
 )}
-  for (var d = 0u; d < params.headDim; d++) {
-${forQuads(
-  (q) => `    {
-      let at = vec4<u32>(params.queryBase + b * params.queryBatch + d * params.queryColumn)
-        + rows${q}.head * params.queryHead + rows${q}.index * params.queryRow;
-      q${q}[d] = vec4<f32>(query[at.x], query[at.y], query[at.z], query[at.w]);
-    }`,
-)}
-  }
+  var visible: array<vec4<bool>, ${pairs}>;
+${forPairs((_k, _q, pair) => `  visible[${pair}] = vec4<bool>(true);`)}
 
-  for (var first = keys.x; first < keys.y; first += ${keysAtOnce}) {
+  for (var first = keys.x; first < keys.y; first += ${together}) {
     // Past the last key, the last one is read again and hidden.
-${forKeys((k) => `    let j${k} = min(first + ${k}, keys.y - 1);`)}
-${forBoth((k, q) => `    var s${k}_${q} = vec4<f32>();`)}
-    {
-${forKeys((k) => `      let row${k} = key_at + u32(j${k}) * params.keyRow;`)}
+${forKeys((k) => `    let j${k} = u32(min(first + ${k}, keys.y - 1));`)}
+    var s: array<vec4<f32>, ${pairs}>;
+${forKeys(
+  (k) => `    {
+      let row${k} = key_at + j${k} * params.keyRow;
+${forQuads((q) => `      var s${q} = vec4<f32>();`)}
 ${repeat(
   headDim / 4,
   (chunk) => `      {
-${loadFour("key", 4 * chunk, "params.headDim")}
-${repeat(4, (e) => forBoth((k, q) => `      s${k}_${q} += x${k}_${e} * q${q}[${4 * chunk + e}];`))}
+${loadShare("key", k, chunk)}${repeat(
+  4,
+  (e) => `        {
+          let x = ${element("key", k, chunk, e)};
+${forQuads((q) => `          s${q} += x * q[${q * headDim + 4 * chunk + e}];`)}
+        }`,
+)}
       }`,
 )}
-    }
-${forBoth((k, q) => `    s${k}_${q} *= params.scale;`)}
-    let masked = elementwise || first < full_first || first + ${keysAtOnce - 1} > full_last
-      || first + ${keysAtOnce} > keys.y;
-${forBoth((k, q) => `    var visible${k}_${q} = vec4<bool>(true);`)}
-    if (masked) {
+${forQuads((q) => `      s[${k * quads + q}] = s${q} * params.scale;`)}
+    }`,
+)}
+    let masked = elementwise || first < full_first || first + ${together - 1} > full_last
+      || first + ${together} > keys.y;
+    for (var pair = 0u; masked && pair < ${pairs}u; pair++) {
+      let j = first + i32(pair / ${quads}u);
+      let rows = rows_of(block.head, own + pair % ${quads}u * 4u);
+      var raw = s[pair];
       if ((params.flags & flag_softcap) != 0u) {
-${forBoth((k, q) => `        s${k}_${q} = cap4(s${k}_${q});`)}
+        raw = cap4(raw);
       }
-${forBoth(
-  (k, q) => `      {
-        let logits = bias_and_visibility(s${k}_${q}, batch, b, rows${q}, vec4<u32>(u32(j${k})));
-        s${k}_${q} = logits.s;
-        visible${k}_${q} = logits.visible & vec4<bool>(first + ${k} < keys.y);
-      }`,
-)}
+      let logits = bias_and_visibility(raw, batch, b, rows, vec4<u32>(u32(min(j, keys.y - 1))));
+      let seen = logits.visible & vec4<bool>(j < keys.y);
+      s[pair] = select(vec4<f32>(lowest), logits.s, seen);
+      visible[pair] = seen;
     }
 ${forQuads(
   (
     q,
-  ) => `    let best${q} = ${repeat(keysAtOnce - 1, () => "max(", "")}select(vec4<f32>(lowest), s0_${q}, visible0_${q})${Array.from(
-    { length: keysAtOnce - 1 },
-    (_, k) => `, select(vec4<f32>(lowest), s${k + 1}_${q}, visible${k + 1}_${q}))`,
-  ).join("")};
+  ) => `    let best${q} = ${"max(".repeat(together - 1)}s[${q}]${Array.from({ length: together - 1 }, (_, k) => `, s[${(k + 1) * quads + q}])`).join("")};
     let above${q} = best${q} > top${q} + ${patience}.0;`,
 )}
     if (${repeat(quads, (q) => `any(above${q})`, " || ")}) {
@@ -169,61 +200,76 @@ ${forQuads(
     q,
   ) => `      let decay${q} = select(vec4<f32>(1.0), exp(max(top${q} - best${q}, vec4<f32>(-104.0))), above${q});
       top${q} = select(top${q}, best${q}, above${q});
-      sum${q} *= decay${q};`,
-)}
+      sum${q} *= decay${q};
       for (var c = 0u; c < ${valueDim}u; c++) {
-${forQuads((q) => `        o${q}[c] *= decay${q};`)}
-      }
-    }
-${forBoth(
-  (
-    k,
-    q,
-  ) => `    let p${k}_${q} = select(vec4<f32>(), exp(max(s${k}_${q} - top${q}, vec4<f32>(-104.0))), visible${k}_${q});
-    sum${q} += p${k}_${q};`,
+        o[${q * valueDim}u + c] *= decay${q};
+      }`,
 )}
-${forKeys(
-  (k) => `    let row${k} = value_at + u32(j${k}) * params.valueRow;
-    // A row that does not see the key must not see its NaN either: such a key goes element by element.
-    var skip${k} = false;
-    if (masked) {
+    }
+    var p: array<vec4<f32>, ${pairs}>;
+${forPairs(
+  (
+    _,
+    q,
+    pair,
+  ) => `    p[${pair}] = select(vec4<f32>(), exp(max(s[${pair}] - top${q}, vec4<f32>(-104.0))), visible[${pair}]);
+    sum${q} += p[${pair}];`,
+)}
+    // A row that does not see a key must not see its NaN either: such a key goes element by element.
+    var skipped = 0u;
+    for (var k = 0u; masked && k < ${together}u; k++) {
+      let row = value_at + u32(min(first + i32(k), keys.y - 1)) * params.valueRow;
+      var skip = false;
       for (var c = 0u; c < params.valueDim; c++) {
-        skip${k} = skip${k} || not_finite(value[row${k} + c * params.valueColumn]);
+        skip = skip || not_finite(value[row + c * params.valueColumn]);
       }
-      if (skip${k}) {
-        for (var c = 0u; c < params.valueDim; c++) {
-          let v = value[row${k} + c * params.valueColumn];
-${forQuads((q) => `          o${q}[c] += select(p${k}_${q} * v, vec4<f32>(), p${k}_${q} == vec4<f32>());`)}
+      for (var quad = 0u; quad < ${quads}u; quad++) {
+        let weight = p[k * ${quads}u + quad];
+        for (var c = 0u; skip && c < params.valueDim; c++) {
+          let v = value[row + c * params.valueColumn];
+          o[quad * ${valueDim}u + c] += select(weight * v, vec4<f32>(), weight == vec4<f32>());
         }
+        visible[k * ${quads}u + quad] = vec4<bool>(true);
       }
-    }`,
+      skipped |= u32(skip) << k;
+    }
+    {
+${forKeys(
+  (k) => `      let row${k} = value_at + j${k} * params.valueRow;
+      let skip${k} = (skipped & ${1 << k}u) != 0u;`,
 )}
 ${repeat(
   valueDim / 4,
-  (chunk) => `    {
-${loadFour("value", 4 * chunk, "params.valueDim")}
-${repeat(4, (e) => forQuads((q) => `      o${q}[${4 * chunk + e}] += ${repeat(keysAtOnce, (k) => `x${k}_${e} * p${k}_${q}`, " + ")};`))}
-    }`,
+  (chunk) => `      {
+${repeat(together, (k) => loadShare("value", k, chunk), "")}${repeat(
+  4,
+  (e) => `        {
+${forKeys((k) => `          let v${k} = ${element("value", k, chunk, e)};`)}
+${forQuads((q) => `          o[${q * valueDim + 4 * chunk + e}] += ${repeat(together, (k) => `v${k} * p[${k * quads + q}]`, " + ")};`)}
+        }`,
 )}
+      }`,
+)}
+    }
   }
 
-${forQuads((q) => `  let factor${q} = finish_rows(rows${q}, b, split, top${q}, sum${q}, true);`)}
-  let base = params.outputBase + split * params.outputSplit;
-  for (var c = 0u; c < params.valueDim; c++) {
 ${forQuads(
-  (q) => `    {
-      let values = o${q}[c] * factor${q};
-      let at = (b * params.queryHeads + rows${q}.head) * params.queryLength + rows${q}.index;
+  (q) => `  {
+    let rows = rows_of(block.head, own + ${4 * q}u);
+    let factor = finish_rows(rows, b, split, top${q}, sum${q}, true);
+    let at = (b * params.queryHeads + rows.head) * params.queryLength + rows.index;
+    for (var c = 0u; c < params.valueDim; c++) {
+      let values = o[${q * valueDim}u + c] * factor;
       for (var r = 0; r < 4; r++) {
-        if (rows${q}.exists[r]) {
-          output[base + at[r] * params.outputRow + c] = ${output}(values[r]);
+        if (rows.exists[r]) {
+          output[params.outputBase + split * params.outputSplit + at[r] * params.outputRow + c] = ${output}(values[r]);
         }
       }
-    }`,
+    }
+  }`,
 )}
-  }
 }
 `;
-  const name = `${mode}-${rows}-${headDim}-${valueDim}${output === "f32" ? "" : `-to-${output}`}`;
+  const name = `${mode}-${rows}x${together}-${headDim}-${valueDim}${whole ? "" : "-padded"}${output === "f32" ? "" : `-to-${output}`}`;
   return { name, code, bindings };
 }
