@@ -45,8 +45,20 @@ const all: readonly Kernel[] = [
       ),
     ),
   ),
-  ...(["quad", "alone", "stream"] as const).map((mode) =>
-    registersKernel({ mode, rows: 8, headDim: 64, valueDim: 16, output: "f32" }),
+  ...(["quad", "alone", "stream"] as const).flatMap((mode) =>
+    ([8, 16] as const).flatMap((rows) =>
+      [true, false].map((whole) =>
+        registersKernel({
+          mode,
+          rows,
+          keys: mode === "stream" ? 1 : 2,
+          headDim: 64,
+          valueDim: 16,
+          whole,
+          output: "f32",
+        }),
+      ),
+    ),
   ),
   mergeKernel("f32"),
   mergeKernel("f16"),

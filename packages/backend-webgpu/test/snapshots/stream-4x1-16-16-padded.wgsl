@@ -282,161 +282,271 @@ fn main(
   let elementwise = (params.flags & flags_elementwise) != 0u;
 
   let own = first_row;
-  let rows0 = rows_of(block.head, own + 0u);
   let kv_head = block.head * params.stack / params.group;
   let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
   let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
+  let key_column0 = min(0u, params.headDim - 1u) * params.keyColumn;
+  let key_column1 = min(1u, params.headDim - 1u) * params.keyColumn;
+  let key_column2 = min(2u, params.headDim - 1u) * params.keyColumn;
+  let key_column3 = min(3u, params.headDim - 1u) * params.keyColumn;
+  let key_column4 = min(4u, params.headDim - 1u) * params.keyColumn;
+  let key_column5 = min(5u, params.headDim - 1u) * params.keyColumn;
+  let key_column6 = min(6u, params.headDim - 1u) * params.keyColumn;
+  let key_column7 = min(7u, params.headDim - 1u) * params.keyColumn;
+  let key_column8 = min(8u, params.headDim - 1u) * params.keyColumn;
+  let key_column9 = min(9u, params.headDim - 1u) * params.keyColumn;
+  let key_column10 = min(10u, params.headDim - 1u) * params.keyColumn;
+  let key_column11 = min(11u, params.headDim - 1u) * params.keyColumn;
+  let key_column12 = min(12u, params.headDim - 1u) * params.keyColumn;
+  let key_column13 = min(13u, params.headDim - 1u) * params.keyColumn;
+  let key_column14 = min(14u, params.headDim - 1u) * params.keyColumn;
+  let key_column15 = min(15u, params.headDim - 1u) * params.keyColumn;
+  let value_column0 = min(0u, params.valueDim - 1u) * params.valueColumn;
+  let value_column1 = min(1u, params.valueDim - 1u) * params.valueColumn;
+  let value_column2 = min(2u, params.valueDim - 1u) * params.valueColumn;
+  let value_column3 = min(3u, params.valueDim - 1u) * params.valueColumn;
+  let value_column4 = min(4u, params.valueDim - 1u) * params.valueColumn;
+  let value_column5 = min(5u, params.valueDim - 1u) * params.valueColumn;
+  let value_column6 = min(6u, params.valueDim - 1u) * params.valueColumn;
+  let value_column7 = min(7u, params.valueDim - 1u) * params.valueColumn;
+  let value_column8 = min(8u, params.valueDim - 1u) * params.valueColumn;
+  let value_column9 = min(9u, params.valueDim - 1u) * params.valueColumn;
+  let value_column10 = min(10u, params.valueDim - 1u) * params.valueColumn;
+  let value_column11 = min(11u, params.valueDim - 1u) * params.valueColumn;
+  let value_column12 = min(12u, params.valueDim - 1u) * params.valueColumn;
+  let value_column13 = min(13u, params.valueDim - 1u) * params.valueColumn;
+  let value_column14 = min(14u, params.valueDim - 1u) * params.valueColumn;
+  let value_column15 = min(15u, params.valueDim - 1u) * params.valueColumn;
 
-  var q0: array<vec4<f32>, 16>;
-  var o0: array<vec4<f32>, 16>;
-  var top0 = vec4<f32>(lowest);
-  var sum0 = vec4<f32>();
-  for (var d = 0u; d < params.headDim; d++) {
-    {
-      let at = vec4<u32>(params.queryBase + b * params.queryBatch + d * params.queryColumn)
-        + rows0.head * params.queryHead + rows0.index * params.queryRow;
-      q0[d] = vec4<f32>(query[at.x], query[at.y], query[at.z], query[at.w]);
+  var q: array<vec4<f32>, 16>;
+  for (var quad = 0u; quad < 1u; quad++) {
+    let rows = rows_of(block.head, own + quad * 4u);
+    let row = vec4<u32>(params.queryBase + b * params.queryBatch)
+      + rows.head * params.queryHead + rows.index * params.queryRow;
+    for (var d = 0u; d < params.headDim; d++) {
+      let at = row + d * params.queryColumn;
+      q[quad * 16u + d] = vec4<f32>(query[at.x], query[at.y], query[at.z], query[at.w]);
     }
   }
+  var o: array<vec4<f32>, 16>;
+  var top0 = vec4<f32>(lowest);
+  var sum0 = vec4<f32>();
+  var visible: array<vec4<bool>, 1>;
+  visible[0] = vec4<bool>(true);
 
   for (var first = keys.x; first < keys.y; first += 1) {
     // Past the last key, the last one is read again and hidden.
-    let j0 = min(first + 0, keys.y - 1);
-    var s0_0 = vec4<f32>();
+    let j0 = u32(min(first + 0, keys.y - 1));
+    var s: array<vec4<f32>, 1>;
     {
-      let row0 = key_at + u32(j0) * params.keyRow;
+      let row0 = key_at + j0 * params.keyRow;
+      var s0 = vec4<f32>();
       {
-      let x0_0 = select(key[row0 + min(0u, params.headDim - 1u) * params.keyColumn], 0.0, 0u >= params.headDim);
-      let x0_1 = select(key[row0 + min(1u, params.headDim - 1u) * params.keyColumn], 0.0, 1u >= params.headDim);
-      let x0_2 = select(key[row0 + min(2u, params.headDim - 1u) * params.keyColumn], 0.0, 2u >= params.headDim);
-      let x0_3 = select(key[row0 + min(3u, params.headDim - 1u) * params.keyColumn], 0.0, 3u >= params.headDim);
-      s0_0 += x0_0 * q0[0];
-      s0_0 += x0_1 * q0[1];
-      s0_0 += x0_2 * q0[2];
-      s0_0 += x0_3 * q0[3];
+        {
+          let x = select(key[row0 + key_column0], 0.0, 0u >= params.headDim);
+          s0 += x * q[0];
+        }
+        {
+          let x = select(key[row0 + key_column1], 0.0, 1u >= params.headDim);
+          s0 += x * q[1];
+        }
+        {
+          let x = select(key[row0 + key_column2], 0.0, 2u >= params.headDim);
+          s0 += x * q[2];
+        }
+        {
+          let x = select(key[row0 + key_column3], 0.0, 3u >= params.headDim);
+          s0 += x * q[3];
+        }
       }
       {
-      let x0_0 = select(key[row0 + min(4u, params.headDim - 1u) * params.keyColumn], 0.0, 4u >= params.headDim);
-      let x0_1 = select(key[row0 + min(5u, params.headDim - 1u) * params.keyColumn], 0.0, 5u >= params.headDim);
-      let x0_2 = select(key[row0 + min(6u, params.headDim - 1u) * params.keyColumn], 0.0, 6u >= params.headDim);
-      let x0_3 = select(key[row0 + min(7u, params.headDim - 1u) * params.keyColumn], 0.0, 7u >= params.headDim);
-      s0_0 += x0_0 * q0[4];
-      s0_0 += x0_1 * q0[5];
-      s0_0 += x0_2 * q0[6];
-      s0_0 += x0_3 * q0[7];
+        {
+          let x = select(key[row0 + key_column4], 0.0, 4u >= params.headDim);
+          s0 += x * q[4];
+        }
+        {
+          let x = select(key[row0 + key_column5], 0.0, 5u >= params.headDim);
+          s0 += x * q[5];
+        }
+        {
+          let x = select(key[row0 + key_column6], 0.0, 6u >= params.headDim);
+          s0 += x * q[6];
+        }
+        {
+          let x = select(key[row0 + key_column7], 0.0, 7u >= params.headDim);
+          s0 += x * q[7];
+        }
       }
       {
-      let x0_0 = select(key[row0 + min(8u, params.headDim - 1u) * params.keyColumn], 0.0, 8u >= params.headDim);
-      let x0_1 = select(key[row0 + min(9u, params.headDim - 1u) * params.keyColumn], 0.0, 9u >= params.headDim);
-      let x0_2 = select(key[row0 + min(10u, params.headDim - 1u) * params.keyColumn], 0.0, 10u >= params.headDim);
-      let x0_3 = select(key[row0 + min(11u, params.headDim - 1u) * params.keyColumn], 0.0, 11u >= params.headDim);
-      s0_0 += x0_0 * q0[8];
-      s0_0 += x0_1 * q0[9];
-      s0_0 += x0_2 * q0[10];
-      s0_0 += x0_3 * q0[11];
+        {
+          let x = select(key[row0 + key_column8], 0.0, 8u >= params.headDim);
+          s0 += x * q[8];
+        }
+        {
+          let x = select(key[row0 + key_column9], 0.0, 9u >= params.headDim);
+          s0 += x * q[9];
+        }
+        {
+          let x = select(key[row0 + key_column10], 0.0, 10u >= params.headDim);
+          s0 += x * q[10];
+        }
+        {
+          let x = select(key[row0 + key_column11], 0.0, 11u >= params.headDim);
+          s0 += x * q[11];
+        }
       }
       {
-      let x0_0 = select(key[row0 + min(12u, params.headDim - 1u) * params.keyColumn], 0.0, 12u >= params.headDim);
-      let x0_1 = select(key[row0 + min(13u, params.headDim - 1u) * params.keyColumn], 0.0, 13u >= params.headDim);
-      let x0_2 = select(key[row0 + min(14u, params.headDim - 1u) * params.keyColumn], 0.0, 14u >= params.headDim);
-      let x0_3 = select(key[row0 + min(15u, params.headDim - 1u) * params.keyColumn], 0.0, 15u >= params.headDim);
-      s0_0 += x0_0 * q0[12];
-      s0_0 += x0_1 * q0[13];
-      s0_0 += x0_2 * q0[14];
-      s0_0 += x0_3 * q0[15];
+        {
+          let x = select(key[row0 + key_column12], 0.0, 12u >= params.headDim);
+          s0 += x * q[12];
+        }
+        {
+          let x = select(key[row0 + key_column13], 0.0, 13u >= params.headDim);
+          s0 += x * q[13];
+        }
+        {
+          let x = select(key[row0 + key_column14], 0.0, 14u >= params.headDim);
+          s0 += x * q[14];
+        }
+        {
+          let x = select(key[row0 + key_column15], 0.0, 15u >= params.headDim);
+          s0 += x * q[15];
+        }
       }
+      s[0] = s0 * params.scale;
     }
-    s0_0 *= params.scale;
     let masked = elementwise || first < full_first || first + 0 > full_last
       || first + 1 > keys.y;
-    var visible0_0 = vec4<bool>(true);
-    if (masked) {
+    for (var pair = 0u; masked && pair < 1u; pair++) {
+      let j = first + i32(pair / 1u);
+      let rows = rows_of(block.head, own + pair % 1u * 4u);
+      var raw = s[pair];
       if ((params.flags & flag_softcap) != 0u) {
-        s0_0 = cap4(s0_0);
+        raw = cap4(raw);
       }
-      {
-        let logits = bias_and_visibility(s0_0, batch, b, rows0, vec4<u32>(u32(j0)));
-        s0_0 = logits.s;
-        visible0_0 = logits.visible & vec4<bool>(first + 0 < keys.y);
-      }
+      let logits = bias_and_visibility(raw, batch, b, rows, vec4<u32>(u32(min(j, keys.y - 1))));
+      let seen = logits.visible & vec4<bool>(j < keys.y);
+      s[pair] = select(vec4<f32>(lowest), logits.s, seen);
+      visible[pair] = seen;
     }
-    let best0 = select(vec4<f32>(lowest), s0_0, visible0_0);
+    let best0 = s[0];
     let above0 = best0 > top0 + 8.0;
     if (any(above0)) {
       let decay0 = select(vec4<f32>(1.0), exp(max(top0 - best0, vec4<f32>(-104.0))), above0);
       top0 = select(top0, best0, above0);
       sum0 *= decay0;
       for (var c = 0u; c < 16u; c++) {
-        o0[c] *= decay0;
+        o[0u + c] *= decay0;
       }
     }
-    let p0_0 = select(vec4<f32>(), exp(max(s0_0 - top0, vec4<f32>(-104.0))), visible0_0);
-    sum0 += p0_0;
-    let row0 = value_at + u32(j0) * params.valueRow;
-    // A row that does not see the key must not see its NaN either: such a key goes element by element.
-    var skip0 = false;
-    if (masked) {
+    var p: array<vec4<f32>, 1>;
+    p[0] = select(vec4<f32>(), exp(max(s[0] - top0, vec4<f32>(-104.0))), visible[0]);
+    sum0 += p[0];
+    // A row that does not see a key must not see its NaN either: such a key goes element by element.
+    var skipped = 0u;
+    for (var k = 0u; masked && k < 1u; k++) {
+      let row = value_at + u32(min(first + i32(k), keys.y - 1)) * params.valueRow;
+      var skip = false;
       for (var c = 0u; c < params.valueDim; c++) {
-        skip0 = skip0 || not_finite(value[row0 + c * params.valueColumn]);
+        skip = skip || not_finite(value[row + c * params.valueColumn]);
       }
-      if (skip0) {
-        for (var c = 0u; c < params.valueDim; c++) {
-          let v = value[row0 + c * params.valueColumn];
-          o0[c] += select(p0_0 * v, vec4<f32>(), p0_0 == vec4<f32>());
+      for (var quad = 0u; quad < 1u; quad++) {
+        let weight = p[k * 1u + quad];
+        for (var c = 0u; skip && c < params.valueDim; c++) {
+          let v = value[row + c * params.valueColumn];
+          o[quad * 16u + c] += select(weight * v, vec4<f32>(), weight == vec4<f32>());
+        }
+        visible[k * 1u + quad] = vec4<bool>(true);
+      }
+      skipped |= u32(skip) << k;
+    }
+    {
+      let row0 = value_at + j0 * params.valueRow;
+      let skip0 = (skipped & 1u) != 0u;
+      {
+        {
+          let v0 = select(value[row0 + value_column0], 0.0, 0u >= params.valueDim || skip0);
+          o[0] += v0 * p[0];
+        }
+        {
+          let v0 = select(value[row0 + value_column1], 0.0, 1u >= params.valueDim || skip0);
+          o[1] += v0 * p[0];
+        }
+        {
+          let v0 = select(value[row0 + value_column2], 0.0, 2u >= params.valueDim || skip0);
+          o[2] += v0 * p[0];
+        }
+        {
+          let v0 = select(value[row0 + value_column3], 0.0, 3u >= params.valueDim || skip0);
+          o[3] += v0 * p[0];
+        }
+      }
+      {
+        {
+          let v0 = select(value[row0 + value_column4], 0.0, 4u >= params.valueDim || skip0);
+          o[4] += v0 * p[0];
+        }
+        {
+          let v0 = select(value[row0 + value_column5], 0.0, 5u >= params.valueDim || skip0);
+          o[5] += v0 * p[0];
+        }
+        {
+          let v0 = select(value[row0 + value_column6], 0.0, 6u >= params.valueDim || skip0);
+          o[6] += v0 * p[0];
+        }
+        {
+          let v0 = select(value[row0 + value_column7], 0.0, 7u >= params.valueDim || skip0);
+          o[7] += v0 * p[0];
+        }
+      }
+      {
+        {
+          let v0 = select(value[row0 + value_column8], 0.0, 8u >= params.valueDim || skip0);
+          o[8] += v0 * p[0];
+        }
+        {
+          let v0 = select(value[row0 + value_column9], 0.0, 9u >= params.valueDim || skip0);
+          o[9] += v0 * p[0];
+        }
+        {
+          let v0 = select(value[row0 + value_column10], 0.0, 10u >= params.valueDim || skip0);
+          o[10] += v0 * p[0];
+        }
+        {
+          let v0 = select(value[row0 + value_column11], 0.0, 11u >= params.valueDim || skip0);
+          o[11] += v0 * p[0];
+        }
+      }
+      {
+        {
+          let v0 = select(value[row0 + value_column12], 0.0, 12u >= params.valueDim || skip0);
+          o[12] += v0 * p[0];
+        }
+        {
+          let v0 = select(value[row0 + value_column13], 0.0, 13u >= params.valueDim || skip0);
+          o[13] += v0 * p[0];
+        }
+        {
+          let v0 = select(value[row0 + value_column14], 0.0, 14u >= params.valueDim || skip0);
+          o[14] += v0 * p[0];
+        }
+        {
+          let v0 = select(value[row0 + value_column15], 0.0, 15u >= params.valueDim || skip0);
+          o[15] += v0 * p[0];
         }
       }
     }
-    {
-      let x0_0 = select(value[row0 + min(0u, params.valueDim - 1u) * params.valueColumn], 0.0, 0u >= params.valueDim || skip0);
-      let x0_1 = select(value[row0 + min(1u, params.valueDim - 1u) * params.valueColumn], 0.0, 1u >= params.valueDim || skip0);
-      let x0_2 = select(value[row0 + min(2u, params.valueDim - 1u) * params.valueColumn], 0.0, 2u >= params.valueDim || skip0);
-      let x0_3 = select(value[row0 + min(3u, params.valueDim - 1u) * params.valueColumn], 0.0, 3u >= params.valueDim || skip0);
-      o0[0] += x0_0 * p0_0;
-      o0[1] += x0_1 * p0_0;
-      o0[2] += x0_2 * p0_0;
-      o0[3] += x0_3 * p0_0;
-    }
-    {
-      let x0_0 = select(value[row0 + min(4u, params.valueDim - 1u) * params.valueColumn], 0.0, 4u >= params.valueDim || skip0);
-      let x0_1 = select(value[row0 + min(5u, params.valueDim - 1u) * params.valueColumn], 0.0, 5u >= params.valueDim || skip0);
-      let x0_2 = select(value[row0 + min(6u, params.valueDim - 1u) * params.valueColumn], 0.0, 6u >= params.valueDim || skip0);
-      let x0_3 = select(value[row0 + min(7u, params.valueDim - 1u) * params.valueColumn], 0.0, 7u >= params.valueDim || skip0);
-      o0[4] += x0_0 * p0_0;
-      o0[5] += x0_1 * p0_0;
-      o0[6] += x0_2 * p0_0;
-      o0[7] += x0_3 * p0_0;
-    }
-    {
-      let x0_0 = select(value[row0 + min(8u, params.valueDim - 1u) * params.valueColumn], 0.0, 8u >= params.valueDim || skip0);
-      let x0_1 = select(value[row0 + min(9u, params.valueDim - 1u) * params.valueColumn], 0.0, 9u >= params.valueDim || skip0);
-      let x0_2 = select(value[row0 + min(10u, params.valueDim - 1u) * params.valueColumn], 0.0, 10u >= params.valueDim || skip0);
-      let x0_3 = select(value[row0 + min(11u, params.valueDim - 1u) * params.valueColumn], 0.0, 11u >= params.valueDim || skip0);
-      o0[8] += x0_0 * p0_0;
-      o0[9] += x0_1 * p0_0;
-      o0[10] += x0_2 * p0_0;
-      o0[11] += x0_3 * p0_0;
-    }
-    {
-      let x0_0 = select(value[row0 + min(12u, params.valueDim - 1u) * params.valueColumn], 0.0, 12u >= params.valueDim || skip0);
-      let x0_1 = select(value[row0 + min(13u, params.valueDim - 1u) * params.valueColumn], 0.0, 13u >= params.valueDim || skip0);
-      let x0_2 = select(value[row0 + min(14u, params.valueDim - 1u) * params.valueColumn], 0.0, 14u >= params.valueDim || skip0);
-      let x0_3 = select(value[row0 + min(15u, params.valueDim - 1u) * params.valueColumn], 0.0, 15u >= params.valueDim || skip0);
-      o0[12] += x0_0 * p0_0;
-      o0[13] += x0_1 * p0_0;
-      o0[14] += x0_2 * p0_0;
-      o0[15] += x0_3 * p0_0;
-    }
   }
 
-  let factor0 = finish_rows(rows0, b, split, top0, sum0, true);
-  let base = params.outputBase + split * params.outputSplit;
-  for (var c = 0u; c < params.valueDim; c++) {
-    {
-      let values = o0[c] * factor0;
-      let at = (b * params.queryHeads + rows0.head) * params.queryLength + rows0.index;
+  {
+    let rows = rows_of(block.head, own + 0u);
+    let factor = finish_rows(rows, b, split, top0, sum0, true);
+    let at = (b * params.queryHeads + rows.head) * params.queryLength + rows.index;
+    for (var c = 0u; c < params.valueDim; c++) {
+      let values = o[0u + c] * factor;
       for (var r = 0; r < 4; r++) {
-        if (rows0.exists[r]) {
-          output[base + at[r] * params.outputRow + c] = f32(values[r]);
+        if (rows.exists[r]) {
+          output[params.outputBase + split * params.outputSplit + at[r] * params.outputRow + c] = f32(values[r]);
         }
       }
     }
