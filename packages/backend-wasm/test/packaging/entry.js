@@ -2,6 +2,8 @@
 import { wasm } from "@heed/backend-wasm";
 import { createAttention, referenceAttention, tensor, toFloat64 } from "@heed/core";
 
+export { wasm };
+
 /** @returns what it ran on, and its largest error */
 export async function check(options) {
   const filled = (seed) =>
