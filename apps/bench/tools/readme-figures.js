@@ -1,14 +1,18 @@
-// Writes this app's README's figure and table from a result file: `node tools/readme-figures.js
-// report.json` in apps/bench, after a build. The figure is what the HTML report draws, with its colours
+// Writes figures and tables of this app's README and of the repository's from a result file: `node
+// tools/readme-figures.js report.json` in apps/bench, after a build. The figure is what the HTML report draws, with its colours
 // for light and dark put into the file.
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { markdownTable } from "markdown-table";
 import { chromium } from "playwright-core";
 import { reportToHtml } from "../dist/cli/html.js";
+import { describeMachine, describeVersions } from "../dist/report/describe.js";
+import { formatNumber } from "../dist/report/format.js";
 import { reportToMarkdown } from "../dist/report/markdown.js";
 import { parseReport } from "../dist/report/parse.js";
+import { rowsOf } from "../dist/report/rows.js";
 
 const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const [, , file] = process.argv;
@@ -84,24 +88,50 @@ ${nested}
 `;
 }
 
-/** Puts text between the README's markers. */
-async function intoReadme(text) {
-  const path = here("README.md");
+/** Of each case, the median of every backend in milliseconds; what has none is left out. */
+function summary() {
+  const rows = rowsOf(report).filter(({ numbers }) => numbers !== null);
+  const backends = [...new Set(rows.map(({ result }) => result.contender))];
+  const cases = [...new Set(rows.map((row) => row.report.id))];
+  const cell = (id, backend) => {
+    const row = rows.find((r) => r.report.id === id && r.result.contender === backend);
+    return row ? formatNumber(row.numbers.median) : "";
+  };
+  const table = markdownTable(
+    [
+      ["median ms of a call", ...backends.map((name) => `\`${name}\``)],
+      ...cases.map((id) => [id, ...backends.map((backend) => cell(id, backend))]),
+    ],
+    { align: ["l", ...backends.map(() => "r")] },
+  );
+  const [environment] = report.environments;
+  const machine = `${describeMachine(environment)}; ${describeVersions(environment)}; ${report.options.dtype}, ${report.options.threads} thread`;
+  const contenders = report.contenders
+    .filter(({ name }) => backends.includes(name))
+    .map(({ name, info }) => `\`${name}\` is ${[info.runtime, ...info.features].join(" with ")}`);
+  return `${machine}. ${contenders.join(", ")}.\n\n${table}`;
+}
+
+/** Puts text between a README's markers. */
+async function intoReadme(path, text) {
   const readme = await readFile(path, "utf8");
-  const [start, end] = [
-    "<!-- figures: written by tools/readme-figures.js -->",
-    "<!-- /figures -->",
-  ];
+  const [start, end] = ["<!-- figures: written by readme-figures.js -->", "<!-- /figures -->"];
   const from = readme.indexOf(start);
   const to = readme.indexOf(end);
-  if (from < 0 || to < from) throw new Error("README.md has lost its markers");
+  if (from < 0 || to < from) throw new Error(`${path} has lost its markers`);
   await writeFile(
     path,
     `${readme.slice(0, from)}${start}\n\n${text.trim()}\n\n${readme.slice(to)}`,
   );
 }
 
+const alt = "Time of a call, by case and backend";
 await writeFile(here("generated/results.svg"), await drawFigure());
 await intoReadme(
-  `![Time of a call, by case and backend](generated/results.svg)\n\n${reportToMarkdown(report)}`,
+  here("README.md"),
+  `![${alt}](generated/results.svg)\n\n${reportToMarkdown(report)}`,
+);
+await intoReadme(
+  here("../../README.md"),
+  `![${alt}](apps/bench/generated/results.svg)\n\n${summary()}`,
 );
