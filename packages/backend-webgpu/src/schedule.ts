@@ -10,6 +10,7 @@ import { mergeKernel } from "./kernels/merge.js";
 import { tileRows } from "./kernels/products.js";
 import { registersKernel, registersThreads } from "./kernels/registers.js";
 import { rowKernel } from "./kernels/row.js";
+import { partWords } from "./kernels/statistics.js";
 import { tileKernel } from "./kernels/tile.js";
 import { flags, noParams, type ParamName, type Params } from "./params.js";
 import {
@@ -227,7 +228,7 @@ class Scheduler {
     const partial = parts > 1 || returns.weights;
     if (partial) {
       this.#workspace.set("partials", 4 * rows * parts * valueDim);
-      this.#workspace.set("partialStatistics", 8 * rows * parts);
+      this.#workspace.set("partialStatistics", 4 * partWords * rows * parts);
     }
     const output: BufferName = partial ? "partials" : this.#name("output");
     const kernel = this.#forwardKernel(partial ? "f32" : this.#choice.storage, layouts);
@@ -238,7 +239,7 @@ class Scheduler {
         s * splits * valueDim,
         (splits - 1) * valueDim + valueDim,
       );
-      const words = partial ? 2 : 1;
+      const words = partial ? partWords : 1;
       const statistics = this.#rowMajor(4, words * parts, words * s * splits, words * splits);
       const accesses = {
         ...this.#inputAccesses(layouts),
@@ -255,7 +256,7 @@ class Scheduler {
         this.#forwardRegion(kernel, region, accesses, s * splits, output);
       }
     }
-    if (partial && !this.#merge(parts)) return false;
+    if (partial && !this.#merge()) return false;
     this.#packOutput("output", rows * valueDim);
     return true;
   }
@@ -305,7 +306,7 @@ class Scheduler {
     const splitKeys = Math.max(tileRows, Math.ceil(keys / splits / tileRows) * tileRows);
     const parts = this.#parts;
     const partial = output === "partials";
-    const words = partial ? 2 : 1;
+    const words = partial ? partWords : 1;
     const { windows, bases } = this.#bind(kernel, accesses, region, {
       output,
       statistics: partial ? "partialStatistics" : "logSumExp",
@@ -340,7 +341,8 @@ class Scheduler {
     this.#push(kernel, params, windows, workgroups, work);
   }
 
-  #merge(parts: number): boolean {
+  #merge(): boolean {
+    const parts = this.#parts;
     const { batch, queryHeads, queryLength, valueDim, returns } = this.#problem;
     const kernel = mergeKernel(this.#choice.storage);
     const rows = batch * queryHeads * queryLength;
@@ -353,7 +355,7 @@ class Scheduler {
     const statistics = returns.logSumExp;
     const accesses: Partial<Record<BindingName, Access>> = {
       partials: byRow(4, parts * valueDim),
-      partialStatistics: byRow(4, 2 * parts),
+      partialStatistics: byRow(4, partWords * parts),
       output: byRow(bytesOf(this.#choice.storage), valueDim),
       ...(statistics && { statistics: byRow(4, 1) }),
     };
@@ -398,7 +400,7 @@ class Scheduler {
       ...inputs,
       [matrix]: this.#rowMajor(bytesOf(storage), keyLength, 0, null),
       ...(matrix === "weights" && {
-        partialStatistics: this.#rowMajor(4, 2 * this.#parts, 0, 2 * this.#parts),
+        partialStatistics: this.#rowMajor(4, partWords * this.#parts, 0, partWords * this.#parts),
       }),
     };
     const whole: Region = {

@@ -89,7 +89,7 @@ fn main(
   if (keys.x < keys.y) {
     multiply_tile(thread, query_rows(b, staged), key_at, tile, keys);
   }
-  for (var e = 0u; e < 8u; e++) {
+${matrix === "weights" ? rowStatistics : ""}  for (var e = 0u; e < 8u; e++) {
     let key = lane * 4u + (e >> 1u);
     let j = tile + i32(key);
     let rows = rows_of(block.head, first_row + band * ${threadRows}u + (e & 1u) * 4u);
@@ -115,10 +115,29 @@ ${matrix === "weights" ? weights(output) : scores(output)}
   return { name, code, bindings };
 }
 
+/** Maximum and sum of the thread's rows, once for all of its keys. */
+const rowStatistics = `  var largest: array<f32, 8>;
+  var sum: array<f32, 8>;
+  for (var own = 0u; own < 8u; own++) {
+    let rows = rows_of(block.head, first_row + band * ${threadRows}u + (own & 4u));
+    let r = own & 3u;
+    if (!rows.exists[r]) {
+      continue;
+    }
+    let row = (b * params.queryHeads + rows.head[r]) * params.queryLength + rows.index[r];
+    var statistic = merged_maximum(row, rows.head[r]);
+    for (var part = 0u; part < params.count; part++) {
+      statistic.sum += part_weight(row, part, statistic.largest);
+    }
+    largest[own] = statistic.largest;
+    sum[own] = statistic.sum;
+  }
+`;
+
 const weights = (output: Storage): string => `      var weight = 0.0;
       if (exists && logits.visible[r]) {
-        let statistics = merged_statistics(row, rows.head[r]);
-        weight = exp(max(logits.s[r] - statistics.largest, -104.0)) / statistics.sum;
+        let own = (e & 1u) * 4u + u32(r);
+        weight = exp(max(logits.s[r] - largest[own], -104.0)) / sum[own];
       }
       weights[at] = ${output}(weight);`;
 

@@ -43,10 +43,11 @@ fn main(
     return;
   }
   let column = element % params.valueDim;
-  let statistic = merged_statistics(row, (row / params.queryLength) % params.queryHeads);
+  var statistic = merged_maximum(row, (row / params.queryLength) % params.queryHeads);
   var sum = 0.0;
   for (var part = 0u; part < params.count; part++) {
     let weight = part_weight(row, part, statistic.largest);
+    statistic.sum += weight;
     if (weight > 0.0) {
       sum += weight * partials[params.partialsBase + row * params.partialsRow + part * params.valueDim + column];
     }

@@ -63,11 +63,12 @@ export function registersKernel(shape: RegistersShape): Kernel {
   /** `pair` numbers keys and quads of rows, as in the arrays `s`, `p` and `visible`. */
   const forPairs = (text: (k: number, q: number, pair: number) => string): string =>
     forKeys((k) => forQuads((q) => text(k, q, k * quads + q)));
+  const sizeOf = { key: "params.headDim", value: "params.valueDim" } as const;
   /** Where elements are in a row: an invocation's own of every four, or all four. */
   const columns = (from: "key" | "value", size: number): string =>
     repeat(size / 4, (chunk) => {
       const place = (element: string): string =>
-        `${whole ? element : `min(${element}, params.${from === "key" ? "headDim" : "valueDim"} - 1u)`} * params.${from}Column`;
+        `${whole ? element : `min(${element}, ${sizeOf[from]} - 1u)`} * params.${from}Column`;
       return mode === "quad"
         ? `  let ${from}_column${chunk} = ${place(`(${4 * chunk}u + lane)`)};`
         : repeat(4, (e) => `  let ${from}_column${4 * chunk + e} = ${place(`${4 * chunk + e}u`)};`);
@@ -76,7 +77,7 @@ export function registersKernel(shape: RegistersShape): Kernel {
   const load = (from: "key" | "value", k: number, element: string, column: number): string => {
     const loaded = `${from}[row${k} + ${from}_column${column}]`;
     const absent = [
-      ...(whole ? [] : [`${element} >= params.${from === "key" ? "headDim" : "valueDim"}`]),
+      ...(whole ? [] : [`${element} >= ${sizeOf[from]}`]),
       ...(from === "value" ? [`skip${k}`] : []),
     ];
     return absent.length === 0 ? loaded : `select(${loaded}, 0.0, ${absent.join(" || ")})`;

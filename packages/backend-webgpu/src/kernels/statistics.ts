@@ -1,3 +1,6 @@
+/** Words that are stored of a part of the keys: its maximum, its sum. */
+export const partWords = 2;
+
 /**
  * What is stored of a row's softmax: its log-sum-exp; or of a part of the keys, its maximum and after
  * that its sum, since log(sum) is lost beside a maximum of −3.4·10³⁸, the bias of padding. −∞ is only
@@ -13,19 +16,23 @@ export const storeStatisticsWgsl = `fn store_statistics(at: u32, largest: f32, s
 }
 `;
 
-/** The maximum and the sum of a row over all `params.count` parts of the keys, and its sink. */
-export const mergedStatisticsWgsl = `/** −∞, which is never computed with. */
+/**
+ * A row's maximum over all `params.count` parts of the keys and its sink, and what each of them weighs.
+ * The parts' weights are summed by whoever uses them, in their order, so that each is computed once.
+ */
+export const mergedStatisticsWgsl: string = `/** −∞, which is never computed with. */
 const no_key = 0xff800000u;
 
 struct Statistics {
   largest: f32,
+  /** Of the sink, until the parts' weights are added. */
   sum: f32,
   /** No key is seen. */
   empty: bool,
   has_sink: bool,
 }
 fn part_statistics(row: u32, part: u32) -> vec2<u32> {
-  let at = params.partialStatisticsBase + 2u * (row * params.count + part);
+  let at = params.partialStatisticsBase + ${partWords}u * (row * params.count + part);
   return vec2<u32>(partialStatistics[at], partialStatistics[at + 1u]);
 }
 /** What a part of the keys weighs; 0 where it has none. */
@@ -36,7 +43,7 @@ fn part_weight(row: u32, part: u32, largest: f32) -> f32 {
   }
   return exp(max(bitcast<f32>(own.x) - largest, -104.0)) * bitcast<f32>(own.y);
 }
-fn merged_statistics(row: u32, head: u32) -> Statistics {
+fn merged_maximum(row: u32, head: u32) -> Statistics {
   let rule = head_rules(head);
   let has_sink = (params.flags & flag_sinks) != 0u && rule.z != 0;
   let sink = bitcast<f32>(rule.y);
@@ -49,10 +56,7 @@ fn merged_statistics(row: u32, head: u32) -> Statistics {
       largest = max(largest, bitcast<f32>(bits));
     }
   }
-  var sum = select(0.0, exp(max(sink - largest, -104.0)), has_sink);
-  for (var part = 0u; part < params.count; part++) {
-    sum += part_weight(row, part, largest);
-  }
+  let sum = select(0.0, exp(max(sink - largest, -104.0)), has_sink);
   return Statistics(largest, sum, empty, has_sink);
 }
 `;

@@ -112,6 +112,7 @@ const no_key = 0xff800000u;
 
 struct Statistics {
   largest: f32,
+  /** Of the sink, until the parts' weights are added. */
   sum: f32,
   /** No key is seen. */
   empty: bool,
@@ -129,7 +130,7 @@ fn part_weight(row: u32, part: u32, largest: f32) -> f32 {
   }
   return exp(max(bitcast<f32>(own.x) - largest, -104.0)) * bitcast<f32>(own.y);
 }
-fn merged_statistics(row: u32, head: u32) -> Statistics {
+fn merged_maximum(row: u32, head: u32) -> Statistics {
   let rule = head_rules(head);
   let has_sink = (params.flags & flag_sinks) != 0u && rule.z != 0;
   let sink = bitcast<f32>(rule.y);
@@ -142,10 +143,7 @@ fn merged_statistics(row: u32, head: u32) -> Statistics {
       largest = max(largest, bitcast<f32>(bits));
     }
   }
-  var sum = select(0.0, exp(max(sink - largest, -104.0)), has_sink);
-  for (var part = 0u; part < params.count; part++) {
-    sum += part_weight(row, part, largest);
-  }
+  let sum = select(0.0, exp(max(sink - largest, -104.0)), has_sink);
   return Statistics(largest, sum, empty, has_sink);
 }
 
@@ -162,10 +160,11 @@ fn main(
     return;
   }
   let column = element % params.valueDim;
-  let statistic = merged_statistics(row, (row / params.queryLength) % params.queryHeads);
+  var statistic = merged_maximum(row, (row / params.queryLength) % params.queryHeads);
   var sum = 0.0;
   for (var part = 0u; part < params.count; part++) {
     let weight = part_weight(row, part, statistic.largest);
+    statistic.sum += weight;
     if (weight > 0.0) {
       sum += weight * partials[params.partialsBase + row * params.partialsRow + part * params.valueDim + column];
     }

@@ -306,6 +306,7 @@ const no_key = 0xff800000u;
 
 struct Statistics {
   largest: f32,
+  /** Of the sink, until the parts' weights are added. */
   sum: f32,
   /** No key is seen. */
   empty: bool,
@@ -323,7 +324,7 @@ fn part_weight(row: u32, part: u32, largest: f32) -> f32 {
   }
   return exp(max(bitcast<f32>(own.x) - largest, -104.0)) * bitcast<f32>(own.y);
 }
-fn merged_statistics(row: u32, head: u32) -> Statistics {
+fn merged_maximum(row: u32, head: u32) -> Statistics {
   let rule = head_rules(head);
   let has_sink = (params.flags & flag_sinks) != 0u && rule.z != 0;
   let sink = bitcast<f32>(rule.y);
@@ -336,10 +337,7 @@ fn merged_statistics(row: u32, head: u32) -> Statistics {
       largest = max(largest, bitcast<f32>(bits));
     }
   }
-  var sum = select(0.0, exp(max(sink - largest, -104.0)), has_sink);
-  for (var part = 0u; part < params.count; part++) {
-    sum += part_weight(row, part, largest);
-  }
+  let sum = select(0.0, exp(max(sink - largest, -104.0)), has_sink);
   return Statistics(largest, sum, empty, has_sink);
 }
 
@@ -368,6 +366,22 @@ fn main(
   if (keys.x < keys.y) {
     multiply_tile(thread, query_rows(b, staged), key_at, tile, keys);
   }
+  var largest: array<f32, 8>;
+  var sum: array<f32, 8>;
+  for (var own = 0u; own < 8u; own++) {
+    let rows = rows_of(block.head, first_row + band * 8u + (own & 4u));
+    let r = own & 3u;
+    if (!rows.exists[r]) {
+      continue;
+    }
+    let row = (b * params.queryHeads + rows.head[r]) * params.queryLength + rows.index[r];
+    var statistic = merged_maximum(row, rows.head[r]);
+    for (var part = 0u; part < params.count; part++) {
+      statistic.sum += part_weight(row, part, statistic.largest);
+    }
+    largest[own] = statistic.largest;
+    sum[own] = statistic.sum;
+  }
   for (var e = 0u; e < 8u; e++) {
     let key = lane * 4u + (e >> 1u);
     let j = tile + i32(key);
@@ -387,8 +401,8 @@ fn main(
       let at = params.matrixBase + row * params.keyLength + u32(j);
       var weight = 0.0;
       if (exists && logits.visible[r]) {
-        let statistics = merged_statistics(row, rows.head[r]);
-        weight = exp(max(logits.s[r] - statistics.largest, -104.0)) / statistics.sum;
+        let own = (e & 1u) * 4u + u32(r);
+        weight = exp(max(logits.s[r] - largest[own], -104.0)) / sum[own];
       }
       weights[at] = f32(weight);
     }
