@@ -11,7 +11,6 @@ import {
 } from "@heed/core";
 import { uploadTensor } from "./device/tensor.js";
 import { OnnxPlan } from "./plan.js";
-import { exclusively } from "./runtime/exclusive.js";
 import { type LoadedRuntime, runtimeInfo } from "./runtime/load.js";
 import { Sessions } from "./runtime/sessions.js";
 import { supportOf } from "./support.js";
@@ -57,10 +56,9 @@ export class OnnxBackend implements AttentionBackend {
     if (this.#disposed) return;
     this.#disposed = true;
     // Nobody waits for this, so nobody can be told: what onnxruntime does not release, it keeps.
-    const { runtime } = this.loaded;
     this.sessions
       .release()
-      .then(() => exclusively(runtime, () => this.loaded.release()))
+      .then(() => this.loaded.release())
       .catch(() => {});
   }
 

@@ -10,7 +10,10 @@ import {
 } from "@heed/core";
 import type { RuntimeTensor } from "./runtime/runtime.js";
 
-/** What a session gave that the call asked for, as the call's outputs: views of the arrays that onnxruntime made. */
+/**
+ * What a session gave that the call asked for, as the call's outputs: views of the arrays that
+ * onnxruntime made.
+ */
 export function hostOutputs(
   problem: AttentionProblem,
   results: Readonly<Record<string, RuntimeTensor>>,

@@ -179,7 +179,7 @@ export class OnnxPlan implements AttentionPlan {
     let graph = this.#graphs.get(key);
     if (!graph) {
       const spec = graphSpec(this.#problem, traits, positions, order);
-      graph = prepareGraph(spec, traits, this.#problem);
+      graph = prepareGraph(spec, traits, this.#problem.queryLength);
       this.#graphs.set(key, graph);
     }
     return graph;

@@ -14,7 +14,7 @@ function choose(rules: Rules, provider: OnnxProvider = "cpu", guard: HiddenGuard
   const problem = describeProblem({ query: t, key: t, value: t, ...rules });
   const traits = traitsOf(provider, { float16: true, largestTensor: null });
   const spec = graphSpec(problem, traits, { band: typicalBand(problem), guard });
-  return chooseGraph(spec, traits, problem);
+  return chooseGraph(spec, traits, problem.queryLength);
 }
 
 const mask = (...shape: number[]) =>
@@ -60,7 +60,7 @@ test("grouped heads of few rows share their keys in plain operators", () => {
   const choice = (queryLength: number) => {
     const problem = problemOf(queryLength);
     const spec = graphSpec(problem, traits, { band: null, guard: "none" });
-    return chooseGraph(spec, traits, problem);
+    return chooseGraph(spec, traits, problem.queryLength);
   };
   expect(choice(1)).toBe("plain");
   expect(choice(16)).toBe("attention");

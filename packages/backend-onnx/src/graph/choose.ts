@@ -4,12 +4,6 @@ import type { GraphSpec } from "./spec.js";
 /** How attention is written: from plain operators, or as one node of the operator Attention. */
 export type GraphKind = "plain" | "attention";
 
-/** Lengths that decide between graphs which would compute all of them. */
-export interface CallLengths {
-  readonly queryLength: number;
-  readonly keyLength: number;
-}
-
 /**
  * Query rows from which on the operator Attention is as fast for grouped heads: it multiplies each
  * head by itself, where plain operators stack a group's rows and read its keys once.
@@ -23,7 +17,7 @@ const rowsForGroups = 16;
 export function chooseGraph(
   spec: GraphSpec,
   traits: ProviderTraits,
-  { queryLength }: CallLengths,
+  queryLength: number,
 ): GraphKind {
   if (!traits.attention || !attentionSays(spec)) return "plain";
   // It adds its mask while it multiplies, and starts three nodes fewer.

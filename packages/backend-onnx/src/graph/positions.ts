@@ -38,8 +38,8 @@ export function positionInputs(
   compute: FloatDType,
 ): PositionValues {
   const rows = ["positionBatch", 1, "queryLength", 1];
-  const bandRows = ["positionBatch", 1, band?.perRow ? "queryLength" : 1, 1];
   const perRow = band?.perRow === true;
+  const bandRows = ["positionBatch", 1, perRow ? "queryLength" : 1, 1];
   const keys = perRow || scoresEnd ? g.input("keyIndices", "int32", [1, 1, 1, "keyLength"]) : null;
   const first = perRow && band.first ? g.input("firstKeys", "int32", bandRows) : null;
   const last = perRow && band.last ? g.input("lastKeys", "int32", bandRows) : null;

@@ -1,7 +1,7 @@
 import { encodeModel, type ModelValue } from "../model/model.js";
 import type { ProviderTraits } from "../traits.js";
 import { attentionGraph } from "./attention.js";
-import { type CallLengths, chooseGraph, type GraphKind } from "./choose.js";
+import { chooseGraph, type GraphKind } from "./choose.js";
 import { type LeakSign, leakSign } from "./guard.js";
 import { plainGraph } from "./plain.js";
 import { positionInputs } from "./positions.js";
@@ -25,9 +25,9 @@ export interface PreparedGraph {
 export function prepareGraph(
   spec: GraphSpec,
   traits: ProviderTraits,
-  lengths: CallLengths,
+  queryLength: number,
 ): PreparedGraph {
-  const kind = chooseGraph(spec, traits, lengths);
+  const kind = chooseGraph(spec, traits, queryLength);
   const write = kind === "attention" ? attentionGraph : plainGraph;
   const graph = write(spec, traits, positionInputs);
   return {

@@ -3,9 +3,10 @@ import type { GpuDevice } from "../device/gpu.js";
 import { messageOf } from "../errors.js";
 import { type ProviderTraits, traitsOf } from "../traits.js";
 import { type AdapterFacts, adapterFacts, hasHardwareAdapter, inNode } from "./environment.js";
+import { exclusively } from "./exclusive.js";
 import { importRuntime } from "./import.js";
 import type { CheckedOptions, OnnxProvider } from "./options.js";
-import { holdDevice, holdsFloat16, probe } from "./probe.js";
+import { holdsFloat16, probe } from "./probe.js";
 import type { Runtime, SessionOptions } from "./runtime.js";
 
 /** A runtime with a provider that was seen to work in it. */
@@ -57,10 +58,12 @@ async function loadProvider(
     runtime.env.webgpu.device = options.device;
   }
   const sessionOptions = optionsFor(provider, options.threads);
-  await probe(runtime, provider, sessionOptions);
+  const probed = await probe(runtime, provider, sessionOptions);
   const onGpu = provider === "webgpu";
   const inBrowser = onGpu && !isNative(runtime);
-  const deviceHold = inBrowser ? await holdDevice(runtime, sessionOptions) : null;
+  const releaseProbed = (): Promise<void> => exclusively(runtime, () => probed.release());
+  // It holds the device, where there is one that buffers are in.
+  if (!inBrowser) await releaseProbed();
   const adapter = inBrowser ? await adapterFacts(runtime) : null;
   const float16 = onGpu ? await holdsFloat16(runtime, sessionOptions) : true;
   const threads = threadsInUse(runtime, provider, options.threads);
@@ -71,7 +74,7 @@ async function loadProvider(
     threads,
     adapter: adapter?.facts ?? null,
     device: adapter?.device ?? null,
-    release: async () => deviceHold?.release(),
+    release: inBrowser ? releaseProbed : async () => {},
     notes: notesOn(provider, options.threads, threads),
   };
 }
