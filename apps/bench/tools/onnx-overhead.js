@@ -9,6 +9,7 @@
 import { parseArgs } from "node:util";
 import { onnx } from "@heed/backend-onnx";
 import { describeProblem } from "@heed/core";
+import { median } from "simple-statistics";
 import { backendByName } from "../dist/contenders/backends.js";
 import { prepareJudge } from "../dist/measure/correctness.js";
 import { peerByName } from "../dist/peers/peers.js";
@@ -92,12 +93,6 @@ async function contendersOf(problem, inputs) {
   made.push(await ownModel(inputs));
   return { made, notes };
 }
-
-const median = (list) => {
-  const sorted = [...list].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
 
 /**
  * Visits of a few calls each, in a random order, after a call that is not timed: what ran before has

@@ -1,6 +1,6 @@
 // Writes figures and tables of this app's README and of the repository's from a result file: `node
-// tools/readme-figures.js report.json` in apps/bench, after a build. The figure is what the HTML report draws, with its colours
-// for light and dark put into the file.
+// tools/readme-figures.js report.json` in apps/bench, after a build. The figure is what the HTML report
+// draws, with its colours for light and dark put into the file.
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -79,18 +79,17 @@ interface ContenderRowProps {
 }
 
 function ContenderRow({ row, columns, best }: ContenderRowProps): JSX.Element {
-  const { result, note } = row;
-  const numbers = row.numbers ?? row.wrongNumbers;
+  const { result, shown, note } = row;
   return (
-    <tr class={best ? "best" : result.status} title={row.wrongNumbers && note ? note : undefined}>
+    <tr class={best ? "best" : result.status} title={shown?.wrong && note ? note : undefined}>
       <th scope="row">
         {result.contender}
         {best && <span class="visually-hidden">, the fastest</span>}
       </th>
-      {numbers ? (
+      {shown ? (
         columns.map(({ head, align, cell }) => (
           <td key={head} class={align}>
-            {cell(numbers)}
+            {cell(shown)}
           </td>
         ))
       ) : (

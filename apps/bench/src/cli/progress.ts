@@ -3,6 +3,7 @@ import type { ProgressEvent } from "../measure/run-benchmark.js";
 import { timeLeft, weightOf } from "../measure/time-left.js";
 import { formatNumber, formatSeconds } from "../report/format.js";
 import type { CaseReport } from "../report/report.js";
+import { timedOf } from "../report/timed.js";
 import type { Workload } from "../workloads/workload.js";
 
 /** Tells a person how far the run is, on stderr, so that stdout holds the results alone. */
@@ -70,7 +71,7 @@ function lineProgress(workloads: readonly Workload[], stream: NodeJS.WriteStream
 function summary({ results }: CaseReport): string {
   return results
     .map((result) => {
-      const timed = result.status === "measured" ? result : "timed" in result ? result.timed : null;
+      const timed = timedOf(result);
       const words = [
         result.contender,
         ...(result.status === "measured" ? [] : [result.status]),

@@ -51,13 +51,12 @@ function renderCases(rows: readonly Row[], columns: readonly Column[]): string {
     wordWrap: true,
   });
   let previous: Row["report"] | null = null;
-  for (const { report, result, note, ...of } of rows) {
-    const numbers = of.numbers ?? of.wrongNumbers;
+  for (const { report, result, shown, note } of rows) {
     const name = report === previous ? "" : report.id;
     previous = report;
     table.push(
-      numbers
-        ? [name, result.contender, ...columns.map(({ cell }) => cell(numbers))]
+      shown
+        ? [name, result.contender, ...columns.map(({ cell }) => cell(shown))]
         : [
             name,
             result.contender,

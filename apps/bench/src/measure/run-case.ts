@@ -9,7 +9,8 @@ import {
 import { median } from "simple-statistics";
 import type { ContenderPlan, LoadedContender, PlacedCall } from "../contenders/contender.js";
 import type { CaseReport, CaseResult, CaseSizes, FirstCall, Timed } from "../report/report.js";
-import { pairedRatio, summarize } from "../statistics.js";
+import { summarizeLaunches } from "../report/timed.js";
+import { type LaunchSamples, pairedRatio } from "../statistics.js";
 import { attentionWork } from "../work.js";
 import type { Workload } from "../workloads/workload.js";
 import { breathe } from "./breathe.js";
@@ -205,7 +206,7 @@ async function time(
       device: [],
       repeats: 1,
     };
-  const launchesOf = (candidate: Candidate) => {
+  const launchesOf = (candidate: Candidate): LaunchSamples[] => {
     const { rounds, yardstick, device, repeats } = timesOf(candidate);
     return [
       {
@@ -216,21 +217,13 @@ async function time(
       },
     ];
   };
+  const launches = candidates.map(launchesOf);
   // What is wrong is no baseline.
-  const sound = candidates.find(({ wrong }) => wrong === null);
-  const baseline = sound ? launchesOf(sound) : [];
-  return candidates.map((candidate) => {
-    const { at, name, wrong, first } = candidate;
-    const { rounds, device } = timesOf(candidate);
-    const launches = launchesOf(candidate);
-    const ratio = candidate === sound ? null : pairedRatio(baseline, launches);
-    const timed: Timed = {
-      timing: summarize(rounds.flat()),
-      launches,
-      ...(device.length > 0 && { deviceTiming: summarize(device) }),
-      clock: device.length > 0 ? "gpu timestamps" : "wall clock",
-      ...(ratio && { ratio }),
-    };
+  const baseline = candidates.findIndex(({ wrong }) => wrong === null);
+  return candidates.map(({ at, name, wrong, first }, i) => {
+    const own = launches[i] as LaunchSamples[];
+    const ratio = i === baseline ? null : pairedRatio(launches[baseline] ?? [], own);
+    const timed: Timed = { ...summarizeLaunches(own), ...(ratio && { ratio }) };
     const about = { contender: name, ...first };
     return wrong === null
       ? [at, { status: "measured", ...about, ...timed }]

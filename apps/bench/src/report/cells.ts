@@ -97,8 +97,8 @@ const workspace: Column = {
 /** What it says differs by environment and by contender. */
 function peak(rows: readonly Row[]): Column {
   const whose = new Map<string, Set<string>>();
-  for (const { result, numbers, wrongNumbers } of rows) {
-    const of = (numbers ?? wrongNumbers)?.peakOf;
+  for (const { result, shown } of rows) {
+    const of = shown?.peakOf;
     if (of !== undefined) whose.set(of, (whose.get(of) ?? new Set()).add(result.contender));
   }
   const parts = [...whose].map(([of, names]) =>
@@ -138,10 +138,7 @@ const ratio: Column = {
  */
 export function columnsFor(rows: readonly Row[], details: boolean): readonly Column[] {
   const any = (has: (numbers: RowNumbers) => boolean) =>
-    rows.some(({ numbers, wrongNumbers }) => {
-      const shown = numbers ?? wrongNumbers;
-      return shown !== null && has(shown);
-    });
+    rows.some(({ shown }) => shown !== null && has(shown));
   return [
     error,
     median,

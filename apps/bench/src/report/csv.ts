@@ -4,9 +4,8 @@ import { rowsOf } from "./rows.js";
 
 /** Every result as a line of comma-separated values (RFC 4180), units in the header. */
 export function reportToCsv(report: BenchReport): string {
-  const rows = rowsOf(report).map(({ report: c, result, environment, note, ...of }) => {
+  const rows = rowsOf(report).map(({ report: c, result, environment, note, shown: n }) => {
     // What is wrong has its status beside its numbers.
-    const n = of.numbers ?? of.wrongNumbers;
     return {
       case: c.id,
       suite: c.suite,

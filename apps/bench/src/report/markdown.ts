@@ -16,17 +16,14 @@ export function reportToMarkdown(report: BenchReport): string {
   const table = markdownTable(
     [
       ["case", "backend", ...columns.map(({ head }) => head)],
-      ...rows.map(({ report: c, result, note, ...of }) => {
-        const numbers = of.numbers ?? of.wrongNumbers;
-        return [
-          c.id,
-          `\`${result.contender}\``,
-          ...(numbers
-            ? columns.map(({ cell }) => cell(numbers))
-            : // Markdown has no cells that span: the sentence stands in the last.
-              columns.map((_, i) => (i === columns.length - 1 ? escapeCell(note ?? "") : ""))),
-        ];
-      }),
+      ...rows.map(({ report: c, result, shown, note }) => [
+        c.id,
+        `\`${result.contender}\``,
+        ...(shown
+          ? columns.map(({ cell }) => cell(shown))
+          : // Markdown has no cells that span: the sentence stands in the last.
+            columns.map((_, i) => (i === columns.length - 1 ? escapeCell(note ?? "") : ""))),
+      ]),
     ],
     { align: ["l", "l", ...columns.map(({ align }) => (align === "left" ? "l" : "r"))] },
   );

@@ -1,6 +1,7 @@
 import { median } from "simple-statistics";
-import { pairedRatio, summarize } from "../statistics.js";
+import { pairedRatio } from "../statistics.js";
 import type { BenchReport, CaseReport, CaseResult, Measured, Timed } from "./report.js";
+import { summarizeLaunches, timedOf } from "./timed.js";
 
 /**
  * One report out of those of several launches, which measured the same in processes of their own.
@@ -35,26 +36,11 @@ function mergeCase(report: CaseReport, launches: readonly CaseReport[]): CaseRep
     const { timed: _, ...wrong } = off;
     const timed = all.map(timedOf).filter((one) => one !== null);
     // Launches are paired by their place, so that it takes all of them.
-    return timed.length < all.length ? wrong : { ...wrong, timed: mergeTimed(timed) };
+    return timed.length < all.length
+      ? wrong
+      : { ...wrong, timed: summarizeLaunches(timed.flatMap((one) => one.launches)) };
   });
   return { ...report, results: withRatios(results) };
-}
-
-/** Whether right or wrong. */
-function timedOf(result: CaseResult): Timed | null {
-  if (result.status === "measured") return result;
-  return (result.status === "wrong" ? result.timed : null) ?? null;
-}
-
-function mergeTimed(all: readonly Timed[]): Timed {
-  const launches = all.flatMap((one) => one.launches);
-  const device = launches.flatMap((launch) => launch.device ?? []);
-  return {
-    timing: summarize(launches.flatMap(({ rounds }) => rounds.flat())),
-    launches,
-    ...(device.length > 0 && { deviceTiming: summarize(device) }),
-    clock: device.length > 0 ? "gpu timestamps" : "wall clock",
-  };
 }
 
 function mergeMeasured(all: readonly Measured[]): Measured {
@@ -72,7 +58,7 @@ function mergeMeasured(all: readonly Measured[]): Measured {
     placeMs: middle((one) => one.placeMs),
     firstCallMs: middle((one) => one.firstCallMs),
     peakBytes: greatest((one) => one.peakBytes),
-    ...mergeTimed(all),
+    ...summarizeLaunches(all.flatMap((one) => one.launches)),
   };
 }
 

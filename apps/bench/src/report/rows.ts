@@ -7,9 +7,9 @@ import type {
   Clock,
   Environment,
   Measured,
-  Timed,
   Wrong,
 } from "./report.js";
+import { timedOf } from "./timed.js";
 
 /** One contender on one case, flat: a row of a table, whatever it is written in. */
 export interface Row {
@@ -17,10 +17,10 @@ export interface Row {
   readonly result: CaseResult;
   /** Of the contender. */
   readonly environment: Environment;
-  /** Null where it was not measured. */
+  /** What is shown; null where it was not timed. Those of what is wrong are to be shown as such. */
+  readonly shown: RowNumbers | null;
+  /** The same, but for what is wrong, which is ranked nowhere: null. */
   readonly numbers: RowNumbers | null;
-  /** Of what is wrong and was timed all the same: to be shown as such, and ranked nowhere. */
-  readonly wrongNumbers: RowNumbers | null;
   /** In words, where numbers alone would not say it: why it was refused, what was wrong. */
   readonly note: string | null;
 }
@@ -70,13 +70,12 @@ export function rowsOf(report: BenchReport): Row[] {
     const first = c.results.find((result) => result.status === "measured");
     return c.results.map((result) => {
       const environment = environmentOf.get(result.contender) ?? fallback;
-      const numbers =
-        result.status === "measured" ? numbersOf(c, result, result, environment, first) : null;
-      const wrongNumbers =
-        result.status === "wrong" && result.timed
-          ? numbersOf(c, result, result.timed, environment, first)
+      const shown =
+        result.status === "measured" || result.status === "wrong"
+          ? numbersOf(c, result, environment, first)
           : null;
-      return { report: c, result, environment, numbers, wrongNumbers, note: noteOf(result) };
+      const numbers = shown?.wrong ? null : shown;
+      return { report: c, result, environment, shown, numbers, note: noteOf(result) };
     });
   });
 }
@@ -84,10 +83,11 @@ export function rowsOf(report: BenchReport): Row[] {
 function numbersOf(
   report: CaseReport,
   result: Measured | Wrong,
-  timed: Timed,
   environment: Environment,
   first: Measured | undefined,
-): RowNumbers {
+): RowNumbers | null {
+  const timed = timedOf(result);
+  if (timed === null) return null;
   const { timing, ratio } = timed;
   return {
     wrong: result.status === "wrong",
