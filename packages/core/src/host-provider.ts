@@ -49,7 +49,10 @@ export function hostProvider(
   return { name, load: async () => backendOf(name, await load()) };
 }
 
-function backendOf(name: string, { info, refusals, plan }: HostBackend): AttentionBackend {
+function backendOf(
+  name: string,
+  { info, refusals = () => [], plan }: HostBackend,
+): AttentionBackend {
   let disposed = false;
   const checkAlive = (): void => {
     if (disposed) throw new DisposedError("backend");
@@ -58,12 +61,12 @@ function backendOf(name: string, { info, refusals, plan }: HostBackend): Attenti
     name,
     info,
     supports: (problem) => {
-      const reasons = refusals?.(problem) ?? [];
+      const reasons = refusals(problem);
       return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
     },
     plan: (problem) => {
       checkAlive();
-      const reasons = refusals?.(problem) ?? [];
+      const reasons = refusals(problem);
       if (reasons.length > 0) throw new UnsupportedError([{ backend: name, reasons }]);
       return planOf(problem, plan(problem), checkAlive);
     },

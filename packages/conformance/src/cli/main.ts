@@ -4,7 +4,7 @@ import { HeedError } from "@heed/core";
 import { InvalidArgumentError } from "commander";
 import writeFileAtomic from "write-file-atomic";
 import { type CheckOptions, selectCases } from "../check.js";
-import { formatExplanation } from "../explain/summary.js";
+import { formatExplanations } from "../explain/summary.js";
 import { documentToJson, makeDocument, parseDocument } from "../report/document.js";
 import { reportHtml } from "../report/html.js";
 import { reportMarkdown, supportTable } from "../report/markdown.js";
@@ -59,10 +59,7 @@ async function run(options: CliOptions): Promise<number> {
       if (result.outcome === "fail") console.log(`\n${report.backend} ${formatFailure(result)}`);
     }
   }
-  for (const report of reports) {
-    const text = formatExplanation(report, selected);
-    if (text !== "") console.log(`\n${text}`);
-  }
+  for (const text of formatExplanations(reports, selected)) console.log(`\n${text}`);
   console.log();
   for (const report of reports) console.log(formatSummary(report));
   const partial = options.filter ?? options.profile ?? options.case;

@@ -4,6 +4,7 @@ import {
   bindPositions,
   broadcastTo,
   describeProblem,
+  elementCount,
   fromFloat64,
   type HostTensor,
   isContiguous,
@@ -89,7 +90,7 @@ function onlyFirst(call: Call, fromRight: number): Call | null {
   const full = [...query.shape.slice(0, 3), keysOf(call)];
   const [own, size] = [mask?.shape.at(-fromRight), full.at(-fromRight) as number];
   if (mask === undefined || (own ?? 1) !== 1 || size < 2 || key.shape[2] === 0) return null;
-  const inner = full.slice(5 - fromRight).reduce((a, b) => a * b, 1);
+  const inner = elementCount(full.slice(5 - fromRight));
   const shown = toFloat64(broadcastTo(mask, full)).map((visible, at) =>
     Math.floor(at / inner) % size === 0 ? visible : 1,
   );
@@ -109,7 +110,7 @@ function withoutKeys(call: Call, hidden: (key: number) => boolean): Call | null 
   if (!Array.from({ length: keys }, (_, j) => j).some(hidden)) return null;
   const shown = call.mask
     ? toFloat64(broadcastTo(call.mask, full))
-    : new Float64Array(full.reduce((a, b) => a * b, 1)).fill(1);
+    : new Float64Array(elementCount(full)).fill(1);
   return {
     ...call,
     mask: fromFloat64(

@@ -39,7 +39,15 @@ export function explainReport(
   };
 }
 
-/** The same in words; empty where nothing failed, or nothing can be said. */
+/** The same in words, of each backend of which something can be said. */
+export function formatExplanations(
+  reports: readonly ConformanceReport[],
+  cases?: readonly AnyCase[],
+): string[] {
+  return reports.map((report) => formatExplanation(report, cases)).filter((text) => text !== "");
+}
+
+/** Of one; empty where nothing failed, or nothing can be said. */
 export function formatExplanation(report: ConformanceReport, cases?: readonly AnyCase[]): string {
   const { mistakes, unexplained, traits } = explainReport(report, cases);
   const lines: string[] = [];

@@ -124,9 +124,9 @@ export function logitsOf(call: Call): Logits {
 }
 
 /**
- * Rows `from ≤ row < to` of the output, `[to − from, valueDim]`, of an online softmax over tiles of keys (Milakov & Gimelshein, 2018,
- * arXiv:1805.02867) that makes a mistake; `null` where no row has more than one tile or a last one that
- * is not full.
+ * Rows `from ≤ row < to` of the output, `[to − from, valueDim]`, of an online softmax over tiles of
+ * keys (Milakov & Gimelshein, 2018, arXiv:1805.02867) that makes a mistake; `null` where no row has
+ * more than one tile or a last one that is not full.
  */
 export function tiledOutput(
   given: Logits,

@@ -78,7 +78,7 @@ export function allowance(
     case "scores":
       return (
         dot +
-        2 * u * finite(Math.abs(expected)) +
+        2 * u * finiteOr0(Math.abs(expected)) +
         roundings * u * (softcap ?? 0) +
         2 * tiny[outputDType]
       );
@@ -108,6 +108,7 @@ export function sumAllowance({ problem: { dtype, keyLength } }: NaiveEvaluation)
   return roundings * unitRoundoff[dtype] + 2 * keyLength * unitRoundoff[statisticsDType(dtype)];
 }
 
-function finite(x: number): number {
+/** What is not finite allows for nothing. */
+export function finiteOr0(x: number): number {
   return Number.isFinite(x) ? x : 0;
 }

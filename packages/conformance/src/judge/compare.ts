@@ -1,5 +1,5 @@
 import type { FloatDType } from "@heed/core";
-import { largestNumber } from "./allowance.js";
+import { finiteOr0, largestNumber } from "./allowance.js";
 import type { WorstElement } from "./verdict.js";
 
 export interface ComparisonInput {
@@ -68,10 +68,6 @@ function distance(got: unknown, expected: unknown, dtype: FloatDType): number {
   if (Math.abs(e) >= limit && a * Math.sign(e) >= limit) return 0;
   const difference = Math.abs(a - e);
   return Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
-}
-
-function finiteOr0(x: number): number {
-  return Number.isFinite(x) ? x : 0;
 }
 
 function unravel(at: number, shape: readonly number[]): number[] {

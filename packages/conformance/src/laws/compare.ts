@@ -18,8 +18,9 @@ export interface Tolerance {
 /**
  * A bound in advance, from the magnitudes of the problem alone: nothing is compared with an oracle.
  * With u the roundoff of the dtype, a that of its accumulators, P a row's largest Σ|scale·q·k| and R
- * what rounding a logit once may move it by (u·|logit|), it is off by at most δ = a·(D + 4)·P + 4·R (plus a few roundings of the
- * softcap), a weight by 2δ + 8u relatively, a sum of n terms by n·a more; and there are two sides.
+ * what rounding a logit once may move it by (u·|logit|), it is off by at most δ = a·(D + 4)·P + 4·R
+ * (plus a few roundings of the softcap), a weight by 2δ + 8u relatively, a sum of n terms by n·a more;
+ * and there are two sides.
  */
 export function toleranceOf(call: Call): Tolerance {
   const naive = naiveAttention(call);

@@ -1,6 +1,6 @@
 import { htmlEscape } from "escape-goat";
 import { profiles } from "../case.js";
-import { formatExplanation } from "../explain/summary.js";
+import { formatExplanations } from "../explain/summary.js";
 import type { ReportDocument } from "./document.js";
 import { featureNames } from "./features.js";
 import { profileCell } from "./markdown.js";
@@ -101,10 +101,7 @@ function failures(reports: readonly ConformanceReport[]): string {
           `<details><summary>${htmlEscape(`${report.backend}: ${result.id}`)}</summary><pre>${htmlEscape(formatFailure(result))}</pre></details>`,
       ),
   );
-  const why = reports
-    .map((report) => formatExplanation(report))
-    .filter((text) => text !== "")
-    .map((text) => `<pre>${htmlEscape(text)}</pre>`);
+  const why = formatExplanations(reports).map((text) => `<pre>${htmlEscape(text)}</pre>`);
   return list.length > 0
     ? `<section><h2>Failures</h2>${why.join("")}${list.join("")}</section>`
     : "";

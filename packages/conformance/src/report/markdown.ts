@@ -1,7 +1,7 @@
 import { htmlEscape } from "escape-goat";
 import { markdownTable } from "markdown-table";
 import { profiles } from "../case.js";
-import { formatExplanation } from "../explain/summary.js";
+import { formatExplanations } from "../explain/summary.js";
 import type { ReportDocument } from "./document.js";
 import { featureNames } from "./features.js";
 import type { ConformanceReport } from "./report.js";
@@ -95,16 +95,14 @@ export function reportMarkdown({ reports, created }: ReportDocument): string {
         ...ready.map((report) => profileCell(report, profile)),
       ]),
     ]),
-    ...(failing.length > 0 ? ["## Failures", ...explanations(ready), ...failing] : []),
+    ...(failing.length > 0
+      ? [
+          "## Failures",
+          ...formatExplanations(ready).map((text) => `\`\`\`\n${text}\n\`\`\``),
+          ...failing,
+        ]
+      : []),
   ].join("\n\n")}\n`;
-}
-
-/** What many failures come down to, of each backend of which something can be said. */
-function explanations(reports: readonly ConformanceReport[]): string[] {
-  return reports
-    .map((report) => formatExplanation(report))
-    .filter((text) => text !== "")
-    .map((text) => `\`\`\`\n${text}\n\`\`\``);
 }
 
 function describeRun({ info, environment }: ConformanceReport): string {
