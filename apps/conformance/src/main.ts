@@ -1,4 +1,5 @@
-import { ConformancePage, readQuery } from "./page.js";
+import { ConformancePage } from "./page.js";
+import { readQuery } from "./query.js";
 import { readVector } from "./vectors.js";
 
 const query = readQuery(location.search);

@@ -22,6 +22,8 @@ export interface CheckOptions extends CaseOptions {
   readonly exhaustive?: boolean | undefined;
   /** Whether recorded vectors run too. Default true. */
   readonly vectors?: boolean | undefined;
+  /** What the report calls the backend. Default its own name. */
+  readonly name?: string | undefined;
   /** What the backend says about itself: its `conformance.json`. */
   readonly declaration?: Declaration | undefined;
   /** Called after each case. */
@@ -64,7 +66,7 @@ export async function checkBackend(
   } catch (error) {
     const unavailable = unavailability(error);
     const environment = describeEnvironment();
-    const { name } = provider;
+    const name = options.name ?? provider.name;
     return { backend: name, unavailable, info: null, environment, claims, counts, results };
   }
   try {
@@ -83,7 +85,7 @@ export async function checkBackend(
     backend.dispose();
   }
   return {
-    backend: backend.name,
+    backend: options.name ?? backend.name,
     unavailable: null,
     info: backend.info,
     environment: describeEnvironment(),

@@ -5,10 +5,11 @@ import type { ReportDocument } from "./document.js";
 import { featureNames } from "./features.js";
 import { profileCell } from "./markdown.js";
 import { budgetsPlot } from "./plot.js";
-import type { CaseResult, ConformanceReport, Outcome } from "./report.js";
+import type { CaseResult, Outcome } from "./report.js";
 import { style } from "./style.js";
 import { type FeatureSupport, supportOf } from "./support.js";
 import { formatBudgets, formatFailure, formatSummary } from "./text.js";
+import { titled } from "./titles.js";
 
 export interface HtmlOptions {
   /** The address of the suite's own page, which runs a case again: deep links lead there. */
@@ -29,18 +30,20 @@ ${reportBody(document, options)}
 }
 
 /** {@link reportHtml} without head, for a page that has one. */
-export function reportBody({ reports, created }: ReportDocument, options: HtmlOptions): string {
+export function reportBody(document: ReportDocument, options: HtmlOptions): string {
+  const reports = titled(document.reports);
   const ready = reports.filter(({ unavailable }) => unavailable === null);
+  const created = document.created.slice(0, 16).replace("T", " ");
   return `<main>
 <h1>Conformance</h1>
-<p>${htmlEscape(created.slice(0, 16).replace("T", " "))} UTC</p>
+<p>${htmlEscape(created)} UTC</p>
 <section><h2>Backends</h2>${reports.map(backendCard).join("")}</section>
-<section><h2>Support</h2>${supportMatrix(ready)}</section>
-<section><h2>Profiles</h2>${profileMatrix(ready)}</section>
+<section><h2>Support</h2><p>✓ all cases pass, ◐ some are refused, – all are, ✗ some fail. Press a sign for how many, and why.</p>${supportMatrix(ready)}</section>
+<section><h2>Profiles</h2><p>Cases that pass, of all.</p>${profileMatrix(ready)}</section>
 <section><h2>Errors</h2><p>Each case's largest error over what is allowed: right of the line it fails.</p>
-<div class="plots">${ready.map((report) => `<figure><figcaption>${htmlEscape(report.backend)}</figcaption>${budgetsPlot(report)}</figure>`).join("")}</div></section>
+<div class="plots">${ready.map((report) => `<figure><figcaption>${htmlEscape(report.title)}</figcaption>${budgetsPlot(report)}</figure>`).join("")}</div></section>
 ${failures(ready)}
-<section><h2>Cases</h2><p>A name leads to the page that runs the case again.</p>
+<section><h2>Cases</h2><p>Each with its largest error over what is allowed, which leads to the page that runs the case again.</p>
 <input type="search" id="filter" placeholder="filter by name" aria-label="filter by name">
 ${caseMatrix(ready, options)}</section>
 </main>
@@ -54,13 +57,23 @@ document.getElementById("filter").addEventListener("input", (event) => {
 </script>`;
 }
 
-function backendCard(report: ConformanceReport): string {
+type Titled = ReturnType<typeof titled>[number];
+
+function backendCard(report: Titled): string {
   const { info, environment } = report;
   const facts = info
-    ? [info.runtime, info.device, ...info.features, `${info.threads} threads`, environment]
+    ? [
+        info.runtime,
+        info.device,
+        ...info.features,
+        `${info.threads} thread${info.threads === 1 ? "" : "s"}`,
+        environment,
+      ]
     : [environment];
   const notes = (info?.notes ?? []).map((note) => `<li>${htmlEscape(note)}</li>`);
-  return `<article class="${report.unavailable ? "unavailable" : report.counts.fail > 0 ? "bad" : "good"}"><h3>${htmlEscape(formatSummary(report))}</h3><p>${htmlEscape(facts.join(" · "))}</p>${notes.length > 0 ? `<ul>${notes.join("")}</ul>` : ""}</article>`;
+  const kind = report.unavailable ? "unavailable" : report.counts.fail > 0 ? "bad" : "good";
+  const summary = formatSummary({ ...report, backend: report.title });
+  return `<article class="${kind}"><h3>${htmlEscape(summary)}</h3><p>${htmlEscape(facts.join(" · "))}</p>${notes.length > 0 ? `<ul>${notes.join("")}</ul>` : ""}</article>`;
 }
 
 const signs: Readonly<Record<FeatureSupport["status"], string>> = {
@@ -71,34 +84,46 @@ const signs: Readonly<Record<FeatureSupport["status"], string>> = {
   none: "",
 };
 
-function supportMatrix(reports: readonly ConformanceReport[]): string {
+function supportMatrix(reports: readonly Titled[]): string {
   const supports = reports.map(supportOf);
-  const rows = featureNames.map((feature) => {
-    const cells = supports.map((support) => {
+  const rows = featureNames.map((feature, row) => {
+    const cells = supports.map((support, column) => {
       const { status, passed, failed, reasons } = support.get(feature) as FeatureSupport;
-      const told = [`${passed} pass, ${failed} fail`, ...reasons].join("\n");
-      return `<td class="${status}" title="${htmlEscape(told)}">${signs[status]}</td>`;
+      if (status === "none") return "<td></td>";
+      const { title } = reports[column] as Titled;
+      const told = [`${title}, ${feature}: ${passed} pass, ${failed} fail`, ...reasons].join("\n");
+      return `<td class="${status}">${explained(`s${row}-${column}`, signs[status], told)}</td>`;
     });
     return `<tr><th scope="row">${htmlEscape(feature)}</th>${cells.join("")}</tr>`;
   });
-  return table(["", ...reports.map(({ backend }) => backend)], rows);
+  return table(reports, rows, "support");
 }
 
-function profileMatrix(reports: readonly ConformanceReport[]): string {
+/**
+ * A sign that tells more to whoever points at it, presses it, or comes to it with the keyboard.
+ *
+ * @param id of the text, which no other has
+ * @param more HTML that follows the text
+ */
+function explained(id: string, sign: string, text: string, more: string = ""): string {
+  return `<button type="button" popovertarget="${id}" title="${htmlEscape(text)}">${sign}</button><div popover id="${id}"><pre>${htmlEscape(text)}</pre>${more}</div>`;
+}
+
+function profileMatrix(reports: readonly Titled[]): string {
   const rows = [...profiles, "vectors"].map(
     (profile) =>
       `<tr><th scope="row">${profile}</th>${reports.map((report) => `<td>${htmlEscape(profileCell(report, profile))}</td>`).join("")}</tr>`,
   );
-  return table(["", ...reports.map(({ backend }) => backend)], rows);
+  return table(reports, rows, "profiles");
 }
 
-function failures(reports: readonly ConformanceReport[]): string {
-  const list = reports.flatMap((report) =>
-    report.results
+function failures(reports: readonly Titled[]): string {
+  const list = reports.flatMap(({ title, results }) =>
+    results
       .filter(({ outcome }) => outcome === "fail" || outcome === "known-failure")
       .map(
         (result) =>
-          `<details><summary>${htmlEscape(`${report.backend}: ${result.id}`)}</summary><pre>${htmlEscape(formatFailure(result))}</pre></details>`,
+          `<details><summary>${htmlEscape(`${title}: ${result.id}`)}</summary><pre>${htmlEscape(formatFailure(result))}</pre></details>`,
       ),
   );
   const why = formatExplanations(reports).map((text) => `<pre>${htmlEscape(text)}</pre>`);
@@ -114,28 +139,39 @@ const outcomeSigns: Readonly<Record<Outcome, string>> = {
   unsupported: "–",
 };
 
-function caseMatrix(reports: readonly ConformanceReport[], { page }: HtmlOptions): string {
-  const byId = new Map<string, Map<string, CaseResult>>();
-  for (const { backend, results } of reports) {
+function caseMatrix(reports: readonly Titled[], { page }: HtmlOptions): string {
+  const byId = new Map<string, (CaseResult | undefined)[]>();
+  for (const [column, { results }] of reports.entries()) {
     for (const result of results) {
-      const row = byId.get(result.id) ?? new Map<string, CaseResult>();
-      byId.set(result.id, row.set(backend, result));
+      const row = byId.get(result.id) ?? [];
+      row[column] = result;
+      byId.set(result.id, row);
     }
   }
-  const rows = [...byId].map(([id, row]) => {
-    const cells = reports.map(({ backend }) => {
-      const result = row.get(backend);
+  const rows = [...byId].map(([id, results], row) => {
+    const cells = reports.map(({ backend }, column) => {
+      const result = results[column];
       if (result === undefined) return "<td></td>";
-      const link = `${page}?${new URLSearchParams({ backend, case: id })}`;
-      const size = result.budgets === null ? "" : ` ${formatBudgets(result.budgets)}`;
-      return `<td class="${result.outcome}" title="${htmlEscape(formatFailure(result))}"><a href="${htmlEscape(link)}">${outcomeSigns[result.outcome]}${size}</a></td>`;
+      const { outcome, budgets } = result;
+      const address = htmlEscape(`${page}?${new URLSearchParams({ backend, case: id })}`);
+      const sign = `${outcomeSigns[outcome]}${budgets === null ? "" : ` ${formatBudgets(budgets)}`}`;
+      const cell =
+        outcome === "pass"
+          ? `<a href="${address}">${sign}</a>`
+          : explained(
+              `c${row}-${column}`,
+              sign,
+              `${backend} ${formatFailure(result)}`,
+              `<p><a class="button" href="${address}">Run it again</a></p>`,
+            );
+      return `<td class="${outcome}">${cell}</td>`;
     });
     return `<tr data-id="${htmlEscape(id)}"><th scope="row">${htmlEscape(id)}</th>${cells.join("")}</tr>`;
   });
-  return table(["", ...reports.map(({ backend }) => backend)], rows, "cases");
+  return table(reports, rows, "cases");
 }
 
-function table(head: readonly string[], rows: readonly string[], id = ""): string {
-  const cells = head.map((cell) => `<th scope="col">${htmlEscape(cell)}</th>`).join("");
-  return `<table${id ? ` id="${id}"` : ""}><thead><tr>${cells}</tr></thead><tbody>${rows.join("\n")}</tbody></table>`;
+function table(reports: readonly Titled[], rows: readonly string[], id: string): string {
+  const cells = reports.map(({ title }) => `<th scope="col">${htmlEscape(title)}</th>`).join("");
+  return `<div class="scroll"><table id="${id}"><thead><tr><td></td>${cells}</tr></thead><tbody>${rows.join("\n")}</tbody></table></div>`;
 }

@@ -7,6 +7,7 @@ import { featureNames } from "./features.js";
 import type { ConformanceReport } from "./report.js";
 import { type FeatureSupport, supportOf } from "./support.js";
 import { formatFailure, formatSummary } from "./text.js";
+import { titled } from "./titles.js";
 
 /**
  * The table of support: features × backends, from reports and nothing else. Nothing in it depends on
@@ -73,7 +74,8 @@ export function readSupportTable(table: string): Map<string, string[]> {
 }
 
 /** The whole report as Markdown. */
-export function reportMarkdown({ reports, created }: ReportDocument): string {
+export function reportMarkdown({ reports: given, created }: ReportDocument): string {
+  const reports = titled(given).map(({ title, ...report }) => ({ ...report, backend: title }));
   const ready = reports.filter(({ unavailable }) => unavailable === null);
   const failing = reports.flatMap((report) =>
     report.results

@@ -2,7 +2,7 @@ import { bin, max } from "d3-array";
 import { scaleLinear, scaleLog } from "d3-scale";
 import type { ConformanceReport } from "./report.js";
 
-const size = { width: 420, height: 120, left: 34, right: 10, top: 8, bottom: 24 } as const;
+const size = { width: 420, height: 120, left: 34, right: 22, top: 8, bottom: 24 } as const;
 
 /** Errors below that are shown as that: most are exact. */
 const smallest = 1e-4;
