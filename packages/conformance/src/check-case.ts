@@ -171,7 +171,7 @@ async function judgedRun(
       c.profile === "pairs" ? await residentViolations(backend, plan, inputs, outputs) : [];
     return {
       verdict: { ...verdict, violations: [...verdict.violations, ...violations, ...resident] },
-      explanations: passes(verdict) ? [] : explainOutputs(inputs, outputs),
+      explanations: passes(verdict) ? [] : explainOutputs(inputs, outputs, plan.description),
     };
   } finally {
     plan.dispose();

@@ -64,6 +64,11 @@ const features: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = 
   ["mask-empty-rows", { mask: { shape: [5, 11], rows: "empty-rows" } }],
   ["bias-heads", { bias: { shape: [4, 5, 11] } }],
   ["bias-minus-infinity", { bias: { shape: [2, 1, 5, 11], holes: "-inf" } }],
+  ["bias-softcap", { bias: { shape: [4, 5, 11] }, softcap: 1.5, scale: 1 }],
+  // Over several tiles, whatever their size: a row has one sink, and a batch its own last tile.
+  ["sinks-k150", { keyLength: 150, sinks: true }],
+  ["kv-lengths-k150", { keyLength: 150, kvLengths: [5, 150] }],
+  ["kv-lengths-sinks", { keyLength: 150, kvLengths: [0, 150], sinks: true }],
 ];
 
 /** Lengths of keys whose scores rise: every tile raises the maximum, and the last is not full. */

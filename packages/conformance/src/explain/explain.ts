@@ -2,13 +2,16 @@ import {
   type AttentionInputs,
   type AttentionOutputs,
   type HostTensor,
+  type PlanDescription,
   referenceAttention,
   toFloat64,
 } from "@heed/core";
 import { onBatch, onHead, onQueries } from "../laws/transform.js";
 import { hypotheses } from "./hypotheses.js";
+import { logitMistakes } from "./logits.js";
 import { explainStatistics } from "./statistics.js";
-import { type Logits, logitsOf, tiledOutput, tileMistakes, tileSizes } from "./tiles.js";
+import { tileKeyMistakes } from "./tile-keys.js";
+import { type Logits, logitsOf, tiledOutput, tileMistakes } from "./tiles.js";
 
 type Call = AttentionInputs<HostTensor>;
 
@@ -32,24 +35,38 @@ interface Candidate {
   readonly sum: ((logits: Logits, from: number, to: number) => Float64Array | null) | null;
 }
 
-const candidates: readonly Candidate[] = [
-  ...hypotheses.map(({ name, change }) => ({ name, change, sum: null })),
-  ...tileSizes.flatMap((tile) =>
-    tileMistakes.map(({ name, make }) => ({
-      name: name(tile),
-      change: null,
-      sum: (logits: Logits, from: number, to: number) => tiledOutput(logits, tile, make, from, to),
-    })),
-  ),
-];
+/** Tile sizes that are tried, with those that a plan tells. */
+const tileSizes = [4, 8, 16, 32, 64, 128];
+
+function candidatesFor(tiles: Readonly<Record<string, number>>): readonly Candidate[] {
+  const sizes = new Set([...tileSizes, ...Object.values(tiles).filter((size) => size > 1)]);
+  return [
+    ...[...hypotheses, ...logitMistakes, ...[...sizes].flatMap(tileKeyMistakes)].map(
+      ({ name, change }) => ({ name, change, sum: null }),
+    ),
+    ...[...sizes].flatMap((tile) =>
+      tileMistakes.map(({ name, make }) => ({
+        name: name(tile),
+        change: null,
+        sum: (logits: Logits, from: number, to: number) =>
+          tiledOutput(logits, tile, make, from, to),
+      })),
+    ),
+  ];
+}
 
 /**
  * Which known mistakes would give what a backend gave: each is made in float64 and compared; and where
  * none alone gives it, two of which one gives some of its rows.
  *
+ * @param description of the plan that ran: its tiles' sizes are tried, besides usual ones
  * @returns alternatives; empty where none explains it
  */
-export function explainOutputs(inputs: Call, outputs: AttentionOutputs<HostTensor>): Explanation[] {
+export function explainOutputs(
+  inputs: Call,
+  outputs: AttentionOutputs<HostTensor>,
+  { tiles }: Pick<PlanDescription, "tiles">,
+): Explanation[] {
   const { output } = outputs;
   const [batch, heads, queries, size] = inputs.query.shape as [number, number, number, number];
   const keys = inputs.key.shape[2] as number;
@@ -61,6 +78,7 @@ export function explainOutputs(inputs: Call, outputs: AttentionOutputs<HostTenso
   const came = new Came(got, expected, output.shape);
   if (came.nothingWrong) return explainStatistics(inputs, outputs).map((name) => [name]);
 
+  const candidates = candidatesFor(tiles);
   const own = new Maker(inputs);
   const tried = candidates.map((candidate) => ({
     candidate,

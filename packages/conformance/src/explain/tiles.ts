@@ -17,9 +17,6 @@ export interface TileMistake {
   readonly make: Partial<TileSteps>;
 }
 
-/** Tile sizes that are tried. */
-export const tileSizes = [4, 8, 16, 32, 64, 128] as const;
-
 /** What a tile does to what the tiles before it left. `full` says whether it has all its keys. */
 interface TileSteps {
   /** Factor of the output so far, where the maximum rises by the given factor's logarithm. */
@@ -29,6 +26,8 @@ interface TileSteps {
   readonly times: (full: boolean) => number;
   /** The logit of keys that a last tile lacks. */
   readonly missing: number;
+  /** Whether the sink is added by each tile, not once. */
+  readonly sinkOfEach: boolean;
 }
 
 const right: TileSteps = {
@@ -36,6 +35,7 @@ const right: TileSteps = {
   sum: (factor) => factor,
   times: () => 1,
   missing: Number.NEGATIVE_INFINITY,
+  sinkOfEach: false,
 };
 
 const unlessFull = (factor: number, full: boolean): number => (full ? factor : 1);
@@ -72,6 +72,10 @@ export const tileMistakes: readonly TileMistake[] = [
   {
     name: (n) => `keys that a last tile of ${n} lacks count as keys and values of 0`,
     make: { missing: 0 },
+  },
+  {
+    name: (n) => `the sink counts once for each tile of ${n} keys, not once for the row`,
+    make: { sinkOfEach: true },
   },
 ];
 
@@ -159,6 +163,7 @@ export function tiledOutput(
         for (let c = 0; c < valueDim; c++) (own[c] as number) *= scale;
         max = now;
       }
+      if (steps.sinkOfEach && start > 0) sum += Math.exp(sink - max);
       if (!full) sum += (tile - (end - start)) * Math.exp(steps.missing - max);
       const times = steps.times(full);
       for (let j = start; j < end; j++) {

@@ -9,6 +9,7 @@ import {
   fromFloat64,
   type HostTensor,
   hostProvider,
+  type PlanDescription,
   statisticsDType,
   toFloat64,
   visibleBand,
@@ -184,11 +185,12 @@ export function backendOf(
     problem: AttentionProblem,
     inputs: AttentionInputs<HostTensor>,
   ) => Promise<AttentionOutputs<HostTensor>>,
+  tiles: PlanDescription["tiles"] = {},
 ): AttentionProvider {
   return hostProvider("mutant", () => ({
     info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
     plan: (problem) => ({
-      description: { kernel: "mutant", tiles: {}, workspaceBytes: 0, dispatches: 1 },
+      description: { kernel: "mutant", tiles, workspaceBytes: 0, dispatches: 1 },
       run: (_bound, inputs) => run(problem, inputs),
     }),
   }));
