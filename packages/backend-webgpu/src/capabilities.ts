@@ -1,3 +1,5 @@
+import { type MatrixSizes, matrixStep, matrixThreads } from "./kernels/subgroup-matrix.js";
+
 /** Limits that decisions depend on, by their names in WebGPU. */
 export const limitNames = [
   "maxStorageBufferBindingSize",
@@ -17,6 +19,8 @@ export interface Capabilities {
   /** shader-f16. */
   readonly float16: boolean;
   readonly subgroups: boolean;
+  /** What subgroups multiply at once: null where they don't, or nobody has opted in. */
+  readonly matrices: MatrixSizes | null;
   /** The adapter computes on the CPU. */
   readonly software: boolean;
 }
@@ -34,5 +38,34 @@ export const floor: Capabilities = {
   },
   float16: false,
   subgroups: false,
+  matrices: null,
   software: false,
 };
+
+/** A member of `GPUAdapterInfo.subgroupMatrixConfigs`, which is no standard yet. */
+export interface SubgroupMatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+/**
+ * The first sizes that the kernel can use: adapters list those that suit them best first.
+ *
+ * @returns null where there are none
+ */
+export function matricesOf(
+  configs: readonly SubgroupMatrixConfig[],
+  subgroupMaxSize: number,
+): MatrixSizes | null {
+  if (!(subgroupMaxSize > 0) || matrixThreads % subgroupMaxSize !== 0) return null;
+  const found = configs.find(
+    ({ componentType, resultComponentType, M, N, K }) =>
+      componentType === "f16" &&
+      resultComponentType === "f32" &&
+      [M, N, K].every((size) => size > 0 && size % 8 === 0 && matrixStep % size === 0),
+  );
+  return found ? { m: found.M, n: found.N, k: found.K } : null;
+}

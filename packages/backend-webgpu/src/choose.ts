@@ -5,10 +5,16 @@ import type { Storage } from "./kernels/kernel.js";
 import { type Lanes, tileRows, tileThreads } from "./kernels/products.js";
 import { type RegistersShape, registersThreads } from "./kernels/registers.js";
 import { rowColumns } from "./kernels/row.js";
+import {
+  matrixStep,
+  matrixThreads,
+  type SubgroupMatrixShape,
+  subgroupMatrixBytes,
+} from "./kernels/subgroup-matrix.js";
 import { type TileShape, tileBytes } from "./kernels/tile.js";
 
 /** The kernels that compute outputs. */
-export const kernelNames = ["tile", "row", "decode", "quad", "stream"] as const;
+export const kernelNames = ["tile", "row", "decode", "quad", "stream", "subgroup-matrix"] as const;
 export type KernelName = (typeof kernelNames)[number];
 
 interface ChoiceOf<K extends KernelName> {
@@ -33,6 +39,9 @@ export type Choice =
   | (ChoiceOf<"tile"> & { readonly tile: Pick<TileShape, "lanes" | "columns" | "subgroups"> })
   | ChoiceOf<"row">
   | (ChoiceOf<"decode"> & { readonly decode: Pick<DecodeShape, "columns" | "headDim"> })
+  | (ChoiceOf<"subgroup-matrix"> & {
+      readonly matrix: Pick<SubgroupMatrixShape, "matrices" | "rows" | "headDim" | "columns">;
+    })
   | (ChoiceOf<"quad" | "stream"> & { readonly registers: Omit<RegistersShape, "output"> });
 
 /**
@@ -75,7 +84,10 @@ export function choose(
   if (suits("decode", few) && fitsDecode(problem, capabilities)) {
     return chooseDecode(problem, capabilities, group);
   }
-  return chooseTile(problem, capabilities, stack);
+  return (
+    (suits("subgroup-matrix", true) && chooseSubgroupMatrix(problem, capabilities, stack)) ||
+    chooseTile(problem, capabilities, stack)
+  );
 }
 
 /** Sizes up to which rows are kept in private memory, and what their loops are unrolled in. */
@@ -237,6 +249,42 @@ function chooseTile(problem: AttentionProblem, capabilities: Capabilities, stack
     ...kinds,
     stack,
     rows: tileRows,
+    columns,
+    splits: splitsFor(workgroups, keyLength, capabilities),
+  };
+}
+
+/**
+ * Null where the tile kernel has to do: without the feature and the caller's wish, for float32, and
+ * where heads are too wide for workgroup memory, which has all of a query row and of a tile's keys.
+ */
+function chooseSubgroupMatrix(
+  problem: AttentionProblem,
+  capabilities: Capabilities,
+  stack: number,
+): Choice | null {
+  const { matrices, limits } = capabilities;
+  const kinds = storages(problem, capabilities);
+  if (matrices === null || kinds.storage !== "f16") return null;
+  if (limits.maxComputeInvocationsPerWorkgroup < matrixThreads) return null;
+  const { batch, queryHeads, queryLength, keyLength, valueDim } = problem;
+  const headDim = Math.ceil(problem.headDim / matrixStep) * matrixStep;
+  const columns = ([32, 64] as const).find((size) => size >= valueDim) ?? 128;
+  const allRows = stack * queryLength;
+  const rows = (allRows > 32 ? ([64, 32] as const) : ([32] as const)).find(
+    (size) =>
+      subgroupMatrixBytes({ rows: size, headDim, columns }) <=
+      limits.maxComputeWorkgroupStorageSize,
+  );
+  if (rows === undefined) return null;
+  const workgroups =
+    batch * (queryHeads / stack) * Math.ceil(allRows / rows) * Math.ceil(valueDim / columns);
+  return {
+    kernel: "subgroup-matrix",
+    matrix: { matrices, rows, headDim, columns },
+    ...kinds,
+    stack,
+    rows,
     columns,
     splits: splitsFor(workgroups, keyLength, capabilities),
   };

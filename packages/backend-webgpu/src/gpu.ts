@@ -8,18 +8,19 @@ interface WebGpuPackage {
 const nodePackage = "webgpu";
 
 /**
- * What `create()` of the package gave, for as long as the process lives: once it is collected, Dawn
- * aborts the process at the next call on a device made from it.
+ * What `create()` of the package gave, by whether experiments are allowed, for as long as the process
+ * lives: once it is collected, Dawn aborts the process at the next call on a device made from it.
  */
-let created: Promise<GPU> | null = null;
+const created = new Map<boolean, Promise<GPU>>();
 
 /**
  * The entry point of WebGPU: `navigator.gpu` in browsers, workers and Deno, and the package `webgpu`
  * in Node.
  *
+ * @param experiments whether features that are no standard are wanted; browsers have flags for that
  * @throws BackendUnavailableError where there is none
  */
-export async function findGpu(): Promise<GPU> {
+export async function findGpu(experiments = false): Promise<GPU> {
   const { navigator, process } = globalThis as {
     navigator?: { gpu?: GPU };
     process?: { versions?: { node?: string } };
@@ -31,16 +32,17 @@ export async function findGpu(): Promise<GPU> {
       "pages need a secure context (https or localhost) and a browser with WebGPU",
     );
   }
-  created ??= createInNode();
+  const creating = created.get(experiments) ?? createInNode(experiments);
+  created.set(experiments, creating);
   try {
-    return await created;
+    return await creating;
   } catch (error) {
-    created = null;
+    created.delete(experiments);
     throw error;
   }
 }
 
-async function createInNode(): Promise<GPU> {
+async function createInNode(experiments: boolean): Promise<GPU> {
   let module: WebGpuPackage;
   try {
     module = (await import(/* @vite-ignore */ nodePackage)) as WebGpuPackage;
@@ -54,5 +56,5 @@ async function createInNode(): Promise<GPU> {
       { cause },
     );
   }
-  return module.create([]);
+  return module.create(experiments ? ["enable-dawn-features=allow_unsafe_apis"] : []);
 }

@@ -7,6 +7,11 @@ export interface WebGpuFeatures {
   readonly "shader-f16"?: boolean | undefined;
   /** Default true. */
   readonly subgroups?: boolean | undefined;
+  /**
+   * Matrices that subgroups multiply, for float16: an experiment of browsers and of Dawn. Chrome has it
+   * behind `--enable-unsafe-webgpu`; in Node this option allows it. Default false.
+   */
+  readonly "chromium-experimental-subgroup-matrix"?: boolean | undefined;
 }
 
 export interface WebGpuOptions {
@@ -18,16 +23,19 @@ export interface WebGpuOptions {
   readonly device?: GPUDevice | undefined;
   /** Which adapter to ask for where there are two. */
   readonly powerPreference?: GPUPowerPreference | undefined;
-  /** Features not to use, as `false`. */
+  /** Features not to use, as `false`, and experimental ones to use, as `true`. */
   readonly features?: WebGpuFeatures | undefined;
   /** One kernel for everything that it can compute, to compare kernels. Default: chosen by problem. */
   readonly kernel?: KernelName | undefined;
 }
 
+/** The name of the feature, which is not in the standard. */
+export const subgroupMatrixFeature = "chromium-experimental-subgroup-matrix";
+
 const known: Readonly<Record<keyof WebGpuOptions, readonly string[]>> = {
   device: [],
   powerPreference: [],
-  features: ["shader-f16", "subgroups"],
+  features: ["shader-f16", "subgroups", subgroupMatrixFeature],
   kernel: kernelNames,
 };
 

@@ -11,6 +11,7 @@ import { tileRows } from "./kernels/products.js";
 import { registersKernel, registersThreads } from "./kernels/registers.js";
 import { rowKernel } from "./kernels/row.js";
 import { partWords } from "./kernels/statistics.js";
+import { subgroupMatrixKernel } from "./kernels/subgroup-matrix.js";
 import { tileKernel } from "./kernels/tile.js";
 import { flags, noParams, type ParamName, type Params } from "./params.js";
 import {
@@ -274,6 +275,8 @@ class Scheduler {
         const vectors = inFours(layouts.key, headDim) && inFours(layouts.value, valueDim);
         return decodeKernel({ ...choice.decode, vectors, storage, bias, output });
       }
+      case "subgroup-matrix":
+        return subgroupMatrixKernel({ ...choice.matrix, bias, output });
       case "quad":
       case "stream":
         return registersKernel({ ...choice.registers, output });

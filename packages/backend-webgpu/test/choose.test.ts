@@ -1,7 +1,8 @@
 import { type AttentionInputs, describeProblem, type FloatDType, zeros } from "@heed/core";
 import { expect, test } from "vitest";
-import { type Capabilities, floor } from "../src/capabilities.js";
+import { type Capabilities, floor, matricesOf } from "../src/capabilities.js";
 import { choose } from "../src/choose.js";
+import { subgroupMatrixBytes } from "../src/kernels/subgroup-matrix.js";
 import { tileBytes } from "../src/kernels/tile.js";
 import { denseLayouts } from "../src/operands.js";
 import { fold, schedule } from "../src/schedule.js";
@@ -94,6 +95,79 @@ test("float16 is kept where the device has it, and converted elsewhere", () => {
   const bias = zeros("float32", [128]);
   const biased = problemOf({ lengths: [128, 128], dtype: "float16", rules: { bias } });
   expect(choose(biased, gpu)).toMatchObject({ storage: "f16", bias: "f32" });
+});
+
+/** A GPU on which somebody has opted into matrices. */
+const matrices = { m: 16, n: 8, k: 16 } as const;
+const withMatrices: Capabilities = { ...gpu, matrices };
+
+test("matrices of subgroups are for prefill in float16, and only where they are opted into", () => {
+  const half = { lengths: [512, 512], dtype: "float16" } as const;
+  expect(choose(problemOf(half), withMatrices)).toMatchObject({
+    kernel: "subgroup-matrix",
+    matrix: { matrices, rows: 64, headDim: 64, columns: 64 },
+    storage: "f16",
+    rows: 64,
+  });
+  expect(kernelOf({ ...half, lengths: [1, 512] }, withMatrices)).toBe("decode");
+  expect(kernelOf({ ...half, lengths: [512, 3] }, withMatrices)).toBe("row");
+  expect(kernelOf({ ...half, dtype: "float32" }, withMatrices)).toBe("tile");
+  expect(kernelOf(half, { ...withMatrices, float16: false })).toBe("tile");
+  expect(kernelOf(half, gpu)).toBe("tile");
+  // A wish for the kernel does not bring the feature.
+  expect(choose(problemOf(half), gpu, "subgroup-matrix").kernel).toBe("tile");
+  expect(choose(problemOf(half), withMatrices, "tile").kernel).toBe("tile");
+  expect(
+    choose(problemOf({ ...half, lengths: [1, 512] }), withMatrices, "subgroup-matrix"),
+  ).toEqual(expect.objectContaining({ kernel: "subgroup-matrix", rows: 32 }));
+});
+
+test("matrices of subgroups get as many rows as workgroup memory has room for", () => {
+  const choiceOf = (headDim: number, valueDim: number, bytes: number) => {
+    const limits = { ...gpu.limits, maxComputeWorkgroupStorageSize: bytes };
+    const problem = problemOf({
+      lengths: [512, 512],
+      sizes: [headDim, valueDim],
+      dtype: "float16",
+    });
+    const choice = choose(problem, { ...withMatrices, limits });
+    if (choice.kernel !== "subgroup-matrix") return choice.kernel;
+    expect(subgroupMatrixBytes(choice.matrix)).toBeLessThanOrEqual(bytes);
+    const { headDim: padded, columns, rows } = choice.matrix;
+    return [rows, padded, columns];
+  };
+  expect(choiceOf(64, 64, 32_768)).toEqual([64, 64, 64]);
+  expect(choiceOf(128, 128, 32_768)).toEqual([32, 128, 128]);
+  expect(choiceOf(128, 128, 49_152)).toEqual([64, 128, 128]);
+  expect(choiceOf(59, 300, 32_768)).toEqual([64, 64, 128]);
+  expect(choiceOf(256, 256, 32_768)).toBe("tile");
+  expect(choiceOf(64, 64, 16_384)).toBe("tile");
+});
+
+test("of an adapter's matrices, the first that the kernel can use are taken", () => {
+  const config = (
+    types: readonly [string, string],
+    [M, N, K]: readonly [number, number, number],
+  ) => ({
+    componentType: types[0],
+    resultComponentType: types[1],
+    M,
+    N,
+    K,
+  });
+  const configs = [
+    config(["f16", "f16"], [8, 8, 8]),
+    config(["f16", "f32"], [64, 8, 8]),
+    config(["f16", "f32"], [16, 8, 32]),
+    config(["f16", "f32"], [8, 8, 8]),
+    config(["u8", "u32"], [8, 8, 8]),
+  ];
+  expect(matricesOf(configs, 32)).toEqual({ m: 16, n: 8, k: 32 });
+  expect(matricesOf(configs.slice(0, 2), 32)).toBe(null);
+  expect(matricesOf([], 32)).toBe(null);
+  // A workgroup of 128 is whole subgroups of these sizes only.
+  for (const size of [4, 8, 64, 128]) expect(matricesOf(configs, size)).not.toBe(null);
+  for (const size of [0, 48, 256]) expect(matricesOf(configs, size)).toBe(null);
 });
 
 test("keys are split where there would be too few workgroups, and then merged", () => {

@@ -1,7 +1,8 @@
-import { webgpu } from "@heed/backend-webgpu";
-import type { AttentionProvider } from "@heed/core";
+import { type WebGpuFeatures, webgpu } from "@heed/backend-webgpu";
+import { type AttentionProvider, BackendUnavailableError } from "@heed/core";
 import { WebGpuBackend } from "../src/backend.js";
-import { openDevice } from "../src/device.js";
+import type { KernelName } from "../src/choose.js";
+import { type OpenDevice, openDevice } from "../src/device.js";
 import { findGpu } from "../src/gpu.js";
 
 /** A device as an application gets it: without features, and with the limits that all devices have. */
@@ -21,11 +22,33 @@ export const unrequested: AttentionProvider = {
   },
 };
 
+function gpuLike(open: OpenDevice, kernel?: KernelName): WebGpuBackend {
+  const capabilities = { ...open.capabilities, software: false };
+  return new WebGpuBackend({ ...open, capabilities }, kernel);
+}
+
 /** The backend that decides as on a real GPU, whatever there is: kernels of those are tested, too. */
 export const asOnGpu: AttentionProvider = {
   name: "webgpu",
   load: async () => {
-    const open = await openDevice({});
-    return new WebGpuBackend({ ...open, capabilities: { ...open.capabilities, software: false } });
+    return gpuLike(await openDevice({}));
   },
 };
+
+/**
+ * The same where the adapter has a feature, and unavailable elsewhere: named for the feature, which
+ * `HEED_REQUIRE` may have.
+ */
+export function asOnGpuWith(feature: keyof WebGpuFeatures, kernel?: KernelName): AttentionProvider {
+  return {
+    name: feature,
+    load: async () => {
+      const open = await openDevice({ features: { [feature]: true } });
+      if (!open.features.includes(feature)) {
+        open.device.destroy();
+        throw new BackendUnavailableError(`${open.name} has no ${feature}`);
+      }
+      return gpuLike(open, kernel);
+    },
+  };
+}

@@ -9,6 +9,10 @@ test.each<[string, unknown]>([
   ["powerPreference", { powerPreference: "high" }],
   ["kernel", { kernel: "flash" }],
   ["features.fp16", { features: { fp16: true } }],
+  [
+    "features.chromium-experimental-subgroup-matrix",
+    { features: { "chromium-experimental-subgroup-matrix": "on" } },
+  ],
   ["features.subgroups", { features: { subgroups: 1 } }],
 ])("%s is named where it is wrong", (argument, options) => {
   const error = (() => {

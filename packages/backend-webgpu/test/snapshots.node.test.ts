@@ -7,6 +7,7 @@ import { matrixKernel } from "../src/kernels/matrix.js";
 import { mergeKernel } from "../src/kernels/merge.js";
 import { registersKernel } from "../src/kernels/registers.js";
 import { rowKernel } from "../src/kernels/row.js";
+import { subgroupMatrixKernel } from "../src/kernels/subgroup-matrix.js";
 import { tileKernel } from "../src/kernels/tile.js";
 
 const f32 = { storage: "f32", bias: "f32", output: "f32" } as const;
@@ -40,6 +41,14 @@ const kernels: readonly Kernel[] = [
     valueDim: 16,
     whole: false,
     output: "f32",
+  }),
+  subgroupMatrixKernel({
+    matrices: { m: 16, n: 8, k: 16 },
+    rows: 64,
+    headDim: 64,
+    columns: 64,
+    bias: "f16",
+    output: "f16",
   }),
   matrixKernel({ ...f32, matrix: "weights" }),
   matrixKernel({ ...f32, matrix: "scores" }),

@@ -10,7 +10,9 @@ import { matrixKernel } from "../src/kernels/matrix.js";
 import { mergeKernel } from "../src/kernels/merge.js";
 import { registersKernel } from "../src/kernels/registers.js";
 import { rowKernel } from "../src/kernels/row.js";
+import { subgroupMatrixKernel } from "../src/kernels/subgroup-matrix.js";
 import { tileBytes, tileKernel } from "../src/kernels/tile.js";
+import { subgroupMatrixFeature } from "../src/options.js";
 
 const storages: readonly (readonly [storage: Storage, bias: Storage])[] = [
   ["f32", "f32"],
@@ -28,8 +30,27 @@ const tiles = storages.flatMap(([storage, bias]) =>
     ),
   ),
 );
+/** Of lavapipe and Apple, of NVIDIA, of AMD and Intel. */
+const matrices = [
+  { m: 8, n: 8, k: 8 },
+  { m: 16, n: 8, k: 16 },
+  { m: 16, n: 16, k: 16 },
+  { m: 32, n: 32, k: 32 },
+];
+const matrixKernels = matrices.flatMap((sizes) =>
+  ([32, 64] as const).flatMap((rows) =>
+    ([32, 64, 128] as const).flatMap((columns) =>
+      (["f16", "f32"] as const).flatMap((bias) =>
+        (["f16", "f32"] as const).map((output) =>
+          subgroupMatrixKernel({ matrices: sizes, rows, headDim: 96, columns, bias, output }),
+        ),
+      ),
+    ),
+  ),
+);
 const all: readonly Kernel[] = [
   ...tiles,
+  ...matrixKernels,
   ...storages.flatMap(([storage, bias]) => [
     rowKernel({ storage, bias, output: storage }),
     rowKernel({ storage, bias, output: "f32" }),
@@ -74,12 +95,14 @@ const dawn = (await import("webgpu").catch(() => null)) as Dawn | null;
 
 describe.skipIf(dawn === null)("WGSL", () => {
   // Kept: what `create` gives must not be collected.
-  const gpu = dawn?.create(["backend=null"]);
+  const gpu = dawn?.create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
   let device: GPUDevice;
 
   beforeAll(async () => {
     const adapter = (await gpu?.requestAdapter()) as GPUAdapter;
-    device = await adapter.requestDevice({ requiredFeatures: ["shader-f16", "subgroups"] });
+    device = await adapter.requestDevice({
+      requiredFeatures: ["shader-f16", "subgroups", subgroupMatrixFeature as GPUFeatureName],
+    });
   });
 
   test.each(kernels.map((kernel) => [kernel.name, kernel] as const))("%s", async (_, kernel) => {

@@ -1,0 +1,19 @@
+/**
+ * The kernel of subgroups' matrices. It needs an adapter with the experimental feature: README.md says
+ * how to test it without a GPU.
+ */
+import { testBackend } from "@heed/conformance/vitest";
+import { subgroupMatrixFeature } from "../src/options.js";
+import { asOnGpuWith } from "./devices.js";
+import { testForms } from "./forms.js";
+
+const provider = asOnGpuWith(subgroupMatrixFeature, "subgroup-matrix");
+
+testBackend(provider, { title: "matrices of subgroups", filter: "float16" });
+
+testForms("forms for matrices of subgroups", provider, [
+  ["subgroup-matrix", { lengths: [70, 150], sizes: [64, 64] }],
+  ["subgroup-matrix", { heads: [4, 2], lengths: [70, 150], sizes: [128, 200] }],
+  // Too wide for workgroup memory.
+  ["tile", { lengths: [70, 50], sizes: [1024, 16] }],
+]);
