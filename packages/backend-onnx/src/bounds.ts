@@ -53,7 +53,7 @@ export function boundsOf(
   const seenByAll: KeyRange[] = [];
   const edgeRows: (readonly [number, number] | null)[] = [];
   let [hidesFirst, hidesLast, emptyRows] = [false, false, false];
-  let diagonal = perRow && queryLength === keyLength;
+  let diagonal = perRow && queryLength === keyLength && left >= 0;
   for (let b = 0; b < batches; b++) {
     const end = (kvLengths[b] as number) - 1;
     let [someFrom, someTo, allFrom, allTo] = [keyLength, 0, 0, keyLength];
@@ -67,7 +67,7 @@ export function boundsOf(
       last[at] = to;
       if (from > 0) hidesFirst = true;
       if (to < keyLength - 1) hidesLast = true;
-      if (from > 0 || to !== i) diagonal = false;
+      if (from !== Math.max(0, i - left) || to !== i) diagonal = false;
       if (to < from) emptyRows = true;
       else {
         someFrom = Math.min(someFrom, from);
@@ -84,7 +84,13 @@ export function boundsOf(
   }
   const band =
     hidesFirst || hidesLast
-      ? { first: hidesFirst, last: hidesLast, perRow, emptyRows, diagonal }
+      ? {
+          first: hidesFirst,
+          last: hidesLast,
+          perRow,
+          emptyRows,
+          diagonal: diagonal ? { keys: hidesFirst ? left + 1 : null } : null,
+        }
       : null;
   const own = offsets.subarray(0, batches);
   return { batches, offsets: own, rows, first, last, band, seenBySome, seenByAll, edgeRows };
@@ -106,5 +112,5 @@ export function typicalBand(problem: AttentionProblem): BandSpec | null {
   const perRow = queryLength > 1 && (problem.causal || problem.window !== null);
   const { first = false, emptyRows = false } = band ?? {};
   // Members in the order in which `boundsOf` has them: equal specs are told by their text.
-  return { first, last: true, perRow, emptyRows, diagonal: false };
+  return { first, last: true, perRow, emptyRows, diagonal: null };
 }

@@ -91,10 +91,11 @@ function hostFeed(runtime: Runtime, t: HostTensor, dims: readonly number[]): Run
 /** Of a graph's inputs, those that `positionInputs` declares and explains. */
 function positionFeeds(
   { Tensor }: Runtime,
-  { batch, queryLength, keyLength, dtype }: AttentionProblem,
+  problem: AttentionProblem,
   { reads }: FedGraph,
   { bounds, kvLengths }: CallPositions,
 ): Feeds {
+  const { batch, queryLength, keyLength, dtype } = problem;
   const compute = statisticsDType(dtype);
   const { batches, rows, first, last, seenBySome } = bounds;
   const bandRows = [batches, 1, rows, 1];
@@ -108,6 +109,10 @@ function positionFeeds(
       const sees = Uint8Array.from(first, (from, at) => (from <= (last[at] as number) ? 1 : 0));
       return new Tensor("bool", sees, bandRows);
     },
+    noKeys: () =>
+      new Tensor(compute, allocate(compute, 0), [batch, problem.kvHeads, 0, problem.headDim]),
+    keyCount: () => new Tensor("int32", Int32Array.of(keyLength), []),
+    lastKeyOfBatch: () => new Tensor("int32", new Int32Array(batch).fill(keyLength - 1), [batch]),
     kvLengths: () => new Tensor("int32", kvLengths, [batch, 1, 1, 1]),
     keyIsSeen: () =>
       new Tensor("bool", keyFlags(seenBySome, keyLength), [batches, 1, keyLength, 1]),

@@ -1,21 +1,40 @@
 import { type AttentionInputs, describeProblem, tensor } from "@heed/core";
 import { expect, test } from "vitest";
-import { typicalBand } from "../src/bounds.js";
+import { boundsOf, typicalBand } from "../src/bounds.js";
 import { chooseGraph, kernelName } from "../src/graph/choose.js";
+import { prepareGraph } from "../src/graph/prepare.js";
 import { graphSpec, type HiddenGuard } from "../src/graph/spec.js";
 import type { OnnxProvider } from "../src/runtime/options.js";
 import { traitsOf } from "../src/traits.js";
 
 type Rules = Omit<Partial<AttentionInputs>, "query" | "key" | "value">;
 
+interface Sizes {
+  readonly kvHeads?: number;
+  readonly length?: number;
+  readonly dim?: number;
+  readonly valueDim?: number;
+}
+
 /** The choice for a call of 1 × 2 heads × 4 queries and keys × 8, and some rules. */
-function choose(rules: Rules, provider: OnnxProvider = "cpu", guard: HiddenGuard = "none"): string {
-  const t = tensor(new Float32Array(64), [1, 2, 4, 8]);
-  const problem = describeProblem({ query: t, key: t, value: t, ...rules });
+function choose(
+  rules: Rules,
+  provider: OnnxProvider = "cpu",
+  guard: HiddenGuard = "none",
+  { kvHeads = 2, length = 4, dim = 8, valueDim = dim }: Sizes = {},
+): string {
+  const of = (heads: number, size: number) =>
+    tensor(new Float32Array(heads * length * size), [1, heads, length, size]);
+  const [query, key, value] = [of(2, dim), of(kvHeads, dim), of(kvHeads, valueDim)];
+  const problem = describeProblem({ query, key, value, ...rules });
   const traits = traitsOf(provider, { float16: true, largestTensor: null });
   const spec = graphSpec(problem, traits, { band: typicalBand(problem), guard });
   return chooseGraph(spec, traits, problem.queryLength);
 }
+
+/** The choice for a call that is long enough for tiles. */
+const chooseLong = (rules: Rules, sizes: Sizes = {}, provider: OnnxProvider = "cpu"): string =>
+  choose(rules, provider, "none", { length: 512, dim: 64, ...sizes });
 
 const mask = (...shape: number[]) =>
   tensor(new Uint8Array(shape.reduce((a, b) => a * b, 1)).fill(1), shape, { dtype: "bool" });
@@ -68,10 +87,73 @@ test("grouped heads of few rows share their keys in plain operators", () => {
 
 test("plain operators where hidden data is not finite", () => {
   expect(choose({ causal: true }, "cpu", "rows")).toBe("plain");
+  expect(choose({ causal: true }, "cpu", "rows", { length: 512 })).toBe("plain");
+});
+
+test.each<[string, Rules, Sizes?]>([
+  ["causal", { causal: true }],
+  ["causal with a window", { causal: true, window: { left: 9 } }],
+  ["a window that ends at the query", { window: { left: 9, right: 0 } }],
+  ["causal with grouped heads", { causal: true }, { kvHeads: 1 }],
+  ["causal with sinks", { causal: true, sinks: [0, 1] }],
+  ["narrow heads, which have to be longer", { causal: true }, { dim: 32, length: 1024 }],
+])("long calls along the diagonal are GroupQueryAttention, natively: %s", (_, rules, sizes) => {
+  expect(chooseLong(rules, sizes)).toBe("group-query");
+});
+
+test("short ones are not, nor those of providers where it is slower", () => {
+  expect(chooseLong({ causal: true }, { length: 511 })).toBe("attention");
+  expect(chooseLong({ causal: true }, { dim: 32 })).toBe("attention");
+  // In whole matrices, which plain operators do faster.
+  expect(chooseLong({ causal: true, softcap: 3 })).toBe("plain");
+  expect(chooseLong({ causal: true }, {}, "wasm")).toBe("attention");
+  expect(chooseLong({ causal: true }, {}, "webgpu")).toBe("plain");
+});
+
+test.each<[string, Rules, Sizes?]>([
+  ["no rule", {}],
+  ["a head size that it does not take", { causal: true }, { dim: 68 }],
+  ["values of another size", { causal: true }, { valueDim: 16 }],
+  ["a window past the query", { window: { left: 9, right: 1 } }],
+  ["a mask", { causal: true, mask: mask(512) }],
+  ["lengths", { causal: true, kvLengths: [3], queryOffset: 0 }],
+])("not with %s", (_, rules, sizes) => {
+  expect(chooseLong(rules, sizes)).toBe("attention");
+});
+
+test("rows that a call moves off the diagonal are not taken to lie on it", () => {
+  const t = tensor(new Float32Array(32), [1, 1, 4, 8]);
+  const problem = describeProblem({
+    query: t,
+    key: t,
+    value: t,
+    causal: true,
+    window: { left: 2 },
+  });
+  const diagonal = (offset: number, length = 4) =>
+    boundsOf(problem, { offsets: Int32Array.of(offset), kvLengths: Int32Array.of(length) }).band
+      ?.diagonal;
+  expect(diagonal(0)).toEqual({ keys: 3 });
+  expect(diagonal(1)).toBe(null);
+  expect(diagonal(-1)).toBe(null);
+  expect(diagonal(0, 3)).toBe(null);
+});
+
+test("a window is part of the operator's model, and of no other's", () => {
+  const t = tensor(new Float32Array(2 * 512 * 64), [1, 2, 512, 64]);
+  const keyOf = (left: number, provider: OnnxProvider): string => {
+    const problem = describeProblem({ query: t, key: t, value: t, causal: true, window: { left } });
+    const traits = traitsOf(provider, { float16: true, largestTensor: null });
+    const spec = graphSpec(problem, traits, { band: typicalBand(problem), guard: "none" });
+    return prepareGraph(spec, traits, problem.queryLength).key;
+  };
+  expect(keyOf(9, "cpu")).not.toBe(keyOf(8, "cpu"));
+  expect(keyOf(9, "wasm")).toBe(keyOf(8, "wasm"));
 });
 
 test("plans name provider and graph", () => {
   const traits = traitsOf("wasm", { float16: true, largestTensor: null });
   expect(kernelName("attention", traits)).toBe("wasm Attention");
   expect(kernelName("plain", traits)).toBe("wasm MatMul, Softmax, MatMul");
+  expect(kernelName("group-query", traits)).toBe("wasm GroupQueryAttention");
 });

@@ -3,6 +3,7 @@ import {
   type Attention,
   type AttentionInputs,
   createAttention,
+  describeProblem,
   type HostTensor,
   referenceAttention,
   tensor,
@@ -57,4 +58,29 @@ test("values of ∞ and −∞ that a row sees both are NaN in it", async () => 
   const column = Array.from({ length: 6 }, (_, i) => output.data[i * 4]);
   expect(column.slice(2)).toEqual([Infinity, Infinity, Number.NaN, Number.NaN]);
   expect(column.slice(0, 2).every(Number.isFinite)).toBe(true);
+});
+
+test("a value that no row at the window's ends sees does not leak into rows near it", async () => {
+  const [length, size, at] = [1200, 64, 600];
+  const fill = (seed: number): Float32Array =>
+    Float32Array.from({ length: length * size }, (_, i) => Math.sin(seed + 7 * i));
+  const values = fill(3);
+  values[at * size] = Number.NaN;
+  const backend = await onnx({ provider: "cpu", threads: 1 }).load();
+  const shape = [1, 1, length, size];
+  const inputs = {
+    query: tensor(fill(1), shape),
+    key: tensor(fill(2), shape),
+    value: tensor(values, shape),
+    causal: true,
+    window: { left: 9 },
+  };
+  const plan = await backend.plan(describeProblem(inputs));
+  expect(plan.description.kernel).toBe("cpu GroupQueryAttention");
+  const output = (await plan.run(inputs)).output as HostTensor;
+  const wrong = Array.from({ length }, (_, row) => row).filter((row) =>
+    Number.isNaN(output.data[row * size]),
+  );
+  expect(wrong).toEqual(Array.from({ length: 10 }, (_, i) => at + i));
+  backend.dispose();
 });

@@ -48,7 +48,7 @@ export function attentionGraph(
     scale: { float: spec.scale },
   });
   const output = seen ? g.op("Where", [seen, attended, g.scalar(compute, 0)]) : attended;
-  if (leakSign(spec, arithmetic) === "sum") returnLeakSum(g, output, compute);
+  if (leakSign("attention", spec, arithmetic) === "sum") returnLeakSum(g, output, compute);
   const dims = ["batch", spec.queryHeads, "queryLength", spec.valueDim];
   g.output("output", g.cast(output, compute, spec.dtype), spec.dtype, dims);
   return g.build();
@@ -79,5 +79,5 @@ function aboveLowest(g: GraphBuilder, bias: Value, compute: "float64" | "float32
 
 /** Whether the operator's own `is_causal` says what the positions hide. */
 export function isCausal({ band, mask, bias }: GraphSpec): boolean {
-  return band?.diagonal === true && mask === null && bias === null;
+  return band?.diagonal?.keys === null && mask === null && bias === null;
 }

@@ -53,14 +53,17 @@ export class GraphBuilder {
     return name;
   }
 
+  /** @param unread results of the operator beside the first, which nobody reads */
   op(
     operator: string,
     inputs: readonly Value[],
     attributes: Readonly<Record<string, ModelAttribute>> = {},
     domain = "",
+    unread = 0,
   ): Value {
     const result = `${operator.toLowerCase()}${this.#nodes.length}`;
-    this.#nodes.push({ operator, domain, inputs, outputs: [result], attributes });
+    const others = Array.from({ length: unread }, (_, i) => `${result} unread ${i}`);
+    this.#nodes.push({ operator, domain, inputs, outputs: [result, ...others], attributes });
     return result;
   }
 

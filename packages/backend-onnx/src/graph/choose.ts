@@ -1,8 +1,11 @@
 import type { ProviderTraits } from "../traits.js";
 import type { GraphSpec } from "./spec.js";
 
-/** How attention is written: from plain operators, or as one node of the operator Attention. */
-export type GraphKind = "plain" | "attention";
+/**
+ * How attention is written: from plain operators, as one node of the operator Attention, or of
+ * onnxruntime's own GroupQueryAttention.
+ */
+export type GraphKind = "plain" | "attention" | "group-query";
 
 /**
  * Query rows from which on the operator Attention is as fast for grouped heads: it multiplies each
@@ -19,6 +22,12 @@ export function chooseGraph(
   traits: ProviderTraits,
   queryLength: number,
 ): GraphKind {
+  const { groupQueryFrom } = traits;
+  // Narrow heads have less to save of what the layout costs.
+  const rows = queryLength * Math.min(1, spec.headDim / 64);
+  if (groupQueryFrom !== null && rows >= groupQueryFrom && groupQuerySays(spec)) {
+    return "group-query";
+  }
   if (!traits.attention || !attentionSays(spec)) return "plain";
   // It adds its mask while it multiplies, and starts three nodes fewer.
   const grouped = spec.queryHeads !== spec.kvHeads;
@@ -27,14 +36,33 @@ export function chooseGraph(
 
 /** Whether the operator Attention can say a spec, as onnxruntime 1.30's CPU code has it. */
 function attentionSays(spec: GraphSpec): boolean {
-  const { alibi, sinks, logSumExp, weights, scores, softcap, scale, dtype, guard } = spec;
-  // Without inputs or outputs for them; and it adds −∞ to hide, which NaN outlives.
-  if (alibi || sinks || logSumExp || weights || scores || guard !== "none") return false;
-  // It has kernels for float32 (and float16, which is widened here), and takes scale 0 for none given.
-  return softcap === null && scale > 0 && dtype !== "float64";
+  return operatorSays(spec) && spec.softcap === null && !spec.sinks;
 }
+
+/** Whether a spec has nothing that neither operator can say. */
+function operatorSays(spec: GraphSpec): boolean {
+  const { alibi, logSumExp, weights, scores, scale, dtype, guard } = spec;
+  // Without inputs or outputs for them; and they hide as −∞ does, which NaN outlives.
+  if (alibi || logSumExp || weights || scores || guard !== "none") return false;
+  // They have kernels for float32 (and float16, which is widened here), and take scale 0 for none given.
+  return scale > 0 && dtype !== "float64";
+}
+
+/** Whether GroupQueryAttention can, and in tiles: rows along the diagonal, with sinks if need be. */
+function groupQuerySays(spec: GraphSpec): boolean {
+  const { band, mask, bias, softcap, headDim, valueDim } = spec;
+  if (!band?.diagonal || mask || bias || softcap !== null || !operatorSays(spec)) return false;
+  // What it asks of head sizes, because other providers' kernels do.
+  return headDim === valueDim && headDim % 8 === 0;
+}
+
+const kernels: Readonly<Record<GraphKind, string>> = {
+  plain: "MatMul, Softmax, MatMul",
+  attention: "Attention",
+  "group-query": "GroupQueryAttention",
+};
 
 /** The name that plans tell, e.g. `"wasm Attention"`. */
 export function kernelName(kind: GraphKind, { provider }: ProviderTraits): string {
-  return `${provider} ${kind === "plain" ? "MatMul, Softmax, MatMul" : "Attention"}`;
+  return `${provider} ${kernels[kind]}`;
 }

@@ -11,7 +11,7 @@ export function positionSpecOf(problem: AttentionProblem): PositionSpec {
     last: Number.isFinite(right) || problem.kvLengths,
     perRow: Number.isFinite(left) || Number.isFinite(right),
     emptyRows: true,
-    diagonal: false,
+    diagonal: null,
   };
   return band.first || band.last ? { band, guard: "rows" } : { band: null, guard: "none" };
 }

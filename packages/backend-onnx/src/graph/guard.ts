@@ -1,5 +1,6 @@
 import type { ModelDType } from "../model/model.js";
 import type { GraphBuilder, Value } from "./builder.js";
+import type { GraphKind } from "./choose.js";
 import type { PositionValues } from "./positions.js";
 import type { SoftmaxValues } from "./softmax.js";
 import type { Arithmetic, GraphSpec } from "./spec.js";
@@ -65,18 +66,21 @@ export type LeakSign = "rows" | "sum" | null;
  * product overflows, leaves NaN in any row that it is hidden from (0 · NaN, ∞ − ∞). `"rows"`: in the
  * first and the last row that see any key, since from one of these two everything is hidden that is from
  * any; the host looks at them. `"sum"`: in the sum of all outputs, where a mask or a bias may have
- * emptied those rows, or empty rows are not flagged. Either costs less than looking at keys and values
+ * emptied those rows, empty rows are not flagged, or an operator may leave out tiles that its window hides,
+ * so that something leaks into rows between those two only. Either costs less than looking at keys and values
  * beforehand. Null: nothing is to be told, as nothing is hidden, or a guard hides it, or arithmetic need
  * not know of NaN.
  */
 export function leakSign(
+  kind: GraphKind,
   { band, guard, mask, bias, logSumExp, sinks }: GraphSpec,
   { infinities }: Arithmetic,
 ): LeakSign {
   if (band === null || guard !== "none" || !infinities) return null;
   // A softmax by hand flags no empty rows: what is hidden from one shows in it, and maybe nowhere else.
   const unflagged = band.emptyRows && (logSumExp || sinks);
-  return mask || bias || unflagged ? "sum" : "rows";
+  const tiled = kind === "group-query" && band.diagonal?.keys != null;
+  return mask || bias || unflagged || tiled ? "sum" : "rows";
 }
 
 /** The output `leakSum`, a scalar. */

@@ -44,7 +44,7 @@ export function plainGraph(
     unstack(g, spec, g.op("MatMul", [stacked(weights), of]));
   const finite = softmax.finish(sum(softmax.weights, values.finite));
   const output = restoreInfinities(g, values, softmax, finite, { sum, compute });
-  if (leakSign(spec, arithmetic) === "sum") returnLeakSum(g, output, compute);
+  if (leakSign("plain", spec, arithmetic) === "sum") returnLeakSum(g, output, compute);
   const rows = ["batch", spec.queryHeads, "queryLength"];
   g.output("output", g.cast(output, compute, spec.dtype), spec.dtype, [...rows, spec.valueDim]);
   if (spec.weights) {

@@ -53,8 +53,13 @@ export interface BandSpec {
   readonly perRow: boolean;
   /** Whether a row may see no key at all. */
   readonly emptyRows: boolean;
-  /** Whether row i of as many rows as keys sees the keys up to i, and no rule else hides any. */
-  readonly diagonal: boolean;
+  /** What rows see where there are as many as keys, and row i sees up to key i; null for anything else. */
+  readonly diagonal: DiagonalSpec | null;
+}
+
+export interface DiagonalSpec {
+  /** Keys that a row sees, its own the last of them; null: all up to its own. */
+  readonly keys: number | null;
 }
 
 /**
