@@ -153,6 +153,12 @@ test("a provider that cannot work here is unavailable, with a reason and a hint"
   expect(error).toMatchObject({ hint: expect.stringContaining("WebNN") });
 });
 
+test("a device for a runtime that takes none is not left out without a word", async () => {
+  await expect(onnx({ provider: "webgpu", device: {} }).load()).rejects.toThrow(
+    /onnxruntime-node takes no GPUDevice/,
+  );
+});
+
 test.each<[object, string]>([
   [{ provider: "tpu" }, "provider"],
   [{ threads: 0 }, "threads"],

@@ -1,5 +1,4 @@
 import type { GpuDevice } from "../device/gpu.js";
-import type { Runtime } from "./runtime.js";
 
 /** Of the WebGPU device that onnxruntime-web uses. */
 export interface AdapterFacts {
@@ -32,11 +31,12 @@ export async function hasHardwareAdapter(): Promise<boolean> {
   return adapter != null && adapter.info?.isFallbackAdapter !== true;
 }
 
-/** The device that onnxruntime-web's first session on webgpu chose, or was given. */
-export async function adapterFacts(
-  runtime: Runtime,
-): Promise<{ readonly facts: AdapterFacts; readonly device: GpuDevice }> {
-  const device = (await runtime.env.webgpu.device) as GpuDevice & {
+/** @param used the GPUDevice that sessions run on: one that was given, or that the first of them chose */
+export function adapterFacts(used: unknown): {
+  readonly facts: AdapterFacts;
+  readonly device: GpuDevice;
+} {
+  const device = used as GpuDevice & {
     readonly adapterInfo?: AdapterInfo;
     readonly limits: { readonly maxStorageBufferBindingSize: number };
   };

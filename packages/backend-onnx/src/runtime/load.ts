@@ -53,18 +53,22 @@ async function loadProvider(
   if (provider === "wasm" && options.threads !== undefined) {
     runtime.env.wasm.numThreads = options.threads;
   }
-  // Taken by the runtime's first session on webgpu; later it is what that has.
-  if (provider === "webgpu" && options.device !== undefined) {
-    runtime.env.webgpu.device = options.device;
+  if (options.device !== undefined && isNative(runtime)) {
+    throw new BackendUnavailableError(
+      "onnxruntime-node takes no GPUDevice: it makes its own and keeps it to itself",
+      "leave device out, or use onnxruntime-web in a browser",
+    );
   }
-  const sessionOptions = optionsFor(provider, options.threads);
+  const sessionOptions = optionsFor(provider, options);
   const probed = await probe(runtime, provider, sessionOptions);
   const onGpu = provider === "webgpu";
   const inBrowser = onGpu && !isNative(runtime);
   const releaseProbed = (): Promise<void> => exclusively(runtime, () => probed.release());
   // It holds the device, where there is one that buffers are in.
   if (!inBrowser) await releaseProbed();
-  const adapter = inBrowser ? await adapterFacts(runtime) : null;
+  const adapter = inBrowser
+    ? adapterFacts(options.device ?? (await runtime.env.webgpu.device))
+    : null;
   const float16 = onGpu ? await holdsFloat16(runtime, sessionOptions) : true;
   const threads = threadsInUse(runtime, provider, options.threads);
   return {
@@ -116,10 +120,11 @@ function notesOn(provider: OnnxProvider, asked: number | undefined, threads: num
   ];
 }
 
-function optionsFor(provider: OnnxProvider, threads: number | undefined): SessionOptions {
+function optionsFor(provider: OnnxProvider, { threads, device }: CheckedOptions): SessionOptions {
   const onCpu = provider === "wasm" || provider === "cpu";
   return {
-    executionProviders: [provider],
+    // A device has to be named for each session: what env.webgpu.device is set to, 1.30 does not look at.
+    executionProviders: [device === undefined ? provider : { name: provider, device }],
     graphOptimizationLevel: "all",
     // Errors only: what warnings say of the placement of nodes is what the option below is for.
     logSeverityLevel: 3,

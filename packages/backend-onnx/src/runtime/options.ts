@@ -21,9 +21,9 @@ export interface OnnxOptions {
    */
   readonly runtime?: OnnxRuntime | undefined;
   /**
-   * The application's own GPUDevice, for provider webgpu of onnxruntime-web: its tensors can then be
-   * shared with whatever else uses it. onnxruntime-web has one device for all; a first session made
-   * without this has chosen it.
+   * The application's own GPUDevice, for provider webgpu of onnxruntime-web: tensors on it can then be
+   * shared with whatever else uses it. Default: the one that onnxruntime-web makes for its first session
+   * and keeps for all that name none.
    */
   readonly device?: object | undefined;
   /**

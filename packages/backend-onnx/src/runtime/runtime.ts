@@ -33,7 +33,10 @@ export interface RuntimeSession {
 
 /** Of onnxruntime's `InferenceSession.SessionOptions`, what Heed sets. */
 export interface SessionOptions {
-  readonly executionProviders: readonly (string | { readonly name: string })[];
+  readonly executionProviders: readonly (
+    | string
+    | { readonly name: string; readonly device: object }
+  )[];
   readonly graphOptimizationLevel: "all";
   readonly logSeverityLevel: 0 | 1 | 2 | 3 | 4;
   readonly intraOpNumThreads?: number;
@@ -47,7 +50,7 @@ export interface Runtime {
   readonly env: {
     readonly versions?: { readonly web?: string; readonly node?: string; readonly common?: string };
     readonly wasm: { numThreads?: number };
-    readonly webgpu: { device: unknown };
+    readonly webgpu: { readonly device: unknown };
   };
   readonly InferenceSession: {
     create(model: Uint8Array, options: SessionOptions): Promise<RuntimeSession>;
