@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { messageOf } from "../src/message.js";
 import { reportToCsv } from "../src/report/csv.js";
 import type { BenchReport } from "../src/report/report.js";
 import { workloadsOf } from "../src/request.js";
@@ -177,7 +178,7 @@ async function openAddress(address: string): Promise<void> {
     if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
     await openFiles([new File([await response.blob()], address)]);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     fileProblem.value = `${address} cannot be read: ${message}`;
   }
 }

@@ -1,8 +1,13 @@
 import { type FloatDType, InvalidInputError } from "@heed/core";
-import { backendNames, backendSpec, defaultBackendNames } from "./contenders/backends.js";
+import {
+  backendNames,
+  backendSpec,
+  defaultBackendNames,
+  mostThreads,
+} from "./contenders/backends.js";
 import { peerNames } from "./peers/peers.js";
 import { parseWorkloads } from "./workloads/file.js";
-import { selectNames, selectWorkloads } from "./workloads/select.js";
+import { selectNames, selectWorkloads, workloads } from "./workloads/select.js";
 import { formatShape } from "./workloads/shape.js";
 import type { Workload } from "./workloads/workload.js";
 
@@ -43,8 +48,17 @@ export const defaultRequest: RunRequest = {
   timeWrong: false,
 };
 
-/** The request's workloads, in the order of the list, then the user's own. */
-export function workloadsOf({ cases, own }: RunRequest): readonly Workload[] {
+/**
+ * The request's workloads, in the order of the list, then the user's own.
+ *
+ * @throws UnknownNameError, InvalidInputError for an id of theirs that another has
+ */
+export function workloadsOf({ cases, own }: Pick<RunRequest, "cases" | "own">): Workload[] {
+  const taken = new Set(workloads.map(({ id }) => id));
+  for (const { id } of own) {
+    if (taken.has(id)) throw new InvalidInputError("workloads", "ids used once", `${id} twice`);
+    taken.add(id);
+  }
   return [...selectWorkloads(cases), ...own];
 }
 
@@ -89,13 +103,13 @@ export function requestFromParams(params: URLSearchParams): RunRequest {
     backends: list("backends") ?? defaultRequest.backends,
     peers: list("peers") ?? defaultRequest.peers,
     dtype: oneOf("dtype", params.get("dtype") ?? defaultRequest.dtype),
-    threads: positive("threads", params.get("threads")) ?? defaultRequest.threads,
+    threads: positive("threads", params.get("threads"), mostThreads) ?? defaultRequest.threads,
     budget: positive("budget", params.get("budget")) ?? defaultRequest.budget,
     samples: positive("samples", params.get("samples")),
     ceiling: params.get("ceiling") === "true",
     timeWrong: params.get("time-wrong") === "true",
   };
-  selectWorkloads(request.cases);
+  workloadsOf(request);
   selectBackends(request.backends);
   selectNames("peers", request.peers, peerNames);
   return request;
@@ -125,11 +139,12 @@ function oneOf(name: string, text: string): FloatDType {
   return dtype;
 }
 
-function positive(name: string, text: string | null): number | null {
+function positive(name: string, text: string | null, most?: number): number | null {
   if (text === null) return null;
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) {
-    throw new InvalidInputError(name, "an integer ≥ 1", text);
+  if (!Number.isInteger(number) || number < 1 || (most !== undefined && number > most)) {
+    const expected = most === undefined ? "an integer ≥ 1" : `an integer from 1 to ${most}`;
+    throw new InvalidInputError(name, expected, text);
   }
   return number;
 }

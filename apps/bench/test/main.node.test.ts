@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -7,6 +7,7 @@ import { parseReport } from "../src/report/parse.js";
 
 let folder: string;
 let printed: string;
+let told: string;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "heed-bench-"));
@@ -14,12 +15,16 @@ beforeEach(async () => {
   vi.spyOn(console, "log").mockImplementation((text: string) => {
     printed += `${text}\n`;
   });
-  vi.spyOn(console, "error").mockImplementation(() => {});
+  told = "";
+  vi.spyOn(console, "error").mockImplementation((text: string) => {
+    told += `${text}\n`;
+  });
   vi.spyOn(process.stderr, "write").mockImplementation(() => true);
 });
 
 afterEach(async () => {
   vi.restoreAllMocks();
+  vi.unstubAllEnvs();
   await rm(folder, { recursive: true });
 });
 
@@ -51,6 +56,53 @@ test("wrong arguments are exit code 2; help is not", async () => {
   expect(await main(["--cases", "nope"])).toBe(2);
   expect(await main(["--json", join(folder, "nowhere", "report.json")])).toBe(2);
   expect(await main(["--help"])).toBe(0);
+});
+
+test.each([
+  ["a folder", (at: string) => ["--json", at], "a folder"],
+  ["a device", () => ["--csv", "/dev/null"], "no regular file"],
+  ["nowhere", (at: string) => ["--recommendation", join(at, "no", "use.json")], "ENOENT"],
+  [
+    "one file for two formats",
+    (at: string) => ["--json", join(at, "a"), "--csv", `${at}/./a`],
+    "another file than --json's",
+  ],
+])(
+  "outputs that cannot be written are told before anything is measured: %s",
+  async (_, to, part) => {
+    const args = ["--shape", "H2,L16,D8", "--backends", "js", "--samples", "1"];
+    expect(await main([...args, ...to(folder)])).toBe(2);
+    expect(printed).toBe("");
+    expect(told).toContain(part);
+    expect(await readdir(folder)).toEqual([]);
+  },
+);
+
+test("files that are not reports are told apart", async () => {
+  const path = join(folder, "report.json");
+  for (const [text, part] of [
+    ["{", "JSON"],
+    ["[]", "report.format: expected"],
+    ['{"format":"heed-bench","version":1}', "report.version: expected 2"],
+  ] as const) {
+    await writeFile(path, text);
+    expect(await main(["--from", path])).toBe(2);
+    expect(told).toContain(`--from ${path}: `);
+    expect(told).toContain(part);
+  }
+});
+
+test("what chromium or a file lacks is told, and the rest is not lost", async () => {
+  vi.stubEnv("CHROMIUM_PATH", process.execPath);
+  const json = join(folder, "report.json");
+  const args = ["--shape", "H2,L16,D8", "--backends", "js", "--samples", "1", "--chromium"];
+  expect(await main([...args, "--json", json])).toBe(4);
+  expect(told).toContain("chromium's results are missing");
+  expect(parseReport(JSON.parse(await readFile(json, "utf8"))).cases).toHaveLength(1);
+  vi.stubEnv("CHROMIUM_PATH", join(folder, "none"));
+  printed = "";
+  expect(await main(args)).toBe(2);
+  expect(printed).toBe("");
 });
 
 test("an interrupted run is exit code 130 and leaves no file", async () => {

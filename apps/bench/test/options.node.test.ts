@@ -73,6 +73,22 @@ test("a backend can be named with what it runs on, or which build", () => {
   expect(complaint("--backends", "js:wasm")).toContain("js has no choice");
 });
 
+test.each([
+  [["--backends", ""], "names none"],
+  [["--cases", ","], "names nothing"],
+  [["--peers", " "], "names nothing"],
+  [["--threads", "1000000"], "more than 256"],
+  [["--shape", "H2,L8,D4", "--shape", "B1,H2,L8,D4"], "B1,H2,L8,D4 twice"],
+  [["--shape", "H2,L8"], "--shape: expected D"],
+  [["--workloads", "/nowhere/mine.json"], "--workloads"],
+])("%j is refused", (args, part) => {
+  expect(complaint(...args)).toContain(part);
+});
+
+test("a report with plots has the ceiling measured", () => {
+  expect(parseOptions(["--html", "report.html"]).request.ceiling).toBe(true);
+});
+
 test("a shape alone is measured alone", () => {
   expect(ids(parseOptions(["--shape", "H2,L8,D4"]))).toEqual(["B1,H2,L8,D4"]);
 });

@@ -56,6 +56,10 @@ test.each([
   ["budget=soon", "budget"],
   ["own=[", "own"],
   ["own=[7]", "workloads[0]"],
+  ['own=["H2,L8,D4","H2,L8,D4"]', "B1,H2,L8,D4 twice"],
+  ['own=[{"shape":"H2,L8,D4","id":"bert-base-512"}]', "bert-base-512 twice"],
+  ["threads=1000000", "an integer from 1 to 256"],
+  ["backends=wasm@1000", "an integer from 1 to 256"],
 ])("%s is refused, saying why", (params, part) => {
   expect(() => requestFromParams(new URLSearchParams(params))).toThrow(part);
 });

@@ -20,7 +20,6 @@ test.each([
   [["H2,L8,D4", { title: "no shape" }], "workloads[1]"],
   [[{ shape: "H2,L8,D4", seed: 3 }], "workloads[0]"],
   [["H2,L8"], "expected D"],
-  [["H2,L8,D4", "H2,L8,D4"], "B1,H2,L8,D4 twice"],
 ])("%j is refused, saying where", (value, part) => {
   expect(() => parseWorkloads(value)).toThrow(InvalidInputError);
   expect(() => parseWorkloads(value)).toThrow(part);

@@ -5,7 +5,13 @@ import {
   fewestLaunches,
   type Verdict,
 } from "../../src/compare/compare.js";
-import { formatChange, formatInterval, formatP, verdictWords } from "../../src/compare/words.js";
+import {
+  formatBasis,
+  formatChange,
+  formatInterval,
+  formatP,
+  verdictWords,
+} from "../../src/compare/words.js";
 import { plural } from "../../src/report/describe.js";
 import { formatNumber } from "../../src/report/format.js";
 
@@ -27,10 +33,11 @@ export function ComparisonView({ comparison }: { comparison: Comparison }): JSX.
         The yardstick takes {formatChange(machine)} than before; what follows is relative to it.
       </p>
       <ul class="verdicts">
-        {contenders.map(({ contender, cases: count, change, p, interval, verdict }) => (
-          <li key={contender}>
-            <VerdictMark verdict={verdict} /> <b>{contender}</b>: {formatChange(change)}
-            {formatInterval(interval)} over {plural(count, "case")}, p {formatP(p)}
+        {contenders.map((found) => (
+          <li key={found.contender}>
+            <VerdictMark verdict={found.verdict} /> <b>{found.contender}</b>:{" "}
+            {formatChange(found.change)}
+            {formatInterval(found.interval)} {formatBasis(found)}
           </li>
         ))}
       </ul>

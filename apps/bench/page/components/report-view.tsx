@@ -24,6 +24,9 @@ import { ComparisonView } from "./comparison.js";
 import { Legend } from "./legend.js";
 import { ResultTable, TableLegend } from "./table.js";
 
+/** Below so many, all of them take no more height than another plot, and better all of the width. */
+const fewCases = 13;
+
 interface ReportViewProps {
   readonly report: BenchReport;
   /** An earlier one to compare with. */
@@ -35,7 +38,7 @@ export function ReportView({ report, earlier }: ReportViewProps): JSX.Element {
   const details = useSignal(false);
   const hidden = useSignal<ReadonlySet<string>>(new Set());
   const rows = rowsOf(report);
-  const looks = looksOf(report.contenders.map(({ name }) => name));
+  const looks = looksOf(report.contenders);
   const measured = new Set(
     rows.flatMap(({ result, numbers }) => (numbers ? result.contender : [])),
   );
@@ -63,10 +66,12 @@ export function ReportView({ report, earlier }: ReportViewProps): JSX.Element {
         <section class="panel" aria-labelledby="plots">
           <h2 id="plots">Plots</h2>
           <Legend looks={present} hidden={hidden.value} onToggle={toggle} />
-          <div class="charts">
+          <div class={report.cases.length < fewCases ? "charts few" : "charts"}>
             <Overview rows={rows} canvas={canvas} />
             <SeriesCharts report={report} canvas={canvas} />
-            <RooflineChart report={report} canvas={canvas} />
+            {report.environments.some(({ ceiling }) => ceiling) && (
+              <RooflineChart report={report} canvas={canvas} />
+            )}
             <Chart
               title="Error"
               summary={errorSummary(rows)}
@@ -235,7 +240,7 @@ function RooflineChart({ report, canvas }: PlotProps & { report: BenchReport }):
       summary={
         best
           ? `Nearest to the limit: ${best.contender} on ${best.case}, ${(100 * (best.fraction ?? 0)).toFixed(0)} % of it. The roof is what wasm reaches here; a GPU, native code and data in a cache can pass it.`
-          : "Without a measured ceiling there is no roof."
+          : ""
       }
       draw={(width) => rooflinePlot(roofline, canvas(width))}
     />

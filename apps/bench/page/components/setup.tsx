@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { backendNames } from "../../src/contenders/backends.js";
+import { messageOf } from "../../src/message.js";
 import { peerNames } from "../../src/peers/peers.js";
 import { plural } from "../../src/report/describe.js";
 import { formatSeconds } from "../../src/report/format.js";
@@ -21,7 +22,8 @@ export function Setup({ request, onChange }: SetupProps): JSX.Element {
       <CaseChoice request={request} onChange={onChange} />
       <Checks
         legend="Backends"
-        names={backendNames}
+        // The URL may ask for wasm@2, or onnx:wasm.
+        names={[...new Set([...backendNames, ...request.backends])]}
         chosen={request.backends}
         onChange={(backends) => onChange({ backends })}
       />
@@ -122,7 +124,7 @@ function OwnShapes({ request, onChange }: SetupProps): JSX.Element {
       text.value = "";
       problem.value = null;
     } catch (error) {
-      problem.value = error instanceof Error ? error.message : String(error);
+      problem.value = messageOf(error);
     }
   };
   return (

@@ -51,12 +51,14 @@ function CaseRows({ rows, columns }: CaseRowsProps): JSX.Element {
     <tbody>
       <tr class="case">
         <th scope="rowgroup" colSpan={columns.length + 1}>
-          <span class="case-id">{id}</span> <span class="case-title">{title}</span>
-          {source.startsWith("https:") && (
-            <a href={source} rel="noreferrer" target="_blank">
-              source
-            </a>
-          )}
+          <div class="sentence">
+            <span class="case-id">{id}</span> <span class="case-title">{title}</span>
+            {source.startsWith("https:") && (
+              <a href={source} rel="noreferrer" target="_blank">
+                source
+              </a>
+            )}
+          </div>
         </th>
       </tr>
       {rows.map((row) => (
@@ -94,7 +96,7 @@ function ContenderRow({ row, columns, best }: ContenderRowProps): JSX.Element {
         ))
       ) : (
         <td class="note" colSpan={columns.length}>
-          {note}
+          <div class="sentence">{note}</div>
         </td>
       )}
     </tr>

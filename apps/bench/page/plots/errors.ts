@@ -21,7 +21,7 @@ export function errorPlot(rows: readonly Row[], { width, looks, shown }: Canvas)
   const most = Math.max(2, ...points.map(({ error }) => 1.5 * error));
   return Plot.plot({
     width,
-    height: 60 + 40 * names.length,
+    height: 60 + 32 * names.length,
     marginLeft: 10,
     marginRight: 18,
     marginTop: 18,
@@ -50,7 +50,7 @@ export function errorPlot(rows: readonly Row[], { width, looks, shown }: Canvas)
         text: (name: string) => name,
         frameAnchor: "left",
         textAnchor: "start",
-        dy: -12,
+        dy: -9,
         fill: "currentColor",
       }),
       Plot.dot(points, {

@@ -1,3 +1,5 @@
+import type { ContenderReport } from "../../src/report/report.js";
+
 /** How a contender looks in every plot: never by colour alone. */
 export interface Look {
   readonly color: string;
@@ -21,16 +23,23 @@ const symbols = [
 const colors = 10;
 
 /**
- * Gives each contender a look.
+ * Gives each contender a look. The same one in another environment has the same colour, and another
+ * symbol.
  *
- * @param names every one of the report, so that hiding one leaves the others as they are
+ * @param contenders every one of the report, so that hiding one leaves the others as they are
  */
-export function looksOf(names: readonly string[]): ReadonlyMap<string, Look> {
+export function looksOf(
+  contenders: readonly Pick<ContenderReport, "name" | "environment">[],
+): ReadonlyMap<string, Look> {
+  const plain = contenders.map(({ name, environment }) =>
+    name.startsWith(`${environment}/`) ? name.slice(environment.length + 1) : name,
+  );
+  const kinds = [...new Set(plain)];
   return new Map(
-    names.map((name, i) => [
+    contenders.map(({ name }, i) => [
       name,
       {
-        color: `var(--series-${i % colors})`,
+        color: `var(--series-${kinds.indexOf(plain[i] as string) % colors})`,
         // Past the last colour, the same ones come back with other symbols.
         symbol: symbols[(i + Math.floor(i / colors)) % symbols.length] as Look["symbol"],
       },

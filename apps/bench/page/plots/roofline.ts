@@ -18,6 +18,7 @@ export function rooflinePlot(
       gflops: roofAt(roof, intensity),
     })),
   );
+  const heights = rangeOf([...points, ...lines].map(({ gflops }) => gflops));
   const labels = roofs.map((roof) => ({
     intensity: right,
     gflops: roofAt(roof, right),
@@ -31,8 +32,14 @@ export function rooflinePlot(
     marginTop: 40,
     marginRight: 16,
     grid: true,
-    x: { type: "log", label: "operations a byte", ticks: 5, tickFormat: formatTick },
-    y: { type: "log", label: "GFLOP/s", ticks: 6, tickFormat: formatTick },
+    x: {
+      type: "log",
+      domain: [left, right],
+      label: "operations a byte",
+      ticks: 5,
+      tickFormat: formatTick,
+    },
+    y: { type: "log", domain: heights, label: "GFLOP/s", ticks: 6, tickFormat: formatTick },
     ...lookScales(looks),
     marks: [
       Plot.line(lines, {

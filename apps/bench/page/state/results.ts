@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import { messageOf } from "../../src/message.js";
 import { parseReport } from "../../src/report/parse.js";
 import type { BenchReport } from "../../src/report/report.js";
 
@@ -21,7 +22,7 @@ export async function openFiles(files: Iterable<File>): Promise<void> {
     try {
       add(parseReport(JSON.parse(await file.text())));
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       fileProblem.value = `${file.name} is not a result file: ${message}`;
     }
   }

@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import type { ProgressEvent } from "../../src/measure/run-benchmark.js";
 import { type TimeLeft, timeLeft } from "../../src/measure/time-left.js";
-import type { BenchReport, Environment } from "../../src/report/report.js";
+import { type BenchReport, type Environment, reportVersion } from "../../src/report/report.js";
 import { type RunRequest, requestToParams, workloadsOf } from "../../src/request.js";
 import type { FromWorker, ToWorker } from "../worker/protocol.js";
 import { announceOutcome, announceProgress } from "./driver.js";
@@ -98,7 +98,7 @@ function emptyReport(request: RunRequest, environment: Environment): BenchReport
   const { dtype, threads, budget, samples } = request;
   return {
     format: "heed-bench",
-    version: 2,
+    version: reportVersion,
     environments: [environment],
     options: { dtype, threads, budget, samples },
     contenders: [],

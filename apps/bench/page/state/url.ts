@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import { messageOf } from "../../src/message.js";
 import {
   defaultRequest,
   type RunRequest,
@@ -32,7 +33,7 @@ export function readUrl(): UrlActions {
   try {
     request.value = requestFromParams(params);
   } catch (error) {
-    urlProblem.value = error instanceof Error ? error.message : String(error);
+    urlProblem.value = messageOf(error);
   }
   return { run: params.has("run"), report: params.get("report") };
 }

@@ -1,6 +1,7 @@
 /// <reference lib="webworker" />
 import { backendByName } from "../../src/contenders/backends.js";
 import { runBenchmark } from "../../src/measure/run-benchmark.js";
+import { messageOf } from "../../src/message.js";
 import { peerByName } from "../../src/peers/peers.js";
 import { requestFromParams, workloadsOf } from "../../src/request.js";
 import { tfjsWasm } from "./assets.js";
@@ -44,7 +45,7 @@ async function run({ params, environment }: Extract<ToWorker, { type: "run" }>):
     });
     tell({ type: "done", report });
   } catch (error) {
-    tell({ type: "failed", message: error instanceof Error ? error.message : String(error) });
+    tell({ type: "failed", message: messageOf(error) });
   }
 }
 

@@ -42,11 +42,17 @@ export async function measureInChromium(
   }
 }
 
-async function launch(): Promise<Browser> {
-  const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
-  if (!existsSync(executablePath)) {
-    throw new Error(`no chromium at ${executablePath}; name another with CHROMIUM_PATH`);
+/** @throws Error if there is none */
+export function findChromium(): string {
+  const path = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
+  if (!existsSync(path)) {
+    throw new Error(`--chromium: there is none at ${path}; name another with CHROMIUM_PATH`);
   }
+  return path;
+}
+
+async function launch(): Promise<Browser> {
+  const executablePath = findChromium();
   const { chromium } = await import("playwright-core").catch((cause: unknown) => {
     throw new Error("playwright-core is not installed, and drives chromium", { cause });
   });

@@ -5,7 +5,13 @@ import {
   fewestLaunches,
   type Verdict,
 } from "../compare/compare.js";
-import { formatChange, formatInterval, formatP, verdictWords } from "../compare/words.js";
+import {
+  formatBasis,
+  formatChange,
+  formatInterval,
+  formatP,
+  verdictWords,
+} from "../compare/words.js";
 import { plural } from "../report/describe.js";
 import { formatNumber } from "../report/format.js";
 
@@ -24,8 +30,8 @@ export function renderComparison(comparison: Comparison, all: boolean): string {
     ].join("\n"),
     contenders
       .map(
-        ({ contender, cases: n, change, p, interval, verdict }) =>
-          `  ${contender}: ${formatChange(change)}${formatInterval(interval)} over ${plural(n, "case")}, p ${formatP(p)}: ${verdictWords[verdict]}`,
+        (found) =>
+          `  ${found.contender}: ${formatChange(found.change)}${formatInterval(found.interval)} ${formatBasis(found)}: ${verdictWords[found.verdict]}`,
       )
       .join("\n"),
     ...(telling.length > 0 ? [renderCases(telling)] : []),

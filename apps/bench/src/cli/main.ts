@@ -2,13 +2,14 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { CommanderError } from "commander";
 import { type Comparison, compareReports } from "../compare/compare.js";
+import { messageOf } from "../message.js";
 import { recommend } from "../recommend/recommend.js";
 import { formatSeconds } from "../report/format.js";
 import { mergeEnvironments } from "../report/merge-environments.js";
 import { parseReport } from "../report/parse.js";
 import type { BenchReport, CaseReport } from "../report/report.js";
-import { renderAdvice, writeAdvice } from "./advice.js";
-import { measureInChromium } from "./chromium.js";
+import { renderAdvice } from "./advice.js";
+import { findChromium, measureInChromium } from "./chromium.js";
 import { renderComparison } from "./comparison.js";
 import { measureInLaunches } from "./launch.js";
 import { renderList } from "./list.js";
@@ -16,17 +17,24 @@ import { measureHere } from "./measure.js";
 import { type CliOptions, parseOptions, threadsWarning } from "./options.js";
 import { servePage } from "./serve.js";
 import { renderReport } from "./table.js";
-import { checkWritable, writeReport } from "./write-report.js";
+import { checkOutputs, writeOutputs } from "./write-report.js";
 
 /** Exit codes, as shells know them. */
-const exit = { ok: 0, wrongResult: 1, wrongArguments: 2, slower: 3, interrupted: 130 } as const;
+const exit = {
+  ok: 0,
+  wrongResult: 1,
+  wrongArguments: 2,
+  slower: 3,
+  incomplete: 4,
+  interrupted: 130,
+} as const;
 
 /**
  * The command.
  *
  * @param args without the interpreter and the script
  * @returns the exit code: 1 if a Heed backend computed something wrong or failed, 3 if a comparison
- *   found something slower
+ *   found something slower, 4 if chromium failed or a file could not be written
  */
 export async function main(args: readonly string[]): Promise<number> {
   let options: CliOptions;
@@ -74,24 +82,24 @@ async function run(options: CliOptions, signal: AbortSignal): Promise<number> {
   try {
     earlier = options.compare === null ? null : await readReport("--compare", options.compare);
     given = options.from === null ? null : await readReport("--from", options.from);
-    const { files, recommendation } = options;
-    for (const [format, path] of Object.entries(files)) await checkWritable(format, path);
-    if (recommendation !== null) await checkWritable("recommendation", recommendation);
+    await checkOutputs(options);
+    if (options.chromium && !given) findChromium();
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
+    console.error(messageOf(error));
     return exit.wrongArguments;
   }
-  const report = given ?? (await measure(options, signal));
+  const { report, lacks } = given ? { report: given, lacks: [] } : await measure(options, signal);
   console.log(renderReport(report, options.details));
   if (report.interrupted && !given) return exit.interrupted;
-  await writeReport(options.files, report, earlier);
+  lacks.push(...(await writeOutputs(options, report, earlier)));
   const advice = recommend(report);
   if (advice.length > 0) console.log(`\n${renderAdvice(advice)}`);
-  if (options.recommendation !== null) await writeAdvice(options.recommendation, advice);
   const threshold = options.threshold / 100;
   const comparison = earlier && compareReports(earlier, report, { threshold });
   if (comparison) console.log(`\n${renderComparison(comparison, options.details)}`);
-  return exitCodeOf(report, comparison);
+  for (const lack of lacks) console.error(lack);
+  const code = exitCodeOf(report, comparison);
+  return code === exit.ok && lacks.length > 0 ? exit.incomplete : code;
 }
 
 /** @throws Error that names the option and the file */
@@ -99,15 +107,20 @@ async function readReport(option: string, path: string): Promise<BenchReport> {
   try {
     return parseReport(JSON.parse(await readFile(path, "utf8")));
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`${option} ${path}: ${message}`, { cause });
+    throw new Error(`${option} ${path}: ${messageOf(cause)}`, { cause });
   }
+}
+
+interface Outcome {
+  readonly report: BenchReport;
+  /** What is not in it, or not in a file, against what was asked for. */
+  readonly lacks: string[];
 }
 
 async function measure(
   { request, launches, chromium }: CliOptions,
   signal: AbortSignal,
-): Promise<BenchReport> {
+): Promise<Outcome> {
   const warning = threadsWarning(request.threads);
   if (warning) console.error(warning);
   const start = performance.now();
@@ -115,10 +128,16 @@ async function measure(
     const here = await (launches === 1
       ? measureHere(request, signal)
       : measureInLaunches(request, launches, signal));
-    if (!chromium || signal.aborted) return here;
+    if (!chromium || signal.aborted) return { report: here, lacks: [] };
     console.error("in chromium");
-    const there = await measureInChromium(request, signal, (id) => console.error(`  ${id}`));
-    return mergeEnvironments([here, there]);
+    try {
+      const there = await measureInChromium(request, signal, (id) => console.error(`  ${id}`));
+      return { report: mergeEnvironments([here, there]), lacks: [] };
+    } catch (error) {
+      // What Node has measured is not lost.
+      if (signal.aborted) return { report: { ...here, interrupted: true }, lacks: [] };
+      return { report: here, lacks: [`chromium's results are missing: ${messageOf(error)}`] };
+    }
   } finally {
     console.error(formatSeconds((performance.now() - start) / 1000));
   }

@@ -3,9 +3,16 @@ import { availableParallelism } from "node:os";
 import type { FloatDType } from "@heed/core";
 import { Command, InvalidArgumentError, Option, type OutputConfiguration } from "commander";
 import { defaultThreshold } from "../compare/compare.js";
-import { backendNames } from "../contenders/backends.js";
+import { backendNames, mostThreads } from "../contenders/backends.js";
+import { messageOf } from "../message.js";
 import { peerNames } from "../peers/peers.js";
-import { defaultBudget, defaultRequest, type RunRequest, selectBackends } from "../request.js";
+import {
+  defaultBudget,
+  defaultRequest,
+  type RunRequest,
+  selectBackends,
+  workloadsOf,
+} from "../request.js";
 import { parseWorkloads } from "../workloads/file.js";
 import { customWorkload } from "../workloads/generated.js";
 import { selectNames, selectWorkloads, suiteNames } from "../workloads/select.js";
@@ -85,16 +92,26 @@ export function parseOptions(
   const command = createCommand().configureOutput(output);
   command.parse([...args], { from: "user" });
   const raw = command.opts<RawOptions>();
+  const chosen = chooseCases(raw);
+  try {
+    workloadsOf(chosen);
+  } catch (error) {
+    command.error(`error: ${messageOf(error)}`);
+  }
+  if (raw.backends?.length === 0 && !raw.peers) {
+    command.error("error: option '--backends <names>' names none, and there are no --peers");
+  }
   return {
     request: {
-      ...chooseCases(raw),
+      ...chosen,
       backends: raw.backends ?? defaultRequest.backends,
       peers: raw.peers === true ? peerNames : (raw.peers ?? []),
       dtype: raw.dtype,
       threads: raw.threads,
       budget: raw.budget ?? (raw.quick ? quickBudget : raw.peers ? peersBudget : defaultBudget),
       samples: raw.samples ?? null,
-      ceiling: raw.ceiling ?? false,
+      // The page's plots want a roof.
+      ceiling: raw.ceiling ?? raw.html !== undefined,
       timeWrong: raw.timeWrong ?? false,
     },
     launches: raw.launches,
@@ -121,7 +138,7 @@ function createCommand(): Command {
       (text) => checked(() => selectBackends(list(text))),
     )
     .option("--peers [names]", `others to compare with: ${peerNames.join(", ")}`, (text) =>
-      checked(() => selectNames("peers", list(text), peerNames)),
+      checked(() => selectNames("peers", some(list(text)), peerNames)),
     )
     .option("--suite <names>", `of ${suiteNames.join(", ")}, or patterns (sweep-*)`, (text) =>
       checked(() => caseNames(list(text))),
@@ -145,7 +162,16 @@ function createCommand(): Command {
         .choices(["float32", "float16", "float64"])
         .default("float32"),
     )
-    .option("--threads <n>", "for backends and peers that take threads", integer, 1)
+    .option(
+      "--threads <n>",
+      "for backends and peers that take threads",
+      (text) => {
+        const threads = integer(text);
+        if (threads > mostThreads) throw new InvalidArgumentError(`more than ${mostThreads}`);
+        return threads;
+      },
+      1,
+    )
     .option("--samples <n>", "timed calls of each contender and case, whatever they cost", integer)
     .option(
       "--budget <ms>",
@@ -159,7 +185,10 @@ function createCommand(): Command {
       1,
     )
     .option("--quick", "a first impression: less time, and no large cases unless named")
-    .option("--ceiling", "measure what this machine can do at best, and say how near each came")
+    .option(
+      "--ceiling",
+      "measure what this machine can do at best, and say how near each came; --html does so",
+    )
     .option("--time-wrong", "time also what computes something wrong; it stays marked as wrong")
     .option("--details", "show also what happens once, and peak memory")
     .option("--json <file>", "write everything measured to a file")
@@ -200,7 +229,12 @@ function chooseCases(raw: RawOptions): Pick<RunRequest, "cases" | "own"> {
 
 /** Checks them now, so that the option at fault is named. */
 function caseNames(names: readonly string[]): readonly string[] {
-  selectWorkloads(names);
+  selectWorkloads(some(names));
+  return names;
+}
+
+function some(names: readonly string[]): readonly string[] {
+  if (names.length === 0) throw new RangeError("it names nothing");
   return names;
 }
 
@@ -216,7 +250,7 @@ function checked<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    throw new InvalidArgumentError(messageOf(error));
   }
 }
 

@@ -65,7 +65,7 @@ export const defaultThreshold = 0.1;
 /** Launches of each run from which a single case's change can be told from chance. */
 export const fewestLaunches = 3;
 /** Cases from which a contender's change can be told from chance. */
-const fewestCases = 4;
+export const fewestCases = 4;
 /** Chance of any false alarm among all comparisons. */
 const significance = 0.01;
 

@@ -1,4 +1,5 @@
-import type { Verdict } from "./compare.js";
+import { plural } from "../report/describe.js";
+import { type ContenderComparison, fewestCases, type Verdict } from "./compare.js";
 import type { Interval } from "./t-test.js";
 
 /** Verdicts as they are shown. */
@@ -23,6 +24,14 @@ export function formatInterval(interval: Interval | null): string {
     return percent.startsWith("-") ? `−${percent.slice(1)}` : `+${percent}`;
   }) as [string, string];
   return ` (${low} to ${high} %)`;
+}
+
+/** What a contender's verdict rests on: `over 14 cases, p 0.002`. */
+export function formatBasis({ cases, p }: ContenderComparison): string {
+  const over = `over ${plural(cases, "case")}`;
+  return p === null && cases < fewestCases
+    ? `${over}: too few to tell from chance, which takes ${fewestCases}`
+    : `${over}, p ${formatP(p)}`;
 }
 
 export function formatP(p: number | null): string {

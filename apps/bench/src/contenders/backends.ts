@@ -1,4 +1,5 @@
 import { type AttentionProvider, BackendUnavailableError, reference } from "@heed/core";
+import { messageOf } from "../message.js";
 import { backendContender } from "./backend-contender.js";
 import type { Contender } from "./contender.js";
 import { type ClockSearch, openGpuClock } from "./gpu-clock.js";
@@ -58,6 +59,9 @@ const backendModules: readonly BackendModule[] = [
   },
 ];
 
+/** Past this a number of threads is a slip, and would take the machine's memory. */
+export const mostThreads = 256;
+
 /** Every backend by name; `reference` is core's own and measured only when asked for. */
 export const backendNames: readonly string[] = [
   ...backendModules.map(({ name }) => name),
@@ -97,8 +101,9 @@ export function backendSpec(spec: string): BackendSpec {
   if (!module?.takesThreads) {
     throw new RangeError(`${spec}: ${name} takes no threads`);
   }
-  if (!/^[1-9]\d*$/.test(threads)) {
-    throw new RangeError(`${spec}: threads are an integer ≥ 1, such as ${name}@2`);
+  if (!/^[1-9]\d*$/.test(threads) || Number(threads) > mostThreads) {
+    const range = `an integer from 1 to ${mostThreads}`;
+    throw new RangeError(`${spec}: threads are ${range}, such as ${name}@2`);
   }
   return { name, choice, threads: Number(threads) };
 }
@@ -131,7 +136,7 @@ async function importFactory({ name, specifier, load }: BackendModule): Promise<
     throw new BackendUnavailableError(
       isMissing(cause, specifier)
         ? `${specifier} is not installed`
-        : `${specifier} does not load: ${cause instanceof Error ? cause.message : String(cause)}`,
+        : `${specifier} does not load: ${messageOf(cause)}`,
       undefined,
       { cause },
     );

@@ -1,6 +1,7 @@
 import type { ReadVector } from "@heed/conformance";
 import { BackendUnavailableError, type FloatDType } from "@heed/core";
 import type { Contender } from "../contenders/contender.js";
+import { messageOf } from "../message.js";
 import type { BenchReport, CaseReport, ContenderReport, Environment } from "../report/report.js";
 import { reportVersion } from "../report/report.js";
 import type { Workload } from "../workloads/workload.js";
@@ -103,7 +104,7 @@ async function load(
       const { reason, hint } = error;
       return { ...about, status: "unavailable", reason, ...(hint !== undefined && { hint }) };
     }
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return { ...about, status: "unavailable", reason };
   }
 }

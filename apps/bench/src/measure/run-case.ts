@@ -8,6 +8,7 @@ import {
 } from "@heed/core";
 import { median } from "simple-statistics";
 import type { ContenderPlan, LoadedContender, PlacedCall } from "../contenders/contender.js";
+import { messageOf } from "../message.js";
 import type { CaseReport, CaseResult, CaseSizes, FirstCall, Timed } from "../report/report.js";
 import { summarizeLaunches } from "../report/timed.js";
 import { type LaunchSamples, pairedRatio } from "../statistics.js";
@@ -234,8 +235,4 @@ async function time(
 function release(call: PlacedCall | null, plan: ContenderPlan | null): void {
   call?.dispose();
   plan?.dispose();
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

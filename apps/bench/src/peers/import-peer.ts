@@ -1,4 +1,5 @@
 import { BackendUnavailableError } from "@heed/core";
+import { messageOf } from "../message.js";
 
 /**
  * Imports an optional dependency of the app.
@@ -10,7 +11,7 @@ export async function importPeer<T>(name: string, load: () => Promise<T>): Promi
     return await load();
   } catch (cause) {
     const missing = (cause as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND";
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     throw new BackendUnavailableError(
       missing ? `${name} is not installed` : `${name} does not load: ${message}`,
       missing ? `pnpm --filter @heed/bench add -O ${name}` : undefined,

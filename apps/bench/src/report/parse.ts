@@ -1,9 +1,11 @@
+import { InvalidInputError } from "@heed/core";
 import * as v from "valibot";
 import { seriesAxes, suites } from "../workloads/workload.js";
 import { type BenchReport, reportVersion } from "./report.js";
 
 const text = v.string();
-const ms = v.pipe(v.number(), v.minValue(0));
+// JSON can say 1e999.
+const ms = v.pipe(v.number(), v.finite(), v.minValue(0));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const nullable = <S extends v.GenericSchema>(schema: S) => v.nullable(schema);
 
@@ -40,12 +42,22 @@ const firstCall = {
 };
 
 const timing = v.object({ median: ms, p25: ms, p75: ms, min: ms, max: ms, count, outliers: count });
-const launch = v.object({
-  rounds: v.array(v.array(ms)),
-  yardstick: v.array(ms),
-  device: v.optional(v.array(ms)),
-  callsPerSample: v.optional(count),
-});
+const launch = v.pipe(
+  v.object({
+    rounds: v.pipe(v.array(v.pipe(v.array(ms), v.nonEmpty())), v.nonEmpty()),
+    yardstick: v.array(ms),
+    device: v.optional(v.array(ms)),
+    callsPerSample: v.optional(count),
+  }),
+  v.forward(
+    v.partialCheck(
+      [["rounds"], ["yardstick"]],
+      ({ rounds, yardstick }) => rounds.length === yardstick.length,
+      "one for each round",
+    ),
+    ["yardstick"],
+  ),
+);
 const ratio = v.object({ median: ms, p25: ms, p75: ms, rounds: count });
 
 const timed = {
@@ -114,8 +126,8 @@ const environment = v.object({
 });
 
 const report = v.object({
-  format: v.literal("heed-bench", "not a file of heed-bench"),
-  version: v.literal(reportVersion, `only version ${reportVersion} of the format is known`),
+  format: v.literal("heed-bench"),
+  version: v.literal(reportVersion),
   environments: v.pipe(v.array(environment), v.minLength(1)),
   options: v.object({
     dtype: v.picklist(["float64", "float32", "float16"]),
@@ -128,11 +140,35 @@ const report = v.object({
   interrupted: v.optional(v.boolean()),
 });
 
+/** Looked at first: of another kind of file, or another version, nothing else is worth saying. */
+const head = v.object({ format: v.optional(v.unknown()), version: v.optional(v.unknown()) });
+
 /**
  * A report out of parsed JSON. Members that it does not know are dropped.
  *
- * @throws ValiError (an Error) that names the member at fault
+ * @throws InvalidInputError that names the member at fault
  */
 export function parseReport(value: unknown): BenchReport {
-  return v.parse(report, value);
+  const { format, version } = checked(head, value);
+  if (format !== "heed-bench") {
+    throw new InvalidInputError("report.format", '"heed-bench", as --json writes', show(format));
+  }
+  if (version !== reportVersion) {
+    const known = `${reportVersion}, the only one that this release reads`;
+    throw new InvalidInputError("report.version", known, show(version));
+  }
+  return checked(report, value);
+}
+
+function checked<S extends v.GenericSchema>(schema: S, value: unknown): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, value);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const path = v.getDotPath(issue);
+  const what = path === null ? "report" : `report.${path}`;
+  throw new InvalidInputError(what, issue.expected ?? issue.message, issue.received);
+}
+
+function show(value: unknown): string {
+  return (JSON.stringify(value) ?? "nothing").slice(0, 60);
 }

@@ -35,15 +35,9 @@ export function parseWorkloads(value: unknown): Workload[] {
       issue.received,
     );
   }
-  const workloads = parsed.output.map((given) =>
+  return parsed.output.map((given) =>
     typeof given === "string"
       ? customWorkload(parseShape(given))
       : customWorkload(parseShape(given.shape), given),
   );
-  const ids = workloads.map(({ id }) => id);
-  const twice = ids.find((id, i) => ids.indexOf(id) < i);
-  if (twice !== undefined) {
-    throw new InvalidInputError("workloads", "ids that are used once", `${twice} twice`);
-  }
-  return workloads;
 }

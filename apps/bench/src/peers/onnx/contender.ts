@@ -11,6 +11,7 @@ import type { InferenceSession } from "onnxruntime-web";
 import { clockNote } from "../../contenders/backend-contender.js";
 import type { Contender, ContenderPlan, LoadedContender } from "../../contenders/contender.js";
 import type { GpuClock } from "../../contenders/gpu-clock.js";
+import { messageOf } from "../../message.js";
 import { importPeer } from "../import-peer.js";
 import { type PeerLimits, supportWithin } from "../limits.js";
 import { deviceClock, watchDevice } from "./clock.js";
@@ -31,7 +32,6 @@ export interface OnnxPlace {
 interface Package {
   readonly name: "onnxruntime-web" | "onnxruntime-node";
   readonly import: () => Promise<Runtime>;
-  readonly runtime: string;
   /** As the package calls its CPU provider. */
   readonly cpu: "wasm" | "cpu";
 }
@@ -40,7 +40,6 @@ const packages: Readonly<Record<OnnxPlace["package"], Package>> = {
   web: {
     name: "onnxruntime-web",
     import: () => import("onnxruntime-web"),
-    runtime: "WebAssembly",
     cpu: "wasm",
   },
   node: {
@@ -50,7 +49,6 @@ const packages: Readonly<Record<OnnxPlace["package"], Package>> = {
       const specifier = "onnxruntime-node";
       return ((await import(/* @vite-ignore */ specifier)) as { default: Runtime }).default;
     },
-    runtime: "native",
     cpu: "cpu",
   },
 };
@@ -126,7 +124,7 @@ async function probe(create: CreateSession): Promise<void> {
     const session = await create(describeProblem({ query: one, key: one, value: one }));
     await session.release();
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     // Native code puts its source's place in front of what it says, and a line's end behind.
     const said = message.replace(/^\S+\.cc:\d+.*? was false\. /s, "").trim();
     throw new BackendUnavailableError(`its WebGPU provider does not start: ${said}`, undefined, {
@@ -148,9 +146,9 @@ function loaded(
   const clock = found && "clock" in found ? found.clock : null;
   return {
     info: {
-      runtime: packages[where].runtime,
+      runtime: `${packages[where].name} ${versionOf(runtime, where)}`,
       device: gpu ? "GPU" : "CPU",
-      features: [],
+      features: [`provider ${gpu ? "webgpu" : packages[where].cpu}`],
       threads: gpu ? 1 : threads,
       ...(found && { notes: [clockNote(found)] }),
     },
@@ -158,6 +156,10 @@ function loaded(
     plan: async (problem) => plan(runtime, await create(problem), kind, problem, clock),
     dispose: () => {},
   };
+}
+
+function versionOf({ env }: Runtime, where: OnnxPlace["package"]): string {
+  return env.versions[where] ?? env.versions.common;
 }
 
 function supports(kind: GraphKind, problem: AttentionProblem, limits: PeerLimits): Support {
