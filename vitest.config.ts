@@ -17,7 +17,7 @@ const tests = [
   "test/**/*.test.ts",
 ];
 
-/** Names that must be present: a backend (`js`, `wasm`, …) or `chromium`. Absent ones then fail. */
+/** Names that must be present: a backend (`js`, …), `chromium`, a GPU's feature. Absent ones then fail. */
 const required = (process.env.HEED_REQUIRE ?? "").split(",").filter(Boolean);
 const chromium = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
 

@@ -3,9 +3,13 @@
  * how to test it without a GPU.
  */
 import { testBackend } from "@heed/conformance/vitest";
+import { vi } from "vitest";
 import { subgroupMatrixFeature } from "../src/options.js";
 import { asOnGpuWith } from "./devices.js";
 import { testForms } from "./forms.js";
+
+// Mesa compiles a kernel for half a minute, once.
+vi.setConfig({ testTimeout: 600_000 });
 
 const provider = asOnGpuWith(subgroupMatrixFeature, "subgroup-matrix");
 
