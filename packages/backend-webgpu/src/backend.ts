@@ -20,7 +20,7 @@ import { upload } from "./memory/upload.js";
 import { denseLayouts } from "./operands.js";
 import { Pipelines } from "./pipelines.js";
 import { WebGpuPlan } from "./plan.js";
-import { schedule } from "./schedule.js";
+import { schedule } from "./schedule/schedule.js";
 
 /** Attention on one GPUDevice. */
 export class WebGpuBackend implements AttentionBackend, DeviceMemory {

@@ -1,7 +1,7 @@
 import { type AttentionProblem, bytesPerElement, rowMajorStrides } from "@heed/core";
 import type { DeviceLayout } from "./memory/tensor.js";
-import type { Operand } from "./regions.js";
-import type { Layouts } from "./schedule.js";
+import type { Operand } from "./schedule/regions.js";
+import type { Layouts } from "./schedule/steps.js";
 
 /** A tensor of rank 1 to 4 as an operand: missing leading axes and axes of size 1 repeat. */
 export function operandOf({ dtype, shape, strides, offset }: DeviceLayout): Operand {

@@ -28,7 +28,8 @@ import { upload } from "./memory/upload.js";
 import { stagingUsage, tensorUsage } from "./memory/usage.js";
 import { denseLayouts, layoutKey, operandOf } from "./operands.js";
 import { type Buffers, Recorder } from "./recording.js";
-import { type BufferName, type Layouts, type Schedule, schedule } from "./schedule.js";
+import { schedule } from "./schedule/schedule.js";
+import type { BufferName, Layouts, Schedule } from "./schedule/steps.js";
 
 type InputName = "query" | "key" | "value" | "mask" | "bias";
 type OutputName = "output" | "logSumExp" | "weights" | "scores";

@@ -3,7 +3,7 @@ import { usage } from "./memory/usage.js";
 import { paramsBytes, writeParams } from "./params.js";
 import type { Pipelines } from "./pipelines.js";
 import { rulesBytes, writeRules } from "./rules.js";
-import type { BufferName, Schedule } from "./schedule.js";
+import type { BufferName, Schedule } from "./schedule/steps.js";
 
 /** Buffers by name; `start` in bytes moves what the schedule takes for the buffer's beginning. */
 export type Buffers = ReadonlyMap<

@@ -5,7 +5,8 @@ import { choose } from "../src/choose.js";
 import { subgroupMatrixBytes } from "../src/kernels/subgroup-matrix.js";
 import { tileBytes } from "../src/kernels/tile.js";
 import { denseLayouts } from "../src/operands.js";
-import { fold, schedule } from "../src/schedule.js";
+import { fold } from "../src/schedule/dispatch.js";
+import { schedule } from "../src/schedule/schedule.js";
 
 interface Shape {
   readonly batch?: number;

@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { type Access, divide, type Operand, type Region, windowOf } from "../src/regions.js";
+import {
+  type Access,
+  divide,
+  type Operand,
+  type Region,
+  windowOf,
+} from "../src/schedule/regions.js";
 
 const limits = { bytes: 4096, alignment: 256 };
 const range = (end: number) => ({ first: 0, end });

@@ -1,10 +1,9 @@
-import { storeStatisticsWgsl } from "./statistics.js";
+import { lowestWgsl, storeStatisticsWgsl } from "./statistics.js";
 
 /**
  * The end of four rows: the sink joins, and the log-sum-exp is stored. −∞ is only ever written, as bits.
  */
-export const finishWgsl: string = `const lowest = -3.4028234e38;
-${storeStatisticsWgsl}
+export const finishWgsl: string = `${lowestWgsl}${storeStatisticsWgsl}
 /** Writes log-sum-exps, and gives the factors that outputs are multiplied by: 0 for empty rows. */
 fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f32>, store: bool) -> vec4<f32> {
   var factor = vec4<f32>();

@@ -1,6 +1,11 @@
 /** Element types that buffers can have in WGSL; `f16` needs the feature shader-f16. */
 export type Storage = "f32" | "f16";
 
+/** Of an element. */
+export function storageBytes(storage: Storage): number {
+  return storage === "f16" ? 2 : 4;
+}
+
 /** What a kernel reads or writes, in the order of its bindings after the params. */
 export type BindingName =
   | "rules"

@@ -1,4 +1,4 @@
-import { repeat, type Storage } from "./kernel.js";
+import { repeat, type Storage, storageBytes } from "./kernel.js";
 
 /** Query rows of a tile, rows of a thread, and elements of the head size staged at a time. */
 export const tileRows = 64;
@@ -22,7 +22,7 @@ export function tileKeys(lanes: Lanes): number {
 
 /** Bytes of workgroup memory that {@link productsWgsl} declares. */
 export function productsBytes(lanes: Lanes, storage: Storage): number {
-  const element = storage === "f16" ? 2 : 4;
+  const element = storageBytes(storage);
   return (tileRows + tileKeys(lanes)) * chunk * element + tileRows * tileKeys(lanes) * 4;
 }
 

@@ -4,7 +4,7 @@ import { declareBindings, enableFeatures, type Kernel, repeat, type Storage } fr
 import { linearThreads, linearWgsl } from "./linear.js";
 import { logitsWgsl } from "./logits.js";
 import { rulesWgsl } from "./rules.js";
-import { storeStatisticsWgsl } from "./statistics.js";
+import { lowestWgsl, storeStatisticsWgsl } from "./statistics.js";
 
 /** Value columns of an invocation. */
 export const rowColumns = 8;
@@ -29,8 +29,7 @@ ${declareBindings(bindings)}
 ${linearWgsl}
 ${rulesWgsl}
 ${logitsWgsl(bias)}
-${storeStatisticsWgsl}const lowest = -3.4028234e38;
-
+${lowestWgsl}${storeStatisticsWgsl}
 @compute @workgroup_size(${linearThreads})
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,

@@ -1,6 +1,9 @@
 /** Words that are stored of a part of the keys: its maximum, its sum. */
 export const partWords = 2;
 
+/** The lowest float32, a row's maximum before it has seen a key: −∞ may not be written as a constant. */
+export const lowestWgsl = "const lowest = -3.4028234e38;\n";
+
 /**
  * What is stored of a row's softmax: its log-sum-exp; or of a part of the keys, its maximum and after
  * that its sum, since log(sum) is lost beside a maximum of −3.4·10³⁸, the bias of padding. −∞ is only
@@ -20,7 +23,7 @@ export const storeStatisticsWgsl = `fn store_statistics(at: u32, largest: f32, s
  * A row's maximum over all `params.count` parts of the keys and its sink, and what each of them weighs.
  * The parts' weights are summed by whoever uses them, in their order, so that each is computed once.
  */
-export const mergedStatisticsWgsl: string = `/** −∞, which is never computed with. */
+export const mergedStatisticsWgsl: string = `${lowestWgsl}/** −∞, which is never computed with. */
 const no_key = 0xff800000u;
 
 struct Statistics {
@@ -48,7 +51,7 @@ fn merged_maximum(row: u32, head: u32) -> Statistics {
   let has_sink = (params.flags & flag_sinks) != 0u && rule.z != 0;
   let sink = bitcast<f32>(rule.y);
   var empty = true;
-  var largest = select(-3.4028234e38, sink, has_sink);
+  var largest = select(lowest, sink, has_sink);
   for (var part = 0u; part < params.count; part++) {
     let bits = part_statistics(row, part).x;
     if (bits != no_key) {

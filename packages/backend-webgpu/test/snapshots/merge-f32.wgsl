@@ -107,6 +107,7 @@ fn visible_keys(batch: Batch, split: u32, first: i32, last: i32) -> vec2<i32> {
   return vec2<i32>(start, max(start, end));
 }
 
+const lowest = -3.4028234e38;
 /** −∞, which is never computed with. */
 const no_key = 0xff800000u;
 
@@ -135,7 +136,7 @@ fn merged_maximum(row: u32, head: u32) -> Statistics {
   let has_sink = (params.flags & flag_sinks) != 0u && rule.z != 0;
   let sink = bitcast<f32>(rule.y);
   var empty = true;
-  var largest = select(-3.4028234e38, sink, has_sink);
+  var largest = select(lowest, sink, has_sink);
   for (var part = 0u; part < params.count; part++) {
     let bits = part_statistics(row, part).x;
     if (bits != no_key) {

@@ -196,6 +196,7 @@ fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4
   return Logits(s, visible & !hidden, hidden);
 }
 
+const lowest = -3.4028234e38;
 fn store_statistics(at: u32, largest: f32, sum: f32, empty: bool) {
   if ((params.flags & flag_partial) != 0u) {
     statistics[at] = select(bitcast<u32>(largest), 0xff800000u, empty);
@@ -204,7 +205,6 @@ fn store_statistics(at: u32, largest: f32, sum: f32, empty: bool) {
     statistics[at] = select(bitcast<u32>(largest + log(sum)), 0xff800000u, empty);
   }
 }
-const lowest = -3.4028234e38;
 
 @compute @workgroup_size(64)
 fn main(

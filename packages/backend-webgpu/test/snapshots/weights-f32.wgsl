@@ -301,6 +301,7 @@ fn multiply_tile(thread: u32, query_at: vec4<u32>, key_at: u32, tile: i32, keys:
   tile_scores[score_slot(lane * 4u + 3u, band * 2u + 1u)] = params.scale * vec4<f32>(s4.w, s5.w, s6.w, s7.w);
 }
 
+const lowest = -3.4028234e38;
 /** −∞, which is never computed with. */
 const no_key = 0xff800000u;
 
@@ -329,7 +330,7 @@ fn merged_maximum(row: u32, head: u32) -> Statistics {
   let has_sink = (params.flags & flag_sinks) != 0u && rule.z != 0;
   let sink = bitcast<f32>(rule.y);
   var empty = true;
-  var largest = select(-3.4028234e38, sink, has_sink);
+  var largest = select(lowest, sink, has_sink);
   for (var part = 0u; part < params.count; part++) {
     let bits = part_statistics(row, part).x;
     if (bits != no_key) {

@@ -13,6 +13,10 @@ export interface Range {
   readonly end: number;
 }
 
+export function length({ first, end }: Range): number {
+  return end - first;
+}
+
 /** A part of a problem that one dispatch computes. Heads and rows are the grid's. */
 export interface Region {
   readonly batches: Range;
