@@ -8,6 +8,13 @@ import { tanh } from "./tanh";
 import { attendTiled } from "./tiled";
 
 /**
+ * Elements that a tile's keys, or its values, have at best. Without fused multiply-add, the loads of
+ * values are what its kernel waits for, and a tile has to stay in the first-level cache; with it, the
+ * second level keeps up, and longer tiles start the kernels less often.
+ */
+export const tileElements: i32 = ASC_FEATURE_RELAXED_SIMD ? 23040 : 5760;
+
+/**
  * One item of a job: a block of query rows of one key head against one part of the keys. Items write to
  * different places, so that any thread can take any of them at any time.
  *

@@ -21,6 +21,7 @@ import {
   describePlan,
   type PlanLimits,
   planProblem,
+  type SharingLimits,
   totalBytes,
   type WasmPlan,
 } from "./plan.js";
@@ -48,9 +49,13 @@ export class WasmBackend implements AttentionBackend {
   #disposed = false;
 
   /** @param limits of its plans; tests make every problem large enough to be shared */
-  constructor(wasm: LoadedWasm, limits: Omit<PlanLimits, "threads"> = defaultLimits) {
+  constructor(wasm: LoadedWasm, limits: SharingLimits = defaultLimits) {
     this.#wasm = wasm;
-    this.#limits = { ...limits, threads: wasm.pool?.threads ?? 1 };
+    this.#limits = {
+      ...limits,
+      threads: wasm.pool?.threads ?? 1,
+      tileElements: wasm.kernels.tileElements.value as number,
+    };
     this.info = wasm.info;
   }
 

@@ -163,5 +163,8 @@ async function instantiate(
       throw new BackendUnavailableError(`the module has no function ${name}`, hint);
     }
   }
+  if (!(exports.tileElements instanceof WebAssembly.Global)) {
+    throw new BackendUnavailableError("the module has no global tileElements", hint);
+  }
   return exports as unknown as Kernels;
 }

@@ -11,6 +11,8 @@ export interface Kernels {
   merge(descriptor: number, workspace: number, unit: number): void;
   exp2All(address: number, count: number): void;
   tanhAll(address: number, count: number): void;
+  /** Elements that a tile's keys, or its values, have at best: an integer, and a build's own. */
+  readonly tileElements: WebAssembly.Global;
 }
 
 /** A build, chosen. */

@@ -44,30 +44,33 @@ export interface WasmPlan {
   readonly partialBytes: number;
 }
 
-/** What a plan depends on beside the problem. */
-export interface PlanLimits {
-  readonly threads: number;
+/** When a problem is shared by threads, and how. */
+export interface SharingLimits {
   /** Multiply-adds below which a problem stays on one thread. */
   readonly sharedWork: number;
   /** Keys that a part has at least. */
   readonly leastSplitKeys: number;
 }
 
+/** What a plan depends on beside the problem. */
+export interface PlanLimits extends SharingLimits {
+  readonly threads: number;
+  /** Elements that a tile's keys, or its values, have at best: the build's. */
+  readonly tileElements: number;
+}
+
 /**
  * Below some 0.1 ms, waking a thread costs more than it brings; and each part of the keys also packs
  * the queries, and is merged.
  */
-export const defaultLimits: Omit<PlanLimits, "threads"> = {
-  sharedWork: 2e6,
-  leastSplitKeys: 256,
-};
+export const defaultLimits: SharingLimits = { sharedWork: 2e6, leastSplitKeys: 256 };
 
-/**
- * Tile sizes. From 60 to 168 keys the speed differs by less than 2 %; 120 is a multiple of both builds'
- * 6 and 5 keys, and 128 rows keep what float16 costs, a conversion a block, small.
- */
+/** Rows of a block: enough that what float16 costs, a conversion a block, is small. */
 const mostBlockRows = 128;
-const tileKeys = 120;
+/** Of a tile; and what keys are a multiple of, since kernels take 6 or 5 at once. */
+const leastTileKeys = 60;
+const mostTileKeys = 480;
+const tileStep = 30;
 /** Keys and values of a tile for few rows are read once each: it only has to be long. */
 const fewTileKeys = 128;
 
@@ -92,7 +95,8 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   const splits = matrices ? 1 : splitsOf(units, keyLength, threads, limits.leastSplitKeys);
   const splitKeys = splits === 1 ? keyLength : roundUp(Math.ceil(keyLength / splits), panel);
   const items = units * splits;
-  const tile = kernel === "few" ? fewTileKeys : tileKeys;
+  const tile =
+    kernel === "few" ? fewTileKeys : tileKeys(Math.max(headDim, valueDim), limits.tileElements);
   return {
     kernel,
     blockRows,
@@ -106,6 +110,12 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
     work: layOut(problem, kernel, blockRows, tile),
     partialBytes: splits === 1 ? 0 : items * blockRows * (valueDim + 2) * 4,
   };
+}
+
+/** Keys of a tile for panels: as many as have the elements that the build works best with. */
+function tileKeys(size: number, elements: number): number {
+  const keys = tileStep * Math.round(elements / size / tileStep);
+  return Math.max(leastTileKeys, Math.min(mostTileKeys, keys));
 }
 
 /** Parts of the keys: as few as give every thread enough items, none of less than so many keys. */

@@ -40,7 +40,7 @@ function problemOf({
 }
 
 const planOf = (shape: Shape, threads = 1): WasmPlan =>
-  planProblem(problemOf(shape), { ...defaultLimits, threads });
+  planProblem(problemOf(shape), { ...defaultLimits, threads, tileElements: 5760 });
 const bytesOf = (shape: Shape, threads = 1): number =>
   workspaceBytes(problemOf(shape), planOf(shape, threads));
 
@@ -63,6 +63,16 @@ describe("planProblem", () => {
       expect(blockRows * blocks).toBeGreaterThanOrEqual(length);
       expect(blockRows * (blocks - 1)).toBeLessThan(length);
     }
+  });
+
+  test("makes tiles of the elements that the build works best with, in whole groups of keys", () => {
+    const keys = (tileElements: number) =>
+      [16, 64, 80, 128, 256].map((size) => {
+        const problem = problemOf({ lengths: [100, 100], sizes: [size, size / 2] });
+        return planProblem(problem, { ...defaultLimits, threads: 1, tileElements }).tileKeys;
+      });
+    expect(keys(5760)).toEqual([360, 90, 60, 60, 60]);
+    expect(keys(23_040)).toEqual([480, 360, 300, 180, 90]);
   });
 
   test("needs no memory that grows with either length", () => {

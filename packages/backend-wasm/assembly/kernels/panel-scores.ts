@@ -1,12 +1,17 @@
 import { madd } from "../simd";
+import { lesserGroups, MOST } from "./groups";
+
+// How far keys are apart, as an argument that is a constant where it is used: `64 · sizeof<Row>()` bytes.
+type Row64 = u32;
+type Row128 = u64;
 
 /**
  * Scores of a panel of 8 query rows, transposed: `scores[j][r] = Σ key[j][d] · query[d][r]`. Keys are
  * read where they lie, one element at a time into all lanes; the rows are the lanes.
  *
  * The variants are written out: a loop over keys would put the accumulators into memory, and nothing in
- * AssemblyScript unrolls one. As many keys at once as leave V8 without spills: 2 accumulators a key, 2 registers of query, 1 of
- * key and, unless multiply-adds are fused, 1 of product are 15 of x64's 16, and the last is V8's own.
+ * AssemblyScript unrolls one. Where they do odd things, it is for the code that V8 makes of them: see the
+ * README, Code generation.
  *
  * @param query the panel, `[size, 8]`
  * @param size elements of a query and a key
@@ -22,21 +27,23 @@ export function panelScores(
   keys: i32,
   scores: usize,
 ): void {
-  const end = query + 32 * <usize>size;
-  if (ASC_FEATURE_RELAXED_SIMD) {
-    while (keys >= 6) {
-      scores6(query, end, key, stride, scores);
-      key += 6 * stride;
-      scores += 6 * 32;
-      keys -= 6;
-    }
-  } else {
-    while (keys >= 5) {
-      scores5(query, end, key, stride, scores);
-      key += 5 * stride;
-      scores += 5 * 32;
-      keys -= 5;
-    }
+  const bytes = 32 * <usize>size;
+  const end = query + bytes;
+  for (let groups = lesserGroups(keys); groups > 0; groups--) {
+    if (ASC_FEATURE_RELAXED_SIMD) scores5(bytes, end, key - stride, stride, scores);
+    else scores4(query, end, key, stride, scores);
+    key += (MOST - 1) * stride;
+    scores += (MOST - 1) * 32;
+    keys -= MOST - 1;
+  }
+  while (keys >= MOST) {
+    if (ASC_FEATURE_RELAXED_SIMD) scores6(bytes, end, key - stride, stride, scores);
+    else if (stride == 64 * sizeof<Row64>()) scores5Fixed<Row64>(bytes, end, key - stride, scores);
+    else if (stride == 64 * sizeof<Row128>()) scores5Fixed<Row128>(bytes, end, key - stride, scores);
+    else scores5(bytes, end, key - stride, stride, scores);
+    key += MOST * stride;
+    scores += MOST * 32;
+    keys -= MOST;
   }
   if (keys >= 4) {
     scores4(query, end, key, stride, scores);
@@ -53,8 +60,65 @@ export function panelScores(
   if (keys > 0) scores1(query, end, key, scores);
 }
 
+/** 5 keys against a panel, `64 · sizeof<Row>()` bytes apart. */
+function scores5Fixed<Row>(bytes: usize, end: usize, before: usize, scores: usize): void {
+  let s00 = i32x4.splat(0);
+  let s01 = i32x4.splat(0);
+  let s10 = i32x4.splat(0);
+  let s11 = i32x4.splat(0);
+  let s20 = i32x4.splat(0);
+  let s21 = i32x4.splat(0);
+  let s30 = i32x4.splat(0);
+  let s31 = i32x4.splat(0);
+  let s40 = i32x4.splat(0);
+  let s41 = i32x4.splat(0);
+  let query = end - bytes;
+  let key = before + 64 * sizeof<Row>();
+  v128.load32_splat(key, 64 * sizeof<Row>());
+  v128.load32_splat(key, 128 * sizeof<Row>());
+  v128.load32_splat(key, 192 * sizeof<Row>());
+  v128.load32_splat(key, 256 * sizeof<Row>());
+  while (query < end) {
+    const q0 = v128.load(query);
+    const q1 = v128.load(query, 16);
+    const k0 = v128.load32_splat(key);
+    s00 = madd(k0, q0, s00);
+    s01 = madd(k0, q1, s01);
+    const k1 = v128.load32_splat(key, 64 * sizeof<Row>());
+    s10 = madd(k1, q0, s10);
+    s11 = madd(k1, q1, s11);
+    const k2 = v128.load32_splat(key, 128 * sizeof<Row>());
+    s20 = madd(k2, q0, s20);
+    s21 = madd(k2, q1, s21);
+    const k3 = v128.load32_splat(key, 192 * sizeof<Row>());
+    s30 = madd(k3, q0, s30);
+    s31 = madd(k3, q1, s31);
+    const k4 = v128.load32_splat(key, 256 * sizeof<Row>());
+    s40 = madd(k4, q0, s40);
+    s41 = madd(k4, q1, s41);
+    query += 32;
+    key += 4;
+  }
+  v128.store(scores, s00, 0);
+  v128.store(scores, s01, 16);
+  v128.store(scores, s10, 32);
+  v128.store(scores, s11, 48);
+  v128.store(scores, s20, 64);
+  v128.store(scores, s21, 80);
+  v128.store(scores, s30, 96);
+  v128.store(scores, s31, 112);
+  v128.store(scores, s40, 128);
+  v128.store(scores, s41, 144);
+}
+
 /** 6 keys against a panel: 12 accumulators. */
-function scores6(query: usize, end: usize, key: usize, stride: usize, scores: usize): void {
+function scores6(
+  bytes: usize,
+  end: usize,
+  before: usize,
+  stride: usize,
+  scores: usize,
+): void {
   let s00 = i32x4.splat(0);
   let s01 = i32x4.splat(0);
   let s10 = i32x4.splat(0);
@@ -67,6 +131,8 @@ function scores6(query: usize, end: usize, key: usize, stride: usize, scores: us
   let s41 = i32x4.splat(0);
   let s50 = i32x4.splat(0);
   let s51 = i32x4.splat(0);
+  let query = end - bytes;
+  let key = before + stride;
   let key1 = key + stride;
   let key2 = key1 + stride;
   let key3 = key2 + stride;
@@ -116,7 +182,13 @@ function scores6(query: usize, end: usize, key: usize, stride: usize, scores: us
 }
 
 /** 5 keys against a panel: 10 accumulators. */
-function scores5(query: usize, end: usize, key: usize, stride: usize, scores: usize): void {
+function scores5(
+  bytes: usize,
+  end: usize,
+  before: usize,
+  stride: usize,
+  scores: usize,
+): void {
   let s00 = i32x4.splat(0);
   let s01 = i32x4.splat(0);
   let s10 = i32x4.splat(0);
@@ -127,6 +199,8 @@ function scores5(query: usize, end: usize, key: usize, stride: usize, scores: us
   let s31 = i32x4.splat(0);
   let s40 = i32x4.splat(0);
   let s41 = i32x4.splat(0);
+  let query = end - bytes;
+  let key = before + stride;
   let key1 = key + stride;
   let key2 = key1 + stride;
   let key3 = key2 + stride;

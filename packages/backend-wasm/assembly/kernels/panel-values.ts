@@ -1,8 +1,9 @@
 import { madd } from "../simd";
+import { lesserGroups, MOST } from "./groups";
 
 /**
  * Adds the values of a tile to the output of a panel of 8 query rows, transposed:
- * `output[c][r] += Σ weights[j][r] · value[j][c]`. As many columns at once as `panelScores` takes keys.
+ * `output[c][r] += Σ weights[j][r] · value[j][c]`. Written like `panelScores`.
  *
  * @param weights `[keys, 8]`
  * @param keys how many
@@ -18,25 +19,24 @@ export function panelValues(
   size: i32,
   output: usize,
 ): void {
-  const end = weights + 32 * <usize>keys;
+  const bytes = 32 * <usize>keys;
+  const end = weights + bytes;
   let columns = size;
-  if (ASC_FEATURE_RELAXED_SIMD) {
-    // 4 columns at a time are slower than 6, and 1 or 2 far slower: as few as the size allows.
-    while (columns >= 6 && columns != 8) {
-      values6(weights, end, value, stride, output);
-      value += 6 * 4;
-      output += 6 * 32;
-      columns -= 6;
-    }
-  } else {
-    while (columns >= 5 && columns != 8) {
-      values5(weights, end, value, stride, output);
-      value += 5 * 4;
-      output += 5 * 32;
-      columns -= 5;
-    }
+  for (let groups = lesserGroups(columns); groups > 0; groups--) {
+    if (ASC_FEATURE_RELAXED_SIMD) values5(bytes, end, value - stride, stride, output);
+    else values4(weights, end, value, stride, output);
+    value += (MOST - 1) * 4;
+    output += (MOST - 1) * 32;
+    columns -= MOST - 1;
   }
-  while (columns >= 4) {
+  while (columns >= MOST) {
+    if (ASC_FEATURE_RELAXED_SIMD) values6(bytes, end, value - stride, stride, output);
+    else values5(bytes, end, value - stride, stride, output);
+    value += MOST * 4;
+    output += MOST * 32;
+    columns -= MOST;
+  }
+  if (columns >= 4) {
     values4(weights, end, value, stride, output);
     value += 4 * 4;
     output += 4 * 32;
@@ -52,7 +52,13 @@ export function panelValues(
 }
 
 /** 6 columns of the values: 12 accumulators. */
-function values6(weights: usize, end: usize, value: usize, stride: usize, output: usize): void {
+function values6(
+  bytes: usize,
+  end: usize,
+  before: usize,
+  stride: usize,
+  output: usize,
+): void {
   let o00 = v128.load(output, 0);
   let o01 = v128.load(output, 16);
   let o10 = v128.load(output, 32);
@@ -65,6 +71,13 @@ function values6(weights: usize, end: usize, value: usize, stride: usize, output
   let o41 = v128.load(output, 144);
   let o50 = v128.load(output, 160);
   let o51 = v128.load(output, 176);
+  let weights = end - bytes;
+  let value = before + stride;
+  v128.load32_splat(value, 4);
+  v128.load32_splat(value, 8);
+  v128.load32_splat(value, 12);
+  v128.load32_splat(value, 16);
+  v128.load32_splat(value, 20);
   while (weights < end) {
     const w0 = v128.load(weights);
     const w1 = v128.load(weights, 16);
@@ -104,7 +117,13 @@ function values6(weights: usize, end: usize, value: usize, stride: usize, output
 }
 
 /** 5 columns of the values: 10 accumulators. */
-function values5(weights: usize, end: usize, value: usize, stride: usize, output: usize): void {
+function values5(
+  bytes: usize,
+  end: usize,
+  before: usize,
+  stride: usize,
+  output: usize,
+): void {
   let o00 = v128.load(output, 0);
   let o01 = v128.load(output, 16);
   let o10 = v128.load(output, 32);
@@ -115,6 +134,12 @@ function values5(weights: usize, end: usize, value: usize, stride: usize, output
   let o31 = v128.load(output, 112);
   let o40 = v128.load(output, 128);
   let o41 = v128.load(output, 144);
+  let weights = end - bytes;
+  let value = before + stride;
+  v128.load32_splat(value, 4);
+  v128.load32_splat(value, 8);
+  v128.load32_splat(value, 12);
+  v128.load32_splat(value, 16);
   while (weights < end) {
     const w0 = v128.load(weights);
     const w1 = v128.load(weights, 16);
