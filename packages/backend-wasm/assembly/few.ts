@@ -6,7 +6,7 @@ import { fewSoftmax, singleSoftmax } from "./kernels/softmax";
 import { finishColumn, hideOutside, isNatural, logitFactor, querySign } from "./logits";
 import { HI, LO, MAX, queryRow, rowState, setRows, size, SUM, word } from "./rows";
 import { storePartial, storeRow } from "./store";
-import { addressInPlace, packRows, paddedBytes, strideInPlace } from "./tile-source";
+import { packRows, paddedBytes, tileAddress, tileStride } from "./tile-source";
 
 // @ts-ignore: decorator
 @inline
@@ -82,14 +82,11 @@ function attendTile(
   const max = rowState(d, work, MAX, 0);
   const sum = rowState(d, work, SUM, 0);
 
-  let key = addressInPlace(d, D.keyPointer, b, g, from);
-  let keyStride = strideInPlace(d, D.keyRowStride);
-  if (mustPack(d, D.headDim)) {
-    const packed = work + size(d, D.workKey);
-    packRows(d, key, keyStride, keys, word(d, D.headDim), packed);
-    key = packed;
-    keyStride = headBytes;
-  }
+  const packsKey = mustPack(d, D.headDim);
+  const headDim = word(d, D.headDim);
+  const copiedKey = work + size(d, D.workKey);
+  const key = tileAddress(d, D.keyPointer, b, g, from, keys, headDim, packsKey, copiedKey);
+  const keyStride = tileStride(d, D.keyPointer, headDim, packsKey);
   let partial = false;
   if (single) {
     singleScores(query, headBytes, key, keyStride, keys, scores);
@@ -100,19 +97,16 @@ function attendTile(
     fewSoftmax(scores, keys, logitFactor(d), max, sum, output, valueBytes);
   }
 
-  let value = addressInPlace(d, D.valuePointer, b, g, from);
-  let valueStride = strideInPlace(d, D.valueRowStride);
-  if (mustPack(d, D.valueDim)) {
-    const packed = work + size(d, D.workValue);
-    packRows(d, value, valueStride, keys, word(d, D.valueDim), packed);
-    value = packed;
-    valueStride = valueBytes;
-  }
+  // After the keys are read: their copy and that of the values would compete for the cache.
+  const packsValue = mustPack(d, D.valueDim);
+  const valueDim = word(d, D.valueDim);
+  const copiedValue = work + size(d, D.workValue);
+  const value = tileAddress(d, D.valuePointer, b, g, from, keys, valueDim, packsValue, copiedValue);
+  const valueStride = tileStride(d, D.valuePointer, valueDim, packsValue);
   if (single) {
     singleValues(scores, keys, value, valueStride, valueBytes, output, sink);
-  } else if (partial && !allFinite(value, valueStride, keys, word(d, D.valueDim))) {
-    const columns = word(d, D.valueDim);
-    guardedValues(scores, STEP, ROWS, keys, value, valueStride, columns, output, 4, valueBytes);
+  } else if (partial && !allFinite(value, valueStride, keys, valueDim)) {
+    guardedValues(scores, STEP, ROWS, keys, value, valueStride, valueDim, output, 4, valueBytes);
   } else {
     fewValues(scores, keys, value, valueStride, valueBytes, output, sink);
   }

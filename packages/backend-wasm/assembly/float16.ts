@@ -55,8 +55,12 @@ export function storeFloat16Scalar(to: usize, value: f32): void {
   store<u16>(to, i32x4.extract_lane(toFloat16(f32x4.splat(value)), 0));
 }
 
-/** Converts rows of float16 to rows of float32, padded with zeros to a multiple of four. */
-export function widenRows(
+/**
+ * Copies rows to rows of float32, padded with zeros to a multiple of four.
+ *
+ * @typeParam T of an element: `u16` for float16, `f32`
+ */
+export function widenRows<T>(
   from: usize,
   fromStride: usize,
   rows: i32,
@@ -68,49 +72,17 @@ export function widenRows(
   for (let r = 0; r < rows; r++) {
     let source = from;
     let target = to;
-    const end = from + 2 * <usize>whole;
+    const end = from + sizeof<T>() * <usize>whole;
     while (source < end) {
-      v128.store(target, loadFloat16(source));
-      source += 8;
+      v128.store(target, isFloat<T>() ? v128.load(source) : loadFloat16(source));
+      source += 4 * sizeof<T>();
       target += 16;
     }
     if (whole < size) {
       v128.store(target, i32x4.splat(0));
       for (let c = whole; c < size; c++) {
-        store<f32>(target, loadFloat16Scalar(source));
-        source += 2;
-        target += 4;
-      }
-    }
-    from += fromStride;
-    to += toStride;
-  }
-}
-
-/** Copies rows of float32, padded with zeros to a multiple of four. */
-export function copyRows(
-  from: usize,
-  fromStride: usize,
-  rows: i32,
-  size: i32,
-  to: usize,
-  toStride: usize,
-): void {
-  const whole = size & ~3;
-  for (let r = 0; r < rows; r++) {
-    let source = from;
-    let target = to;
-    const end = from + 4 * <usize>whole;
-    while (source < end) {
-      v128.store(target, v128.load(source));
-      source += 16;
-      target += 16;
-    }
-    if (whole < size) {
-      v128.store(target, i32x4.splat(0));
-      for (let c = whole; c < size; c++) {
-        store<f32>(target, load<f32>(source));
-        source += 4;
+        store<f32>(target, isFloat<T>() ? load<f32>(source) : loadFloat16Scalar(source));
+        source += sizeof<T>();
         target += 4;
       }
     }

@@ -1,5 +1,5 @@
 import * as D from "../src/descriptor";
-import { copyRows, widenRows } from "./float16";
+import { widenRows } from "./float16";
 import { size, word } from "./rows";
 
 // A tile of keys or values as float32 rows: where it lies, or a copy in the workspace.
@@ -11,21 +11,46 @@ export function paddedBytes(n: i32): usize {
   return 4 * <usize>((n + 3) & ~3);
 }
 
-/** Distance of rows in bytes, in place. */
+/** Distance of keys or values in bytes, in place. The words of a tensor follow one another: see descriptor.ts. */
 // @ts-ignore: decorator
 @inline
-export function strideInPlace(d: usize, rowStride: usize): usize {
-  return size(d, rowStride) * (word(d, D.isFloat16) ? 2 : 4);
+function strideInPlace(d: usize, pointer: usize): usize {
+  return size(d, pointer + 12) * (word(d, D.isFloat16) ? 2 : 4);
 }
 
 /** Address of key or value j of key head g, in place. */
-export function addressInPlace(d: usize, pointer: usize, b: i32, g: i32, j: i32): usize {
-  // The words of a tensor follow one another: see descriptor.ts.
-  const at =
-    <usize>b * size(d, pointer + 4) +
-    <usize>g * size(d, pointer + 8) +
-    <usize>j * size(d, pointer + 12);
-  return size(d, pointer) + at * (word(d, D.isFloat16) ? 2 : 4);
+function addressInPlace(d: usize, pointer: usize, b: i32, g: i32, j: i32): usize {
+  const at = <usize>b * size(d, pointer + 4) + <usize>g * size(d, pointer + 8);
+  const head = size(d, pointer) + at * (word(d, D.isFloat16) ? 2 : 4);
+  return head + <usize>j * strideInPlace(d, pointer);
+}
+
+/**
+ * Where `keys` keys or values of key head g, from the first on, are as float32 rows.
+ *
+ * @param pointer `D.keyPointer` or `D.valuePointer`
+ * @param packs whether they are to be copied to `copy`
+ */
+export function tileAddress(
+  d: usize,
+  pointer: usize,
+  b: i32,
+  g: i32,
+  first: i32,
+  keys: i32,
+  columns: i32,
+  packs: bool,
+  copy: usize,
+): usize {
+  const place = addressInPlace(d, pointer, b, g, first);
+  if (!packs) return place;
+  packRows(d, place, strideInPlace(d, pointer), keys, columns, copy);
+  return copy;
+}
+
+/** Distance in bytes of the rows that `tileAddress` tells. */
+export function tileStride(d: usize, pointer: usize, columns: i32, packs: bool): usize {
+  return packs ? paddedBytes(columns) : strideInPlace(d, pointer);
 }
 
 /** Copies rows of either dtype to float32 rows padded with zeros. */
@@ -38,6 +63,6 @@ export function packRows(
   to: usize,
 ): void {
   const stride = paddedBytes(columns);
-  if (word(d, D.isFloat16)) widenRows(from, fromStride, rows, columns, to, stride);
-  else copyRows(from, fromStride, rows, columns, to, stride);
+  if (word(d, D.isFloat16)) widenRows<u16>(from, fromStride, rows, columns, to, stride);
+  else widenRows<f32>(from, fromStride, rows, columns, to, stride);
 }

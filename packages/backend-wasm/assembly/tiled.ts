@@ -16,7 +16,7 @@ import {
 import { HI, INDEX, LO, MAX, queryRow, rowState, setRows, size, SUM, word } from "./rows";
 import { transpose4 } from "./simd";
 import { storePartial, storeRow } from "./store";
-import { addressInPlace, packRows, paddedBytes, strideInPlace } from "./tile-source";
+import { packRows, paddedBytes, tileAddress, tileStride } from "./tile-source";
 
 // @ts-ignore: decorator
 @inline
@@ -121,20 +121,14 @@ function attendTile(
   const keys = to - from;
   const headDim = word(d, D.headDim);
   const valueDim = word(d, D.valueDim);
-  let key = addressInPlace(d, D.keyPointer, b, g, from);
-  let keyStride = strideInPlace(d, D.keyRowStride);
-  let value = addressInPlace(d, D.valuePointer, b, g, from);
-  let valueStride = strideInPlace(d, D.valueRowStride);
-  if (word(d, D.isFloat16)) {
-    const wideKey = work + size(d, D.workKey);
-    packRows(d, key, keyStride, keys, headDim, wideKey);
-    key = wideKey;
-    keyStride = paddedBytes(headDim);
-    const wideValue = work + size(d, D.workValue);
-    packRows(d, value, valueStride, keys, valueDim, wideValue);
-    value = wideValue;
-    valueStride = paddedBytes(valueDim);
-  } else if (padded <= FEW_PANELS) {
+  const half = word(d, D.isFloat16) != 0;
+  const wideKey = work + size(d, D.workKey);
+  const key = tileAddress(d, D.keyPointer, b, g, from, keys, headDim, half, wideKey);
+  const keyStride = tileStride(d, D.keyPointer, headDim, half);
+  const wideValue = work + size(d, D.workValue);
+  const value = tileAddress(d, D.valuePointer, b, g, from, keys, valueDim, half, wideValue);
+  const valueStride = tileStride(d, D.valuePointer, valueDim, half);
+  if (!half && padded <= FEW_PANELS) {
     touchRows(key, keyStride, keys, 4 * <usize>headDim, work + size(d, D.workScores));
     touchRows(value, valueStride, keys, 4 * <usize>valueDim, work + size(d, D.workScores));
   }
@@ -291,14 +285,10 @@ function storeWeights(
 /** Scores of one panel, as `attendTile` computes them. */
 function scorePanel(d: usize, work: usize, b: i32, g: i32, r: i32, from: i32, keys: i32): void {
   const headDim = word(d, D.headDim);
-  let key = addressInPlace(d, D.keyPointer, b, g, from);
-  let stride = strideInPlace(d, D.keyRowStride);
-  if (word(d, D.isFloat16)) {
-    const wide = work + size(d, D.workKey);
-    packRows(d, key, stride, keys, headDim, wide);
-    key = wide;
-    stride = paddedBytes(headDim);
-  }
+  const half = word(d, D.isFloat16) != 0;
+  const wide = work + size(d, D.workKey);
+  const key = tileAddress(d, D.keyPointer, b, g, from, keys, headDim, half, wide);
+  const stride = tileStride(d, D.keyPointer, headDim, half);
   panelScores(queryPanel(d, work, r), headDim, key, stride, keys, work + size(d, D.workScores));
 }
 
