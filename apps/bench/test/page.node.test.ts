@@ -69,7 +69,12 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
       cells.map((cell) => cell.textContent),
     );
     expect(rows.filter((row) => row?.startsWith("wasm"))).toHaveLength(3);
-    expect(await page.locator(".chart-frame svg").count()).toBeGreaterThanOrEqual(4);
+    expect(await page.locator(".chart h3").allTextContents()).toEqual([
+      "All cases",
+      "By length",
+      "Error",
+    ]);
+    expect(await page.locator(".chart-frame svg").count()).toBeGreaterThanOrEqual(3);
     const report = await saved(page);
     expect(report.cases.map(({ id }) => id)).toContain("text-recogniser-block1");
     expect(report.cases.flatMap(({ results }) => results.map(({ status }) => status))).toEqual(
@@ -86,6 +91,20 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     const report = await saved(page);
     expect(report.cases.map(({ id }) => id)).toEqual(["mine"]);
     expect(report.environments[0]?.ceiling?.arithmetic[0]?.features).toBe("simd128");
+    expect(await page.locator(".chart h3").allTextContents()).toContain("Roofline");
+  });
+
+  test("a peer on WebGPU is measured by the GPU's clock, too", async () => {
+    const page = await open(
+      "?cases=sweep-length-16&backends=webgpu&peers=ort-web-webgpu/matmul&samples=2&ceiling=false&run",
+    );
+    await measured(page);
+    const report = await saved(page);
+    expect(report.contenders.map(({ status }) => status)).toEqual(["ready", "ready"]);
+    expect(report.cases[0]?.results).toMatchObject([
+      { contender: "webgpu", status: "measured", clock: "gpu timestamps" },
+      { contender: "ort-web-webgpu/matmul", status: "measured", clock: "gpu timestamps" },
+    ]);
   });
 
   test("stays usable while it measures, and stops when told to", async () => {
@@ -117,7 +136,14 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     await page.click("text=End the comparison");
     expect(await verdicts.count()).toBe(0);
     await give(page, "broken.json", { format: "trace" });
-    expect(await page.textContent("[role=alert]")).toContain("broken.json is not a result file");
+    const alert = page.locator("[role=alert]");
+    expect(await alert.textContent()).toContain("broken.json is not a result file: report.format");
+    await give(page, "old.json", { format: "heed-bench", version: 1 });
+    await alert.getByText("report.version: expected 2").waitFor();
+    await give(page, "cut.json", "[");
+    await alert.getByText("cut.json is not a result file").waitFor();
+    // What was there is still shown.
+    expect(await page.locator(".results").count()).toBe(1);
   });
 
   test("a file can be dropped anywhere", async () => {

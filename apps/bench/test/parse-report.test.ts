@@ -7,15 +7,10 @@ const whole = madeUp({ seed: "whole", contenders: { js: 4 }, cases: 1 });
 
 /** The whole report's JSON with one place changed. */
 function changed(path: readonly (string | number)[], value: unknown): unknown {
-  const copy = structuredClone(whole) as unknown;
-  const last = path.at(-1) as string;
-  const holder = path
-    .slice(0, -1)
-    .reduce((at, name) => at[name] as Record<string | number, unknown>, copy as never) as Record<
-    string,
-    unknown
-  >;
-  holder[last] = value;
+  const copy: unknown = structuredClone(whole);
+  let holder = copy as Record<string | number, unknown>;
+  for (const name of path.slice(0, -1)) holder = holder[name] as Record<string | number, unknown>;
+  holder[path.at(-1) ?? ""] = value;
   return copy;
 }
 

@@ -4,8 +4,10 @@
 //   node apps/bench/tools/agreement.js [--cases standard] [--backends wasm:baseline,js]
 //     [--launches 5] [--budget 200] [--json agreement.json]
 //
-// The build of wasm is pinned, since chromium has relaxed SIMD and Node 20 has not. JavaScript is
-// compiled by two releases of V8, which this cannot pin: a difference in js is theirs.
+// The build of wasm is pinned, since chromium has relaxed SIMD and Node 20 has not. What this cannot pin
+// are the two releases of V8, so that a Node of about chromium's age says most, and what memory costs:
+// chromium maps pages anew for each large output, which shows where a call makes much of it in little
+// time.
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { markdownTable } from "markdown-table";

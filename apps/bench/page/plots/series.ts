@@ -11,6 +11,9 @@ export const quantityLabels: Readonly<Record<SeriesQuantity, string>> = {
   gflops: "throughput, GFLOP/s",
 };
 
+/** Of a line that says where two cross. */
+const labelHeight = 15;
+
 /** Curves over the size that varies, on logarithmic axes, with the points where the winner changes. */
 export function seriesPlot(
   { axis, points, crossovers }: SeriesCurves,
@@ -26,7 +29,7 @@ export function seriesPlot(
     height: Math.max(280, Math.min(460, width * 0.6)),
     marginLeft: 52,
     marginBottom: 40,
-    marginTop: 28,
+    marginTop: 28 + labelHeight * crossings.length,
     marginRight: 16,
     grid: true,
     x: { type: "log", base: 2, label: axis, ticks: sizes, tickFormat: (size: number) => `${size}` },
@@ -62,21 +65,17 @@ export function seriesPlot(
           `${point.contender}, ${axis} ${point.at}\n${formatNumber(point.ms)} ms, ${formatNumber(point.gflops)} GFLOP/s`,
         tip: true,
       }),
-      // Away from the nearer side, so that nothing is cut off.
-      ...(["start", "end"] as const).map((textAnchor) =>
-        Plot.text(
-          crossings.filter(({ at }) => at > middle === (textAnchor === "end")),
-          {
-            x: "at",
-            frameAnchor: "top",
-            dy: -18,
-            textAnchor,
-            text: ({ from, to, at }: (typeof crossings)[number]) =>
-              `${from} → ${to}, ${Math.round(at)}`,
-            fill: "currentColor",
-            fontWeight: 600,
-          },
-        ),
+      // One above another, each away from the nearer side: none is cut off or covers the next.
+      ...crossings.map((crossing, i) =>
+        Plot.text([crossing], {
+          x: "at",
+          frameAnchor: "top",
+          dy: -12 - labelHeight * i,
+          textAnchor: crossing.at > middle ? "end" : "start",
+          text: ({ from, to, at }: typeof crossing) => `${from} → ${to}, ${Math.round(at)}`,
+          fill: "currentColor",
+          fontWeight: 600,
+        }),
       ),
     ],
   });
