@@ -75,7 +75,7 @@ interface RawOptions extends Partial<Record<FileFormat, string>> {
 const defaultPort = 4173;
 const quickBudget = 120;
 /** Every model and every peer within a quarter of an hour on two cores. */
-const peersBudget = 600;
+const peersBudget = 400;
 /** Operations past which `--quick` leaves a case out, unless it is named. */
 const quickFlops = 2e9;
 

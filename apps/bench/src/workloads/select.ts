@@ -33,10 +33,17 @@ const standard: readonly string[] = [
 /** What stands for several cases, beside patterns. */
 export const suiteNames: readonly string[] = ["standard", ...suites, "all"];
 
+/** Names that a message lists: every backend and peer, and every suite with some cases. */
+const mostShown = 20;
+
 /** Names given that match nothing, with those that would have. */
 export class UnknownNameError extends Error {
   constructor(what: string, unknown: readonly string[], known: readonly string[]) {
-    super(`unknown ${what} ${unknown.join(", ")}; known: ${known.join(", ")}`);
+    const more = known.length - mostShown;
+    const shown = known.slice(0, mostShown).join(", ");
+    super(
+      `unknown ${what} ${unknown.join(", ")}; known: ${shown}${more > 0 ? ` and ${more} more` : ""}`,
+    );
     this.name = "UnknownNameError";
   }
 }
