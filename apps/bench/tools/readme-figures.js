@@ -1,6 +1,7 @@
 // Writes figures and tables of this app's README and of the repository's from a result file: `node
-// tools/readme-figures.js report.json` in apps/bench, after a build. The figure is what the HTML report
-// draws, with its colours for light and dark put into the file.
+// tools/readme-figures.js report.json [CPU]` in apps/bench, after a build. The figure is what the HTML
+// report draws, with its colours for light and dark put into the file. CPU names the processor, where
+// the system tells less of it than is known, as virtual machines do.
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,8 +16,12 @@ import { parseReport } from "../dist/report/parse.js";
 import { rowsOf } from "../dist/report/rows.js";
 
 const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const [, , file] = process.argv;
-const report = parseReport(JSON.parse(await readFile(file, "utf8")));
+const [, , file, cpu] = process.argv;
+const measured = parseReport(JSON.parse(await readFile(file, "utf8")));
+const report = {
+  ...measured,
+  environments: measured.environments.map((e) => ({ ...e, cpu: cpu ?? e.cpu })),
+};
 
 /** The overview as a file of its own, in milliseconds. */
 async function drawFigure() {
