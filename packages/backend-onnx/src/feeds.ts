@@ -6,8 +6,8 @@ import {
   cast,
   contiguous,
   type DType,
-  elementCount,
   type HostTensor,
+  isContiguous,
   statisticsDType,
   type Tensor,
   type TypedArray,
@@ -15,7 +15,7 @@ import {
 import type { Bounds, KeyRange } from "./bounds.js";
 import { deviceFeed, onDevice } from "./device/call.js";
 import { storedDims } from "./graph/inputs.js";
-import { canonicalOrder, type GraphSpec } from "./graph/spec.js";
+import { type AxisOrder, canonicalOrder, type GraphSpec } from "./graph/spec.js";
 import { nativeReadable } from "./runtime/native-float16.js";
 import type { Runtime, RuntimeDType, RuntimeTensor } from "./runtime/runtime.js";
 
@@ -26,7 +26,7 @@ export interface CallPositions {
   readonly bounds: Bounds;
   readonly kvLengths: Int32Array;
   /** {@link positionFeeds} of each graph, for calls with the same positions. */
-  readonly feeds: Map<FedGraph, Readonly<Feeds>>;
+  readonly feeds: Map<FedGraph, readonly (readonly [string, RuntimeTensor])[]>;
 }
 
 /** What feeding needs to know of a graph. */
@@ -44,35 +44,51 @@ export function callFeeds(
   inputs: AttentionInputs,
   positions: CallPositions,
 ): Feeds {
-  const { query, key, value, mask, bias } = inputs;
+  const { mask, bias } = inputs;
   const { spec } = graph;
-  const feed = (name: string, t: Tensor, dtype: DType, shape: readonly number[]): RuntimeTensor =>
-    onDevice(t)
-      ? deviceFeed(runtime, name, t, dtype, shape)
-      : hostFeed(runtime, contiguous(cast(t as HostTensor, dtype)), shape);
-  const main = (name: "query" | "key" | "value", t: Tensor): RuntimeTensor => {
-    const order = spec.order[name];
-    return order === canonicalOrder
-      ? feed(name, t, spec.dtype, t.shape)
-      : hostFeed(runtime, t as HostTensor, storedDims(t.shape, order));
+  const { dtype, order } = spec;
+  const feeds: Feeds = {
+    query: mainFeed(runtime, "query", inputs.query, dtype, order.query),
+    key: mainFeed(runtime, "key", inputs.key, dtype, order.key),
+    value: mainFeed(runtime, "value", inputs.value, dtype, order.value),
   };
   let known = positions.feeds.get(graph);
   if (!known) {
-    known = positionFeeds(runtime, problem, graph, positions);
+    known = Object.entries(positionFeeds(runtime, problem, graph, positions));
     positions.feeds.set(graph, known);
   }
-  const feeds: Feeds = {
-    ...known,
-    query: main("query", query),
-    key: main("key", key),
-    value: main("value", value),
-  };
-  if (mask && problem.mask) feeds.mask = feed("mask", mask, "bool", problem.mask.shape);
+  for (const [name, t] of known) feeds[name] = t;
+  if (mask && problem.mask) feeds.mask = feed(runtime, "mask", mask, "bool", problem.mask.shape);
   if (bias && problem.bias && spec.bias) {
-    feeds.bias = feed("bias", bias, spec.bias.dtype, problem.bias.shape);
+    feeds.bias = feed(runtime, "bias", bias, spec.bias.dtype, problem.bias.shape);
   }
   if (spec.alibi || spec.sinks) addHeadValues(feeds, runtime, problem, inputs);
   return feeds;
+}
+
+/** Of query, key or value, given as it lies where that is the order that the graph reads. */
+function mainFeed(
+  runtime: Runtime,
+  name: string,
+  t: Tensor,
+  dtype: DType,
+  order: AxisOrder,
+): RuntimeTensor {
+  return order === canonicalOrder
+    ? feed(runtime, name, t, dtype, t.shape)
+    : hostFeed(runtime, t as HostTensor, storedDims(t.shape, order));
+}
+
+function feed(
+  runtime: Runtime,
+  name: string,
+  t: Tensor,
+  dtype: DType,
+  shape: readonly number[],
+): RuntimeTensor {
+  if (onDevice(t)) return deviceFeed(runtime, name, t, dtype, shape);
+  const given = cast(t as HostTensor, dtype);
+  return hostFeed(runtime, isContiguous(given) ? given : contiguous(given), shape);
 }
 
 /**
@@ -82,8 +98,9 @@ export function callFeeds(
  * @param dims sizes of its axes in that order
  */
 function hostFeed(runtime: Runtime, t: HostTensor, dims: readonly number[]): RuntimeTensor {
-  const { data, offset, dtype, shape } = t;
-  const count = elementCount(shape);
+  const { data, offset, dtype } = t;
+  let count = 1;
+  for (const size of dims) count *= size;
   const own = data.length === count ? data : data.subarray(offset, offset + count);
   return nativeReadable(runtime, new runtime.Tensor(dtype as RuntimeDType, own, dims));
 }

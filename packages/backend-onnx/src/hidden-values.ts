@@ -60,45 +60,34 @@ export type FiniteRuns = (start: number, count: number, stride: number) => boole
 
 /** Looks at elements of an array by its dtype. */
 export function finiteRuns({ data, dtype }: Pick<HostTensor, "data" | "dtype">): FiniteRuns {
-  if (dtype === "float64") {
-    return (start, count, stride) => finiteNumbers(data as Float64Array, start, count, stride);
+  if (dtype !== "float16") {
+    const numbers = data as Float64Array | Float32Array;
+    return (start, count, stride) => finiteNumbers(numbers, start, count, stride);
   }
-  const { buffer, byteOffset, length } = data;
-  if (dtype === "float32") {
-    const bits = new Int32Array(buffer, byteOffset, length);
-    return (start, count, stride) => finiteBits(bits, start, count, stride, 0x7fffffff, 0x7f7fffff);
-  }
-  const bits = new Uint16Array(buffer, byteOffset, length);
-  return (start, count, stride) => finiteBits(bits, start, count, stride, 0x7fff, 0x7bff);
+  const bits = new Uint16Array(data.buffer, data.byteOffset, data.length);
+  return (start, count, stride) => finiteBits(bits, start, count, stride);
 }
 
+/** 0 times a number is 0, or −0; times ∞ or NaN it is NaN, which a sum keeps. */
 function finiteNumbers(
-  numbers: Float64Array,
+  numbers: Float64Array | Float32Array,
   start: number,
   count: number,
   stride: number,
 ): boolean {
-  for (let i = 0, at = start; i < count; i++, at += stride) {
-    if (!Number.isFinite(numbers[at])) return false;
-  }
-  return true;
+  let sum = 0;
+  for (let i = 0, at = start; i < count; i++, at += stride) sum += (numbers[at] as number) * 0;
+  return sum === 0;
 }
 
 /**
  * Bits without the sign are ordered as the numbers are; the largest finite number less each is negative
  * for ∞ and NaN, which the sign of all of them together tells.
  */
-function finiteBits(
-  bits: Int32Array | Uint16Array,
-  start: number,
-  count: number,
-  stride: number,
-  magnitude: number,
-  largest: number,
-): boolean {
+function finiteBits(bits: Uint16Array, start: number, count: number, stride: number): boolean {
   let all = 0;
   for (let i = 0, at = start; i < count; i++, at += stride) {
-    all |= (largest - ((bits[at] as number) & magnitude)) | 0;
+    all |= 0x7bff - ((bits[at] as number) & 0x7fff);
   }
   return all >= 0;
 }

@@ -41,9 +41,19 @@ export function axisOrders(
   { query, key, value }: AttentionInputs,
   stored: string,
 ): GraphSpec["order"] {
-  const order = (t: Tensor): AxisOrder =>
-    isDeviceTensor(t) || t.dtype !== stored ? canonicalOrder : (axisOrder(t) ?? canonicalOrder);
-  const orders = { query: order(query), key: order(key), value: order(value) };
-  const canonical = Object.values(orders).every((one) => one === canonicalOrder);
+  const orders = {
+    query: storedOrder(query, stored),
+    key: storedOrder(key, stored),
+    value: storedOrder(value, stored),
+  };
+  const canonical =
+    orders.query === canonicalOrder &&
+    orders.key === canonicalOrder &&
+    orders.value === canonicalOrder;
   return canonical ? canonicalOrders : orders;
+}
+
+function storedOrder(t: Tensor, stored: string): AxisOrder {
+  if (isDeviceTensor(t) || t.dtype !== stored) return canonicalOrder;
+  return axisOrder(t) ?? canonicalOrder;
 }

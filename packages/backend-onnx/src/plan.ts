@@ -28,7 +28,7 @@ import {
 import { guardFor } from "./hidden-values.js";
 import { axisOrders } from "./layout.js";
 import { mayHaveLeaked } from "./leak.js";
-import { hostOutputs } from "./outputs.js";
+import { hostOutputs, type KnownOutputs } from "./outputs.js";
 import type { LoadedRuntime } from "./runtime/load.js";
 import type { Sessions } from "./runtime/sessions.js";
 import { workspaceBytes } from "./support.js";
@@ -63,6 +63,7 @@ export class OnnxPlan implements AttentionPlan {
   readonly #host: PlanHost;
   readonly #problem: AttentionProblem;
   readonly #graphs = new Map<string, PreparedGraph>();
+  readonly #knownOutputs: KnownOutputs = new Map();
   #latest: BoundCall | null = null;
   #disposed = false;
 
@@ -110,12 +111,13 @@ export class OnnxPlan implements AttentionPlan {
     );
     const results = await sessions.run(graph, feeds);
     if (!mayHaveLeaked(graph.leakSign, problem, bound.bounds, results)) {
-      return hostOutputs(problem, results);
+      return hostOutputs(problem, results, this.#knownOutputs);
     }
     // Something leaked, or the outputs are not finite by right: the guarded graph gives what is right.
     const found = guardFor(value, bound.bounds);
     const guarded = this.#ready(found === "none" ? "rows" : found, inputs, bound);
-    return hostOutputs(problem, await sessions.run(guarded.graph, guarded.feeds));
+    const right = await sessions.run(guarded.graph, guarded.feeds);
+    return hostOutputs(problem, right, this.#knownOutputs);
   }
 
   async #runOnDevice(
@@ -147,11 +149,8 @@ export class OnnxPlan implements AttentionPlan {
 
   /** Offsets and lengths mostly stay the same from call to call, and so then does all of this. */
   #bind(inputs: AttentionInputs): BoundCall {
+    if (this.#latest && bindsTo(this.#latest, this.#problem, inputs)) return this.#latest;
     const bound = bindPositions(this.#problem, inputs);
-    const latest = this.#latest;
-    if (latest && same(latest.offsets, bound.offsets) && same(latest.kvLengths, bound.kvLengths)) {
-      return latest;
-    }
     const bounds = boundsOf(this.#problem, bound);
     this.#latest = { ...bound, bounds, feeds: new Map(), graphs: new Map() };
     return this.#latest;
@@ -186,8 +185,25 @@ export class OnnxPlan implements AttentionPlan {
   }
 }
 
-function same(a: Int32Array, b: Int32Array): boolean {
-  return a.length === b.length && a.every((x, i) => x === b[i]);
+/** Whether a call has the offsets and lengths that an earlier one had: told without resolving them. */
+function bindsTo(
+  { offsets, kvLengths }: BoundCall,
+  { positions }: AttentionProblem,
+  inputs: AttentionInputs,
+): boolean {
+  // Bottom-right offsets follow from the lengths, and where no rule needs positions they are 0.
+  if (inputs.kvLengths && !same(kvLengths, inputs.kvLengths)) return false;
+  const { queryOffset } = inputs;
+  if (positions === "fixed") return same(offsets, Number(queryOffset ?? 0));
+  return positions !== "per-batch" || same(offsets, queryOffset as ArrayLike<number>);
+}
+
+/** @param given a number for each of the known, or one for all */
+function same(known: Int32Array, given: ArrayLike<number> | number): boolean {
+  for (let i = 0; i < known.length; i++) {
+    if (known[i] !== (typeof given === "number" ? given : given[i])) return false;
+  }
+  return true;
 }
 
 /** Empty problems, too, leave their outputs where their inputs are. */

@@ -8,10 +8,10 @@ import type { Runtime, RuntimeTensor } from "./runtime.js";
  * To be deleted when test/runtime-defects.node.test.ts says so.
  */
 export function nativeReadable(runtime: Runtime, t: RuntimeTensor): RuntimeTensor {
+  if (t.type !== "float16") return t;
   const { data } = t;
   const needed =
     runtime.env.versions?.node !== undefined &&
-    t.type === "float16" &&
     ArrayBuffer.isView(data) &&
     !(data instanceof Uint16Array);
   if (!needed) return t;
