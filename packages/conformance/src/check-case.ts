@@ -17,7 +17,6 @@ import { type Explanation, explainOutputs } from "./explain/explain.js";
 import { guardedRun } from "./guarded-run.js";
 import { judge } from "./judge/judge.js";
 import { passes, type Verdict } from "./judge/verdict.js";
-import { naive } from "./naive-backend.js";
 import { featuresOf } from "./report/features.js";
 import type { CaseResult } from "./report/report.js";
 import { residentViolations } from "./resident.js";
@@ -185,11 +184,13 @@ async function checkVector(
 ): Promise<Finding> {
   const features = c.folder === "onnx" ? ["ONNX Attention"] : [];
   const provider = { name: backend.name, load: async () => borrow(backend) };
-  const under = { selfTest: false, fallback: "silent" } as const;
-  const attention = await createAttention({ backends: [provider], ...under });
-  const yardstick = await createAttention({ backends: [naive()], ...under });
+  const attention = await createAttention({
+    backends: [provider],
+    selfTest: false,
+    fallback: "silent",
+  });
   try {
-    const verdict = await runVector(c, attention, yardstick, readVector);
+    const verdict = await runVector(c, attention, arithmeticOf(backend.info), readVector);
     return { features, ...verdictFinding(verdict) };
   } catch (error) {
     if (error instanceof UnsupportedError) {
@@ -202,7 +203,6 @@ async function checkVector(
     return { features, ...crash(error) };
   } finally {
     await attention.dispose();
-    await yardstick.dispose();
   }
 }
 

@@ -35,7 +35,6 @@ export type { Comparison } from "./judge/compare.js";
 export { type Expected, judge } from "./judge/judge.js";
 export { type OutputName, passes, type Verdict, type WorstElement } from "./judge/verdict.js";
 export { type NaiveEvaluation, naiveAttention } from "./naive.js";
-export { naive } from "./naive-backend.js";
 export { Random } from "./random.js";
 export {
   documentToJson,

@@ -1,23 +1,26 @@
 import {
   type Attention,
   type AttentionInputs,
-  type FloatDType,
+  type AttentionOutputs,
+  contiguous,
   type HostTensor,
   mergePartials,
   type PartialAttention,
-  slice,
+  splitHeads,
   toFloat64,
 } from "@heed/core";
 import {
   type OnnxAttentionAttributes,
   type OnnxAttentionInputs,
   type OnnxAttentionOutputName,
+  type OnnxAttentionOutputs,
   onnxAttention,
 } from "@heed/core/onnx";
-import { unitRoundoff } from "./judge/allowance.js";
-import { compareRows } from "./judge/compare.js";
-import { judge } from "./judge/judge.js";
+import type { Arithmetic } from "./arithmetic.js";
+import { type Expected, judge } from "./judge/judge.js";
 import { summarise, type Verdict } from "./judge/verdict.js";
+import { difference, toleranceOf } from "./laws/compare.js";
+import { onKeys } from "./laws/transform.js";
 import type { SafeTensors } from "./safetensors.js";
 import { loadVector, type ReadVector, realCall, type VectorCase } from "./vectors.js";
 
@@ -25,30 +28,31 @@ import { loadVector, type ReadVector, realCall, type VectorCase } from "./vector
  * Runs a recorded vector and judges the outputs against the recorded ones.
  *
  * @param attention over the backend under test only
- * @param naive over the naive evaluation, whose error sets the budget of what is not one plain call
+ * @param arithmetic of the backend's device
  * @throws UnsupportedError where the backend refuses a problem of it
  */
 export async function runVector(
   c: VectorCase,
   attention: Attention,
-  naive: Attention,
+  arithmetic: Arithmetic,
   read?: ReadVector,
 ): Promise<Verdict> {
   const file = await loadVector(c, read);
-  switch (c.folder) {
-    case "onnx":
-      return runOnnx(file, attention, naive);
-    case "torch":
-      return runTorch(file, attention);
-    case "serving":
-      return c.name.startsWith("merge")
-        ? runMerge(file, attention, naive)
-        : runDecode(file, attention);
-    case "real": {
-      const { inputs, expected } = realCall(c, file);
-      return judge(inputs, await attention.run(inputs), expected);
-    }
-  }
+  if (c.folder === "onnx") return runOnnx(file, attention, arithmetic);
+  if (c.name.startsWith("merge")) return runMerge(file, attention, arithmetic);
+  const { inputs, expected } =
+    c.folder === "torch"
+      ? torchCall(file)
+      : c.folder === "serving"
+        ? decodeCall(file)
+        : realCall(c, file);
+  return judge(inputs, await attention.run(inputs), expected, arithmetic);
+}
+
+/** A call, and what was recorded of it. */
+interface RecordedCall {
+  readonly inputs: AttentionInputs<HostTensor>;
+  readonly expected: Expected;
 }
 
 interface RecordedAttributes {
@@ -70,7 +74,7 @@ function windowOf({ window }: RecordedAttributes): AttentionInputs["window"] {
   return { left, right };
 }
 
-async function runTorch(file: SafeTensors, attention: Attention): Promise<Verdict> {
+function torchCall(file: SafeTensors): RecordedCall {
   const { tensors } = file;
   const attributes = attributesOf(file);
   const inputs: AttentionInputs<HostTensor> = {
@@ -88,11 +92,10 @@ async function runTorch(file: SafeTensors, attention: Attention): Promise<Verdic
     softcap: attributes.softcap,
     returns: { logSumExp: true },
   };
-  const expected = { output: tensors["out.o"], logSumExp: tensors["out.lse"] };
-  return judge(inputs, await attention.run(inputs), expected);
+  return { inputs, expected: outputsOf(file) };
 }
 
-async function runDecode(file: SafeTensors, attention: Attention): Promise<Verdict> {
+function decodeCall(file: SafeTensors): RecordedCall {
   const { tensors } = file;
   const attributes = attributesOf(file);
   const inputs: AttentionInputs<HostTensor> = {
@@ -108,15 +111,33 @@ async function runDecode(file: SafeTensors, attention: Attention): Promise<Verdi
     softcap: attributes.softcap,
     returns: { logSumExp: true },
   };
-  const expected = { output: tensors["out.o"], logSumExp: tensors["out.lse"] };
-  return judge(inputs, await attention.run(inputs), expected);
+  return { inputs, expected: outputsOf(file) };
 }
 
-/** Each part on its own, then merged: checks the parts' log-sum-exp and core's `mergePartials`. */
+/** The recorded output and log-sum-exp; with a number, those of a part. */
+function outputsOf({ tensors }: SafeTensors, part?: number): Expected {
+  if (part === undefined) return { output: tensors["out.o"], logSumExp: tensors["out.lse"] };
+  const one = (t: HostTensor): HostTensor => ({
+    ...t,
+    shape: t.shape.slice(1),
+    strides: t.strides.slice(1),
+    offset: t.offset + part * (t.strides[0] as number),
+  });
+  return {
+    output: one(tensors["out.o_parts"] as HostTensor),
+    logSumExp: one(tensors["out.lse_parts"] as HostTensor),
+  };
+}
+
+/**
+ * Each part of the keys on its own, judged, then merged: checks the parts' log-sum-exp and core's
+ * `mergePartials`. What is merged may differ from the recording by as much as two evaluations of the
+ * whole may, as in the law on split keys.
+ */
 async function runMerge(
   file: SafeTensors,
   attention: Attention,
-  naive: Attention,
+  arithmetic: Arithmetic,
 ): Promise<Verdict> {
   const { tensors } = file;
   const attributes = attributesOf(file);
@@ -125,38 +146,46 @@ async function runMerge(
     HostTensor,
     HostTensor,
   ];
-  const splits = [...((tensors["in.splits"] as HostTensor).data as Int32Array)];
-  const offset = (key.shape[2] as number) - (query.shape[2] as number);
-  const merged = async (on: Attention): Promise<PartialAttention> => {
-    const parts: PartialAttention[] = [];
-    for (const [p, start] of splits.slice(0, -1).entries()) {
-      const end = splits[p + 1] as number;
-      const { output, logSumExp } = await on.run({
-        query,
-        key: slice(key, 2, start, end),
-        value: slice(value, 2, start, end),
-        causal: attributes.causal !== "none",
-        window: windowOf(attributes),
-        queryOffset: offset - start,
-        scale: attributes.scale,
-        returns: { logSumExp: true },
-      });
-      parts.push({ output, logSumExp: logSumExp as HostTensor });
-    }
-    return mergePartials(parts);
+  const splits = (tensors["in.splits"] as HostTensor).data as Int32Array;
+  const whole: AttentionInputs<HostTensor> = {
+    query,
+    key,
+    value,
+    causal: attributes.causal !== "none",
+    window: windowOf(attributes),
+    queryOffset: (key.shape[2] as number) - (query.shape[2] as number),
+    scale: attributes.scale,
+    returns: { logSumExp: true },
   };
-  const got = await merged(attention);
-  const plain = await merged(naive);
-  return compareRecorded([
-    ["output", got.output, plain.output, tensors["out.o"] as HostTensor],
-    ["logSumExp", got.logSumExp, plain.logSumExp, tensors["out.lse"] as HostTensor],
-  ]);
+  const parts: PartialAttention[] = [];
+  const verdicts: Verdict[] = [];
+  for (const [p, start] of splits.subarray(0, -1).entries()) {
+    const inputs = onKeys(whole, start, splits[p + 1] as number);
+    const { output, logSumExp } = await attention.run(inputs);
+    parts.push({ output, logSumExp: logSumExp as HostTensor });
+    const expected = outputsOf(file, p);
+    verdicts.push(
+      judge(inputs, { output, logSumExp: logSumExp as HostTensor }, expected, arithmetic),
+    );
+  }
+  const { output, logSumExp } = outputsOf(file);
+  const recorded = { output: output as HostTensor, logSumExp: logSumExp as HostTensor };
+  const wrong = difference(mergePartials(parts), recorded, toleranceOf(whole));
+  return summarise(
+    verdicts,
+    [
+      ...verdicts.flatMap(({ violations }) => violations),
+      ...(wrong === null ? [] : [`merged, ${wrong}`]),
+    ],
+    verdicts.flatMap(({ where }) => where),
+  );
 }
 
+/** The operator is one call: it is judged as that call, by what the operator returned and recorded. */
 async function runOnnx(
   { tensors, metadata }: SafeTensors,
   attention: Attention,
-  naive: Attention,
+  arithmetic: Arithmetic,
 ): Promise<Verdict> {
   const pick = (prefix: string): [string, HostTensor][] =>
     Object.entries(tensors)
@@ -166,48 +195,56 @@ async function runOnnx(
   const attributes: OnnxAttentionAttributes = JSON.parse(metadata.attributes as string);
   const recorded = pick("out.") as [OnnxAttentionOutputName, HostTensor][];
   const outputs = recorded.map(([name]) => name);
-  const got = await onnxAttention(attention, inputs, attributes, { outputs });
-  const plain = await onnxAttention(naive, inputs, attributes, { outputs });
-  return compareRecorded(
-    recorded.map(([name, t]) => [name, got[name], plain[name] as HostTensor, t]),
+  let call: AttentionInputs<HostTensor> | null = null;
+  const watched: Attention = {
+    backends: attention.backends,
+    explain: (problem) => attention.explain(problem),
+    dispose: () => attention.dispose(),
+    run: (given: AttentionInputs) => {
+      call = given as AttentionInputs<HostTensor>;
+      return attention.run(call) as never;
+    },
+  };
+  const got = await onnxAttention(watched, inputs, attributes, { outputs });
+  const made = call as unknown as AttentionInputs<HostTensor>;
+  const verdict = judge(
+    made,
+    asCall(made, Object.entries(got) as typeof recorded),
+    asCall(made, recorded),
+    arithmetic,
   );
+  return { ...verdict, violations: [...verdict.violations, ...copyViolations(recorded, got)] };
 }
 
-/** Recorded outputs are themselves rounded to the dtype: the floor has room for that. */
-function compareRecorded(
-  outputs: readonly (readonly [string, HostTensor | undefined, HostTensor, HostTensor])[],
-): Verdict {
-  const violations: string[] = [];
-  const comparisons = [];
-  for (const [name, got, naive, recorded] of outputs) {
-    if (got === undefined || got.shape.join() !== recorded.shape.join()) {
-      violations.push(`${name} has shape [${got?.shape}] instead of [${recorded.shape}]`);
-      continue;
+/** The operator's outputs as those of the call that it makes. */
+function asCall(
+  { query, returns }: AttentionInputs<HostTensor>,
+  outputs: readonly (readonly [OnnxAttentionOutputName, HostTensor])[],
+): AttentionOutputs<HostTensor> {
+  const named = new Map(outputs);
+  const Y = named.get("Y") as HostTensor;
+  const qk = named.get("qk_matmul_output");
+  return {
+    output: Y.shape.length === 3 ? contiguous(splitHeads(Y, query.shape[1] as number)) : Y,
+    ...(qk && (returns?.weights ? { weights: qk } : { scores: qk })),
+  };
+}
+
+/** What the operator passes on is a copy, to the bit, and everything has the recorded shape. */
+function copyViolations(
+  recorded: readonly (readonly [OnnxAttentionOutputName, HostTensor])[],
+  got: OnnxAttentionOutputs,
+): string[] {
+  return recorded.flatMap(([name, t]) => {
+    const own = got[name];
+    if (own === undefined || own.shape.join() !== t.shape.join()) {
+      return [`${name} has shape [${own?.shape}] instead of [${t.shape}]`];
     }
-    const values = toFloat64(got);
-    if (values.some(Number.isNaN)) violations.push(`${name} has NaN`);
-    const expected = toFloat64(recorded);
-    const rowSize = recorded.shape.at(-1) as number;
-    const dtype = got.dtype as FloatDType;
-    comparisons.push(
-      compareRows({
-        name,
-        shape: recorded.shape,
-        rowSize,
-        dtype,
-        got: values,
-        expected,
-        naive: toFloat64(naive),
-        factor: 3,
-        floor: (row) => {
-          const finite = expected
-            .subarray(row * rowSize, (row + 1) * rowSize)
-            .filter(Number.isFinite)
-            .map(Math.abs);
-          return 8 * unitRoundoff[dtype] * Math.max(1, ...finite);
-        },
-      }),
-    );
-  }
-  return summarise(comparisons, violations);
+    if (!name.startsWith("present_")) return [];
+    const [values, expected] = [toFloat64(own), toFloat64(t)];
+    const at = values.findIndex((x, i) => !Object.is(x, expected[i]));
+    return at < 0
+      ? []
+      : [`${name} is no copy: flat index ${at} is ${values[at]}, not ${expected[at]}`];
+  });
 }

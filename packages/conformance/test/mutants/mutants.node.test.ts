@@ -3,7 +3,7 @@ import type { AttentionProvider } from "@heed/core";
 import { describe, expect, test } from "vitest";
 import { attend, backendOf } from "./attention.js";
 import { conductMutants } from "./conduct.js";
-import { numberMutants } from "./numbers.js";
+import { numberMutants } from "./numbers/index.js";
 import { type PublishedName, published } from "./published.js";
 
 /** Killers that are enough to say by what a mutant is killed. */
