@@ -2,6 +2,7 @@ import { type CaseResult, checkBackend, selectCases } from "@heed/conformance";
 import {
   type AttentionInputs,
   type AttentionProvider,
+  broadcastTo,
   describeProblem,
   fromFloat64,
   type HostTensor,
@@ -11,14 +12,19 @@ import {
   toFloat64,
 } from "@heed/core";
 import { describe, expect, test } from "vitest";
+import { denominatorMistakes } from "../src/explain/denominators.js";
 import { hypotheses } from "../src/explain/hypotheses.js";
 import { logitMistakes } from "../src/explain/logits.js";
 import { commonMistakes } from "../src/explain/mistakes.js";
+import { neighbours } from "../src/explain/neighbours.js";
 import { explainReport, formatExplanation } from "../src/explain/summary.js";
+import { rowTails, tails } from "../src/explain/tails.js";
 import { tileKeyMistakes } from "../src/explain/tile-keys.js";
 import { tileMistakes } from "../src/explain/tiles.js";
 import { commonTraits, traitsOf } from "../src/explain/traits.js";
 import { describeRows } from "../src/explain/where.js";
+import { wrongSizes } from "../src/explain/wrong-sizes.js";
+import { backendOf } from "./mutants/attention.js";
 import { type ToyBug, toy } from "./toy.js";
 
 type Call = AttentionInputs<HostTensor>;
@@ -51,7 +57,14 @@ function mistaken(change: (call: Call) => Call | null): AttentionProvider {
   };
 }
 
-const known = [...hypotheses, ...logitMistakes, ...[8, 24, 120].flatMap(tileKeyMistakes)];
+const known = [
+  ...hypotheses,
+  ...neighbours,
+  ...wrongSizes,
+  ...tails,
+  ...logitMistakes,
+  ...[8, 24, 120].flatMap(tileKeyMistakes),
+];
 
 const traits = new Map(
   selectCases().flatMap((c) => ("spec" in c ? [[c.id, traitsOf(c)] as const] : [])),
@@ -73,6 +86,16 @@ const shown = [
   ["softcap comes before the scale", "masks/pair-bias-softcap"],
   ["ALiBi counts queries from 0, without their offset", "masks/pair-causal-alibi"],
   ["sinks are scaled", "masks/sinks"],
+  ["elements of query and key past the last whole 8 are left out", "core/shape-l"],
+  ["elements of the output past the last whole 4 are left at 0", "core/shape-l"],
+  ["query and key are multiplied over valueDim, not headDim, elements", "core/shape-dv"],
+  ["batch b has the query offset of batch b − 1", "core/causal-offset"],
+  ["batch b has the mask of batch b + 1", "masks/mask-"],
+  ["keys lie as far apart as values: by valueDim instead of headDim", "core/shape-dv"],
+  ["heads of key and value lie as far apart as queryLength, not keyLength, rows", "core/heads-"],
+  ["batches of query lie as far apart as kvHeads, not queryHeads, heads", "core/heads-"],
+  ["bias is read as if nothing of it were broadcast, and is 0 past its end", "masks/bias-"],
+  ["mask is read as if nothing of it were broadcast, and hides past its end", "masks/mask-"],
 ] as const;
 
 /** A backend whose output is right, and what it returns beside it is not. */
@@ -161,11 +184,17 @@ describe("several bugs at once, in a profile that a first backend runs", () => {
     "a sink a tile": "the sink counts once for each tile of 24 keys, not once for the row",
     "tiles of batch 0":
       "tiles of 24 keys end where those of batch 0 do, whatever the batch's own length",
+    "length of the next batch": "batch b has the length of batch b + 1",
+    "values as far apart as keys":
+      "values lie as far apart as keys: by headDim instead of valueDim",
+    "sink after the normalisation":
+      "the sink comes after the normalisation: weights are divided by their sum, then by 1 + exp(sink − max)",
     "last tile by 24 only": "",
   };
   test.each<ToyBug[][]>([
     [["offset of batch 0", "mask of the key head", "no rescale by the last tile"]],
     [["softcap after the bias", "a sink a tile", "tiles of batch 0"]],
+    [["length of the next batch", "values as far apart as keys", "sink after the normalisation"]],
   ])("%s are each named, and nothing else is", { timeout: 120_000 }, async (bugs) => {
     const report = await checkBackend(toy(bugs), { profile: "core" });
     const { mistakes } = explainReport(report, selectCases());
@@ -221,11 +250,59 @@ describe("what is wrong beside the output", () => {
 });
 
 test("names are told apart, and a right backend has none", async () => {
-  const names = [...known.map(({ name }) => name), ...tileMistakes.map(({ name }) => name(16))];
+  const names = [
+    ...[...known, ...denominatorMistakes, ...rowTails].map(({ name }) => name),
+    ...tileMistakes.map(({ name }) => name(16)),
+  ];
   expect(new Set(names).size).toBe(names.length);
   const { results } = await checkBackend(reference(), { filter: "core/heads-" });
   expect(commonMistakes(results)).toEqual([]);
   expect(commonTraits(results, traits)).toEqual([]);
+});
+
+test("query rows that are never computed are told by their tile", async () => {
+  const short: AttentionProvider = backendOf(async ({ queryLength, valueDim }, inputs) => {
+    const output = referenceAttention({ ...(inputs as Call), returns: undefined }).output;
+    const made = toFloat64(output).map((x, at) =>
+      Math.floor(at / valueDim) % queryLength < queryLength - (queryLength % 32) ? x : 0,
+    );
+    return {
+      output: fromFloat64(queryLength > 32 ? made : toFloat64(output), output.shape, "float32"),
+    };
+  });
+  const { results } = await checkBackend(short, { filter: "core/shape-l" });
+  expect(commonMistakes(results)[0]?.mistake).toBe(
+    "query rows past the last whole tile of 32 are left at 0",
+  );
+});
+
+test("what hides after the softmax is told by the rule", async () => {
+  const late: AttentionProvider = backendOf(async (_, inputs) => {
+    const call = inputs as Call;
+    const { mask, ...seen } = call;
+    const { output, weights } = referenceAttention({ ...seen, returns: { weights: true } });
+    const [keys, size] = [call.key.shape[2] as number, call.value.shape[3] as number];
+    const [batch, heads, queries] = call.query.shape as [number, number, number];
+    const shown = mask && toFloat64(broadcastTo(mask, [batch, heads, queries, keys]));
+    const value = toFloat64(call.value);
+    const w = toFloat64(weights as HostTensor);
+    const group = heads / (call.key.shape[1] as number);
+    const made = new Float64Array(batch * heads * queries * size);
+    for (let at = 0; at < made.length; at++) {
+      const row = Math.floor(at / size);
+      const head = Math.floor(Math.floor(row / queries) / group);
+      for (let j = 0; j < keys; j++) {
+        if (shown?.[row * keys + j] === 0) continue;
+        const v = value[(head * keys + j) * size + (at % size)] as number;
+        (made[at] as number) += (w[row * keys + j] as number) * v;
+      }
+    }
+    return { output: fromFloat64(made, output.shape, "float32") };
+  });
+  const { results } = await checkBackend(late, { filter: "core/mask-heads" });
+  expect(results[0]?.explanations).toContainEqual([
+    "mask comes after the softmax: what it hides still counts in the sum",
+  ]);
 });
 
 describe("commonTraits", () => {

@@ -18,7 +18,10 @@ export type ToyBug =
   | "last tile by 24 only"
   | "softcap after the bias"
   | "a sink a tile"
-  | "tiles of batch 0";
+  | "tiles of batch 0"
+  | "length of the next batch"
+  | "values as far apart as keys"
+  | "sink after the normalisation";
 
 /** A size that no explanation knows by itself, where a bug shows in tiles. */
 const uncommon: readonly ToyBug[] = ["last tile by 24 only", "a sink a tile", "tiles of batch 0"];
@@ -53,12 +56,14 @@ function attend(
     const b = Math.floor(row / queryLength / queryHeads);
     const g = Math.floor((h * kvHeads) / queryHeads);
     const position = i + (bound.offsets[bugs.has("offset of batch 0") ? 0 : b] as number);
-    const whole = bound.kvLengths[b] as number;
+    const next = Math.min(b + 1, batch - 1);
+    const whole = bound.kvLengths[bugs.has("length of the next batch") ? next : b] as number;
     // Something that no known mistake gives: the last tile counts, but by half.
     const share = (end: number) => (bugs.has("last tile by 24 only") && end % tile ? 0.5 : 1);
     const past = Math.ceil((bound.kvLengths[0] as number) / tile) * tile;
     const sink = bound.sinks?.[h] ?? Number.NEGATIVE_INFINITY;
-    let max = sink;
+    const late = bugs.has("sink after the normalisation");
+    let max = late ? Number.NEGATIVE_INFINITY : sink;
     let sum = max === Number.NEGATIVE_INFINITY ? 0 : 1;
     const accumulator = new Float64Array(valueDim);
     for (let start = 0; start < whole; start += tile) {
@@ -94,17 +99,29 @@ function attend(
         const weight = share(end) * Math.exp(s - max);
         if (weight === 0) continue;
         sum += weight;
-        const from = ((b * kvHeads + g) * keyLength + start + k) * valueDim;
+        const apart = bugs.has("values as far apart as keys") ? headDim : valueDim;
+        const from = ((b * kvHeads + g) * keyLength + start + k) * apart;
         for (let c = 0; c < valueDim; c++) {
           (accumulator[c] as number) += weight * (value[from + c] as number);
         }
       }
     }
-    if (logSumExp)
-      logSumExp.data[row] = max === Number.NEGATIVE_INFINITY ? max : max + Math.log(sum);
+    const once = late && sum > 0 ? 1 + Math.exp(sink - max) : 1;
+    if (logSumExp) {
+      const own = max === Number.NEGATIVE_INFINITY ? max : max + Math.log(sum);
+      logSumExp.data[row] = late ? logAdd(own, sink) : own;
+    }
     for (let c = 0; c < valueDim && sum > 0; c++) {
-      output.data[row * valueDim + c] = (accumulator[c] as number) / sum;
+      output.data[row * valueDim + c] = (accumulator[c] as number) / sum / once;
     }
   }
   return { output, ...(logSumExp && { logSumExp }) };
+}
+
+/** ln(exp(a) + exp(b)). */
+function logAdd(a: number, b: number): number {
+  const max = Math.max(a, b);
+  return max === Number.NEGATIVE_INFINITY
+    ? max
+    : max + Math.log(Math.exp(a - max) + Math.exp(b - max));
 }

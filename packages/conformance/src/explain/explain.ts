@@ -7,11 +7,15 @@ import {
   toFloat64,
 } from "@heed/core";
 import { onBatch, onHead, onQueries } from "../laws/transform.js";
-import { hypotheses } from "./hypotheses.js";
+import { denominatorMistakes, scaledOutput } from "./denominators.js";
+import { type Hypothesis, hypotheses } from "./hypotheses.js";
 import { logitMistakes } from "./logits.js";
+import { neighbours } from "./neighbours.js";
 import { explainStatistics } from "./statistics.js";
+import { rowTails, tails } from "./tails.js";
 import { tileKeyMistakes } from "./tile-keys.js";
 import { type Logits, logitsOf, tiledOutput, tileMistakes } from "./tiles.js";
+import { wrongSizes } from "./wrong-sizes.js";
 
 type Call = AttentionInputs<HostTensor>;
 
@@ -28,28 +32,51 @@ const mostFirsts = 3;
 /** Wrong rows that a mistake has to give before it is made as a whole. */
 const mostSamples = 6;
 
-/** A mistake, as what it makes of a call: another call, or other sums over its logits. */
+/** A mistake that is tried. */
 interface Candidate {
   readonly name: string;
-  readonly change: ((call: Call) => Call | null) | null;
-  readonly sum: ((logits: Logits, from: number, to: number) => Float64Array | null) | null;
+  /** The call that is computed instead, where it can be said as one: others can be made on that. */
+  readonly change: Hypothesis["change"] | null;
+  /** What it makes of a call; of one row, or of all. `null` where that is nothing. */
+  readonly output: (on: Trial, row: number | null) => Float64Array | null;
 }
 
 /** Tile sizes that are tried, with those that a plan tells. */
 const tileSizes = [4, 8, 16, 32, 64, 128];
 
 function candidatesFor(tiles: Readonly<Record<string, number>>): readonly Candidate[] {
-  const sizes = new Set([...tileSizes, ...Object.values(tiles).filter((size) => size > 1)]);
+  const told = Object.values(tiles).filter((size) => size > 1);
+  const sizes = [...new Set([...tileSizes, ...told])];
+  const changes = [
+    ...hypotheses,
+    ...neighbours,
+    ...wrongSizes,
+    ...tails,
+    ...logitMistakes,
+    ...sizes.flatMap(tileKeyMistakes),
+  ];
   return [
-    ...[...hypotheses, ...logitMistakes, ...[...sizes].flatMap(tileKeyMistakes)].map(
-      ({ name, change }) => ({ name, change, sum: null }),
-    ),
-    ...[...sizes].flatMap((tile) =>
+    ...changes.map(({ name, change }) => ({
+      name,
+      change,
+      output: (on: Trial, row: number | null) => on.changed(name, change, row),
+    })),
+    ...denominatorMistakes.map((mistake) => ({
+      name: mistake.name,
+      change: null,
+      output: (on: Trial, row: number | null) => scaledOutput(mistake, on.callOf(row)),
+    })),
+    ...rowTails.map(({ name, rows }) => ({
+      name,
+      change: null,
+      output: (on: Trial, row: number | null) => on.firstRows(rows, row),
+    })),
+    ...sizes.flatMap((tile) =>
       tileMistakes.map(({ name, make }) => ({
         name: name(tile),
         change: null,
-        sum: (logits: Logits, from: number, to: number) =>
-          tiledOutput(logits, tile, make, from, to),
+        output: ({ logits }: Trial, row: number | null) =>
+          tiledOutput(logits, tile, make, row ?? 0, row === null ? logits.rows : row + 1),
       })),
     ),
   ];
@@ -79,38 +106,45 @@ export function explainOutputs(
   if (came.nothingWrong) return explainStatistics(inputs, outputs).map((name) => [name]);
 
   const candidates = candidatesFor(tiles);
-  const own = new Maker(inputs);
+  const own = new Trial(inputs);
   const tried = candidates.map((candidate) => ({
     candidate,
-    explained: came.samples.filter((row) => came.isRow(row, own.row(candidate, row))),
+    explained: came.samples.filter((row) => came.isRow(row, own.make(candidate, row))),
   }));
   const alone = tried
     .filter(({ explained }) => explained.length === came.samples.length)
-    .filter(({ candidate }) => came.isAll(own.all(candidate)))
+    .filter(({ candidate }) => came.is(own, candidate))
     .map(({ candidate }) => [candidate.name]);
   if (alone.length > 0 || cost > mostOfPairs) return alone;
-  return tried
-    .filter(({ explained, candidate }) => explained.length > 0 && candidate.change !== null)
-    .sort((a, b) => b.explained.length - a.explained.length)
+  const firsts = tried
+    .filter(({ explained }) => explained.length > 0)
+    .sort((one, other) => other.explained.length - one.explained.length)
     .slice(0, mostFirsts)
-    .flatMap(({ candidate: first }) => {
-      const changed = first.change?.(inputs);
-      if (!changed) return [];
-      const both = new Maker(changed);
-      return candidates
-        .filter(({ name }) => name !== first.name)
-        .filter((second) => came.samples.every((row) => came.isRow(row, both.row(second, row))))
-        .filter((second) => came.isAll(both.all(second)))
-        .map(({ name }) => [first.name, name]);
-    });
+    .map(({ candidate }) => candidate);
+  return firsts.flatMap((first) => {
+    const others = candidates.filter(({ name }) => name !== first.name);
+    // One of the two is a call of its own, on which the other is made.
+    if (first.change) {
+      const on = own.on(first);
+      return on
+        ? others.filter((other) => came.is(on, other)).map(({ name }) => [first.name, name])
+        : [];
+    }
+    return others
+      .filter((other) => {
+        const on = own.on(other);
+        return on !== null && came.is(on, first);
+      })
+      .map(({ name }) => [name, first.name]);
+  });
 }
 
 function plainOutput(inputs: Call): Float64Array {
   return toFloat64(referenceAttention({ ...inputs, returns: undefined }).output);
 }
 
-/** Makes mistakes on a call, row by row where that is enough. */
-class Maker {
+/** Mistakes are made on a call, row by row where that is enough. */
+class Trial {
   readonly #call: Call;
   readonly #changed = new Map<string, Call | null>();
   #logits: Logits | null = null;
@@ -119,37 +153,52 @@ class Maker {
     this.#call = call;
   }
 
-  /** A row of the output; `null` where the mistake makes nothing of the call. */
-  row({ name, change, sum }: Candidate, row: number): Float64Array | null {
-    return orNull(() => {
-      if (sum) return sum(this.#allLogits(), row, row + 1);
-      const changed = this.#change(name, change);
-      if (changed === null) return null;
-      const [, heads, queries] = changed.query.shape as [number, number, number];
-      const [b, h] = [Math.floor(row / (heads * queries)), Math.floor(row / queries) % heads];
-      const i = row % queries;
-      return plainOutput(onQueries(onHead(onBatch(changed, b), h), i, i + 1));
+  /** What comes out with a mistake; `null` where that cannot be said. */
+  make({ output }: Candidate, row: number | null): Float64Array | null {
+    return orNull(() => output(this, row));
+  }
+
+  /** The call, or that of one of its rows. */
+  callOf(row: number | null, call: Call = this.#call): Call {
+    if (row === null) return call;
+    const [, heads, queries] = call.query.shape as [number, number, number];
+    const [b, h] = [Math.floor(row / (heads * queries)), Math.floor(row / queries) % heads];
+    const i = row % queries;
+    return onQueries(onHead(onBatch(call, b), h), i, i + 1);
+  }
+
+  /** The output with 0 in the query rows past as many as a mistake computes. */
+  firstRows(count: (queries: number) => number | null, row: number | null): Float64Array | null {
+    const [queries, size] = [this.#call.query.shape[2], this.#call.value.shape[3]] as number[];
+    const rows = count(queries as number);
+    if (rows === null) return null;
+    return plainOutput(this.callOf(row)).map((x, at) => {
+      const own = row ?? Math.floor(at / (size as number));
+      return own % (queries as number) < rows ? x : 0;
     });
   }
 
-  all({ name, change, sum }: Candidate): Float64Array | null {
-    return orNull(() => {
-      if (sum) return sum(this.#allLogits(), 0, this.#allLogits().rows);
-      const changed = this.#change(name, change);
-      return changed && plainOutput(changed);
-    });
+  /** A trial of the call that a mistake makes of this one; `null` where it makes none. */
+  on({ name, change }: Candidate): Trial | null {
+    const call = change && this.#change(name, change);
+    return call && new Trial(call);
   }
 
-  #change(name: string, change: Candidate["change"]): Call | null {
-    const known = this.#changed.get(name);
-    if (known !== undefined) return known;
-    // What it makes of a call cannot always be said.
-    const changed = change && orNull(() => change(this.#call));
-    this.#changed.set(name, changed);
-    return changed;
+  changed(name: string, change: Hypothesis["change"], row: number | null): Float64Array | null {
+    const call = this.#change(name, change);
+    return call && plainOutput(this.callOf(row, call));
   }
 
-  #allLogits(): Logits {
+  #change(name: string, change: Hypothesis["change"]): Call | null {
+    if (!this.#changed.has(name))
+      this.#changed.set(
+        name,
+        orNull(() => change(this.#call)),
+      );
+    return this.#changed.get(name) ?? null;
+  }
+
+  get logits(): Logits {
     this.#logits ??= logitsOf(this.#call);
     return this.#logits;
   }
@@ -193,8 +242,13 @@ class Came {
     return made !== null && made.length === this.#rowSize && this.#is(row * this.#rowSize, made);
   }
 
-  isAll(made: Float64Array | null): boolean {
-    return made !== null && made.length === this.#got.length && this.#is(0, made);
+  /** Whether it is what a mistake gives: first in some rows, then in all. */
+  is(on: Trial, mistake: Candidate): boolean {
+    if (!this.samples.every((row) => this.isRow(row, on.make(mistake, row)))) return false;
+    const made = on.make(mistake, null);
+    // NaN everywhere comes of too many mistakes to name one.
+    if (made === null || made.every(Number.isNaN)) return false;
+    return made.length === this.#got.length && this.#is(0, made);
   }
 
   #is(start: number, made: Float64Array): boolean {

@@ -3,7 +3,10 @@ import type { CaseResult } from "../report/report.js";
 /** A mistake that explains failing cases. */
 export interface CommonMistake {
   readonly mistake: string;
-  /** Failing cases that it explains, with those before it, and that those alone do not. */
+  /**
+   * Failing cases that it explains, with those before it, and that those alone do not; where it takes
+   * two at once, as many for each.
+   */
   readonly cases: number;
 }
 
@@ -18,19 +21,19 @@ export function commonMistakes(results: readonly CaseResult[]): CommonMistake[] 
   const found: string[] = [];
   const counted: CommonMistake[] = [];
   while (left.length > 0) {
-    const lacking = left.map((alternatives) =>
-      alternatives.map((mistakes) => mistakes.filter((mistake) => !found.includes(mistake))),
+    const lacking = left.flatMap((alternatives) =>
+      alternatives.map((together) => together.filter((mistake) => !found.includes(mistake))),
     );
-    const fewest = Math.min(...lacking.flat().map(({ length }) => length));
-    const counts = new Map<string, number>();
-    for (const alternatives of lacking) {
-      const named = new Set(alternatives.filter(({ length }) => length === fewest).flat());
-      for (const mistake of named) counts.set(mistake, (counts.get(mistake) ?? 0) + 1);
+    const fewest = Math.min(...lacking.map(({ length }) => length));
+    const counts = new Map<string, { together: readonly string[]; count: number }>();
+    for (const together of lacking.filter(({ length }) => length === fewest)) {
+      const key = [...together].sort().join();
+      counts.set(key, { together, count: (counts.get(key)?.count ?? 0) + 1 });
     }
-    const [mistake] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a));
-    found.push(mistake);
+    const { together } = [...counts.values()].reduce((a, b) => (b.count > a.count ? b : a));
+    found.push(...together);
     const rest = left.filter((alternatives) => !explains(found, alternatives));
-    counted.push({ mistake, cases: left.length - rest.length });
+    counted.push(...together.map((mistake) => ({ mistake, cases: left.length - rest.length })));
     left = rest;
   }
   return counted;

@@ -61,6 +61,9 @@ export interface CommonTrait {
   readonly passing: number;
 }
 
+/** Four in five cases that have a trait must fail: otherwise it explains little. */
+const against = 4;
+
 /**
  * What failing cases have in common and passing ones lack: the traits that explain most, one after
  * another, each among the failures that those before it leave.
@@ -79,16 +82,16 @@ export function commonTraits(
     traits.get(result.id)?.includes(trait) ?? false;
   const all = new Set(failures.flatMap(({ id }) => traits.get(id) ?? []));
   const found: CommonTrait[] = [];
+  // A case that passes says more against a cause than one that fails says for it.
+  const weight = ({ failing, passing }: CommonTrait): number => failing - against * passing;
   while (failures.length > 0 && found.length < 4) {
     let best: CommonTrait | null = null;
     for (const trait of all) {
       const failing = failures.filter((result) => has(result, trait)).length;
       const passing = passes.filter((result) => has(result, trait)).length;
-      // Four in five cases that have it fail: otherwise it explains little.
-      if (failing < 2 || failing < 4 * passing) continue;
-      if (best === null || failing - passing > best.failing - best.passing) {
-        best = { trait, failing, passing };
-      }
+      const one = { trait, failing, passing };
+      if (failing < 2 || weight(one) < 0) continue;
+      if (best === null || weight(one) > weight(best)) best = one;
     }
     if (best === null) break;
     found.push(best);
