@@ -75,8 +75,7 @@ function candidatesFor(tiles: Readonly<Record<string, number>>): readonly Candid
       tileMistakes.map(({ name, make }) => ({
         name: name(tile),
         change: null,
-        output: ({ logits }: Trial, row: number | null) =>
-          tiledOutput(logits, tile, make, row ?? 0, row === null ? logits.rows : row + 1),
+        output: (on: Trial, row: number | null) => tiledOutput(on.logits(row), tile, make),
       })),
     ),
   ];
@@ -121,7 +120,7 @@ export function explainOutputs(
     .sort((one, other) => other.explained.length - one.explained.length)
     .slice(0, mostFirsts)
     .map(({ candidate }) => candidate);
-  return firsts.flatMap((first) => {
+  const pairs = firsts.flatMap((first) => {
     const others = candidates.filter(({ name }) => name !== first.name);
     // One of the two is a call of its own, on which the other is made.
     if (first.change) {
@@ -137,6 +136,7 @@ export function explainOutputs(
       })
       .map(({ name }) => [name, first.name]);
   });
+  return [...new Map(pairs.map((pair) => [[...pair].sort().join(), pair])).values()];
 }
 
 function plainOutput(inputs: Call): Float64Array {
@@ -147,7 +147,7 @@ function plainOutput(inputs: Call): Float64Array {
 class Trial {
   readonly #call: Call;
   readonly #changed = new Map<string, Call | null>();
-  #logits: Logits | null = null;
+  readonly #logits = new Map<number | null, Logits>();
 
   constructor(call: Call) {
     this.#call = call;
@@ -198,9 +198,11 @@ class Trial {
     return this.#changed.get(name) ?? null;
   }
 
-  get logits(): Logits {
-    this.#logits ??= logitsOf(this.#call);
-    return this.#logits;
+  /** Of the call, or of one of its rows. */
+  logits(row: number | null): Logits {
+    const found = this.#logits.get(row) ?? logitsOf(this.callOf(row));
+    this.#logits.set(row, found);
+    return found;
   }
 }
 

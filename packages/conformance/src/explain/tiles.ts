@@ -128,25 +128,23 @@ export function logitsOf(call: Call): Logits {
 }
 
 /**
- * Rows `from ≤ row < to` of the output, `[to − from, valueDim]`, of an online softmax over tiles of
- * keys (Milakov & Gimelshein, 2018, arXiv:1805.02867) that makes a mistake; `null` where no row has
- * more than one tile or a last one that is not full.
+ * The output, `[rows, valueDim]`, of an online softmax over tiles of keys (Milakov & Gimelshein, 2018,
+ * arXiv:1805.02867) that makes a mistake; `null` where no row has more than one tile or a last one that
+ * is not full.
  */
 export function tiledOutput(
   given: Logits,
   tile: number,
   mistake: Partial<TileSteps>,
-  from: number = 0,
-  to: number = given.rows,
 ): Float64Array | null {
   const { keyLength, valueDim, logits, values } = given;
   if (given.lengths.every((length) => length <= tile && length % tile === 0)) return null;
   const steps = { ...right, ...mistake };
-  const output = new Float64Array((to - from) * valueDim);
-  for (let row = from; row < to; row++) {
+  const output = new Float64Array(given.rows * valueDim);
+  for (let row = 0; row < given.rows; row++) {
     const length = given.lengths[row] as number;
     const sink = given.sinks[row] as number;
-    const own = output.subarray((row - from) * valueDim, (row - from + 1) * valueDim);
+    const own = output.subarray(row * valueDim, (row + 1) * valueDim);
     let max = sink;
     let sum = sink === Number.NEGATIVE_INFINITY ? 0 : 1;
     for (let start = 0; start < length; start += tile) {

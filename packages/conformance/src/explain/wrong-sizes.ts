@@ -107,9 +107,13 @@ export const wrongSizes: readonly Hypothesis[] = [
     change: (call: Call): Call | null => {
       const size = sizesOf(call)[wrong];
       const changed = names.map((own) => [own, reread(call[own], axis, size)] as const);
-      return changed.every(([, t]) => t !== null)
-        ? { ...call, ...Object.fromEntries(changed) }
-        : null;
+      if (changed.some(([, t]) => t === null)) return null;
+      // A value that is NaN makes of its row what it is, whatever its key is.
+      const kept = changed.filter(
+        ([own, t]) =>
+          own !== "key" || names.length === 1 || !toFloat64(t as HostTensor).some(Number.isNaN),
+      );
+      return { ...call, ...Object.fromEntries(kept) };
     },
   })),
   ...pastTheEnd.map(([own, past, words]) => ({
