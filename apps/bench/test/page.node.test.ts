@@ -96,7 +96,7 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
 
   test("a peer on WebGPU is measured by the GPU's clock, too", async () => {
     const page = await open(
-      "?cases=sweep-length-16&backends=webgpu&peers=ort-web-webgpu/matmul&samples=2&ceiling=false&run",
+      "?own=[%22H1,L8,D8%22]&backends=webgpu&peers=ort-web-webgpu/matmul&samples=2&ceiling=false&run",
     );
     await measured(page);
     const report = await saved(page);
@@ -288,8 +288,14 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     await page.waitForSelector(".results");
     await measured(page);
     await reach(".legend button");
+    const dots = page.locator(
+      ".chart-frame :is(circle, path, rect):is([fill*=series], [stroke*=series])",
+    );
+    expect(await dots.count()).toBeGreaterThan(0);
+    // The only one: what is left are empty plots.
     await page.keyboard.press("Space");
     expect(await page.getAttribute(".legend button", "aria-pressed")).toBe("false");
+    expect(await dots.count()).toBe(0);
     await reach(".scroll");
   });
 

@@ -31,6 +31,7 @@ export function overviewPlot(
 ): Drawing {
   const points = pointsOf(rows.filter(({ result }) => shown(result.contender)));
   const cases = [...new Set(points.map((point) => point.case))];
+  const values = points.map((point) => point[quantity]);
   return Plot.plot({
     width,
     height: 50 + cases.length * rowHeight,
@@ -40,6 +41,10 @@ export function overviewPlot(
     marginBottom: 40,
     x: {
       type: "log",
+      // Room for the outermost dots. There are none if all are hidden.
+      ...(values.length > 0 && {
+        domain: [Math.min(...values) / 1.1, Math.max(...values) * 1.1],
+      }),
       grid: true,
       label: overviewLabels[quantity],
       ticks: 6,
