@@ -13,17 +13,13 @@ import {
 } from "@heed/core";
 import { describe, expect, test } from "vitest";
 import { denominatorMistakes } from "../src/explain/denominators.js";
-import { hypotheses } from "../src/explain/hypotheses.js";
-import { logitMistakes } from "../src/explain/logits.js";
+import { changesFor } from "../src/explain/explain.js";
 import { commonMistakes } from "../src/explain/mistakes.js";
-import { neighbours } from "../src/explain/neighbours.js";
 import { explainReport, formatExplanation } from "../src/explain/summary.js";
-import { rowTails, tails } from "../src/explain/tails.js";
-import { tileKeyMistakes } from "../src/explain/tile-keys.js";
+import { rowTails } from "../src/explain/tails.js";
 import { tileMistakes } from "../src/explain/tiles.js";
 import { commonTraits, traitsOf } from "../src/explain/traits.js";
 import { describeRows } from "../src/explain/where.js";
-import { wrongSizes } from "../src/explain/wrong-sizes.js";
 import { backendOf } from "./mutants/attention.js";
 import { type ToyBug, toy } from "./toy.js";
 
@@ -57,14 +53,7 @@ function mistaken(change: (call: Call) => Call | null): AttentionProvider {
   };
 }
 
-const known = [
-  ...hypotheses,
-  ...neighbours,
-  ...wrongSizes,
-  ...tails,
-  ...logitMistakes,
-  ...[8, 24, 120].flatMap(tileKeyMistakes),
-];
+const known = changesFor([8, 24, 120]);
 
 const traits = new Map(
   selectCases().flatMap((c) => ("spec" in c ? [[c.id, traitsOf(c)] as const] : [])),
@@ -79,7 +68,10 @@ const shown = [
   ],
   ["keys past the last whole tile of 8 are left out", "core/shape-l"],
   ["the mask of head 0 serves all heads", "masks/mask-"],
-  ["the window's left end is exclusive", "masks/window-left-"],
+  ["the window's left end is exclusive", "masks/window-"],
+  ["keys of the first tile of 8 that a window cuts are left out", "masks/window-"],
+  ["keys of the last tile of 8 that causal, window or kvLengths cut are left out", "masks/window-"],
+  ["of the last tile of 8 that causal or window cuts, all keys are seen", "masks/causal-"],
   ["the scale is ignored: it is always 1/√headDim", "core/scale-"],
   ["strides and offset of query are ignored: it is read as if it were row-major", "core/layout-"],
   ["softcap is ignored", "core/softcap"],

@@ -86,7 +86,9 @@ describe("heed-conformance", () => {
     [["--profile", "everything"], "Allowed choices are core"],
     [["--filter", "no such case"], "no case is selected"],
     [["--case", "{"], "--case is no JSON"],
-    [["--case", "{}"], "--case wants"],
+    [["--case", "{}"], "it has no id"],
+    [["--case", '{"id":"x"}'], "it has no spec with a queryLength"],
+    [["--case", '{"id":"x","spec":{"queryLength":3,"quryHeads":1}}'], "a spec with quryHeads"],
     [["--runs", "-1"], "an integer"],
     [[...few, "--merge", "package.json"], "package.json: format"],
   ])("refuses %j", async (argv, message) => {

@@ -3,15 +3,18 @@ import { join } from "node:path";
 import { HeedError } from "@heed/core";
 import { InvalidArgumentError } from "commander";
 import writeFileAtomic from "write-file-atomic";
+import { profiles } from "../case.js";
 import { type CheckOptions, selectCases } from "../check.js";
+import { commonMistakes } from "../explain/mistakes.js";
 import { formatExplanations } from "../explain/summary.js";
 import { documentToJson, makeDocument, parseDocument } from "../report/document.js";
 import { reportHtml } from "../report/html.js";
 import { reportMarkdown, supportTable } from "../report/markdown.js";
-import type { ConformanceReport } from "../report/report.js";
+import { type ConformanceReport, passesWhole } from "../report/report.js";
 import { formatFailure, formatSummary } from "../report/text.js";
 import { exportCases } from "./export.js";
 import { type CliOptions, defaultDirectory, parseOptions } from "./options.js";
+import { readPasted } from "./pasted.js";
 import { checkWithProgress } from "./progress.js";
 import { findProviders } from "./providers.js";
 import { updateTable } from "./readme.js";
@@ -35,7 +38,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 async function run(options: CliOptions): Promise<number> {
   const selection = selectionOf(options);
   const selected = selectCases(selection);
-  if (selected.length === 0) throw new InvalidArgumentError("no case is selected");
+  if (selected.length === 0) {
+    throw new InvalidArgumentError("no case is selected; --list prints the ids of all");
+  }
   if (options.list) {
     for (const { id } of selected) console.log(id);
     return 0;
@@ -55,14 +60,23 @@ async function run(options: CliOptions): Promise<number> {
     for (const report of document.reports) addReport(reports, report);
   }
   for (const report of reports) {
+    const likely = commonMistakes(report.results).map(({ mistake }) => mistake);
     for (const result of report.results) {
-      if (result.outcome === "fail") console.log(`\n${report.backend} ${formatFailure(result)}`);
+      if (result.outcome === "fail") {
+        console.log(`\n${report.backend} ${formatFailure(result, likely)}`);
+      }
     }
   }
   for (const text of formatExplanations(reports, selected)) console.log(`\n${text}`);
   console.log();
   for (const report of reports) console.log(formatSummary(report));
   const partial = options.filter ?? options.profile ?? options.case;
+  if (partial === undefined) {
+    for (const report of reports) {
+      const whole = profiles.filter((profile) => passesWhole(report, profile));
+      if (whole.length > 0) console.log(`${report.backend} passes whole: ${whole.join(", ")}`);
+    }
+  }
   const directory = options.out ?? (partial === undefined ? defaultDirectory : undefined);
   if (directory) await writeReports(directory, reports, options.page);
   if (options.markdown) console.log(`\n${supportTable(reports)}`);
@@ -90,21 +104,8 @@ function selectionOf(options: CliOptions): CheckOptions {
     runs,
     seed,
     exhaustive,
-    ...(one?.startsWith("{") ? { pasted: parseCase(one) } : { id: one }),
+    ...(one?.startsWith("{") ? { pasted: readPasted(one) } : { id: one }),
   };
-}
-
-function parseCase(json: string): CheckOptions["pasted"] {
-  let parsed: CheckOptions["pasted"];
-  try {
-    parsed = JSON.parse(json);
-  } catch (error) {
-    throw new InvalidArgumentError(`--case is no JSON: ${String(error)}`);
-  }
-  if (typeof parsed?.id !== "string" || typeof parsed.spec?.queryLength !== "number") {
-    throw new InvalidArgumentError('--case wants {"id": …, "spec": {"queryLength": …}}');
-  }
-  return parsed;
 }
 
 /** A backend that could not run here may have run elsewhere: that report takes its place. */

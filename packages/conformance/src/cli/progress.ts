@@ -3,7 +3,7 @@ import { type CheckOptions, checkBackend } from "../check.js";
 import type { ConformanceReport } from "../report/report.js";
 import type { Found } from "./providers.js";
 
-/** Checks a backend with a bar that shows how far it is; nothing is drawn where nobody looks. */
+/** Checks a backend with a bar that shows how far it is; in a log, with a line now and then. */
 export async function checkWithProgress(
   { provider, declaration }: Found,
   options: CheckOptions,
@@ -11,7 +11,8 @@ export async function checkWithProgress(
   const bar = new SingleBar({
     format: `${provider.name} {bar} {value}/{total} {id}`,
     stream: process.stderr,
-    noTTYOutput: false,
+    noTTYOutput: true,
+    notTTYSchedule: 15_000,
     hideCursor: true,
     clearOnComplete: true,
   });

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
@@ -66,10 +66,21 @@ function fileOf(name: string): string {
   if (/[./\\]/.test(name)) return resolve(name);
   if (!resolvable(`@heed/backend-${name}`)) {
     throw new InvalidArgumentError(
-      `no backend ${name}: @heed/backend-${name} is not installed here. Known are ${known.join(", ")}, or the path of a module.`,
+      `no backend ${name}: @heed/backend-${name} is not installed here. Known are ${[...known, ...own()].join(", ")}, or the path of a module.`,
     );
   }
   return fromHere.resolve(`@heed/backend-${name}`);
+}
+
+/** Backends of the package or workspace in whose folder this runs, besides the known ones. */
+function own(): string[] {
+  if (!existsSync("package.json")) return [];
+  const { dependencies, devDependencies } = JSON.parse(readFileSync("package.json", "utf8"));
+  const prefix = "@heed/backend-";
+  return Object.keys({ ...dependencies, ...devDependencies })
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => name.slice(prefix.length))
+    .filter((name) => !(known as readonly string[]).includes(name));
 }
 
 /** `conformance.json` beside the package.json that a module belongs to. */

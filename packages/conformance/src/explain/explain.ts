@@ -7,6 +7,7 @@ import {
   toFloat64,
 } from "@heed/core";
 import { onBatch, onHead, onQueries } from "../laws/transform.js";
+import { windowMistakes } from "./bands.js";
 import { denominatorMistakes, scaledOutput } from "./denominators.js";
 import { type Hypothesis, hypotheses } from "./hypotheses.js";
 import { logitMistakes } from "./logits.js";
@@ -44,19 +45,24 @@ interface Candidate {
 /** Tile sizes that are tried, with those that a plan tells. */
 const tileSizes = [4, 8, 16, 32, 64, 128];
 
-function candidatesFor(tiles: Readonly<Record<string, number>>): readonly Candidate[] {
-  const told = Object.values(tiles).filter((size) => size > 1);
-  const sizes = [...new Set([...tileSizes, ...told])];
-  const changes = [
+/** Mistakes that make another call of a call. */
+export function changesFor(sizes: readonly number[]): Hypothesis[] {
+  return [
     ...hypotheses,
+    ...windowMistakes,
     ...neighbours,
     ...wrongSizes,
     ...tails,
     ...logitMistakes,
     ...sizes.flatMap(tileKeyMistakes),
   ];
+}
+
+function candidatesFor(tiles: Readonly<Record<string, number>>): readonly Candidate[] {
+  const told = Object.values(tiles).filter((size) => size > 1);
+  const sizes = [...new Set([...tileSizes, ...told])];
   return [
-    ...changes.map(({ name, change }) => ({
+    ...changesFor(sizes).map(({ name, change }) => ({
       name,
       change,
       output: (on: Trial, row: number | null) => on.changed(name, change, row),
@@ -214,6 +220,10 @@ function orNull<T>(make: () => T | null): T | null {
   }
 }
 
+function largestOf(numbers: Float64Array): number {
+  return numbers.reduce((a, x) => (Number.isFinite(x) ? Math.max(a, Math.abs(x)) : a), 0);
+}
+
 /** An output that came, and which of its rows are wrong. */
 class Came {
   /** Some wrong rows, spread over all of them. */
@@ -225,9 +235,9 @@ class Came {
   constructor(got: Float64Array, right: Float64Array, shape: readonly number[]) {
     this.#got = got;
     this.#rowSize = shape[3] as number;
-    const largest = right.reduce((a, x) => (Number.isFinite(x) ? Math.max(a, Math.abs(x)) : a), 0);
-    // Mistakes make far larger differences, rounding far smaller ones.
-    this.#allowed = 1e-3 * largest;
+    // Mistakes make far larger differences, rounding far smaller ones. Where 0 is right everywhere,
+    // what came is all there is to go by.
+    this.#allowed = 1e-3 * (largestOf(right) || largestOf(got));
     const rows = this.#rowSize === 0 ? 0 : got.length / this.#rowSize;
     const wrong = Array.from({ length: rows }, (_, row) => row).filter(
       (row) => !this.isRow(row, right.subarray(row * this.#rowSize, (row + 1) * this.#rowSize)),

@@ -40,14 +40,6 @@ function without(call: Call, name: keyof Call): Call | null {
   return call[name] === undefined ? null : { ...withOffsets(call), [name]: undefined };
 }
 
-function ofWindow(call: Call, left: number, right: number): Call | null {
-  const { window } = call;
-  if (window === undefined) return null;
-  const side = (size: number | undefined, by: number) =>
-    size === undefined ? undefined : Math.max(0, size + by);
-  return { ...call, window: { left: side(window.left, left), right: side(window.right, right) } };
-}
-
 /** Mask or bias of index 0 of an axis, counted from the right, for all. */
 function firstOf(call: Call, name: "mask" | "bias", fromRight: number): Call | null {
   const t = call[name];
@@ -194,10 +186,6 @@ export const hypotheses: readonly Hypothesis[] = [
   },
   { name: "causal is ignored", change: (call) => without(call, "causal") },
   { name: "the window is ignored", change: (call) => without(call, "window") },
-  { name: "the window's left end is exclusive", change: (call) => ofWindow(call, -1, 0) },
-  { name: "the window's right end is exclusive", change: (call) => ofWindow(call, 0, -1) },
-  { name: "the window reaches one too far to the left", change: (call) => ofWindow(call, 1, 0) },
-  { name: "the window reaches one too far to the right", change: (call) => ofWindow(call, 0, 1) },
   { name: "kvLengths is ignored", change: (call) => without(call, "kvLengths") },
   {
     name: "one key past kvLengths is seen",

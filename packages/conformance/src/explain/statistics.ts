@@ -6,6 +6,7 @@ import {
   referenceAttention,
   toFloat64,
 } from "@heed/core";
+import { bandsOf } from "./bands.js";
 
 type Call = AttentionInputs<HostTensor>;
 
@@ -25,6 +26,11 @@ function logSumExp(call: Call): Float64Array {
 }
 
 const scoreKinds = ["raw", "capped", "biased"] as const;
+
+function rightScores(call: Call): Float64Array {
+  const { returns } = describeProblem(call);
+  return toFloat64(returned(call, { scores: returns.scores || "raw" }).scores as HostTensor);
+}
 
 /** A row's largest logit: that of its largest weight. */
 function largestLogits(call: Call): Float64Array {
@@ -93,6 +99,27 @@ const mistakes: readonly Mistake[] = [
       make: (call) => toFloat64(returned(call, { scores: kind }).scores as HostTensor),
     }),
   ),
+  {
+    name: "scores of keys that causal, window or kvLengths hide are left at 0",
+    of: "scores",
+    make: (call) => {
+      const keys = call.key.shape[2] as number;
+      const bandOf = bandsOf(call);
+      return rightScores(call).map((s, at) => {
+        const { first, last, end } = bandOf(Math.floor(at / keys));
+        const key = at % keys;
+        return first <= key && key <= last && key < end ? s : 0;
+      });
+    },
+  },
+  {
+    name: "scores of all hidden keys are left at 0",
+    of: "scores",
+    make: (call) => {
+      const weights = toFloat64(returned(call, { weights: true }).weights as HostTensor);
+      return rightScores(call).map((s, at) => (weights[at] === 0 ? 0 : s));
+    },
+  },
   {
     name: "scores are returned without their scale",
     of: "scores",

@@ -65,7 +65,7 @@ export function formatExplanation(report: ConformanceReport, cases?: readonly An
     }
   } else if (unexplained > 0 && mistakes.length > 0) {
     lines.push(
-      `${report.backend}: ${counted(unexplained)} more failed, and no known mistake says why`,
+      `${report.backend}: ${counted(unexplained)} more failed, and no known mistake says why; they may go when those are mended`,
     );
   }
   return lines.join("\n");

@@ -1,12 +1,6 @@
-import {
-  type AttentionInputs,
-  broadcastTo,
-  elementCount,
-  fromFloat64,
-  type HostTensor,
-  toFloat64,
-} from "@heed/core";
+import type { AttentionInputs, HostTensor } from "@heed/core";
 import { onKeys } from "../laws/transform.js";
+import { cutTileMistakes, withoutKeys } from "./bands.js";
 import { type Hypothesis, withLengths } from "./hypotheses.js";
 
 type Call = AttentionInputs<HostTensor>;
@@ -38,23 +32,6 @@ export function tileKeyMistakes(tile: number): Hypothesis[] {
           Math.min(length, Math.ceil((all[0] as number) / tile) * tile),
         ),
     },
+    ...cutTileMistakes(tile),
   ];
-}
-
-/** The call without some of its keys, which stay where they are. */
-function withoutKeys(call: Call, hidden: (key: number) => boolean): Call | null {
-  const keys = keysOf(call);
-  const full = [...call.query.shape.slice(0, 3), keys];
-  if (!Array.from({ length: keys }, (_, j) => j).some(hidden)) return null;
-  const shown = call.mask
-    ? toFloat64(broadcastTo(call.mask, full))
-    : new Float64Array(elementCount(full)).fill(1);
-  return {
-    ...call,
-    mask: fromFloat64(
-      shown.map((visible, at) => (hidden(at % keys) ? 0 : visible)),
-      full,
-      "bool",
-    ),
-  };
 }

@@ -86,6 +86,7 @@ export function difference(
       if (Number.isNaN(got)) return `${name}, row ${row}, is NaN`;
       const allowed = tolerance[name](row);
       if (!(Math.abs(got - want) <= allowed)) {
+        if (allowed === 0) return `${name}, row ${row}: ${got}, where only ${want} can be right`;
         return `${name}, row ${row}: ${got} and ${want} differ by more than the ${allowed.toExponential(1)} that rounding can explain`;
       }
     }

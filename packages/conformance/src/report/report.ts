@@ -46,3 +46,9 @@ export interface ConformanceReport {
 export function noCounts(): Record<Outcome, number> {
   return { pass: 0, fail: 0, "known-failure": 0, unsupported: 0 };
 }
+
+/** Whether a backend passes every case of a profile: one that it refuses is not passed. */
+export function passesWhole({ results }: ConformanceReport, profile: string): boolean {
+  const own = results.filter((result) => result.profile === profile);
+  return own.length > 0 && own.every(({ outcome }) => outcome === "pass");
+}

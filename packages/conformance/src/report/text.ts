@@ -14,16 +14,26 @@ export function formatSummary(report: ConformanceReport): string {
 /** Explanations of one case that are printed: what other cases say tells them apart. */
 const mostAlternatives = 3;
 
-/** What a failing case got wrong, in a few lines. */
-export function formatFailure(result: CaseResult): string {
+/**
+ * What a failing case got wrong, in a few lines.
+ *
+ * @param likely mistakes that other cases speak for: explanations by those come first
+ */
+export function formatFailure(result: CaseResult, likely: readonly string[] = []): string {
   const lines = [`${result.id}: ${result.outcome}`];
   for (const failure of result.failures) lines.push(`  ${failure}`);
   const { worst, explanations = [] } = result;
   if (explanations.length > 0) {
-    const alternatives = explanations.slice(0, mostAlternatives).map((all) => all.join(", and "));
+    const isLikely = (together: readonly string[]) => together.every((one) => likely.includes(one));
+    const alternatives = [
+      ...explanations.filter(isLikely),
+      ...explanations.filter((together) => !isLikely(together)),
+    ]
+      .slice(0, mostAlternatives)
+      .map((together) => together.join(", and "));
     const more = explanations.length - alternatives.length;
     lines.push(
-      `  this is what comes out if ${alternatives.join("; or if ")}${more > 0 ? `; or of ${more} mistakes like these` : ""}`,
+      `  this is what comes out if ${alternatives.join("; or if ")}${more > 0 ? `; or by one of ${more} more such mistakes` : ""}`,
     );
   }
   if (worst) {
