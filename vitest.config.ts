@@ -17,8 +17,14 @@ const tests = [
   "test/**/*.test.ts",
 ];
 
+/** What tests are told, in Node and in browsers. */
+const env = {
+  HEED_REQUIRE: process.env.HEED_REQUIRE ?? "",
+  HEED_ALL_VARIATIONS: process.env.HEED_ALL_VARIATIONS ?? "",
+};
+
 /** Names that must be present: a backend (`js`, …), `chromium`, a GPU's feature. Absent ones then fail. */
-const required = (process.env.HEED_REQUIRE ?? "").split(",").filter(Boolean);
+const required = env.HEED_REQUIRE.split(",").filter(Boolean);
 const chromium = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
 
 /**
@@ -39,7 +45,10 @@ if (existsSync(swiftShader) && process.env.VK_DRIVER_FILES === undefined) {
  */
 const once =
   process.env.HEED_TEST_REPEAT === "1"
-    ? ["**/mutants.node.test.ts", "**/backend-webgpu/test/{variations,limits.node}.test.ts"]
+    ? [
+        "**/mutants.node.test.ts",
+        "**/backend-webgpu/test/{conformance-devices,conformance-kernels.node,limits.node}.test.ts",
+      ]
     : [];
 
 const node: TestProjectConfiguration = {
@@ -50,7 +59,7 @@ const node: TestProjectConfiguration = {
     environment: "node",
     include: tests,
     exclude: ["**/*.browser.test.ts", ...once],
-    env: { HEED_REQUIRE: required.join(",") },
+    env,
     testTimeout: 60_000,
   },
 };
@@ -68,7 +77,7 @@ const browser: TestProjectConfiguration = {
     name: "browser",
     include: tests,
     exclude: ["**/*.node.test.ts"],
-    env: { HEED_REQUIRE: required.join(",") },
+    env,
     testTimeout: 60_000,
     browser: {
       enabled: true,

@@ -5,22 +5,30 @@ import type { KernelName } from "../src/choose.js";
 import { type OpenDevice, openDevice } from "../src/device.js";
 import { findGpu } from "../src/gpu.js";
 
-/** A device as an application gets it: without features, and with the limits that all devices have. */
-export async function unrequestedDevice(): Promise<GPUDevice> {
+/**
+ * A device as an application gets it: with the limits that all devices have, and without features.
+ *
+ * @param features to have all the same, where the adapter has them
+ */
+export async function unrequestedDevice(...features: GPUFeatureName[]): Promise<GPUDevice> {
   const adapter = await (await findGpu()).requestAdapter();
   if (adapter === null) throw new Error("no adapter");
-  return adapter.requestDevice();
+  return adapter.requestDevice({
+    requiredFeatures: features.filter((feature) => adapter.features.has(feature)),
+  });
 }
 
 /** The backend on such a device. */
-export const unrequested: AttentionProvider = {
-  name: "webgpu",
-  load: async () => {
-    // Says why there is none, where there is none.
-    (await webgpu().load()).dispose();
-    return webgpu({ device: await unrequestedDevice() }).load();
-  },
-};
+export function unrequested(...features: GPUFeatureName[]): AttentionProvider {
+  return {
+    name: "webgpu",
+    load: async () => {
+      // Says why there is none, where there is none.
+      (await webgpu().load()).dispose();
+      return webgpu({ device: await unrequestedDevice(...features) }).load();
+    },
+  };
+}
 
 function gpuLike(open: OpenDevice, kernel?: KernelName): WebGpuBackend {
   const capabilities = { ...open.capabilities, software: false };

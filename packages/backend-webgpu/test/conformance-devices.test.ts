@@ -1,0 +1,11 @@
+/**
+ * The suite on devices as applications have them; beside conformance.test.ts, whose device has the
+ * adapter's limits and subgroups. `.ci/run` runs all of it.
+ */
+import { webgpu } from "@heed/backend-webgpu";
+import { unrequested } from "./devices.js";
+import { everyRule, variation } from "./variation.js";
+
+variation("default limits", unrequested(), [everyRule, "core/returns-all", "decode/gqa"]);
+variation("default limits, subgroups", unrequested("subgroups"), [everyRule]);
+variation("no subgroups", webgpu({ features: { subgroups: false } }), [everyRule]);
