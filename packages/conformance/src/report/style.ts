@@ -23,7 +23,7 @@ td { font-variant-numeric: tabular-nums; }
 td a { color: inherit; text-decoration-color: var(--line); }
 td button { all: unset; cursor: pointer; min-width: 1.6em; padding: 0.05rem 0.2rem; text-decoration: underline dotted; text-underline-offset: 0.25em; }
 :is(a, button, summary, input, select, pre, .scroll):focus-visible { outline: 2px solid var(--good); outline-offset: 1px; }
-[popover] { width: fit-content; max-width: min(46rem, 90vw); max-height: 80vh; white-space: normal; padding: 0.6rem 1rem; border: 1px solid var(--line); border-radius: 0.4rem; box-shadow: 0 0.4rem 2rem #0006; }
+[popover] { font-weight: normal; width: fit-content; max-width: min(46rem, 90vw); max-height: 80vh; white-space: normal; padding: 0.6rem 1rem; border: 1px solid var(--line); border-radius: 0.4rem; box-shadow: 0 0.4rem 2rem #0006; }
 [popover]::backdrop { background: #0003; }
 .pass { color: var(--good); }
 .fail { color: var(--bad); font-weight: bold; }
