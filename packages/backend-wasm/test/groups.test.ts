@@ -20,7 +20,8 @@ test.each([
         key: random.tensor([1, 1, keys, size], "float32"),
         value: random.tensor([1, 1, keys, 46 - keys], "float32"),
       };
-      const { output } = await backend.plan(describeProblem(inputs)).run(inputs);
+      const plan = await backend.plan(describeProblem(inputs));
+      const { output } = await plan.run(inputs);
       const expected = toFloat64(referenceAttention(inputs).output);
       const got = toFloat64(output as HostTensor);
       const worst = Math.max(...got.map((x, i) => Math.abs(x - (expected[i] as number))));
