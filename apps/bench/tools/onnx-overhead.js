@@ -16,6 +16,7 @@ import { backendByName } from "../dist/contenders/backends.js";
 import { prepareJudge } from "../dist/measure/correctness.js";
 import { peerByName } from "../dist/peers/peers.js";
 import { selectWorkloads } from "../dist/workloads/select.js";
+import { clocks, inTurns } from "./in-turns.js";
 
 const { positionals, values: options } = parseArgs({
   allowPositionals: true,
@@ -28,14 +29,6 @@ const { positionals, values: options } = parseArgs({
   },
 });
 const [provider = "wasm"] = positionals;
-const clocks = {
-  wall: () => performance.now(),
-  processor: () => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1000;
-  },
-};
-const now = clocks[options.clock];
 const started = performance.now();
 const peersOf = {
   wasm: ["ort-web/attention", "ort-web/matmul", "ort-web/fused"],
@@ -105,35 +98,6 @@ async function contendersOf(problem, inputs) {
   return { made, notes };
 }
 
-/**
- * Visits of a few calls each, in a random order, after a call that is not timed: what ran before has
- * left the caches full of its own data. @returns ms of a call, by round
- */
-async function inTurns(contenders) {
-  const visits = contenders.map(() => []);
-  const times = [];
-  for (const { run } of contenders) {
-    const start = now();
-    await run();
-    await run();
-    times.push((now() - start) / 2);
-  }
-  const slowest = Math.max(...times);
-  const calls = Math.max(1, Math.min(200, Math.round(3 / slowest)));
-  const rounds = Math.max(5, Math.min(151, Math.round(Number(options.ms) / (slowest * calls))));
-  for (let round = 0; round < rounds; round++) {
-    const order = contenders.map((_, at) => [Math.random(), at]).sort(([a], [b]) => a - b);
-    for (const [, at] of order) {
-      const { run } = contenders[at];
-      await run();
-      const start = now();
-      for (let call = 0; call < calls; call++) await run();
-      visits[at].push((now() - start) / calls);
-    }
-  }
-  return visits;
-}
-
 console.log("| case | kernel | ms | fastest direct | ratio | to own model | all |");
 console.log("| --- | --- | --- | --- | --- | --- | --- |");
 const names = options.cases.split(",");
@@ -150,7 +114,7 @@ for (const [at, workload] of workloads.entries()) {
     continue;
   }
   const { made, notes } = await contendersOf(problem, inputs);
-  const visits = await inTurns(made);
+  const visits = await inTurns(made, clocks[options.clock], Number(options.ms));
   const own = made.findIndex(({ name }) => name === "heed");
   const ratioTo = (other) => median(visits[own].map((ms, round) => ms / visits[other][round]));
   const others = made.map((_, i) => i).filter((i) => i !== own);

@@ -59,6 +59,12 @@ async function loadProvider(
       "leave device out, or use onnxruntime-web in a browser",
     );
   }
+  if (provider === "wasm" && runtime.env.wasm.proxy === true && !inNode()) {
+    throw new BackendUnavailableError(
+      "onnxruntime-web's env.wasm.proxy hands a call's arrays over to a worker, and the caller no longer has them",
+      "set env.wasm.proxy to false; a worker around all of it keeps a page responsive as well",
+    );
+  }
   const sessionOptions = optionsFor(provider, options);
   const probed = await probe(runtime, provider, sessionOptions);
   const onGpu = provider === "webgpu";

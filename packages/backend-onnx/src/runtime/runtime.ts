@@ -49,7 +49,7 @@ export interface SessionOptions {
 export interface Runtime {
   readonly env: {
     readonly versions?: { readonly web?: string; readonly node?: string; readonly common?: string };
-    readonly wasm: { numThreads?: number };
+    readonly wasm: { numThreads?: number; readonly proxy?: boolean };
     readonly webgpu: { readonly device: unknown };
   };
   readonly InferenceSession: {

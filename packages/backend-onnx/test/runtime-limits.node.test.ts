@@ -1,0 +1,61 @@
+/**
+ * What the backend refuses, tried on onnxruntime itself. Each test fails when a version of it can do the
+ * thing: the refusal can then go.
+ */
+import { beforeAll, expect, test } from "vitest";
+import { GraphBuilder } from "../src/graph/builder.js";
+import { encodeModel } from "../src/model/model.js";
+import { importRuntime } from "../src/runtime/import.js";
+import type { OnnxProvider } from "../src/runtime/options.js";
+import type { Runtime, RuntimeDType, RuntimeTensor } from "../src/runtime/runtime.js";
+
+const create = (runtime: Runtime, provider: OnnxProvider, g: GraphBuilder) =>
+  runtime.InferenceSession.create(encodeModel(g.build()), {
+    executionProviders: [provider],
+    graphOptimizationLevel: "all",
+    logSeverityLevel: 4,
+    extra: { session: { disable_cpu_ep_fallback: provider === "webgpu" ? "1" : "0" } },
+  });
+
+/** 1 + 1 on webgpu. */
+async function sum(gpu: Runtime, dtype: "float32" | "float64"): Promise<RuntimeTensor | undefined> {
+  const g = new GraphBuilder(18);
+  const x = g.input("x", dtype, [1]);
+  g.output("y", g.op("Add", [x, x]), dtype, [1]);
+  const session = await create(gpu, "webgpu", g);
+  const ones = dtype === "float32" ? Float32Array.of(1) : Float64Array.of(1);
+  return (await session.run({ x: new gpu.Tensor(dtype as RuntimeDType, ones, [1]) })).y;
+}
+
+let gpu: Runtime;
+let unavailable = "";
+beforeAll(async () => {
+  gpu = await importRuntime("webgpu");
+  await sum(gpu, "float32").catch((error: unknown) => {
+    unavailable = String(error);
+  });
+});
+
+test("webgpu: no kernel takes float64", async ({ skip }) => {
+  if (unavailable) skip(`unavailable: ${unavailable}`);
+  expect((await sum(gpu, "float32"))?.data).toEqual(Float32Array.of(2));
+  await expect(sum(gpu, "float64")).rejects.toThrow(/CPU EP|fallback/i);
+});
+
+test("wasm: memory ends at 4 GiB", async () => {
+  const runtime = await importRuntime("wasm");
+  const g = new GraphBuilder(18);
+  const [x, dims] = [g.input("x", "float32", [1]), g.input("dims", "int64", [1])];
+  const largest = g.reduce("ReduceMax", g.op("Expand", [x, dims]), 0);
+  g.output("y", largest, "float32", [1]);
+  const session = await create(runtime, "wasm", g);
+  const run = (count: bigint) =>
+    session.run({
+      x: new runtime.Tensor("float32", Float32Array.of(1), [1]),
+      dims: new runtime.Tensor("int64" as RuntimeDType, BigInt64Array.of(count), [1]),
+    });
+  expect((await run(8n)).y?.data).toEqual(Float32Array.of(1));
+  // Whose bytes a 32-bit size does not hold.
+  await expect(run(2n ** 30n)).rejects.toThrow(/overflow|alloc|memory/i);
+  await session.release();
+});
