@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { compareReports } from "../src/compare/compare.js";
 import { holm } from "../src/compare/holm.js";
 import { trimmedMean, welch } from "../src/compare/t-test.js";
+import { formatBasis } from "../src/compare/words.js";
 import { parseReport } from "../src/report/parse.js";
 import { type MadeUp, madeUp } from "./reports.js";
 
@@ -82,6 +83,16 @@ test("with one launch each, a single case cannot be told from its process's luck
     p: null,
     verdict: "unsure",
   });
+});
+
+test("too few cases to tell from chance are called that", () => {
+  const slower = { ...contenders, wasm: 2 };
+  const basis = (cases: number) => {
+    const { contenders: found } = compare({ cases }, { cases, contenders: slower });
+    return found.map((one) => `${one.verdict} ${formatBasis(one)}`)[1];
+  };
+  expect(basis(3)).toBe("unsure over 3 cases: too few to tell from chance, which takes 4");
+  expect(basis(8)).toMatch(/^slower over 8 cases, p /);
 });
 
 test("what only one of the runs has is named, and other conditions are", () => {
