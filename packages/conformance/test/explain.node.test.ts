@@ -78,16 +78,16 @@ const shown = [
   ["softcap comes before the scale", "masks/pair-bias-softcap"],
   ["ALiBi counts queries from 0, without their offset", "masks/pair-causal-alibi"],
   ["sinks are scaled", "masks/sinks"],
-  ["elements of query and key past the last whole 8 are left out", "core/shape-l"],
-  ["elements of the output past the last whole 4 are left at 0", "core/shape-l"],
+  ["elements of query and key past the last whole 8 are left out", "core/shape-l59"],
+  ["elements of the output past the last whole 4 are left at 0", "core/shape-l33"],
   ["query and key are multiplied over valueDim, not headDim, elements", "core/shape-dv"],
   ["batch b has the query offset of batch b − 1", "core/causal-offset"],
   ["batch b has the mask of batch b + 1", "masks/mask-"],
   ["keys lie as far apart as values: by valueDim instead of headDim", "core/shape-dv"],
   ["heads of key and value lie as far apart as queryLength, not keyLength, rows", "core/heads-"],
   ["batches of query lie as far apart as kvHeads, not queryHeads, heads", "core/heads-"],
-  ["bias is read as if nothing of it were broadcast, and is 0 past its end", "masks/bias-"],
-  ["mask is read as if nothing of it were broadcast, and hides past its end", "masks/mask-"],
+  ["bias is read as if nothing of it were broadcast, and is 0 past its end", "masks/bias-5"],
+  ["mask is read as if nothing of it were broadcast, and hides past its end", "masks/mask-5"],
 ] as const;
 
 /** A backend whose output is right, and what it returns beside it is not. */
@@ -262,7 +262,7 @@ test("query rows that are never computed are told by their tile", async () => {
       output: fromFloat64(queryLength > 32 ? made : toFloat64(output), output.shape, "float32"),
     };
   });
-  const { results } = await checkBackend(short, { filter: "core/shape-l" });
+  const { results } = await checkBackend(short, { filter: "core/shape-l59" });
   expect(commonMistakes(results)[0]?.mistake).toBe(
     "query rows past the last whole tile of 32 are left at 0",
   );
