@@ -6,6 +6,7 @@ import {
   describeProblem,
   type HostTensor,
   referenceAttention,
+  slice,
   tensor,
   toFloat64,
 } from "@heed/core";
@@ -58,6 +59,21 @@ test("values of ∞ and −∞ that a row sees both are NaN in it", async () => 
   const column = Array.from({ length: 6 }, (_, i) => output.data[i * 4]);
   expect(column.slice(2)).toEqual([Infinity, Infinity, Number.NaN, Number.NaN]);
   expect(column.slice(0, 2).every(Number.isFinite)).toBe(true);
+});
+
+test.each([
+  ["its log-sum-exp", { returns: { logSumExp: true } }],
+  ["a sink", { sinks: [0.5] }],
+])("a row that sees no key is 0, not −0, also with %s", async (_, more) => {
+  const all = call((values) => values.fill(-1));
+  // Of more than one, products of 0 and −1 are summed from 0 on, which is 0.
+  const query = slice(slice(all.query, 1, 0, 1), 2, 0, 1);
+  const [key, value] = [slice(all.key, 2, 0, 1), slice(all.value, 2, 0, 1)];
+  const one = { ...more, query, key, value, causal: true };
+  const { output } = await attention.run({ ...one, queryOffset: -1 });
+  expect(Array.from(output.data, (x) => Object.is(x, 0))).toEqual([true, true, true, true]);
+  const seen = await attention.run({ ...one, queryOffset: 0 });
+  expect(seen.output.data[0]).toBeLessThan(0);
 });
 
 test("a value that no row at the window's ends sees does not leak into rows near it", async () => {

@@ -111,8 +111,8 @@ function anyVisible(
 }
 
 /**
- * Softmax by hand: maximum, exponentials, sum. Its parts give the log-sum-exp and take a sink, and an
- * empty row needs no flag: its exponentials are all 0, and so is their sum.
+ * Softmax by hand: maximum, exponentials, sum. Its parts give the log-sum-exp and take a sink. An empty
+ * row's exponentials are all 0, and so is their sum.
  */
 function ownSoftmax(
   g: GraphBuilder,
@@ -133,7 +133,8 @@ function ownSoftmax(
   const offset = g.op("Max", [largest, low]);
   let exponentials = g.op("Exp", [g.op("Sub", [masked, offset])]);
   if (!infinities && visible) exponentials = g.op("Where", [visible, exponentials, zero]);
-  let sum = g.reduce("ReduceSum", exponentials);
+  const ofVisible = g.reduce("ReduceSum", exponentials);
+  let sum = ofVisible;
   if (sink) {
     const own = g.op("Exp", [g.op("Sub", [sink, offset])]);
     const given = infinities ? own : g.op("Where", [g.op("Greater", [sink, low]), own, zero]);
@@ -143,7 +144,12 @@ function ownSoftmax(
   const divisor = g.op("Where", [positive, sum, g.scalar(compute, 1)]);
   return {
     weights: exponentials,
-    finish: (summed) => g.op("Div", [summed, divisor]),
+    finish: (summed) => {
+      const divided = g.op("Div", [summed, divisor]);
+      if (!spec.band?.emptyRows && !spec.mask && !spec.bias) return divided;
+      // Weights of 0 leave −0 of negative values. Not "greater": what leaked into a row has to show.
+      return g.op("Where", [g.op("Equal", [ofVisible, zero]), zero, divided]);
+    },
     exactWeights: () => g.op("Div", [exponentials, divisor]),
     logSumExp: () => {
       const total = g.op("Add", [offset, g.op("Log", [divisor])]);
