@@ -35,6 +35,10 @@ export function bandsOf(call: Call): (row: number) => Band {
   };
 }
 
+export function isInBand({ first, last, end }: Band, key: number): boolean {
+  return first <= key && key <= last && key < end;
+}
+
 /** The call with the keys `show` lets each row see instead of those of its band; the mask stays. */
 function withBands(call: Call, show: (band: Band, key: number) => boolean): Call {
   const keys = call.key.shape[2] as number;
@@ -55,12 +59,9 @@ function withBands(call: Call, show: (band: Band, key: number) => boolean): Call
   };
 }
 
-/** The call with other bands; the keys are rounded to whole ones, and those that exist. */
+/** The call with other bands. */
 function moved(call: Call, change: (band: Band) => Band): Call {
-  return withBands(call, (band, key) => {
-    const { first, last, end } = change(band);
-    return first <= key && key <= last && key < end;
-  });
+  return withBands(call, (band, key) => isInBand(change(band), key));
 }
 
 /** One of the ends of a window, off by one. */
@@ -130,8 +131,5 @@ export function cutTileMistakes(tile: number): Hypothesis[] {
 export function withoutKeys(call: Call, hidden: (key: number) => boolean): Call | null {
   const keys = Array.from({ length: call.key.shape[2] as number }, (_, j) => j);
   if (!keys.some(hidden)) return null;
-  return withBands(
-    call,
-    ({ first, last, end }, key) => first <= key && key <= last && key < end && !hidden(key),
-  );
+  return withBands(call, (band, key) => isInBand(band, key) && !hidden(key));
 }

@@ -6,7 +6,7 @@ import {
   referenceAttention,
   toFloat64,
 } from "@heed/core";
-import { bandsOf } from "./bands.js";
+import { bandsOf, isInBand } from "./bands.js";
 
 type Call = AttentionInputs<HostTensor>;
 
@@ -105,11 +105,9 @@ const mistakes: readonly Mistake[] = [
     make: (call) => {
       const keys = call.key.shape[2] as number;
       const bandOf = bandsOf(call);
-      return rightScores(call).map((s, at) => {
-        const { first, last, end } = bandOf(Math.floor(at / keys));
-        const key = at % keys;
-        return first <= key && key <= last && key < end ? s : 0;
-      });
+      return rightScores(call).map((s, at) =>
+        isInBand(bandOf(Math.floor(at / keys)), at % keys) ? s : 0,
+      );
     },
   },
   {
