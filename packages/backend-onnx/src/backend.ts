@@ -10,6 +10,7 @@ import {
   UnsupportedError,
 } from "@heed/core";
 import { uploadTensor } from "./device/tensor.js";
+import { KnownFeeds } from "./feeds.js";
 import { OnnxPlan } from "./plan.js";
 import { type LoadedRuntime, runtimeInfo } from "./runtime/load.js";
 import { Sessions } from "./runtime/sessions.js";
@@ -21,6 +22,7 @@ export class OnnxBackend implements AttentionBackend {
   readonly info: BackendInfo;
   readonly loaded: LoadedRuntime;
   readonly sessions: Sessions;
+  readonly knownFeeds: KnownFeeds = new KnownFeeds();
   /** Only where onnxruntime takes tensors that are on its device. */
   readonly upload?: (t: HostTensor) => Promise<DeviceTensor>;
   #disposed = false;

@@ -15,7 +15,7 @@ import {
 import type { Bounds, KeyRange } from "./bounds.js";
 import { deviceFeed, onDevice } from "./device/call.js";
 import { storedDims } from "./graph/inputs.js";
-import { type AxisOrder, canonicalOrder, type GraphSpec } from "./graph/spec.js";
+import { canonicalOrder, type GraphSpec } from "./graph/spec.js";
 import { nativeReadable } from "./runtime/native-float16.js";
 import type { Runtime, RuntimeDType, RuntimeTensor } from "./runtime/runtime.js";
 
@@ -26,7 +26,12 @@ export interface CallPositions {
   readonly bounds: Bounds;
   readonly kvLengths: Int32Array;
   /** {@link positionFeeds} of each graph, for calls with the same positions. */
-  readonly feeds: Map<FedGraph, readonly (readonly [string, RuntimeTensor])[]>;
+  readonly feeds: Map<FedGraph, readonly PositionFeed[]>;
+}
+
+interface PositionFeed {
+  readonly name: string;
+  readonly fed: RuntimeTensor;
 }
 
 /** What feeding needs to know of a graph. */
@@ -36,6 +41,38 @@ export interface FedGraph {
   readonly reads: readonly string[];
 }
 
+/** Query, key and value as a graph reads them. */
+export interface MainFeeds {
+  readonly query: RuntimeTensor;
+  readonly key: RuntimeTensor;
+  readonly value: RuntimeTensor;
+}
+
+/**
+ * What onnxruntime was given of host tensors that it was given as they are: keys and values of a cache
+ * are the same tensors at every step. Tensors that can change are not kept.
+ */
+export class KnownFeeds {
+  readonly #known = new WeakMap<Tensor, RuntimeTensor>();
+
+  /** Of a call all of whose tensors are known: they are row-major, and stored in their own dtype. */
+  of({ query, key, value }: AttentionInputs): MainFeeds | null {
+    const [q, k, v] = [this.get(query), this.get(key), this.get(value)];
+    return q && k && v ? { query: q, key: k, value: v } : null;
+  }
+
+  get(t: Tensor): RuntimeTensor | undefined {
+    return this.#known.get(t);
+  }
+
+  /** @returns what was fed */
+  keep(t: Tensor, fed: RuntimeTensor): RuntimeTensor {
+    const asItIs = "data" in t && fed.location === "cpu" && t.data === fed.data;
+    if (asItIs && [t, t.shape, t.strides].every(Object.isFrozen)) this.#known.set(t, fed);
+    return fed;
+  }
+}
+
 /** Everything that a graph reads, for one call. */
 export function callFeeds(
   runtime: Runtime,
@@ -43,21 +80,21 @@ export function callFeeds(
   graph: FedGraph,
   inputs: AttentionInputs,
   positions: CallPositions,
+  main: MainFeeds,
 ): Feeds {
   const { mask, bias } = inputs;
   const { spec } = graph;
-  const { dtype, order } = spec;
-  const feeds: Feeds = {
-    query: mainFeed(runtime, "query", inputs.query, dtype, order.query),
-    key: mainFeed(runtime, "key", inputs.key, dtype, order.key),
-    value: mainFeed(runtime, "value", inputs.value, dtype, order.value),
-  };
+  const feeds: Feeds = { query: main.query, key: main.key, value: main.value };
   let known = positions.feeds.get(graph);
   if (!known) {
-    known = Object.entries(positionFeeds(runtime, problem, graph, positions));
+    const made = positionFeeds(runtime, problem, graph, positions);
+    known = Object.entries(made).map(([name, fed]) => ({ name, fed }));
     positions.feeds.set(graph, known);
   }
-  for (const [name, t] of known) feeds[name] = t;
+  for (let i = 0; i < known.length; i++) {
+    const { name, fed } = known[i] as PositionFeed;
+    feeds[name] = fed;
+  }
   if (mask && problem.mask) feeds.mask = feed(runtime, "mask", mask, "bool", problem.mask.shape);
   if (bias && problem.bias && spec.bias) {
     feeds.bias = feed(runtime, "bias", bias, spec.bias.dtype, problem.bias.shape);
@@ -66,17 +103,18 @@ export function callFeeds(
   return feeds;
 }
 
-/** Of query, key or value, given as it lies where that is the order that the graph reads. */
-function mainFeed(
+/** Query, key and value, each given as it lies where that is the order that the graph reads. */
+export function mainFeeds(
   runtime: Runtime,
-  name: string,
-  t: Tensor,
-  dtype: DType,
-  order: AxisOrder,
-): RuntimeTensor {
-  return order === canonicalOrder
-    ? feed(runtime, name, t, dtype, t.shape)
-    : hostFeed(runtime, t as HostTensor, storedDims(t.shape, order));
+  { dtype, order }: GraphSpec,
+  { query, key, value }: AttentionInputs,
+  known: KnownFeeds,
+): MainFeeds {
+  const fed = (name: "query" | "key" | "value", t: Tensor): RuntimeTensor =>
+    order[name] === canonicalOrder
+      ? (known.get(t) ?? known.keep(t, feed(runtime, name, t, dtype, t.shape)))
+      : hostFeed(runtime, t as HostTensor, storedDims(t.shape, order[name]));
+  return { query: fed("query", query), key: fed("key", key), value: fed("value", value) };
 }
 
 function feed(

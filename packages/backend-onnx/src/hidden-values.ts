@@ -75,9 +75,22 @@ function finiteNumbers(
   count: number,
   stride: number,
 ): boolean {
-  let sum = 0;
-  for (let i = 0, at = start; i < count; i++, at += stride) sum += (numbers[at] as number) * 0;
-  return sum === 0;
+  // Four sums at once: one alone waits for each addition before the next.
+  let [sum0, sum1, sum2, sum3] = [0, 0, 0, 0];
+  let at = start;
+  let left = count;
+  for (; left >= 4; left -= 4) {
+    sum0 += (numbers[at] as number) * 0;
+    sum1 += (numbers[at + stride] as number) * 0;
+    sum2 += (numbers[at + 2 * stride] as number) * 0;
+    sum3 += (numbers[at + 3 * stride] as number) * 0;
+    at += 4 * stride;
+  }
+  for (; left > 0; left--) {
+    sum0 += (numbers[at] as number) * 0;
+    at += stride;
+  }
+  return sum0 + sum1 + sum2 + sum3 === 0;
 }
 
 /**

@@ -14,7 +14,7 @@ import { deviceOutputs, isResident } from "./device/call.js";
 import type { GpuDevice } from "./device/gpu.js";
 import { uploadTensor } from "./device/tensor.js";
 import { emptyOutputs, isEmpty } from "./empty.js";
-import { type CallPositions, callFeeds, type Feeds } from "./feeds.js";
+import { type CallPositions, callFeeds, type Feeds, type KnownFeeds, mainFeeds } from "./feeds.js";
 import { kernelName } from "./graph/choose.js";
 import { type PreparedGraph, prepareGraph } from "./graph/prepare.js";
 import {
@@ -37,6 +37,7 @@ import { workspaceBytes } from "./support.js";
 export interface PlanHost {
   readonly loaded: LoadedRuntime;
   readonly sessions: Sessions;
+  readonly knownFeeds: KnownFeeds;
   /** @throws DisposedError after the backend's `dispose` */
   checkAlive(argument: string): void;
 }
@@ -87,28 +88,19 @@ export class OnnxPlan implements AttentionPlan {
   async run(inputs: AttentionInputs): Promise<AttentionOutputs> {
     if (this.#disposed) throw new DisposedError("plan");
     this.#host.checkAlive("backend");
-    const { device } = this.#host.loaded;
+    const { loaded, sessions } = this.#host;
+    const { device } = loaded;
     const resident = isResident(inputs, device);
-    if (isEmpty(this.#problem)) {
-      const outputs = emptyOutputs(this.#problem, inputs);
+    const problem = this.#problem;
+    if (isEmpty(problem)) {
+      const outputs = emptyOutputs(problem, inputs);
       return resident && device ? uploadAll(device, outputs) : outputs;
     }
     const bound = this.#bind(inputs);
-    return resident && device
-      ? this.#runOnDevice(device, inputs, bound)
-      : this.#runOnHost(inputs, bound);
-  }
-
-  async #runOnHost(inputs: AttentionInputs, bound: BoundCall): Promise<AttentionOutputs> {
-    const { loaded, sessions } = this.#host;
-    const problem = this.#problem;
+    if (resident && device) return this.#runOnDevice(device, inputs, bound);
     const value = inputs.value as HostTensor;
-    const { infinities } = loaded.traits;
-    const { graph, feeds } = this.#ready(
-      infinities ? "none" : guardFor(value, bound.bounds),
-      inputs,
-      bound,
-    );
+    const guard = loaded.traits.infinities ? "none" : guardFor(value, bound.bounds);
+    const { graph, feeds } = this.#ready(guard, inputs, bound);
     const results = await sessions.run(graph, feeds);
     if (!mayHaveLeaked(graph.leakSign, problem, bound.bounds, results)) {
       return hostOutputs(problem, results, this.#knownOutputs);
@@ -157,15 +149,20 @@ export class OnnxPlan implements AttentionPlan {
   }
 
   #ready(guard: HiddenGuard, inputs: AttentionInputs, bound: BoundCall): ReadyRun {
-    const { runtime, traits } = this.#host.loaded;
-    const order = axisOrders(inputs, storedDType(this.#problem.dtype, traits));
+    const { loaded, knownFeeds } = this.#host;
+    const { runtime, traits } = loaded;
+    const known = knownFeeds.of(inputs);
+    const order = known
+      ? canonicalOrders
+      : axisOrders(inputs, storedDType(this.#problem.dtype, traits));
     const key = order === canonicalOrders ? guard : `${guard} ${JSON.stringify(order)}`;
     let graph = bound.graphs.get(key);
     if (!graph) {
       graph = this.#graphOf({ band: bound.bounds.band, guard }, order);
       bound.graphs.set(key, graph);
     }
-    return { graph, feeds: callFeeds(runtime, this.#problem, graph, inputs, bound) };
+    const main = known ?? mainFeeds(runtime, graph.spec, inputs, knownFeeds);
+    return { graph, feeds: callFeeds(runtime, this.#problem, graph, inputs, bound, main) };
   }
 
   #usualGraph(): PreparedGraph {

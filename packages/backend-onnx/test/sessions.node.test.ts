@@ -17,6 +17,8 @@ import { expect, test } from "vitest";
 
 /** What was asked of a runtime. */
 interface Log {
+  /** Tensors that were made. */
+  tensors: number;
   created: number;
   released: number;
   /** Runs under way, and the most there were at a time. */
@@ -26,7 +28,7 @@ interface Log {
 
 /** onnxruntime-web with an eye on it; `fail` makes runs fail. */
 function watched(fail?: string): { runtime: OnnxRuntime; log: Log } {
-  const log: Log = { created: 0, released: 0, running: 0, most: 0 };
+  const log: Log = { tensors: 0, created: 0, released: 0, running: 0, most: 0 };
   const create = async (model: Uint8Array, options: ort.InferenceSession.SessionOptions) => {
     const session = await ort.InferenceSession.create(model, options);
     log.created += 1;
@@ -46,7 +48,13 @@ function watched(fail?: string): { runtime: OnnxRuntime; log: Log } {
       },
     };
   };
-  return { runtime: { env: ort.env, Tensor: ort.Tensor, InferenceSession: { create } }, log };
+  const Tensor = new Proxy(ort.Tensor, {
+    construct: (target, given) => {
+      log.tensors += 1;
+      return Reflect.construct(target, given);
+    },
+  });
+  return { runtime: { env: ort.env, Tensor, InferenceSession: { create } }, log };
 }
 
 function call(queryLength: number, rules: Partial<AttentionInputs> = {}): AttentionInputs {
@@ -75,6 +83,35 @@ test("one session serves all lengths, and calls that overlap take turns", async 
     expect((output as typeof expected).data[3]).toBeCloseTo(expected.data[3] as number, 5);
   }
   await attention.dispose();
+});
+
+test("tensors that come again are not made again, and those that can change are", async () => {
+  const { runtime, log } = watched();
+  const backend = await onnx({ provider: "wasm", runtime, threads: 1 }).load();
+  const inputs = call(3);
+  const plan = await backend.plan(describeProblem(inputs));
+  const made = async (given: AttentionInputs): Promise<number> => {
+    const before = log.tensors;
+    const { output } = await plan.run(given);
+    const expected = referenceAttention(given as never).output;
+    expect((output as HostTensor).data[5]).toBeCloseTo(expected.data[5] as number, 5);
+    return log.tensors - before;
+  };
+  // Key and value are one tensor.
+  expect(await made(inputs)).toBe(2);
+  expect(await made(inputs)).toBe(0);
+  // A new query beside the same cache, as in decoding; then new contents of the same array.
+  const next = { ...inputs, query: tensor(new Float32Array(48).fill(0.5), [1, 2, 3, 8]) };
+  expect(await made(next)).toBe(1);
+  ((next.query as HostTensor).data as Float32Array).fill(-1.5, 0, 24);
+  expect(await made(next)).toBe(0);
+
+  const { dtype, shape, strides, offset } = next.query as HostTensor;
+  const query = { dtype, shape, strides, offset, data: new Float32Array(48).fill(2) };
+  expect(await made({ ...next, query })).toBe(1);
+  query.data = Float32Array.from({ length: 48 }, (_, i) => Math.cos(i));
+  expect(await made({ ...next, query })).toBe(1);
+  backend.dispose();
 });
 
 test("no model is given to the runtime twice, whatever calls come again", async () => {

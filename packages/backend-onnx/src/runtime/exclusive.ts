@@ -1,18 +1,47 @@
-/** The last thing that each runtime was asked to do and has not done. */
-const last = new WeakMap<object, Promise<unknown>>();
+/** Who may use a runtime: one at a time, in the order in which they asked. */
+export class Turns {
+  #taken = false;
+  readonly #waiting: (() => void)[] = [];
 
-/**
- * Does things with a runtime one after another, in the order in which they were asked for. Two
- * backends may share a runtime, since it is a module: so do their turns.
- */
-export function exclusively<R>(runtime: object, act: () => Promise<R>): Promise<R> {
-  const before = last.get(runtime);
-  const turn = before ? before.then(act, act) : act();
-  last.set(runtime, turn);
-  // What failed was told to whoever asked for it; the next turn does not care.
-  const done = (): void => {
-    if (last.get(runtime) === turn) last.delete(runtime);
-  };
-  turn.then(done, done);
-  return turn;
+  /**
+   * Asks for a turn, which lasts until `leave`.
+   *
+   * @returns what to wait for; null where it is one's turn at once
+   */
+  enter(): Promise<void> | null {
+    if (this.#taken) return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#taken = true;
+    return null;
+  }
+
+  /** Ends a turn: the next begins. */
+  leave(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#taken = false;
+  }
+}
+
+const turns = new WeakMap<object, Turns>();
+
+/** Two backends may share a runtime, since it is a module: so do their turns. */
+export function turnsOf(runtime: object): Turns {
+  let known = turns.get(runtime);
+  if (!known) {
+    known = new Turns();
+    turns.set(runtime, known);
+  }
+  return known;
+}
+
+/** Does something in a turn of its own. */
+export async function exclusively<R>(runtime: object, act: () => Promise<R>): Promise<R> {
+  const own = turnsOf(runtime);
+  const before = own.enter();
+  if (before) await before;
+  try {
+    return await act();
+  } finally {
+    own.leave();
+  }
 }
