@@ -1,23 +1,30 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { afterAll, expect, test, vi } from "vitest";
+import { dirname, join } from "node:path";
+import { inspect } from "node:util";
+import { expect, onTestFinished, test, vi } from "vitest";
 
-/** Beside this file, so that the packages resolve as they do here. */
-const directory = mkdtempSync(join(import.meta.dirname, ".readme-"));
-afterAll(() => rmSync(directory, { recursive: true }));
+/** The package's directory, and a heading over the first code of a section. */
+const examples = [
+  [".", "A first call"],
+  ["packages/backend-onnx", "Models of one's own"],
+] as const;
 
-test("the README's first call does what it says", async () => {
-  const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
-  const code = /## A first call.*?```ts\n(?<code>.*?)```/s.exec(readme)?.groups?.code ?? "";
+test.each(examples)("%s/README.md, %s: the code prints what it says", async (path, heading) => {
+  const root = dirname(import.meta.dirname);
+  const readme = readFileSync(join(root, path, "README.md"), "utf8");
+  const [, section = ""] = readme.split(`\n## ${heading}\n`);
+  const code = /```ts\n(?<code>.*?)```/s.exec(section)?.groups?.code ?? "";
   const said = /console\.log\(.*\); \/\/ (?<said>.*)/.exec(code)?.groups?.said;
-  const file = join(directory, "first-call.ts");
+  // In the package's own tests, so that packages resolve as they do there.
+  const directory = mkdtempSync(join(root, path, "test/.readme-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, "example.ts");
   writeFileSync(file, code);
   const log = vi.spyOn(console, "log").mockImplementation(() => {});
-  try {
-    await import(file);
-    expect(log.mock.calls).toEqual([["js", [1, 2, 3, 4], [1, 2, 3]]]);
-    expect(said).toBe("js [ 1, 2, 3, 4 ] [ 1, 2, 3 ]");
-  } finally {
-    log.mockRestore();
-  }
+  onTestFinished(() => void log.mockRestore());
+  await import(file);
+  const printed = log.mock.calls.map((values) =>
+    values.map((value) => (typeof value === "string" ? value : inspect(value))).join(" "),
+  );
+  expect(printed).toEqual([said]);
 });

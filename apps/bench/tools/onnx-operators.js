@@ -5,12 +5,11 @@
 //
 // in apps/bench, after a build; prints a row of Markdown a case, in time that the process ran.
 import { parseArgs } from "node:util";
+import { encodeModel, GraphBuilder } from "@heed/backend-onnx/model";
 import { describeProblem, tensor } from "@heed/core";
 import ort from "onnxruntime-node";
 import { median } from "simple-statistics";
 import { OnnxBackend } from "../../../packages/backend-onnx/dist/backend.js";
-import { GraphBuilder } from "../../../packages/backend-onnx/dist/graph/builder.js";
-import { encodeModel } from "../../../packages/backend-onnx/dist/model/model.js";
 import { loadRuntime } from "../../../packages/backend-onnx/dist/runtime/load.js";
 import { checkOptions } from "../../../packages/backend-onnx/dist/runtime/options.js";
 import { prepareJudge } from "../dist/measure/correctness.js";

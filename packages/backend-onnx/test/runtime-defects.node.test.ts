@@ -3,7 +3,7 @@
  * thing right: the workaround can then go.
  */
 import { beforeAll, expect, test } from "vitest";
-import { GraphBuilder } from "../src/graph/builder.js";
+import { GraphBuilder } from "../src/model/builder.js";
 import { encodeModel } from "../src/model/model.js";
 import { importRuntime } from "../src/runtime/import.js";
 import type { Runtime, RuntimeDType, SessionOptions } from "../src/runtime/runtime.js";

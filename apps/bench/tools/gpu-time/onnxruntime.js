@@ -1,9 +1,9 @@
+import { encodeModel } from "@heed/backend-onnx/model";
 import { describeProblem, splitHeads, tensor } from "@heed/core";
 import { median } from "simple-statistics";
 import { feedsOf } from "../../dist/peers/onnx/feeds.js";
 import { fusedOperator, fusedReasons } from "../../dist/peers/onnx/fused.js";
 import { attentionGraph } from "../../dist/peers/onnx/graphs.js";
-import { encodeModel } from "../../dist/peers/onnx/model.js";
 
 /** Copies of the operator beyond the first. */
 const further = 4;
@@ -15,16 +15,14 @@ const further = 4;
  */
 export async function openOnnxruntime() {
   let runtime;
-  let proto;
   try {
     runtime = (await import("onnxruntime-node")).default;
-    proto = (await import("onnx-proto")).default.onnx;
     runtime.env.logLevel = "error";
   } catch (error) {
     return { missing: error.message };
   }
   const create = (graph) =>
-    runtime.InferenceSession.create(encodeModel(proto, graph), {
+    runtime.InferenceSession.create(encodeModel(graph), {
       executionProviders: ["webgpu"],
       // What the GPU cannot run would be handed to the CPU without a word.
       extra: { session: { disable_cpu_ep_fallback: "1" } },
@@ -74,7 +72,7 @@ async function timed(run) {
 
 /** The graph's nodes several times, one after another. */
 function copies(graph, count) {
-  const made = new Set(graph.nodes.flatMap((node) => [node.output, ...(node.moreOutputs ?? [])]));
+  const made = new Set(graph.nodes.flatMap(({ outputs }) => outputs));
   const nodes = [];
   for (let copy = 0; copy < count; copy++) {
     const of = (name, nth) => (nth === count - 1 ? name : `${name} of copy ${nth}`);
@@ -86,8 +84,7 @@ function copies(graph, count) {
       nodes.push({
         ...node,
         inputs: node.inputs.map(inner),
-        output: inner(node.output),
-        ...(node.moreOutputs && { moreOutputs: node.moreOutputs.map(inner) }),
+        outputs: node.outputs.map(inner),
       });
     }
   }

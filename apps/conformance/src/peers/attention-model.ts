@@ -1,4 +1,4 @@
-import onnxProto from "onnx-proto";
+import { encodeModel, GraphBuilder, type ModelDType } from "@heed/backend-onnx/model";
 
 /** One node Attention: what of it varies. */
 export interface AttentionModel {
@@ -12,60 +12,28 @@ export interface AttentionModel {
   readonly qk: 0 | 1 | 2 | 3 | null;
 }
 
-const { onnx } = onnxProto;
-const { AttributeType } = onnx.AttributeProto;
-const { DataType } = onnx.TensorProto;
-
 /** A model of one node Attention of opset 24 in ONNX's file format; all sizes are symbolic. */
 export function encodeAttention(model: AttentionModel): Uint8Array {
-  const mask = model.mask === null ? "" : "attn_mask";
-  const inputs = ["Q", "K", "V", mask];
-  if (model.nonpad) inputs.push("", "", "nonpad_kv_seqlen");
-  const value = (name: string, elemType: number, rank: number) => ({
-    name,
-    type: {
-      tensorType: {
-        elemType,
-        shape: { dim: Array.from({ length: rank }, (_, i) => ({ dimParam: `${name}_${i}` })) },
-      },
+  const g = new GraphBuilder(24);
+  const sizes = (name: string) => [0, 1, 2, 3].map((axis) => `${name}_${axis}`);
+  const input = (name: string, dtype: ModelDType) => g.input(name, dtype, sizes(name));
+  const [query, key, value] = [input("Q", "float32"), input("K", "float32"), input("V", "float32")];
+  const maskDType = model.mask === "float" ? "float32" : "bool";
+  const mask = model.mask === null ? "" : input("attn_mask", maskDType);
+  const nonpad = model.nonpad ? g.input("nonpad_kv_seqlen", "int64", ["nonpad_kv_seqlen_0"]) : "";
+  const [output, , , qk] = g.node(
+    "Attention",
+    // Between them, a cache's keys and values.
+    [query, key, value, mask, "", "", nonpad],
+    ["Y", "", "", model.qk === null ? "" : "qk"],
+    {
+      is_causal: model.causal ? 1 : 0,
+      scale: { float: model.scale },
+      softcap: { float: model.softcap },
+      ...(model.qk !== null && { qk_matmul_output_mode: model.qk }),
     },
-  });
-  const int = (name: string, i: number) => ({ name, i, type: AttributeType.INT });
-  const float = (name: string, f: number) => ({ name, f, type: AttributeType.FLOAT });
-  const message = onnx.ModelProto.create({
-    irVersion: 10,
-    producerName: "heed-conformance",
-    opsetImport: [{ domain: "", version: 24 }],
-    graph: {
-      name: "attention",
-      node: [
-        {
-          opType: "Attention",
-          name: "attention",
-          input: inputs,
-          output: model.qk === null ? ["Y"] : ["Y", "", "", "qk"],
-          attribute: [
-            int("is_causal", model.causal ? 1 : 0),
-            float("scale", model.scale),
-            float("softcap", model.softcap),
-            ...(model.qk === null ? [] : [int("qk_matmul_output_mode", model.qk)]),
-          ],
-        },
-      ],
-      input: [
-        value("Q", DataType.FLOAT, 4),
-        value("K", DataType.FLOAT, 4),
-        value("V", DataType.FLOAT, 4),
-        ...(model.mask
-          ? [value(mask, model.mask === "bool" ? DataType.BOOL : DataType.FLOAT, 4)]
-          : []),
-        ...(model.nonpad ? [value("nonpad_kv_seqlen", DataType.INT64, 1)] : []),
-      ],
-      output: [
-        value("Y", DataType.FLOAT, 4),
-        ...(model.qk === null ? [] : [value("qk", DataType.FLOAT, 4)]),
-      ],
-    },
-  });
-  return onnx.ModelProto.encode(message).finish();
+  );
+  g.output("Y", output, "float32", sizes("Y"));
+  if (qk !== "") g.output("qk", qk, "float32", sizes("qk"));
+  return encodeModel(g.build());
 }

@@ -1,6 +1,6 @@
 import { statisticsDType } from "@heed/core";
+import { GraphBuilder, type Value } from "../model/builder.js";
 import type { ModelGraph } from "../model/model.js";
-import { GraphBuilder, type Value } from "./builder.js";
 import { leakSign, returnLeakSum } from "./guard.js";
 import { broadcastDims, mainInputs } from "./inputs.js";
 import type { PositionSource } from "./positions.js";

@@ -1,5 +1,5 @@
 import { type AttentionProblem, visibleBand } from "@heed/core";
-import type { GraphBuilder, Value } from "./builder.js";
+import type { GraphBuilder, Value } from "../model/builder.js";
 import type { PositionSource, PositionValues } from "./positions.js";
 import type { BandSpec, PositionSpec } from "./spec.js";
 

@@ -1,6 +1,6 @@
 import { statisticsDType } from "@heed/core";
+import { GraphBuilder, type Value } from "../model/builder.js";
 import type { ModelGraph } from "../model/model.js";
-import { GraphBuilder, type Value } from "./builder.js";
 import { leakSign, returnLeakSum } from "./guard.js";
 import { mainInputs } from "./inputs.js";
 import type { Arithmetic, GraphSpec } from "./spec.js";
@@ -24,7 +24,7 @@ export function groupQueryGraph(spec: GraphSpec, arithmetic: Arithmetic): ModelG
   const noKeys = g.input("noKeys", compute, ["batch", kvHeads, 0, headDim]);
   const sinks = spec.sinks && g.input("sinks", compute, [1, queryHeads, 1, 1]);
   const keys = band?.diagonal?.keys ?? null;
-  const attended = g.op(
+  const [attended] = g.node(
     "GroupQueryAttention",
     [
       packed(g, query, queryHeads * headDim),
@@ -37,6 +37,7 @@ export function groupQueryGraph(spec: GraphSpec, arithmetic: Arithmetic): ModelG
       // Of rotary embeddings, and a bias.
       ...(sinks ? ["", "", "", "", g.reshape(sinks, queryHeads)] : []),
     ],
+    ["output", "presentKey", "presentValue"],
     {
       num_heads: queryHeads,
       kv_num_heads: kvHeads,
@@ -44,7 +45,6 @@ export function groupQueryGraph(spec: GraphSpec, arithmetic: Arithmetic): ModelG
       ...(keys !== null && { local_window_size: keys }),
     },
     "com.microsoft",
-    2,
   );
   if (leakSign("group-query", spec, arithmetic) === "sum") returnLeakSum(g, attended, compute);
   const heads = g.op("Transpose", [g.reshape(attended, 0, 0, queryHeads, headDim)], { perm });

@@ -1,5 +1,5 @@
+import type { GraphBuilder, Value } from "../model/builder.js";
 import type { ModelDType } from "../model/model.js";
-import type { GraphBuilder, Value } from "./builder.js";
 import type { GraphKind } from "./choose.js";
 import type { PositionValues } from "./positions.js";
 import type { SoftmaxValues } from "./softmax.js";

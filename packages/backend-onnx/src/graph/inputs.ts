@@ -1,5 +1,5 @@
+import type { GraphBuilder, Value } from "../model/builder.js";
 import type { Dimension, ModelDType } from "../model/model.js";
-import type { GraphBuilder, Value } from "./builder.js";
 import type { AxisOrder, BroadcastAxes, GraphSpec } from "./spec.js";
 
 export interface MainValues {

@@ -1,6 +1,6 @@
 import { statisticsDType } from "@heed/core";
+import { GraphBuilder, type Value } from "../model/builder.js";
 import type { ModelDType, ModelGraph } from "../model/model.js";
-import { GraphBuilder, type Value } from "./builder.js";
 import { guardValues, leakSign, restoreInfinities, returnLeakSum } from "./guard.js";
 import { broadcastDims, mainInputs } from "./inputs.js";
 import type { PositionSource, PositionValues } from "./positions.js";
@@ -73,7 +73,9 @@ function scaledQuery(
   // for float64 operands, which leaves 1/√59 with 24 bits. It does not fuse one with a vector. Until
   // MatmulScaleFusion minds the type: test/runtime-defects.node.test.ts.
   const constant =
-    compute === "float64" ? g.repeated(compute, scale, spec.headDim) : g.scalar(compute, scale);
+    compute === "float64"
+      ? g.constant(compute, [spec.headDim], new Array<number>(spec.headDim).fill(scale))
+      : g.scalar(compute, scale);
   const scaled = scale === 1 ? query : g.op("Mul", [query, constant]);
   const stacked =
     spec.kvHeads === spec.queryHeads

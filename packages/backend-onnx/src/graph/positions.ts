@@ -1,5 +1,5 @@
 import type { FloatDType } from "@heed/core";
-import type { GraphBuilder, Value } from "./builder.js";
+import type { GraphBuilder, Value } from "../model/builder.js";
 import type { GraphSpec } from "./spec.js";
 
 /** What a graph knows of positions; null where its spec does not ask for it. */

@@ -1,5 +1,5 @@
+import type { GraphBuilder, Value } from "../model/builder.js";
 import type { ModelDType } from "../model/model.js";
-import type { GraphBuilder, Value } from "./builder.js";
 import type { Arithmetic, GraphSpec } from "./spec.js";
 import { and, asBias, type VisibilityInputs, visibility } from "./visibility.js";
 

@@ -1,4 +1,6 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { getTextEncoding } from "@bufbuild/protobuf/wire";
+import { numberToFloat16Bits } from "@heed/core";
 import {
   AttributeProtoSchema,
   AttributeProto_AttributeType as AttributeType,
@@ -26,14 +28,20 @@ export interface ModelValue {
   readonly dims: readonly Dimension[];
 }
 
-/** An attribute: integers are written as INT or INTS, `{ float }` as FLOAT. */
-export type ModelAttribute = number | readonly number[] | { readonly float: number };
+/** An attribute: integers are written as INT or INTS, `{ float }` as FLOAT or FLOATS. */
+export type ModelAttribute =
+  | number
+  | readonly number[]
+  | string
+  | { readonly float: number | readonly number[] };
 
 export interface ModelNode {
   readonly operator: string;
   /** Empty is ONNX's own. */
   readonly domain: string;
+  /** Empty where an optional one is left out. */
   readonly inputs: readonly string[];
+  /** Empty where an optional one is left out. */
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, ModelAttribute>>;
 }
@@ -43,6 +51,7 @@ export interface ModelConstant {
   readonly name: string;
   readonly dtype: ModelDType;
   readonly dims: readonly number[];
+  /** Row-major; of bool, 0 and 1. */
   readonly values: readonly number[];
 }
 
@@ -69,7 +78,8 @@ function irVersion(opset: number): bigint {
   if (opset <= 18) return 8n;
   if (opset <= 20) return 9n;
   if (opset <= 22) return 10n;
-  return 11n;
+  if (opset === 23) return 11n;
+  return opset === 24 ? 12n : 13n;
 }
 
 /** A graph in ONNX's file format. */
@@ -84,7 +94,7 @@ export function encodeModel(graph: ModelGraph): Uint8Array {
       ...[...domains].map((domain) => ({ domain, version: 1n })),
     ],
     graph: {
-      name: "attention",
+      name: "graph",
       node: graph.nodes.map(encodeNode),
       input: graph.inputs.map(encodeValue),
       output: graph.outputs.map(encodeValue),
@@ -98,23 +108,25 @@ function encodeNode(node: ModelNode): NodeProto {
   return create(NodeProtoSchema, {
     opType: node.operator,
     domain: node.domain,
-    name: `${node.operator} ${node.outputs[0]}`,
+    name: `${node.operator}_${node.outputs.find((name) => name !== "")}`,
     input: [...node.inputs],
     output: [...node.outputs],
-    attribute: Object.entries(node.attributes).map(([name, value]) => {
-      if (typeof value === "number") {
-        return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
-      }
-      if ("float" in value) {
-        return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.float });
-      }
-      return create(AttributeProtoSchema, {
-        name,
-        type: AttributeType.INTS,
-        ints: value.map((integer) => BigInt(integer)),
-      });
-    }),
+    attribute: Object.entries(node.attributes).map(([name, value]) =>
+      create(AttributeProtoSchema, { name, ...attributeContent(value) }),
+    ),
   });
+}
+
+function attributeContent(value: ModelAttribute): MessageInitShape<typeof AttributeProtoSchema> {
+  if (typeof value === "number") return { type: AttributeType.INT, i: BigInt(value) };
+  if (typeof value === "string") {
+    return { type: AttributeType.STRING, s: getTextEncoding().encodeUtf8(value) };
+  }
+  if (!("float" in value)) return { type: AttributeType.INTS, ints: value.map(BigInt) };
+  const { float } = value;
+  return typeof float === "number"
+    ? { type: AttributeType.FLOAT, f: float }
+    : { type: AttributeType.FLOATS, floats: [...float] };
 }
 
 function encodeValue({ name, dtype, dims }: ModelValue): ValueInfoProto {
@@ -140,22 +152,24 @@ function encodeValue({ name, dtype, dims }: ModelValue): ValueInfoProto {
 }
 
 function encodeConstant({ name, dtype, dims, values }: ModelConstant): TensorProto {
-  const list = [...values];
-  const content = {
-    float64: { doubleData: list },
-    float32: { floatData: list },
-    int64: { int64Data: dtype === "int64" ? list.map((integer) => BigInt(integer)) : [] },
-    int32: { int32Data: list },
-    bool: { int32Data: list },
-    float16: null,
-  }[dtype];
-  if (content === null) throw new RangeError("constants are not float16: models compute wider");
-  return create(TensorProtoSchema, {
-    name,
-    dims: dims.map((size) => BigInt(size)),
-    dataType: dataTypes[dtype],
-    ...content,
-  });
+  return encodeData(name, dtype, dims, elements(dtype, values));
+}
+
+function elements(dtype: ModelDType, values: readonly number[]): ArrayBufferView {
+  switch (dtype) {
+    case "float64":
+      return Float64Array.from(values);
+    case "float32":
+      return Float32Array.from(values);
+    case "float16":
+      return Uint16Array.from(values, numberToFloat16Bits);
+    case "int64":
+      return BigInt64Array.from(values, BigInt);
+    case "int32":
+      return Int32Array.from(values);
+    case "bool":
+      return Uint8Array.from(values);
+  }
 }
 
 /**
@@ -169,13 +183,19 @@ export function encodeTensor(
   dims: readonly number[],
   data: ArrayBufferView,
 ): Uint8Array {
-  return toBinary(
-    TensorProtoSchema,
-    create(TensorProtoSchema, {
-      name,
-      dims: dims.map((size) => BigInt(size)),
-      dataType: dataTypes[dtype],
-      rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice(),
-    }),
-  );
+  return toBinary(TensorProtoSchema, encodeData(name, dtype, dims, data));
+}
+
+function encodeData(
+  name: string,
+  dtype: ModelDType,
+  dims: readonly number[],
+  data: ArrayBufferView,
+): TensorProto {
+  return create(TensorProtoSchema, {
+    name,
+    dims: dims.map((size) => BigInt(size)),
+    dataType: dataTypes[dtype],
+    rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice(),
+  });
 }

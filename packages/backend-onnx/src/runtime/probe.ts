@@ -1,6 +1,6 @@
 import { BackendUnavailableError } from "@heed/core";
 import { messageOf } from "../errors.js";
-import { GraphBuilder } from "../graph/builder.js";
+import { GraphBuilder } from "../model/builder.js";
 import { encodeModel } from "../model/model.js";
 import { exclusively } from "./exclusive.js";
 import type { OnnxProvider } from "./options.js";

@@ -17,8 +17,7 @@ import { type PeerLimits, supportWithin } from "../limits.js";
 import { deviceClock, watchDevice } from "./clock.js";
 import { feedsOf } from "./feeds.js";
 import { fusedOperator, fusedReasons } from "./fused.js";
-import { attentionGraph, type GraphKind } from "./graphs.js";
-import { encodeModel, type OnnxProto } from "./model.js";
+import type { GraphKind } from "./graphs.js";
 
 /** What onnxruntime-web and onnxruntime-node have in common. */
 type Runtime = Pick<typeof import("onnxruntime-web"), "InferenceSession" | "Tensor" | "env">;
@@ -82,11 +81,12 @@ export function onnxruntime(place: OnnxPlace, kind: GraphKind, threads: number):
     kind: "peer",
     load: async () => {
       const runtime = await importPeer(from.name, from.import);
-      const { default: proto } = await importPeer("onnx-proto", () => import("onnx-proto"));
+      // Not with the page, of which most visits measure no peers.
+      const { attentionModel } = await import("./graphs.js");
       runtime.env.logLevel = "error";
       if (place.package === "web") runtime.env.wasm.numThreads = threads;
       const create = (problem: AttentionProblem) =>
-        createSession(runtime, proto.onnx, place, kind, threads, problem);
+        createSession(runtime, place, threads, attentionModel(kind, problem));
       if (place.provider === "webgpu") {
         if (place.package === "web") await watchDevice(runtime.env.webgpu);
         await probe(create);
@@ -100,13 +100,10 @@ type CreateSession = (problem: AttentionProblem) => Promise<InferenceSession>;
 
 function createSession(
   runtime: Runtime,
-  proto: OnnxProto,
   { package: where, provider }: OnnxPlace,
-  kind: GraphKind,
   threads: number,
-  problem: AttentionProblem,
+  model: Uint8Array,
 ): Promise<InferenceSession> {
-  const model = encodeModel(proto, attentionGraph(kind, problem));
   return runtime.InferenceSession.create(model, {
     executionProviders: [provider === "cpu" ? packages[where].cpu : provider],
     graphOptimizationLevel: "all",

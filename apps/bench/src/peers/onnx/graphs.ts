@@ -1,10 +1,15 @@
+import { encodeModel, GraphBuilder, type ModelGraph, type Value } from "@heed/backend-onnx/model";
 import type { AttentionProblem } from "@heed/core";
 import { hidingBiasShape } from "../hiding-bias.js";
-import { fusedGraph } from "./fused.js";
-import type { ModelGraph, ModelNode, ModelValue } from "./model.js";
+import { fusedGraph } from "./fused-graph.js";
 
 /** How attention is written as a model. */
 export type GraphKind = "attention" | "fused" | "matmul";
+
+/** {@link attentionGraph} in ONNX's file format. */
+export function attentionModel(kind: GraphKind, problem: AttentionProblem): Uint8Array {
+  return encodeModel(attentionGraph(kind, problem));
+}
 
 /**
  * The graph of a problem. Unless it is fused, its inputs are `query`, `key`, `value` and, where the problem hides keys in
@@ -23,25 +28,16 @@ export function attentionGraph(kind: GraphKind, problem: AttentionProblem): Mode
 
 /** The operator Attention of opset 23, 4-D: it knows grouped queries, causal and masks by itself. */
 function operatorGraph(p: AttentionProblem): ModelGraph {
-  const mask: ModelValue[] = p.kvLengths
-    ? [{ name: "mask", type: "bool", shape: [p.batch, 1, p.queryLength, p.keyLength] }]
+  const g = new GraphBuilder(23);
+  const [query, key, value] = tensors(g, p);
+  const mask = p.kvLengths
+    ? [g.input("mask", "bool", [p.batch, 1, p.queryLength, p.keyLength])]
     : [];
-  return {
-    opset: 23,
-    nodes: [
-      {
-        op: "Attention",
-        inputs: ["query", "key", "value", ...mask.map(({ name }) => name)],
-        output: "output",
-        ints: { is_causal: p.causal ? 1 : 0 },
-        floats: { scale: p.scale },
-      },
-    ],
-    inputs: [...tensors(p), ...mask],
-    output: outputOf(p),
-    shapes: {},
-    scalars: {},
-  };
+  const attended = g.op("Attention", [query, key, value, ...mask], {
+    is_causal: p.causal ? 1 : 0,
+    scale: { float: p.scale },
+  });
+  return withOutput(g, p, attended);
 }
 
 /**
@@ -49,50 +45,21 @@ function operatorGraph(p: AttentionProblem): ModelGraph {
  * keys and values are neither repeated nor broadcast: `[B, Hkv, G·Lq, D]`.
  */
 function matmulGraph(p: AttentionProblem): ModelGraph {
+  const g = new GraphBuilder(17);
+  const [query, key, value] = tensors(g, p);
   const group = p.queryHeads / p.kvHeads;
   const stackedRows = group * p.queryLength;
-  const hidden = p.causal || p.kvLengths;
-  const bias: ModelValue[] = hidden ? [{ name: "bias", type: "float32", shape: biasShape(p) }] : [];
-  const reshape = (from: string, shape: string, output: string): ModelNode => ({
-    op: "Reshape",
-    inputs: [from, shape],
-    output,
-  });
-  // A bias varies by query, so rows of different heads are told apart while it is added.
-  const addBias: ModelNode[] = [
-    reshape("logits", "perHead", "logitsPerHead"),
-    { op: "Add", inputs: ["logitsPerHead", "bias"], output: "biased" },
-    reshape("biased", "stackedLogits", "visible"),
-  ];
-  return {
-    opset: 17,
-    nodes: [
-      reshape("query", "stackedQuery", "stacked"),
-      { op: "Mul", inputs: ["stacked", "scale"], output: "scaled" },
-      { op: "Transpose", inputs: ["key"], output: "keyT", lists: { perm: [0, 1, 3, 2] } },
-      { op: "MatMul", inputs: ["scaled", "keyT"], output: "logits" },
-      ...(hidden ? addBias : []),
-      {
-        op: "Softmax",
-        inputs: [hidden ? "visible" : "logits"],
-        output: "weights",
-        ints: { axis: -1 },
-      },
-      { op: "MatMul", inputs: ["weights", "value"], output: "stackedOutput" },
-      reshape("stackedOutput", "outputShape", "output"),
-    ],
-    inputs: [...tensors(p), ...bias],
-    output: outputOf(p),
-    shapes: {
-      stackedQuery: [p.batch, p.kvHeads, stackedRows, p.headDim],
-      outputShape: [p.batch, p.queryHeads, p.queryLength, p.valueDim],
-      ...(hidden && {
-        perHead: [p.batch, p.kvHeads, group, p.queryLength, p.keyLength],
-        stackedLogits: [p.batch, p.kvHeads, stackedRows, p.keyLength],
-      }),
-    },
-    scalars: { scale: p.scale },
-  };
+  const stacked = g.reshape(query, p.batch, p.kvHeads, stackedRows, p.headDim);
+  const scaled = g.op("Mul", [stacked, g.scalar("float32", p.scale)]);
+  let logits = g.op("MatMul", [scaled, g.op("Transpose", [key], { perm: [0, 1, 3, 2] })]);
+  if (p.causal || p.kvLengths) {
+    // A bias varies by query, so rows of different heads are told apart while it is added.
+    const perHead = g.reshape(logits, p.batch, p.kvHeads, group, p.queryLength, p.keyLength);
+    const biased = g.op("Add", [perHead, g.input("bias", "float32", biasShape(p))]);
+    logits = g.reshape(biased, p.batch, p.kvHeads, stackedRows, p.keyLength);
+  }
+  const output = g.op("MatMul", [g.op("Softmax", [logits], { axis: -1 }), value]);
+  return withOutput(g, p, g.reshape(output, p.batch, p.queryHeads, p.queryLength, p.valueDim));
 }
 
 /** `[B or 1, 1, 1, Lq or 1, Lk]`: the hiding bias with the heads split into key heads and groups. */
@@ -101,15 +68,15 @@ function biasShape(p: AttentionProblem): number[] {
   return [batches, 1, 1, rows, keys];
 }
 
-function tensors(p: AttentionProblem): ModelValue[] {
+function tensors(g: GraphBuilder, p: AttentionProblem): [query: Value, key: Value, value: Value] {
   return [
-    { name: "query", type: "float32", shape: [p.batch, p.queryHeads, p.queryLength, p.headDim] },
-    { name: "key", type: "float32", shape: [p.batch, p.kvHeads, p.keyLength, p.headDim] },
-    { name: "value", type: "float32", shape: [p.batch, p.kvHeads, p.keyLength, p.valueDim] },
+    g.input("query", "float32", [p.batch, p.queryHeads, p.queryLength, p.headDim]),
+    g.input("key", "float32", [p.batch, p.kvHeads, p.keyLength, p.headDim]),
+    g.input("value", "float32", [p.batch, p.kvHeads, p.keyLength, p.valueDim]),
   ];
 }
 
-function outputOf(p: AttentionProblem): ModelValue {
-  const shape = [p.batch, p.queryHeads, p.queryLength, p.valueDim];
-  return { name: "output", type: "float32", shape };
+function withOutput(g: GraphBuilder, p: AttentionProblem, output: Value): ModelGraph {
+  g.output("output", output, "float32", [p.batch, p.queryHeads, p.queryLength, p.valueDim]);
+  return g.build();
 }
