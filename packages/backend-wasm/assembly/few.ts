@@ -5,7 +5,7 @@ import { allFinite, guardedValues } from "./kernels/guarded";
 import { fewSoftmax, singleSoftmax } from "./kernels/softmax";
 import { finishColumn, hideOutside, isNatural, logitFactor, querySign } from "./logits";
 import { HI, LO, MAX, queryRow, rowState, setRows, size, SUM, word } from "./rows";
-import { storePartial, storeRow } from "./store";
+import { storePartials, storeRows } from "./store";
 import { packRows, paddedBytes, tileAddress, tileStride } from "./tile-source";
 
 // @ts-ignore: decorator
@@ -38,11 +38,8 @@ export function attendFew(d: usize, work: usize, unit: i32, b: i32, g: i32, spli
   for (let from = first; from < last; from += tile) {
     attendTile(d, work, b, g, from, min(from + tile, last), single);
   }
-  for (let r = 0; r < rows; r++) {
-    const row = output + valueBytes * <usize>r;
-    if (word(d, D.splits) == 1) storeRow(d, work, r, row);
-    else storePartial(d, work, unit, split, r, row);
-  }
+  if (word(d, D.splits) == 1) storeRows(d, work, 0, rows, output, valueBytes);
+  else storePartials(d, work, unit, split, 0, rows, output, valueBytes);
 }
 
 /** Query rows, `[4, headDim]`, with their sign. */

@@ -3,8 +3,9 @@ import { exp2 } from "./exp2";
 import { attendFew } from "./few";
 import { setRows, size, word } from "./rows";
 import { finishItem, jobDescriptor, jobWorkspace, takeItem } from "./share";
-import { mergeRow, storeRow } from "./store";
+import { mergeRow, storeRows } from "./store";
 import { tanh } from "./tanh";
+import { paddedBytes } from "./tile-source";
 import { attendTiled } from "./tiled";
 
 /**
@@ -60,11 +61,15 @@ export function merge(d: usize, work: usize, unit: i32): void {
   const total = (word(d, D.queryHeads) / word(d, D.kvHeads)) * word(d, D.queryLength);
   const start = block * word(d, D.blockRows);
   const rows = min(word(d, D.blockRows), total - start);
-  setRows(d, work, b, g, start, rows, rows);
+  setRows(d, work, b, g, start, rows, (rows + 3) & -4);
   const output = work + size(d, D.workRow);
-  for (let r = 0; r < rows; r++) {
-    mergeRow(d, work, unit, r, output);
-    storeRow(d, work, r, output);
+  const bytes = paddedBytes(word(d, D.valueDim));
+  for (let r = 0; r < rows; r += 4) {
+    const real = min(4, rows - r);
+    for (let lane = 0; lane < real; lane++) {
+      mergeRow(d, work, unit, r + lane, output + bytes * <usize>lane);
+    }
+    storeRows(d, work, r, real, output, bytes);
   }
 }
 

@@ -74,6 +74,10 @@ export const HEAD: usize = 8;
 // @ts-ignore: decorator
 @inline
 export const INDEX: usize = 9;
+/** What a row's output is yet to be multiplied with, float32: known when all keys are done. */
+// @ts-ignore: decorator
+@inline
+export const FACTOR: usize = 10;
 
 /** Address of one of the arrays above, at row r. */
 // @ts-ignore: decorator

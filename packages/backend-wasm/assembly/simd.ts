@@ -33,24 +33,34 @@ export function sumsOf(a: v128, b: v128, c: v128, d: v128): v128 {
 }
 
 /**
- * Reads a 4 × 4 block of float32 rows and writes it transposed.
+ * Transposes a 4 × 4 block of float32, after multiplying what is read with `factor`.
  *
- * @param from the first row; rows are `fromStride` bytes apart
- * @param to the first row of the transpose; rows are `toStride` bytes apart
+ * @param from0 the first of four rows, which lie anywhere
+ * @param to0 the first of the transpose's four rows, likewise
  */
 // @ts-ignore: decorator
 @inline
-export function transpose4(from: usize, fromStride: usize, to: usize, toStride: usize): void {
-  const a = v128.load(from);
-  const b = v128.load(from + fromStride);
-  const c = v128.load(from + 2 * fromStride);
-  const d = v128.load(from + 3 * fromStride);
+export function transpose4(
+  from0: usize,
+  from1: usize,
+  from2: usize,
+  from3: usize,
+  factor: v128,
+  to0: usize,
+  to1: usize,
+  to2: usize,
+  to3: usize,
+): void {
+  const a = f32x4.mul(v128.load(from0), factor);
+  const b = f32x4.mul(v128.load(from1), factor);
+  const c = f32x4.mul(v128.load(from2), factor);
+  const d = f32x4.mul(v128.load(from3), factor);
   const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
   const ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
   const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
   const cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
-  v128.store(to, v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5));
-  v128.store(to + toStride, v128.shuffle<f32>(ab0, cd0, 2, 3, 6, 7));
-  v128.store(to + 2 * toStride, v128.shuffle<f32>(ab1, cd1, 0, 1, 4, 5));
-  v128.store(to + 3 * toStride, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7));
+  v128.store(to0, v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5));
+  v128.store(to1, v128.shuffle<f32>(ab0, cd0, 2, 3, 6, 7));
+  v128.store(to2, v128.shuffle<f32>(ab1, cd1, 0, 1, 4, 5));
+  v128.store(to3, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7));
 }

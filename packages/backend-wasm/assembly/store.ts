@@ -1,7 +1,7 @@
 import * as D from "../src/descriptor";
-import { exp2Scalar, log2 } from "./exp2";
+import { exp2, exp2Scalar, log2 } from "./exp2";
 import { storeFloat16, storeFloat16Scalar } from "./float16";
-import { HEAD, INDEX, LOG2_E, LOWEST, MAX, number, rowState, size, SUM, word } from "./rows";
+import { FACTOR, HEAD, INDEX, LOG2_E, LOWEST, MAX, rowState, size, SUM, word } from "./rows";
 
 /** ln 2. */
 // @ts-ignore: decorator
@@ -9,40 +9,97 @@ import { HEAD, INDEX, LOG2_E, LOWEST, MAX, number, rowState, size, SUM, word } f
 const LN_2: f64 = 0.6931471805599453;
 
 /**
- * Steps 5 and 6 for one row: the sink joins, the output is divided by the denominator and stored, and
- * the log-sum-exp with it. Leaves the maximum of all in `MAX` and the denominator's inverse in `SUM`,
- * 0 for a row without a visible key, for the weights.
+ * Steps 5 and 6 for four rows: their outputs are divided by the denominators and stored, and the
+ * log-sum-exps with them: see `finishRows`.
  *
- * @param output the row's output so far, float32, padded to a multiple of four
+ * @param rows how many of the four are there
+ * @param output the rows' outputs so far, float32, `bytes` apart: padded to a multiple of four
  */
-export function storeRow(d: usize, work: usize, r: i32, output: usize): void {
+export function storeRows(
+  d: usize,
+  work: usize,
+  r: i32,
+  rows: i32,
+  output: usize,
+  bytes: usize,
+): void {
+  finishRows(d, work, r, rows);
+  for (let lane = 0; lane < rows; lane++) {
+    const factor = load<f32>(rowState(d, work, FACTOR, r + lane));
+    storeScaled(d, outputRow(d, work, r + lane), output + bytes * <usize>lane, factor);
+  }
+}
+
+/**
+ * Step 5 for four rows: sinks join, and log-sum-exps are stored. Leaves in `FACTOR` what the outputs so
+ * far are yet to be multiplied with, and for the weights the maxima of all in `MAX` and the
+ * denominators' inverses in `SUM`, 0 for a row without a visible key.
+ *
+ * @param rows how many of the four are there
+ */
+export function finishRows(d: usize, work: usize, r: i32, rows: i32): void {
   const maxAt = rowState(d, work, MAX, r);
   const sumAt = rowState(d, work, SUM, r);
-  const seen = load<f32>(maxAt);
-  const sum = load<f32>(sumAt);
-  const sinks = size(d, D.sinksPointer);
-  let max = sum > 0 ? seen : -Infinity;
+  const seen = v128.load(maxAt);
+  const sum = v128.load(sumAt);
+  const zero = i32x4.splat(0);
+  const one = f32x4.splat(1);
+  const nothing = f32x4.splat(-Infinity);
+  const some = f32x4.gt(sum, zero);
+  let max = v128.bitselect(seen, nothing, some);
   let denominator = sum;
-  let factor: f32 = 1;
-  if (sinks) {
-    const sink = load<f32>(sinks + 4 * load<usize>(rowState(d, work, HEAD, r))) * LOG2_E;
-    if (sink > -Infinity) {
-      const both = sum > 0 && seen > sink ? seen : sink;
-      factor = sum > 0 ? exp2Scalar(seen - both) : 0;
-      denominator = sum * factor + exp2Scalar(sink - both);
-      max = both;
-    }
+  let factor = one;
+  if (word(d, D.sinksPointer)) {
+    const sink = f32x4.mul(sinksOf(d, work, r), f32x4.splat(LOG2_E));
+    const both = v128.bitselect(seen, sink, v128.and(some, f32x4.gt(seen, sink)));
+    const rescale = v128.and(exp2(f32x4.sub(seen, both)), some);
+    const joined = f32x4.add(f32x4.mul(sum, rescale), exp2(f32x4.sub(sink, both)));
+    const has = f32x4.gt(sink, nothing);
+    max = v128.bitselect(both, max, has);
+    denominator = v128.bitselect(joined, sum, has);
+    factor = v128.bitselect(rescale, one, has);
   }
+  if (word(d, D.logSumExpPointer)) storeLogSumExps(d, work, r, rows, max, denominator);
   // NaN, from values or keys that are NaN themselves, is handed on.
-  const empty = sum == 0;
-  const index = load<usize>(rowState(d, work, INDEX, r));
+  const full = f32x4.ne(sum, zero);
+  v128.store(maxAt, v128.bitselect(max, f32x4.splat(LOWEST), full));
+  v128.store(sumAt, v128.and(f32x4.div(one, denominator), full));
+  v128.store(
+    rowState(d, work, FACTOR, r),
+    v128.and(f32x4.div(factor, denominator), full),
+  );
+}
+
+/** The sinks of four rows' heads. */
+function sinksOf(d: usize, work: usize, r: i32): v128 {
+  const sinks = size(d, D.sinksPointer);
+  const heads = rowState(d, work, HEAD, r);
+  return f32x4(
+    load<f32>(sinks + 4 * load<usize>(heads)),
+    load<f32>(sinks + 4 * load<usize>(heads, 4)),
+    load<f32>(sinks + 4 * load<usize>(heads, 8)),
+    load<f32>(sinks + 4 * load<usize>(heads, 12)),
+  );
+}
+
+/** By `MAX` and `SUM`, where these four rows' maxima and denominators go meanwhile. */
+function storeLogSumExps(
+  d: usize,
+  work: usize,
+  r: i32,
+  rows: i32,
+  max: v128,
+  denominator: v128,
+): void {
   const logSumExp = size(d, D.logSumExpPointer);
-  if (logSumExp) {
-    store<f32>(logSumExp + 4 * index, <f32>naturalLogSumExp(max, denominator));
+  v128.store(rowState(d, work, MAX, r), max);
+  v128.store(rowState(d, work, SUM, r), denominator);
+  for (let lane = r; lane < r + rows; lane++) {
+    const top = load<f32>(rowState(d, work, MAX, lane));
+    const sum = load<f32>(rowState(d, work, SUM, lane));
+    const index = load<usize>(rowState(d, work, INDEX, lane));
+    store<f32>(logSumExp + 4 * index, <f32>naturalLogSumExp(top, sum));
   }
-  store<f32>(maxAt, empty ? LOWEST : max);
-  store<f32>(sumAt, empty ? 0 : 1 / denominator);
-  storeScaled(d, index, output, empty ? 0 : factor / denominator);
 }
 
 /**
@@ -57,11 +114,16 @@ function naturalLogSumExp(max: f32, denominator: f32): f64 {
   return (<f64>max + log2(<f64>denominator)) * LN_2;
 }
 
+/** Where a row's output goes. */
+export function outputRow(d: usize, work: usize, r: i32): usize {
+  const at = load<usize>(rowState(d, work, INDEX, r)) * size(d, D.valueDim);
+  return size(d, D.outputPointer) + at * (word(d, D.isFloat16) ? 2 : 4);
+}
+
 /** Stores a row of the output: float32 or float16. */
-function storeScaled(d: usize, index: usize, from: usize, factor: f32): void {
+function storeScaled(d: usize, to: usize, from: usize, factor: f32): void {
   const columns = size(d, D.valueDim);
   const half = word(d, D.isFloat16) != 0;
-  let to = size(d, D.outputPointer) + index * columns * (half ? 2 : 4);
   const factors = f32x4.splat(factor);
   const end = from + 4 * (columns & ~3);
   const last = from + 4 * columns;
@@ -98,12 +160,24 @@ export function partialRow(d: usize, unit: i32, split: i32, r: i32): usize {
   return size(d, D.partialPointer) + 4 * <usize>row * (size(d, D.valueDim) + 2);
 }
 
-/** Keeps what a part of the keys gave for a row. */
-export function storePartial(d: usize, work: usize, unit: i32, split: i32, r: i32, output: usize): void {
-  const to = partialRow(d, unit, split, r);
-  store<f32>(to, load<f32>(rowState(d, work, MAX, r)));
-  store<f32>(to + 4, load<f32>(rowState(d, work, SUM, r)));
-  memory.copy(to + 8, output, 4 * size(d, D.valueDim));
+/** Keeps what a part of the keys gave for rows, whose outputs are `bytes` apart. */
+export function storePartials(
+  d: usize,
+  work: usize,
+  unit: i32,
+  split: i32,
+  r: i32,
+  rows: i32,
+  output: usize,
+  bytes: usize,
+): void {
+  for (let lane = r; lane < r + rows; lane++) {
+    const to = partialRow(d, unit, split, lane);
+    store<f32>(to, load<f32>(rowState(d, work, MAX, lane)));
+    store<f32>(to + 4, load<f32>(rowState(d, work, SUM, lane)));
+    memory.copy(to + 8, output, 4 * size(d, D.valueDim));
+    output += bytes;
+  }
 }
 
 /**

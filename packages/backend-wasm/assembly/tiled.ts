@@ -13,9 +13,9 @@ import {
   logitFactor,
   querySign,
 } from "./logits";
-import { HI, INDEX, LO, MAX, queryRow, rowState, setRows, size, SUM, word } from "./rows";
+import { FACTOR, HI, INDEX, LO, MAX, queryRow, rowState, setRows, size, SUM, word } from "./rows";
 import { transpose4 } from "./simd";
-import { storePartial, storeRow } from "./store";
+import { finishRows, outputRow, storePartials, storeRows } from "./store";
 import { packRows, paddedBytes, tileAddress, tileStride } from "./tile-source";
 
 // @ts-ignore: decorator
@@ -53,7 +53,7 @@ export function attendTiled(
   const rows = min(word(d, D.blockRows), total - start);
   const padded = (rows + PANEL - 1) & -PANEL;
   setRows(d, work, b, g, start, rows, padded);
-  packQuery(d, work, b, rows, padded);
+  packQuery(d, work, b, padded);
   const output = work + size(d, D.workOutput);
   memory.fill(output, 0, <usize>padded * paddedBytes(word(d, D.valueDim)));
 
@@ -72,28 +72,36 @@ export function attendTiled(
 }
 
 /** Panels of query rows, `[rows/8, headDim, 8]`, with their sign. */
-function packQuery(d: usize, work: usize, b: i32, rows: i32, padded: i32): void {
-  const columns = word(d, D.headDim);
-  const rowBytes = paddedBytes(columns);
-  const packed = work + size(d, D.workRow);
-  const factor = f32x4.splat(querySign(d));
-  for (let r = 0; r < padded; r += PANEL) {
-    for (let lane = 0; lane < PANEL; lane++) {
-      const to = packed + rowBytes * <usize>lane;
-      if (r + lane < rows) packRows(d, queryRow(d, work, b, r + lane), 0, 1, columns, to);
-      else memory.fill(to, 0, rowBytes);
-    }
-    let to = queryPanel(d, work, r);
-    for (let c: usize = 0; c < rowBytes; c += 16) {
-      transpose4(packed + c, rowBytes, to, STEP);
-      transpose4(packed + 4 * rowBytes + c, rowBytes, to + 16, STEP);
-      const end = to + 4 * STEP;
-      while (to < end) {
-        v128.store(to, f32x4.mul(v128.load(to), factor));
-        to += 16;
-      }
+function packQuery(d: usize, work: usize, b: i32, padded: i32): void {
+  const bytes = paddedBytes(word(d, D.headDim));
+  const sign = f32x4.splat(querySign(d));
+  for (let r = 0; r < padded; r += 4) {
+    let from0 = wholeRow(d, work, b, r);
+    let from1 = wholeRow(d, work, b, r + 1);
+    let from2 = wholeRow(d, work, b, r + 2);
+    let from3 = wholeRow(d, work, b, r + 3);
+    const end = from0 + bytes;
+    let to = queryPanel(d, work, r & -PANEL) + 4 * <usize>(r & (PANEL - 1));
+    while (from0 < end) {
+      const to2 = to + 2 * STEP;
+      transpose4(from0, from1, from2, from3, sign, to, to + STEP, to2, to2 + STEP);
+      from0 += 16;
+      from1 += 16;
+      from2 += 16;
+      from3 += 16;
+      to += 4 * STEP;
     }
   }
+}
+
+/** A query row as float32 whose number is a multiple of four: where it lies, or a copy. */
+function wholeRow(d: usize, work: usize, b: i32, r: i32): usize {
+  const row = queryRow(d, work, b, r);
+  const columns = word(d, D.headDim);
+  if (word(d, D.isFloat16) == 0 && (columns & 3) == 0) return row;
+  const copy = work + size(d, D.workRow) + paddedBytes(columns) * <usize>(r & 3);
+  packRows(d, row, 0, 1, columns, copy);
+  return copy;
 }
 
 // @ts-ignore: decorator
@@ -203,24 +211,56 @@ function hidePanel(
   hideOutside(d, work, r + 4, at + 16, STEP, from, to - from);
 }
 
+/** Stores a block's rows, four at a time. */
 function storeBlock(d: usize, work: usize, unit: i32, split: i32, rows: i32): void {
-  const columns = paddedBytes(word(d, D.valueDim)) / 4;
-  const rowBytes = 4 * columns;
-  const plain = work + size(d, D.workRow);
+  const columns = word(d, D.valueDim);
+  const bytes = paddedBytes(columns);
   const whole = word(d, D.splits) == 1;
-  for (let r = 0; r < rows; r += PANEL) {
-    let from = outputPanel(d, work, r);
-    for (let c: usize = 0; c < columns; c += 4) {
-      transpose4(from, STEP, plain + 4 * c, rowBytes);
-      transpose4(from + 16, STEP, plain + 4 * rowBytes + 4 * c, rowBytes);
-      from += 4 * STEP;
+  const inPlace = whole && word(d, D.isFloat16) == 0 && (columns & 3) == 0;
+  const copy = work + size(d, D.workRow);
+  const copy2 = copy + 2 * bytes;
+  for (let r = 0; r < rows; r += 4) {
+    const from = outputPanel(d, work, r & -PANEL) + 4 * <usize>(r & (PANEL - 1));
+    const real = min(4, rows - r);
+    if (inPlace) {
+      finishRows(d, work, r, real);
+      // Rows that fill up the last panel are copies of the last one, and overwrite it with the same.
+      transposeRows(
+        from,
+        bytes,
+        v128.load(rowState(d, work, FACTOR, r)),
+        outputRow(d, work, r),
+        outputRow(d, work, r + 1),
+        outputRow(d, work, r + 2),
+        outputRow(d, work, r + 3),
+      );
+      continue;
     }
-    const real = min(PANEL, rows - r);
-    for (let lane = 0; lane < real; lane++) {
-      const output = plain + rowBytes * <usize>lane;
-      if (whole) storeRow(d, work, r + lane, output);
-      else storePartial(d, work, unit, split, r + lane, output);
-    }
+    transposeRows(from, bytes, f32x4.splat(1), copy, copy + bytes, copy2, copy2 + bytes);
+    if (whole) storeRows(d, work, r, real, copy, bytes);
+    else storePartials(d, work, unit, split, r, real, copy, bytes);
+  }
+}
+
+/** Half a panel of the output, whose rows are lanes, as four rows of so many bytes. */
+function transposeRows(
+  from: usize,
+  bytes: usize,
+  factors: v128,
+  to0: usize,
+  to1: usize,
+  to2: usize,
+  to3: usize,
+): void {
+  const end = to0 + bytes;
+  while (to0 < end) {
+    const from2 = from + 2 * STEP;
+    transpose4(from, from + STEP, from2, from2 + STEP, factors, to0, to1, to2, to3);
+    from += 4 * STEP;
+    to0 += 16;
+    to1 += 16;
+    to2 += 16;
+    to3 += 16;
   }
 }
 

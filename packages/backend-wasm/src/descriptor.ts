@@ -112,4 +112,4 @@ export const panelRows = 8;
 /** Rows of a panel of the kernel for few rows. */
 export const fewRows = 4;
 /** Bytes of state that a row of a block has in the workspace: see assembly/rows.ts. */
-export const rowStateBytes = 40;
+export const rowStateBytes = 44;

@@ -43,14 +43,35 @@ export function panelSoftmax(
   const end = scores + 32 * <usize>keys;
   const factors = f32x4.splat(factor);
   const lowest = f32x4.splat(LOWEST);
+  // Four keys at once: a maximum waits for the one before it, for four cycles on Intel's cores.
   let max0 = lowest;
   let max1 = lowest;
+  let max2 = lowest;
+  let max3 = lowest;
+  let max4 = lowest;
+  let max5 = lowest;
+  let max6 = lowest;
+  let max7 = lowest;
   let p = scores;
+  const fours = scores + 128 * <usize>(keys >> 2);
+  while (p < fours) {
+    max0 = f32x4.pmax(max0, v128.load(p));
+    max1 = f32x4.pmax(max1, v128.load(p, 16));
+    max2 = f32x4.pmax(max2, v128.load(p, 32));
+    max3 = f32x4.pmax(max3, v128.load(p, 48));
+    max4 = f32x4.pmax(max4, v128.load(p, 64));
+    max5 = f32x4.pmax(max5, v128.load(p, 80));
+    max6 = f32x4.pmax(max6, v128.load(p, 96));
+    max7 = f32x4.pmax(max7, v128.load(p, 112));
+    p += 128;
+  }
   while (p < end) {
     max0 = f32x4.pmax(max0, v128.load(p));
     max1 = f32x4.pmax(max1, v128.load(p, 16));
     p += 32;
   }
+  max0 = f32x4.pmax(f32x4.pmax(max0, max2), f32x4.pmax(max4, max6));
+  max1 = f32x4.pmax(f32x4.pmax(max1, max3), f32x4.pmax(max5, max7));
   const before0 = v128.load(max);
   const before1 = v128.load(max, 16);
   max0 = f32x4.pmax(before0, f32x4.mul(max0, factors));
