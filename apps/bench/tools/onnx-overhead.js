@@ -85,14 +85,21 @@ async function contendersOf(problem, inputs) {
     if (!loaded.supports(problem).ok) continue;
     const plan = await loaded.plan(problem, inputs);
     const call = await plan.place(inputs);
-    const { wrong } = judge(await call.run());
+    const verdict = async () => {
+      try {
+        return judge(await call.run()).wrong === null ? null : "is wrong";
+      } catch {
+        return "fails";
+      }
+    };
+    const wrong = await verdict();
     const dispose = async () => {
       call.dispose();
       plan.dispose();
     };
     if (wrong === null) made.push({ name, kernel: plan.kernel, run: call.run, dispose });
     else {
-      notes.push(`${name} is wrong`);
+      notes.push(`${name} ${wrong}`);
       await dispose();
     }
   }
