@@ -44,6 +44,11 @@ export interface LaunchSamples {
   readonly yardstick: readonly number[];
   /** Every call by the device's own clock, in ms; left out where it has none. */
   readonly device?: readonly number[] | undefined;
+  /**
+   * Of every sample, in ms, the part that was the copying of the output into a new array; left out
+   * where there is no such part.
+   */
+  readonly read?: readonly number[] | undefined;
   /** Calls that each sample is the mean of, where the clock was too coarse for one; 1 if left out. */
   readonly callsPerSample?: number | undefined;
 }

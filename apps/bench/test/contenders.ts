@@ -94,8 +94,16 @@ export function counting(): { contender: Contender; open: () => number } {
   return { contender, open: () => open };
 }
 
-/** A provider whose tensors live on a pretended device, counting those not disposed of. */
-export function deviceProvider(): { provider: AttentionProvider; live: () => number } {
+/**
+ * A provider whose tensors live on a pretended device, counting those not disposed of.
+ *
+ * @param options what the device is called, and how many ms it takes to read from it
+ */
+export function deviceProvider(options: { device?: string; readTakes?: number } = {}): {
+  provider: AttentionProvider;
+  live: () => number;
+} {
+  const { device, readTakes = 0 } = options;
   let live = 0;
   const onDevice = (held: HostTensor) => {
     live++;
@@ -103,7 +111,10 @@ export function deviceProvider(): { provider: AttentionProvider; live: () => num
       backend: "device",
       dtype: held.dtype,
       shape: held.shape,
-      read: async () => held,
+      read: async () => {
+        if (readTakes > 0) await new Promise((resolve) => setTimeout(resolve, readTakes));
+        return held;
+      },
       dispose: () => void live--,
       held,
     };
@@ -114,7 +125,7 @@ export function deviceProvider(): { provider: AttentionProvider; live: () => num
       const inner = await reference().load();
       return {
         name: "device",
-        info: inner.info,
+        info: { ...inner.info, ...(device !== undefined && { device }) },
         supports: (problem) => inner.supports(problem),
         plan: async (problem) => {
           const plan = await inner.plan(problem);

@@ -90,6 +90,28 @@ test("a device's own times are kept beside the wall clock's", async () => {
   expect(none?.device).toEqual([]);
 });
 
+test("what reading took is kept beside the whole, a call", async () => {
+  let reading = 0;
+  const subject = {
+    run: async () => {
+      reading += 6;
+    },
+    estimate: 0.2,
+    readMs: () => {
+      const ms = reading;
+      reading = 0;
+      return ms;
+    },
+  };
+  reading = 1000; // What came before is not a sample's.
+  const [times] = await timeInRounds([subject], { budget: 1, samples: 3, tick: 0.01 }, yardstick);
+  expect(times?.repeats).toBe(5);
+  expect(times?.read).toEqual([6, 6, 6]);
+  const { readMs: _, ...without } = subject;
+  const [none] = await timeInRounds([without], { budget: 1, samples: 3 }, yardstick);
+  expect(none?.read).toEqual([]);
+});
+
 test("an abort ends it between visits", async () => {
   const controller = new AbortController();
   const run = async () => controller.abort(new Error("enough"));

@@ -6,8 +6,11 @@ import {
   type ProgressEvent,
   runBenchmark,
 } from "../src/measure/run-benchmark.js";
+import { columnsFor } from "../src/report/cells.js";
+import { mergeLaunches } from "../src/report/merge-launches.js";
 import { parseReport } from "../src/report/parse.js";
 import type { BenchReport, CaseResult } from "../src/report/report.js";
+import { rowsOf } from "../src/report/rows.js";
 import { customWorkload } from "../src/workloads/generated.js";
 import { parseShape } from "../src/workloads/shape.js";
 import {
@@ -41,6 +44,34 @@ function run(options: Partial<BenchmarkOptions>): Promise<BenchReport> {
 function results(report: BenchReport): readonly CaseResult[] {
   return report.cases[0]?.results ?? [];
 }
+
+test("reading an output is told apart where it is a copy, and not where it may be a wait", async () => {
+  const slow = (device: string) => {
+    const { provider } = deviceProvider({ device, readTakes: 4 });
+    return backendContender(device, async () => provider);
+  };
+  const report = await run({ contenders: [slow("CPU"), slow("some GPU"), right] });
+  const [copied, waited, plain] = results(report);
+  expect(copied).toMatchObject({ status: "measured", readTiming: { count: 2 } });
+  if (copied?.status !== "measured" || !copied.readTiming) return;
+  // Timers may fire early by less than 1 ms.
+  expect(copied.readTiming.median).toBeGreaterThan(3);
+  expect(copied.readTiming.median).toBeLessThanOrEqual(copied.timing.median);
+  expect(waited).toMatchObject({ status: "measured" });
+  expect(waited).not.toHaveProperty("readTiming");
+  expect(plain).not.toHaveProperty("readTiming");
+
+  expect(parseReport(JSON.parse(JSON.stringify(report)))).toEqual(report);
+  const merged = mergeLaunches([report, report]);
+  expect(results(merged)[0]).toMatchObject({ readTiming: { count: 4 } });
+  const [row, other] = rowsOf(report);
+  expect(row?.shown?.readMedian).toBe(copied.readTiming.median);
+  expect(other?.shown?.readMedian).toBeNull();
+  const heads = columnsFor(rowsOf(report), false).map(({ head }) => head);
+  expect(heads).toContain("of it read");
+  const without = columnsFor(rowsOf(await run({})), false).map(({ head }) => head);
+  expect(without).not.toContain("of it read");
+});
 
 test("a tiny case on the reference and the js backend", async () => {
   const js = backendByName("js", { threads: 1 });

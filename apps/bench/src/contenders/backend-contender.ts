@@ -88,7 +88,9 @@ async function place(
   plan: AttentionPlan,
   inputs: AttentionInputs<HostTensor>,
 ): Promise<PlacedCall> {
-  if (!backend.upload) return call(plan, inputs, []);
+  // On a CPU the output is complete when the call is done: reading it is copying, and nothing else.
+  const onCpu = backend.info.device === "CPU";
+  if (!backend.upload) return call(plan, inputs, [], onCpu);
   const uploaded: DeviceTensor[] = [];
   const tensors: { [name in (typeof tensorNames)[number]]?: Tensor } = {};
   try {
@@ -103,25 +105,35 @@ async function place(
     for (const device of uploaded) device.dispose();
     throw error;
   }
-  return call(plan, { ...inputs, ...tensors }, uploaded);
+  return call(plan, { ...inputs, ...tensors }, uploaded, onCpu);
 }
 
 function call(
   plan: AttentionPlan,
   inputs: AttentionInputs,
   uploaded: readonly DeviceTensor[],
+  onCpu: boolean,
 ): PlacedCall {
+  let reading = 0;
+  const readMs = (): number => {
+    const ms = reading;
+    reading = 0;
+    return ms;
+  };
   return {
     inputs: uploaded.length > 0 ? "resident" : "host",
     run: async () => {
       const { output } = await plan.run(inputs);
       if (!isDeviceTensor(output)) return output;
+      const start = performance.now();
       try {
         return await output.read();
       } finally {
+        reading += performance.now() - start;
         output.dispose();
       }
     },
+    ...(onCpu && uploaded.length > 0 && { readMs }),
     dispose: () => {
       for (const device of uploaded) device.dispose();
     },

@@ -54,5 +54,11 @@ export interface PlacedCall {
   run(): Promise<HostTensor>;
   /** What the latest call took by the device's own timestamps, in ms; null where there are none. */
   readonly deviceMs?: (() => Promise<number | null>) | undefined;
+  /**
+   * How much of the calls since it was last asked was the copying of outputs into new arrays, in ms;
+   * left out where the output is made there in the first place, or where waiting for the device to be
+   * done is part of reading.
+   */
+  readonly readMs?: (() => number) | undefined;
   dispose(): void;
 }

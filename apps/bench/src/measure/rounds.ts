@@ -11,6 +11,8 @@ export interface TimedSubject {
   readonly estimate: number;
   /** What the latest call took by its device's clock, in ms; null where it has none. */
   readonly deviceMs?: (() => Promise<number | null>) | undefined;
+  /** How much of the calls since it was last asked was the reading of outputs, in ms. */
+  readonly readMs?: (() => number) | undefined;
 }
 
 /** What was measured of a subject, in ms. */
@@ -21,6 +23,8 @@ export interface SubjectTimes {
   readonly yardstick: readonly number[];
   /** Every call by the device's clock; empty where it has none. */
   readonly device: readonly number[];
+  /** Of every sample, the part of a call that was the reading of its output; empty where none is. */
+  readonly read: readonly number[];
   /** Calls that each sample is the mean of: more than one where the clock is too coarse for one. */
   readonly repeats: number;
 }
@@ -92,6 +96,7 @@ export async function timeInRounds(
     rounds: [] as number[][],
     yardstick: [] as number[],
     device: [] as number[],
+    read: [] as number[],
   }));
   const rounds = Math.max(0, ...timed.map(({ plan }) => plan.rounds));
   for (let round = 0; round < rounds; round++) {
@@ -101,15 +106,14 @@ export async function timeInRounds(
       signal?.throwIfAborted();
       const left = plan.samples - round * plan.calls;
       times.yardstick.push(yardstick());
-      times.rounds.push(
-        await visit(subject, Math.min(plan.calls, left), plan.repeats, times.device),
-      );
+      times.rounds.push(await visit(subject, Math.min(plan.calls, left), plan.repeats, times));
     }
   }
-  return timed.map(({ rounds, yardstick, device, plan: { repeats } }) => ({
+  return timed.map(({ rounds, yardstick, device, read, plan: { repeats } }) => ({
     rounds,
     yardstick,
     device,
+    read,
     repeats,
   }));
 }
@@ -119,14 +123,14 @@ export async function timeInRounds(
  *
  * @param repeats calls in each
  *
- * @param device where the device's own times go
+ * @param parts where the device's own times go, and those of reading
  * @returns the wall clock's, in ms
  */
 async function visit(
-  { run, deviceMs }: TimedSubject,
+  { run, deviceMs, readMs }: TimedSubject,
   calls: number,
   repeats: number,
-  device: number[],
+  { device, read }: { readonly device: number[]; readonly read: number[] },
 ): Promise<number[]> {
   const bench = new Bench({
     iterations: calls,
@@ -142,11 +146,15 @@ async function visit(
   bench.add("visit", repeats === 1 ? () => run().then(() => undefined) : sample, {
     async: true,
     // Calls that were not timed are not this visit's.
-    beforeAll: async () => void (await deviceMs?.()),
+    beforeAll: async () => {
+      await deviceMs?.();
+      readMs?.();
+    },
     // Outside of what is timed.
     afterEach: async () => {
       const ms = (await deviceMs?.()) ?? null;
       if (ms !== null) device.push(ms / repeats);
+      if (readMs) read.push(readMs() / repeats);
     },
   });
   const [task] = await bench.run();

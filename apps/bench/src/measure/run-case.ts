@@ -198,6 +198,7 @@ async function time(
     run: () => call.run(),
     estimate,
     deviceMs: call.deviceMs,
+    readMs: call.readMs,
   }));
   const timed = await timeInRounds(subjects, options, options.yardstick, options.signal);
   const timesOf = (candidate: Candidate): SubjectTimes =>
@@ -205,15 +206,17 @@ async function time(
       rounds: [[candidate.first.firstCallMs]],
       yardstick: [options.yardstick()],
       device: [],
+      read: [],
       repeats: 1,
     };
   const launchesOf = (candidate: Candidate): LaunchSamples[] => {
-    const { rounds, yardstick, device, repeats } = timesOf(candidate);
+    const { rounds, yardstick, device, read, repeats } = timesOf(candidate);
     return [
       {
         rounds,
         yardstick,
         ...(device.length > 0 && { device }),
+        ...(read.length > 0 && { read }),
         ...(repeats > 1 && { callsPerSample: repeats }),
       },
     ];

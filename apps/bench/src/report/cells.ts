@@ -38,6 +38,13 @@ const clock: Column = {
   cell: (n) => n.clock,
 };
 
+const read: Column = {
+  head: "of it read",
+  about: "of the median ms, those that copied the output from the backend's memory to a new array",
+  align: "right",
+  cell: (n) => (n.readMedian === null ? "–" : formatNumber(n.readMedian)),
+};
+
 const quartiles: Column = {
   head: "p25–p75",
   about: "half of the timed calls lie between",
@@ -143,6 +150,7 @@ export function columnsFor(rows: readonly Row[], details: boolean): readonly Col
     error,
     median,
     ...(any((n) => n.deviceMedian !== null) ? [device, clock] : []),
+    ...(any((n) => n.readMedian !== null) ? [read] : []),
     quartiles,
     count,
     gflops,

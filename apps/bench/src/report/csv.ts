@@ -25,6 +25,7 @@ export function reportToCsv(report: BenchReport): string {
       calls_per_sample: n?.callsPerSample ?? "",
       clock: n?.clock ?? "",
       device_median_ms: n?.deviceMedian ?? "",
+      read_median_ms: n?.readMedian ?? "",
       gflops_per_s: n?.gflops ?? "",
       gigabytes_per_s: n?.gbps ?? "",
       ceiling_fraction: n?.fraction?.fraction ?? "",

@@ -47,6 +47,7 @@ const launch = v.pipe(
     rounds: v.pipe(v.array(v.pipe(v.array(ms), v.nonEmpty())), v.nonEmpty()),
     yardstick: v.array(ms),
     device: v.optional(v.array(ms)),
+    read: v.optional(v.array(ms)),
     callsPerSample: v.optional(count),
   }),
   v.forward(
@@ -64,6 +65,7 @@ const timed = {
   timing,
   launches: v.pipe(v.array(launch), v.minLength(1)),
   deviceTiming: v.optional(timing),
+  readTiming: v.optional(timing),
   clock: v.optional(v.picklist(["gpu timestamps", "wall clock"])),
   ratio: v.optional(ratio),
 };

@@ -109,6 +109,11 @@ export interface Timed {
   readonly launches: readonly LaunchSamples[];
   /** By the device's own timestamps, where it has them: its kernels alone. */
   readonly deviceTiming?: TimingSummary | undefined;
+  /**
+   * Of `timing`, the part that was the copying of the output from the backend's memory into a new
+   * array; left out where there is no such part, or where it includes waiting for a device.
+   */
+  readonly readTiming?: TimingSummary | undefined;
   /** What the kernels were timed by: the device's own clock, or the only one there is. */
   readonly clock?: Clock | undefined;
   /**

@@ -40,6 +40,8 @@ export interface RowNumbers {
   /** ms by the device's own timestamps, or null. */
   readonly deviceMedian: number | null;
   readonly clock: Clock;
+  /** ms of the median that are the copying of the output into a new array, or null. */
+  readonly readMedian: number | null;
   readonly gflops: number;
   readonly gbps: number;
   /** Null without a ceiling. */
@@ -100,6 +102,7 @@ function numbersOf(
     callsPerSample: timed.launches[0]?.callsPerSample ?? 1,
     deviceMedian: timed.deviceTiming?.median ?? null,
     clock: timed.deviceTiming ? "gpu timestamps" : "wall clock",
+    readMedian: timed.readTiming?.median ?? null,
     gflops: report.flops / timing.median / 1e6,
     gbps: report.bytes / timing.median / 1e6,
     fraction: environment.ceiling ? ceilingFraction(report, timed, environment.ceiling) : null,

@@ -10,10 +10,12 @@ export function timedOf(result: CaseResult): Timed | null {
 /** What launches found, put together; without a ratio to others. */
 export function summarizeLaunches(launches: readonly LaunchSamples[]): Timed {
   const device = launches.flatMap((launch) => launch.device ?? []);
+  const read = launches.flatMap((launch) => launch.read ?? []);
   return {
     timing: summarize(launches.flatMap(({ rounds }) => rounds.flat())),
     launches,
     ...(device.length > 0 && { deviceTiming: summarize(device) }),
+    ...(read.length > 0 && { readTiming: summarize(read) }),
     clock: device.length > 0 ? "gpu timestamps" : "wall clock",
   };
 }
