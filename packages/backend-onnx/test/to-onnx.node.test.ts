@@ -46,8 +46,10 @@ const withoutEmpty = cases.filter(({ id }) => !id.includes("empty-") || id.inclu
 const chosen = withoutEmpty.filter(
   ({ id }, i) => id.startsWith("masks/everything") || i % 12 === 0,
 );
+// What onnxruntime's kernels make of other empty tensors, they do not agree on.
+const headless = cases.filter(({ id }) => id === "core/empty-query-heads");
 
-test.each(chosen.map((c) => [c.id, c] as const))(
+test.each([...chosen, ...headless].map((c) => [c.id, c] as const))(
   "the files of %s, read back, run and judged",
   async (_, c) => {
     const inputs = caseInputs(c);

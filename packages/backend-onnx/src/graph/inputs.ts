@@ -22,6 +22,11 @@ export function mainInputs(g: GraphBuilder, spec: GraphSpec, compute: ModelDType
   };
 }
 
+/** Keys or values without any head. */
+export function withoutHeads(g: GraphBuilder, value: Value): Value {
+  return g.op("Slice", [value, g.integers(0), g.integers(0), g.integers(1)]);
+}
+
 /** Sizes in the order in which axes lie in memory. */
 export function storedDims<T>(dims: readonly T[], order: AxisOrder): T[] {
   return order.map((axis) => dims[axis] as T);

@@ -2,7 +2,7 @@ import { statisticsDType } from "@heed/core";
 import { GraphBuilder, type Value } from "../model/builder.js";
 import type { ModelDType, ModelGraph } from "../model/model.js";
 import { guardValues, leakSign, restoreInfinities, returnLeakSum } from "./guard.js";
-import { broadcastDims, mainInputs } from "./inputs.js";
+import { broadcastDims, mainInputs, withoutHeads } from "./inputs.js";
 import type { PositionSource, PositionValues } from "./positions.js";
 import { softmaxOver } from "./softmax.js";
 import type { Arithmetic, GraphSpec } from "./spec.js";
@@ -18,13 +18,19 @@ const opset = 18;
  * neither repeated nor broadcast; row-major, that is `[B, Hq, Lq, …]` under another shape.
  */
 export function plainGraph(
-  spec: GraphSpec,
+  given: GraphSpec,
   arithmetic: Arithmetic,
   positionSource: PositionSource,
 ): ModelGraph {
   const g = new GraphBuilder(opset);
-  const compute = statisticsDType(spec.dtype);
-  const inputs = mainInputs(g, spec, compute);
+  const compute = statisticsDType(given.dtype);
+  const read = mainInputs(g, given, compute);
+  // Reshape takes a size of 0 for "as it was", so that heads are not to be stacked where there are none.
+  const headless = given.queryHeads === 0 && given.kvHeads > 0;
+  const spec = headless ? { ...given, kvHeads: 0 } : given;
+  const inputs = headless
+    ? { ...read, key: withoutHeads(g, read.key), value: withoutHeads(g, read.value) }
+    : read;
   const positions = positionSource(g, spec, compute);
   const mask = spec.mask && g.input("mask", "bool", broadcastDims(spec.mask, spec.queryHeads));
 
