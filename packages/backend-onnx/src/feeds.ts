@@ -91,10 +91,7 @@ export function callFeeds(
     known = Object.entries(made).map(([name, fed]) => ({ name, fed }));
     positions.feeds.set(graph, known);
   }
-  for (let i = 0; i < known.length; i++) {
-    const { name, fed } = known[i] as PositionFeed;
-    feeds[name] = fed;
-  }
+  for (const { name, fed } of known) feeds[name] = fed;
   if (mask && problem.mask) feeds.mask = feed(runtime, "mask", mask, "bool", problem.mask.shape);
   if (bias && problem.bias && spec.bias) {
     feeds.bias = feed(runtime, "bias", bias, spec.bias.dtype, problem.bias.shape);
