@@ -88,9 +88,7 @@ async function place(
   plan: AttentionPlan,
   inputs: AttentionInputs<HostTensor>,
 ): Promise<PlacedCall> {
-  // On a CPU the output is complete when the call is done: reading it is copying, and nothing else.
-  const onCpu = backend.info.device === "CPU";
-  if (!backend.upload) return call(plan, inputs, [], onCpu);
+  if (!backend.upload) return call(plan, inputs, [], false);
   const uploaded: DeviceTensor[] = [];
   const tensors: { [name in (typeof tensorNames)[number]]?: Tensor } = {};
   try {
@@ -105,14 +103,17 @@ async function place(
     for (const device of uploaded) device.dispose();
     throw error;
   }
-  return call(plan, { ...inputs, ...tensors }, uploaded, onCpu);
+  // On a CPU the output is complete when the call is done: reading it is copying, and nothing else.
+  const onlyCopies = backend.info.device === "CPU";
+  return call(plan, { ...inputs, ...tensors }, uploaded, onlyCopies);
 }
 
+/** @param readOnlyCopies whether there are outputs to read, and that is no waiting */
 function call(
   plan: AttentionPlan,
   inputs: AttentionInputs,
   uploaded: readonly DeviceTensor[],
-  onCpu: boolean,
+  readOnlyCopies: boolean,
 ): PlacedCall {
   let reading = 0;
   const readMs = (): number => {
@@ -133,7 +134,7 @@ function call(
         output.dispose();
       }
     },
-    ...(onCpu && uploaded.length > 0 && { readMs }),
+    ...(readOnlyCopies && { readMs }),
     dispose: () => {
       for (const device of uploaded) device.dispose();
     },
