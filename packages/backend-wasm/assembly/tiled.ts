@@ -81,7 +81,7 @@ function packQuery(d: usize, work: usize, b: i32, padded: i32): void {
     let from2 = wholeRow(d, work, b, r + 2);
     let from3 = wholeRow(d, work, b, r + 3);
     const end = from0 + bytes;
-    let to = queryPanel(d, work, r & -PANEL) + 4 * <usize>(r & (PANEL - 1));
+    let to = queryLanes(d, work, r);
     while (from0 < end) {
       const to2 = to + 2 * STEP;
       transpose4(from0, from1, from2, from3, sign, to, to + STEP, to2, to2 + STEP);
@@ -104,16 +104,25 @@ function wholeRow(d: usize, work: usize, b: i32, r: i32): usize {
   return copy;
 }
 
+/** Where the query of row r and of the lanes after it starts: at a panel's first row, the panel. */
 // @ts-ignore: decorator
 @inline
-function queryPanel(d: usize, work: usize, r: i32): usize {
-  return work + size(d, D.workQuery) + <usize>r * paddedBytes(word(d, D.headDim));
+function queryLanes(d: usize, work: usize, r: i32): usize {
+  return work + size(d, D.workQuery) + lanesAt(r, word(d, D.headDim));
 }
 
+/** Likewise for the output. */
 // @ts-ignore: decorator
 @inline
-function outputPanel(d: usize, work: usize, r: i32): usize {
-  return work + size(d, D.workOutput) + <usize>r * paddedBytes(word(d, D.valueDim));
+function outputLanes(d: usize, work: usize, r: i32): usize {
+  return work + size(d, D.workOutput) + lanesAt(r, word(d, D.valueDim));
+}
+
+/** From the first panel to row r's first element, in bytes. */
+// @ts-ignore: decorator
+@inline
+function lanesAt(r: i32, columns: i32): usize {
+  return <usize>(r & -PANEL) * paddedBytes(columns) + 4 * <usize>(r & (PANEL - 1));
 }
 
 /** Keys `from ≤ j < to` against every panel of the block that sees any of them. */
@@ -149,9 +158,9 @@ function attendTile(
     if (lo >= hi) continue;
     const skipped = <usize>(lo - from);
     const seen = hi - lo;
-    panelScores(queryPanel(d, work, r), headDim, key + skipped * keyStride, keyStride, seen, scores);
+    panelScores(queryLanes(d, work, r), headDim, key + skipped * keyStride, keyStride, seen, scores);
     const partial = finishPanel(d, work, r, scores, lo, hi);
-    const output = outputPanel(d, work, r);
+    const output = outputLanes(d, work, r);
     panelSoftmax(
       scores,
       seen,
@@ -220,7 +229,7 @@ function storeBlock(d: usize, work: usize, unit: i32, split: i32, rows: i32): vo
   const copy = work + size(d, D.workRow);
   const copy2 = copy + 2 * bytes;
   for (let r = 0; r < rows; r += 4) {
-    const from = outputPanel(d, work, r & -PANEL) + 4 * <usize>(r & (PANEL - 1));
+    const from = outputLanes(d, work, r);
     const real = min(4, rows - r);
     if (inPlace) {
       finishRows(d, work, r, real);
@@ -329,7 +338,7 @@ function scorePanel(d: usize, work: usize, b: i32, g: i32, r: i32, from: i32, ke
   const wide = work + size(d, D.workKey);
   const key = tileAddress(d, D.keyPointer, b, g, from, keys, headDim, half, wide);
   const stride = tileStride(d, D.keyPointer, headDim, half);
-  panelScores(queryPanel(d, work, r), headDim, key, stride, keys, work + size(d, D.workScores));
+  panelScores(queryLanes(d, work, r), headDim, key, stride, keys, work + size(d, D.workScores));
 }
 
 /** Where row r's element j of weights or scores is. */
