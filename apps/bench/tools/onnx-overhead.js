@@ -85,14 +85,13 @@ async function contendersOf(problem, inputs) {
     if (!loaded.supports(problem).ok) continue;
     const plan = await loaded.plan(problem, inputs);
     const call = await plan.place(inputs);
-    const verdict = async () => {
-      try {
-        return judge(await call.run()).wrong === null ? null : "is wrong";
-      } catch {
+    const wrong = await call.run().then(
+      (output) => (judge(output).wrong === null ? null : "is wrong"),
+      (error) => {
+        if (loaded === backend) throw error;
         return "fails";
-      }
-    };
-    const wrong = await verdict();
+      },
+    );
     const dispose = async () => {
       call.dispose();
       plan.dispose();
