@@ -1,0 +1,3 @@
+import { testOnWebgpu } from "./on-webgpu.js";
+
+testOnWebgpu(["core/", "vectors/onnx", "laws/mask"]);

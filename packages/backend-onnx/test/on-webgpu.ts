@@ -1,0 +1,22 @@
+import { onnx } from "@heed/backend-onnx";
+import { testBackend } from "@heed/conformance/vitest";
+import declaration from "../conformance.json" with { type: "json" };
+
+/**
+ * The suite on provider webgpu. CPUs do its work where there is no GPU, so of it these parts; with
+ * `HEED_ALL_VARIATIONS=1`, as `.ci/run` does, the whole.
+ */
+export function testOnWebgpu(parts: readonly string[]): void {
+  const title = "onnx backend, webgpu";
+  if (import.meta.env.HEED_ALL_VARIATIONS === "1") {
+    testBackend(onnx({ provider: "webgpu" }), { declaration, title });
+    return;
+  }
+  for (const filter of parts) {
+    testBackend(onnx({ provider: "webgpu" }), {
+      declaration,
+      title: `${title}, ${filter}`,
+      filter,
+    });
+  }
+}
