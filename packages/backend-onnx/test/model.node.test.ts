@@ -74,6 +74,21 @@ test("an optional input is left out", async () => {
   expect((await run(g, { x: floats([3], -5, 1, 7) })).y).toEqual(Float32Array.of(-5, 1, 2));
 });
 
+test.each([
+  [18, 8],
+  [20, 9],
+  [22, 10],
+  [23, 11],
+  [24, 12],
+  [27, 13],
+  [28, 14],
+])("opset %i needs version %i of the format", (opset, version) => {
+  const g = new GraphBuilder(opset);
+  g.output("y", g.input("x", "float32", [1]), "float32", [1]);
+  const { irVersion, opsetImport } = fromBinary(ModelProtoSchema, encodeModel(g.build()));
+  expect([opsetImport[0]?.version, irVersion]).toEqual([BigInt(opset), BigInt(version)]);
+});
+
 test("attributes are integers, floats, lists of them, and text", async () => {
   const g = new GraphBuilder(20);
   const x = g.input("x", "float32", [1]);

@@ -40,6 +40,29 @@ test.each(["wasm", "cpu"] as const)(
   },
 );
 
+test.each(["wasm", "cpu"] as const)(
+  "%s: a reduction leaves the shape of an empty tensor as it was",
+  async (provider) => {
+    const runtime = await importRuntime(provider);
+    const g = new GraphBuilder(18);
+    const x = g.input("x", "float32", ["rows", "columns"]);
+    g.output("y", g.reduce("ReduceSum", x), "float32", ["rows", "one"]);
+    const session = await runtime.InferenceSession.create(
+      encodeModel(g.build()),
+      optionsOf(provider),
+    );
+    const reduced = async (dims: readonly number[]) => {
+      const ones = new Float32Array(count(dims)).fill(1);
+      return (await session.run({ x: new runtime.Tensor("float32", ones, dims) })).y?.dims;
+    };
+    expect(await reduced([2, 3])).toEqual([2, 1]);
+    // ONNX says [2, 1] and [0, 1].
+    expect(await reduced([2, 0])).toEqual([2, 0]);
+    expect(await reduced([0, 3])).toEqual([0, 3]);
+    await session.release();
+  },
+);
+
 let gpu: Runtime;
 let unavailable = "";
 beforeAll(async () => {

@@ -79,7 +79,8 @@ function irVersion(opset: number): bigint {
   if (opset <= 20) return 9n;
   if (opset <= 22) return 10n;
   if (opset === 23) return 11n;
-  return opset === 24 ? 12n : 13n;
+  if (opset === 24) return 12n;
+  return opset <= 27 ? 13n : 14n;
 }
 
 /** A graph in ONNX's file format. */
