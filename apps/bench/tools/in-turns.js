@@ -9,9 +9,21 @@ export const clocks = {
   },
 };
 
+/** Calls after which the engine has compiled what a call runs; before, JavaScript is interpreted. */
+const callsUntilCompiled = 6000;
+const longestWarmUpMs = 2000;
+
+async function warmUp(run) {
+  const start = performance.now();
+  for (let call = 0; call < callsUntilCompiled; call++) {
+    if (performance.now() - start > longestWarmUpMs) return;
+    await run();
+  }
+}
+
 /**
  * Visits of a few calls each, in a random order, after a call that is not timed: what ran before has
- * left the caches full of its own data.
+ * left the caches full of its own data. All are warm: a contender's own JavaScript is compiled.
  *
  * @param ms for the slowest of them
  * @returns ms of a call, by contender and round
@@ -20,6 +32,7 @@ export async function inTurns(contenders, now, ms) {
   const visits = contenders.map(() => []);
   const times = [];
   for (const { run } of contenders) {
+    await warmUp(run);
     const start = now();
     await run();
     await run();
