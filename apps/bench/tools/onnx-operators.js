@@ -30,7 +30,7 @@ const { values: options } = parseArgs({
 const loaded = await loadRuntime(checkOptions({ provider: "cpu", threads: 1 }));
 const backendFrom = (groupQueryFrom) =>
   new OnnxBackend({ ...loaded, traits: { ...loaded.traits, groupQueryFrom } });
-const [without, withIt] = [backendFrom(null), backendFrom(0)];
+const [without, withIt] = [backendFrom(null), backendFrom({ attention: 0, plain: 0 })];
 
 /** MultiHeadAttention, which takes queries as `[B, L, H·D]`, and keys and values as they are. */
 async function multiHead({ queryHeads, headDim, scale }, { query, key, value }) {

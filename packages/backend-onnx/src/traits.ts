@@ -8,10 +8,10 @@ export interface ProviderTraits extends Arithmetic, StorageTraits {
   readonly attention: boolean;
   /**
    * Queries of 64 elements and more from which on onnxruntime's own GroupQueryAttention, which skips tiles
-   * that no row sees and keeps no logits, is faster in spite of the layout that it wants; null where it
-   * never is.
+   * that no row sees and keeps no logits, is as fast in spite of the layout that it wants: as the operator
+   * Attention, and as plain operators. Null where it never is.
    */
-  readonly groupQueryFrom: number | null;
+  readonly groupQueryFrom: { readonly attention: number; readonly plain: number } | null;
   /** Whether its kernels take float64. */
   readonly float64: boolean;
   /** Bytes that one tensor may have; null where nothing is known to limit it. */
@@ -40,7 +40,7 @@ export function traitsOf(provider: OnnxProvider, device: DeviceFacts): ProviderT
     and: onCpu,
     // The WebGPU provider registers the operator and then fails at it: "not yet implemented".
     attention: onCpu,
-    groupQueryFrom: provider === "cpu" ? 512 : null,
+    groupQueryFrom: provider === "cpu" ? { attention: 768, plain: 512 } : null,
     float64: onCpu,
     float16: onCpu || device.float16,
     largestTensor: onCpu ? null : device.largestTensor,

@@ -34,7 +34,7 @@ function choose(
 
 /** The choice for a call that is long enough for tiles. */
 const chooseLong = (rules: Rules, sizes: Sizes = {}, provider: OnnxProvider = "cpu"): string =>
-  choose(rules, provider, "none", { length: 512, dim: 64, ...sizes });
+  choose(rules, provider, "none", { length: 768, dim: 64, ...sizes });
 
 const mask = (...shape: number[]) =>
   tensor(new Uint8Array(shape.reduce((a, b) => a * b, 1)).fill(1), shape, { dtype: "bool" });
@@ -96,13 +96,19 @@ test.each<[string, Rules, Sizes?]>([
   ["a window that ends at the query", { window: { left: 9, right: 0 } }],
   ["causal with grouped heads", { causal: true }, { kvHeads: 1 }],
   ["causal with sinks", { causal: true, sinks: [0, 1] }],
-  ["narrow heads, which have to be longer", { causal: true }, { dim: 32, length: 1024 }],
+  [
+    "shorter ones, where they need plain operators",
+    { causal: true, sinks: [0, 1] },
+    { length: 512 },
+  ],
+  ["narrow heads, which have to be longer", { causal: true }, { dim: 32, length: 1536 }],
 ])("long calls along the diagonal are GroupQueryAttention, natively: %s", (_, rules, sizes) => {
   expect(chooseLong(rules, sizes)).toBe("group-query");
 });
 
 test("short ones are not, nor those of providers where it is slower", () => {
-  expect(chooseLong({ causal: true }, { length: 511 })).toBe("attention");
+  expect(chooseLong({ causal: true }, { length: 767 })).toBe("attention");
+  expect(chooseLong({ causal: true, sinks: [0, 1] }, { length: 511 })).toBe("plain");
   expect(chooseLong({ causal: true }, { dim: 32 })).toBe("attention");
   // In whole matrices, which plain operators do faster.
   expect(chooseLong({ causal: true, softcap: 3 })).toBe("plain");
@@ -115,7 +121,7 @@ test.each<[string, Rules, Sizes?]>([
   ["a head size that it does not take", { causal: true }, { dim: 68 }],
   ["values of another size", { causal: true }, { valueDim: 16 }],
   ["a window past the query", { window: { left: 9, right: 1 } }],
-  ["a mask", { causal: true, mask: mask(512) }],
+  ["a mask", { causal: true, mask: mask(768) }],
   ["lengths", { causal: true, kvLengths: [3], queryOffset: 0 }],
 ])("not with %s", (_, rules, sizes) => {
   expect(chooseLong(rules, sizes)).toBe("attention");
@@ -140,7 +146,7 @@ test("rows that a call moves off the diagonal are not taken to lie on it", () =>
 });
 
 test("a window is part of the operator's model, and of no other's", () => {
-  const t = tensor(new Float32Array(2 * 512 * 64), [1, 2, 512, 64]);
+  const t = tensor(new Float32Array(2 * 768 * 64), [1, 2, 768, 64]);
   const keyOf = (left: number, provider: OnnxProvider): string => {
     const problem = describeProblem({ query: t, key: t, value: t, causal: true, window: { left } });
     const traits = traitsOf(provider, { float16: true, largestTensor: null });

@@ -16,7 +16,8 @@ import { checkOptions } from "../src/runtime/options.js";
 let backend: OnnxBackend;
 beforeAll(async () => {
   const loaded = await loadRuntime(checkOptions({ provider: "cpu", threads: 1 }));
-  backend = new OnnxBackend({ ...loaded, traits: { ...loaded.traits, groupQueryFrom: 0 } });
+  const groupQueryFrom = { attention: 0, plain: 0 };
+  backend = new OnnxBackend({ ...loaded, traits: { ...loaded.traits, groupQueryFrom } });
 });
 afterAll(() => backend.dispose());
 

@@ -23,12 +23,13 @@ export function chooseGraph(
   queryLength: number,
 ): GraphKind {
   const { groupQueryFrom } = traits;
+  const otherwise = traits.attention && attentionSays(spec) ? "attention" : "plain";
   // Narrow heads have less to save of what the layout costs.
   const rows = queryLength * Math.min(1, spec.headDim / 64);
-  if (groupQueryFrom !== null && rows >= groupQueryFrom && groupQuerySays(spec)) {
+  if (groupQueryFrom !== null && rows >= groupQueryFrom[otherwise] && groupQuerySays(spec)) {
     return "group-query";
   }
-  if (!traits.attention || !attentionSays(spec)) return "plain";
+  if (otherwise === "plain") return "plain";
   // It adds its mask while it multiplies, and starts three nodes fewer.
   const grouped = spec.queryHeads !== spec.kvHeads;
   return grouped && queryLength < rowsForGroups ? "plain" : "attention";
