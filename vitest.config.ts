@@ -39,14 +39,14 @@ if (existsSync(swiftShader) && process.env.VK_DRIVER_FILES === undefined) {
 }
 
 /**
- * What asks whether the suite is strong enough, and a GPU's kernels under other limits, does not depend
- * on Node's version or on how the packages were built, and takes minutes. Runs that repeat the tests
- * for those set `HEED_TEST_REPEAT=1`.
+ * What asks whether the suite is strong enough and explains itself, and a GPU's kernels under other limits,
+ * does not depend on Node's version or on how the packages were built, and takes minutes. Runs that repeat
+ * the tests for those set `HEED_TEST_REPEAT=1`.
  */
 const once =
   process.env.HEED_TEST_REPEAT === "1"
     ? [
-        "**/mutants.node.test.ts",
+        "**/{mutants,explain}.node.test.ts",
         "**/backend-webgpu/test/{conformance-devices,conformance-kernels.node,limits.node}.test.ts",
       ]
     : [];
