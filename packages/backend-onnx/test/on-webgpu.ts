@@ -4,7 +4,7 @@ import declaration from "../conformance.json" with { type: "json" };
 
 /**
  * The suite on provider webgpu. CPUs do its work where there is no GPU, so of it these parts; with
- * `HEED_ALL_VARIATIONS=1`, as `.ci/run` does, the whole.
+ * `HEED_ALL_VARIATIONS=1`, as `.ci/run` does in chromium, the whole.
  */
 export function testOnWebgpu(parts: readonly string[]): void {
   const title = "onnx backend, webgpu";
