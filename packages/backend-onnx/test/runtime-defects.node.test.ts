@@ -4,16 +4,9 @@
  */
 import { beforeAll, expect, test } from "vitest";
 import { GraphBuilder } from "../src/model/builder.js";
-import { encodeModel } from "../src/model/model.js";
 import { importRuntime } from "../src/runtime/import.js";
-import type { Runtime, RuntimeDType, SessionOptions } from "../src/runtime/runtime.js";
-
-const optionsOf = (provider: string): SessionOptions => ({
-  executionProviders: [provider],
-  graphOptimizationLevel: "all",
-  logSeverityLevel: 4,
-  extra: { session: { disable_cpu_ep_fallback: provider === "webgpu" ? "1" : "0" } },
-});
+import type { Runtime, RuntimeDType } from "../src/runtime/runtime.js";
+import { createSession } from "./create-session.js";
 
 const count = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
 
@@ -27,10 +20,7 @@ test.each(["wasm", "cpu"] as const)(
     const b = g.input("b", "float64", [2, 1]);
     const scaled = g.op("Mul", [a, g.scalar("float64", scale)]);
     g.output("y", g.op("MatMul", [scaled, b]), "float64", [1, 1]);
-    const session = await runtime.InferenceSession.create(
-      encodeModel(g.build()),
-      optionsOf(provider),
-    );
+    const session = await createSession(runtime, provider, g);
     const { y } = await session.run({
       a: new runtime.Tensor("float64", Float64Array.of(1, 0), [1, 2]),
       b: new runtime.Tensor("float64", Float64Array.of(1, 0), [2, 1]),
@@ -47,10 +37,7 @@ test.each(["wasm", "cpu"] as const)(
     const g = new GraphBuilder(18);
     const x = g.input("x", "float32", ["rows", "columns"]);
     g.output("y", g.reduce("ReduceSum", x), "float32", ["rows", "one"]);
-    const session = await runtime.InferenceSession.create(
-      encodeModel(g.build()),
-      optionsOf(provider),
-    );
+    const session = await createSession(runtime, provider, g);
     const reduced = async (dims: readonly number[]) => {
       const ones = new Float32Array(count(dims)).fill(1);
       return (await session.run({ x: new runtime.Tensor("float32", ones, dims) })).y?.dims;
@@ -83,7 +70,7 @@ async function ones(
   const [a, b] = [g.input("a", dtype, aDims), g.input("b", dtype, bDims)];
   const dims = aDims.map((size, axis) => Math.max(size, bDims[axis] as number));
   g.output("y", g.cast(g.op(operator, [a, b]), dtype, "float32"), "float32", dims);
-  const session = await gpu.InferenceSession.create(encodeModel(g.build()), optionsOf("webgpu"));
+  const session = await createSession(gpu, "webgpu", g);
   const tensorOf = (size: readonly number[]) => {
     const data = dtype === "bool" ? new Uint8Array(count(size)) : new Float32Array(count(size));
     return new gpu.Tensor(dtype as RuntimeDType, data.fill(1), size);
@@ -105,7 +92,7 @@ test.runIf("Float16Array" in globalThis)(
     const g = new GraphBuilder(18);
     const x = g.input("x", "float16", [1]);
     g.output("y", g.op("Add", [x, x]), "float16", [1]);
-    const session = await runtime.InferenceSession.create(encodeModel(g.build()), optionsOf("cpu"));
+    const session = await createSession(runtime, "cpu", g);
     const one = new runtime.Tensor("float16", Uint16Array.of(0x3c00), [1]);
     await expect(session.run({ x: one })).rejects.toThrow("not enough space");
     await session.release();

@@ -4,8 +4,8 @@
 import { type OnnxRuntime, onnx } from "@heed/backend-onnx";
 import { expect, test } from "vitest";
 import { GraphBuilder } from "../src/model/builder.js";
-import { encodeModel } from "../src/model/model.js";
 import { importRuntime } from "../src/runtime/import.js";
+import { createSession } from "./create-session.js";
 
 test("wasm: env.wasm.proxy takes the caller's arrays away", async () => {
   const runtime = await importRuntime("wasm");
@@ -28,12 +28,7 @@ test("webgpu: a softmax over more than one binding leaves rows out, without an e
   const logits = g.input("logits", "float32", ["queries", "keys"]);
   const weights = g.op("Softmax", [logits], { axis: -1 });
   g.output("sums", g.reduce("ReduceSum", weights), "float32", ["queries", 1]);
-  const session = await runtime.InferenceSession.create(encodeModel(g.build()), {
-    executionProviders: [{ name: "webgpu", device }],
-    graphOptimizationLevel: "all",
-    logSeverityLevel: 3,
-    extra: { session: { disable_cpu_ep_fallback: "1" } },
-  });
+  const session = await createSession(runtime, "webgpu", g, device);
   /** The least sum of a row's weights: 1, but for rounding. */
   const leastSum = async (length: number): Promise<number> => {
     const logits = new runtime.Tensor("float32", new Float32Array(length ** 2), [length, length]);

@@ -4,25 +4,16 @@
  */
 import { beforeAll, expect, test } from "vitest";
 import { GraphBuilder } from "../src/model/builder.js";
-import { encodeModel } from "../src/model/model.js";
 import { importRuntime } from "../src/runtime/import.js";
-import type { OnnxProvider } from "../src/runtime/options.js";
 import type { Runtime, RuntimeDType, RuntimeTensor } from "../src/runtime/runtime.js";
-
-const create = (runtime: Runtime, provider: OnnxProvider, g: GraphBuilder) =>
-  runtime.InferenceSession.create(encodeModel(g.build()), {
-    executionProviders: [provider],
-    graphOptimizationLevel: "all",
-    logSeverityLevel: 4,
-    extra: { session: { disable_cpu_ep_fallback: provider === "webgpu" ? "1" : "0" } },
-  });
+import { createSession } from "./create-session.js";
 
 /** 1 + 1 on webgpu. */
 async function sum(gpu: Runtime, dtype: "float32" | "float64"): Promise<RuntimeTensor | undefined> {
   const g = new GraphBuilder(18);
   const x = g.input("x", dtype, [1]);
   g.output("y", g.op("Add", [x, x]), dtype, [1]);
-  const session = await create(gpu, "webgpu", g);
+  const session = await createSession(gpu, "webgpu", g);
   const ones = dtype === "float32" ? Float32Array.of(1) : Float64Array.of(1);
   return (await session.run({ x: new gpu.Tensor(dtype as RuntimeDType, ones, [1]) })).y;
 }
@@ -48,7 +39,7 @@ test("wasm: memory ends at 4 GiB", async () => {
   const [x, dims] = [g.input("x", "float32", [1]), g.input("dims", "int64", [1])];
   const largest = g.reduce("ReduceMax", g.op("Expand", [x, dims]), 0);
   g.output("y", largest, "float32", [1]);
-  const session = await create(runtime, "wasm", g);
+  const session = await createSession(runtime, "wasm", g);
   const run = (count: bigint) =>
     session.run({
       x: new runtime.Tensor("float32", Float32Array.of(1), [1]),
