@@ -7,16 +7,9 @@ import declaration from "../conformance.json" with { type: "json" };
  * `HEED_ALL_VARIATIONS=1`, as `.ci/run` does in chromium, the whole.
  */
 export function testOnWebgpu(parts: readonly string[]): void {
-  const title = "onnx backend, webgpu";
-  if (import.meta.env.HEED_ALL_VARIATIONS === "1") {
-    testBackend(onnx({ provider: "webgpu" }), { declaration, title });
-    return;
-  }
-  for (const filter of parts) {
-    testBackend(onnx({ provider: "webgpu" }), {
-      declaration,
-      title: `${title}, ${filter}`,
-      filter,
-    });
+  const whole = import.meta.env.HEED_ALL_VARIATIONS === "1";
+  for (const filter of whole ? [""] : parts) {
+    const title = `onnx backend, webgpu, ${filter || "all"}`;
+    testBackend(onnx({ provider: "webgpu" }), { declaration, title, filter });
   }
 }

@@ -23,16 +23,15 @@ export function chooseGraph(
   queryLength: number,
 ): GraphKind {
   const { groupQueryFrom } = traits;
-  const otherwise = traits.attention && attentionSays(spec) ? "attention" : "plain";
+  const fewRows = spec.queryHeads !== spec.kvHeads && queryLength < rowsForGroups;
+  // Where it can, the operator: it adds its mask while it multiplies, and starts three nodes fewer.
+  const otherwise = traits.attention && attentionSays(spec) && !fewRows ? "attention" : "plain";
   // Narrow heads have less to save of what the layout costs.
   const rows = queryLength * Math.min(1, spec.headDim / 64);
   if (groupQueryFrom !== null && rows >= groupQueryFrom[otherwise] && groupQuerySays(spec)) {
     return "group-query";
   }
-  if (otherwise === "plain") return "plain";
-  // It adds its mask while it multiplies, and starts three nodes fewer.
-  const grouped = spec.queryHeads !== spec.kvHeads;
-  return grouped && queryLength < rowsForGroups ? "plain" : "attention";
+  return otherwise;
 }
 
 /** Whether the operator Attention can say a spec, as onnxruntime 1.30's CPU code has it. */
