@@ -119,6 +119,13 @@ function peak(rows: readonly Row[]): Column {
   };
 }
 
+const kernel: Column = {
+  head: "kernel",
+  about: "what ran, as its plan names it: of onnx, the provider and the graph's operators",
+  align: "left",
+  cell: (n) => n.kernel,
+};
+
 const inputs: Column = {
   head: "inputs",
   about: "resident in the backend's memory before the clock starts, or JavaScript arrays (host)",
@@ -160,5 +167,6 @@ export function columnsFor(rows: readonly Row[], details: boolean): readonly Col
     ...(details ? [peak(rows)] : []),
     inputs,
     ratio,
+    kernel,
   ];
 }

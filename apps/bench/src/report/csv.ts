@@ -36,6 +36,7 @@ export function reportToCsv(report: BenchReport): string {
       workspace_bytes: n?.workspaceBytes ?? "",
       peak_bytes: n?.peakBytes ?? "",
       peak_of: n?.peakOf ?? "",
+      kernel: n?.kernel ?? "",
       inputs: n?.inputs ?? "",
       times_as_fast_as_first: n?.ratio?.value ?? "",
       note: note ?? "",

@@ -50,6 +50,8 @@ export interface RowNumbers {
   readonly peakBytes: number | null;
   /** Which memory that is, or why it cannot be told. */
   readonly peakOf: string;
+  /** What ran, as its plan names it. */
+  readonly kernel: string;
   readonly inputs: InputPlacement;
   readonly planMs: number;
   readonly placeMs: number;
@@ -109,6 +111,7 @@ function numbersOf(
     workspaceBytes: result.workspaceBytes,
     peakBytes: result.peakBytes,
     peakOf: result.peakOf ?? "the file does not say",
+    kernel: result.kernel,
     inputs: result.inputs,
     planMs: result.planMs,
     placeMs: result.placeMs,
