@@ -4,22 +4,7 @@
  *
  * @module
  */
-export {
-  type Attention,
-  type AttentionOptions,
-  type AttentionResult,
-  type BackendStatus,
-  createAttention,
-  type Explanation,
-} from "./attention.js";
-export type {
-  AttentionBackend,
-  AttentionPlan,
-  AttentionProvider,
-  BackendInfo,
-  PlanDescription,
-  Support,
-} from "./backend.js";
+
 export {
   type BoundHeadValues,
   type BoundInputs,
@@ -27,16 +12,25 @@ export {
   bindHeadValues,
   bindInputs,
   bindPositions,
-} from "./bind.js";
-export { describeProblem } from "./describe.js";
+} from "./attention/bind.js";
+export { describeProblem } from "./attention/describe.js";
+export type {
+  AttentionInputs,
+  AttentionOutputs,
+  AttentionReturns,
+  AttentionWindow,
+  BatchIntegers,
+  HeadValues,
+  ScoresKind,
+} from "./attention/inputs.js";
 export {
-  allocate,
-  bytesPerElement,
-  type DType,
-  type FloatDType,
-  statisticsDType,
-  type TypedArray,
-} from "./dtype.js";
+  type AttentionProblem,
+  type BroadcastInput,
+  type PositionRule,
+  visibleBand,
+} from "./attention/problem.js";
+export { referenceAttention } from "./attention/reference.js";
+export { reference } from "./attention/reference-backend.js";
 export {
   type BackendReasons,
   BackendUnavailableError,
@@ -49,29 +43,24 @@ export {
   type SupportReason,
   UnsupportedError,
 } from "./errors.js";
-export {
-  type Float16ArrayLike,
-  float16BitsToNumber,
-  numberToFloat16Bits,
-  roundToFloat16,
-} from "./float16.js";
-export { type HostBackend, type HostPlan, hostProvider } from "./host-provider.js";
+export { mergePartials, type PartialAttention } from "./merge/merge.js";
 export type {
-  AttentionInputs,
-  AttentionOutputs,
-  AttentionReturns,
-  AttentionWindow,
-  BatchIntegers,
-  HeadValues,
-  ScoresKind,
-} from "./inputs.js";
-export { mergePartials, type PartialAttention } from "./merge.js";
+  AttentionBackend,
+  AttentionPlan,
+  AttentionProvider,
+  BackendInfo,
+  PlanDescription,
+  Support,
+} from "./operation/backend.js";
+export { type HostBackend, type HostPlan, hostProvider } from "./operation/host-provider.js";
 export {
-  type AttentionProblem,
-  type BroadcastInput,
-  type PositionRule,
-  visibleBand,
-} from "./problem.js";
+  type Attention,
+  type AttentionOptions,
+  type AttentionResult,
+  type BackendStatus,
+  createAttention,
+  type Explanation,
+} from "./select/create-attention.js";
 export {
   type BackendRecommendation,
   checkRecommendation,
@@ -79,9 +68,21 @@ export {
   type RecommendationRange,
   type RecommendationRule,
   type RecommendedBackend,
-} from "./recommendation.js";
-export { referenceAttention } from "./reference.js";
-export { reference } from "./reference-backend.js";
+} from "./select/recommendation.js";
+export {
+  allocate,
+  bytesPerElement,
+  type DType,
+  type FloatDType,
+  statisticsDType,
+  type TypedArray,
+} from "./tensor/dtype.js";
+export {
+  type Float16ArrayLike,
+  float16BitsToNumber,
+  numberToFloat16Bits,
+  roundToFloat16,
+} from "./tensor/float16.js";
 export {
   type DeviceTensor,
   elementCount,
@@ -93,6 +94,13 @@ export {
   type TensorOptions,
   tensor,
   zeros,
-} from "./tensor.js";
-export { cast, fromFloat64, holdsBits, roundTo, toFloat64, writeValues } from "./values.js";
-export { broadcastTo, contiguous, mergeHeads, slice, splitHeads, transpose } from "./views.js";
+} from "./tensor/tensor.js";
+export { cast, fromFloat64, holdsBits, roundTo, toFloat64, writeValues } from "./tensor/values.js";
+export {
+  broadcastTo,
+  contiguous,
+  mergeHeads,
+  slice,
+  splitHeads,
+  transpose,
+} from "./tensor/views.js";

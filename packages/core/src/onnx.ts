@@ -10,4 +10,4 @@ export {
   type OnnxAttentionOutputName,
   type OnnxAttentionOutputs,
   onnxAttention,
-} from "./onnx/attention.js";
+} from "./attention/onnx/attention.js";

@@ -1,8 +1,8 @@
-import type { Attention } from "../attention.js";
-import { InvalidInputError } from "../errors.js";
+import { InvalidInputError } from "../../errors.js";
+import type { Attention } from "../../select/create-attention.js";
+import type { HostTensor } from "../../tensor/tensor.js";
+import { contiguous, mergeHeads } from "../../tensor/views.js";
 import type { AttentionInputs, ScoresKind } from "../inputs.js";
-import type { HostTensor } from "../tensor.js";
-import { contiguous, mergeHeads } from "../views.js";
 import { concatenateLength, headsFirst, readNonpad, requireHost } from "./arguments.js";
 import { type OnnxAttentionAttributes, type ReadAttributes, readAttributes } from "./attributes.js";
 import { hideInvisible, paddingMask, padMask } from "./mask.js";

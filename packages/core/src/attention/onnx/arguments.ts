@@ -1,7 +1,7 @@
-import { describeValue, InvalidInputError } from "../errors.js";
-import { checkTensor, type HostTensor, isDeviceTensor } from "../tensor.js";
-import { fromFloat64, toFloat64 } from "../values.js";
-import { contiguous, splitHeads } from "../views.js";
+import { describeValue, InvalidInputError } from "../../errors.js";
+import { checkTensor, type HostTensor, isDeviceTensor } from "../../tensor/tensor.js";
+import { fromFloat64, toFloat64 } from "../../tensor/values.js";
+import { contiguous, splitHeads } from "../../tensor/views.js";
 
 /** A valid host tensor: what the operator's helpers can look into. */
 export function requireHost(argument: string, t: unknown): HostTensor {

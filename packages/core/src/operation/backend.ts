@@ -1,7 +1,7 @@
-import type { SupportReason } from "./errors.js";
-import type { AttentionInputs, AttentionOutputs } from "./inputs.js";
-import type { AttentionProblem } from "./problem.js";
-import type { DeviceTensor, HostTensor } from "./tensor.js";
+import type { AttentionInputs, AttentionOutputs } from "../attention/inputs.js";
+import type { AttentionProblem } from "../attention/problem.js";
+import type { SupportReason } from "../errors.js";
+import type { DeviceTensor, HostTensor } from "../tensor/tensor.js";
 
 /**
  * What `webgpu()`, `wasm()` and `js()` return: a name and a way to load. Making one is cheap and

@@ -1,6 +1,6 @@
-import type { Attention, AttentionResult, BackendStatus, Explanation } from "./attention.js";
-import type { AttentionBackend, AttentionPlan } from "./backend.js";
-import { describeProblem } from "./describe.js";
+import { describeProblem } from "../attention/describe.js";
+import type { AttentionInputs } from "../attention/inputs.js";
+import { type AttentionProblem, lengthClassKey } from "../attention/problem.js";
 import {
   type BackendReasons,
   DisposedError,
@@ -8,13 +8,13 @@ import {
   InvalidInputError,
   type SupportReason,
   UnsupportedError,
-} from "./errors.js";
+} from "../errors.js";
+import type { AttentionBackend, AttentionPlan } from "../operation/backend.js";
+import { type HostTensor, isDeviceTensor } from "../tensor/tensor.js";
+import type { Attention, AttentionResult, BackendStatus, Explanation } from "./create-attention.js";
 import { fastestOf } from "./fastest.js";
-import type { AttentionInputs } from "./inputs.js";
 import { PlanCache } from "./plan-cache.js";
-import { type AttentionProblem, lengthClassKey } from "./problem.js";
 import { type BackendRecommendation, rankBackends } from "./recommendation.js";
-import { type HostTensor, isDeviceTensor } from "./tensor.js";
 
 /** A backend that was asked for: loaded, or the reasons why not. */
 export interface Slot {

@@ -1,17 +1,17 @@
-import type { AttentionBackend, AttentionProvider, BackendInfo } from "./backend.js";
+import type { AttentionInputs, AttentionOutputs } from "../attention/inputs.js";
+import type { AttentionProblem } from "../attention/problem.js";
 import {
   type BackendReasons,
   BackendUnavailableError,
   describeValue,
   formatReasons,
   InvalidInputError,
-} from "./errors.js";
-import type { AttentionInputs, AttentionOutputs } from "./inputs.js";
-import type { AttentionProblem } from "./problem.js";
+} from "../errors.js";
+import type { AttentionBackend, AttentionProvider, BackendInfo } from "../operation/backend.js";
+import type { HostTensor, Tensor } from "../tensor/tensor.js";
 import { type BackendRecommendation, checkRecommendation } from "./recommendation.js";
 import { BackendSelection, type SelectionOptions, type Slot } from "./selection.js";
 import { selfTest } from "./self-test.js";
-import type { HostTensor, Tensor } from "./tensor.js";
 
 export interface AttentionOptions {
   /** Backends in order of preference. */

@@ -1,3 +1,8 @@
+import { type BoundInputs, bindInputs } from "../attention/bind.js";
+import type { AttentionInputs, AttentionOutputs } from "../attention/inputs.js";
+import type { AttentionProblem } from "../attention/problem.js";
+import { DisposedError, type SupportReason, UnsupportedError } from "../errors.js";
+import type { HostTensor } from "../tensor/tensor.js";
 import type {
   AttentionBackend,
   AttentionPlan,
@@ -5,11 +10,6 @@ import type {
   BackendInfo,
   PlanDescription,
 } from "./backend.js";
-import { type BoundInputs, bindInputs } from "./bind.js";
-import { DisposedError, type SupportReason, UnsupportedError } from "./errors.js";
-import type { AttentionInputs, AttentionOutputs } from "./inputs.js";
-import type { AttentionProblem } from "./problem.js";
-import type { HostTensor } from "./tensor.js";
 
 /** A backend that computes on host tensors, without what all of those have in common. */
 export interface HostBackend {

@@ -1,11 +1,11 @@
+import { InvalidInputError } from "../../errors.js";
+import type { DType } from "../../tensor/dtype.js";
+import { elementCount, type HostTensor, tensor } from "../../tensor/tensor.js";
+import { fromFloat64, toFloat64 } from "../../tensor/values.js";
 import { bindInputs } from "../bind.js";
 import { describeProblem } from "../describe.js";
-import type { DType } from "../dtype.js";
-import { InvalidInputError } from "../errors.js";
 import type { AttentionInputs } from "../inputs.js";
 import { visibleBand } from "../problem.js";
-import { elementCount, type HostTensor, tensor } from "../tensor.js";
-import { fromFloat64, toFloat64 } from "../values.js";
 
 /**
  * The mask over all keys: ONNX pads one that is shorter, along its last axis only, with false or

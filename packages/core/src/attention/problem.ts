@@ -1,4 +1,4 @@
-import type { FloatDType } from "./dtype.js";
+import type { FloatDType } from "../tensor/dtype.js";
 import type { ScoresKind } from "./inputs.js";
 
 /**

@@ -1,9 +1,9 @@
-import { InvalidInputError } from "./errors.js";
+import { InvalidInputError } from "../errors.js";
+import { type HostTensor, isDeviceTensor, type Tensor } from "../tensor/tensor.js";
+import { toFloat64 } from "../tensor/values.js";
+import { broadcastTo } from "../tensor/views.js";
 import type { AttentionInputs, HeadValues } from "./inputs.js";
 import type { AttentionProblem } from "./problem.js";
-import { type HostTensor, isDeviceTensor, type Tensor } from "./tensor.js";
-import { toFloat64 } from "./values.js";
-import { broadcastTo } from "./views.js";
 
 /** A call's positions and lengths, resolved to one integer a batch. */
 export interface BoundPositions {

@@ -1,5 +1,13 @@
-import { type DType, type FloatDType, isFloatDType } from "./dtype.js";
-import { describeValue, InvalidInputError } from "./errors.js";
+import { describeValue, InvalidInputError } from "../errors.js";
+import { type DType, type FloatDType, isFloatDType } from "../tensor/dtype.js";
+import {
+  checkTensor,
+  elementCount,
+  isHostTensor,
+  maxElements,
+  type Tensor,
+} from "../tensor/tensor.js";
+import { toFloat64 } from "../tensor/values.js";
 import type { AttentionInputs, AttentionWindow, ScoresKind } from "./inputs.js";
 import {
   type AttentionProblem,
@@ -7,8 +15,6 @@ import {
   type PositionRule,
   problemKey,
 } from "./problem.js";
-import { checkTensor, elementCount, isHostTensor, maxElements, type Tensor } from "./tensor.js";
-import { toFloat64 } from "./values.js";
 
 /** The named sizes of a call, as they are read off query, key and value. */
 interface Sizes {

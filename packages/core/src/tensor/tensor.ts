@@ -1,5 +1,5 @@
+import { DisposedError, describeValue, InvalidInputError } from "../errors.js";
 import { allocate, type DType, dtypes, dtypesOf, isDType, type TypedArray } from "./dtype.js";
-import { DisposedError, describeValue, InvalidInputError } from "./errors.js";
 import { isFloat16Array, numberToFloat16Bits } from "./float16.js";
 
 /**

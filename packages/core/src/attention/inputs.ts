@@ -1,4 +1,4 @@
-import type { HostTensor, Tensor } from "./tensor.js";
+import type { HostTensor, Tensor } from "../tensor/tensor.js";
 
 /** Per-head values: `[queryHeads]`, as a rank-1 host tensor or a plain array. */
 export type HeadValues = HostTensor | Float64Array | Float32Array | readonly number[];

@@ -1,6 +1,6 @@
-import type { AttentionPlan } from "./backend.js";
-import type { AttentionInputs, AttentionOutputs } from "./inputs.js";
-import { isDeviceTensor, type Tensor } from "./tensor.js";
+import type { AttentionInputs, AttentionOutputs } from "../attention/inputs.js";
+import type { AttentionPlan } from "../operation/backend.js";
+import { isDeviceTensor, type Tensor } from "../tensor/tensor.js";
 
 /** Timed runs of each candidate, after one that is not timed; the shortest counts. */
 const timedRuns = 3;

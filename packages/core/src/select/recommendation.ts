@@ -1,5 +1,5 @@
-import { describeValue, InvalidInputError } from "./errors.js";
-import type { AttentionProblem } from "./problem.js";
+import type { AttentionProblem } from "../attention/problem.js";
+import { describeValue, InvalidInputError } from "../errors.js";
 
 /**
  * Which backends to prefer for which problems: what measuring them found. The benchmark writes one;

@@ -1,7 +1,7 @@
-import { type FloatDType, isFloatDType, statisticsDType } from "./dtype.js";
-import { describeValue, InvalidInputError } from "./errors.js";
-import { checkTensor, elementCount, type HostTensor, isDeviceTensor } from "./tensor.js";
-import { fromFloat64, toFloat64 } from "./values.js";
+import { describeValue, InvalidInputError } from "../errors.js";
+import { type FloatDType, isFloatDType, statisticsDType } from "../tensor/dtype.js";
+import { checkTensor, elementCount, type HostTensor, isDeviceTensor } from "../tensor/tensor.js";
+import { fromFloat64, toFloat64 } from "../tensor/values.js";
 
 /** Attention over some of the keys: an output normalised on its own, and its log-sum-exp. */
 export interface PartialAttention {

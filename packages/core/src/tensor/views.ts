@@ -1,5 +1,5 @@
+import { describeValue, InvalidInputError } from "../errors.js";
 import { allocate } from "./dtype.js";
-import { describeValue, InvalidInputError } from "./errors.js";
 import {
   checkTensor,
   elementCount,

@@ -1,12 +1,12 @@
-import type { AttentionProvider } from "./backend.js";
+import type { AttentionProvider } from "../operation/backend.js";
+import { hostProvider } from "../operation/host-provider.js";
+import { statisticsDType } from "../tensor/dtype.js";
+import type { HostTensor } from "../tensor/tensor.js";
+import { cast } from "../tensor/values.js";
 import type { BoundInputs } from "./bind.js";
-import { statisticsDType } from "./dtype.js";
-import { hostProvider } from "./host-provider.js";
 import type { AttentionOutputs } from "./inputs.js";
 import type { AttentionProblem } from "./problem.js";
 import { evaluateReference } from "./reference.js";
-import type { HostTensor } from "./tensor.js";
-import { cast } from "./values.js";
 
 /**
  * The float64 reference as a backend: every problem, slowly. Outputs are rounded once to the dtypes

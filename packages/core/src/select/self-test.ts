@@ -1,11 +1,11 @@
-import type { AttentionBackend } from "./backend.js";
-import { describeProblem } from "./describe.js";
-import type { FloatDType } from "./dtype.js";
-import { BackendUnavailableError } from "./errors.js";
-import type { AttentionInputs } from "./inputs.js";
-import { referenceAttention } from "./reference.js";
-import { type HostTensor, isDeviceTensor, type Tensor, tensor } from "./tensor.js";
-import { fromFloat64, toFloat64 } from "./values.js";
+import { describeProblem } from "../attention/describe.js";
+import type { AttentionInputs } from "../attention/inputs.js";
+import { referenceAttention } from "../attention/reference.js";
+import { BackendUnavailableError } from "../errors.js";
+import type { AttentionBackend } from "../operation/backend.js";
+import type { FloatDType } from "../tensor/dtype.js";
+import { type HostTensor, isDeviceTensor, type Tensor, tensor } from "../tensor/tensor.js";
+import { fromFloat64, toFloat64 } from "../tensor/values.js";
 
 /**
  * Bounds on |got − expected| that a working backend stays far below on these problems, whose

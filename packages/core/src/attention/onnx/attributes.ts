@@ -1,4 +1,4 @@
-import { describeValue, InvalidInputError } from "../errors.js";
+import { describeValue, InvalidInputError } from "../../errors.js";
 import type { AttentionWindow } from "../inputs.js";
 
 /** The operator's attributes, by its own names, with its own defaults. */

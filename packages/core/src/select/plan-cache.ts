@@ -1,4 +1,4 @@
-import type { AttentionPlan } from "./backend.js";
+import type { AttentionPlan } from "../operation/backend.js";
 
 interface Entry {
   readonly plan: Promise<AttentionPlan>;
