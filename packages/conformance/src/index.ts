@@ -4,54 +4,9 @@
  *
  * @module
  */
-export { type Arithmetic, arithmeticOf, ieee754, relaxed } from "./arithmetic.js";
-export { buildInputs } from "./build/inputs.js";
-export {
-  type CheckContext,
-  type ConformanceCase,
-  caseInputs,
-  type Profile,
-  type ProgramCase,
-  type ProgramFinding,
-  profiles,
-} from "./case.js";
-export { cases } from "./cases/index.js";
-export {
-  allIds,
-  type CheckOptions,
-  checkBackend,
-  describeEnvironment,
-  selectCases,
-} from "./check.js";
-export { type AnyCase, type CaseOptions, checkCase, type Subject } from "./check-case.js";
-export {
-  applyDeclaration,
-  type Declaration,
-  type KnownFailure,
-  readDeclaration,
-} from "./declaration.js";
-export { unitRoundoff } from "./judge/allowance.js";
-export type { Comparison } from "./judge/compare.js";
-export { type Expected, judge } from "./judge/judge.js";
-export { type OutputName, passes, type Verdict, type WorstElement } from "./judge/verdict.js";
-export { type NaiveEvaluation, naiveAttention } from "./naive.js";
-export { Random } from "./random.js";
-export {
-  documentToJson,
-  makeDocument,
-  parseDocument,
-  type ReportDocument,
-} from "./report/document.js";
-export { type FeatureName, featureNames } from "./report/features.js";
-export { type HtmlOptions, reportBody, reportHtml } from "./report/html.js";
-export { reportMarkdown, supportTable } from "./report/markdown.js";
-export type { CaseResult, ConformanceReport, Outcome } from "./report/report.js";
-export { style } from "./report/style.js";
-export { type FeatureSupport, supportOf } from "./report/support.js";
-export { formatBudgets, formatFailure, formatSummary } from "./report/text.js";
-export { readSafeTensors, type SafeTensors } from "./safetensors.js";
-export { judgeRows, sampleRows } from "./sample.js";
-export type { CaseSpec, Layout, Poison, Values } from "./spec.js";
+
+export { Random } from "./calls/random.js";
+export { readSafeTensors, type SafeTensors } from "./calls/safetensors.js";
 export {
   loadRealCalls,
   loadVector,
@@ -61,4 +16,50 @@ export {
   type VectorCase,
   type VectorFolder,
   vectorCases,
-} from "./vectors.js";
+} from "./calls/vectors.js";
+export { type Arithmetic, arithmeticOf, ieee754, relaxed } from "./judge/arithmetic.js";
+export type { Comparison } from "./judge/compare.js";
+export { type OutputName, passes, type Verdict, type WorstElement } from "./judge/verdict.js";
+export { buildInputs } from "./operations/attention/build/inputs.js";
+export { cases } from "./operations/attention/cases/index.js";
+export { type FeatureName, featureNames } from "./operations/attention/features.js";
+export { unitRoundoff } from "./operations/attention/judge/allowance.js";
+export { type Expected, judge } from "./operations/attention/judge/judge.js";
+export { type NaiveEvaluation, naiveAttention } from "./operations/attention/judge/naive.js";
+export { judgeRows, sampleRows } from "./operations/attention/judge/sample.js";
+export type { CaseSpec, Layout, Poison, Values } from "./operations/attention/spec.js";
+export {
+  documentToJson,
+  makeDocument,
+  parseDocument,
+  type ReportDocument,
+} from "./report/document.js";
+export { type HtmlOptions, reportBody, reportHtml } from "./report/html.js";
+export { reportMarkdown, supportTable } from "./report/markdown.js";
+export type { CaseResult, ConformanceReport, Outcome } from "./report/report.js";
+export { style } from "./report/style.js";
+export { type FeatureSupport, supportOf } from "./report/support.js";
+export { formatBudgets, formatFailure, formatSummary } from "./report/text.js";
+export {
+  type CheckContext,
+  type ConformanceCase,
+  caseInputs,
+  type Profile,
+  type ProgramCase,
+  type ProgramFinding,
+  profiles,
+} from "./run/case.js";
+export {
+  allIds,
+  type CheckOptions,
+  checkBackend,
+  describeEnvironment,
+  selectCases,
+} from "./run/check.js";
+export { type AnyCase, type CaseOptions, checkCase, type Subject } from "./run/check-case.js";
+export {
+  applyDeclaration,
+  type Declaration,
+  type KnownFailure,
+  readDeclaration,
+} from "./run/declaration.js";

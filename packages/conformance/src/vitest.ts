@@ -5,10 +5,10 @@
  */
 import type { AttentionBackend, AttentionProvider } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { allIds, type CheckOptions, selectCases, unavailability } from "./check.js";
-import { checkCase } from "./check-case.js";
-import { applyDeclaration, readDeclaration } from "./declaration.js";
 import { formatFailure } from "./report/text.js";
+import { allIds, type CheckOptions, selectCases, unavailability } from "./run/check.js";
+import { checkCase } from "./run/check-case.js";
+import { applyDeclaration, readDeclaration } from "./run/declaration.js";
 
 export interface TestBackendOptions
   extends Pick<CheckOptions, "filter" | "profile" | "declaration" | "runs" | "seed"> {

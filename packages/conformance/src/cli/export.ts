@@ -7,7 +7,7 @@ import {
   referenceAttention,
 } from "@heed/core";
 import { InvalidArgumentError } from "commander";
-import { type ConformanceCase, caseInputs } from "../case.js";
+import { type ConformanceCase, caseInputs } from "../run/case.js";
 import { importBackend } from "./providers.js";
 
 /** What `@heed/backend-onnx` makes of a call: see its `toOnnxTest`. */

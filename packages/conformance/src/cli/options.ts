@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type Profile, profiles } from "../case.js";
+import { type Profile, profiles } from "../run/case.js";
 
 export interface CliOptions {
   readonly backend: readonly string[];

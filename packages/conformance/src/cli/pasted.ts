@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
-import type { ConformanceCase } from "../case.js";
-import type { CaseSpec } from "../spec.js";
+import type { CaseSpec } from "../operations/attention/spec.js";
+import type { ConformanceCase } from "../run/case.js";
 
 /** Written out once more, since types are gone when JSON is read; the compiler sees that all are here. */
 const fields: Readonly<Record<keyof CaseSpec, true>> = {

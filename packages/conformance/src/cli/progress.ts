@@ -1,6 +1,6 @@
 import { SingleBar } from "cli-progress";
-import { type CheckOptions, checkBackend } from "../check.js";
 import type { ConformanceReport } from "../report/report.js";
+import { type CheckOptions, checkBackend } from "../run/check.js";
 import type { Found } from "./providers.js";
 
 /** Checks a backend with a bar that shows how far it is; in a log, with a line now and then. */

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type AttentionProvider, reference } from "@heed/core";
 import { InvalidArgumentError } from "commander";
-import type { Declaration } from "../declaration.js";
+import type { Declaration } from "../run/declaration.js";
 
 /** A backend to check, and what its package says about it. */
 export interface Found {

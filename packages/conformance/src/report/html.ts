@@ -1,8 +1,8 @@
 import { htmlEscape } from "escape-goat";
-import { profiles } from "../case.js";
-import { formatExplanations } from "../explain/summary.js";
+import { featureNames } from "../operations/attention/features.js";
+import { profiles } from "../run/case.js";
+import { formatExplanations } from "../run/summary.js";
 import type { ReportDocument } from "./document.js";
-import { featureNames } from "./features.js";
 import { profileCell } from "./markdown.js";
 import { budgetsPlot } from "./plot.js";
 import type { CaseResult, Outcome } from "./report.js";

@@ -1,9 +1,9 @@
 import { htmlEscape } from "escape-goat";
 import { markdownTable } from "markdown-table";
-import { profiles } from "../case.js";
-import { formatExplanations } from "../explain/summary.js";
+import { featureNames } from "../operations/attention/features.js";
+import { profiles } from "../run/case.js";
+import { formatExplanations } from "../run/summary.js";
 import type { ReportDocument } from "./document.js";
-import { featureNames } from "./features.js";
 import type { ConformanceReport } from "./report.js";
 import { type FeatureSupport, supportOf } from "./support.js";
 import { formatFailure, formatSummary } from "./text.js";

@@ -1,7 +1,7 @@
 import type { BackendInfo, SupportReason } from "@heed/core";
-import type { Profile } from "../case.js";
-import type { KnownFailure } from "../declaration.js";
 import type { WorstElement } from "../judge/verdict.js";
+import type { Profile } from "../run/case.js";
+import type { KnownFailure } from "../run/declaration.js";
 
 /** What became of a case. A backend that is unavailable has no cases: see {@link ConformanceReport}. */
 export type Outcome = "pass" | "fail" | "known-failure" | "unsupported";

@@ -1,8 +1,0 @@
-import type { ProgramCase } from "../case.js";
-import { keyLaws } from "./keys.js";
-import { partLaws } from "./parts.js";
-import { lawCase } from "./search.js";
-import { valueLaws } from "./values.js";
-
-/** Laws of attention, each tried on random problems. */
-export const laws: readonly ProgramCase[] = [...keyLaws, ...partLaws, ...valueLaws].map(lawCase);

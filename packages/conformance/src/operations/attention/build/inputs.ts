@@ -1,0 +1,88 @@
+import {
+  type AttentionInputs,
+  type FloatDType,
+  type HostTensor,
+  slice,
+  splitHeads,
+} from "@heed/core";
+import { layOut, strided } from "../../../calls/layout.js";
+import { Random } from "../../../calls/random.js";
+import { type Arithmetic, ieee754 } from "../../../judge/arithmetic.js";
+import type { CaseSpec, Poison } from "../spec.js";
+import { poisonHidden } from "./hidden.js";
+import { buildBias, buildMask } from "./masks.js";
+import { shapeValues } from "./values.js";
+
+/**
+ * The call that a spec describes.
+ *
+ * @param seed the case's id: the same one always gives the same numbers
+ * @param arithmetic decides what may poison keys that nothing may look at. Default IEEE 754
+ */
+export function buildInputs(
+  spec: CaseSpec,
+  seed: string,
+  arithmetic: Arithmetic = ieee754,
+): AttentionInputs<HostTensor> {
+  const random = new Random(seed);
+  const dtype = spec.dtype ?? "float32";
+  const { query, key, value } = buildTensors(spec, dtype, random);
+  const queryHeads = query.shape[1] as number;
+  const inputs: AttentionInputs<HostTensor> = {
+    query,
+    key,
+    value,
+    mask: spec.mask && strided(buildMask(spec.mask, random), spec.stridedMask),
+    bias: spec.bias && strided(buildBias(spec.bias, dtype, random), spec.stridedMask),
+    causal: spec.causal,
+    window: spec.window,
+    queryOffset: typeof spec.queryOffset === "object" ? [...spec.queryOffset] : spec.queryOffset,
+    kvLengths: spec.kvLengths && Int32Array.from(spec.kvLengths),
+    alibiSlopes: spec.alibi ? alibiSlopes(queryHeads) : undefined,
+    sinks:
+      spec.sinks === true
+        ? Float32Array.from(random.normals(queryHeads))
+        : spec.sinks && [...spec.sinks],
+    scale: spec.scale,
+    softcap: spec.softcap,
+    returns: spec.returns,
+  };
+  return spec.poison ? poisonHidden(inputs, poisonFor(spec.poison, arithmetic)) : inputs;
+}
+
+/** Where NaN and ±∞ may not exist, the largest numbers take their place. */
+function poisonFor(poison: Poison, { nonFinite }: Arithmetic): Poison {
+  return nonFinite ? poison : "large";
+}
+
+/** 2^(−8(h+1)/heads), as in the paper (arXiv:2108.12409). */
+function alibiSlopes(heads: number): Float32Array {
+  return Float32Array.from({ length: heads }, (_, h) => 2 ** ((-8 * (h + 1)) / heads));
+}
+
+function buildTensors(
+  spec: CaseSpec,
+  dtype: FloatDType,
+  random: Random,
+): { query: HostTensor; key: HostTensor; value: HostTensor } {
+  const { batch = 1, queryHeads = 2, queryLength, headDim = 16 } = spec;
+  const { kvHeads = queryHeads, keyLength = queryLength, valueDim = headDim } = spec;
+  if (spec.layout === "packed") {
+    const width = (queryHeads + 2 * kvHeads) * headDim;
+    const packed = random.tensor([batch, queryLength, width], dtype);
+    const part = (from: number, heads: number): HostTensor =>
+      splitHeads(slice(packed, 2, from * headDim, (from + heads) * headDim), heads);
+    return {
+      query: part(0, queryHeads),
+      key: part(queryHeads, kvHeads),
+      value: part(queryHeads + kvHeads, kvHeads),
+    };
+  }
+  const lay = (t: HostTensor): HostTensor => layOut(t, spec.layout ?? "bhld");
+  const query = random.tensor([batch, queryHeads, queryLength, headDim], dtype);
+  const key = random.tensor([batch, kvHeads, keyLength, headDim], dtype);
+  const value = random.tensor([batch, kvHeads, keyLength, valueDim], dtype);
+  shapeValues(spec.values ?? "normal", dtype, query, key, value);
+  const laidKey = lay(key);
+  return { query: lay(query), key: laidKey, value: spec.sharedKeyValue ? laidKey : lay(value) };
+}

@@ -1,0 +1,20 @@
+import type { ConformanceCase } from "../../../run/case.js";
+import { coreCases } from "./core.js";
+import { decodeCases, decodeDTypeCases } from "./decode.js";
+import { extremeCases } from "./extremes.js";
+import { finfoMinCases } from "./finfo-min.js";
+import { maskCases } from "./masks.js";
+import { numericsCases } from "./numerics.js";
+import { pairCases } from "./pairs.js";
+
+/** Every synthetic case. */
+export const cases: readonly ConformanceCase[] = [
+  ...coreCases,
+  ...decodeCases,
+  ...maskCases,
+  ...finfoMinCases,
+  ...numericsCases,
+  ...decodeDTypeCases,
+  ...extremeCases,
+  ...pairCases,
+];

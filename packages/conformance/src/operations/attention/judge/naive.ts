@@ -1,0 +1,179 @@
+import {
+  type AttentionInputs,
+  type AttentionProblem,
+  bindInputs,
+  describeProblem,
+  type FloatDType,
+  type HostTensor,
+  roundTo,
+  toFloat64,
+  visibleBand,
+} from "@heed/core";
+import { largestNumber, unitRoundoff } from "./allowance.js";
+
+/** A naive evaluation, and the magnitudes that its rounding errors grow with. */
+export interface NaiveEvaluation {
+  readonly problem: AttentionProblem;
+  /** `[batch, queryHeads, queryLength, valueDim]`. */
+  readonly output: Float64Array;
+  /** `[batch, queryHeads, queryLength]`. */
+  readonly logSumExp: Float64Array;
+  /** `[batch, queryHeads, queryLength, keyLength]` where asked for. */
+  readonly weights: Float64Array | null;
+  readonly scores: Float64Array | null;
+  /** 1 where a row sees a key; `[batch, queryHeads, queryLength, keyLength]` with weights. */
+  readonly visible: Uint8Array | null;
+  /** Whether a row sees any key. */
+  readonly seesAny: Uint8Array;
+  /**
+   * By how much rounding a logit once may move it, the most of a row's keys that count: those within
+   * e^−104 of the largest, below which float32 has nothing left. The unit roundoff times |logit|, at
+   * any step; but a sum of two numbers is never rounded past either of them, and so where a bias as
+   * large as −3.4·10³⁸ swallows a score, by no more than the score.
+   */
+  readonly logitRounding: Float64Array;
+  /** A row's largest Σ|scale·q·k| over all existing keys: what a dot product's error grows with. */
+  readonly productMagnitude: Float64Array;
+  /** A row's largest |value| over the keys it sees. */
+  readonly valueMagnitude: Float64Array;
+  /**
+   * The smallest and the largest value that a row sees, and 0 beside a sink: as {@link output}. What
+   * a row without keys has is without meaning.
+   */
+  readonly lowestValue: Float64Array;
+  readonly highestValue: Float64Array;
+}
+
+/**
+ * Attention as the textbook has it, in the arithmetic of the inputs' dtype: all scores, then a
+ * softmax with the maximum subtracted, then the weighted sum, each operation rounded. float16 is
+ * done as frameworks' unfused paths do it: products accumulate in float32, what goes from one step to
+ * the next is rounded to float16, and the softmax itself is float32.
+ *
+ * This is the yardstick of the budgets: a backend may be at most a small factor worse than this.
+ */
+export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvaluation {
+  const problem = describeProblem(inputs);
+  const bound = bindInputs(problem, inputs);
+  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim, dtype } = problem;
+  const step: FloatDType = dtype === "float64" ? "float64" : "float32";
+  const f = (x: number): number => roundTo(step, x);
+  const stored = (x: number): number => roundTo(dtype, x);
+  // A logit below float16's range is still one: it does not turn into −∞, which would hide its key.
+  const held = (x: number): number =>
+    x === Number.NEGATIVE_INFINITY ? x : Math.max(stored(x), -largestNumber[dtype]);
+  const u = unitRoundoff[dtype];
+  const [query, key, value] = [bound.query, bound.key, bound.value].map(toFloat64) as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ];
+  const mask = bound.mask && toFloat64(bound.mask);
+  const bias = bound.bias && toFloat64(bound.bias);
+  const { left, right } = visibleBand(problem);
+  const scale = f(problem.scale);
+  const softcap = problem.softcap === null ? null : f(problem.softcap);
+
+  const rows = batch * queryHeads * queryLength;
+  const matrix = (wanted: boolean): Float64Array | null =>
+    wanted ? new Float64Array(rows * keyLength) : null;
+  const result = {
+    problem,
+    output: new Float64Array(rows * valueDim),
+    logSumExp: new Float64Array(rows),
+    weights: matrix(problem.returns.weights),
+    scores: matrix(problem.returns.scores !== null),
+    visible: problem.returns.weights ? new Uint8Array(rows * keyLength) : null,
+    seesAny: new Uint8Array(rows),
+    logitRounding: new Float64Array(rows),
+    productMagnitude: new Float64Array(rows),
+    valueMagnitude: new Float64Array(rows),
+    lowestValue: new Float64Array(rows * valueDim).fill(bound.sinks ? 0 : Number.POSITIVE_INFINITY),
+    highestValue: new Float64Array(rows * valueDim).fill(
+      bound.sinks ? 0 : Number.NEGATIVE_INFINITY,
+    ),
+  };
+  const logits = new Float64Array(keyLength);
+  const products = new Float64Array(keyLength);
+  const roundings = new Float64Array(keyLength);
+  let row = 0;
+  for (let b = 0; b < batch; b++) {
+    for (let h = 0; h < queryHeads; h++) {
+      const kvHead = b * kvHeads + Math.floor((h * kvHeads) / queryHeads);
+      const sink = f(bound.sinks?.[h] ?? Number.NEGATIVE_INFINITY);
+      const slope = f(bound.alibiSlopes?.[h] ?? 0);
+      for (let i = 0; i < queryLength; i++, row++) {
+        const p = i + (bound.offsets[b] as number);
+        const seen: number[] = [];
+        for (let j = 0; j < (bound.kvLengths[b] as number); j++) {
+          const inBand = p - left <= j && j <= p + right;
+          if (!inBand && !result.scores) continue;
+          let dot = 0;
+          let magnitude = 0;
+          for (let c = 0; c < headDim; c++) {
+            const q = query[row * headDim + c] as number;
+            const product = f(q * (key[(kvHead * keyLength + j) * headDim + c] as number));
+            dot = f(dot + product);
+            magnitude += Math.abs(product);
+          }
+          const raw = stored(f(scale * dot));
+          const capped =
+            softcap === null ? raw : stored(f(softcap * f(Math.tanh(f(raw / softcap)))));
+          let s = capped;
+          const distance = bound.alibiSlopes ? f(slope * Math.abs(p - j)) : 0;
+          if (bias) s = held(f(s + (bias[row * keyLength + j] as number)));
+          if (bound.alibiSlopes) s = held(f(s - distance));
+          if (result.scores) {
+            const kind = problem.returns.scores;
+            result.scores[row * keyLength + j] =
+              kind === "raw" ? raw : kind === "capped" ? capped : s;
+            raise(result.productMagnitude, row, Math.abs(scale) * magnitude);
+          }
+          const attended = mask?.[row * keyLength + j] !== 0;
+          if (inBand && attended && s > Number.NEGATIVE_INFINITY) {
+            logits[j] = s;
+            seen.push(j);
+            products[j] = Math.abs(scale) * magnitude;
+            const swallowed = bias ? Math.abs(capped) + distance : Number.POSITIVE_INFINITY;
+            roundings[j] = Math.max(u * Math.abs(raw), Math.min(u * Math.abs(s), swallowed));
+          }
+        }
+        let max = sink;
+        for (const j of seen) max = Math.max(max, logits[j] as number);
+        result.seesAny[row] = seen.length > 0 ? 1 : 0;
+        if (max === Number.NEGATIVE_INFINITY) {
+          result.logSumExp[row] = max;
+          continue;
+        }
+        let sum = f(Math.exp(f(sink - max)));
+        for (const j of seen) sum = f(sum + f(Math.exp(f((logits[j] as number) - max))));
+        result.logSumExp[row] = f(max + f(Math.log(sum)));
+        for (const j of seen) {
+          if ((logits[j] as number) >= max - 104) {
+            raise(result.productMagnitude, row, products[j] as number);
+            raise(result.logitRounding, row, roundings[j] as number);
+          }
+          const weight = stored(f(f(Math.exp(f((logits[j] as number) - max))) / sum));
+          if (result.weights) result.weights[row * keyLength + j] = weight;
+          if (result.visible) result.visible[row * keyLength + j] = 1;
+          for (let c = 0; c < valueDim; c++) {
+            const v = value[(kvHead * keyLength + j) * valueDim + c] as number;
+            const at = row * valueDim + c;
+            result.output[at] = f((result.output[at] as number) + f(weight * v));
+            raise(result.valueMagnitude, row, Math.abs(v));
+            raise(result.highestValue, at, v);
+            if (v < (result.lowestValue[at] as number)) result.lowestValue[at] = v;
+          }
+        }
+        for (let c = 0; c < valueDim; c++) {
+          result.output[row * valueDim + c] = stored(result.output[row * valueDim + c] as number);
+        }
+      }
+    }
+  }
+  return result;
+}
+
+function raise(maxima: Float64Array, at: number, value: number): void {
+  if (value > (maxima[at] as number)) maxima[at] = value;
+}

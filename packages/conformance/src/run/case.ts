@@ -1,0 +1,92 @@
+import type {
+  AttentionBackend,
+  AttentionInputs,
+  AttentionProvider,
+  HostTensor,
+  SupportReason,
+} from "@heed/core";
+import type { Arithmetic } from "../judge/arithmetic.js";
+import { buildInputs } from "../operations/attention/build/inputs.js";
+import type { CaseSpec } from "../operations/attention/spec.js";
+
+/**
+ * What a case is about. `core`: what a first backend must get right, float32. `decode`: few queries
+ * against a cache. `masks`: every way to hide keys. `numerics`: other dtypes, extreme numbers and
+ * sizes. `pairs`: every pair of features together. `laws`: what holds between calls, on random ones.
+ * `behaviour`: plans, order, concurrency, disposal, wrong calls.
+ */
+export type Profile = (typeof profiles)[number];
+
+export const profiles = [
+  "core",
+  "decode",
+  "masks",
+  "numerics",
+  "pairs",
+  "laws",
+  "behaviour",
+] as const;
+
+/** A synthetic case: data, with an id that stays and from which its numbers follow. */
+export interface ConformanceCase {
+  /** E.g. `"masks/mask-rank2-1xk"`; unique. */
+  readonly id: string;
+  readonly profile: Profile;
+  readonly spec: CaseSpec;
+  /**
+   * Rows to judge, spread over the call, where it is too large to be judged as a whole; such a case
+   * runs once. Default all.
+   */
+  readonly rows?: number;
+}
+
+/** What a {@link ProgramCase} gets. */
+export interface CheckContext {
+  readonly backend: AttentionBackend;
+  /** To load the backend anew. */
+  readonly provider: AttentionProvider;
+  readonly arithmetic: Arithmetic;
+  /** Random problems for each law. */
+  readonly runs: number;
+  /** Of the random problems; default fixed. */
+  readonly seed: number;
+}
+
+/** What a {@link ProgramCase} found. */
+export interface ProgramFinding {
+  /** What went wrong, a sentence each; empty where nothing did. */
+  readonly failures: readonly string[];
+  /** Why the backend refused, where it refused all that was tried. */
+  readonly reasons?: readonly SupportReason[];
+}
+
+/** A case that is more than one call: a law, or a behaviour. */
+export interface ProgramCase {
+  /** E.g. `"laws/batch-independence"`; unique. */
+  readonly id: string;
+  readonly profile: Profile;
+  /** What must hold, as a sentence. */
+  readonly statement: string;
+  /** Runs it. What it throws is the backend's failure. */
+  readonly run: (context: CheckContext) => Promise<ProgramFinding>;
+}
+
+/**
+ * The call that a case makes.
+ *
+ * @param arithmetic of the device that is to compute it. Default IEEE 754's
+ */
+export function caseInputs(
+  c: Pick<ConformanceCase, "id" | "spec">,
+  arithmetic?: Arithmetic,
+): AttentionInputs<HostTensor> {
+  return buildInputs(c.spec, c.id, arithmetic);
+}
+
+/** Cases of one profile. */
+export function ofProfile(
+  profile: Profile,
+  list: readonly Omit<ConformanceCase, "profile">[],
+): readonly ConformanceCase[] {
+  return list.map((c) => ({ ...c, profile }));
+}

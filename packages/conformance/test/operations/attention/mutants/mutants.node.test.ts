@@ -1,0 +1,103 @@
+import { type AnyCase, checkCase, type Profile, selectCases } from "@heed/conformance";
+import type { AttentionProvider } from "@heed/core";
+import { describe, expect, test } from "vitest";
+import { attend, backendOf } from "./attention.js";
+import { conductMutants } from "./conduct.js";
+import { numberMutants } from "./numbers/index.js";
+import { type PublishedName, published } from "./published.js";
+
+/** Killers that are enough to say by what a mutant is killed. */
+const enough = 2;
+
+interface Killed {
+  readonly name: string;
+  readonly published: PublishedName | undefined;
+  readonly profile: Profile;
+  readonly by: readonly string[];
+}
+
+const mutants = [
+  ...numberMutants.map(({ steps, ...mutant }) => ({
+    ...mutant,
+    provider: () => backendOf(async (problem, inputs) => attend(problem, inputs, steps)),
+  })),
+  ...conductMutants,
+];
+const report: Killed[] = [];
+
+/** What a case costs, about: small cases kill as well as large ones. */
+function cost(c: AnyCase): number {
+  if (!("spec" in c)) return 0;
+  const { batch = 1, queryHeads = 2, queryLength, keyLength = queryLength, headDim = 16 } = c.spec;
+  return batch * queryHeads * queryLength * keyLength * headDim;
+}
+
+/** Cases of a profile that a backend fails, the cheap ones first. */
+async function killers(provider: AttentionProvider, profile: Profile): Promise<string[]> {
+  const backend = await provider.load();
+  const found: string[] = [];
+  for (const c of selectCases({ profile }).sort((a, b) => cost(a) - cost(b))) {
+    const { id, outcome, failures } = await checkCase({ backend, provider }, c);
+    // For its numbers or its conduct, not because the mutant itself is broken.
+    expect(failures.join(), id).not.toMatch(/TypeError|ReferenceError|RangeError/);
+    if (outcome === "fail") found.push(id);
+    if (found.length === enough) break;
+  }
+  return found;
+}
+
+describe("the suite kills a backend in which", () => {
+  test.each(mutants.map((mutant) => [mutant.name, mutant] as const))("%s", async (_, mutant) => {
+    const { name, published, profile, provider } = mutant;
+    const by = await killers(provider(), profile);
+    expect(by).not.toEqual([]);
+    report.push({ name, published, profile, by });
+  });
+});
+
+test("no case that kills a mutant fails the same backend without a bug", async () => {
+  const provider = backendOf(async (problem, inputs) => attend(problem, inputs, {}));
+  const backend = await provider.load();
+  const ids = new Set(report.flatMap(({ by }) => by));
+  for (const c of selectCases().filter(({ id }) => ids.has(id))) {
+    const { outcome, failures } = await checkCase({ backend, provider }, c);
+    expect.soft([c.id, outcome, failures]).toEqual([c.id, "pass", []]);
+  }
+});
+
+test("the page of mutants says by which cases", async ({ skip }) => {
+  if (report.length < mutants.length) return skip("only some of the mutants ran");
+  await expect(page(report)).toMatchFileSnapshot("../../../../../../docs/mutants.md");
+});
+
+test("each published bug has a mutant", () => {
+  const modelled = new Set(mutants.map((mutant) => mutant.published));
+  expect(Object.keys(published).filter((name) => !modelled.has(name as PublishedName))).toEqual([]);
+});
+
+function page(killed: readonly Killed[]): string {
+  const rows = killed.map(
+    ({ name, by }) => `| ${name} | ${by.map((id) => `\`${id}\``).join(", ")} |`,
+  );
+  const bugs = Object.entries(published).map(([key, { name, link, what }]) => {
+    const models = killed.filter((mutant) => mutant.published === key);
+    return `| [${name}](${link}) | ${what} | ${models.map((mutant) => mutant.name).join("; ")} |`;
+  });
+  return `${[
+    "# Mutants",
+    "",
+    `Is the suite strong enough? ${killed.length} bugs, each planted alone into a backend that is right, and the first ${enough} cases of a profile that fail because of it, the cheapest first. This page is written by \`test/mutants\` (\`vitest -u\`).`,
+    "",
+    "| A backend in which … | is killed by |",
+    "| --- | --- |",
+    ...rows,
+    "",
+    "## Bugs that were shipped",
+    "",
+    "Some of the mutants are modelled on bugs that other projects shipped.",
+    "",
+    "| bug | what was wrong | modelled by |",
+    "| --- | --- | --- |",
+    ...bugs,
+  ].join("\n")}\n`;
+}
