@@ -51,6 +51,14 @@ export interface LaunchSamples {
   readonly read?: readonly number[] | undefined;
   /** Calls that each sample is the mean of, where the clock was too coarse for one; 1 if left out. */
   readonly callsPerSample?: number | undefined;
+  /** The same call through `attention.run`, in the same rounds; left out where it was not made. */
+  readonly attention?: AttentionSamples | undefined;
+}
+
+/** Samples of `attention.run` in ms, `[round][sample]`, by where the inputs lie. */
+export interface AttentionSamples {
+  readonly host: readonly (readonly number[])[];
+  readonly resident?: readonly (readonly number[])[] | undefined;
 }
 
 /** How many times as fast as another, by rounds in which both were measured. */

@@ -2,6 +2,7 @@ import {
   type AttentionProvider,
   BackendUnavailableError,
   type HostTensor,
+  isDeviceTensor,
   reference,
   tensor,
 } from "@heed/core";
@@ -132,6 +133,7 @@ export function deviceProvider(options: { device?: string; readTakes?: number } 
           return {
             description: plan.description,
             run: async (inputs) => {
+              if (!isDeviceTensor(inputs.query)) return plan.run(inputs);
               const host = (name: "query" | "key" | "value") =>
                 (inputs[name] as ReturnType<typeof onDevice>).held;
               const call = { query: host("query"), key: host("key"), value: host("value") };

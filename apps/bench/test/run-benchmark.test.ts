@@ -1,3 +1,5 @@
+import { type AttentionProvider, BackendUnavailableError, isDeviceTensor, zeros } from "@heed/core";
+import { csvParse } from "d3-dsv";
 import { expect, test } from "vitest";
 import { backendContender } from "../src/contenders/backend-contender.js";
 import { backendByName } from "../src/contenders/backends.js";
@@ -7,6 +9,7 @@ import {
   runBenchmark,
 } from "../src/measure/run-benchmark.js";
 import { columnsFor } from "../src/report/cells.js";
+import { reportToCsv } from "../src/report/csv.js";
 import { mergeLaunches } from "../src/report/merge-launches.js";
 import { parseReport } from "../src/report/parse.js";
 import type { BenchReport, CaseResult } from "../src/report/report.js";
@@ -159,6 +162,96 @@ test("inputs go to the device, and everything made is disposed of", async () => 
     { status: "measured", inputs: "resident" },
   ]);
   expect(live()).toBe(0);
+});
+
+test("a call through core is timed beside its plan, on host tensors and on resident ones", async () => {
+  const { provider } = deviceProvider({ readTakes: 3 });
+  const device = backendContender("device", async () => provider);
+  const report = await run({ contenders: [right, device] });
+  const [host, resident] = results(report);
+  expect(host).toMatchObject({ status: "measured", attention: { host: { count: 2 } } });
+  expect(host).not.toHaveProperty("attention.resident");
+  expect(resident).toMatchObject({
+    status: "measured",
+    attention: { host: { count: 2 }, resident: { count: 2 } },
+  });
+  if (resident?.status !== "measured" || !resident.attention?.resident) return;
+  // Only what is resident has to be read; timers may fire early by less than 1 ms.
+  expect(resident.attention.resident.median).toBeGreaterThan(2);
+
+  expect(parseReport(JSON.parse(JSON.stringify(report)))).toEqual(report);
+  const merged = mergeLaunches([report, report]);
+  expect(results(merged)[1]).toMatchObject({
+    attention: { host: { count: 4 }, resident: { count: 4 } },
+  });
+  const rows = rowsOf(report);
+  expect(rows[1]?.shown?.attention).toEqual({
+    host: resident.attention.host.median,
+    resident: resident.attention.resident.median,
+  });
+  const heads = columnsFor(rows, false).map(({ head }) => head);
+  expect(heads).toContain("run, host");
+  expect(heads).toContain("run, resident");
+  const csv = csvParse(reportToCsv(report));
+  expect(Number(csv[1]?.attention_run_host_median_ms)).toBe(resident.attention.host.median);
+  expect(csv[0]?.attention_run_resident_median_ms).toBe("");
+});
+
+test("a launch that did not call through core leaves that out of what is put together", async () => {
+  const report = await run({});
+  const strip = (result: CaseResult): CaseResult => {
+    if (result.status !== "measured") return result;
+    const { attention: _, ...kept } = result;
+    return { ...kept, launches: kept.launches.map(({ attention: _, ...launch }) => launch) };
+  };
+  const without = {
+    ...report,
+    cases: report.cases.map((c) => ({ ...c, results: c.results.map(strip) })),
+  };
+  expect(results(mergeLaunches([without, report]))[0]).not.toHaveProperty("attention");
+  expect(results(mergeLaunches([report, report]))[0]).toHaveProperty("attention.host");
+});
+
+test("what is wrong through core alone is wrong", async () => {
+  const { provider } = deviceProvider();
+  // Resident tensors are right, host tensors are not.
+  const spoilt: AttentionProvider = {
+    name: "device",
+    load: async () => {
+      const backend = await provider.load();
+      return {
+        ...backend,
+        plan: async (problem) => {
+          const plan = await backend.plan(problem);
+          return {
+            ...plan,
+            run: async (inputs) => {
+              const outputs = await plan.run(inputs);
+              if (isDeviceTensor(inputs.query)) return outputs;
+              return { output: zeros("float32", outputs.output.shape) };
+            },
+          };
+        },
+      };
+    },
+  };
+  const report = await run({ contenders: [backendContender("device", async () => spoilt)] });
+  expect(results(report)).toMatchObject([
+    { status: "wrong", message: expect.stringMatching(/^attention\.run on host tensors: /) },
+  ]);
+});
+
+test("a backend that is unavailable says so itself, and not through core", async () => {
+  const provider: AttentionProvider = {
+    name: "absent",
+    load: async () => {
+      throw new BackendUnavailableError("there is no such device", "buy one");
+    },
+  };
+  const report = await run({ contenders: [backendContender("absent", async () => provider)] });
+  expect(report.contenders).toMatchObject([
+    { status: "unavailable", reason: "there is no such device", hint: "buy one" },
+  ]);
 });
 
 test("plans, calls and backends are disposed of, also when it is stopped", async () => {

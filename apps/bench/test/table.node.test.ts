@@ -40,6 +40,7 @@ async function known(): Promise<BenchReport> {
       ? {
           ...result,
           timing,
+          attention: { host: { ...timing, median: 12.5 } },
           errorInBudgets: 0.256,
           workspaceBytes: 1536,
           planMs: 2,
@@ -68,6 +69,7 @@ test("one line a backend, with its fate", async () => {
     "right",
     "0.26",
     "12.3",
+    "12.5",
     "12.0–1235",
     "9 (2 out)",
     "40.5",

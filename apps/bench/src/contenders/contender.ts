@@ -26,7 +26,7 @@ export interface LoadedContender {
    * needed of the inputs' values (lengths, offsets) may be built into it.
    */
   plan(problem: AttentionProblem, inputs: AttentionInputs<HostTensor>): Promise<ContenderPlan>;
-  dispose(): void;
+  dispose(): void | Promise<void>;
 }
 
 export interface ContenderPlan {
@@ -60,5 +60,15 @@ export interface PlacedCall {
    * done is part of reading.
    */
   readonly readMs?: (() => number) | undefined;
+  /** The same call as an application makes it; left out for peers, which have no such way. */
+  readonly attention?: AttentionCalls | undefined;
   dispose(): void;
+}
+
+/** Ways to make a call through `attention.run` of core; each is done when JavaScript can read the output. */
+export interface AttentionCalls {
+  /** With inputs in JavaScript's memory. */
+  readonly host: () => Promise<HostTensor>;
+  /** With inputs uploaded beforehand, and the output read back; left out where there is no memory. */
+  readonly resident?: (() => Promise<HostTensor>) | undefined;
 }

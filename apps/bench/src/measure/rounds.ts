@@ -13,6 +13,8 @@ export interface TimedSubject {
   readonly deviceMs?: (() => Promise<number | null>) | undefined;
   /** How much of the calls since it was last asked was the reading of outputs, in ms. */
   readonly readMs?: (() => number) | undefined;
+  /** What differs for this subject from the options of all. */
+  readonly sampling?: Partial<SamplingOptions> | undefined;
 }
 
 /** What was measured of a subject, in ms. */
@@ -38,6 +40,8 @@ export interface SamplingOptions {
   readonly samples: number | null;
   /** The clock's least difference, in ms; 0 if left out. */
   readonly tick?: number | undefined;
+  /** Samples for which a slow subject may overdraw its budget; 3 if left out. */
+  readonly fewest?: number | undefined;
 }
 
 /** How a subject's samples are spread: `rounds` visits of `calls` samples each, the last of fewer. */
@@ -69,7 +73,7 @@ export function planSampling(estimate: number, options: SamplingOptions): Sampli
   const affordable = Math.max(
     1,
     calls(options.budget),
-    Math.min(fewestSamples, calls(overdraft * options.budget)),
+    Math.min(options.fewest ?? fewestSamples, calls(overdraft * options.budget)),
   );
   const samples = options.samples ?? Math.min(affordable, mostRounds * mostCalls);
   const perVisit = Math.ceil(samples / mostRounds);
@@ -92,7 +96,7 @@ export async function timeInRounds(
 ): Promise<SubjectTimes[]> {
   const timed = subjects.map((subject) => ({
     subject,
-    plan: planSampling(subject.estimate, options),
+    plan: planSampling(subject.estimate, { ...options, ...subject.sampling }),
     rounds: [] as number[][],
     yardstick: [] as number[],
     device: [] as number[],

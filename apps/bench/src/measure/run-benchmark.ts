@@ -5,8 +5,9 @@ import { messageOf } from "../message.js";
 import type { BenchReport, CaseReport, ContenderReport, Environment } from "../report/report.js";
 import { reportVersion } from "../report/report.js";
 import type { Workload } from "../workloads/workload.js";
+import type { ReadyContender } from "./check.js";
 import type { MemoryMeter } from "./memory.js";
-import { type ReadyContender, runCase } from "./run-case.js";
+import { runCase } from "./run-case.js";
 import { clockTick } from "./tick.js";
 import { createYardstick } from "./yardstick.js";
 
@@ -76,7 +77,7 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<BenchRepo
     // Stopped on purpose: what was measured until then is still true.
     if (!signal?.aborted || error !== signal.reason) throw error;
   } finally {
-    for (const { loaded } of ready) loaded.dispose();
+    for (const { loaded } of ready) await loaded.dispose();
   }
   return {
     format: "heed-bench",

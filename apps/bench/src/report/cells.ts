@@ -19,7 +19,8 @@ const error: Column = {
 
 const median: Column = {
   head: "median ms",
-  about: "of n timed calls by the wall clock, until JavaScript can read the output",
+  about:
+    "of n timed calls of the backend's plan by the wall clock, until JavaScript can read the output",
   align: "right",
   cell: (n) => formatNumber(n.median),
 };
@@ -43,6 +44,21 @@ const read: Column = {
   about: "of the median ms, those that copied the output from the backend's memory to a new array",
   align: "right",
   cell: (n) => (n.readMedian === null ? "–" : formatNumber(n.readMedian)),
+};
+
+const runHost: Column = {
+  head: "run, host",
+  about:
+    "median ms of attention.run, as an application calls it, on tensors in JavaScript's memory",
+  align: "right",
+  cell: (n) => (n.attention.host === null ? "–" : formatNumber(n.attention.host)),
+};
+
+const runResident: Column = {
+  head: "run, resident",
+  about: "the same on tensors that were uploaded into the backend's memory beforehand",
+  align: "right",
+  cell: (n) => (n.attention.resident === null ? "–" : formatNumber(n.attention.resident)),
 };
 
 const quartiles: Column = {
@@ -158,6 +174,8 @@ export function columnsFor(rows: readonly Row[], details: boolean): readonly Col
     median,
     ...(any((n) => n.deviceMedian !== null) ? [device, clock] : []),
     ...(any((n) => n.readMedian !== null) ? [read] : []),
+    ...(any((n) => n.attention.host !== null) ? [runHost] : []),
+    ...(any((n) => n.attention.resident !== null) ? [runResident] : []),
     quartiles,
     count,
     gflops,

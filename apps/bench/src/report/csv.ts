@@ -26,6 +26,8 @@ export function reportToCsv(report: BenchReport): string {
       clock: n?.clock ?? "",
       device_median_ms: n?.deviceMedian ?? "",
       read_median_ms: n?.readMedian ?? "",
+      attention_run_host_median_ms: n?.attention.host ?? "",
+      attention_run_resident_median_ms: n?.attention.resident ?? "",
       gflops_per_s: n?.gflops ?? "",
       gigabytes_per_s: n?.gbps ?? "",
       ceiling_fraction: n?.fraction?.fraction ?? "",

@@ -42,13 +42,15 @@ const firstCall = {
 };
 
 const timing = v.object({ median: ms, p25: ms, p75: ms, min: ms, max: ms, count, outliers: count });
+const rounds = v.pipe(v.array(v.pipe(v.array(ms), v.nonEmpty())), v.nonEmpty());
 const launch = v.pipe(
   v.object({
-    rounds: v.pipe(v.array(v.pipe(v.array(ms), v.nonEmpty())), v.nonEmpty()),
+    rounds,
     yardstick: v.array(ms),
     device: v.optional(v.array(ms)),
     read: v.optional(v.array(ms)),
     callsPerSample: v.optional(count),
+    attention: v.optional(v.object({ host: rounds, resident: v.optional(rounds) })),
   }),
   v.forward(
     v.partialCheck(
@@ -66,6 +68,7 @@ const timed = {
   launches: v.pipe(v.array(launch), v.minLength(1)),
   deviceTiming: v.optional(timing),
   readTiming: v.optional(timing),
+  attention: v.optional(v.object({ host: timing, resident: v.optional(timing) })),
   clock: v.optional(v.picklist(["gpu timestamps", "wall clock"])),
   ratio: v.optional(ratio),
 };

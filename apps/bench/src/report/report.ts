@@ -114,6 +114,11 @@ export interface Timed {
    * array; left out where there is no such part, or where it includes waiting for a device.
    */
   readonly readTiming?: TimingSummary | undefined;
+  /**
+   * The same call through `attention.run`, which is what an application makes: `timing` and what core
+   * adds to it. Left out for peers, and for calls too slow to be made that often.
+   */
+  readonly attention?: AttentionTimings | undefined;
   /** What the kernels were timed by: the device's own clock, or the only one there is. */
   readonly clock?: Clock | undefined;
   /**
@@ -121,6 +126,14 @@ export interface Timed {
    * where no round has both.
    */
   readonly ratio?: PairedRatio | undefined;
+}
+
+/** Calls of `attention.run` until JavaScript can read the output. */
+export interface AttentionTimings {
+  /** With inputs in JavaScript's memory: the time includes bringing them into the backend's. */
+  readonly host: TimingSummary;
+  /** With inputs in the backend's own memory beforehand; left out where it has none. */
+  readonly resident?: TimingSummary | undefined;
 }
 
 /** It computed the right thing, and was timed. */

@@ -42,6 +42,8 @@ export interface RowNumbers {
   readonly clock: Clock;
   /** ms of the median that are the copying of the output into a new array, or null. */
   readonly readMedian: number | null;
+  /** ms of `attention.run` by where its inputs lie; null where it was not called so. */
+  readonly attention: { readonly host: number | null; readonly resident: number | null };
   readonly gflops: number;
   readonly gbps: number;
   /** Null without a ceiling. */
@@ -105,6 +107,10 @@ function numbersOf(
     deviceMedian: timed.deviceTiming?.median ?? null,
     clock: timed.deviceTiming ? "gpu timestamps" : "wall clock",
     readMedian: timed.readTiming?.median ?? null,
+    attention: {
+      host: timed.attention?.host.median ?? null,
+      resident: timed.attention?.resident?.median ?? null,
+    },
     gflops: report.flops / timing.median / 1e6,
     gbps: report.bytes / timing.median / 1e6,
     fraction: environment.ceiling ? ceilingFraction(report, timed, environment.ceiling) : null,

@@ -1,5 +1,5 @@
-import { type LaunchSamples, summarize } from "../statistics.js";
-import type { CaseResult, Timed } from "./report.js";
+import { type LaunchSamples, summarize, type TimingSummary } from "../statistics.js";
+import type { AttentionTimings, CaseResult, Timed } from "./report.js";
 
 /** What a result was timed at, right or wrong; null where it was not. */
 export function timedOf(result: CaseResult): Timed | null {
@@ -16,6 +16,18 @@ export function summarizeLaunches(launches: readonly LaunchSamples[]): Timed {
     launches,
     ...(device.length > 0 && { deviceTiming: summarize(device) }),
     ...(read.length > 0 && { readTiming: summarize(read) }),
+    ...attentionTimings(launches),
     clock: device.length > 0 ? "gpu timestamps" : "wall clock",
   };
+}
+
+/** Only where every launch made the call in that way: a launch that did not would weigh nothing. */
+function attentionTimings(launches: readonly LaunchSamples[]): Pick<Timed, "attention"> {
+  const samples = (way: keyof AttentionTimings): TimingSummary | null => {
+    const all = launches.map(({ attention }) => attention?.[way]?.flat() ?? []);
+    return all.some(({ length }) => length === 0) ? null : summarize(all.flat());
+  };
+  const host = samples("host");
+  const resident = samples("resident");
+  return host ? { attention: { host, ...(resident && { resident }) } } : {};
 }
