@@ -6,9 +6,11 @@
  */
 
 export {
+  BoundAttention,
   type BoundHeadValues,
   type BoundInputs,
   type BoundPositions,
+  bindAttention,
   bindHeadValues,
   bindInputs,
   bindPositions,
@@ -23,14 +25,22 @@ export type {
   HeadValues,
   ScoresKind,
 } from "./attention/inputs.js";
-export {
-  type AttentionProblem,
-  type BroadcastInput,
-  type PositionRule,
-  visibleBand,
-} from "./attention/problem.js";
+export { attention } from "./attention/operation.js";
+export type { AttentionProblem, BroadcastInput, PositionRule } from "./attention/problem.js";
 export { referenceAttention } from "./attention/reference.js";
 export { reference } from "./attention/reference-backend.js";
+export {
+  headsPerGroup,
+  type KeyRange,
+  keyHeadOf,
+  rowsSeeing,
+  type TileVisibility,
+  tileVisibility,
+  type VisibleBand,
+  visibleBand,
+  visibleKeys,
+} from "./attention/visibility.js";
+export { type AttentionWork, attentionWork, workOf } from "./attention/work.js";
 export {
   type BackendReasons,
   BackendUnavailableError,
@@ -48,11 +58,36 @@ export type {
   AttentionBackend,
   AttentionPlan,
   AttentionProvider,
+  Backend,
   BackendInfo,
+  Plan,
   PlanDescription,
+  Provider,
   Support,
+  Tiles,
 } from "./operation/backend.js";
+export {
+  type BackendDefinition,
+  defineBackend,
+  type Implementation,
+  implement,
+  type KernelPlan,
+  type OperationKernels,
+  type Verdict,
+} from "./operation/define-backend.js";
 export { type HostBackend, type HostPlan, hostProvider } from "./operation/host-provider.js";
+export {
+  type AnyOperation,
+  type Bound,
+  type BoundOf,
+  type InputsOf,
+  type OperandSpec,
+  type Operation,
+  type OutputsOf,
+  outputsOf,
+  type ProblemOf,
+} from "./operation/operation.js";
+export type { Problem, Work } from "./operation/problem.js";
 export {
   type Attention,
   type AttentionOptions,
@@ -60,6 +95,7 @@ export {
   type BackendStatus,
   createAttention,
   type Explanation,
+  type MemoryOptions,
 } from "./select/create-attention.js";
 export {
   type BackendRecommendation,
@@ -69,6 +105,13 @@ export {
   type RecommendationRule,
   type RecommendedBackend,
 } from "./select/recommendation.js";
+export {
+  type DeviceMemory,
+  type DeviceStorage,
+  deviceTensor,
+  storageOf,
+  type TensorLayout,
+} from "./tensor/device.js";
 export {
   allocate,
   bytesPerElement,

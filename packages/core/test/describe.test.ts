@@ -35,6 +35,7 @@ const device = (disposed: boolean): DeviceTensor => ({
 describe("describeProblem", () => {
   test("gives the canonical problem", () => {
     expect(describeProblem(call())).toEqual({
+      operation: "attention",
       key: expect.any(String),
       batch: 2,
       queryHeads: 4,

@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../errors.js";
+import type { Bound } from "../operation/operation.js";
 import { type HostTensor, isDeviceTensor, type Tensor } from "../tensor/tensor.js";
 import { toFloat64 } from "../tensor/values.js";
 import { broadcastTo } from "../tensor/views.js";
@@ -21,15 +22,123 @@ export interface BoundHeadValues {
   readonly sinks: Float64Array | null;
 }
 
-/** A call on host tensors with everything optional resolved: what a kernel's loops want. */
-export interface BoundInputs extends BoundPositions, BoundHeadValues {
-  readonly query: HostTensor;
-  readonly key: HostTensor;
-  readonly value: HostTensor;
-  /** Expanded to `[batch, queryHeads, queryLength, keyLength]` by strides of 0. */
-  readonly mask: HostTensor | null;
-  /** Expanded to `[batch, queryHeads, queryLength, keyLength]` by strides of 0. */
-  readonly bias: HostTensor | null;
+/** A call of attention with everything optional resolved: what a kernel's loops want. */
+export class BoundAttention<T extends Tensor = Tensor>
+  implements Bound<AttentionProblem, AttentionInputs>, BoundPositions, BoundHeadValues
+{
+  readonly problem: AttentionProblem;
+  readonly query: T;
+  readonly key: T;
+  readonly value: T;
+  readonly offsets: Int32Array;
+  readonly kvLengths: Int32Array;
+  readonly alibiSlopes: Float64Array | null;
+  readonly sinks: Float64Array | null;
+  readonly #mask: T | undefined;
+  readonly #bias: T | undefined;
+  #expandedMask: T | null = null;
+  #expandedBias: T | null = null;
+
+  constructor(problem: AttentionProblem, inputs: AttentionInputs<T>) {
+    this.problem = problem;
+    this.query = inputs.query;
+    this.key = inputs.key;
+    this.value = inputs.value;
+    this.#mask = inputs.mask;
+    this.#bias = inputs.bias;
+    this.kvLengths = bindLengths(problem, inputs);
+    this.offsets = bindOffsets(problem, inputs, this.kvLengths);
+    this.alibiSlopes = headValues(inputs.alibiSlopes);
+    this.sinks = headValues(inputs.sinks);
+  }
+
+  /**
+   * A host tensor is expanded to `[batch, queryHeads, queryLength, keyLength]` by strides of 0; a
+   * device tensor is as given.
+   */
+  get mask(): T | null {
+    if (this.#mask !== undefined) this.#expandedMask ??= this.#expand("mask", this.#mask);
+    return this.#expandedMask;
+  }
+
+  /** Expanded in the same way as the mask. */
+  get bias(): T | null {
+    if (this.#bias !== undefined) this.#expandedBias ??= this.#expand("bias", this.#bias);
+    return this.#expandedBias;
+  }
+
+  get reads(): readonly T[] {
+    const reads = [this.query, this.key, this.value];
+    if (this.#mask !== undefined) reads.push(this.#mask);
+    if (this.#bias !== undefined) reads.push(this.#bias);
+    return reads;
+  }
+
+  get inputs(): AttentionInputs<T> {
+    const { positions, returns, ...p } = this.problem;
+    return {
+      query: this.query,
+      key: this.key,
+      value: this.value,
+      ...(this.#mask !== undefined && { mask: this.#mask }),
+      ...(this.#bias !== undefined && { bias: this.#bias }),
+      ...(p.causal && { causal: true }),
+      ...(p.window && {
+        window: { left: p.window.left ?? undefined, right: p.window.right ?? undefined },
+      }),
+      ...(positions === "fixed" && { queryOffset: this.offsets[0] ?? 0 }),
+      ...(positions === "bottom-right" && { queryOffset: "bottom-right" as const }),
+      ...(positions === "per-batch" && { queryOffset: this.offsets }),
+      ...(p.kvLengths && { kvLengths: this.kvLengths }),
+      ...(this.alibiSlopes && { alibiSlopes: this.alibiSlopes }),
+      ...(this.sinks && { sinks: this.sinks }),
+      scale: p.scale,
+      ...(p.softcap !== null && { softcap: p.softcap }),
+      returns: {
+        logSumExp: returns.logSumExp,
+        weights: returns.weights,
+        scores: returns.scores ?? undefined,
+      },
+    };
+  }
+
+  #expand(name: "mask" | "bias", t: T): T {
+    if (isDeviceTensor(t)) return t;
+    const { batch, queryHeads, queryLength, keyLength } = this.problem;
+    return broadcastTo(
+      t as HostTensor,
+      [batch, queryHeads, queryLength, keyLength],
+      name,
+    ) as HostTensor as T;
+  }
+}
+
+/** A bound call whose tensors are all in host memory. */
+export type BoundInputs = BoundAttention<HostTensor>;
+
+/**
+ * Resolves a whole call.
+ *
+ * @param inputs a call that `describeProblem` has turned into `problem`
+ */
+export function bindAttention(problem: AttentionProblem, inputs: AttentionInputs): BoundAttention {
+  return new BoundAttention(problem, inputs);
+}
+
+/**
+ * Resolves a whole call on host tensors.
+ *
+ * @param inputs a call that `describeProblem` has turned into `problem`
+ * @throws InvalidInputError where a tensor lives on a device
+ */
+export function bindInputs(problem: AttentionProblem, inputs: AttentionInputs): BoundInputs {
+  for (const name of ["query", "key", "value", "mask", "bias"] as const) {
+    const t = inputs[name];
+    if (t !== undefined && isDeviceTensor(t)) {
+      throw new InvalidInputError(name, "a host tensor", `a tensor of backend ${t.backend}`);
+    }
+  }
+  return new BoundAttention(problem, inputs as AttentionInputs<HostTensor>);
 }
 
 /**
@@ -38,21 +147,8 @@ export interface BoundInputs extends BoundPositions, BoundHeadValues {
  * @param inputs a call that `describeProblem` has turned into `problem`
  */
 export function bindPositions(problem: AttentionProblem, inputs: AttentionInputs): BoundPositions {
-  const { batch, queryLength, keyLength } = problem;
-  const kvLengths = inputs.kvLengths
-    ? Int32Array.from(inputs.kvLengths)
-    : new Int32Array(batch).fill(keyLength);
-  const { queryOffset } = inputs;
-  switch (problem.positions) {
-    case "none":
-      return { offsets: new Int32Array(batch), kvLengths };
-    case "fixed":
-      return { offsets: new Int32Array(batch).fill(Number(queryOffset ?? 0)), kvLengths };
-    case "bottom-right":
-      return { offsets: kvLengths.map((length) => length - queryLength), kvLengths };
-    case "per-batch":
-      return { offsets: Int32Array.from(queryOffset as ArrayLike<number>), kvLengths };
-  }
+  const kvLengths = bindLengths(problem, inputs);
+  return { offsets: bindOffsets(problem, inputs, kvLengths), kvLengths };
 }
 
 /** Resolves `alibiSlopes` and `sinks`, whichever way they were given. */
@@ -60,38 +156,46 @@ export function bindHeadValues(inputs: AttentionInputs): BoundHeadValues {
   return { alibiSlopes: headValues(inputs.alibiSlopes), sinks: headValues(inputs.sinks) };
 }
 
+function bindLengths({ batch, keyLength }: AttentionProblem, inputs: AttentionInputs): Int32Array {
+  const lengths = inputs.kvLengths;
+  return lengths === undefined ? constant(batch, keyLength) : Int32Array.from(lengths);
+}
+
+function bindOffsets(
+  { positions, batch, queryLength }: AttentionProblem,
+  { queryOffset }: AttentionInputs,
+  kvLengths: Int32Array,
+): Int32Array {
+  switch (positions) {
+    case "none":
+      return constant(batch, 0);
+    case "fixed":
+      return constant(batch, Number(queryOffset ?? 0));
+    case "bottom-right":
+      return kvLengths.map((length) => length - queryLength);
+    case "per-batch":
+      return Int32Array.from(queryOffset as ArrayLike<number>);
+  }
+}
+
+/** Lengths and offsets that are the same for each batch, by size and value: most calls repeat them. */
+const constants = new Map<number, Int32Array>();
+const mostConstants = 256;
+
+/** `count` times the same integer. Callers share the array and must not write to it. */
+function constant(count: number, value: number): Int32Array {
+  if (count > 64) return new Int32Array(count).fill(value);
+  const key = value * 65 + count;
+  let array = constants.get(key);
+  if (array === undefined) {
+    array = new Int32Array(count).fill(value);
+    if (constants.size === mostConstants) constants.clear();
+    constants.set(key, array);
+  }
+  return array;
+}
+
 function headValues(values: HeadValues | undefined): Float64Array | null {
   if (values === undefined) return null;
   return "data" in values ? toFloat64(values) : Float64Array.from(values);
-}
-
-/**
- * Resolves a whole call for a backend that computes on host tensors.
- *
- * @param inputs a call that `describeProblem` has turned into `problem`
- * @throws InvalidInputError where a tensor lives on a device
- */
-export function bindInputs(problem: AttentionProblem, inputs: AttentionInputs): BoundInputs {
-  const { batch, queryHeads, queryLength, keyLength } = problem;
-  const full = [batch, queryHeads, queryLength, keyLength];
-  const expand = (name: "mask" | "bias"): HostTensor | null => {
-    const t = inputs[name];
-    return t === undefined ? null : broadcastTo(hostTensor(name, t), full, name);
-  };
-  return {
-    query: hostTensor("query", inputs.query),
-    key: hostTensor("key", inputs.key),
-    value: hostTensor("value", inputs.value),
-    mask: expand("mask"),
-    bias: expand("bias"),
-    ...bindPositions(problem, inputs),
-    ...bindHeadValues(inputs),
-  };
-}
-
-function hostTensor(argument: string, t: Tensor): HostTensor {
-  if (isDeviceTensor(t)) {
-    throw new InvalidInputError(argument, "a host tensor", `a tensor of backend ${t.backend}`);
-  }
-  return t;
 }

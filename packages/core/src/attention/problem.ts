@@ -1,5 +1,6 @@
+import type { Problem } from "../operation/problem.js";
 import type { FloatDType } from "../tensor/dtype.js";
-import type { ScoresKind } from "./inputs.js";
+import type { AttentionInputs, AttentionOutputs, ScoresKind } from "./inputs.js";
 
 /**
  * How a mask or bias broadcasts: its shape, right-aligned to rank 4, in which each axis is 1 or the
@@ -11,7 +12,7 @@ export interface BroadcastInput<D extends string> {
 }
 
 /**
- * Where query rows sit on the key axis. `"none"`: no rule needs positions. `"fixed"`: the same for
+ * The rule that places query rows on the key axis. `"none"`: no rule needs positions. `"fixed"`: the same for
  * each batch, a number given at each run. `"bottom-right"`: from the lengths. `"per-batch"`: an
  * integer a batch, given at each run. The integers themselves are data, not part of the problem, so
  * that a decode loop keeps its plan.
@@ -22,9 +23,8 @@ export type PositionRule = "none" | "fixed" | "bottom-right" | "per-batch";
  * The validated, canonical description of a call. It holds no data. Equal problems have equal keys,
  * and a plan made for one serves every call of the other.
  */
-export interface AttentionProblem {
-  /** Identifies the problem: derived from every other field. */
-  readonly key: string;
+export interface AttentionProblem extends Problem<AttentionInputs, AttentionOutputs> {
+  readonly operation: "attention";
   readonly batch: number;
   readonly queryHeads: number;
   readonly kvHeads: number;
@@ -34,7 +34,7 @@ export interface AttentionProblem {
   readonly headDim: number;
   /** Size of a value, ≥ 1. */
   readonly valueDim: number;
-  /** Of query, key, value, output, weights and scores. */
+  /** Element type of query, key, value, output, weights and scores. */
   readonly dtype: FloatDType;
   readonly mask: BroadcastInput<"bool"> | null;
   readonly bias: BroadcastInput<FloatDType> | null;
@@ -57,7 +57,7 @@ export interface AttentionProblem {
 }
 
 /** A problem's cache key, from all of its fields. */
-export function problemKey(problem: Omit<AttentionProblem, "key">): string {
+export function problemKey(problem: Omit<AttentionProblem, "key" | "operation" | "types">): string {
   const p = problem;
   const broadcast = (b: BroadcastInput<string> | null) =>
     b ? `${b.dtype}[${b.shape.join(",")}]` : "-";
@@ -101,17 +101,4 @@ export function lengthClassKey(problem: AttentionProblem): string {
     mask: broadcast(problem.mask),
     bias: broadcast(problem.bias),
   });
-}
-
-/**
- * The keys that causal and window together leave to a query at position p:
- * `p − left ≤ j ≤ p + right`, where `Infinity` is unbounded and causal bounds the right by 0.
- */
-export function visibleBand(problem: Pick<AttentionProblem, "causal" | "window">): {
-  readonly left: number;
-  readonly right: number;
-} {
-  const left = problem.window?.left ?? Number.POSITIVE_INFINITY;
-  const right = problem.window?.right ?? Number.POSITIVE_INFINITY;
-  return { left, right: problem.causal ? 0 : right };
 }

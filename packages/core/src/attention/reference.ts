@@ -3,7 +3,8 @@ import { toFloat64 } from "../tensor/values.js";
 import { type BoundInputs, bindInputs } from "./bind.js";
 import { describeProblem } from "./describe.js";
 import type { AttentionInputs, AttentionOutputs, ScoresKind } from "./inputs.js";
-import { type AttentionProblem, visibleBand } from "./problem.js";
+import type { AttentionProblem } from "./problem.js";
+import { visibleBand } from "./visibility.js";
 
 /**
  * Attention in float64 on inputs already rounded to their dtype, one row at a time, written to be

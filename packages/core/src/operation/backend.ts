@@ -1,41 +1,64 @@
 import type { AttentionInputs, AttentionOutputs } from "../attention/inputs.js";
 import type { AttentionProblem } from "../attention/problem.js";
 import type { SupportReason } from "../errors.js";
+import type { DeviceMemory } from "../tensor/device.js";
 import type { DeviceTensor, HostTensor } from "../tensor/tensor.js";
+import type { Bound } from "./operation.js";
+import type { Problem } from "./problem.js";
 
 /**
- * What `webgpu()`, `wasm()` and `js()` return: a name and a way to load. Making one is cheap and
- * does nothing; it belongs to the caller and can be loaded any number of times, each time giving a
- * backend of its own.
+ * A name and a way to load a backend: what `webgpu()`, `wasm()` and `js()` return. Making one is
+ * cheap and does nothing; it belongs to the caller and can be loaded any number of times, each time
+ * giving a backend of its own.
  */
-export interface AttentionProvider {
+export interface Provider {
   /** The backend's name, e.g. `"js"`. */
   readonly name: string;
   /** @throws BackendUnavailableError (rejects) with the reason, where it cannot work */
-  load(): Promise<AttentionBackend>;
+  load(): Promise<Backend>;
 }
 
-/** One way to compute attention, loaded and ready. The caller disposes it. */
-export interface AttentionBackend {
-  /** As the provider's. Device tensors carry it. */
+/**
+ * A loaded backend: computes one or more operations. The caller disposes it. `defineBackend` makes
+ * one from its kernels; a class of one's own has to keep every promise written here.
+ */
+export interface Backend {
+  /** The provider's name. Device tensors carry it. */
   readonly name: string;
   readonly info: BackendInfo;
   /**
-   * The one declaration of what the backend can do: it drives selection, tests, docs and benchmarks.
-   * Pure and cheap. A problem that it accepts must run.
+   * Declares what the backend can do: selection, tests, tables and benchmarks follow it. Pure and
+   * cheap. A problem that it accepts must run. A problem of an operation that the backend lacks is
+   * refused with the code `"operation"`.
    */
-  supports(problem: AttentionProblem): Support;
+  supports(problem: Problem): Support;
   /**
    * Prepares for a problem: chooses a kernel and its tiles, compiles. Core keeps plans and reuses
    * them for every call with the same problem.
    *
    * @throws UnsupportedError with the reasons of `supports`, where it refuses the problem
    */
-  plan(problem: AttentionProblem): AttentionPlan | Promise<AttentionPlan>;
-  /** Copies a tensor into the backend's memory. The tensor returned belongs to the caller. */
+  plan<Inputs, Outputs>(
+    problem: Problem<Inputs, Outputs>,
+  ): Plan<Inputs, Outputs> | Promise<Plan<Inputs, Outputs>>;
+  /** Memory of its own, where it has any; without it, the backend computes on host tensors alone. */
+  readonly memory?: DeviceMemory | undefined;
+  /** The same as `memory.upload`. */
   upload?(tensor: HostTensor): Promise<DeviceTensor>;
   /** Releases everything but device tensors handed out. Later calls throw `DisposedError`. */
   dispose(): void;
+}
+
+/** The part of a {@link Backend} that the operation attention needs. */
+export interface AttentionBackend extends Omit<Backend, "supports" | "plan"> {
+  supports(problem: AttentionProblem): Support;
+  plan(problem: AttentionProblem): AttentionPlan | Promise<AttentionPlan>;
+}
+
+/** A {@link Provider} of backends that compute attention. */
+export interface AttentionProvider {
+  readonly name: string;
+  load(): Promise<AttentionBackend>;
 }
 
 export type Support =
@@ -60,30 +83,52 @@ export interface BackendInfo {
 }
 
 /** A problem made ready to run. */
-export interface AttentionPlan {
+export interface Plan<Inputs = unknown, Outputs = unknown> {
   readonly description: PlanDescription;
   /**
    * Computes. May be called again before an earlier call is done. The inputs are a call that
-   * `describeProblem` turned into the plan's problem, are not modified, and are not kept. Outputs
-   * are new tensors, row-major, and belong to the caller; they are device tensors if any input is,
-   * which must then be this backend's own, and host tensors otherwise.
+   * `describe` of the operation turned into the plan's problem; tensors are not modified. Outputs are
+   * new tensors, row-major, and belong to the caller; they are device tensors if any input is, which
+   * must then be this backend's own, and host tensors otherwise.
    *
    * @throws InvalidInputError for a device tensor of another backend
    * @throws DisposedError after `dispose`
    */
-  run(inputs: AttentionInputs): Promise<AttentionOutputs>;
+  run(inputs: Inputs): Promise<Outputs>;
+  /**
+   * The same on a call that is bound already, so that nothing is resolved twice. Core calls it where
+   * there is one.
+   */
+  runBound?(bound: Bound): Promise<Outputs>;
   /** Releases what the plan holds. Core calls it when no run is under way. */
   dispose(): void;
 }
 
+/** A plan of the operation attention. */
+export type AttentionPlan = Plan<AttentionInputs, AttentionOutputs>;
+
+/** Sizes of the tile of work that a kernel keeps close to its arithmetic units, in elements. */
+export interface Tiles {
+  /** Query rows (or rows of the only input) that are worked on together. */
+  readonly queries?: number;
+  /** Keys that are worked on together. */
+  readonly keys?: number;
+  /** Columns of values or outputs that are worked on together, if not all. */
+  readonly columns?: number;
+}
+
 /** What a plan decided, and needs, before it runs. */
 export interface PlanDescription {
-  /** The kernel's name. */
+  /** The kernel's name, in the grammar `<operation>-<kernel>[-<dtype>][-<tile>][-<variant>]`. */
   readonly kernel: string;
-  /** Tile sizes by name, e.g. `{ query: 64, key: 32 }`; empty where there are none. */
+  /** Tile sizes; empty where there are none. */
   readonly tiles: Readonly<Record<string, number>>;
+  /** Parts into which keys are split and merged afterwards; left out or 1: not split. */
+  readonly splits?: number;
   /** Bytes that a run needs beside inputs and outputs. */
   readonly workspaceBytes: number;
   /** Kernel launches of a run; 1 for a plain function call. */
   readonly dispatches: number;
+  /** Decisions worth knowing, e.g. that an input's layout is copied on the device first. */
+  readonly notes?: readonly string[];
 }

@@ -1,5 +1,4 @@
 import type { AttentionInputs, AttentionOutputs } from "../attention/inputs.js";
-import type { AttentionProblem } from "../attention/problem.js";
 import {
   type BackendReasons,
   BackendUnavailableError,
@@ -8,10 +7,14 @@ import {
   InvalidInputError,
 } from "../errors.js";
 import type { AttentionBackend, AttentionProvider, BackendInfo } from "../operation/backend.js";
-import type { HostTensor, Tensor } from "../tensor/tensor.js";
+import type { AnyOperation, InputsOf, OutputsOf } from "../operation/operation.js";
+import type { Problem } from "../operation/problem.js";
+import type { DType } from "../tensor/dtype.js";
+import type { DeviceTensor, HostTensor, Tensor } from "../tensor/tensor.js";
 import { type BackendRecommendation, checkRecommendation } from "./recommendation.js";
-import { BackendSelection, type SelectionOptions, type Slot } from "./selection.js";
+import { BackendSelection, type SelectionOptions } from "./selection.js";
 import { selfTest } from "./self-test.js";
+import { readySlot, type Slot } from "./slot.js";
 
 export interface AttentionOptions {
   /** Backends in order of preference. */
@@ -59,6 +62,12 @@ export interface AttentionResult<T extends Tensor = Tensor> extends AttentionOut
   readonly backend: string;
 }
 
+/** Which backend's memory to use. */
+export interface MemoryOptions {
+  /** Name of a backend. Default: the first ready one that has memory of its own. */
+  readonly backend?: string | undefined;
+}
+
 export interface Attention {
   /** Every backend asked for, in order of preference. */
   readonly backends: readonly BackendStatus[];
@@ -71,8 +80,37 @@ export interface Attention {
    */
   run(inputs: AttentionInputs<HostTensor>): Promise<AttentionResult<HostTensor>>;
   run(inputs: AttentionInputs): Promise<AttentionResult>;
-  /** The backend that would run a problem or a call and, for each other one, the reasons why not. */
-  explain(problem: AttentionProblem | AttentionInputs): Explanation;
+  /**
+   * Computes any operation under the same choice, explanation and fallback as {@link run}, which is
+   * short for applying `attention`.
+   *
+   * @throws what {@link run} throws
+   */
+  apply<O extends AnyOperation>(
+    operation: O,
+    inputs: InputsOf<O>,
+  ): Promise<OutputsOf<O> & { readonly backend: string }>;
+  /**
+   * The backend that would run something and, for each other one, the reasons why not.
+   *
+   * @param subject a call of attention, or a problem of any operation, such as `rotary.describe` gives
+   */
+  explain(subject: Problem | AttentionInputs): Explanation;
+  /**
+   * Copies a tensor into a backend's own memory, for calls that repeat it. It belongs to the caller,
+   * who disposes it, before or after the attention.
+   *
+   * @throws InvalidInputError (rejects) for a malformed tensor or a backend that was not asked for
+   * @throws UnsupportedError (rejects) if the backend, or every one, is unavailable or has no memory
+   */
+  upload(tensor: HostTensor, options?: MemoryOptions): Promise<DeviceTensor>;
+  /**
+   * A new row-major tensor of zeros in a backend's own memory, for instance a cache to be filled. It
+   * belongs to the caller.
+   *
+   * @throws InvalidInputError, UnsupportedError, OutOfMemoryError; see {@link upload}
+   */
+  allocate(dtype: DType, shape: readonly number[], options?: MemoryOptions): DeviceTensor;
   /**
    * Releases plans and backends once the runs under way are done, which is when it resolves. Later
    * calls throw `DisposedError`.
@@ -142,7 +180,7 @@ async function loadBackend(provider: AttentionProvider, test: boolean): Promise<
   try {
     backend = await provider.load();
     if (test) await selfTest(backend);
-    return { name, backend, reasons: [] };
+    return readySlot(name, backend);
   } catch (error) {
     backend?.dispose();
     const known = error instanceof BackendUnavailableError;

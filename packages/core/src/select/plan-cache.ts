@@ -1,7 +1,12 @@
-import type { AttentionPlan } from "../operation/backend.js";
+import type { Plan } from "../operation/backend.js";
 
-interface Entry {
-  readonly plan: Promise<AttentionPlan>;
+/** A plan in use or kept for the next call. */
+export interface CachedPlan {
+  /** Resolves with the plan; rejects if it could not be made. */
+  readonly made: Promise<Plan>;
+  /** The plan, once it is made: a call that finds it need not wait for a promise. */
+  ready: Plan | null;
+  /** Runs that use it. */
   users: number;
   evicted: boolean;
   disposed: boolean;
@@ -14,7 +19,9 @@ interface Entry {
 export class PlanCache {
   readonly #capacity: number;
   /** In order of use: a Map keeps the order of insertion. */
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, CachedPlan>();
+  /** The entry at the end of that order; taking it again changes nothing. */
+  #newest: CachedPlan | null = null;
 
   /** @param capacity plans kept; 0 keeps none */
   constructor(capacity: number) {
@@ -25,18 +32,40 @@ export class PlanCache {
     return this.#entries.size;
   }
 
-  /** Runs `use` with the plan for a key, made by `make` if there is none; calls may overlap. */
+  /**
+   * The plan for a key, made by `make` if there is none yet. Every call of `take` is followed by one
+   * of {@link release}, once the plan is not used any more; calls may overlap.
+   */
+  take(key: string, make: () => Plan | Promise<Plan>): CachedPlan {
+    let entry = this.#entries.get(key);
+    if (entry === undefined) entry = this.#start(key, make);
+    else if (entry !== this.#newest) this.#entries.delete(key);
+    entry.users += 1;
+    if (entry !== this.#newest) {
+      this.#entries.set(key, entry);
+      this.#newest = entry;
+      this.#shrink();
+    }
+    return entry;
+  }
+
+  /** Ends a use that {@link take} began. */
+  release(entry: CachedPlan): void {
+    entry.users -= 1;
+    if (entry.evicted) void disposeUnused(entry);
+  }
+
+  /** Runs `use` with the plan for a key; see {@link take}. */
   async with<R>(
     key: string,
-    make: () => AttentionPlan | Promise<AttentionPlan>,
-    use: (plan: AttentionPlan) => Promise<R>,
+    make: () => Plan | Promise<Plan>,
+    use: (plan: Plan) => Promise<R>,
   ): Promise<R> {
-    const entry = this.#take(key, make);
+    const entry = this.take(key, make);
     try {
-      return await use(await entry.plan);
+      return await use(entry.ready ?? (await entry.made));
     } finally {
-      entry.users -= 1;
-      await disposeUnused(entry);
+      this.release(entry);
     }
   }
 
@@ -45,43 +74,44 @@ export class PlanCache {
     await Promise.all([...this.#entries].map(([key, entry]) => this.#evict(key, entry)));
   }
 
-  #take(key: string, make: () => AttentionPlan | Promise<AttentionPlan>): Entry {
-    let entry = this.#entries.get(key);
-    if (entry) {
-      this.#entries.delete(key);
-    } else {
-      const fresh: Entry = {
-        plan: (async () => make())(),
-        users: 0,
-        evicted: false,
-        disposed: false,
-      };
-      // A plan that could not be made is not remembered: the next call tries again.
-      fresh.plan.catch(() => {
-        if (this.#entries.get(key) === fresh) this.#entries.delete(key);
-      });
-      entry = fresh;
-    }
-    entry.users += 1;
-    this.#entries.set(key, entry);
-    for (const [oldKey, old] of this.#entries) {
-      if (this.#entries.size <= this.#capacity) break;
-      void this.#evict(oldKey, old);
-    }
+  #start(key: string, make: () => Plan | Promise<Plan>): CachedPlan {
+    const made = (async () => make())();
+    const entry: CachedPlan = { made, ready: null, users: 0, evicted: false, disposed: false };
+    made.then(
+      (plan) => {
+        entry.ready = plan;
+      },
+      () => {
+        // A plan that could not be made is not remembered: the next call tries again.
+        if (this.#entries.get(key) === entry) this.#forget(key, entry);
+      },
+    );
     return entry;
   }
 
-  #evict(key: string, entry: Entry): Promise<void> {
-    this.#entries.delete(key);
+  #shrink(): void {
+    for (const [key, entry] of this.#entries) {
+      if (this.#entries.size <= this.#capacity) return;
+      void this.#evict(key, entry);
+    }
+  }
+
+  #evict(key: string, entry: CachedPlan): Promise<void> {
+    this.#forget(key, entry);
     entry.evicted = true;
     return disposeUnused(entry);
   }
+
+  #forget(key: string, entry: CachedPlan): void {
+    this.#entries.delete(key);
+    if (this.#newest === entry) this.#newest = null;
+  }
 }
 
-async function disposeUnused(entry: Entry): Promise<void> {
+async function disposeUnused(entry: CachedPlan): Promise<void> {
   if (!entry.evicted || entry.users > 0 || entry.disposed) return;
   entry.disposed = true;
   // A plan that could not be made needs no disposal; its error went to whoever asked for it.
-  const plan = await entry.plan.catch(() => null);
+  const plan = await entry.made.catch(() => null);
   plan?.dispose();
 }

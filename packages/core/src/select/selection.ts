@@ -1,32 +1,33 @@
 import { describeProblem } from "../attention/describe.js";
 import type { AttentionInputs } from "../attention/inputs.js";
+import { attention } from "../attention/operation.js";
 import { type AttentionProblem, lengthClassKey } from "../attention/problem.js";
 import {
   type BackendReasons,
   DisposedError,
+  describeValue,
   formatReasons,
   InvalidInputError,
   type SupportReason,
   UnsupportedError,
 } from "../errors.js";
-import type { AttentionBackend, AttentionPlan } from "../operation/backend.js";
-import { type HostTensor, isDeviceTensor } from "../tensor/tensor.js";
-import type { Attention, AttentionResult, BackendStatus, Explanation } from "./create-attention.js";
+import type { AnyOperation, Bound, InputsOf, OutputsOf } from "../operation/operation.js";
+import type { Problem } from "../operation/problem.js";
+import type { DeviceMemory } from "../tensor/device.js";
+import type { DType } from "../tensor/dtype.js";
+import type { DeviceTensor, HostTensor } from "../tensor/tensor.js";
+import type {
+  Attention,
+  AttentionResult,
+  BackendStatus,
+  Explanation,
+  MemoryOptions,
+} from "./create-attention.js";
 import { fastestOf } from "./fastest.js";
 import { PlanCache } from "./plan-cache.js";
 import { type BackendRecommendation, rankBackends } from "./recommendation.js";
-
-/** A backend that was asked for: loaded, or the reasons why not. */
-export interface Slot {
-  readonly name: string;
-  readonly backend: AttentionBackend | null;
-  readonly reasons: readonly SupportReason[];
-}
-
-/** A slot whose backend is loaded. */
-interface ReadySlot extends Slot {
-  readonly backend: AttentionBackend;
-}
+import { ownerOf, runPlan } from "./run-plan.js";
+import { isReady, type ReadySlot, type Slot, statusOf } from "./slot.js";
 
 export interface SelectionOptions {
   readonly select: "order" | "fastest" | BackendRecommendation;
@@ -34,14 +35,22 @@ export interface SelectionOptions {
   readonly planCacheSize: number;
 }
 
-interface Choice {
+/** Everything about a problem that does not change from call to call. */
+interface Route {
   /** Every slot, in the order of preference for the problem. */
   readonly order: readonly Slot[];
   /** Those that may run the problem, in order of preference. */
   readonly candidates: readonly ReadySlot[];
   /** Those that may not, in order of preference, with their reasons. */
   readonly refusals: ReadonlyMap<Slot, readonly SupportReason[]>;
+  /** The plan cache's key for the first candidate. */
+  readonly planKey: string;
+  /** Whether a fallback to the first candidate has been reported. */
+  reported: boolean;
 }
+
+/** Routes kept; beyond that they are worked out anew. */
+const routesKept = 1024;
 
 /** Measurements kept for `select: "fastest"`; the oldest goes first. */
 const measurementsKept = 1024;
@@ -52,10 +61,14 @@ export class BackendSelection implements Attention {
   readonly #slots: readonly Slot[];
   readonly #options: SelectionOptions;
   readonly #plans: PlanCache;
+  /** By the backend whose memory the inputs are in, or null, and by problem: core interns problems. */
+  readonly #routes = new Map<string | null, Map<Problem, Route>>();
   /** The fastest backend by class of problem, and while it is being measured, the promise of it. */
   readonly #fastest = new Map<string, ReadySlot | Promise<ReadySlot>>();
   readonly #warned = new Set<string>();
-  readonly #running = new Set<Promise<unknown>>();
+  /** Calls under way. */
+  #running = 0;
+  #onIdle: (() => void) | null = null;
   #disposed: Promise<void> | null = null;
 
   constructor(slots: readonly Slot[], options: SelectionOptions) {
@@ -67,23 +80,33 @@ export class BackendSelection implements Attention {
 
   run(inputs: AttentionInputs<HostTensor>): Promise<AttentionResult<HostTensor>>;
   run(inputs: AttentionInputs): Promise<AttentionResult>;
-  async run(inputs: AttentionInputs): Promise<AttentionResult> {
-    this.#checkAlive();
-    const problem = describeProblem(inputs);
-    const running = this.#runProblem(problem, inputs);
-    this.#running.add(running);
+  run(inputs: AttentionInputs): Promise<AttentionResult> {
+    return this.apply(attention, inputs);
+  }
+
+  /** Not async: the call is validated and bound, and its arrays copied, before it returns. */
+  apply<O extends AnyOperation>(
+    operation: O,
+    inputs: InputsOf<O>,
+  ): Promise<OutputsOf<O> & { readonly backend: string }> {
     try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
+      this.#checkAlive();
+      const bound = operation.bind(operation.describe(inputs), inputs) as Bound;
+      const result = this.#execute(bound, ownerOf(operation, bound));
+      return result as Promise<OutputsOf<O> & { readonly backend: string }>;
+    } catch (error) {
+      return Promise.reject(error);
     }
   }
 
-  explain(subject: AttentionProblem | AttentionInputs): Explanation {
+  explain(subject: Problem | AttentionInputs): Explanation {
     this.#checkAlive();
     const inputs = "query" in subject ? subject : null;
-    const problem = inputs ? describeProblem(inputs) : (subject as AttentionProblem);
-    const { order, candidates, refusals } = this.#choose(problem, inputs ? owner(inputs) : null);
+    const problem = inputs ? describeProblem(inputs) : (subject as Problem);
+    const device = inputs
+      ? ownerOf(attention, attention.bind(problem as AttentionProblem, inputs))
+      : null;
+    const { order, candidates, refusals } = this.#route(problem, device);
     const chosen = this.#chosenSoFar(problem, candidates);
     const others = order
       .filter((slot) => slot !== chosen)
@@ -94,13 +117,25 @@ export class BackendSelection implements Attention {
     return { backend: chosen?.name ?? null, others };
   }
 
+  async upload(tensor: HostTensor, options?: MemoryOptions): Promise<DeviceTensor> {
+    return this.#memory(options).upload(tensor);
+  }
+
+  allocate(dtype: DType, shape: readonly number[], options?: MemoryOptions): DeviceTensor {
+    return this.#memory(options).allocate(dtype, shape);
+  }
+
   dispose(): Promise<void> {
     this.#disposed ??= this.#release();
     return this.#disposed;
   }
 
   async #release(): Promise<void> {
-    await Promise.allSettled(this.#running);
+    if (this.#running > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
     await this.#plans.clear();
     for (const { backend } of this.#slots) backend?.dispose();
   }
@@ -109,30 +144,59 @@ export class BackendSelection implements Attention {
     if (this.#disposed) throw new DisposedError("attention");
   }
 
-  async #runProblem(problem: AttentionProblem, inputs: AttentionInputs): Promise<AttentionResult> {
-    const choice = this.#choose(problem, owner(inputs));
-    const [preferred] = choice.candidates;
-    if (preferred === undefined) throw new UnsupportedError(reasonsOf(choice));
-    this.#reportFallback(preferred, choice);
-    const slot = this.#measures(choice.candidates)
-      ? await this.#findFastest(problem, inputs, choice.candidates)
-      : preferred;
-    const outputs = await this.#withPlan(slot, problem, (plan) => plan.run(inputs));
-    return { ...outputs, backend: slot.name };
+  #memory(options: MemoryOptions = {}): DeviceMemory {
+    this.#checkAlive();
+    const { backend } = options;
+    const asked = this.#slots.filter(({ name }) => backend === undefined || name === backend);
+    if (asked.length === 0) {
+      const names = this.#slots.map(({ name }) => JSON.stringify(name));
+      throw new InvalidInputError("backend", `one of ${names.join(", ")}`, describeValue(backend));
+    }
+    for (const slot of asked) if (slot.backend?.memory) return slot.backend.memory;
+    const message = "has no memory of its own: it computes on host tensors";
+    throw new UnsupportedError(
+      asked.map((slot) => ({
+        backend: slot.name,
+        reasons: isReady(slot) ? [{ code: "memory", message }] : slot.reasons,
+      })),
+    );
   }
 
-  #withPlan<R>(
-    slot: ReadySlot,
-    problem: AttentionProblem,
-    use: (plan: AttentionPlan) => Promise<R>,
-  ): Promise<R> {
-    // Two backends may share a name (two GPUs): the slot's place tells them apart.
-    const key = `${this.#slots.indexOf(slot)} ${problem.key}`;
-    return this.#plans.with(key, () => slot.backend.plan(problem), use);
+  async #execute(bound: Bound, device: string | null): Promise<object> {
+    const { problem } = bound;
+    const route = this.#route(problem, device);
+    const [preferred] = route.candidates;
+    if (preferred === undefined) throw new UnsupportedError(reasonsOf(route));
+    if (!route.reported) this.#reportFallback(preferred, route);
+    this.#running += 1;
+    try {
+      const slot = this.#measures(route.candidates)
+        ? await this.#findFastest(bound, route.candidates)
+        : preferred;
+      const planKey = slot === preferred ? route.planKey : this.#planKey(slot, problem);
+      const entry = this.#plans.take(planKey, () => slot.backend.plan(problem));
+      try {
+        const outputs = await runPlan(entry.ready ?? (await entry.made), bound);
+        return { ...outputs, backend: slot.name };
+      } finally {
+        this.#plans.release(entry);
+      }
+    } finally {
+      this.#running -= 1;
+      if (this.#running === 0) this.#onIdle?.();
+    }
+  }
+
+  /** Two backends may share a name (two GPUs): the slot's place tells them apart. */
+  #planKey(slot: ReadySlot, problem: Problem): string {
+    return `${this.#slots.indexOf(slot)} ${problem.operation} ${problem.key}`;
   }
 
   /** @param device the backend whose memory the inputs are in, if any: no other may run them */
-  #choose(problem: AttentionProblem, device: string | null): Choice {
+  #route(problem: Problem, device: string | null): Route {
+    let routes = this.#routes.get(device);
+    const known = routes?.get(problem);
+    if (known) return known;
     const order = this.#orderFor(problem);
     const candidates: ReadySlot[] = [];
     const refusals = new Map<Slot, readonly SupportReason[]>();
@@ -148,30 +212,41 @@ export class BackendSelection implements Attention {
         else refusals.set(slot, support.reasons);
       }
     }
-    return { order, candidates, refusals };
+    const [first] = candidates;
+    const planKey = first ? this.#planKey(first, problem) : "";
+    const route: Route = { order, candidates, refusals, planKey, reported: false };
+    if (routes === undefined || routes.size >= routesKept) {
+      routes = new Map();
+      this.#routes.set(device, routes);
+    }
+    routes.set(problem, route);
+    return route;
   }
 
-  #orderFor(problem: AttentionProblem): readonly Slot[] {
+  #orderFor(problem: Problem): readonly Slot[] {
     const { select } = this.#options;
-    if (typeof select === "string") return this.#slots;
+    if (typeof select === "string" || problem.operation !== attention.name) return this.#slots;
     const ranked = this.#slots.map((slot) => ({
       slot,
       name: slot.name,
       threads: slot.backend?.info.threads ?? null,
     }));
-    return rankBackends(select, problem, ranked).map(({ slot }) => slot);
+    return rankBackends(select, problem as AttentionProblem, ranked).map(({ slot }) => slot);
   }
 
   /** A later backend may not stand in for an earlier one without a word. */
-  #reportFallback(preferred: Slot, { order, refusals }: Choice): void {
-    if (this.#options.fallback === "silent") return;
+  #reportFallback(preferred: Slot, route: Route): void {
+    const { order, refusals } = route;
     const earlier = order.slice(0, order.indexOf(preferred));
     const passedOver = earlier
       .map((slot) => ({ backend: slot.name, reasons: refusals.get(slot) ?? [] }))
       // That data stays on its device is what the caller asked for, not a fallback.
       .filter(({ reasons }) => reasons.some(({ code }) => code !== "device"));
-    if (passedOver.length === 0) return;
-    if (this.#options.fallback === "error") throw new UnsupportedError(passedOver);
+    if (passedOver.length > 0 && this.#options.fallback === "error") {
+      throw new UnsupportedError(passedOver);
+    }
+    route.reported = true;
+    if (passedOver.length === 0 || this.#options.fallback === "silent") return;
     const message = `heed: ${preferred.name} runs instead of a backend that comes before it\n${formatReasons(passedOver)}`;
     if (this.#warned.has(message)) return;
     this.#warned.add(message);
@@ -182,9 +257,9 @@ export class BackendSelection implements Attention {
     return this.#options.select === "fastest" && candidates.length > 1;
   }
 
-  #chosenSoFar(problem: AttentionProblem, candidates: readonly ReadySlot[]): ReadySlot | undefined {
+  #chosenSoFar(problem: Problem, candidates: readonly ReadySlot[]): ReadySlot | undefined {
     if (!this.#measures(candidates)) return candidates[0];
-    const measured = this.#fastest.get(lengthClassKey(problem));
+    const measured = this.#fastest.get(classKey(problem));
     return measured instanceof Promise ? undefined : measured;
   }
 
@@ -208,18 +283,17 @@ export class BackendSelection implements Attention {
     };
   }
 
-  async #findFastest(
-    problem: AttentionProblem,
-    inputs: AttentionInputs,
-    candidates: readonly ReadySlot[],
-  ): Promise<ReadySlot> {
-    const key = lengthClassKey(problem);
+  async #findFastest(bound: Bound, candidates: readonly ReadySlot[]): Promise<ReadySlot> {
+    const { problem } = bound;
+    const key = classKey(problem);
     const known = this.#fastest.get(key);
     if (known) return known;
-    const measuring = fastestOf(
-      candidates,
-      (slot, use) => this.#withPlan(slot, problem, use),
-      inputs,
+    const measuring = fastestOf(candidates, (slot) =>
+      this.#plans.with(
+        this.#planKey(slot, problem),
+        () => slot.backend.plan(problem),
+        (plan) => runPlan(plan, bound),
+      ),
     );
     this.#fastest.set(key, measuring);
     if (this.#fastest.size > measurementsKept) {
@@ -236,36 +310,13 @@ export class BackendSelection implements Attention {
   }
 }
 
-function isReady(slot: Slot): slot is ReadySlot {
-  return slot.backend !== null;
+/** Problems of one class share a measurement. */
+function classKey(problem: Problem): string {
+  return problem.operation === attention.name
+    ? lengthClassKey(problem as AttentionProblem)
+    : `${problem.operation} ${problem.key}`;
 }
 
-function statusOf(slot: Slot): BackendStatus {
-  const { name, backend, reasons } = slot;
-  if (backend) return { name, status: "ready", info: backend.info };
-  const message = reasons.map((reason) => reason.message).join("; ");
-  const hint = reasons.find((reason) => reason.hint !== undefined)?.hint;
-  return { name, status: "unavailable", reason: message, ...(hint !== undefined && { hint }) };
-}
-
-function reasonsOf({ refusals }: Choice): BackendReasons[] {
+function reasonsOf({ refusals }: Route): BackendReasons[] {
   return [...refusals].map(([slot, reasons]) => ({ backend: slot.name, reasons }));
-}
-
-/** The backend whose memory a call's tensors are in; `null` if all are host tensors. */
-function owner(inputs: AttentionInputs): string | null {
-  let backend: string | null = null;
-  for (const name of ["query", "key", "value", "mask", "bias"] as const) {
-    const t = inputs[name];
-    if (t === undefined || !isDeviceTensor(t)) continue;
-    backend ??= t.backend;
-    if (t.backend !== backend) {
-      throw new InvalidInputError(
-        name,
-        `a host tensor or one of backend ${backend}, as the other inputs`,
-        `a tensor of backend ${t.backend}`,
-      );
-    }
-  }
-  return backend;
 }

@@ -26,8 +26,23 @@ export interface DeviceTensor {
   readonly backend: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
+  /** Distance between neighbours along each axis, in elements; never negative; 0 repeats. */
+  readonly strides?: readonly number[];
+  /** Where element `[0, 0, …]` is, in elements from the start of the memory that it shares. */
+  readonly offset?: number;
   /** Whether `dispose` has been called. */
   readonly disposed?: boolean;
+  /**
+   * Another tensor on the same memory, which it keeps alive. It has to be disposed, too.
+   *
+   * @param layout within the elements of this tensor
+   * @throws DisposedError after `dispose`
+   */
+  view?(layout: {
+    readonly shape: readonly number[];
+    readonly strides: readonly number[];
+    readonly offset: number;
+  }): DeviceTensor;
   /** Copies the elements out. @throws DisposedError after `dispose` */
   read(): Promise<HostTensor>;
   /** Gives the memory back. Calling it twice is harmless. */
@@ -222,7 +237,7 @@ function checkDType(argument: string, dtype: unknown): void {
   }
 }
 
-function checkShape(argument: string, shape: unknown): asserts shape is readonly number[] {
+export function checkShape(argument: string, shape: unknown): asserts shape is readonly number[] {
   if (!Array.isArray(shape)) {
     throw new InvalidInputError(argument, "an array of sizes", describeValue(shape));
   }

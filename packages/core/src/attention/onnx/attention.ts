@@ -72,7 +72,7 @@ const scoresOfMode: readonly ScoresKind[] = ["raw", "capped", "biased"];
  * @throws UnsupportedError as `attention.run`
  */
 export async function onnxAttention(
-  attention: Attention,
+  attention: Pick<Attention, "run">,
   inputs: OnnxAttentionInputs,
   attributes: OnnxAttentionAttributes = {},
   options: OnnxAttentionOptions = {},

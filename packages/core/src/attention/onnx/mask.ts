@@ -5,7 +5,7 @@ import { fromFloat64, toFloat64 } from "../../tensor/values.js";
 import { bindInputs } from "../bind.js";
 import { describeProblem } from "../describe.js";
 import type { AttentionInputs } from "../inputs.js";
-import { visibleBand } from "../problem.js";
+import { visibleBand } from "../visibility.js";
 
 /**
  * The mask over all keys: ONNX pads one that is shorter, along its last axis only, with false or

@@ -196,10 +196,7 @@ async function runOnnx(
   const recorded = pick("out.") as [OnnxAttentionOutputName, HostTensor][];
   const outputs = recorded.map(([name]) => name);
   let call: AttentionInputs<HostTensor> | null = null;
-  const watched: Attention = {
-    backends: attention.backends,
-    explain: (problem) => attention.explain(problem),
-    dispose: () => attention.dispose(),
+  const watched: Pick<Attention, "run"> = {
     run: (given: AttentionInputs) => {
       call = given as AttentionInputs<HostTensor>;
       return attention.run(call) as never;

@@ -1,0 +1,53 @@
+import { InvalidInputError } from "../../errors.js";
+import type { FloatDType } from "../../tensor/dtype.js";
+import { checkTensor, type Tensor } from "../../tensor/tensor.js";
+
+/** Sizes that masks and biases broadcast to, in order: batch, queryHeads, queryLength, keyLength. */
+export type FullShape = readonly [number, number, number, number];
+
+/** @throws InvalidInputError, DisposedError */
+export function checkMask(mask: Tensor, full: FullShape): void {
+  checkTensor("mask", mask);
+  if (mask.dtype !== "bool") {
+    throw new InvalidInputError(
+      "mask",
+      "dtype bool, true where a key may be attended to (what is added to the logits is a bias)",
+      mask.dtype,
+    );
+  }
+  checkBroadcast("mask", mask, full);
+}
+
+/**
+ * @param dtype of the query
+ * @throws InvalidInputError, DisposedError
+ */
+export function checkBias(bias: Tensor, full: FullShape, dtype: FloatDType): void {
+  checkTensor("bias", bias);
+  if (bias.dtype !== dtype && bias.dtype !== "float32") {
+    throw new InvalidInputError("bias", `the query's dtype ${dtype}, or float32`, bias.dtype);
+  }
+  checkBroadcast("bias", bias, full);
+}
+
+function checkBroadcast(argument: string, t: Tensor, full: FullShape): void {
+  const { length } = t.shape;
+  let fits = length >= 1 && length <= 4;
+  for (let axis = 0; fits && axis < length; axis++) {
+    const size = t.shape[axis];
+    fits = size === 1 || size === full[axis + 4 - length];
+  }
+  if (!fits) {
+    throw new InvalidInputError(
+      argument,
+      `rank 1 to 4, each axis from the right 1 or as in [batch, queryHeads, queryLength, keyLength] = [${full.join(", ")}]`,
+      `[${t.shape.join(", ")}]`,
+    );
+  }
+}
+
+/** Size along an axis of the full shape: 1 where the tensor has no such axis. */
+export function alignedSize(t: Tensor, axis: number): number {
+  const missing = 4 - t.shape.length;
+  return axis < missing ? 1 : (t.shape[axis - missing] as number);
+}

@@ -1,0 +1,140 @@
+import { DisposedError } from "../errors.js";
+import type { DType } from "./dtype.js";
+import { type DeviceTensor, type HostTensor, rowMajorStrides } from "./tensor.js";
+
+/** A backend's own memory. */
+export interface DeviceMemory {
+  /**
+   * Copies a tensor into the memory. The tensor returned belongs to the caller.
+   *
+   * @throws InvalidInputError for a tensor that is malformed or of a dtype that the memory cannot hold
+   * @throws OutOfMemoryError (rejects)
+   */
+  upload(tensor: HostTensor): Promise<DeviceTensor>;
+  /**
+   * A new row-major tensor of zeros, which belongs to the caller.
+   *
+   * @throws InvalidInputError, OutOfMemoryError
+   */
+  allocate(dtype: DType, shape: readonly number[]): DeviceTensor;
+}
+
+/** How a tensor lies in memory; strides and offset in elements. */
+export interface TensorLayout {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  readonly offset: number;
+}
+
+/** A piece of a backend's memory that one or more device tensors are views of. */
+export interface DeviceStorage {
+  /** Name of the backend that owns the memory. */
+  readonly backend: string;
+  /** Copies the elements of a layout out, as a row-major tensor. */
+  read(layout: TensorLayout): Promise<HostTensor>;
+  /** Gives the memory back: called once, when the last tensor on it is disposed. */
+  release(): void;
+}
+
+/** Number of tensors that keep a storage alive. */
+const users = new WeakMap<DeviceStorage, number>();
+
+/**
+ * Releases storage whose tensors were all forgotten without `dispose`. Each tensor counts on its
+ * own, so that a forgotten view does not free what another one still shows.
+ */
+const forgotten = new FinalizationRegistry<DeviceStorage>((storage) => {
+  warnOnce(storage.backend);
+  leave(storage);
+});
+const warned = new Set<string>();
+
+function warnOnce(backend: string): void {
+  if (warned.has(backend)) return;
+  warned.add(backend);
+  console.warn(
+    `heed: a tensor in the memory of backend ${backend} was garbage-collected before dispose() was called; its memory has been freed, but later than necessary`,
+  );
+}
+
+function leave(storage: DeviceStorage): void {
+  const left = (users.get(storage) ?? 0) - 1;
+  users.set(storage, left);
+  if (left === 0) storage.release();
+}
+
+/** A tensor on a backend's storage. Views share the storage, which lives as long as any of them. */
+class StoredTensor<S extends DeviceStorage> implements DeviceTensor {
+  readonly backend: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  readonly offset: number;
+  readonly #storage: S;
+  #disposed = false;
+
+  constructor(storage: S, layout: TensorLayout) {
+    this.backend = storage.backend;
+    this.dtype = layout.dtype;
+    this.shape = Object.freeze([...layout.shape]);
+    this.strides = Object.freeze([...layout.strides]);
+    this.offset = layout.offset;
+    this.#storage = storage;
+    users.set(storage, (users.get(storage) ?? 0) + 1);
+    forgotten.register(this, storage, this);
+  }
+
+  static storage(t: DeviceTensor): DeviceStorage | null {
+    return #storage in t ? t.#storage : null;
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  async read(): Promise<HostTensor> {
+    if (this.#disposed) throw new DisposedError("tensor");
+    return this.#storage.read(this);
+  }
+
+  view(layout: Omit<TensorLayout, "dtype">): DeviceTensor {
+    if (this.#disposed) throw new DisposedError("tensor");
+    return new StoredTensor(this.#storage, { ...layout, dtype: this.dtype });
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    forgotten.unregister(this);
+    leave(this.#storage);
+  }
+}
+
+/**
+ * A device tensor over a backend's storage: how every backend makes the tensors it hands out. The
+ * storage is released when the tensor and all views of it are disposed or garbage-collected.
+ *
+ * @param layout dtype and shape; row-major from element 0 unless strides and offset say otherwise
+ */
+export function deviceTensor(
+  storage: DeviceStorage,
+  layout: Pick<TensorLayout, "dtype" | "shape"> & Partial<TensorLayout>,
+): DeviceTensor {
+  const { dtype, shape, strides = rowMajorStrides(shape), offset = 0 } = layout;
+  return new StoredTensor(storage, { dtype, shape, strides, offset });
+}
+
+/**
+ * The storage under a device tensor, where it is of a backend's own kind.
+ *
+ * @param kind class of the backend's storage
+ * @returns null for tensors that were not made by {@link deviceTensor} over that kind of storage
+ */
+export function storageOf<S extends DeviceStorage>(
+  t: DeviceTensor,
+  kind: abstract new (...args: never[]) => S,
+): S | null {
+  const storage = StoredTensor.storage(t);
+  return storage instanceof kind ? storage : null;
+}
