@@ -12,6 +12,7 @@ import {
   type Tensor,
   type TypedArray,
 } from "@heed/core";
+import { zeroOrOne } from "./booleans.js";
 import type { Bounds, KeyRange } from "./bounds.js";
 import { deviceFeed, onDevice } from "./device/call.js";
 import { storedDims } from "./graph/inputs.js";
@@ -123,7 +124,8 @@ function feed(
 ): RuntimeTensor {
   if (onDevice(t)) return deviceFeed(runtime, name, t, dtype, shape);
   const given = cast(t as HostTensor, dtype);
-  return hostFeed(runtime, isContiguous(given) ? given : contiguous(given), shape);
+  const dense = isContiguous(given) ? given : contiguous(given);
+  return hostFeed(runtime, dtype === "bool" ? zeroOrOne(dense) : dense, shape);
 }
 
 /**

@@ -1,16 +1,27 @@
-import type { HostTensor } from "@heed/core";
+import type { AttentionProblem, HostTensor } from "@heed/core";
 import type { Bounds, KeyRange } from "./bounds.js";
 import type { HiddenGuard } from "./graph/spec.js";
 
 /**
- * Which guard the values of a call need: by whether any that positions hide from some row, or from
- * every row, is NaN or ±∞.
+ * Which guard the values of a call need, from whether any that is hidden from some row, or by positions
+ * from every row, is NaN or ±∞. Which keys a mask or a bias hides is not looked at: beside either, any
+ * such value needs the guard `"elements"`.
  *
  * @param value `[batch, kvHeads, keyLength, valueDim]`
  */
-export function guardFor(value: HostTensor, bounds: Bounds): HiddenGuard {
-  if (bounds.band === null) return "none";
+export function guardFor(
+  value: HostTensor,
+  bounds: Bounds,
+  { mask, bias }: Pick<AttentionProblem, "mask" | "bias">,
+): HiddenGuard {
   const [batch, , keyLength] = value.shape as [number, number, number, number];
+  if (mask || bias) {
+    for (let b = 0; b < batch; b++) {
+      if (!allFinite(value, b, { from: 0, to: keyLength })) return "elements";
+    }
+    return "none";
+  }
+  if (bounds.band === null) return "none";
   let guard: HiddenGuard = "none";
   for (let b = 0; b < batch; b++) {
     const at = bounds.batches === 1 ? 0 : b;
@@ -66,6 +77,16 @@ export function finiteRuns({ data, dtype }: Pick<HostTensor, "data" | "dtype">):
   }
   const bits = new Uint16Array(data.buffer, data.byteOffset, data.length);
   return (start, count, stride) => finiteBits(bits, start, count, stride);
+}
+
+/** Whether the element at an index is 0 or −0, by the array's dtype. */
+export function holdsZero({
+  data,
+  dtype,
+}: Pick<HostTensor, "data" | "dtype">): (at: number) => boolean {
+  if (dtype !== "float16") return (at) => data[at] === 0;
+  const bits = new Uint16Array(data.buffer, data.byteOffset, data.length);
+  return (at) => ((bits[at] as number) & 0x7fff) === 0;
 }
 
 /** 0 times a number is 0, or −0; times ∞ or NaN it is NaN, which a sum keeps. */

@@ -98,16 +98,15 @@ export class OnnxPlan implements AttentionPlan {
     }
     const bound = this.#bind(inputs);
     if (resident && device) return this.#runOnDevice(device, inputs, bound);
-    const value = inputs.value as HostTensor;
-    const guard = loaded.traits.infinities ? "none" : guardFor(value, bound.bounds);
+    const guard = loaded.traits.infinities
+      ? "none"
+      : guardFor(inputs.value as HostTensor, bound.bounds, problem);
     const { graph, feeds } = this.#ready(guard, inputs, bound);
     const results = await sessions.run(graph, feeds);
-    if (!mayHaveLeaked(graph.leakSign, problem, bound.bounds, results)) {
+    if (!mayHaveLeaked(graph.leakSign, problem, results)) {
       return hostOutputs(problem, results, this.#knownOutputs);
     }
-    // Something leaked, or the outputs are not finite by right: the guarded graph gives what is right.
-    const found = guardFor(value, bound.bounds);
-    const guarded = this.#ready(found === "none" ? "rows" : found, inputs, bound);
+    const guarded = this.#ready("elements", inputs, bound);
     const right = await sessions.run(guarded.graph, guarded.feeds);
     return hostOutputs(problem, right, this.#knownOutputs);
   }
@@ -121,7 +120,7 @@ export class OnnxPlan implements AttentionPlan {
     const { value } = inputs;
     // What lies on the device is not looked at: values that no row sees are left out anyway.
     const unseen = bound.bounds.band ? "rows" : "none";
-    const guard = isDeviceTensor(value) ? unseen : guardFor(value, bound.bounds);
+    const guard = isDeviceTensor(value) ? unseen : guardFor(value, bound.bounds, this.#problem);
     const { graph, feeds } = this.#ready(guard, inputs, bound);
     const made = deviceOutputs(loaded.runtime, device, this.#problem, graph.outputs);
     try {

@@ -50,6 +50,40 @@ test.each(["wasm", "cpu"] as const)(
   },
 );
 
+test.each(["wasm", "cpu"] as const)(
+  "%s: And combines the bits of bytes, so that 2 and 1, both true, are false",
+  async (provider) => {
+    const runtime = await importRuntime(provider);
+    const g = new GraphBuilder(18);
+    const [a, b] = [g.input("a", "bool", [2]), g.input("b", "bool", [2])];
+    g.output("y", g.op("And", [a, b]), "bool", [2]);
+    const session = await createSession(runtime, provider, g);
+    const bytes = (value: number) => new runtime.Tensor("bool", Uint8Array.of(value, value), [2]);
+    const and = async (x: number, y: number) => {
+      const result = await session.run({ a: bytes(x), b: bytes(y) });
+      return Array.from(result.y?.data as Uint8Array);
+    };
+    expect(await and(1, 1)).toEqual([1, 1]);
+    expect(await and(2, 1)).toEqual([0, 0]);
+    await session.release();
+  },
+);
+
+test.each(["wasm", "cpu"] as const)("%s: a maximum may leave NaN out", async (provider) => {
+  const runtime = await importRuntime(provider);
+  const g = new GraphBuilder(18);
+  const x = g.input("x", "float32", ["size"]);
+  g.output("y", g.reduce("ReduceMax", x, 0), "float32", [1]);
+  const session = await createSession(runtime, provider, g);
+  const largest = async (values: readonly number[]) => {
+    const given = new runtime.Tensor("float32", Float32Array.from(values), [values.length]);
+    return Array.from((await session.run({ x: given })).y?.data as Float32Array);
+  };
+  expect(await largest([0, 1])).toEqual([1]);
+  expect([await largest([0, Number.NaN]), await largest([Number.NaN, 0])]).toContainEqual([0]);
+  await session.release();
+});
+
 let gpu: Runtime;
 let unavailable = "";
 beforeAll(async () => {

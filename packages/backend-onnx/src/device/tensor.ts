@@ -12,6 +12,7 @@ import {
   type TypedArray,
   tensor,
 } from "@heed/core";
+import { zeroOrOne } from "../booleans.js";
 import {
   type GpuBuffer,
   type GpuDevice,
@@ -107,7 +108,8 @@ export function emptyTensor(device: GpuDevice, form: TensorForm): OnnxTensor {
  * @param stored the elements' type there
  */
 export function uploadTensor(device: GpuDevice, t: HostTensor, stored: DType): OnnxTensor {
-  const { data, offset, shape } = contiguous(cast(t, stored));
+  const dense = contiguous(cast(t, stored));
+  const { data, offset, shape } = stored === "bool" ? zeroOrOne(dense) : dense;
   const uploaded = emptyTensor(device, { dtype: t.dtype, stored, shape });
   const count = elementCount(shape);
   const own = data.subarray(offset, offset + count) as ArrayBufferView;

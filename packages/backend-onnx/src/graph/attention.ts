@@ -1,9 +1,9 @@
 import { statisticsDType } from "@heed/core";
 import { GraphBuilder, type Value } from "../model/builder.js";
 import type { ModelGraph } from "../model/model.js";
-import { leakSign, returnLeakSum } from "./guard.js";
 import { broadcastDims, mainInputs } from "./inputs.js";
 import type { PositionSource } from "./positions.js";
+import { notAllHidden } from "./softmax.js";
 import type { Arithmetic, GraphSpec } from "./spec.js";
 import { asBias, visibility } from "./visibility.js";
 
@@ -37,8 +37,10 @@ export function attentionGraph(
   }
   let seen: Value | null = null;
   if (added && (spec.mask || spec.bias)) {
-    const largest = g.reduce("ReduceMax", added);
-    seen = g.op("Greater", [largest, g.scalar(compute, Number.NEGATIVE_INFINITY)]);
+    const largest = (): Value => g.reduce("ReduceMax", added as Value);
+    seen = spec.bias
+      ? notAllHidden(g, added, compute)
+      : g.op("Greater", [largest(), g.scalar(compute, Number.NEGATIVE_INFINITY)]);
   } else if (spec.band?.emptyRows && positions) {
     seen = positions.anyInBand;
   }
@@ -48,7 +50,6 @@ export function attentionGraph(
     scale: { float: spec.scale },
   });
   const output = seen ? g.op("Where", [seen, attended, g.scalar(compute, 0)]) : attended;
-  if (leakSign("attention", spec, arithmetic) === "sum") returnLeakSum(g, output, compute);
   const dims = ["batch", spec.queryHeads, "queryLength", spec.valueDim];
   g.output("output", g.cast(output, compute, spec.dtype), spec.dtype, dims);
   return g.build();

@@ -38,7 +38,10 @@ export function guardValues(
   return { finite, up: null, down: null };
 }
 
-/** Rows that do see an infinite value, or NaN, say so. */
+/**
+ * Adds NaN and infinities to the rows that see them. They are added, not chosen, so that a row that is
+ * NaN because of its logits stays NaN.
+ */
 export function restoreInfinities(
   g: GraphBuilder,
   { up, down }: GuardedValues,
@@ -51,36 +54,36 @@ export function restoreInfinities(
   const [plus, minus, nan] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN].map(
     (x) => g.scalar(compute, x),
   ) as [Value, Value, Value];
-  const seen = g.op("Where", [g.op("Greater", [softmax.exactWeights(), zero]), one, zero]);
+  const seen = g.op("Where", [softmax.seen(), one, zero]);
   const any = (of: Value): Value => g.op("Greater", [sum(seen, of), zero]);
   const [rises, falls] = [any(up), any(down)];
-  const infinite = g.op("Where", [falls, minus, output]);
-  return g.op("Where", [rises, g.op("Where", [falls, nan, plus]), infinite]);
+  const unlessRising = g.op("Where", [falls, minus, zero]);
+  const rising = g.op("Where", [falls, nan, plus]);
+  return g.op("Add", [output, g.op("Where", [rises, rising, unlessRising])]);
 }
 
-/** How a graph tells that something hidden leaked; null where nothing is to be told. */
+/** How the outputs of a graph show that something hidden reached them; null if nothing can. */
 export type LeakSign = "rows" | "sum" | null;
 
 /**
- * How a graph that runs unguarded tells that something hidden leaked: data that is NaN or ±∞, or whose
- * product overflows, leaves NaN in any row that it is hidden from (0 · NaN, ∞ − ∞). `"rows"`: in the
- * first and the last row that see any key, since from one of these two everything is hidden that is from
- * any; the host looks at them. `"sum"`: in the sum of all outputs, where a mask or a bias may have
- * emptied those rows, empty rows are not flagged, or an operator may leave out tiles that its window hides,
- * so that something leaks into rows between those two only. Either costs less than looking at keys and values
- * beforehand. Null: nothing is to be told, as nothing is hidden, or a guard hides it, or arithmetic need
- * not know of NaN.
+ * How the outputs of a graph without a guard show that hidden data reached them. Hidden keys and values
+ * that are NaN or ±∞ leave NaN in rows that they are hidden from (0 · NaN, ∞ − ∞), and so does a row
+ * whose logits are all −∞, whose softmax is 0 / 0.
+ *
+ * - `"rows"`: the host looks at some elements of each row, see `mayHaveLeaked`.
+ * - `"sum"`: the sum of all outputs is not finite. For the operator that skips tiles outside of its
+ *   window: there a leak reaches only the rows of the tiles beside it.
+ * - null: the guard `"elements"` keeps everything out, or the arithmetic need not know NaN.
+ *
+ * Either costs less than looking at keys and values beforehand.
  */
 export function leakSign(
   kind: GraphKind,
-  { band, guard, mask, bias, logSumExp, sinks }: GraphSpec,
+  { band, guard }: GraphSpec,
   { infinities }: Arithmetic,
 ): LeakSign {
-  if (band === null || guard !== "none" || !infinities) return null;
-  // A softmax by hand flags no empty rows: what is hidden from one shows in it, and maybe nowhere else.
-  const unflagged = band.emptyRows && (logSumExp || sinks);
-  const tiled = kind === "group-query" && band.diagonal?.keys != null;
-  return mask || bias || unflagged || tiled ? "sum" : "rows";
+  if (guard === "elements" || !infinities) return null;
+  return kind === "group-query" && band?.diagonal?.keys != null ? "sum" : "rows";
 }
 
 /** The output `leakSum`, a scalar. */

@@ -1,7 +1,7 @@
 import { statisticsDType } from "@heed/core";
 import { GraphBuilder, type Value } from "../model/builder.js";
 import type { ModelDType, ModelGraph } from "../model/model.js";
-import { guardValues, leakSign, restoreInfinities, returnLeakSum } from "./guard.js";
+import { guardValues, restoreInfinities } from "./guard.js";
 import { broadcastDims, mainInputs, withoutHeads } from "./inputs.js";
 import type { PositionSource, PositionValues } from "./positions.js";
 import { softmaxOver } from "./softmax.js";
@@ -40,17 +40,17 @@ export function plainGraph(
   const perHead = needsRows(spec);
   const raw = perHead ? unstack(g, spec, product) : product;
   const capped = softcap(g, spec, raw, factor, compute);
-  const biased = addBiases(g, spec, capped, positions, compute);
+  const bias = biasInput(g, spec, compute);
+  const biased = addBiases(g, spec, capped, { bias, positions }, compute);
   returnScores(g, spec, { raw, capped, biased }, positions, compute);
 
-  const softmax = softmaxOver(g, spec, arithmetic, biased, { mask, positions, compute });
+  const softmax = softmaxOver(g, spec, arithmetic, biased, { mask, bias, positions, compute });
   const stacked = (rows: Value): Value =>
     perHead && spec.kvHeads !== spec.queryHeads ? g.reshape(rows, 0, spec.kvHeads, -1, 0) : rows;
   const sum = (weights: Value, of: Value): Value =>
     unstack(g, spec, g.op("MatMul", [stacked(weights), of]));
   const finite = softmax.finish(sum(softmax.weights, values.finite));
   const output = restoreInfinities(g, values, softmax, finite, { sum, compute });
-  if (leakSign("plain", spec, arithmetic) === "sum") returnLeakSum(g, output, compute);
   const rows = ["batch", spec.queryHeads, "queryLength"];
   g.output("output", g.cast(output, compute, spec.dtype), spec.dtype, [...rows, spec.valueDim]);
   if (spec.weights) {
@@ -92,9 +92,10 @@ function scaledQuery(
 }
 
 /** Whether anything between the products tells a group's heads apart. */
-function needsRows({ mask, bias, band, alibi, sinks, ...returns }: GraphSpec): boolean {
-  const { logSumExp, weights, scores } = returns;
-  return Boolean(mask || bias || band || alibi || sinks || logSumExp || weights || scores);
+function needsRows(spec: GraphSpec): boolean {
+  const { mask, bias, band, alibi, sinks, logSumExp, weights, scores, guard } = spec;
+  const rules = mask || bias || band || alibi || sinks;
+  return Boolean(rules || logSumExp || weights || scores || guard === "elements");
 }
 
 /** `[B, Hkv, G·Lq, X]` as `[B, Hq, Lq, X]`. */
@@ -114,19 +115,21 @@ function softcap(
   return g.op("Mul", [g.op("Tanh", [divided]), g.scalar(compute, spec.softcap)]);
 }
 
+function biasInput(g: GraphBuilder, spec: GraphSpec, compute: ModelDType): Value | null {
+  if (spec.bias === null) return null;
+  const { dtype, axes } = spec.bias;
+  return g.cast(g.input("bias", dtype, broadcastDims(axes, spec.queryHeads)), dtype, compute);
+}
+
 function addBiases(
   g: GraphBuilder,
   spec: GraphSpec,
   capped: Value,
-  { query: queryPositions, key: keyPositions }: PositionValues,
+  { bias, positions }: { bias: Value | null; positions: PositionValues },
   compute: ModelDType,
 ): Value {
-  let logits = capped;
-  if (spec.bias) {
-    const { dtype, axes } = spec.bias;
-    const bias = g.input("bias", dtype, broadcastDims(axes, spec.queryHeads));
-    logits = g.op("Add", [logits, g.cast(bias, dtype, compute)]);
-  }
+  const { query: queryPositions, key: keyPositions } = positions;
+  let logits = bias ? g.op("Add", [capped, bias]) : capped;
   if (spec.alibi && queryPositions !== null && keyPositions !== null) {
     const slopes = g.input("alibiSlopes", compute, [1, spec.queryHeads, 1, 1]);
     const distance = g.op("Abs", [g.op("Sub", [queryPositions, keyPositions])]);

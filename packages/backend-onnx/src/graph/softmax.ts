@@ -17,10 +17,14 @@ export interface SoftmaxValues {
   finish(summed: Value): Value;
   /** 0 where a key is hidden. */
   exactWeights(): Value;
+  /** bool, `[…, rows, keys]`: the keys that a row sees, also those whose weight is 0 after rounding. */
+  seen(): Value;
   logSumExp(): Value;
 }
 
 export interface SoftmaxContext extends VisibilityInputs {
+  /** What was added to the logits as a bias, of the dtype `compute`. */
+  readonly bias: Value | null;
   readonly compute: "float64" | "float32";
 }
 
@@ -33,15 +37,30 @@ export function softmaxOver(
   context: SoftmaxContext,
 ): SoftmaxValues {
   const ruled = visibility(g, arithmetic, context);
-  // A bias of −∞ hides too. Where infinities are to be relied on it needs no predicate.
-  const low = g.scalar(context.compute, lowest[context.compute]);
-  const finite = spec.bias && !arithmetic.infinities ? g.op("GreaterOrEqual", [logits, low]) : null;
+  const finite = notExcluded(g, spec, arithmetic, logits, context);
   const visible = and(g, arithmetic, ruled, finite);
   const masked = visible ? hide(g, spec, arithmetic, logits, visible, context.compute) : logits;
-  const own = spec.logSumExp || spec.sinks || finite !== null;
+  const own = spec.logSumExp || spec.sinks || finite !== null || spec.guard === "elements";
   return own
     ? ownSoftmax(g, spec, arithmetic, masked, visible, context)
     : operatorSoftmax(g, spec, arithmetic, masked, visible, context);
+}
+
+/**
+ * The keys that no bias of −∞ hides; null if the sum says it, since −∞ plus any number is −∞. Infinities
+ * must be reliable for that, and the number no NaN or +∞.
+ */
+function notExcluded(
+  g: GraphBuilder,
+  spec: GraphSpec,
+  { infinities }: Arithmetic,
+  logits: Value,
+  { bias, compute }: SoftmaxContext,
+): Value | null {
+  if (bias === null) return null;
+  if (!infinities) return g.op("GreaterOrEqual", [logits, g.scalar(compute, lowest[compute])]);
+  if (spec.guard !== "elements") return null;
+  return g.op("Not", [g.op("Equal", [bias, g.scalar(compute, Number.NEGATIVE_INFINITY)])]);
 }
 
 function hide(
@@ -75,7 +94,7 @@ function operatorSoftmax(
   // An empty row is 0/0, or with finite sentinels an even spread over keys that it does not see.
   let any: Value | null = null;
   if (spec.bias !== null || spec.mask !== null) {
-    any = anyVisible(g, arithmetic, masked, visible, compute);
+    any = anyVisible(g, spec, arithmetic, masked, visible, compute);
   } else if (spec.band?.emptyRows) {
     any = positions.anyInBand;
   }
@@ -86,6 +105,9 @@ function operatorSoftmax(
       const shown = and(g, arithmetic, visible, any);
       return shown ? g.op("Where", [shown, weights, zero]) : weights;
     },
+    seen: () => {
+      throw new Error("guarded values are summed by the softmax that is written out");
+    },
     logSumExp: () => {
       throw new Error("the operator Softmax does not give its denominator");
     },
@@ -95,19 +117,31 @@ function operatorSoftmax(
 /** bool, `[…, rows, 1]`: whether a row sees any key. */
 function anyVisible(
   g: GraphBuilder,
+  spec: GraphSpec,
   { infinities }: Arithmetic,
   masked: Value,
   visible: Value | null,
   compute: ModelDType,
 ): Value {
-  const minusInfinity = g.scalar(compute, Number.NEGATIVE_INFINITY);
-  if (infinities) {
-    // Not "greater", which is false of NaN: a row that something leaked into has to show it.
-    return g.op("Not", [g.op("Equal", [g.reduce("ReduceMax", masked), minusInfinity])]);
+  if (infinities && spec.bias) return notAllHidden(g, masked, compute);
+  if (visible === null) {
+    const minusInfinity = g.scalar(compute, Number.NEGATIVE_INFINITY);
+    return g.op("Greater", [g.reduce("ReduceMax", masked), minusInfinity]);
   }
-  if (visible === null) return g.op("Greater", [g.reduce("ReduceMax", masked), minusInfinity]);
+  // The rules alone say it, and their shape is often smaller than that of the logits.
   const counted = g.reduce("ReduceMax", g.cast(visible, "bool", "float32"));
   return g.op("Greater", [counted, g.scalar("float32", 0)]);
+}
+
+/**
+ * bool, `[…, rows, 1]`: whether a row of logits, or of what is added to them, holds anything but −∞. The
+ * maximum alone does not tell, since onnxruntime's may leave NaN out; the sum is NaN then.
+ */
+export function notAllHidden(g: GraphBuilder, logits: Value, compute: ModelDType): Value {
+  const minusInfinity = g.scalar(compute, Number.NEGATIVE_INFINITY);
+  const largest = g.op("Equal", [g.reduce("ReduceMax", logits), minusInfinity]);
+  const sum = g.op("Equal", [g.reduce("ReduceSum", logits), minusInfinity]);
+  return g.op("Not", [g.op("And", [largest, sum])]);
 }
 
 /**
@@ -140,20 +174,28 @@ function ownSoftmax(
     const given = infinities ? own : g.op("Where", [g.op("Greater", [sink, low]), own, zero]);
     sum = g.op("Add", [sum, given]);
   }
-  const positive = g.op("Greater", [sum, zero]);
-  const divisor = g.op("Where", [positive, sum, g.scalar(compute, 1)]);
+  // Not "greater than 0", which is false of NaN: a row whose logits hold NaN or +∞ is NaN throughout.
+  const empty = g.op("Equal", [sum, zero]);
+  const seen = (): Value =>
+    !infinities && visible ? visible : g.op("Not", [g.op("Equal", [masked, minusInfinity])]);
+  const divisor = g.op("Where", [empty, g.scalar(compute, 1), sum]);
   return {
     weights: exponentials,
     finish: (summed) => {
       const divided = g.op("Div", [summed, divisor]);
       if (!spec.band?.emptyRows && !spec.mask && !spec.bias) return divided;
-      // Weights of 0 leave −0 of negative values. Not "greater": what leaked into a row has to show.
+      // Weights of 0 leave −0 of negative values.
       return g.op("Where", [g.op("Equal", [ofVisible, zero]), zero, divided]);
     },
-    exactWeights: () => g.op("Div", [exponentials, divisor]),
+    exactWeights: () => {
+      const weights = g.op("Div", [exponentials, divisor]);
+      // A row that is NaN has weights of NaN for the keys that it sees.
+      return spec.guard === "elements" ? g.op("Where", [seen(), weights, zero]) : weights;
+    },
+    seen,
     logSumExp: () => {
       const total = g.op("Add", [offset, g.op("Log", [divisor])]);
-      return g.op("Where", [positive, total, minusInfinity]);
+      return g.op("Where", [empty, minusInfinity, total]);
     },
   };
 }
