@@ -32,6 +32,9 @@ const choices: Readonly<Record<string, Readonly<Record<string, object>>>> = {
   },
 };
 
+/** Options of the others: the page also checks the GPU that a browser imitates, and says so. */
+const defaults: Readonly<Record<string, object>> = { webgpu: { allowFallbackAdapter: true } };
+
 /** What a browser must have, by the last part of a backend's name. */
 const needs: Readonly<Record<string, keyof typeof apis>> = { webgpu: "gpu", webnn: "ml" };
 const apis = { gpu: "WebGPU", ml: "WebNN" } as const;
@@ -61,7 +64,7 @@ export const offered: readonly Offered[] = [
       ? Object.entries(choices[name]).map(([choice, options]) =>
           offer(`${name}:${choice}`, options),
         )
-      : [offer(name, undefined)],
+      : [offer(name, defaults[name])],
   ),
   {
     name: "reference",

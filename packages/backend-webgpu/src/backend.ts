@@ -10,13 +10,14 @@ import {
   type SupportReason,
   UnsupportedError,
 } from "@heed/core";
-import { type Choice, choose, type KernelName } from "./choose.js";
+import { type Choice, choose, type Preferences } from "./choose.js";
 import type { OpenDevice } from "./device.js";
 import { backendName, Faults } from "./faults.js";
 import { unbounded } from "./kernels/rules.js";
-import { BufferPool } from "./memory/pool.js";
-import { type DeviceMemory, WebGpuTensor } from "./memory/tensor.js";
-import { upload } from "./memory/upload.js";
+import { BufferPool, type PooledBuffer } from "./memory/pool.js";
+import { GpuStorage } from "./memory/storage.js";
+import { type DeviceLayout, type DeviceMemory, WebGpuTensor } from "./memory/tensor.js";
+import { stageTensor, uploadStaged } from "./memory/upload.js";
 import { denseLayouts } from "./operands.js";
 import { Pipelines } from "./pipelines.js";
 import { WebGpuPlan } from "./plan.js";
@@ -32,17 +33,16 @@ export class WebGpuBackend implements AttentionBackend, DeviceMemory {
   readonly pool: BufferPool;
   readonly pipelines: Pipelines;
   readonly #open: OpenDevice;
-  readonly #forced: KernelName | undefined;
-  /** Tensors handed out keep the device, also after `dispose`. */
+  readonly #preferences: Preferences;
+  /** Number of tensors handed out: they keep the device, also after `dispose`. */
   #tensors = 0;
   #disposed = false;
 
-  /** @param forced a kernel to use wherever it can compute the problem */
-  constructor(open: OpenDevice, forced?: KernelName) {
+  constructor(open: OpenDevice, preferences: Preferences = {}) {
     this.#open = open;
-    this.#forced = forced;
+    this.#preferences = preferences;
     this.device = open.device;
-    this.faults = new Faults(open.device);
+    this.faults = Faults.of(open.device);
     this.pool = new BufferPool(open.device, this.faults);
     this.pipelines = new Pipelines(open.device, this.faults);
     const { name, features, notes } = open;
@@ -55,7 +55,7 @@ export class WebGpuBackend implements AttentionBackend, DeviceMemory {
 
   /** The kernel and the sizes that a problem gets here. */
   choose(problem: AttentionProblem): Choice {
-    return choose(problem, this.capabilities, this.#forced);
+    return choose(problem, this.capabilities, this.#preferences);
   }
 
   supports(problem: AttentionProblem): Support {
@@ -92,7 +92,7 @@ export class WebGpuBackend implements AttentionBackend, DeviceMemory {
     const support = this.supports(problem);
     if (!support.ok) throw new UnsupportedError([{ backend: this.name, reasons: support.reasons }]);
     const plan = new WebGpuPlan(this, problem);
-    await this.pipelines.prepare(plan.kernels);
+    await plan.prepare();
     return plan;
   }
 
@@ -101,24 +101,24 @@ export class WebGpuBackend implements AttentionBackend, DeviceMemory {
     if (t.dtype === "float64") {
       throw new InvalidInputError("tensor", "a dtype that WGSL has, such as float32", t.dtype);
     }
-    const { pooled, layout } = await upload(this, t);
-    return this.handOut(layout, pooled.buffer, () => this.pool.release(pooled));
+    const staged = stageTensor("tensor", t);
+    const pooled = await uploadStaged(this, staged);
+    return this.handOut(staged.layout, pooled);
   }
 
-  /** A tensor that belongs to the caller from now on. */
-  handOut(
-    layout: ConstructorParameters<typeof WebGpuTensor>[0],
-    buffer: GPUBuffer,
-    release: () => void,
-    filled?: Promise<void>,
-  ): WebGpuTensor {
+  /**
+   * A tensor that belongs to the caller from now on.
+   *
+   * @param filled rejects if the device refuses the work that fills the tensor
+   */
+  handOut(layout: DeviceLayout, pooled: PooledBuffer, filled?: Promise<void>): WebGpuTensor {
     this.#tensors += 1;
-    const dispose = (): void => {
-      release();
+    const storage = new GpuStorage(pooled.buffer, () => {
+      this.pool.release(pooled);
       this.#tensors -= 1;
       this.#destroyUnused();
-    };
-    return new WebGpuTensor(layout, buffer, this, dispose, filled);
+    });
+    return new WebGpuTensor(layout, storage, this, filled);
   }
 
   dispose(): void {

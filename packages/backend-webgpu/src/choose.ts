@@ -1,10 +1,10 @@
 import type { AttentionProblem } from "@heed/core";
 import type { Capabilities } from "./capabilities.js";
-import { type DecodeShape, decodeBytes, decodeRows } from "./kernels/decode.js";
+import { type DecodeShape, decodeBytes, decodeRows, decodeThreads } from "./kernels/decode.js";
 import type { Storage } from "./kernels/kernel.js";
-import { type Lanes, tileRows, tileThreads } from "./kernels/products.js";
+import { type Lanes, tileKeys, tileRows, tileThreads } from "./kernels/products.js";
 import { type RegistersShape, registersThreads } from "./kernels/registers.js";
-import { rowColumns } from "./kernels/row.js";
+import { rowColumns, rowKeys } from "./kernels/row.js";
 import {
   matrixStep,
   matrixThreads,
@@ -26,11 +26,13 @@ interface ChoiceOf<K extends KernelName> {
   readonly columns: number;
   /** Parts that the keys are split into, for more workgroups; merged by log-sum-exp. */
   readonly splits: number;
-  /** What kernels read and write: of the inputs' dtype. */
+  /** Tiles of keys start at multiples of it: 1, or a tile's keys where rows are to be invariant. */
+  readonly keyGrain: number;
+  /** Element type of inputs and outputs in the buffers that kernels use. */
   readonly storage: Storage;
-  /** Of a bias, which may differ. */
+  /** Element type of the bias; may differ from the inputs'. */
   readonly bias: Storage;
-  /** float16 goes through float32 copies, since the device has no shader-f16. */
+  /** Whether float16 tensors are copied to float32 and back, since the device has no shader-f16. */
   readonly convert: boolean;
 }
 
@@ -53,16 +55,21 @@ const busyWorkgroups = (software: boolean): number => (software ? 4 : 256);
 /** Fewer keys than this are not worth a workgroup and its part of the merge. */
 const fewestSplitKeys = 128;
 
-/**
- * Chooses a kernel and its sizes. Pure: the same problem and capabilities give the same choice.
- *
- * @param forced a kernel to use wherever it can compute the problem
- */
+/** Wishes of the caller that are not the device's. */
+export interface Preferences {
+  /** A kernel to use wherever it can compute the problem. */
+  readonly kernel?: KernelName | undefined;
+  /** Whether a row's bits must not depend on what is computed beside it. */
+  readonly batchInvariant?: boolean | undefined;
+}
+
+/** Chooses a kernel and its sizes. Pure: the same arguments give the same choice. */
 export function choose(
   problem: AttentionProblem,
   capabilities: Capabilities,
-  forced?: KernelName,
+  { kernel: forced, batchInvariant = false }: Preferences = {},
 ): Choice {
+  if (batchInvariant) return chooseInvariant(problem, capabilities);
   const { kvHeads, queryHeads, queryLength } = problem;
   const group = kvHeads === 0 ? 1 : queryHeads / kvHeads;
   const stack = queryLength < tileRows ? group : 1;
@@ -88,6 +95,40 @@ export function choose(
     (suits("subgroup-matrix", true) && chooseSubgroupMatrix(problem, capabilities, stack)) ||
     chooseTile(problem, capabilities, stack)
   );
+}
+
+/**
+ * A choice that gives a row the same bits whatever other rows, heads and batches there are. Nothing
+ * that changes the order of a row's sums may depend on them: neither the kernel nor the tiles, which
+ * start at multiples of their size, and keys are not split. How many rows share an invocation or a
+ * workgroup may depend on them.
+ */
+function chooseInvariant(problem: AttentionProblem, capabilities: Capabilities): Choice {
+  const { kvHeads, queryHeads, queryLength } = problem;
+  const group = kvHeads === 0 ? 1 : queryHeads / kvHeads;
+  const stack = queryLength < tileRows ? group : 1;
+  const choice =
+    capabilities.software && fitsRegisters(problem, capabilities)
+      ? chooseQuad(problem, capabilities, stack)
+      : chooseTile(problem, capabilities, stack);
+  return { ...choice, splits: 1, keyGrain: keysOfTile(choice) };
+}
+
+/** Keys of a tile of a kernel that has tiles; keys that are worked on at once of others. */
+export function keysOfTile(choice: Choice): number {
+  switch (choice.kernel) {
+    case "tile":
+      return tileKeys(choice.tile.lanes);
+    case "decode":
+      return decodeThreads;
+    case "subgroup-matrix":
+      return matrixStep;
+    case "row":
+      return rowKeys;
+    case "quad":
+    case "stream":
+      return choice.registers.keys;
+  }
 }
 
 /** Sizes up to which rows are kept in private memory, and what their loops are unrolled in. */
@@ -317,7 +358,7 @@ function splitsFor(
 function storages(
   problem: AttentionProblem,
   { float16 }: Capabilities,
-): Pick<Choice, "storage" | "bias" | "convert"> {
+): Pick<Choice, "storage" | "bias" | "convert" | "keyGrain"> {
   const half = problem.dtype === "float16";
   const storage: Storage = half && float16 ? "f16" : "f32";
   return {
@@ -325,5 +366,6 @@ function storages(
     bias:
       problem.bias === null ? storage : problem.bias.dtype === "float16" && float16 ? "f16" : "f32",
     convert: half && !float16,
+    keyGrain: 1,
   };
 }

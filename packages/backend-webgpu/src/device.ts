@@ -1,18 +1,13 @@
 import { BackendUnavailableError } from "@heed/core";
-import {
-  type Capabilities,
-  type Limits,
-  limitNames,
-  matricesOf,
-  type SubgroupMatrixConfig,
-} from "./capabilities.js";
-import { findGpu } from "./gpu.js";
+import { type AdapterInfo, adapterName, isFallback, requestAdapter } from "./adapter.js";
+import { type Capabilities, type Limits, limitNames, matricesOf } from "./capabilities.js";
+import { messageOf } from "./gpu.js";
 import { subgroupMatrixFeature, type WebGpuOptions } from "./options.js";
 
 /** A device that is ready, and what is known about it. */
 export interface OpenDevice {
   readonly device: GPUDevice;
-  /** Whether it is the backend's to destroy. */
+  /** Whether the backend made the device and destroys it. */
   readonly owned: boolean;
   readonly capabilities: Capabilities;
   /** The adapter's name. */
@@ -33,18 +28,10 @@ function wanted(feature: (typeof usefulFeatures)[number], { features }: WebGpuOp
 
 /** @throws BackendUnavailableError with the reason, where there is no adapter or no device */
 export async function openDevice(options: WebGpuOptions): Promise<OpenDevice> {
-  if (options.device)
+  if (options.device) {
     return describeDevice(options.device, false, options, options.device.adapterInfo);
-  const gpu = await findGpu(wanted(subgroupMatrixFeature, options));
-  const adapter = await gpu.requestAdapter({
-    ...(options.powerPreference && { powerPreference: options.powerPreference }),
-  });
-  if (adapter === null) {
-    throw new BackendUnavailableError(
-      "WebGPU finds no adapter",
-      "it needs a GPU with a driver (in Node on Linux a Vulkan driver and loader)",
-    );
   }
+  const adapter = await requestAdapter(options, wanted(subgroupMatrixFeature, options));
   const requiredFeatures = usefulFeatures.filter(
     (feature) => adapter.features.has(feature) && wanted(feature, options),
   ) as GPUFeatureName[];
@@ -54,20 +41,17 @@ export async function openDevice(options: WebGpuOptions): Promise<OpenDevice> {
       requiredFeatures,
       requiredLimits: Object.fromEntries(limitNames.map((name) => [name, adapter.limits[name]])),
     });
-    // Not the device's: in Dawn's package for Node, that of 0.6.2 has no matrices.
+    // The adapter's information, not the device's: in version 0.6.2 of Dawn's package for Node, the
+    // device's does not list subgroup matrices.
     return describeDevice(device, true, options, adapter.info);
   } catch (cause) {
     throw new BackendUnavailableError(
-      `the adapter gives no device: ${cause instanceof Error ? cause.message : String(cause)}`,
-      undefined,
+      `the adapter gives no device: ${messageOf(cause)}`,
+      "the GPU may be in use or may just have been reset: load the backend again later",
       { cause },
     );
   }
 }
-
-type AdapterInfo = GPUAdapterInfo & {
-  readonly subgroupMatrixConfigs?: readonly SubgroupMatrixConfig[];
-};
 
 function describeDevice(
   device: GPUDevice,
@@ -78,10 +62,7 @@ function describeDevice(
   const may = (feature: (typeof usefulFeatures)[number]): boolean =>
     device.features.has(feature) && wanted(feature, options);
   const limits = Object.fromEntries(limitNames.map((name) => [name, device.limits[name]]));
-  const words = [info?.vendor, info?.architecture, info?.device, info?.description];
-  const name = words.filter(Boolean).join(" ") || "an adapter that does not say its name";
-  const software =
-    info?.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|warp/i.test(name);
+  const software = isFallback(info);
   const capabilities: Capabilities = {
     limits: limits as Limits,
     float16: may("shader-f16"),
@@ -96,12 +77,19 @@ function describeDevice(
     device,
     owned,
     capabilities,
-    name,
+    name: adapterName(info),
     features: usefulFeatures.filter(
       (feature) => may(feature) && (feature !== subgroupMatrixFeature || matrices !== null),
     ),
     notes: [
-      ...(software ? ["a software adapter: the GPU is imitated by the CPU"] : []),
+      ...(software
+        ? [
+            `a software adapter: the CPU imitates a GPU${owned ? " (allowFallbackAdapter: true)" : ""}`,
+          ]
+        : []),
+      ...(options.batchInvariant
+        ? ["batchInvariant: kernels that give a row the same bits whatever is computed beside it"]
+        : []),
       ...(capabilities.float16
         ? []
         : ["float16 is converted to float32 and back on the device, without shader-f16"]),

@@ -1,41 +1,55 @@
 import { DeviceError, DeviceLostError, OutOfMemoryError } from "@heed/core";
 
-/** The backend's name, in its errors and on its tensors. */
+/** Name of the backend in its errors and on its tensors. */
 export const backendName = "webgpu";
 
-/**
- * A device's failures as typed errors: what error scopes catch, and the loss of the device.
- */
+/** One for each device: `device.lost` lives as long as the device and keeps every reaction to it. */
+const ofDevices = new WeakMap<GPUDevice, Faults>();
+
+/** Turns a device's failures into typed errors: what error scopes catch, and the loss of the device. */
 export class Faults {
   readonly #device: GPUDevice;
   #lost: DeviceLostError | null = null;
-  /** Rejects when the device is lost; never resolves. */
-  readonly loss: Promise<never>;
+  /** Calls that wait for the device now. A loss rejects them. */
+  readonly #waiting = new Set<(error: DeviceLostError) => void>();
 
-  constructor(device: GPUDevice) {
+  private constructor(device: GPUDevice) {
     this.#device = device;
-    this.loss = device.lost.then((info) => {
-      this.#lost = new DeviceLostError(
+    void device.lost.then((info) => {
+      const lost = new DeviceLostError(
         backendName,
         `the device was lost (${info.reason ?? "unknown"}): ${info.message || "no message"}`,
         { cause: info },
       );
-      throw this.#lost;
+      this.#lost = lost;
+      for (const reject of this.#waiting) reject(lost);
+      this.#waiting.clear();
     });
-    // A device may be lost, by being destroyed, when nobody waits for anything.
-    this.loss.catch(() => {});
   }
 
-  /** @throws DeviceLostError */
+  /** The faults of a device: always the same object for the same device. */
+  static of(device: GPUDevice): Faults {
+    let faults = ofDevices.get(device);
+    if (!faults) {
+      faults = new Faults(device);
+      ofDevices.set(device, faults);
+    }
+    return faults;
+  }
+
+  /** @throws DeviceLostError if the device is known to be lost */
   checkPresent(): void {
     if (this.#lost) throw this.#lost;
   }
 
   /**
-   * Runs something that gives the device work, without waiting for the work.
+   * Runs `work`, which gives commands to the device, inside of error scopes. Does not wait for the
+   * device.
    *
-   * @returns its result, and a promise that rejects with what the device says to it: once it has
-   *   looked at it, not once it is done
+   * @param what name of the work in errors
+   * @returns its result, and a promise that settles when the device has validated the commands, which
+   *   is before it has executed them; it rejects with a DeviceError, an OutOfMemoryError or a
+   *   DeviceLostError
    */
   watch<T>(what: string, work: () => T): { readonly result: T; readonly accepted: Promise<void> } {
     const device = this.#device;
@@ -57,22 +71,43 @@ export class Faults {
   }
 
   /**
-   * Waits for the device, and no longer than there is one.
+   * Waits for a promise of the device, but no longer than the device exists.
    *
    * @throws DeviceLostError
    */
   async orLost<T>(promise: Promise<T>): Promise<T> {
     try {
-      return await Promise.race([promise, this.loss]);
+      return await this.#untilLost(promise);
     } catch (error) {
-      // A lost device also breaks what it was doing; that it was lost says more.
+      // A loss also breaks whatever was under way; that the device was lost is the better message.
       if (!(error instanceof DeviceError)) await this.#settle();
       this.checkPresent();
       throw error;
     }
   }
 
-  /** Lets a loss that is already known be noticed. */
+  /**
+   * Waits for whichever comes first. Not `Promise.race` with a promise of the loss: that promise would
+   * keep one reaction for each call until the device is gone.
+   */
+  #untilLost<T>(promise: Promise<T>): Promise<T> {
+    if (this.#lost) return Promise.reject(this.#lost);
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.add(reject);
+      promise.then(
+        (value) => {
+          this.#waiting.delete(reject);
+          resolve(value);
+        },
+        (error) => {
+          this.#waiting.delete(reject);
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** Gives a loss that the implementation knows of the time to be noticed here. */
   async #settle(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 0));
   }

@@ -27,6 +27,6 @@ export function webgpu(options: WebGpuOptions = {}): WebGpuProvider {
   checkOptions(options);
   return {
     name: backendName,
-    load: async () => new WebGpuBackend(await openDevice(options), options.kernel),
+    load: async () => new WebGpuBackend(await openDevice(options), options),
   };
 }

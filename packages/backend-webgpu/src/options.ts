@@ -23,10 +23,21 @@ export interface WebGpuOptions {
   readonly device?: GPUDevice | undefined;
   /** Which adapter to ask for where there are two. */
   readonly powerPreference?: GPUPowerPreference | undefined;
+  /**
+   * Whether a fallback adapter, which imitates a GPU on the CPU, will do. Default false: such an
+   * adapter is refused, since the backends wasm and js are faster on a CPU. A `device` is not refused.
+   */
+  readonly allowFallbackAdapter?: boolean | undefined;
   /** Features not to use, as `false`, and experimental ones to use, as `true`. */
   readonly features?: WebGpuFeatures | undefined;
   /** One kernel for everything that it can compute, to compare kernels. Default: chosen by problem. */
   readonly kernel?: KernelName | undefined;
+  /**
+   * Whether a row of the output has the same bits whatever other rows, heads and batches are computed
+   * beside it, as long as a head's keys fit into one binding. Costs speed where rows are few, since keys
+   * are then not split over workgroups. Default false.
+   */
+  readonly batchInvariant?: boolean | undefined;
 }
 
 /** The name of the feature, which is not in the standard. */
@@ -35,6 +46,8 @@ export const subgroupMatrixFeature = "chromium-experimental-subgroup-matrix";
 const known: Readonly<Record<keyof WebGpuOptions, readonly string[]>> = {
   device: [],
   powerPreference: [],
+  allowFallbackAdapter: [],
+  batchInvariant: [],
   features: ["shader-f16", "subgroups", subgroupMatrixFeature],
   kernel: kernelNames,
 };
@@ -43,6 +56,9 @@ const known: Readonly<Record<keyof WebGpuOptions, readonly string[]>> = {
 export function checkOptions(options: WebGpuOptions): void {
   checkNames("options", options, Object.keys(known));
   const { device, powerPreference, features, kernel } = options;
+  for (const name of ["allowFallbackAdapter", "batchInvariant"] as const) {
+    checkBoolean(name, options[name]);
+  }
   if (device !== undefined && typeof device?.createComputePipelineAsync !== "function") {
     throw new InvalidInputError("device", "a GPUDevice", typeof device);
   }
@@ -60,12 +76,19 @@ export function checkOptions(options: WebGpuOptions): void {
   if (kernel !== undefined && !kernelNames.includes(kernel)) {
     throw new InvalidInputError("kernel", `one of ${kernelNames.join(", ")}`, String(kernel));
   }
+  if (kernel !== undefined && options.batchInvariant === true) {
+    throw new InvalidInputError("kernel", "no kernel beside batchInvariant", String(kernel));
+  }
   if (features === undefined) return;
   checkNames("features", features, known.features);
   for (const [name, value] of Object.entries(features)) {
-    if (value !== undefined && typeof value !== "boolean") {
-      throw new InvalidInputError(`features.${name}`, "a boolean", String(value));
-    }
+    checkBoolean(`features.${name}`, value);
+  }
+}
+
+function checkBoolean(argument: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "boolean") {
+    throw new InvalidInputError(argument, "a boolean", String(value));
   }
 }
 

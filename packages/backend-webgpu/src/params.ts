@@ -21,6 +21,8 @@ const fields = {
   endKey: "u32",
   /** Keys of a split. */
   splitKeys: "u32",
+  /** Tiles of keys start at multiples of it. */
+  keyGrain: "u32",
   /**
    * Query heads whose rows stand one below the other in a grid head's `stack · queryLength` rows: 1,
    * or all heads of a group.

@@ -1,8 +1,8 @@
-import type { AttentionInputs, AttentionProblem } from "@heed/core";
+import type { AttentionProblem } from "@heed/core";
 import { usage } from "./memory/usage.js";
 import { paramsBytes, writeParams } from "./params.js";
 import type { Pipelines } from "./pipelines.js";
-import { rulesBytes, writeRules } from "./rules.js";
+import { rulesBytes } from "./rules.js";
 import type { BufferName, Schedule } from "./schedule/steps.js";
 
 /** Buffers by name; `start` in bytes moves what the schedule takes for the buffer's beginning. */
@@ -15,8 +15,8 @@ export type Buffers = ReadonlyMap<
 const groupsKept = 256;
 
 /**
- * Records a schedule's dispatches. Holds what they are told in a ring of slots in one buffer: a call
- * takes the next slot, which must not be taken again before the call has been submitted.
+ * Records the dispatches of a schedule. Keeps their parameters in one buffer, a ring of slots: a call
+ * takes the next slot, which must not be taken again before the call's commands have been submitted.
  */
 export class Recorder {
   readonly #device: GPUDevice;
@@ -29,7 +29,7 @@ export class Recorder {
   readonly #slotBytes: number;
   readonly #bytes: DataView<ArrayBuffer>;
   readonly #ring: GPUBuffer;
-  /** What is bound where nothing is read or written. */
+  /** Bound where a kernel has a binding that the call neither reads nor writes. */
   readonly #unread: GPUBuffer;
   readonly #unwritten: GPUBuffer;
   readonly #numbers = new WeakMap<GPUBuffer, number>();
@@ -72,16 +72,21 @@ export class Recorder {
     this.#unwritten = nothing();
   }
 
-  /** Tells the device what the next call is: by the queue, so before what is submitted from now on. */
-  begin(inputs: AttentionInputs): number {
+  /**
+   * Queues a write of a call's parameters to the next slot; it takes effect for all later submissions.
+   *
+   * @param rules as `encodeRules` makes them
+   * @returns the slot
+   */
+  begin(rules: Uint8Array): number {
     const slot = this.#next;
     this.#next = (slot + 1) % this.#slots;
-    writeRules(this.#bytes, this.#rulesAt, this.#problem, inputs);
+    new Uint8Array(this.#bytes.buffer).set(rules, this.#rulesAt);
     this.#device.queue.writeBuffer(this.#ring, slot * this.#slotBytes, this.#bytes.buffer);
     return slot;
   }
 
-  /** Records some of the steps of a call that {@link begin} has given a slot. */
+  /** Records steps `first` to before `end` of a call that {@link begin} has given a slot. */
   record(
     pass: GPUComputePassEncoder,
     slot: number,

@@ -7,23 +7,23 @@ import {
 } from "@heed/core";
 import { unbounded } from "./kernels/rules.js";
 
-/** Bytes of a call's rules: 16 for each batch and each query head. */
+/** Bytes of a call's encoded rules: 16 for each batch and each query head. */
 export function rulesBytes({ batch, queryHeads }: AttentionProblem): number {
   return 16 * Math.max(1, batch + queryHeads);
 }
 
-/** Writes what a call says about visibility, as the kernels read it: see `kernels/rules.ts`. */
-export function writeRules(
-  view: DataView,
-  at: number,
-  problem: AttentionProblem,
-  inputs: AttentionInputs,
-): void {
+/**
+ * The positions and per-head values of a call as kernels read them: see `kernels/rules.ts`. Nothing is
+ * shared with the inputs, which the caller may change afterwards.
+ */
+export function encodeRules(problem: AttentionProblem, inputs: AttentionInputs): Uint8Array {
+  const bytes = new Uint8Array(rulesBytes(problem));
+  const view = new DataView(bytes.buffer);
   const { offsets, kvLengths } = bindPositions(problem, inputs);
   const { alibiSlopes, sinks } = bindHeadValues(inputs);
   const { left, right } = visibleBand(problem);
   const clamp = (edge: number): number => Math.max(-unbounded, Math.min(unbounded, edge));
-  let next = at;
+  let next = 0;
   const write = (value: number): void => {
     view.setInt32(next, value, true);
     next += 4;
@@ -44,4 +44,5 @@ export function writeRules(
     write(exists ? 1 : 0);
     write(0);
   }
+  return bytes;
 }

@@ -1,7 +1,7 @@
 import { webgpu } from "@heed/backend-webgpu";
 
 /** Whether there is WebGPU here at all: conformance.test.ts says why not, and whether that may be. */
-export const available: boolean = await webgpu()
+export const available: boolean = await webgpu({ allowFallbackAdapter: true })
   .load()
   .then(
     (backend) => {

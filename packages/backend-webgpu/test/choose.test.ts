@@ -116,10 +116,12 @@ test("matrices of subgroups are for prefill in float16, and only where they are 
   expect(kernelOf(half, { ...withMatrices, float16: false })).toBe("tile");
   expect(kernelOf(half, gpu)).toBe("tile");
   // A wish for the kernel does not bring the feature.
-  expect(choose(problemOf(half), gpu, "subgroup-matrix").kernel).toBe("tile");
-  expect(choose(problemOf(half), withMatrices, "tile").kernel).toBe("tile");
+  expect(choose(problemOf(half), gpu, { kernel: "subgroup-matrix" }).kernel).toBe("tile");
+  expect(choose(problemOf(half), withMatrices, { kernel: "tile" }).kernel).toBe("tile");
   expect(
-    choose(problemOf({ ...half, lengths: [1, 512] }), withMatrices, "subgroup-matrix"),
+    choose(problemOf({ ...half, lengths: [1, 512] }), withMatrices, {
+      kernel: "subgroup-matrix",
+    }),
   ).toEqual(expect.objectContaining({ kernel: "subgroup-matrix", rows: 32 }));
 });
 

@@ -8,4 +8,6 @@ import { everyRule, variation } from "./variation.js";
 
 variation("default limits", unrequested(), [everyRule, "core/returns-all", "decode/gqa"]);
 variation("default limits, subgroups", unrequested("subgroups"), [everyRule]);
-variation("no subgroups", webgpu({ features: { subgroups: false } }), [everyRule]);
+variation("no subgroups", webgpu({ allowFallbackAdapter: true, features: { subgroups: false } }), [
+  everyRule,
+]);

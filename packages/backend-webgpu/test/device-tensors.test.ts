@@ -66,8 +66,8 @@ describe.skipIf(!available)("tensors on the device", () => {
   };
 
   test("outputs stay where inputs are, and read() is what brings them back", async () => {
-    const attention = await createAttention({ backends: [webgpu()] });
-    const own = await webgpu().load();
+    const attention = await createAttention({ backends: [webgpu({ allowFallbackAdapter: true })] });
+    const own = await webgpu({ allowFallbackAdapter: true }).load();
     const call = makeCall({ lengths: [9, 30] });
     const plan = await own.plan(describeProblem(call));
     const key = await own.upload(call.key);
@@ -207,7 +207,7 @@ describe.skipIf(!available)("tensors on the device", () => {
     expect(() => plan.encode(encoder, { ...inputs, causal: true }, { output: query })).toThrow(
       /inputs/,
     );
-    const other = await webgpu().load();
+    const other = await webgpu({ allowFallbackAdapter: true }).load();
     const elsewhere = await other.upload(call.query);
     await expect(plan.run({ ...call, query: elsewhere })).rejects.toThrow(/another device/);
     elsewhere.dispose();

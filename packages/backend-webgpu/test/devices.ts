@@ -1,7 +1,7 @@
 import { type WebGpuFeatures, webgpu } from "@heed/backend-webgpu";
 import { type AttentionProvider, BackendUnavailableError } from "@heed/core";
 import { WebGpuBackend } from "../src/backend.js";
-import type { KernelName } from "../src/choose.js";
+import type { KernelName, Preferences } from "../src/choose.js";
 import { type OpenDevice, openDevice } from "../src/device.js";
 import { findGpu } from "../src/gpu.js";
 
@@ -24,22 +24,22 @@ export function unrequested(...features: GPUFeatureName[]): AttentionProvider {
     name: "webgpu",
     load: async () => {
       // Says why there is none, where there is none.
-      (await webgpu().load()).dispose();
+      (await webgpu({ allowFallbackAdapter: true }).load()).dispose();
       return webgpu({ device: await unrequestedDevice(...features) }).load();
     },
   };
 }
 
-function gpuLike(open: OpenDevice, kernel?: KernelName): WebGpuBackend {
+function gpuLike(open: OpenDevice, preferences: Preferences = {}): WebGpuBackend {
   const capabilities = { ...open.capabilities, software: false };
-  return new WebGpuBackend({ ...open, capabilities }, kernel);
+  return new WebGpuBackend({ ...open, capabilities }, preferences);
 }
 
 /** The backend that decides as on a real GPU, whatever there is: kernels of those are tested, too. */
 export const asOnGpu: AttentionProvider = {
   name: "webgpu",
   load: async () => {
-    return gpuLike(await openDevice({}));
+    return gpuLike(await openDevice({ allowFallbackAdapter: true }));
   },
 };
 
@@ -51,12 +51,15 @@ export function asOnGpuWith(feature: keyof WebGpuFeatures, kernel?: KernelName):
   return {
     name: feature,
     load: async () => {
-      const open = await openDevice({ features: { [feature]: true } });
+      const open = await openDevice({
+        allowFallbackAdapter: true,
+        features: { [feature]: true },
+      });
       if (!open.features.includes(feature)) {
         open.device.destroy();
         throw new BackendUnavailableError(`${open.name} has no ${feature}`);
       }
-      return gpuLike(open, kernel);
+      return gpuLike(open, { kernel });
     },
   };
 }

@@ -25,7 +25,7 @@ async function run(backend: WebGpuBackend, call: AttentionInputs<HostTensor>): P
 
 describe.skipIf(!available)("faults", () => {
   test("a device that is destroyed rejects what runs, and the provider loads again", async () => {
-    const provider = webgpu();
+    const provider = webgpu({ allowFallbackAdapter: true });
     const backend = await provider.load();
     const call = makeCall({ lengths: [7, 20] });
     const plan = await backend.plan(describeProblem(call));
@@ -52,7 +52,10 @@ describe.skipIf(!available)("faults", () => {
   });
 
   test("two devices at once", async () => {
-    const backends = await Promise.all([webgpu().load(), webgpu().load()]);
+    const backends = await Promise.all([
+      webgpu({ allowFallbackAdapter: true }).load(),
+      webgpu({ allowFallbackAdapter: true }).load(),
+    ]);
     expect(backends[0]?.device).not.toBe(backends[1]?.device);
     const calls = [makeCall({ lengths: [5, 20] }), makeCall({ lengths: [6, 21] })];
     const outputs = await Promise.all(
@@ -82,7 +85,7 @@ describe.skipIf(!available)("faults", () => {
 
   test("what error scopes catch becomes a typed error with its cause", async () => {
     const device = await unrequestedDevice();
-    const faults = new Faults(device);
+    const faults = Faults.of(device);
     const { accepted } = faults.watch("a wrong buffer", () =>
       // MAP_READ goes with COPY_DST alone.
       device.createBuffer({ size: 16, usage: 0x1 | 0x80 }),
@@ -100,7 +103,7 @@ describe.skipIf(!available)("faults", () => {
 
   test("buffers are used again, bounded, and destroyed with the pool", async () => {
     const device = await unrequestedDevice();
-    const pool = new BufferPool(device, new Faults(device), 3500);
+    const pool = new BufferPool(device, Faults.of(device), 3500);
     const first = await pool.acquire(1000, 0x80);
     const second = await pool.acquire(1000, 0x80);
     expect(first.buffer).not.toBe(second.buffer);

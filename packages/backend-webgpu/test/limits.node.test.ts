@@ -21,7 +21,7 @@ describe.skipIf(!available)("limits", () => {
   let grids: number[][] = [];
 
   beforeAll(async () => {
-    open = await openDevice({});
+    open = await openDevice({ allowFallbackAdapter: true });
     const { device } = open;
     const createBindGroup = device.createBindGroup.bind(device);
     device.createBindGroup = (descriptor) => {
@@ -61,7 +61,7 @@ describe.skipIf(!available)("limits", () => {
         owned: false,
         capabilities: { ...capabilities, limits: { ...capabilities.limits, ...limits } },
       },
-      forced,
+      { kernel: forced },
     );
     largest = 0;
     grids = [];

@@ -15,6 +15,7 @@ type ProviderFactory = (options?: {
   readonly provider?: string;
   readonly simd?: string;
   readonly device?: GPUDevice;
+  readonly allowFallbackAdapter?: boolean;
 }) => AttentionProvider;
 
 interface BackendModule {
@@ -23,6 +24,8 @@ interface BackendModule {
   /** Imports the package. */
   load(): Promise<unknown>;
   readonly takesThreads: boolean;
+  /** Whether it is to run on an imitated GPU too, which its notes then say. */
+  readonly allowFallbackAdapter?: boolean;
   /** Opens a device of its own with a clock. */
   readonly openClock?: () => Promise<ClockSearch>;
   /** What its caller can choose: what it runs on (`onnx:cpu`), which build (`wasm:baseline`). */
@@ -48,6 +51,7 @@ const backendModules: readonly BackendModule[] = [
     specifier: "@heed/backend-webgpu",
     load: () => import("@heed/backend-webgpu"),
     takesThreads: false,
+    allowFallbackAdapter: true,
     openClock: openGpuClock,
   },
   {
@@ -120,7 +124,12 @@ export function backendByName(spec: string, options: BackendOptions): Contender 
     spec,
     async (device) => {
       const factory = await importFactory(module);
-      if (!module.takesThreads) return factory(device && { device });
+      if (!module.takesThreads) {
+        return factory({
+          ...(module.allowFallbackAdapter && { allowFallbackAdapter: true }),
+          ...(device && { device }),
+        });
+      }
       const chosen = module.choice && choice !== null ? { [module.choice.option]: choice } : {};
       return factory({ threads: threads ?? options.threads, ...chosen });
     },

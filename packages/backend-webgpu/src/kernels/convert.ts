@@ -1,15 +1,15 @@
-import { paramsWgsl } from "../params.js";
-import { type Binding, declareBindings, type Kernel } from "./kernel.js";
-import { linearThreads, linearWgsl } from "./linear.js";
+import { emitKernel } from "./emit.js";
+import type { Binding, Kernel } from "./kernel.js";
+import { linearFragment, linearThreads } from "./linear.js";
 
 const bindings: readonly Binding[] = [
   { name: "source", element: "u32", access: "read" },
   { name: "converted", element: "u32", access: "read_write" },
 ];
 
-const main = (body: string): string => `${paramsWgsl}
-${declareBindings(bindings)}
-${linearWgsl}
+/** A kernel whose invocations convert a pair of elements each, number `n`. */
+function convertKernel(name: string, functions: string, body: string): Kernel {
+  const main = `${functions}
 @compute @workgroup_size(${linearThreads})
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -20,13 +20,15 @@ fn main(
 ${body}
 }
 `;
+  return emitKernel({ name, bindings, fragments: [linearFragment], body: main });
+}
 
 /**
  * binary16 to binary32, for devices without shader-f16: an invocation has a pair. By integers, since
  * `unpack2x16float` may flush subnormal numbers.
  */
 export function unpackKernel(): Kernel {
-  const code = `fn to_float32(bits: u32) -> u32 {
+  const functions = `fn to_float32(bits: u32) -> u32 {
   let sign = (bits & 0x8000u) << 16u;
   let exponent = (bits >> 10u) & 0x1fu;
   let fraction = bits & 0x3ffu;
@@ -34,20 +36,20 @@ export function unpackKernel(): Kernel {
     return sign | bitcast<u32>(f32(fraction) * 0x1p-24);
   }
   return sign | (select(exponent + 112u, 255u, exponent == 31u) << 23u) | (fraction << 13u);
-}
-${main(`  if (n < (params.count + 1u) / 2u) {
+}`;
+  const body = `  if (n < (params.count + 1u) / 2u) {
     let pair = source[n];
     converted[2u * n] = to_float32(pair & 0xffffu);
     if (2u * n + 1u < params.count) {
       converted[2u * n + 1u] = to_float32(pair >> 16u);
     }
-  }`)}`;
-  return { name: "unpack-f16", code, bindings };
+  }`;
+  return convertKernel("unpack-f16", functions, body);
 }
 
 /** binary32 to binary16, to nearest, ties to even, beyond the range to ±∞. */
 export function packKernel(): Kernel {
-  const code = `fn to_float16(bits: u32) -> u32 {
+  const functions = `fn to_float16(bits: u32) -> u32 {
   let sign = (bits >> 16u) & 0x8000u;
   let magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) {
@@ -64,13 +66,13 @@ export function packKernel(): Kernel {
   }
   let rounded = magnitude + 0xfffu + ((magnitude >> 13u) & 1u);
   return sign | ((rounded - 0x38000000u) >> 13u);
-}
-${main(`  if (n < (params.count + 1u) / 2u) {
+}`;
+  const body = `  if (n < (params.count + 1u) / 2u) {
     var pair = to_float16(source[2u * n]);
     if (2u * n + 1u < params.count) {
       pair |= to_float16(source[2u * n + 1u]) << 16u;
     }
     converted[n] = pair;
-  }`)}`;
-  return { name: "pack-f16", code, bindings };
+  }`;
+  return convertKernel("pack-f16", functions, body);
 }

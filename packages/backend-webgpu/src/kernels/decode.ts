@@ -1,10 +1,10 @@
-import { paramsWgsl } from "../params.js";
-import { finishWgsl } from "./finish.js";
+import { emitKernel, repeat } from "./emit.js";
+import { finishFragment } from "./finish.js";
 import { forwardBindings } from "./forward.js";
-import { gridWgsl } from "./grid.js";
-import { declareBindings, enableFeatures, type Kernel, repeat, type Storage } from "./kernel.js";
-import { logitsWgsl } from "./logits.js";
-import { rulesWgsl } from "./rules.js";
+import { gridFragment } from "./grid.js";
+import type { Kernel, Storage } from "./kernel.js";
+import { logitsFragment } from "./logits.js";
+import { notFiniteFragment, rulesFragment } from "./rules.js";
 
 /** Threads of a workgroup, which is also its tile of keys. */
 export const decodeThreads = 64;
@@ -55,13 +55,7 @@ export function decodeKernel(shape: DecodeShape): Kernel {
   return select(vec4<f32>(), x, at < vec4<u32>(${size}));`;
   const forRows = (text: (r: number, half: string, component: string) => string): string =>
     repeat(decodeRows, (r) => text(r, r < 4 ? "low" : "high", "xyzw"[r % 4] as string));
-  const code = `${enableFeatures([f16 && "f16"])}${paramsWgsl}
-${declareBindings(bindings)}
-${gridWgsl}
-${rulesWgsl}
-${logitsWgsl(bias)}
-${finishWgsl}
-var<workgroup> queries: array<vec4<f32>, ${(decodeRows * headDim) / 4}>;
+  const body = `var<workgroup> queries: array<vec4<f32>, ${(decodeRows * headDim) / 4}>;
 /** Of a key's four sharers, four rows each; then weights, at sharer 0. */
 var<workgroup> products: array<vec4<f32>, ${sharers * decodeThreads * 2}>;
 var<workgroup> tops: array<vec4<f32>, 16>;
@@ -72,9 +66,6 @@ ${four("key", "params.headDim")}
 }
 fn value_four(row: u32, first: u32) -> vec4<f32> {
 ${four("value", "params.valueDim")}
-}
-fn not_finite(v: vec4<f32>) -> bool {
-  return any((bitcast<vec4<u32>>(v) & vec4<u32>(0x7f800000u)) == vec4<u32>(0x7f800000u));
 }
 /** The largest of every thread's rows, by way of eight threads' largest of eight. */
 fn largest(thread: u32, low: vec4<f32>, high: vec4<f32>) -> array<vec4<f32>, 2> {
@@ -187,12 +178,12 @@ ${forRows((r) => `          s${r} += x * queries[${(r * headDim) / 4}u + d];`)}
     );
     let low_next = max(low_top, top[0]);
     let high_next = max(high_top, top[1]);
-    let low_decay = exp(max(low_top - low_next, vec4<f32>(-104.0)));
-    let high_decay = exp(max(high_top - high_next, vec4<f32>(-104.0)));
+    let low_decay = soft_exp4(low_top - low_next);
+    let high_decay = soft_exp4(high_top - high_next);
     low_top = low_next;
     high_top = high_next;
-    let low_weight = select(vec4<f32>(), exp(max(low_logits.s - low_top, vec4<f32>(-104.0))), low_seen);
-    let high_weight = select(vec4<f32>(), exp(max(high_logits.s - high_top, vec4<f32>(-104.0))), high_seen);
+    let low_weight = select(vec4<f32>(), soft_exp4(low_logits.s - low_top), low_seen);
+    let high_weight = select(vec4<f32>(), soft_exp4(high_logits.s - high_top), high_seen);
     low_sum = low_sum * low_decay + low_weight;
     high_sum = high_sum * high_decay + high_weight;
     products[thread * 2u] = low_weight;
@@ -204,7 +195,7 @@ ${forRows((r, half, c) => `    o${r} *= ${half}_decay.${c};`)}
       let v = value_four(value_at + (u32(tile) + k) * params.valueRow, column);
       let low = products[k * 2u];
       let high = products[k * 2u + 1u];
-      if (not_finite(v)) {
+      if (not_finite4(v)) {
         // A row that does not see the key must not see its NaN either.
 ${forRows((r, half, c) => `        o${r} += select(${half}.${c} * v, vec4<f32>(), ${half}.${c} == 0.0);`)}
       } else {
@@ -254,5 +245,17 @@ fn store_row(thread: u32, block: Block, row: u32, end_row: u32, column: u32) {
 }
 `;
   const name = `decode-${headDim}-${columns}-${storage}${bias === storage ? "" : `-bias-${bias}`}${output === storage ? "" : `-to-${output}`}${vectors ? "-vectors" : ""}`;
-  return { name, code, bindings };
+  return emitKernel({
+    name,
+    features: [f16 && "f16"],
+    bindings,
+    fragments: [
+      gridFragment,
+      rulesFragment,
+      notFiniteFragment,
+      logitsFragment(bias),
+      finishFragment,
+    ],
+    body,
+  });
 }

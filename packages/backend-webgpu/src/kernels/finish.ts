@@ -1,10 +1,22 @@
-import { lowestWgsl, storeStatisticsWgsl } from "./statistics.js";
+import type { Fragment } from "./emit.js";
+import { logitsRowsFragment } from "./logits.js";
+import {
+  lowestFragment,
+  rowFactorFragment,
+  softExpFragment,
+  storeStatisticsFragment,
+} from "./statistics.js";
 
-/**
- * The end of four rows: the sink joins, and the log-sum-exp is stored. −∞ is only ever written, as bits.
- */
-export const finishWgsl: string = `${lowestWgsl}${storeStatisticsWgsl}
-/** Writes log-sum-exps, and gives the factors that outputs are multiplied by: 0 for empty rows. */
+/** The end of four rows' softmax: the sink joins, and the log-sum-exp is stored. */
+export const finishFragment: Fragment = {
+  needs: [
+    logitsRowsFragment,
+    lowestFragment,
+    softExpFragment,
+    rowFactorFragment,
+    storeStatisticsFragment,
+  ],
+  wgsl: `/** Stores log-sum-exps. @returns the factors of the outputs: 0 for empty rows */
 fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f32>, store: bool) -> vec4<f32> {
   var factor = vec4<f32>();
   for (var r = 0; r < 4; r++) {
@@ -19,10 +31,10 @@ fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f3
     var decay = 1.0;
     if (has_sink) {
       largest = select(max(seen_max[r], sink), sink, empty);
-      decay = exp(max(seen_max[r] - largest, -104.0));
-      denominator = sum[r] * decay + exp(max(sink - largest, -104.0));
+      decay = soft_exp(seen_max[r] - largest);
+      denominator = sum[r] * decay + soft_exp(sink - largest);
     }
-    factor[r] = select(decay / denominator, 0.0, empty);
+    factor[r] = row_factor(decay / denominator, largest, empty);
     if (store && rows.exists[r] && (params.flags & flag_logSumExp) != 0u) {
       let row = (b * params.queryHeads + h) * params.queryLength + rows.index[r];
       store_statistics(
@@ -31,5 +43,5 @@ fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f3
     }
   }
   return factor;
-}
-`;
+}`,
+};

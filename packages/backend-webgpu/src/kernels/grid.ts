@@ -1,9 +1,12 @@
+import type { Fragment } from "./emit.js";
+
 /**
  * Which part of the problem a workgroup computes. Workgroups are numbered row by row, slab by slab,
  * since no dimension may have more than 65,535 of them; the last row can be incomplete. What a
  * workgroup reads here is uniform, so that it may leave before barriers.
  */
-export const gridWgsl = `struct Block {
+export const gridFragment: Fragment = {
+  wgsl: `struct Block {
   exists: bool,
   /** Of the whole problem. */
   batch: u32,
@@ -24,5 +27,5 @@ fn workgroup_block(id: vec3<u32>, counts: vec3<u32>) -> Block {
   let head = params.firstHead + rest % params.heads;
   let batch = params.firstBatch + rest / params.heads;
   return Block(number < params.workgroups, batch, head, split, slice, tile);
-}
-`;
+}`,
+};

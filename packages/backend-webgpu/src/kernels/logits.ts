@@ -1,27 +1,15 @@
+import type { Fragment } from "./emit.js";
 import type { Storage } from "./kernel.js";
+import { rulesFragment } from "./rules.js";
+import { softExpFragment } from "./statistics.js";
 
-/**
- * WGSL for steps 2 to 4 of the semantics for four pairs of a query row and a key: softcap, bias, ALiBi, and what is
- * visible. Infinities are never computed with: a bias of −∞ is recognised by its bits.
- *
- * @param bias storage of the bias
- */
-export function logitsWgsl(bias: Storage): string {
-  const infinite =
-    bias === "f32"
-      ? "bitcast<u32>(biases[r]) == 0xff800000u"
-      : "bitcast<u32>(f32(biases[r])) == 0xff800000u";
-  return `struct Rows {
+/** Rows of the grid as queries and heads of the problem, four at a time. */
+export const logitsRowsFragment: Fragment = {
+  wgsl: `struct Rows {
   /** Query index and query head of four rows; clamped to rows that exist. */
   index: vec4<u32>,
   head: vec4<u32>,
   exists: vec4<bool>,
-}
-struct Logits {
-  s: vec4<f32>,
-  visible: vec4<bool>,
-  /** The bias is −∞, and so is what \`s\` would be. */
-  infinite: vec4<bool>,
 }
 /** Rows \`first\` to \`first + 3\` of a grid head. */
 fn rows_of(grid_head: u32, first: u32) -> Rows {
@@ -42,6 +30,25 @@ fn queries_of(first_row: u32, end_row: u32) -> vec2<i32> {
     return vec2<i32>(i32(first_row % length), i32((end_row - 1u) % length));
   }
   return vec2<i32>(0, i32(length - 1u));
+}`,
+};
+
+/**
+ * Steps 2 to 4 of the semantics for four pairs of a query row and a key: softcap, bias, ALiBi and
+ * visibility. A bias of −∞ is recognised by its bits, since WGSL may assume that there are no infinities.
+ *
+ * @param bias element type of the bias in its buffer
+ */
+export function logitsFragment(bias: Storage): Fragment {
+  const infinite =
+    bias === "f32"
+      ? "bitcast<u32>(biases[r]) == 0xff800000u"
+      : "bitcast<u32>(f32(biases[r])) == 0xff800000u";
+  const wgsl = `struct Logits {
+  s: vec4<f32>,
+  visible: vec4<bool>,
+  /** The bias is −∞, and so is what \`s\` would be. */
+  infinite: vec4<bool>,
 }
 /**
  * tanh by its series where 1 − e^(−2x) would cancel, and by that elsewhere: the built-in function may
@@ -51,12 +58,14 @@ fn tanh4(x: vec4<f32>) -> vec4<f32> {
   let square = x * x;
   let series = x * (1.0 + square * (-0.33333333 + square * (0.13333333 + square * (-0.053968254
     + square * (0.021869488 + square * -0.0088632355)))));
-  let e = exp(max(-2.0 * abs(x), vec4<f32>(-104.0)));
+  let e = soft_exp4(-2.0 * abs(x));
   let ratio = sign(x) * (1.0 - e) / (1.0 + e);
   return select(ratio, series, abs(x) < vec4<f32>(0.3));
 }
 fn cap4(s: vec4<f32>) -> vec4<f32> {
-  return params.softcap * tanh4(s / params.softcap);
+  // Far below the cap, s stays itself: s / softcap may be too small for float32.
+  let capped = params.softcap * tanh4(s / params.softcap);
+  return select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
 }
 fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4<u32>) -> Logits {
   var s = raw;
@@ -95,6 +104,6 @@ fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4
     }
   }
   return Logits(s, visible & !hidden, hidden);
-}
-`;
+}`;
+  return { wgsl, needs: [rulesFragment, logitsRowsFragment, softExpFragment] };
 }

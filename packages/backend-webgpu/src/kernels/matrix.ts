@@ -1,23 +1,17 @@
-import { paramsWgsl } from "../params.js";
-import { gridWgsl } from "./grid.js";
-import {
-  type Binding,
-  declareBindings,
-  enableFeatures,
-  type Kernel,
-  type Storage,
-} from "./kernel.js";
-import { logitsWgsl } from "./logits.js";
+import { emitKernel } from "./emit.js";
+import { gridFragment } from "./grid.js";
+import type { Binding, Kernel, Storage } from "./kernel.js";
+import { logitsFragment } from "./logits.js";
 import {
   type Lanes,
-  productsWgsl,
+  productsFragment,
   threadRows,
   tileKeys,
   tileRows,
   tileThreads,
 } from "./products.js";
-import { rulesWgsl } from "./rules.js";
-import { mergedStatisticsWgsl } from "./statistics.js";
+import { rulesFragment } from "./rules.js";
+import { mergedStatisticsFragment } from "./statistics.js";
 
 /**
  * Which of the two matrices a kernel writes: the floor of eight storage buffers has no room for both.
@@ -57,14 +51,7 @@ export function matrixKernel(shape: MatrixShape): Kernel {
     bindings.push({ name: "partialStatistics", element: "u32", access: "read" });
   }
   const f16 = storage === "f16" || bias === "f16" || output === "f16";
-  const code = `${enableFeatures([f16 && "f16"])}${paramsWgsl}
-${declareBindings(bindings)}
-${gridWgsl}
-${rulesWgsl}
-${logitsWgsl(bias)}
-${productsWgsl(lanes, storage)}
-${matrix === "weights" ? mergedStatisticsWgsl : ""}
-@compute @workgroup_size(${tileThreads(lanes)})
+  const body = `@compute @workgroup_size(${tileThreads(lanes)})
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
   @builtin(num_workgroups) counts: vec3<u32>,
@@ -112,7 +99,19 @@ ${matrix === "weights" ? weights(output) : scores(output)}
 }
 `;
   const name = `${matrix}-${storage}${bias === storage ? "" : `-bias-${bias}`}${output === storage ? "" : `-to-${output}`}`;
-  return { name, code, bindings };
+  return emitKernel({
+    name,
+    features: [f16 && "f16"],
+    bindings,
+    fragments: [
+      gridFragment,
+      rulesFragment,
+      logitsFragment(bias),
+      productsFragment(lanes, storage),
+      ...(matrix === "weights" ? [mergedStatisticsFragment] : []),
+    ],
+    body,
+  });
 }
 
 /** Maximum and sum of the thread's rows, once for all of its keys. */
@@ -137,11 +136,15 @@ const rowStatistics = `  var largest: array<f32, 8>;
 const weights = (output: Storage): string => `      var weight = 0.0;
       if (exists && logits.visible[r]) {
         let own = (e & 1u) * 4u + u32(r);
-        weight = exp(max(logits.s[r] - largest[own], -104.0)) / sum[own];
+        weight = soft_exp(logits.s[r] - largest[own]) / sum[own];
       }
       weights[at] = ${output}(weight);`;
 
-/** A bias of −∞ gives a score of −∞, which is written as bits. */
+/**
+ * A bias of −∞ gives a score of −∞, which is written as bits. There are no bits of float16 to choose
+ * from: naga, the compiler of Firefox and Deno, has no bitcast of float16. Its −∞ is converted from
+ * float32's, which every device's conversion keeps.
+ */
 const scores = (output: Storage): string => `      var score = 0.0;
       var infinite = false;
       if (exists) {
@@ -154,5 +157,5 @@ const scores = (output: Storage): string => `      var score = 0.0;
       scores[at] = ${
         output === "f32"
           ? "select(bitcast<u32>(score), 0xff800000u, infinite)"
-          : "bitcast<vec2<f16>>(select(bitcast<u32>(vec2<f16>(f16(score), f16())), 0xfc00u, infinite)).x"
+          : "f16(bitcast<f32>(select(bitcast<u32>(score), 0xff800000u, infinite)))"
       };`;

@@ -1,14 +1,7 @@
-import { paramsWgsl } from "../params.js";
-import {
-  type Binding,
-  declareBindings,
-  enableFeatures,
-  type Kernel,
-  type Storage,
-} from "./kernel.js";
-import { linearThreads, linearWgsl } from "./linear.js";
-import { rulesWgsl } from "./rules.js";
-import { mergedStatisticsWgsl } from "./statistics.js";
+import { emitKernel } from "./emit.js";
+import type { Binding, Kernel, Storage } from "./kernel.js";
+import { linearFragment, linearThreads } from "./linear.js";
+import { mergedStatisticsFragment, rowFactorFragment } from "./statistics.js";
 
 /**
  * Attention over all keys from attention over parts of them: outputs weighted by
@@ -25,12 +18,7 @@ export function mergeKernel(output: Storage): Kernel {
     { name: "output", element: output, access: "read_write" },
     { name: "statistics", element: "u32", access: "read_write" },
   ];
-  const code = `${enableFeatures([output === "f16" && "f16"])}${paramsWgsl}
-${declareBindings(bindings)}
-${linearWgsl}
-${rulesWgsl}
-${mergedStatisticsWgsl}
-@compute @workgroup_size(${linearThreads})
+  const body = `@compute @workgroup_size(${linearThreads})
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
   @builtin(num_workgroups) counts: vec3<u32>,
@@ -53,12 +41,18 @@ fn main(
     }
   }
   output[params.outputBase + row * params.valueDim + column] =
-    ${output}(select(sum / statistic.sum, 0.0, statistic.empty));
+    ${output}(row_factor(sum / statistic.sum, statistic.largest, statistic.empty));
   if (column == 0u && (params.flags & flag_logSumExp) != 0u) {
     statistics[params.statisticsBase + row] = select(
       bitcast<u32>(statistic.largest + log(statistic.sum)), no_key, statistic.empty && !statistic.has_sink);
   }
 }
 `;
-  return { name: `merge-${output}`, code, bindings };
+  return emitKernel({
+    name: `merge-${output}`,
+    features: [output === "f16" && "f16"],
+    bindings,
+    fragments: [linearFragment, mergedStatisticsFragment, rowFactorFragment],
+    body,
+  });
 }

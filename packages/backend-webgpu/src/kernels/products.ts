@@ -1,4 +1,6 @@
-import { repeat, type Storage, storageBytes } from "./kernel.js";
+import { type Fragment, repeat } from "./emit.js";
+import { type Storage, storageBytes } from "./kernel.js";
+import { logitsRowsFragment } from "./logits.js";
 
 /** Query rows of a tile, rows of a thread, and elements of the head size staged at a time. */
 export const tileRows = 64;
@@ -20,7 +22,7 @@ export function tileKeys(lanes: Lanes): number {
   return lanes * threadKeys;
 }
 
-/** Bytes of workgroup memory that {@link productsWgsl} declares. */
+/** Bytes of workgroup memory that {@link productsFragment} declares. */
 export function productsBytes(lanes: Lanes, storage: Storage): number {
   const element = storageBytes(storage);
   return (tileRows + tileKeys(lanes)) * chunk * element + tileRows * tileKeys(lanes) * 4;
@@ -35,14 +37,14 @@ export function productsBytes(lanes: Lanes, storage: Storage): number {
  * Both tiles are stored transposed and their columns exchanged by an exclusive or, so that the
  * threads of a wave that write different rows meet in different banks.
  */
-export function productsWgsl(lanes: Lanes, storage: Storage): string {
+export function productsFragment(lanes: Lanes, storage: Storage): Fragment {
   const threads = tileThreads(lanes);
   const keys = tileKeys(lanes);
   const rowQuads = tileRows / 4;
   // Each thread stages 4 rows × `perRow` and 4 keys × `perKey` elements.
   const perRow = (tileRows * chunk) / (threads * 4);
   const perKey = (keys * chunk) / (threads * 4);
-  return `var<workgroup> query_tile: array<vec4<${storage}>, ${rowQuads * chunk}>;
+  const wgsl = `var<workgroup> query_tile: array<vec4<${storage}>, ${rowQuads * chunk}>;
 var<workgroup> key_tile: array<vec4<${storage}>, ${lanes * chunk}>;
 var<workgroup> tile_scores: array<vec4<f32>, ${rowQuads * keys}>;
 
@@ -114,6 +116,6 @@ ${repeat(4, (c) =>
     })
     .join("\n"),
 )}
-}
-`;
+}`;
+  return { wgsl, needs: [logitsRowsFragment] };
 }

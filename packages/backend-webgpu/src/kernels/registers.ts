@@ -1,10 +1,10 @@
-import { paramsWgsl } from "../params.js";
-import { finishWgsl } from "./finish.js";
+import { emitKernel, repeat } from "./emit.js";
+import { finishFragment } from "./finish.js";
 import { forwardBindings } from "./forward.js";
-import { gridWgsl } from "./grid.js";
-import { declareBindings, enableFeatures, type Kernel, repeat, type Storage } from "./kernel.js";
-import { logitsWgsl } from "./logits.js";
-import { rulesWgsl } from "./rules.js";
+import { gridFragment } from "./grid.js";
+import type { Kernel, Storage } from "./kernel.js";
+import { logitsFragment } from "./logits.js";
+import { notFiniteFragment, rulesFragment } from "./rules.js";
 
 /** Invocations of a workgroup: a quad. */
 export const registersThreads = 4;
@@ -93,17 +93,7 @@ export function registersKernel(shape: RegistersShape): Kernel {
       ? `quadBroadcast(share${k}, ${e}u)`
       : load(from, k, `${4 * chunk + e}u`, 4 * chunk + e);
   const invocations = mode === "stream" ? 1 : registersThreads;
-  const code = `${enableFeatures([mode === "quad" && "subgroups", output === "f16" && "f16"])}${paramsWgsl}
-${declareBindings(bindings)}
-${gridWgsl}
-${rulesWgsl}
-${logitsWgsl("f32")}
-${finishWgsl}
-fn not_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u;
-}
-
-@compute @workgroup_size(${registersThreads})
+  const body = `@compute @workgroup_size(${registersThreads})
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
   @builtin(num_workgroups) counts: vec3<u32>,
@@ -197,9 +187,7 @@ ${forQuads(
 )}
     if (${repeat(quads, (q) => `any(above${q})`, " || ")}) {
 ${forQuads(
-  (
-    q,
-  ) => `      let decay${q} = select(vec4<f32>(1.0), exp(max(top${q} - best${q}, vec4<f32>(-104.0))), above${q});
+  (q) => `      let decay${q} = select(vec4<f32>(1.0), soft_exp4(top${q} - best${q}), above${q});
       top${q} = select(top${q}, best${q}, above${q});
       sum${q} *= decay${q};
       for (var c = 0u; c < ${valueDim}u; c++) {
@@ -213,7 +201,7 @@ ${forPairs(
     _,
     q,
     pair,
-  ) => `    p[${pair}] = select(vec4<f32>(), exp(max(s[${pair}] - top${q}, vec4<f32>(-104.0))), visible[${pair}]);
+  ) => `    p[${pair}] = select(vec4<f32>(), soft_exp4(s[${pair}] - top${q}), visible[${pair}]);
     sum${q} += p[${pair}];`,
 )}
     // A row that does not see a key must not see its NaN either: such a key goes element by element.
@@ -272,5 +260,17 @@ ${forQuads(
 }
 `;
   const name = `${mode}-${rows}x${together}-${headDim}-${valueDim}${whole ? "" : "-padded"}${output === "f32" ? "" : `-to-${output}`}`;
-  return { name, code, bindings };
+  return emitKernel({
+    name,
+    features: [mode === "quad" && "subgroups", output === "f16" && "f16"],
+    bindings,
+    fragments: [
+      gridFragment,
+      rulesFragment,
+      notFiniteFragment,
+      logitsFragment("f32"),
+      finishFragment,
+    ],
+    body,
+  });
 }

@@ -1,13 +1,19 @@
-import { paramsWgsl } from "../params.js";
+import { emitKernel, repeat } from "./emit.js";
 import { forwardBindings } from "./forward.js";
-import { declareBindings, enableFeatures, type Kernel, repeat, type Storage } from "./kernel.js";
-import { linearThreads, linearWgsl } from "./linear.js";
-import { logitsWgsl } from "./logits.js";
-import { rulesWgsl } from "./rules.js";
-import { lowestWgsl, storeStatisticsWgsl } from "./statistics.js";
+import type { Kernel, Storage } from "./kernel.js";
+import { linearFragment, linearThreads } from "./linear.js";
+import { logitsFragment } from "./logits.js";
+import { rulesFragment } from "./rules.js";
+import {
+  lowestFragment,
+  rowFactorFragment,
+  softExpFragment,
+  storeStatisticsFragment,
+} from "./statistics.js";
 
-/** Value columns of an invocation. */
+/** Value columns of an invocation, and keys that it works on at once. */
 export const rowColumns = 8;
+export const rowKeys = 4;
 
 export interface RowShape {
   readonly storage: Storage;
@@ -24,13 +30,7 @@ export interface RowShape {
 export function rowKernel({ storage, bias, output }: RowShape): Kernel {
   const bindings = forwardBindings({ query: storage, key: storage, bias, output });
   const f16 = storage === "f16" || bias === "f16" || output === "f16";
-  const code = `${enableFeatures([f16 && "f16"])}${paramsWgsl}
-${declareBindings(bindings)}
-${linearWgsl}
-${rulesWgsl}
-${logitsWgsl(bias)}
-${lowestWgsl}${storeStatisticsWgsl}
-@compute @workgroup_size(${linearThreads})
+  const body = `@compute @workgroup_size(${linearThreads})
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
   @builtin(num_workgroups) counts: vec3<u32>,
@@ -81,8 +81,8 @@ ${repeat(2, (q) => `  var o${q} = vec4<f32>();`)}
     let seen = select(vec4<f32>(lowest), logits.s, visible);
     let before = largest;
     largest = max(largest, max(max(seen.x, seen.y), max(seen.z, seen.w)));
-    let decay = exp(max(before - largest, -104.0));
-    let weight = select(vec4<f32>(), exp(max(logits.s - largest, vec4<f32>(-104.0))), visible);
+    let decay = soft_exp(before - largest);
+    let weight = select(vec4<f32>(), soft_exp4(logits.s - largest), visible);
     sum = sum * decay + weight.x + weight.y + weight.z + weight.w;
 ${repeat(2, (q) => `    o${q} *= decay;`)}
     for (var k = 0; k < 4; k++) {
@@ -103,10 +103,10 @@ ${repeat(2, (q) => `        o${q} += weight[k] * vec4<f32>(f32(value[at + column
   if (has_sink) {
     let seen = largest;
     largest = select(max(seen, sink), sink, empty);
-    decay = exp(max(seen - largest, -104.0));
-    sum = sum * decay + exp(max(sink - largest, -104.0));
+    decay = soft_exp(seen - largest);
+    sum = sum * decay + soft_exp(sink - largest);
   }
-  let factor = select(decay / sum, 0.0, empty);
+  let factor = row_factor(decay / sum, largest, empty);
   let at = (b * params.queryHeads + h) * params.queryLength + i;
   if (first_column == 0u && (params.flags & flag_logSumExp) != 0u) {
     store_statistics(
@@ -120,5 +120,19 @@ ${repeat(2, (q) => `        o${q} += weight[k] * vec4<f32>(f32(value[at + column
 }
 `;
   const name = `row-${storage}${bias === storage ? "" : `-bias-${bias}`}${output === storage ? "" : `-to-${output}`}`;
-  return { name, code, bindings };
+  return emitKernel({
+    name,
+    features: [f16 && "f16"],
+    bindings,
+    fragments: [
+      linearFragment,
+      rulesFragment,
+      logitsFragment(bias),
+      lowestFragment,
+      softExpFragment,
+      rowFactorFragment,
+      storeStatisticsFragment,
+    ],
+    body,
+  });
 }

@@ -1,34 +1,65 @@
-/** Words that are stored of a part of the keys: its maximum, its sum. */
+import type { Fragment } from "./emit.js";
+import { rulesFragment } from "./rules.js";
+
+/** Words that are stored for each row and part of the keys: its maximum and its sum. */
 export const partWords = 2;
 
-/** The lowest float32, a row's maximum before it has seen a key: −∞ may not be written as a constant. */
-export const lowestWgsl = "const lowest = -3.4028234e38;\n";
+/** The lowest float32, a row's maximum before it has seen a key: WGSL has no constant −∞. */
+export const lowestFragment: Fragment = { wgsl: "const lowest = -3.4028234e38;" };
 
 /**
- * What is stored of a row's softmax: its log-sum-exp; or of a part of the keys, its maximum and after
- * that its sum, since log(sum) is lost beside a maximum of −3.4·10³⁸, the bias of padding. −∞ is only
- * ever written, as bits.
+ * exp for arguments that are not positive. Arguments below −104 count as −104, whose exp is 0 in
+ * float32, since WGSL does not say what exp of them is. NaN, the difference of two logits that
+ * overflowed, is passed on rather than bounded: it must not turn into a weight of 0.
  */
-export const storeStatisticsWgsl = `fn store_statistics(at: u32, largest: f32, sum: f32, empty: bool) {
+export const softExpFragment: Fragment = {
+  wgsl: `fn soft_exp(x: f32) -> f32 {
+  return exp(select(x, -104.0, x < -104.0));
+}
+fn soft_exp4(x: vec4<f32>) -> vec4<f32> {
+  return exp(select(x, vec4<f32>(-104.0), x < vec4<f32>(-104.0)));
+}`,
+};
+
+/**
+ * The factor that ends a row's softmax. A row whose largest logit is not finite, because a product
+ * overflowed float32, becomes NaN, also where the arithmetic assumes that there are no infinities.
+ */
+export const rowFactorFragment: Fragment = {
+  wgsl: `fn row_factor(factor: f32, largest: f32, empty: bool) -> f32 {
+  let finite = (bitcast<u32>(largest) & 0x7f800000u) != 0x7f800000u;
+  let ended = select(factor, 0.0, empty);
+  return bitcast<f32>(select(0x7fc00000u, bitcast<u32>(ended), finite));
+}`,
+};
+
+/**
+ * Stores a row's log-sum-exp; or, for a part of the keys, its maximum and its sum, since log(sum) is
+ * lost beside a maximum of −3.4·10³⁸, a common bias of padding. −∞ is written as bits.
+ */
+export const storeStatisticsFragment: Fragment = {
+  wgsl: `fn store_statistics(at: u32, largest: f32, sum: f32, empty: bool) {
   if ((params.flags & flag_partial) != 0u) {
     statistics[at] = select(bitcast<u32>(largest), 0xff800000u, empty);
     statistics[at + 1u] = bitcast<u32>(sum);
   } else {
     statistics[at] = select(bitcast<u32>(largest + log(sum)), 0xff800000u, empty);
   }
-}
-`;
+}`,
+};
 
 /**
- * A row's maximum over all `params.count` parts of the keys and its sink, and what each of them weighs.
- * The parts' weights are summed by whoever uses them, in their order, so that each is computed once.
+ * A row's maximum over all `params.count` parts of the keys and its sink, and the weight of each part.
+ * Kernels sum the weights themselves, in the order of the parts, so that each is computed once.
  */
-export const mergedStatisticsWgsl: string = `${lowestWgsl}/** −∞, which is never computed with. */
+export const mergedStatisticsFragment: Fragment = {
+  needs: [rulesFragment, lowestFragment, softExpFragment],
+  wgsl: `/** −∞ as bits. */
 const no_key = 0xff800000u;
 
 struct Statistics {
   largest: f32,
-  /** Of the sink, until the parts' weights are added. */
+  /** The sink's weight, until the weights of the parts are added. */
   sum: f32,
   /** No key is seen. */
   empty: bool,
@@ -38,13 +69,13 @@ fn part_statistics(row: u32, part: u32) -> vec2<u32> {
   let at = params.partialStatisticsBase + ${partWords}u * (row * params.count + part);
   return vec2<u32>(partialStatistics[at], partialStatistics[at + 1u]);
 }
-/** What a part of the keys weighs; 0 where it has none. */
+/** The weight of a part; 0 where the row sees none of its keys. */
 fn part_weight(row: u32, part: u32, largest: f32) -> f32 {
   let own = part_statistics(row, part);
   if (own.x == no_key) {
     return 0.0;
   }
-  return exp(max(bitcast<f32>(own.x) - largest, -104.0)) * bitcast<f32>(own.y);
+  return soft_exp(bitcast<f32>(own.x) - largest) * bitcast<f32>(own.y);
 }
 fn merged_maximum(row: u32, head: u32) -> Statistics {
   let rule = head_rules(head);
@@ -59,7 +90,7 @@ fn merged_maximum(row: u32, head: u32) -> Statistics {
       largest = max(largest, bitcast<f32>(bits));
     }
   }
-  let sum = select(0.0, exp(max(sink - largest, -104.0)), has_sink);
+  let sum = select(0.0, soft_exp(sink - largest), has_sink);
   return Statistics(largest, sum, empty, has_sink);
-}
-`;
+}`,
+};

@@ -1,10 +1,10 @@
-import { paramsWgsl } from "../params.js";
-import { finishWgsl } from "./finish.js";
+import { emitKernel, repeat } from "./emit.js";
+import { finishFragment } from "./finish.js";
 import { forwardBindings } from "./forward.js";
-import { gridWgsl } from "./grid.js";
-import { declareBindings, enableFeatures, type Kernel, repeat, type Storage } from "./kernel.js";
-import { logitsWgsl } from "./logits.js";
-import { rulesWgsl } from "./rules.js";
+import { gridFragment } from "./grid.js";
+import type { Kernel, Storage } from "./kernel.js";
+import { logitsFragment } from "./logits.js";
+import { rulesFragment } from "./rules.js";
 
 /** What a subgroup multiplies at once: m × k elements of float16 by k × n, summed in float32. */
 export interface MatrixSizes {
@@ -88,15 +88,7 @@ export function subgroupMatrixKernel(shape: SubgroupMatrixShape): Kernel {
   /** Offsets in a row of the four columns that a thread's quad has. */
   const ofRow = (array: string, quad: number, at = "row_at"): string =>
     `vec4<f32>(${repeat(4, (c) => `f32(${array}[${at} + ${parts * (4 * quad + c)}u])`, ", ")})`;
-  const code = `${enableFeatures(["f16", "subgroups", "chromium_experimental_subgroup_matrix"])}// Strips of rows are shared out by subgroup: uniform in each, which the analysis cannot know.
-diagnostic(off, chromium.subgroup_matrix_uniformity);
-${paramsWgsl}
-${declareBindings(bindings)}
-${gridWgsl}
-${rulesWgsl}
-${logitsWgsl(bias)}
-${finishWgsl}
-alias Left = subgroup_matrix_left<f16, ${k}, ${m}>;
+  const body = `alias Left = subgroup_matrix_left<f16, ${k}, ${m}>;
 alias Right = subgroup_matrix_right<f16, ${n}, ${k}>;
 alias Result = subgroup_matrix_result<f32, ${n}, ${m}>;
 
@@ -256,7 +248,7 @@ ${forQuads((block, quad) => `  var o${block}_${quad} = vec4<f32>();`)}
       best = max(best, products[shared_at + other]);
     }
     best = max(best, largest);
-    let decay = exp(max(largest - best, -104.0));
+    let decay = soft_exp(largest - best);
     largest = best;
     sum *= decay;
     rounded_sum *= decay;
@@ -264,7 +256,7 @@ ${forQuads((block, quad) => `  var o${block}_${quad} = vec4<f32>();`)}
       let at = row_at + e * ${parts}u;
       var weight = 0.0;
       if ((visible & (1u << e)) != 0u) {
-        weight = exp(max(products[at] - best, -104.0));
+        weight = soft_exp(products[at] - best);
       }
       let rounded = f16(weight * 0x1p15);
       weight_tile[row * ${weightStride}u + part + e * ${parts}u] = rounded;
@@ -344,5 +336,13 @@ fn store_columns(thread: u32, block: Block, first_row: u32, end_row: u32, first_
 }
 `;
   const name = `subgroup-matrix-${m}x${n}x${k}-${rows}-${headDim}-${columns}${bias === "f16" ? "" : `-bias-${bias}`}${output === "f16" ? "" : `-to-${output}`}`;
-  return { name, code, bindings };
+  return emitKernel({
+    name,
+    features: ["f16", "subgroups", "chromium_experimental_subgroup_matrix"],
+    // Strips of rows are shared out by subgroup: uniform in each, which the analysis cannot know.
+    directives: "diagnostic(off, chromium.subgroup_matrix_uniformity);\n",
+    bindings,
+    fragments: [gridFragment, rulesFragment, logitsFragment(bias), finishFragment],
+    body,
+  });
 }

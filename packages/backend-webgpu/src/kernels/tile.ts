@@ -1,19 +1,19 @@
-import { paramsWgsl } from "../params.js";
-import { finishWgsl } from "./finish.js";
+import { emitKernel, type Fragment, repeat } from "./emit.js";
+import { finishFragment } from "./finish.js";
 import { forwardBindings } from "./forward.js";
-import { gridWgsl } from "./grid.js";
-import { declareBindings, enableFeatures, type Kernel, repeat, type Storage } from "./kernel.js";
-import { logitsWgsl } from "./logits.js";
+import { gridFragment } from "./grid.js";
+import type { Kernel, Storage } from "./kernel.js";
+import { logitsFragment } from "./logits.js";
 import {
   type Lanes,
   productsBytes,
-  productsWgsl,
+  productsFragment,
   threadRows,
   tileKeys,
   tileRows,
   tileThreads,
 } from "./products.js";
-import { rulesWgsl } from "./rules.js";
+import { notFiniteFragment, rulesFragment } from "./rules.js";
 
 /** What is decided about the kernel before it is compiled. */
 export interface TileShape {
@@ -52,20 +52,9 @@ export function tileKernel(shape: TileShape): Kernel {
   const forOutputs = (text: (r: number, q: number, component: string) => string): string =>
     forRows((r, component) => repeat(quads, (q) => text(r, q, component)));
   const f16 = storage === "f16" || bias === "f16" || output === "f16";
-  const code = `${enableFeatures([f16 && "f16", subgroups && "subgroups"])}${paramsWgsl}
-${declareBindings(bindings)}
-${gridWgsl}
-${rulesWgsl}
-${logitsWgsl(bias)}
-${finishWgsl}
-${productsWgsl(lanes, storage)}
-var<workgroup> lane_rows: array<vec4<f32>, ${lanes * rowQuads}>;
+  const body = `var<workgroup> lane_rows: array<vec4<f32>, ${lanes * rowQuads}>;
 
 ${subgroups ? reachWgsl(lanes) : ""}
-fn not_finite(v: vec4<f32>) -> bool {
-  return any((bitcast<vec4<u32>>(v) & vec4<u32>(0x7f800000u)) == vec4<u32>(0x7f800000u));
-}
-
 @compute @workgroup_size(${threads})
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -158,8 +147,8 @@ ${subgroups ? "  let reach = subgroup_reach(thread, place, size);\n" : ""}
 ${largestOfLanes(lanes, subgroups)}
     low = max(low, low_max);
     high = max(high, high_max);
-    let low_decay = exp(max(low_max - low, vec4<f32>(-104.0)));
-    let high_decay = exp(max(high_max - high, vec4<f32>(-104.0)));
+    let low_decay = soft_exp4(low_max - low);
+    let high_decay = soft_exp4(high_max - high);
     low_max = low;
     high_max = high;
     low_sum *= low_decay;
@@ -170,7 +159,7 @@ ${largestOfLanes(lanes, subgroups)}
       let bits = vec4<u32>(visible >> (e * 4u)) & vec4<u32>(1u, 2u, 4u, 8u);
       let weight = select(
         vec4<f32>(),
-        exp(max(tile_scores[slot] - select(low, high, upper), vec4<f32>(-104.0))),
+        soft_exp4(tile_scores[slot] - select(low, high, upper)),
         bits != vec4<u32>(),
       );
       tile_scores[slot] = weight;
@@ -188,7 +177,7 @@ ${repeat(
   quads,
   (q) => `      {
         let v = vec4<f32>(f32(value[at + column${q}.x]), f32(value[at + column${q}.y]), f32(value[at + column${q}.z]), f32(value[at + column${q}.w]));
-        if (masked && not_finite(v)) {
+        if (masked && not_finite4(v)) {
           // A row that does not see the key must not see its NaN either.
 ${forRows((r, component) => `          o${r}_${q} += select(${component} * v, vec4<f32>(), ${component} == 0.0);`)}
         } else {
@@ -238,7 +227,16 @@ fn store_columns(thread: u32, block: Block, first_row: u32, end_row: u32, first_
 }
 `;
   const name = `tile-${tileRows}x${keys}-${columns}-${storage}${bias === storage ? "" : `-bias-${bias}`}${output === storage ? "" : `-to-${output}`}${subgroups ? "-subgroups" : ""}`;
-  return { name, code, bindings };
+  const features = [f16 && "f16", subgroups && "subgroups"];
+  const fragments: Fragment[] = [
+    gridFragment,
+    rulesFragment,
+    notFiniteFragment,
+    logitsFragment(bias),
+    finishFragment,
+    productsFragment(lanes, storage),
+  ];
+  return emitKernel({ name, features, bindings, fragments, body });
 }
 
 /**

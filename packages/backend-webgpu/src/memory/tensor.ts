@@ -13,16 +13,17 @@ import {
 } from "@heed/core";
 import { backendName, type Faults } from "../faults.js";
 import type { BufferPool, PooledBuffer } from "./pool.js";
+import type { GpuStorage } from "./storage.js";
 import { mapRead, stagingUsage, usage } from "./usage.js";
 
-/** What a tensor needs of the backend to be read. */
+/** A device and its buffers, as tensors and uploads need them. */
 export interface DeviceMemory {
   readonly device: GPUDevice;
   readonly faults: Faults;
   readonly pool: BufferPool;
 }
 
-/** How a tensor lies in a buffer; offset and strides in elements. */
+/** Layout of a tensor in a buffer; offset and strides in elements. */
 export interface DeviceLayout {
   readonly dtype: DType;
   readonly shape: readonly number[];
@@ -30,36 +31,38 @@ export interface DeviceLayout {
   readonly offset: number;
 }
 
-/** A tensor in a GPUBuffer. float16 is stored as such, bool as a byte an element. */
+/** A tensor in a GPUBuffer. float16 takes 2 bytes an element, bool one. */
 export class WebGpuTensor implements DeviceTensor, DeviceLayout {
   readonly backend: string = backendName;
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
   readonly offset: number;
-  /** Where the elements are. */
-  readonly buffer: GPUBuffer;
+  readonly storage: GpuStorage;
   #memory: DeviceMemory | null;
-  #release: (() => void) | null;
   /** Rejects if the device refused the work that fills the tensor. */
   readonly #filled: Promise<void>;
   #disposed = false;
 
+  /** @param memory of the device that the buffer belongs to; null where that is not known yet */
   constructor(
     layout: DeviceLayout,
-    buffer: GPUBuffer,
+    storage: GpuStorage,
     memory: DeviceMemory | null,
-    release: (() => void) | null,
     filled: Promise<void> = Promise.resolve(),
   ) {
     this.dtype = layout.dtype;
     this.shape = Object.freeze([...layout.shape]);
     this.strides = Object.freeze([...layout.strides]);
     this.offset = layout.offset;
-    this.buffer = buffer;
+    this.storage = storage;
     this.#memory = memory;
-    this.#release = release;
     this.#filled = filled;
+  }
+
+  /** The buffer that the elements are in. */
+  get buffer(): GPUBuffer {
+    return this.storage.buffer;
   }
 
   get disposed(): boolean {
@@ -71,7 +74,7 @@ export class WebGpuTensor implements DeviceTensor, DeviceLayout {
     return this.#memory?.device ?? null;
   }
 
-  /** A wrapped buffer does not say whose it is: the backend that first works with it does. */
+  /** Sets the memory of a wrapped buffer, which does not tell its device, when a backend first uses it. */
   adopt(memory: DeviceMemory): void {
     this.#memory ??= memory;
   }
@@ -86,14 +89,23 @@ export class WebGpuTensor implements DeviceTensor, DeviceLayout {
         "a wrapped buffer that no run has used",
       );
     }
-    await this.#filled;
-    const { dtype, shape, strides, offset } = this;
+    this.storage.hold();
+    try {
+      await this.#filled;
+      return await this.#read(memory);
+    } finally {
+      this.storage.release();
+    }
+  }
+
+  async #read(memory: DeviceMemory): Promise<HostTensor> {
+    const { dtype, shape, strides, offset, buffer } = this;
     const last = shape.reduce(
       (at, size, axis) => at + (strides[axis] as number) * (size - 1),
       offset,
     );
     if (elementCount(shape) === 0) return tensor(allocate(dtype, 0), shape, { dtype });
-    if ((this.buffer.usage & usage.copySource) === 0) {
+    if ((buffer.usage & usage.copySource) === 0) {
       throw new InvalidInputError("tensor", "a buffer with usage COPY_SRC", "one without");
     }
     const size = bytesPerElement(dtype);
@@ -102,7 +114,7 @@ export class WebGpuTensor implements DeviceTensor, DeviceLayout {
     const staging = await memory.pool.acquire(bytes, stagingUsage);
     const copied = memory.faults.watch("reading a tensor", () => {
       const encoder = memory.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(this.buffer, from, staging.buffer, 0, bytes);
+      encoder.copyBufferToBuffer(buffer, from, staging.buffer, 0, bytes);
       memory.device.queue.submit([encoder.finish()]);
     });
     const data = await readStaging(memory, staging, bytes, copied.accepted);
@@ -117,8 +129,7 @@ export class WebGpuTensor implements DeviceTensor, DeviceLayout {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#release?.();
-    this.#release = null;
+    this.storage.release();
   }
 }
 

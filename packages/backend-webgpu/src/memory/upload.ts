@@ -3,58 +3,88 @@ import {
   contiguous,
   elementCount,
   type HostTensor,
+  InvalidInputError,
   isContiguous,
   rowMajorStrides,
 } from "@heed/core";
 import type { PooledBuffer } from "./pool.js";
 import type { DeviceLayout, DeviceMemory } from "./tensor.js";
 import { tensorUsage } from "./usage.js";
+import { writeBytes } from "./write.js";
 
-export interface Uploaded {
-  readonly pooled: PooledBuffer;
+/** A host tensor's elements as bytes that are ready to be copied to the device. */
+export interface StagedTensor {
+  /** Name of the tensor in errors. */
+  readonly argument: string;
+  /** Bytes in the caller's memory, or in a copy of it where the tensor had to be packed. */
+  readonly bytes: Uint8Array;
+  readonly byteLength: number;
+  /** Layout of the tensor in the bytes. */
   readonly layout: DeviceLayout;
 }
 
-/** Gaps that are rather uploaded than closed, as a part of the elements. */
+/** Largest share of elements that may be gaps; a tensor with more gaps is packed before the upload. */
 const mostGaps = 0.5;
 
 /**
- * Copies a host tensor into a buffer of the pool. Elements that lie close together go as they are,
- * with their strides; a view of something much larger is packed first.
+ * Selects the bytes of a tensor. Elements that lie close together are uploaded as they lie, with
+ * their strides; a view of something much larger is packed first.
+ *
+ * @throws InvalidInputError where the tensor lies outside of its memory
  */
-export async function upload(memory: DeviceMemory, t: HostTensor): Promise<Uploaded> {
+export function stageTensor(argument: string, t: HostTensor): StagedTensor {
   const count = elementCount(t.shape);
   const last = t.shape.reduce(
     (at, n, axis) => at + (t.strides[axis] as number) * (n - 1),
     t.offset,
   );
   const span = count === 0 ? 0 : last - t.offset + 1;
+  if (count > 0 && (t.offset < 0 || last >= t.data.length)) {
+    throw new InvalidInputError(
+      argument,
+      "elements within its data",
+      `elements up to ${last} of ${t.data.length}`,
+    );
+  }
   const dense = isContiguous(t) || span <= count * (1 + mostGaps) ? t : contiguous(t);
   const elements = dense === t ? span : count;
   const size = bytesPerElement(t.dtype);
-  const bytes = new Uint8Array(
-    dense.data.buffer,
-    dense.data.byteOffset + dense.offset * size,
-    elements * size,
-  );
-  const pooled = await memory.pool.acquire(bytes.length, tensorUsage);
-  memory.faults.checkPresent();
-  writeBytes(memory.device, pooled.buffer, bytes);
+  const start = count === 0 ? 0 : dense.data.byteOffset + dense.offset * size;
+  const bytes = new Uint8Array(dense.data.buffer, start, elements * size);
   const strides = dense === t ? t.strides : rowMajorStrides(t.shape);
-  return { pooled, layout: { dtype: t.dtype, shape: t.shape, strides, offset: 0 } };
+  return {
+    argument,
+    bytes,
+    byteLength: elements * size,
+    layout: { dtype: t.dtype, shape: t.shape, strides, offset: 0 },
+  };
 }
 
-/** Writes any number of bytes: WebGPU writes multiples of four, which buffers of the pool have. */
-function writeBytes(device: GPUDevice, buffer: GPUBuffer, bytes: Uint8Array): void {
-  // Memory shared with other threads is copied: not every implementation takes it.
-  const own = bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice();
-  const whole = Math.floor(own.length / 4) * 4;
-  if (whole > 0) {
-    device.queue.writeBuffer(buffer, 0, own.buffer as ArrayBuffer, own.byteOffset, whole);
-  }
-  if (whole < own.length) {
-    const tail = new Uint8Array(4);
-    tail.set(own.subarray(whole));
-    device.queue.writeBuffer(buffer, whole, tail);
+/**
+ * Copies a staged tensor into a buffer of the pool.
+ *
+ * @throws InvalidInputError if the caller's memory was detached or has shrunk since it was staged
+ * @throws OutOfMemoryError, DeviceLostError
+ */
+export async function uploadStaged(
+  memory: DeviceMemory,
+  { argument, bytes, byteLength }: StagedTensor,
+): Promise<PooledBuffer> {
+  const pooled = await memory.pool.acquire(byteLength, tensorUsage);
+  try {
+    memory.faults.checkPresent();
+    // A view of memory that no longer reaches to its end has length 0.
+    if (bytes.length !== byteLength) {
+      throw new InvalidInputError(
+        argument,
+        "memory that stays attached, and as large, until the call has settled",
+        `${bytes.length} bytes of ${byteLength}`,
+      );
+    }
+    writeBytes(memory.device, pooled.buffer, bytes);
+    return pooled;
+  } catch (error) {
+    memory.pool.release(pooled);
+    throw error;
   }
 }

@@ -6,6 +6,7 @@ import {
   InvalidInputError,
   rowMajorStrides,
 } from "@heed/core";
+import { GpuStorage } from "./storage.js";
 import { WebGpuTensor } from "./tensor.js";
 import { usage } from "./usage.js";
 
@@ -59,7 +60,11 @@ export function webgpuTensor(
       `${end} bytes`,
     );
   }
-  return new WebGpuTensor({ dtype, shape, strides, offset }, buffer, null, null);
+  return new WebGpuTensor(
+    { dtype, shape, strides, offset },
+    new GpuStorage(buffer, () => {}),
+    null,
+  );
 }
 
 function checkSizes(argument: string, sizes: readonly number[]): void {

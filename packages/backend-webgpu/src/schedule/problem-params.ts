@@ -3,11 +3,12 @@ import { flags, type Params } from "../params.js";
 import { length, type Region } from "./regions.js";
 import { groupOf, type Task } from "./steps.js";
 
-/** What every dispatch of a problem is told. */
+/** Parameters that every dispatch of a problem shares. */
 export function problemParams({ problem, choice }: Task): Partial<Params> {
   const { batch, queryHeads, queryLength, keyLength, headDim, valueDim, scale, softcap } = problem;
   return {
     stack: choice.stack,
+    keyGrain: choice.keyGrain,
     group: groupOf(problem),
     batches: batch,
     queryHeads,

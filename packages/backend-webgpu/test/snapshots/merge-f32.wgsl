@@ -13,6 +13,7 @@ struct Params {
   firstKey: u32,
   endKey: u32,
   splitKeys: u32,
+  keyGrain: u32,
   stack: u32,
   group: u32,
   batches: u32,
@@ -84,7 +85,6 @@ fn element_number(workgroup: vec3<u32>, counts: vec3<u32>, thread: u32) -> u32 {
   let number = params.firstWorkgroup + workgroup.x + counts.x * (workgroup.y + counts.y * workgroup.z);
   return number * 64u + thread;
 }
-
 struct Batch {
   keys: i32,
   first: i32,
@@ -102,18 +102,25 @@ fn head_rules(h: u32) -> vec4<i32> {
 fn visible_keys(batch: Batch, split: u32, first: i32, last: i32) -> vec2<i32> {
   let split_first = i32(params.firstKey + split * params.splitKeys);
   let split_end = min(i32(params.endKey), split_first + i32(params.splitKeys));
-  let start = max(split_first, first + batch.first);
+  let seen_first = max(split_first, first + batch.first);
+  // Tiles start at multiples of the grain, so that they do not depend on which rows share them.
+  let start = seen_first - seen_first % i32(params.keyGrain);
   let end = min(min(split_end, batch.keys), last + batch.last + 1);
   return vec2<i32>(start, max(start, end));
 }
-
 const lowest = -3.4028234e38;
-/** −∞, which is never computed with. */
+fn soft_exp(x: f32) -> f32 {
+  return exp(select(x, -104.0, x < -104.0));
+}
+fn soft_exp4(x: vec4<f32>) -> vec4<f32> {
+  return exp(select(x, vec4<f32>(-104.0), x < vec4<f32>(-104.0)));
+}
+/** −∞ as bits. */
 const no_key = 0xff800000u;
 
 struct Statistics {
   largest: f32,
-  /** Of the sink, until the parts' weights are added. */
+  /** The sink's weight, until the weights of the parts are added. */
   sum: f32,
   /** No key is seen. */
   empty: bool,
@@ -123,13 +130,13 @@ fn part_statistics(row: u32, part: u32) -> vec2<u32> {
   let at = params.partialStatisticsBase + 2u * (row * params.count + part);
   return vec2<u32>(partialStatistics[at], partialStatistics[at + 1u]);
 }
-/** What a part of the keys weighs; 0 where it has none. */
+/** The weight of a part; 0 where the row sees none of its keys. */
 fn part_weight(row: u32, part: u32, largest: f32) -> f32 {
   let own = part_statistics(row, part);
   if (own.x == no_key) {
     return 0.0;
   }
-  return exp(max(bitcast<f32>(own.x) - largest, -104.0)) * bitcast<f32>(own.y);
+  return soft_exp(bitcast<f32>(own.x) - largest) * bitcast<f32>(own.y);
 }
 fn merged_maximum(row: u32, head: u32) -> Statistics {
   let rule = head_rules(head);
@@ -144,10 +151,14 @@ fn merged_maximum(row: u32, head: u32) -> Statistics {
       largest = max(largest, bitcast<f32>(bits));
     }
   }
-  let sum = select(0.0, exp(max(sink - largest, -104.0)), has_sink);
+  let sum = select(0.0, soft_exp(sink - largest), has_sink);
   return Statistics(largest, sum, empty, has_sink);
 }
-
+fn row_factor(factor: f32, largest: f32, empty: bool) -> f32 {
+  let finite = (bitcast<u32>(largest) & 0x7f800000u) != 0x7f800000u;
+  let ended = select(factor, 0.0, empty);
+  return bitcast<f32>(select(0x7fc00000u, bitcast<u32>(ended), finite));
+}
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -171,7 +182,7 @@ fn main(
     }
   }
   output[params.outputBase + row * params.valueDim + column] =
-    f32(select(sum / statistic.sum, 0.0, statistic.empty));
+    f32(row_factor(sum / statistic.sum, statistic.largest, statistic.empty));
   if (column == 0u && (params.flags & flag_logSumExp) != 0u) {
     statistics[params.statisticsBase + row] = select(
       bitcast<u32>(statistic.largest + log(statistic.sum)), no_key, statistic.empty && !statistic.has_sink);

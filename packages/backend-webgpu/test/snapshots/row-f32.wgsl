@@ -13,6 +13,7 @@ struct Params {
   firstKey: u32,
   endKey: u32,
   splitKeys: u32,
+  keyGrain: u32,
   stack: u32,
   group: u32,
   batches: u32,
@@ -87,7 +88,6 @@ fn element_number(workgroup: vec3<u32>, counts: vec3<u32>, thread: u32) -> u32 {
   let number = params.firstWorkgroup + workgroup.x + counts.x * (workgroup.y + counts.y * workgroup.z);
   return number * 64u + thread;
 }
-
 struct Batch {
   keys: i32,
   first: i32,
@@ -105,22 +105,17 @@ fn head_rules(h: u32) -> vec4<i32> {
 fn visible_keys(batch: Batch, split: u32, first: i32, last: i32) -> vec2<i32> {
   let split_first = i32(params.firstKey + split * params.splitKeys);
   let split_end = min(i32(params.endKey), split_first + i32(params.splitKeys));
-  let start = max(split_first, first + batch.first);
+  let seen_first = max(split_first, first + batch.first);
+  // Tiles start at multiples of the grain, so that they do not depend on which rows share them.
+  let start = seen_first - seen_first % i32(params.keyGrain);
   let end = min(min(split_end, batch.keys), last + batch.last + 1);
   return vec2<i32>(start, max(start, end));
 }
-
 struct Rows {
   /** Query index and query head of four rows; clamped to rows that exist. */
   index: vec4<u32>,
   head: vec4<u32>,
   exists: vec4<bool>,
-}
-struct Logits {
-  s: vec4<f32>,
-  visible: vec4<bool>,
-  /** The bias is −∞, and so is what `s` would be. */
-  infinite: vec4<bool>,
 }
 /** Rows `first` to `first + 3` of a grid head. */
 fn rows_of(grid_head: u32, first: u32) -> Rows {
@@ -142,6 +137,18 @@ fn queries_of(first_row: u32, end_row: u32) -> vec2<i32> {
   }
   return vec2<i32>(0, i32(length - 1u));
 }
+fn soft_exp(x: f32) -> f32 {
+  return exp(select(x, -104.0, x < -104.0));
+}
+fn soft_exp4(x: vec4<f32>) -> vec4<f32> {
+  return exp(select(x, vec4<f32>(-104.0), x < vec4<f32>(-104.0)));
+}
+struct Logits {
+  s: vec4<f32>,
+  visible: vec4<bool>,
+  /** The bias is −∞, and so is what `s` would be. */
+  infinite: vec4<bool>,
+}
 /**
  * tanh by its series where 1 − e^(−2x) would cancel, and by that elsewhere: the built-in function may
  * be off by 1e-5 and may overflow.
@@ -150,12 +157,14 @@ fn tanh4(x: vec4<f32>) -> vec4<f32> {
   let square = x * x;
   let series = x * (1.0 + square * (-0.33333333 + square * (0.13333333 + square * (-0.053968254
     + square * (0.021869488 + square * -0.0088632355)))));
-  let e = exp(max(-2.0 * abs(x), vec4<f32>(-104.0)));
+  let e = soft_exp4(-2.0 * abs(x));
   let ratio = sign(x) * (1.0 - e) / (1.0 + e);
   return select(ratio, series, abs(x) < vec4<f32>(0.3));
 }
 fn cap4(s: vec4<f32>) -> vec4<f32> {
-  return params.softcap * tanh4(s / params.softcap);
+  // Far below the cap, s stays itself: s / softcap may be too small for float32.
+  let capped = params.softcap * tanh4(s / params.softcap);
+  return select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
 }
 fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4<u32>) -> Logits {
   var s = raw;
@@ -195,8 +204,12 @@ fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4
   }
   return Logits(s, visible & !hidden, hidden);
 }
-
 const lowest = -3.4028234e38;
+fn row_factor(factor: f32, largest: f32, empty: bool) -> f32 {
+  let finite = (bitcast<u32>(largest) & 0x7f800000u) != 0x7f800000u;
+  let ended = select(factor, 0.0, empty);
+  return bitcast<f32>(select(0x7fc00000u, bitcast<u32>(ended), finite));
+}
 fn store_statistics(at: u32, largest: f32, sum: f32, empty: bool) {
   if ((params.flags & flag_partial) != 0u) {
     statistics[at] = select(bitcast<u32>(largest), 0xff800000u, empty);
@@ -205,7 +218,6 @@ fn store_statistics(at: u32, largest: f32, sum: f32, empty: bool) {
     statistics[at] = select(bitcast<u32>(largest + log(sum)), 0xff800000u, empty);
   }
 }
-
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -259,8 +271,8 @@ fn main(
     let seen = select(vec4<f32>(lowest), logits.s, visible);
     let before = largest;
     largest = max(largest, max(max(seen.x, seen.y), max(seen.z, seen.w)));
-    let decay = exp(max(before - largest, -104.0));
-    let weight = select(vec4<f32>(), exp(max(logits.s - largest, vec4<f32>(-104.0))), visible);
+    let decay = soft_exp(before - largest);
+    let weight = select(vec4<f32>(), soft_exp4(logits.s - largest), visible);
     sum = sum * decay + weight.x + weight.y + weight.z + weight.w;
     o0 *= decay;
     o1 *= decay;
@@ -283,10 +295,10 @@ fn main(
   if (has_sink) {
     let seen = largest;
     largest = select(max(seen, sink), sink, empty);
-    decay = exp(max(seen - largest, -104.0));
-    sum = sum * decay + exp(max(sink - largest, -104.0));
+    decay = soft_exp(seen - largest);
+    sum = sum * decay + soft_exp(sink - largest);
   }
-  let factor = select(decay / sum, 0.0, empty);
+  let factor = row_factor(decay / sum, largest, empty);
   let at = (b * params.queryHeads + h) * params.queryLength + i;
   if (first_column == 0u && (params.flags & flag_logSumExp) != 0u) {
     store_statistics(

@@ -13,6 +13,7 @@ struct Params {
   firstKey: u32,
   endKey: u32,
   splitKeys: u32,
+  keyGrain: u32,
   stack: u32,
   group: u32,
   batches: u32,
@@ -103,7 +104,6 @@ fn workgroup_block(id: vec3<u32>, counts: vec3<u32>) -> Block {
   let batch = params.firstBatch + rest / params.heads;
   return Block(number < params.workgroups, batch, head, split, slice, tile);
 }
-
 struct Batch {
   keys: i32,
   first: i32,
@@ -121,22 +121,17 @@ fn head_rules(h: u32) -> vec4<i32> {
 fn visible_keys(batch: Batch, split: u32, first: i32, last: i32) -> vec2<i32> {
   let split_first = i32(params.firstKey + split * params.splitKeys);
   let split_end = min(i32(params.endKey), split_first + i32(params.splitKeys));
-  let start = max(split_first, first + batch.first);
+  let seen_first = max(split_first, first + batch.first);
+  // Tiles start at multiples of the grain, so that they do not depend on which rows share them.
+  let start = seen_first - seen_first % i32(params.keyGrain);
   let end = min(min(split_end, batch.keys), last + batch.last + 1);
   return vec2<i32>(start, max(start, end));
 }
-
 struct Rows {
   /** Query index and query head of four rows; clamped to rows that exist. */
   index: vec4<u32>,
   head: vec4<u32>,
   exists: vec4<bool>,
-}
-struct Logits {
-  s: vec4<f32>,
-  visible: vec4<bool>,
-  /** The bias is −∞, and so is what `s` would be. */
-  infinite: vec4<bool>,
 }
 /** Rows `first` to `first + 3` of a grid head. */
 fn rows_of(grid_head: u32, first: u32) -> Rows {
@@ -158,6 +153,18 @@ fn queries_of(first_row: u32, end_row: u32) -> vec2<i32> {
   }
   return vec2<i32>(0, i32(length - 1u));
 }
+fn soft_exp(x: f32) -> f32 {
+  return exp(select(x, -104.0, x < -104.0));
+}
+fn soft_exp4(x: vec4<f32>) -> vec4<f32> {
+  return exp(select(x, vec4<f32>(-104.0), x < vec4<f32>(-104.0)));
+}
+struct Logits {
+  s: vec4<f32>,
+  visible: vec4<bool>,
+  /** The bias is −∞, and so is what `s` would be. */
+  infinite: vec4<bool>,
+}
 /**
  * tanh by its series where 1 − e^(−2x) would cancel, and by that elsewhere: the built-in function may
  * be off by 1e-5 and may overflow.
@@ -166,12 +173,14 @@ fn tanh4(x: vec4<f32>) -> vec4<f32> {
   let square = x * x;
   let series = x * (1.0 + square * (-0.33333333 + square * (0.13333333 + square * (-0.053968254
     + square * (0.021869488 + square * -0.0088632355)))));
-  let e = exp(max(-2.0 * abs(x), vec4<f32>(-104.0)));
+  let e = soft_exp4(-2.0 * abs(x));
   let ratio = sign(x) * (1.0 - e) / (1.0 + e);
   return select(ratio, series, abs(x) < vec4<f32>(0.3));
 }
 fn cap4(s: vec4<f32>) -> vec4<f32> {
-  return params.softcap * tanh4(s / params.softcap);
+  // Far below the cap, s stays itself: s / softcap may be too small for float32.
+  let capped = params.softcap * tanh4(s / params.softcap);
+  return select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
 }
 fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4<u32>) -> Logits {
   var s = raw;
@@ -211,7 +220,6 @@ fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4
   }
   return Logits(s, visible & !hidden, hidden);
 }
-
 var<workgroup> query_tile: array<vec4<f32>, 256>;
 var<workgroup> key_tile: array<vec4<f32>, 128>;
 var<workgroup> tile_scores: array<vec4<f32>, 512>;
@@ -299,8 +307,6 @@ fn multiply_tile(thread: u32, query_at: vec4<u32>, key_at: u32, tile: i32, keys:
   tile_scores[score_slot(lane * 4u + 3u, band * 2u + 0u)] = params.scale * vec4<f32>(s0.w, s1.w, s2.w, s3.w);
   tile_scores[score_slot(lane * 4u + 3u, band * 2u + 1u)] = params.scale * vec4<f32>(s4.w, s5.w, s6.w, s7.w);
 }
-
-
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,

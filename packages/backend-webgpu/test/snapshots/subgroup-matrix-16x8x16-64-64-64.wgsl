@@ -1,7 +1,6 @@
 enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
-// Strips of rows are shared out by subgroup: uniform in each, which the analysis cannot know.
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 struct Params {
   workgroups: u32,
@@ -18,6 +17,7 @@ struct Params {
   firstKey: u32,
   endKey: u32,
   splitKeys: u32,
+  keyGrain: u32,
   stack: u32,
   group: u32,
   batches: u32,
@@ -110,7 +110,6 @@ fn workgroup_block(id: vec3<u32>, counts: vec3<u32>) -> Block {
   let batch = params.firstBatch + rest / params.heads;
   return Block(number < params.workgroups, batch, head, split, slice, tile);
 }
-
 struct Batch {
   keys: i32,
   first: i32,
@@ -128,22 +127,17 @@ fn head_rules(h: u32) -> vec4<i32> {
 fn visible_keys(batch: Batch, split: u32, first: i32, last: i32) -> vec2<i32> {
   let split_first = i32(params.firstKey + split * params.splitKeys);
   let split_end = min(i32(params.endKey), split_first + i32(params.splitKeys));
-  let start = max(split_first, first + batch.first);
+  let seen_first = max(split_first, first + batch.first);
+  // Tiles start at multiples of the grain, so that they do not depend on which rows share them.
+  let start = seen_first - seen_first % i32(params.keyGrain);
   let end = min(min(split_end, batch.keys), last + batch.last + 1);
   return vec2<i32>(start, max(start, end));
 }
-
 struct Rows {
   /** Query index and query head of four rows; clamped to rows that exist. */
   index: vec4<u32>,
   head: vec4<u32>,
   exists: vec4<bool>,
-}
-struct Logits {
-  s: vec4<f32>,
-  visible: vec4<bool>,
-  /** The bias is −∞, and so is what `s` would be. */
-  infinite: vec4<bool>,
 }
 /** Rows `first` to `first + 3` of a grid head. */
 fn rows_of(grid_head: u32, first: u32) -> Rows {
@@ -165,6 +159,18 @@ fn queries_of(first_row: u32, end_row: u32) -> vec2<i32> {
   }
   return vec2<i32>(0, i32(length - 1u));
 }
+fn soft_exp(x: f32) -> f32 {
+  return exp(select(x, -104.0, x < -104.0));
+}
+fn soft_exp4(x: vec4<f32>) -> vec4<f32> {
+  return exp(select(x, vec4<f32>(-104.0), x < vec4<f32>(-104.0)));
+}
+struct Logits {
+  s: vec4<f32>,
+  visible: vec4<bool>,
+  /** The bias is −∞, and so is what `s` would be. */
+  infinite: vec4<bool>,
+}
 /**
  * tanh by its series where 1 − e^(−2x) would cancel, and by that elsewhere: the built-in function may
  * be off by 1e-5 and may overflow.
@@ -173,12 +179,14 @@ fn tanh4(x: vec4<f32>) -> vec4<f32> {
   let square = x * x;
   let series = x * (1.0 + square * (-0.33333333 + square * (0.13333333 + square * (-0.053968254
     + square * (0.021869488 + square * -0.0088632355)))));
-  let e = exp(max(-2.0 * abs(x), vec4<f32>(-104.0)));
+  let e = soft_exp4(-2.0 * abs(x));
   let ratio = sign(x) * (1.0 - e) / (1.0 + e);
   return select(ratio, series, abs(x) < vec4<f32>(0.3));
 }
 fn cap4(s: vec4<f32>) -> vec4<f32> {
-  return params.softcap * tanh4(s / params.softcap);
+  // Far below the cap, s stays itself: s / softcap may be too small for float32.
+  let capped = params.softcap * tanh4(s / params.softcap);
+  return select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
 }
 fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4<u32>) -> Logits {
   var s = raw;
@@ -218,8 +226,12 @@ fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4
   }
   return Logits(s, visible & !hidden, hidden);
 }
-
 const lowest = -3.4028234e38;
+fn row_factor(factor: f32, largest: f32, empty: bool) -> f32 {
+  let finite = (bitcast<u32>(largest) & 0x7f800000u) != 0x7f800000u;
+  let ended = select(factor, 0.0, empty);
+  return bitcast<f32>(select(0x7fc00000u, bitcast<u32>(ended), finite));
+}
 fn store_statistics(at: u32, largest: f32, sum: f32, empty: bool) {
   if ((params.flags & flag_partial) != 0u) {
     statistics[at] = select(bitcast<u32>(largest), 0xff800000u, empty);
@@ -228,8 +240,7 @@ fn store_statistics(at: u32, largest: f32, sum: f32, empty: bool) {
     statistics[at] = select(bitcast<u32>(largest + log(sum)), 0xff800000u, empty);
   }
 }
-
-/** Writes log-sum-exps, and gives the factors that outputs are multiplied by: 0 for empty rows. */
+/** Stores log-sum-exps. @returns the factors of the outputs: 0 for empty rows */
 fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f32>, store: bool) -> vec4<f32> {
   var factor = vec4<f32>();
   for (var r = 0; r < 4; r++) {
@@ -244,10 +255,10 @@ fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f3
     var decay = 1.0;
     if (has_sink) {
       largest = select(max(seen_max[r], sink), sink, empty);
-      decay = exp(max(seen_max[r] - largest, -104.0));
-      denominator = sum[r] * decay + exp(max(sink - largest, -104.0));
+      decay = soft_exp(seen_max[r] - largest);
+      denominator = sum[r] * decay + soft_exp(sink - largest);
     }
-    factor[r] = select(decay / denominator, 0.0, empty);
+    factor[r] = row_factor(decay / denominator, largest, empty);
     if (store && rows.exists[r] && (params.flags & flag_logSumExp) != 0u) {
       let row = (b * params.queryHeads + h) * params.queryLength + rows.index[r];
       store_statistics(
@@ -257,7 +268,6 @@ fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f3
   }
   return factor;
 }
-
 alias Left = subgroup_matrix_left<f16, 16, 16>;
 alias Right = subgroup_matrix_right<f16, 8, 16>;
 alias Result = subgroup_matrix_result<f32, 8, 16>;
@@ -443,7 +453,7 @@ fn main(
       best = max(best, products[shared_at + other]);
     }
     best = max(best, largest);
-    let decay = exp(max(largest - best, -104.0));
+    let decay = soft_exp(largest - best);
     largest = best;
     sum *= decay;
     rounded_sum *= decay;
@@ -451,7 +461,7 @@ fn main(
       let at = row_at + e * 2u;
       var weight = 0.0;
       if ((visible & (1u << e)) != 0u) {
-        weight = exp(max(products[at] - best, -104.0));
+        weight = soft_exp(products[at] - best);
       }
       let rounded = f16(weight * 0x1p15);
       weight_tile[row * 40u + part + e * 2u] = rounded;

@@ -1,12 +1,3 @@
-fn to_float32(bits: u32) -> u32 {
-  let sign = (bits & 0x8000u) << 16u;
-  let exponent = (bits >> 10u) & 0x1fu;
-  let fraction = bits & 0x3ffu;
-  if (exponent == 0u) {
-    return sign | bitcast<u32>(f32(fraction) * 0x1p-24);
-  }
-  return sign | (select(exponent + 112u, 255u, exponent == 31u) << 23u) | (fraction << 13u);
-}
 struct Params {
   workgroups: u32,
   firstWorkgroup: u32,
@@ -22,6 +13,7 @@ struct Params {
   firstKey: u32,
   endKey: u32,
   splitKeys: u32,
+  keyGrain: u32,
   stack: u32,
   group: u32,
   batches: u32,
@@ -90,7 +82,15 @@ fn element_number(workgroup: vec3<u32>, counts: vec3<u32>, thread: u32) -> u32 {
   let number = params.firstWorkgroup + workgroup.x + counts.x * (workgroup.y + counts.y * workgroup.z);
   return number * 64u + thread;
 }
-
+fn to_float32(bits: u32) -> u32 {
+  let sign = (bits & 0x8000u) << 16u;
+  let exponent = (bits >> 10u) & 0x1fu;
+  let fraction = bits & 0x3ffu;
+  if (exponent == 0u) {
+    return sign | bitcast<u32>(f32(fraction) * 0x1p-24);
+  }
+  return sign | (select(exponent + 112u, 255u, exponent == 31u) << 23u) | (fraction << 13u);
+}
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,

@@ -16,6 +16,12 @@ export interface Found {
 /** The backends of this project, tried where none is named. */
 const known = ["reference", "js", "wasm", "webgpu", "onnx"] as const;
 
+/**
+ * Options that known backends are made with: an imitated GPU computes what a real one does, and its
+ * notes say that it is one.
+ */
+const options: Readonly<Record<string, object>> = { webgpu: { allowFallbackAdapter: true } };
+
 /** Providers by name or file; without names, every backend that can be resolved from here. */
 export async function findProviders(names: readonly string[]): Promise<Found[]> {
   if (names.length > 0) return Promise.all(names.map(find));
@@ -43,7 +49,8 @@ async function find(name: string): Promise<Found> {
   const exports = await importBackend(name);
   const candidates = [exports[name], exports.default, ...Object.values(exports)];
   for (const candidate of candidates) {
-    const provider = typeof candidate === "function" ? tryCall(candidate) : candidate;
+    const provider =
+      typeof candidate === "function" ? tryCall(candidate, options[name]) : candidate;
     if (isProvider(provider)) return { provider, declaration: await declarationOf(file) };
   }
   throw new InvalidArgumentError(`${name} exports no provider: { name, load } or a function of it`);
@@ -96,9 +103,9 @@ async function declarationOf(file: string): Promise<Declaration | undefined> {
 }
 
 /** A class, or a function that wants arguments, is not a provider's function. */
-function tryCall(candidate: unknown): unknown {
+function tryCall(candidate: unknown, options?: object): unknown {
   try {
-    return (candidate as () => unknown)();
+    return (candidate as (options?: object) => unknown)(options);
   } catch {
     return undefined;
   }

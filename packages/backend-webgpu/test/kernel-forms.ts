@@ -1,0 +1,87 @@
+/** Every kernel in every form that can be chosen. */
+import { packKernel, unpackKernel } from "../src/kernels/convert.js";
+import { decodeKernel } from "../src/kernels/decode.js";
+import type { Kernel, Storage } from "../src/kernels/kernel.js";
+import { matrixKernel } from "../src/kernels/matrix.js";
+import { mergeKernel } from "../src/kernels/merge.js";
+import { registersKernel } from "../src/kernels/registers.js";
+import { rowKernel } from "../src/kernels/row.js";
+import { subgroupMatrixKernel } from "../src/kernels/subgroup-matrix.js";
+import { tileKernel } from "../src/kernels/tile.js";
+
+const storages: readonly (readonly [storage: Storage, bias: Storage])[] = [
+  ["f32", "f32"],
+  ["f16", "f16"],
+  ["f16", "f32"],
+];
+const tiles = storages.flatMap(([storage, bias]) =>
+  [storage, "f32" as const].flatMap((output) =>
+    [false, true].flatMap((subgroups) =>
+      ([8, 16] as const).flatMap((lanes) =>
+        [32, 64, 128]
+          .filter((columns) => columns >= 4 * lanes)
+          .map((columns) => tileKernel({ lanes, columns, storage, bias, output, subgroups })),
+      ),
+    ),
+  ),
+);
+/** Of lavapipe and Apple, of NVIDIA, of AMD and Intel. */
+const matrices = [
+  { m: 8, n: 8, k: 8 },
+  { m: 16, n: 8, k: 16 },
+  { m: 16, n: 16, k: 16 },
+  { m: 32, n: 32, k: 32 },
+];
+const matrixKernels = matrices.flatMap((sizes) =>
+  ([32, 64] as const).flatMap((rows) =>
+    ([32, 64, 128] as const).flatMap((columns) =>
+      (["f16", "f32"] as const).flatMap((bias) =>
+        (["f16", "f32"] as const).map((output) =>
+          subgroupMatrixKernel({ matrices: sizes, rows, headDim: 96, columns, bias, output }),
+        ),
+      ),
+    ),
+  ),
+);
+export const allForms: readonly Kernel[] = [
+  ...tiles,
+  ...matrixKernels,
+  ...storages.flatMap(([storage, bias]) => [
+    rowKernel({ storage, bias, output: storage }),
+    rowKernel({ storage, bias, output: "f32" }),
+    matrixKernel({ matrix: "weights", storage, bias, output: storage }),
+    matrixKernel({ matrix: "scores", storage, bias, output: storage }),
+  ]),
+  ...storages.flatMap(([storage, bias]) =>
+    ([64, 128, 256] as const).flatMap((columns) =>
+      [true, false].flatMap((vectors) =>
+        [storage, "f32" as const].map((output) =>
+          decodeKernel({ columns, headDim: columns, vectors, storage, bias, output }),
+        ),
+      ),
+    ),
+  ),
+  ...(["quad", "alone", "stream"] as const).flatMap((mode) =>
+    ([8, 16] as const).flatMap((rows) =>
+      [true, false].map((whole) =>
+        registersKernel({
+          mode,
+          rows,
+          keys: mode === "stream" ? 1 : 2,
+          headDim: 64,
+          valueDim: 16,
+          whole,
+          output: "f32",
+        }),
+      ),
+    ),
+  ),
+  mergeKernel("f32"),
+  mergeKernel("f16"),
+  unpackKernel(),
+  packKernel(),
+];
+/** The same without repetitions: kernels of one name have one text. */
+export const kernels: readonly Kernel[] = [
+  ...new Map(allForms.map((kernel) => [kernel.name, kernel])).values(),
+];
