@@ -44,7 +44,7 @@ export class WebGpuBackend implements AttentionBackend, DeviceMemory {
     this.device = open.device;
     this.faults = Faults.of(open.device);
     this.pool = new BufferPool(open.device, this.faults);
-    this.pipelines = new Pipelines(open.device, this.faults);
+    this.pipelines = Pipelines.of(open.device);
     const { name, features, notes } = open;
     this.info = { runtime: "WebGPU", device: name, features, threads: 1, notes };
   }

@@ -1,5 +1,5 @@
 import { DeviceError } from "@heed/core";
-import { backendName, type Faults } from "./faults.js";
+import { backendName, Faults } from "./faults.js";
 import type { Kernel } from "./kernels/kernel.js";
 import { paramsBytes } from "./params.js";
 
@@ -11,6 +11,9 @@ export interface Pipeline {
 /** `GPUShaderStage.COMPUTE`, which Node does not have as a global. */
 const computeStage = 0x4;
 
+/** Compiled kernels by device: backends that are loaded one after another on a device share them. */
+const ofDevices = new WeakMap<GPUDevice, Pipelines>();
+
 /** A device's compiled kernels, each compiled once, by name. */
 export class Pipelines {
   readonly #device: GPUDevice;
@@ -18,9 +21,19 @@ export class Pipelines {
   readonly #ready = new Map<string, Pipeline>();
   readonly #compiling = new Map<string, Promise<Pipeline>>();
 
-  constructor(device: GPUDevice, faults: Faults) {
+  private constructor(device: GPUDevice) {
     this.#device = device;
-    this.#faults = faults;
+    this.#faults = Faults.of(device);
+  }
+
+  /** The kernels of a device: always the same object for the same device. */
+  static of(device: GPUDevice): Pipelines {
+    let pipelines = ofDevices.get(device);
+    if (!pipelines) {
+      pipelines = new Pipelines(device);
+      ofDevices.set(device, pipelines);
+    }
+    return pipelines;
   }
 
   /** Names of the kernels compiled so far. */

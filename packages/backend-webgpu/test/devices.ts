@@ -1,6 +1,7 @@
 import { type WebGpuFeatures, webgpu } from "@heed/backend-webgpu";
 import { type AttentionProvider, BackendUnavailableError } from "@heed/core";
 import { WebGpuBackend } from "../src/backend.js";
+import type { Capabilities } from "../src/capabilities.js";
 import type { KernelName, Preferences } from "../src/choose.js";
 import { type OpenDevice, openDevice } from "../src/device.js";
 import { findGpu } from "../src/gpu.js";
@@ -35,13 +36,36 @@ function gpuLike(open: OpenDevice, preferences: Preferences = {}): WebGpuBackend
   return new WebGpuBackend({ ...open, capabilities }, preferences);
 }
 
+let shared: Promise<OpenDevice> | null = null;
+
+/**
+ * One device for all backends of a test file: kernels that several of them use are compiled once, which
+ * takes seconds on a software adapter.
+ */
+export function sharedDevice(): Promise<OpenDevice> {
+  shared ??= openDevice({ allowFallbackAdapter: true }).then((open) => ({ ...open, owned: false }));
+  return shared;
+}
+
+/** A backend on {@link sharedDevice}. */
+export function onShared(
+  preferences: Preferences = {},
+  capabilities: Partial<Capabilities> = {},
+): AttentionProvider {
+  return {
+    name: "webgpu",
+    load: async () => {
+      const open = await sharedDevice();
+      return new WebGpuBackend(
+        { ...open, capabilities: { ...open.capabilities, ...capabilities } },
+        preferences,
+      );
+    },
+  };
+}
+
 /** The backend that decides as on a real GPU, whatever there is: kernels of those are tested, too. */
-export const asOnGpu: AttentionProvider = {
-  name: "webgpu",
-  load: async () => {
-    return gpuLike(await openDevice({ allowFallbackAdapter: true }));
-  },
-};
+export const asOnGpu: AttentionProvider = onShared({}, { software: false });
 
 /**
  * The same where the adapter has a feature, and unavailable elsewhere: named for the feature, which
