@@ -1,7 +1,10 @@
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { playwright } from "@vitest/browser-playwright";
 import { defaultClientConditions, defaultServerConditions } from "vite";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
+import { TimesReporter } from "./test/reporter.js";
+import { AffectedFirst } from "./test/sequencer.js";
 
 /**
  * Tests are named for where they run: `*.test.ts` in Node and in chromium, `*.node.test.ts` in Node
@@ -20,7 +23,7 @@ const tests = [
 /** What tests are told, in Node and in browsers. */
 const env = {
   HEED_REQUIRE: process.env.HEED_REQUIRE ?? "",
-  HEED_ALL_VARIATIONS: process.env.HEED_ALL_VARIATIONS ?? "",
+  HEED_TEST_SCOPE: process.env.HEED_TEST_SCOPE ?? "",
 };
 
 /** Names that must be present: a backend (`js`, …), `chromium`, a GPU's feature. Absent ones then fail. */
@@ -39,17 +42,21 @@ if (existsSync(swiftShader) && process.env.VK_DRIVER_FILES === undefined) {
 }
 
 /**
- * What asks whether the suite is strong enough and explains itself, and a GPU's kernels under other limits,
- * does not depend on Node's version or on how the packages were built, and takes minutes. Runs that repeat
- * the tests for those set `HEED_TEST_REPEAT=1`.
+ * Tests that do not depend on Node's version, though they take minutes: whether the suite is strong enough
+ * and explains failures, kernels under other limits of a GPU, pages in a browser.
  */
-const once =
-  process.env.HEED_TEST_REPEAT === "1"
+const independentOfEngine =
+  env.HEED_TEST_SCOPE === "engine"
     ? [
-        "**/{mutants,explain}.node.test.ts",
+        "**/{mutants,explain,page}.node.test.ts",
         "**/backend-webgpu/test/{conformance-devices,conformance-kernels.node,limits.node}.test.ts",
+        "**/backend-onnx/test/{conformance-webgpu,group-query,to-onnx}.node.test.ts",
+        "**/create-backend.node.test.ts",
       ]
     : [];
+
+/** Files named `*.places.*` take long: they run with `HEED_TEST_SCOPE=places` or `all`. */
+const tooLong = ["places", "all"].includes(env.HEED_TEST_SCOPE) ? [] : ["**/*.places.*test.ts"];
 
 const node: TestProjectConfiguration = {
   resolve: { conditions: [...source, ...defaultClientConditions] },
@@ -58,11 +65,14 @@ const node: TestProjectConfiguration = {
     name: "node",
     environment: "node",
     include: tests,
-    exclude: ["**/*.browser.test.ts", ...once],
+    exclude: ["**/*.browser.test.ts", ...independentOfEngine, ...tooLong],
     env,
     testTimeout: 60_000,
   },
 };
+
+/** The template shows how a backend starts; backend-js is what browsers test plain JavaScript with. */
+const testedInNode = env.HEED_TEST_SCOPE === "all" ? [] : ["templates/**"];
 
 const browser: TestProjectConfiguration = {
   resolve: { conditions: [...source, ...defaultClientConditions] },
@@ -76,7 +86,7 @@ const browser: TestProjectConfiguration = {
   test: {
     name: "browser",
     include: tests,
-    exclude: ["**/*.node.test.ts"],
+    exclude: ["**/*.node.test.ts", ...testedInNode, ...tooLong],
     env,
     testTimeout: 60_000,
     browser: {
@@ -107,16 +117,17 @@ function projects(): TestProjectConfiguration[] {
   if (existsSync(chromium)) return [node, browser];
   const message = `no chromium at ${chromium}: install it, or name another with CHROMIUM_PATH`;
   if (required.includes("chromium")) throw new Error(message);
-  console.warn(`tests in the browser are left out: ${message}`);
+  console.warn(`tests in the browser are skipped: ${message}`);
   return [node];
 }
-
-/** A file to leave the counts in, for `.ci/run`. */
-const report = process.env.HEED_TEST_REPORT;
 
 export default defineConfig({
   test: {
     projects: projects(),
-    reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
+    // Two workers on two cores, where vitest would take one: a worker waits now and then for a device or a
+    // child process.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    sequence: { sequencer: AffectedFirst },
+    reporters: ["default", new TimesReporter(process.env.HEED_TEST_REPORT)],
   },
 });

@@ -1,5 +1,6 @@
 import { js } from "@heed/backend-js";
 import { testBackend } from "@heed/conformance/vitest";
+import { wholeIn } from "../../../test/select.js";
 import declaration from "../conformance.json" with { type: "json" };
 
-testBackend(js(), { declaration });
+testBackend(js(), { declaration, select: wholeIn("node") });

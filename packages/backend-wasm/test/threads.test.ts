@@ -1,6 +1,7 @@
 import { testBackend } from "@heed/conformance/vitest";
 import { describeProblem, type HostTensor, toFloat64 } from "@heed/core";
 import { expect, test } from "vitest";
+import { wholeIn } from "../../../test/select.js";
 import { WasmBackend } from "../src/backend.js";
 import { loadWasm } from "../src/load.js";
 import { calls } from "./calls.js";
@@ -10,7 +11,7 @@ const shareAll = { sharedWork: 0, leastSplitKeys: 8 };
 
 testBackend(
   { name: "wasm", load: async () => new WasmBackend(await loadWasm({ threads: 2 }), shareAll) },
-  { title: "wasm backend, two threads" },
+  { title: "wasm backend, two threads", select: wholeIn("browser") },
 );
 
 test("threads do not change a result, and nor does who computes what", async () => {

@@ -1,6 +1,6 @@
 /**
  * The suite on devices as applications have them; beside conformance.test.ts, whose device has the
- * adapter's limits and subgroups. `.ci/run` runs all of it.
+ * adapter's limits and subgroups.
  */
 import { webgpu } from "@heed/backend-webgpu";
 import { unrequested } from "./devices.js";

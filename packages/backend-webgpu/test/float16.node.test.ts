@@ -14,7 +14,7 @@ const provider = asOnGpuWith("shader-f16");
 
 // Tiles; decoding; rows, parts that are merged, weights and scores.
 const kernels = ["float16-alibi-window", "decode-float16", "float16-returns"];
-variation("float16 as on a GPU", provider, kernels, "float16");
+variation("float16 as on a GPU", provider, kernels, { filter: "float16" });
 
 if (allVariations) {
   testForms("forms of float16", provider, [

@@ -1,25 +1,64 @@
-import { testBackend } from "@heed/conformance/vitest";
+import { webgpu } from "@heed/backend-webgpu";
+import { type CaseSelection, testBackend } from "@heed/conformance/vitest";
 import type { AttentionProvider } from "@heed/core";
+import { differing, type Signature, scope } from "../../../test/select.js";
+import type { WebGpuBackend } from "../src/backend.js";
+import { denseLayouts } from "../src/operands.js";
+import { schedule } from "../src/schedule/schedule.js";
 
 /** Every rule at once; without matrices, which have kernels of their own. */
 export const everyRule = "masks/everything-but-returns";
 
-/** Whether variations are run in full: compiling a kernel takes a second or more on a software adapter. */
-export const allVariations: boolean = import.meta.env.HEED_ALL_VARIATIONS === "1";
+/** Whether other devices are tested by more than a few cases: compiling takes a second a kernel or more. */
+export const allVariations: boolean = scope === "places" || scope === "all";
+
+/** Names the kernels that a provider's device computes a problem with, one for each dispatch. */
+export function kernelsOf(provider: AttentionProvider): Signature {
+  let loading: Promise<WebGpuBackend> | undefined;
+  const load = async (): Promise<WebGpuBackend> => {
+    const backend = (await provider.load()) as WebGpuBackend;
+    // What it decides stays known.
+    backend.dispose();
+    return backend;
+  };
+  return async (problem) => {
+    if (problem.dtype === "float64") return "refused";
+    loading ??= load();
+    const backend = await loading;
+    const { capabilities } = backend;
+    const steps = schedule(problem, backend.choose(problem), denseLayouts(problem), capabilities);
+    return steps?.steps.map(({ kernel }) => kernel.name).join() ?? "refused";
+  };
+}
+
+/** What runs beside the filtered cases when time allows. */
+interface Wider {
+  /** Cases whose id contains this. Default all. */
+  readonly filter?: string;
+  /** What the whole suite runs on: cases that it computes by the same kernels are left to it. */
+  readonly usual?: AttentionProvider;
+}
 
 /**
- * The suite on a provider that decides differently from what is there, by the cases at which its kernels
- * differ.
+ * The suite on a provider that decides differently from the adapter's own device.
  *
- * @param whole filter of the cases that are run where {@link allVariations}
+ * `pnpm test` runs the cases of the first filter; without `usual`, of all. `HEED_TEST_SCOPE=places` runs those of all filters and the
+ * wider selection; `HEED_TEST_SCOPE=all` adds cases that differ in nothing.
  */
 export function variation(
   title: string,
   provider: AttentionProvider,
   filters: readonly string[],
-  whole = "",
+  { filter, usual }: Wider = { usual: webgpu({ allowFallbackAdapter: true }) },
 ): void {
-  for (const filter of allVariations ? [whole] : filters) {
-    testBackend(provider, { title: `${title}, ${filter || "all"}`, filter });
+  if (!allVariations) {
+    for (const filter of usual ? filters.slice(0, 1) : filters) {
+      testBackend(provider, { title: `${title}, ${filter}`, filter });
+    }
+    return;
   }
+  const named: CaseSelection = ({ id }) => filters.some((part) => id.includes(part));
+  const other = usual && differing(kernelsOf(provider), kernelsOf(usual));
+  const select: CaseSelection | undefined = other && (async (c) => named(c) || other(c));
+  testBackend(provider, { title, filter, select });
 }

@@ -5,15 +5,29 @@
  */
 import type { AttentionBackend, AttentionProvider } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { CaseResult } from "./report/report.js";
 import { formatFailure } from "./report/text.js";
 import { allIds, type CheckOptions, selectCases, unavailability } from "./run/check.js";
-import { checkCase } from "./run/check-case.js";
+import { type AnyCase, checkCase } from "./run/check-case.js";
 import { applyDeclaration, readDeclaration } from "./run/declaration.js";
 
 export interface TestBackendOptions
   extends Pick<CheckOptions, "filter" | "profile" | "declaration" | "runs" | "seed"> {
   /** Title of the group of tests. Default the provider's name. */
   readonly title?: string | undefined;
+  /**
+   * Only the cases that this says yes to, asked in order, once each. For runs that repeat a whole one on
+   * another engine or device: only what can differ there needs to run. Default all.
+   */
+  readonly select?: CaseSelection | undefined;
+}
+
+/** Says whether to run a case. */
+export type CaseSelection = (c: AnyCase) => boolean | Promise<boolean>;
+
+/** What each test of a case leaves in its meta data, for reporters. */
+export interface CaseMeta {
+  conformance?: { readonly provider: string; readonly result: CaseResult };
 }
 
 /**
@@ -25,7 +39,7 @@ export interface TestBackendOptions
  */
 export function testBackend(provider: AttentionProvider, options: TestBackendOptions = {}): void {
   const declaration = readDeclaration(options.declaration, allIds());
-  describe(options.title ?? `${provider.name} backend`, () => {
+  describe(options.title ?? `${provider.name} backend`, async () => {
     let backend: AttentionBackend | null = null;
     let missing = "";
 
@@ -46,11 +60,14 @@ export function testBackend(provider: AttentionProvider, options: TestBackendOpt
       skip(`unavailable: ${missing}`);
     });
 
+    const { select = () => true } = options;
     for (const c of selectCases(options)) {
-      test(c.id, async ({ annotate, skip }) => {
+      if (!(await select(c))) continue;
+      test(c.id, async ({ annotate, skip, task }) => {
         if (backend === null) return skip(`unavailable: ${missing}`);
         const found = await checkCase({ backend, provider }, c, options);
         const result = applyDeclaration(found, declaration);
+        (task.meta as CaseMeta).conformance = { provider: provider.name, result };
         if (result.outcome === "fail") expect.fail(formatFailure(result));
         if (result.known)
           await annotate(`${result.known.why} ${result.known.link}`, "known failure");

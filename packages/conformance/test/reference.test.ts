@@ -1,4 +1,5 @@
 import { testBackend } from "@heed/conformance/vitest";
 import { reference } from "@heed/core";
+import { wholeIn } from "../../../test/select.js";
 
-testBackend(reference());
+testBackend(reference(), { select: wholeIn("node") });

@@ -16,11 +16,6 @@ export {
   bindPositions,
 } from "./attention/bind.js";
 export { describeProblem } from "./attention/describe.js";
-export {
-  type AttentionFeatureName,
-  attentionFeatureNames,
-  attentionFeaturesOf,
-} from "./attention/features.js";
 export type {
   AttentionInputs,
   AttentionOutputs,

@@ -7,8 +7,7 @@ import {
   referenceAttention,
 } from "@heed/core";
 import { InvalidArgumentError } from "commander";
-import { caseInputs } from "../operations/attention/build/inputs.js";
-import type { ConformanceCase } from "../run/case.js";
+import { type ConformanceCase, caseInputs } from "../run/case.js";
 import { importBackend } from "./providers.js";
 
 /** What `@heed/backend-onnx` makes of a call: see its `toOnnxTest`. */

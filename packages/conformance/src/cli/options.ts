@@ -13,6 +13,8 @@ export interface CliOptions {
   readonly list?: boolean;
   readonly export?: string;
   readonly out?: string;
+  /** False: only the reports of `merge` are looked at. */
+  readonly run: boolean;
   readonly merge: readonly string[];
   readonly page: string;
   readonly markdown?: boolean;
@@ -60,6 +62,7 @@ export function parseOptions(argv: readonly string[]): CliOptions {
       `write report.json, report.md and report.html; default ${defaultDirectory}, where no cases are selected`,
     )
     .option("--merge <file…>", "reports made elsewhere, such as by the page, to add", list, [])
+    .option("--no-run", "run nothing, and show only the reports that --merge names")
     .option("--page <address>", "where the links of the HTML report lead", defaultPage)
     .option("--markdown", "print the table of support as Markdown")
     .option("--update-readme <file>", "put the table between the markers of a file")

@@ -1,10 +1,7 @@
-import type { AttentionProblem } from "./problem.js";
+import type { AttentionProblem } from "@heed/core";
 
-/**
- * Names of what a problem of attention can have, in the order in which tables show them: its dtype,
- * its shape, its rules, and what it returns. Tables of support, reports and benchmarks use these.
- */
-export const attentionFeatureNames = [
+/** Features by the names that the table of support shows. */
+export const featureNames = [
   "float32",
   "float16",
   "float64",
@@ -23,14 +20,14 @@ export const attentionFeatureNames = [
   "logSumExp",
   "weights",
   "scores",
+  "ONNX Attention",
 ] as const;
 
-/** A name of {@link attentionFeatureNames}. */
-export type AttentionFeatureName = (typeof attentionFeatureNames)[number];
+export type FeatureName = (typeof featureNames)[number];
 
-/** The features that a problem has, in the order of {@link attentionFeatureNames}. */
-export function attentionFeaturesOf(p: AttentionProblem): AttentionFeatureName[] {
-  const has: Partial<Record<AttentionFeatureName, boolean>> = {
+/** What a problem has. */
+export function featuresOf(p: AttentionProblem): FeatureName[] {
+  const has: Partial<Record<FeatureName, boolean>> = {
     [p.dtype]: true,
     "grouped-query heads": p.queryHeads !== p.kvHeads,
     "value head size": p.valueDim !== p.headDim,
@@ -48,5 +45,5 @@ export function attentionFeaturesOf(p: AttentionProblem): AttentionFeatureName[]
     weights: p.returns.weights,
     scores: p.returns.scores !== null,
   };
-  return attentionFeatureNames.filter((name) => has[name]);
+  return featureNames.filter((name) => has[name]);
 }

@@ -1,0 +1,71 @@
+/**
+ * Selections of conformance cases for places that repeat a whole run: another JavaScript engine, or another
+ * device. What such a place cannot change has been tested already. `HEED_TEST_SCOPE=all` selects
+ * everything.
+ */
+import { caseInputs } from "@heed/conformance";
+import type { CaseSelection } from "@heed/conformance/vitest";
+import { type AttentionProblem, describeProblem } from "@heed/core";
+
+/**
+ * How much runs. `""`, for `pnpm test`: each backend's whole suite in one place, and elsewhere what can
+ * differ there. `"places"`: also what takes longer, on other devices. `"engine"`: what depends on the
+ * version of Node. `"all"`: everything, everywhere.
+ */
+export type Scope = "" | "places" | "engine" | "all";
+
+export const scope: Scope = (import.meta.env.HEED_TEST_SCOPE ?? "") as Scope;
+
+export const inBrowser: boolean = "document" in globalThis;
+
+/**
+ * The whole suite in Node or in browsers, and what an engine can change in the other one. Runs that repeat
+ * the tests on another version of Node take the part, too.
+ */
+export function wholeIn(place: "node" | "browser"): CaseSelection | undefined {
+  if (scope === "all") return undefined;
+  const here = inBrowser ? "browser" : "node";
+  return here === place && scope !== "engine" ? undefined : engineCases;
+}
+
+/**
+ * Cases whose outcome can depend on the JavaScript engine, if the backend is the same: the first profile, as
+ * proof that everything is wired up, tensors of float16, which newer engines have an array type for,
+ * and behaviours: memory, workers, order of events.
+ */
+export const engineCases: CaseSelection = (c) => {
+  if (!("profile" in c)) return false;
+  if (c.profile === "core" || c.profile === "behaviour") return true;
+  return "spec" in c && (c.spec.dtype === "float16" || c.spec.bias?.dtype === "float16");
+};
+
+/** Names what computes a problem: equal names mean that the same code runs with the same sizes. */
+export type Signature = (problem: AttentionProblem) => string | Promise<string>;
+
+/**
+ * Cases that are computed by other code here than where the whole suite runs.
+ *
+ * @param here what computes a problem in this run
+ * @param there what computes it in the whole run
+ */
+export function differing(here: Signature, there: Signature): CaseSelection | undefined {
+  if (scope === "all") return undefined;
+  return async (c) => {
+    if (!("spec" in c)) return false;
+    const problem = describeProblem(caseInputs(c));
+    return (await here(problem)) !== (await there(problem));
+  };
+}
+
+/** The first case for each way of computing that the suite leads to. */
+export function oneOfEach(signature: Signature): CaseSelection | undefined {
+  if (scope === "all") return undefined;
+  const seen = new Set<string>();
+  return async (c) => {
+    if (!("spec" in c)) return false;
+    const name = await signature(describeProblem(caseInputs(c)));
+    if (seen.has(name)) return false;
+    seen.add(name);
+    return true;
+  };
+}
