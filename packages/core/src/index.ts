@@ -28,7 +28,6 @@ export type {
 export { attention } from "./attention/operation.js";
 export type { AttentionProblem, BroadcastInput, PositionRule } from "./attention/problem.js";
 export { referenceAttention } from "./attention/reference.js";
-export { reference } from "./attention/reference-backend.js";
 export {
   headsPerGroup,
   type KeyRange,
@@ -53,7 +52,9 @@ export {
   type SupportReason,
   UnsupportedError,
 } from "./errors.js";
-export { mergePartials, type PartialAttention } from "./merge/merge.js";
+export type { MergeInputs, MergeOutputs, PartialAttention } from "./merge/inputs.js";
+export { mergePartials } from "./merge/merge.js";
+export { type BoundMerge, type MergeProblem, merge } from "./merge/operation.js";
 export type {
   AttentionBackend,
   AttentionPlan,
@@ -88,6 +89,11 @@ export {
   type ProblemOf,
 } from "./operation/operation.js";
 export type { Problem, Work } from "./operation/problem.js";
+export { referenceKernels, roundOutputs } from "./operation/reference-kernels.js";
+export type { BoundRotary } from "./rotary/bind.js";
+export type { RotaryInputs, RotaryOutputs } from "./rotary/inputs.js";
+export { rotary } from "./rotary/operation.js";
+export type { RotaryProblem } from "./rotary/problem.js";
 export {
   type Attention,
   type AttentionOptions,
@@ -105,6 +111,7 @@ export {
   type RecommendationRule,
   type RecommendedBackend,
 } from "./select/recommendation.js";
+export { reference } from "./select/reference-backend.js";
 export {
   type DeviceMemory,
   type DeviceStorage,
