@@ -54,7 +54,8 @@ export {
 } from "./errors.js";
 export type { MergeInputs, MergeOutputs, PartialAttention } from "./merge/inputs.js";
 export { mergePartials } from "./merge/merge.js";
-export { type BoundMerge, type MergeProblem, merge } from "./merge/operation.js";
+export { merge } from "./merge/operation.js";
+export type { BoundMerge, MergeProblem } from "./merge/problem.js";
 export type {
   AttentionBackend,
   AttentionPlan,

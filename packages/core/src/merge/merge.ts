@@ -2,7 +2,8 @@ import { InvalidInputError } from "../errors.js";
 import { roundOutputs } from "../operation/reference-kernels.js";
 import { type HostTensor, isDeviceTensor } from "../tensor/tensor.js";
 import type { PartialAttention } from "./inputs.js";
-import { type BoundMerge, merge } from "./operation.js";
+import { merge } from "./operation.js";
+import type { BoundMerge } from "./problem.js";
 import { referenceMerge } from "./reference.js";
 
 /**

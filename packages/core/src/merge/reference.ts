@@ -1,7 +1,7 @@
 import { type HostTensor, zeros } from "../tensor/tensor.js";
 import { toFloat64 } from "../tensor/values.js";
 import type { MergeOutputs } from "./inputs.js";
-import type { BoundMerge } from "./operation.js";
+import type { BoundMerge } from "./problem.js";
 
 /** Merging in float64, one row at a time: the oracle for backends. */
 export function referenceMerge(bound: BoundMerge<HostTensor>): MergeOutputs<HostTensor> {
