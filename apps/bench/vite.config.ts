@@ -11,6 +11,12 @@ const isolation = {
 export default defineConfig({
   root: fileURLToPath(new URL("page", import.meta.url)),
   base: "./",
+  // Node's looks into folders; the page's is what it was built with.
+  resolve: {
+    alias: {
+      "#registry": fileURLToPath(new URL("page/browser/registry.ts", import.meta.url)),
+    },
+  },
   build: {
     outDir: "../dist/page",
     emptyOutDir: true,

@@ -5,6 +5,7 @@ import {
   defaultBackendNames,
   mostThreads,
 } from "./contenders/backends.js";
+import { isPath } from "./contenders/registry/registry.js";
 import { peerNames } from "./peers/peers.js";
 import { parseWorkloads } from "./workloads/file.js";
 import { selectNames, selectWorkloads, workloads } from "./workloads/select.js";
@@ -17,7 +18,7 @@ export interface RunRequest {
   readonly cases: readonly string[];
   /** The user's own, beside the cases. */
   readonly own: readonly Workload[];
-  /** E.g. `wasm`, or `wasm@2` for threads of its own. */
+  /** E.g. `wasm`, `wasm@2` for threads of its own, or `./mine.js`, a module that exports a provider. */
   readonly backends: readonly string[];
   readonly peers: readonly string[];
   readonly dtype: FloatDType;
@@ -116,7 +117,7 @@ export function requestFromParams(params: URLSearchParams): RunRequest {
 }
 
 /**
- * Checks names of backends, which may have threads of their own.
+ * Checks names of backends, which may have threads of their own, or be paths of modules.
  *
  * @throws UnknownNameError, RangeError
  * @returns each once
@@ -124,7 +125,7 @@ export function requestFromParams(params: URLSearchParams): RunRequest {
 export function selectBackends(specs: readonly string[]): readonly string[] {
   selectNames(
     "backends",
-    specs.map((spec) => spec.split(/[@:]/)[0] as string),
+    specs.filter((spec) => !isPath(spec)).map((spec) => spec.split(/[@:]/)[0] as string),
     backendNames,
   );
   for (const spec of specs) backendSpec(spec);

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +10,12 @@ import { workloadsOf } from "../src/request.js";
 function ids(options: CliOptions): string[] {
   return workloadsOf(options.request).map(({ id }) => id);
 }
+
+/** Backends of this repository beside its first four, such as one that was made a minute ago. */
+const added = readdirSync(join(import.meta.dirname, "../../../packages"))
+  .flatMap((name) => /^backend-(.+)$/.exec(name)?.[1] ?? [])
+  .filter((name) => !["js", "wasm", "webgpu", "onnx"].includes(name))
+  .sort();
 
 /** What a wrong command line is told. */
 function complaint(...args: string[]): string {
@@ -23,7 +30,7 @@ function complaint(...args: string[]): string {
 test("defaults: every backend on a case of each kind", () => {
   const options = parseOptions([]);
   expect(options.request).toMatchObject({
-    backends: ["js", "wasm", "webgpu", "onnx"],
+    backends: ["js", "wasm", "webgpu", "onnx", ...added],
     peers: [],
     dtype: "float32",
     threads: 1,

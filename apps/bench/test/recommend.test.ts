@@ -1,6 +1,7 @@
 import { checkRecommendation } from "@heed/core";
 import { expect, test } from "vitest";
-import { recommend } from "../src/recommend/recommend.js";
+import { holdsFor, recommend } from "../src/recommend/recommend.js";
+import { renderAdvice } from "../src/recommend/render.js";
 import { segment } from "../src/recommend/segments.js";
 import type { BenchReport } from "../src/report/report.js";
 import { madeUp, withWrong } from "./reports.js";
@@ -95,6 +96,49 @@ test("where it refuses, others take over", () => {
     ["fast", "wasm", "js"],
     ["wasm", "js"],
   ]);
+});
+
+test("what is recommended is for host tensors; what is fastest on resident ones is said apart", () => {
+  const report = timed({ wasm: [1, 2], onnx: [1.5, 3] });
+  const through = (contender: string, ms: number) =>
+    contender === "wasm" ? { host: 4 * ms, resident: ms } : { host: ms };
+  const cases = report.cases.map((c) => ({
+    ...c,
+    results: c.results.map((result) => {
+      if (result.status !== "measured") return result;
+      const { host, resident } = through(result.contender, result.timing.median) as {
+        host: number;
+        resident?: number;
+      };
+      const attention = {
+        host: { ...result.timing, median: host },
+        ...(resident !== undefined && { resident: { ...result.timing, median: resident } }),
+      };
+      return { ...result, attention };
+    }),
+  }));
+  const [advice] = recommend({ ...report, cases });
+  expect(advice?.recommendation.rules).toEqual([
+    { when: {}, prefer: [{ backend: "onnx" }, { backend: "wasm" }] },
+  ]);
+  expect(advice?.words).toEqual(["prefill: onnx, 2.7 times as fast as wasm (2 cases)"]);
+  expect(advice?.resident).toEqual(["prefill: wasm, 1.5 times as fast as onnx (2 cases)"]);
+  expect(advice?.holds).toBe(holdsFor.host);
+  const said = renderAdvice(advice ? [advice] : []);
+  expect(said).toMatch(/^to use in node, for calls on tensors in JavaScript's memory:/);
+  expect(said).toContain("for calls on tensors that stay in the memory of the backend that runs:");
+  // A file without such numbers is about inputs where they lay.
+  expect(recommend(report)[0]).toMatchObject({ holds: holdsFor.asMeasured, resident: [] });
+});
+
+test("a module's path is no environment, and a backend is recommended by its own name", () => {
+  const report = timed({ "./dist/mine.js": [1, 2], js: [2, 4] });
+  const contenders = report.contenders.map((c) =>
+    c.name === "js" ? c : { ...c, backend: "mine" },
+  );
+  const { rules, words } = rulesOf({ ...report, contenders });
+  expect(rules[0]?.prefer).toEqual([{ backend: "mine" }, { backend: "js" }]);
+  expect(words).toEqual(["prefill: ./dist/mine.js, 2.0 times as fast as js (2 cases)"]);
 });
 
 test("nothing measured is no advice", () => {

@@ -1,5 +1,5 @@
 /// <reference types="vite/client" />
-import type { Declaration } from "@heed/conformance";
+import { type Declaration, providerIn, readManifest } from "@heed/conformance";
 import { type AttentionProvider, reference } from "@heed/core";
 
 /** A backend that the page offers. */
@@ -13,33 +13,23 @@ export interface Offered {
   readonly declaration: () => Promise<Declaration | undefined>;
 }
 
-type Factory = (options?: object) => AttentionProvider;
-
 /** Every backend package of the repository, imported when it is asked for: new ones are offered too. */
-const modules = import.meta.glob<Record<string, Factory>>(
+const modules = import.meta.glob<Record<string, unknown>>(
   "../../../packages/backend-*/src/index.ts",
 );
+const packages = import.meta.glob<unknown>("../../../packages/backend-*/package.json", {
+  eager: true,
+  import: "default",
+});
 const declarations = import.meta.glob<Declaration>("../../../packages/backend-*/conformance.json", {
   import: "default",
 });
-
-/** Where a backend runs on one of several things, each is offered by itself. */
-const choices: Readonly<Record<string, Readonly<Record<string, object>>>> = {
-  onnx: {
-    wasm: { provider: "wasm" },
-    webgpu: { provider: "webgpu" },
-    webnn: { provider: "webnn" },
-  },
-};
-
-/** Options of the others: the page also checks the GPU that a browser imitates, and says so. */
-const defaults: Readonly<Record<string, object>> = { webgpu: { allowFallbackAdapter: true } };
 
 /** What a browser must have, by the last part of a backend's name. */
 const needs: Readonly<Record<string, keyof typeof apis>> = { webgpu: "gpu", webnn: "ml" };
 const apis = { gpu: "WebGPU", ml: "WebNN" } as const;
 
-function offer(name: string, options: object | undefined): Offered {
+function offer(name: string, options: object): Offered {
   const [own = ""] = name.split(":");
   const api = needs[name.split(":").at(-1) as string];
   const directory = `../../../packages/backend-${own}`;
@@ -47,25 +37,30 @@ function offer(name: string, options: object | undefined): Offered {
     name,
     lacking: api && !(api in navigator) ? `this browser has no ${apis[api]}` : null,
     load: async () => {
-      const exported = await (modules[`${directory}/src/index.ts`] as (typeof modules)[string])();
-      const camelCased = own.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-      return (exported[camelCased] as Factory)(options);
+      const exports = await (modules[`${directory}/src/index.ts`] as (typeof modules)[string])();
+      const provider = providerIn(exports, own, options);
+      if (!provider) throw new Error(`@heed/backend-${own} exports no provider`);
+      return provider;
     },
     declaration: async () => declarations[`${directory}/conformance.json`]?.(),
   };
+}
+
+/** Where a backend runs on one of several things, each is offered by itself. */
+function offers(name: string): readonly Offered[] {
+  const manifest = readManifest(packages[`../../../packages/backend-${name}/package.json`]);
+  const { choice, options } = manifest;
+  if (!choice || choice.inPages.length === 0) return [offer(name, options)];
+  return choice.inPages.map((value) =>
+    offer(`${name}:${value}`, { ...options, [choice.option]: value }),
+  );
 }
 
 const names = Object.keys(modules).map((path) => /backend-([^/]+)/.exec(path)?.[1] as string);
 
 /** All that can run here, and the reference that they are measured by. */
 export const offered: readonly Offered[] = [
-  ...names.flatMap((name) =>
-    choices[name]
-      ? Object.entries(choices[name]).map(([choice, options]) =>
-          offer(`${name}:${choice}`, options),
-        )
-      : [offer(name, defaults[name])],
-  ),
+  ...names.flatMap(offers),
   {
     name: "reference",
     lacking: null,

@@ -5,6 +5,14 @@
  * @module
  */
 
+export {
+  type BackendChoice,
+  type BackendManifest,
+  backendPrefix,
+  functionName,
+  providerIn,
+  readManifest,
+} from "./backend-package.js";
 export { Random } from "./calls/random.js";
 export { readSafeTensors, type SafeTensors } from "./calls/safetensors.js";
 export {

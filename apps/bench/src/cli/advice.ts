@@ -2,15 +2,6 @@ import { basename, dirname, extname, join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import type { Advice } from "../recommend/recommend.js";
 
-/** What to use, for a terminal. */
-export function renderAdvice(all: readonly Advice[]): string {
-  return all
-    .map(({ environment, words }) =>
-      [`to use in ${environment}:`, ...words.map((line) => `  ${line}`)].join("\n"),
-    )
-    .join("\n");
-}
-
 /**
  * Writes the first environment's recommendation to the path, and any other's beside it with the
  * environment's name: `use.json`, `use.chromium.json`.

@@ -134,7 +134,7 @@ function createCommand(): Command {
     .description("Which backend of attention, on this machine, for my model?")
     .option(
       "--backends <names>",
-      `of ${backendNames.join(", ")}; wasm@2 for threads of its own, onnx:wasm for what it runs on, wasm:baseline for a build`,
+      `of ${backendNames.join(", ")}; wasm@2 for threads of its own, onnx:wasm for what it runs on, wasm:baseline for a build; or the path of a module that exports a provider, such as ./mine.js`,
       (text) => checked(() => selectBackends(list(text))),
     )
     .option("--peers [names]", `others to compare with: ${peerNames.join(", ")}`, (text) =>

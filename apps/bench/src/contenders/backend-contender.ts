@@ -93,6 +93,7 @@ function loaded(
   const { attention, backend } = opened;
   const { info } = backend;
   return {
+    backend: backend.name,
     info: { ...info, notes: [...(info.notes ?? []), ...clockNotes] },
     supports: (problem) => backend.supports(problem),
     plan: async (problem) => planned(opened, await backend.plan(problem), clock),

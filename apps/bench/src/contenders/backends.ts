@@ -1,81 +1,27 @@
+import { providerIn } from "@heed/conformance";
 import { type AttentionProvider, BackendUnavailableError, reference } from "@heed/core";
+import { registry } from "#registry";
 import { messageOf } from "../message.js";
 import { backendContender } from "./backend-contender.js";
 import type { Contender } from "./contender.js";
-import { type ClockSearch, openGpuClock } from "./gpu-clock.js";
+import { openGpuClock } from "./gpu-clock.js";
+import { isPath, type RegisteredBackend } from "./registry/registry.js";
 
 export interface BackendOptions {
   /** For those that can use more than one. */
   readonly threads: number;
 }
 
-/** What a backend package exports under its own name, e.g. `js()` of `@heed/backend-js`. */
-type ProviderFactory = (options?: {
-  readonly threads?: number;
-  readonly provider?: string;
-  readonly simd?: string;
-  readonly device?: GPUDevice;
-  readonly allowFallbackAdapter?: boolean;
-}) => AttentionProvider;
-
-interface BackendModule {
-  readonly name: string;
-  readonly specifier: string;
-  /** Imports the package. */
-  load(): Promise<unknown>;
-  readonly takesThreads: boolean;
-  /** Whether it is to run on an imitated GPU too, which its notes then say. */
-  readonly allowFallbackAdapter?: boolean;
-  /** Opens a device of its own with a clock. */
-  readonly openClock?: () => Promise<ClockSearch>;
-  /** What its caller can choose: what it runs on (`onnx:cpu`), which build (`wasm:baseline`). */
-  readonly choice?: { readonly option: "provider" | "simd"; readonly values: readonly string[] };
-}
-
-const backendModules: readonly BackendModule[] = [
-  {
-    name: "js",
-    specifier: "@heed/backend-js",
-    load: () => import("@heed/backend-js"),
-    takesThreads: false,
-  },
-  {
-    name: "wasm",
-    specifier: "@heed/backend-wasm",
-    load: () => import("@heed/backend-wasm"),
-    takesThreads: true,
-    choice: { option: "simd", values: ["baseline", "relaxed"] },
-  },
-  {
-    name: "webgpu",
-    specifier: "@heed/backend-webgpu",
-    load: () => import("@heed/backend-webgpu"),
-    takesThreads: false,
-    allowFallbackAdapter: true,
-    openClock: openGpuClock,
-  },
-  {
-    name: "onnx",
-    specifier: "@heed/backend-onnx",
-    load: () => import("@heed/backend-onnx"),
-    takesThreads: true,
-    choice: { option: "provider", values: ["wasm", "cpu", "webgpu", "webnn"] },
-  },
-];
-
 /** Past this a number of threads is a slip, and would take the machine's memory. */
 export const mostThreads = 256;
 
+/** Those measured when none is named: all that are registered here. */
+export const defaultBackendNames: readonly string[] = registry.backends.map(({ name }) => name);
+
 /** Every backend by name; `reference` is core's own and measured only when asked for. */
-export const backendNames: readonly string[] = [
-  ...backendModules.map(({ name }) => name),
-  "reference",
-];
+export const backendNames: readonly string[] = [...defaultBackendNames, "reference"];
 
-/** Those measured when none is named. */
-export const defaultBackendNames: readonly string[] = backendModules.map(({ name }) => name);
-
-/** A backend by its name, and a choice and threads of its own where the spec says so. */
+/** A backend by its name or its module's path, with a choice and threads of its own where it says so. */
 export interface BackendSpec {
   readonly name: string;
   /** What it runs on, or which of its builds. */
@@ -86,23 +32,27 @@ export interface BackendSpec {
 /**
  * Reads one of {@link backendNames}, or such as `wasm@2` for a number of threads of its own, so that
  * one run can compare a backend with itself, `onnx:wasm` for what it runs on, or `wasm:baseline` for
- * which of its builds.
+ * which of its builds. What has a dot or a slash is the path of a module that exports a provider.
  *
  * @throws RangeError for a name that is not known, or threads or a choice that it does not take
  */
 export function backendSpec(spec: string): BackendSpec {
+  if (isPath(spec)) {
+    registry.ofPath(spec);
+    return { name: spec, choice: null, threads: null };
+  }
   const [named = "", threads] = spec.split("@");
   const [name = "", choice = null] = named.split(":");
   if (!backendNames.includes(name)) {
     throw new RangeError(`unknown backend ${name}; known: ${backendNames.join(", ")}`);
   }
-  const module = backendModules.find((candidate) => candidate.name === name);
-  if (choice !== null && !module?.choice?.values.includes(choice)) {
-    const known = module?.choice?.values.map((other) => `${name}:${other}`).join(", ");
+  const manifest = registered(name)?.manifest;
+  if (choice !== null && !manifest?.choice?.values.includes(choice)) {
+    const known = manifest?.choice?.values.map((other) => `${name}:${other}`).join(", ");
     throw new RangeError(`${spec}: ${known ? `known are ${known}` : `${name} has no choice`}`);
   }
   if (threads === undefined) return { name, choice, threads: null };
-  if (!module?.takesThreads) {
+  if (!manifest?.threads) {
     throw new RangeError(`${spec}: ${name} takes no threads`);
   }
   if (!/^[1-9]\d*$/.test(threads) || Number(threads) > mostThreads) {
@@ -118,29 +68,33 @@ export function backendSpec(spec: string): BackendSpec {
  */
 export function backendByName(spec: string, options: BackendOptions): Contender {
   const { name, choice, threads } = backendSpec(spec);
-  const module = backendModules.find((candidate) => candidate.name === name);
-  if (!module) return backendContender(spec, async () => reference());
+  if (name === "reference") return backendContender(spec, async () => reference());
+  const backend = isPath(spec) ? registry.ofPath(spec) : (registered(name) as RegisteredBackend);
+  const { manifest } = backend;
   return backendContender(
     spec,
-    async (device) => {
-      const factory = await importFactory(module);
-      if (!module.takesThreads) {
-        return factory({
-          ...(module.allowFallbackAdapter && { allowFallbackAdapter: true }),
-          ...(device && { device }),
-        });
-      }
-      const chosen = module.choice && choice !== null ? { [module.choice.option]: choice } : {};
-      return factory({ threads: threads ?? options.threads, ...chosen });
-    },
-    module.openClock,
+    (device) =>
+      importProvider(backend, {
+        ...manifest.options,
+        ...(manifest.device && device && { device }),
+        ...(manifest.threads && { threads: threads ?? options.threads }),
+        ...(manifest.choice && choice !== null && { [manifest.choice.option]: choice }),
+      }),
+    manifest.device ? openGpuClock : undefined,
   );
 }
 
-async function importFactory({ name, specifier, load }: BackendModule): Promise<ProviderFactory> {
-  let exports: Record<string, unknown>;
+function registered(name: string): RegisteredBackend | undefined {
+  return registry.backends.find((backend) => backend.name === name);
+}
+
+async function importProvider(
+  { name, specifier, load }: RegisteredBackend,
+  options: object,
+): Promise<AttentionProvider> {
+  let exports: Readonly<Record<string, unknown>>;
   try {
-    exports = (await load()) as Record<string, unknown>;
+    exports = await load();
   } catch (cause) {
     throw new BackendUnavailableError(
       isMissing(cause, specifier)
@@ -150,17 +104,21 @@ async function importFactory({ name, specifier, load }: BackendModule): Promise<
       { cause },
     );
   }
-  const factory = exports[name];
-  if (typeof factory !== "function") {
-    throw new BackendUnavailableError(`${specifier} does not export ${name}()`);
+  const provider = providerIn(exports, name, options);
+  if (!provider) {
+    throw new BackendUnavailableError(
+      `${specifier} exports no provider: { name, load }, or a function that returns it`,
+    );
   }
-  return factory as ProviderFactory;
+  return provider;
 }
 
-/** Whether the package itself is absent, rather than something that it imports. */
+/** Whether the module itself is absent, rather than something that it imports. */
 function isMissing(error: unknown, specifier: string): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
   return (
-    code === "ERR_MODULE_NOT_FOUND" && typeof message === "string" && message.includes(specifier)
+    (code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND") &&
+    typeof message === "string" &&
+    message.includes(specifier)
   );
 }

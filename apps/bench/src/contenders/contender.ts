@@ -19,6 +19,8 @@ export interface Contender {
 }
 
 export interface LoadedContender {
+  /** The name that a backend gives itself, which recommendations use; left out for peers. */
+  readonly backend?: string | undefined;
   readonly info: BackendInfo;
   supports(problem: AttentionProblem): Support;
   /**

@@ -99,7 +99,8 @@ async function load(
   try {
     const loaded = await contender.load();
     ready.push({ name: contender.name, loaded });
-    return { ...about, status: "ready", info: loaded.info };
+    const { backend, info } = loaded;
+    return { ...about, status: "ready", ...(backend !== undefined && { backend }), info };
   } catch (error) {
     if (error instanceof BackendUnavailableError) {
       const { reason, hint } = error;

@@ -5,17 +5,49 @@ import type {
   RecommendedBackend,
 } from "@heed/core";
 import { describeMachine, describeVersions } from "../report/describe.js";
-import type { BenchReport, CaseReport, ContenderReport, Environment } from "../report/report.js";
+import type {
+  BenchReport,
+  CaseReport,
+  ContenderReport,
+  Environment,
+  Measured,
+} from "../report/report.js";
 import { segment } from "./segments.js";
 
 /** What a report says to somebody who has to choose, in one environment. */
 export interface Advice {
   readonly environment: string;
-  /** For `createAttention({ select })`. */
+  /**
+   * For `createAttention({ select })`. It is for calls on tensors in JavaScript's memory: a call on
+   * tensors of a backend runs on that backend, whatever is recommended.
+   */
   readonly recommendation: BackendRecommendation;
+  /** The calls that `recommendation` and `words` are about. */
+  readonly holds: string;
   /** The same, a line a rule. */
   readonly words: readonly string[];
+  /**
+   * What is fastest where inputs stay in the memory of the backend that runs, a line a rule: which one
+   * to upload to. Empty where no backend with memory of its own was measured.
+   */
+  readonly resident: readonly string[];
 }
+
+/** Sentences for {@link Advice.holds}. */
+export const holdsFor = {
+  host: "calls on tensors in JavaScript's memory",
+  asMeasured: "calls on inputs that lie where the results say (column inputs)",
+  resident: "calls on tensors that stay in the memory of the backend that runs",
+} as const;
+
+/** What a result counts with, in ms. */
+type Quantity = (result: Measured) => number;
+
+/** Of results that were too slow to be repeated through `attention.run`, the plan's time is near enough. */
+const onHost: Quantity = ({ attention, timing }) => attention?.host.median ?? timing.median;
+/** A backend without memory of its own has its tensors in JavaScript's. */
+const onDevice: Quantity = (result) => result.attention?.resident?.median ?? onHost(result);
+const asMeasured: Quantity = ({ timing }) => timing.median;
 
 /**
  * Prefill: many queries at once. Decode: one token, or a few as in speculative decoding, over a
@@ -38,10 +70,17 @@ export function recommend(report: BenchReport): Advice[] {
     const backends = report.contenders.filter(
       (c) => c.environment === environment.name && c.kind === "backend" && c.status === "ready",
     );
-    const findings = [
-      ...findingsOf("decode", report.cases, backends),
-      ...findingsOf("prefill", report.cases, backends),
+    const names = new Set(backends.map(({ name }) => name));
+    const measured = report.cases
+      .flatMap(({ results }) => results)
+      .filter((result) => result.status === "measured" && names.has(result.contender));
+    const through = measured.some((result) => "attention" in result && result.attention);
+    const stays = measured.some((result) => "attention" in result && result.attention?.resident);
+    const find = (quantity: Quantity) => [
+      ...findingsOf("decode", report.cases, backends, quantity),
+      ...findingsOf("prefill", report.cases, backends, quantity),
     ];
+    const findings = find(through ? onHost : asMeasured);
     if (findings.length === 0) return [];
     return [
       {
@@ -52,7 +91,9 @@ export function recommend(report: BenchReport): Advice[] {
           measuredOn: measuredOn(environment, report),
           rules: findings.map(({ rule }) => rule),
         },
+        holds: through ? holdsFor.host : holdsFor.asMeasured,
         words: findings.map(({ words }) => words),
+        resident: stays ? find(onDevice).map(({ words }) => words) : [],
       },
     ];
   });
@@ -75,10 +116,11 @@ function findingsOf(
   phase: Phase,
   cases: readonly CaseReport[],
   backends: readonly ContenderReport[],
+  quantity: Quantity,
 ): Finding[] {
   const own = cases.filter((report) => phaseOf(report) === phase);
   const sound = backends.filter(({ name }) => own.every((report) => soundIn(report, name)));
-  const times = timesOf(phase, own, new Set(sound.map(({ name }) => name)));
+  const times = timesOf(phase, own, new Set(sound.map(({ name }) => name)), quantity);
   const sizes = [...times.keys()].sort((a, b) => a - b);
   const segments = segment(
     sizes,
@@ -110,14 +152,19 @@ function soundIn({ results }: CaseReport, name: string): boolean {
   return result?.status !== "wrong" && result?.status !== "failed";
 }
 
-function timesOf(phase: Phase, cases: readonly CaseReport[], names: ReadonlySet<string>): Times {
+function timesOf(
+  phase: Phase,
+  cases: readonly CaseReport[],
+  names: ReadonlySet<string>,
+  quantity: Quantity,
+): Times {
   const times = new Map<number, ReadonlyMap<string, number>[]>();
   for (const { sizes, results } of cases) {
     const size = phase === "decode" ? sizes.keyLength : sizes.queryLength;
     const logs = new Map(
       results.flatMap((r) =>
         r.status === "measured" && names.has(r.contender)
-          ? [[r.contender, Math.log(r.timing.median)] as const]
+          ? [[r.contender, Math.log(quantity(r))] as const]
           : [],
       ),
     );
@@ -155,16 +202,20 @@ function conditionOf(
     : { ...(limited && { queryLength: range }) };
 }
 
-/** `wasm@4` and `onnx:cpu` are names of the benchmark; a backend knows itself as `wasm` and `onnx`. */
-function preferenceOf({ name, info }: ContenderReport): RecommendedBackend {
+/**
+ * `wasm@4` and `onnx:cpu` are names of the benchmark; a backend knows itself as `wasm` and `onnx`, which
+ * older files do not say apart.
+ */
+function preferenceOf(contender: ContenderReport): RecommendedBackend {
+  const { info } = contender;
   const threads = info?.threads ?? 1;
-  const [backend = name] = plainName(name).split(/[@:]/);
+  const backend = contender.backend ?? (plainName(contender).split(/[@:]/)[0] as string);
   return { backend, ...(threads > 1 && { threads }) };
 }
 
 /** Without the environment that a merged report puts in front. */
-function plainName(name: string): string {
-  return name.slice(name.indexOf("/") + 1);
+function plainName({ name, environment }: ContenderReport): string {
+  return name.startsWith(`${environment}/`) ? name.slice(environment.length + 1) : name;
 }
 
 function wordsOf(
@@ -186,11 +237,11 @@ function wordsOf(
   const cases = sizes.reduce((sum, size) => sum + (times.get(size)?.length ?? 0), 0);
   const advantage = first && second ? advantageOf(first.name, second.name, sizes, times) : null;
   const threads = first?.info?.threads ?? 1;
-  const name = `${first ? plainName(first.name).split("@")[0] : "none"}${threads > 1 ? ` ×${threads}` : ""}`;
+  const name = `${first ? plainName(first).replace(/@\d+$/, "") : "none"}${threads > 1 ? ` ×${threads}` : ""}`;
   const than =
     advantage === null || !second
       ? ""
-      : `, ${advantage.toFixed(1)} times as fast as ${plainName(second.name)}`;
+      : `, ${advantage.toFixed(1)} times as fast as ${plainName(second)}`;
   return `${phase}${range}: ${name}${than} (${cases} case${cases === 1 ? "" : "s"})`;
 }
 

@@ -24,6 +24,7 @@ const contender = v.object({
   environment: text,
   kind: v.picklist(["backend", "peer"]),
   status: v.picklist(["ready", "unavailable"]),
+  backend: v.optional(text),
   info: v.optional(info),
   reason: v.optional(text),
   hint: v.optional(text),

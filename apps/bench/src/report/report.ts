@@ -55,6 +55,8 @@ export interface ContenderReport {
   readonly environment: string;
   readonly kind: "backend" | "peer";
   readonly status: "ready" | "unavailable";
+  /** The name that a backend gives itself, e.g. `wasm` of the contender `wasm@2`. */
+  readonly backend?: string | undefined;
   /** Of those that are ready. */
   readonly info?: BackendInfo | undefined;
   /** Why it is unavailable. */

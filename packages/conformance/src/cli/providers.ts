@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type AttentionProvider, reference } from "@heed/core";
 import { InvalidArgumentError } from "commander";
+import { backendPrefix, providerIn, readManifest } from "../backend-package.js";
 import type { Declaration } from "../run/declaration.js";
 
 /** A backend to check, and what its package says about it. */
@@ -13,19 +14,13 @@ export interface Found {
   readonly declaration: Declaration | undefined;
 }
 
-/** The backends of this project, tried where none is named. */
+/** The backends of this project, tried where none is named, beside those of the working directory. */
 const known = ["reference", "js", "wasm", "webgpu", "onnx"] as const;
-
-/**
- * Options that known backends are made with: an imitated GPU computes what a real one does, and its
- * notes say that it is one.
- */
-const options: Readonly<Record<string, object>> = { webgpu: { allowFallbackAdapter: true } };
 
 /** Providers by name or file; without names, every backend that can be resolved from here. */
 export async function findProviders(names: readonly string[]): Promise<Found[]> {
   if (names.length > 0) return Promise.all(names.map(find));
-  const installed = known.filter(
+  const installed = [...known, ...own()].filter(
     (name) => name === "reference" || resolvable(`@heed/backend-${name}`),
   );
   return Promise.all(installed.map(find));
@@ -47,12 +42,9 @@ async function find(name: string): Promise<Found> {
   if (name === "reference") return { provider: reference(), declaration: undefined };
   const file = fileOf(name);
   const exports = await importBackend(name);
-  const candidates = [exports[name], exports.default, ...Object.values(exports)];
-  for (const candidate of candidates) {
-    const provider =
-      typeof candidate === "function" ? tryCall(candidate, options[name]) : candidate;
-    if (isProvider(provider)) return { provider, declaration: await declarationOf(file) };
-  }
+  const { options } = readManifest(packageOf(file));
+  const provider = providerIn(exports, name, options);
+  if (provider) return { provider, declaration: await declarationOf(file) };
   throw new InvalidArgumentError(`${name} exports no provider: { name, load } or a function of it`);
 }
 
@@ -83,35 +75,34 @@ function fileOf(name: string): string {
 function own(): string[] {
   if (!existsSync("package.json")) return [];
   const { dependencies, devDependencies } = JSON.parse(readFileSync("package.json", "utf8"));
-  const prefix = "@heed/backend-";
   return Object.keys({ ...dependencies, ...devDependencies })
-    .filter((name) => name.startsWith(prefix))
-    .map((name) => name.slice(prefix.length))
+    .filter((name) => name.startsWith(backendPrefix))
+    .map((name) => name.slice(backendPrefix.length))
     .filter((name) => !(known as readonly string[]).includes(name));
 }
 
 /** `conformance.json` beside the package.json that a module belongs to. */
 async function declarationOf(file: string): Promise<Declaration | undefined> {
-  let directory = dirname(file);
-  while (!existsSync(join(directory, "package.json"))) {
-    if (dirname(directory) === directory) return undefined;
-    directory = dirname(directory);
-  }
+  const directory = packageDirectory(file);
+  if (directory === null) return undefined;
   const declared = join(directory, "conformance.json");
   if (!existsSync(declared)) return undefined;
   return JSON.parse(await readFile(declared, "utf8"));
 }
 
-/** A class, or a function that wants arguments, is not a provider's function. */
-function tryCall(candidate: unknown, options?: object): unknown {
-  try {
-    return (candidate as (options?: object) => unknown)(options);
-  } catch {
-    return undefined;
-  }
+/** The package.json of the package that a module belongs to; an empty one where there is none. */
+function packageOf(file: string): unknown {
+  const directory = packageDirectory(file);
+  return directory === null
+    ? {}
+    : JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
 }
 
-function isProvider(value: unknown): value is AttentionProvider {
-  const { name, load } = (value ?? {}) as Partial<AttentionProvider>;
-  return typeof name === "string" && typeof load === "function";
+function packageDirectory(file: string): string | null {
+  let directory = dirname(file);
+  while (!existsSync(join(directory, "package.json"))) {
+    if (dirname(directory) === directory) return null;
+    directory = dirname(directory);
+  }
+  return directory;
 }

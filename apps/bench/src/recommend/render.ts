@@ -1,0 +1,15 @@
+import { type Advice, holdsFor } from "./recommend.js";
+
+/** What to use, as plain text. */
+export function renderAdvice(all: readonly Advice[]): string {
+  return all
+    .map(({ environment, holds, words, resident }) =>
+      [
+        `to use in ${environment}, for ${holds}:`,
+        ...words.map((line) => `  ${line}`),
+        ...(resident.length > 0 ? [`for ${holdsFor.resident}:`] : []),
+        ...resident.map((line) => `  ${line}`),
+      ].join("\n"),
+    )
+    .join("\n");
+}
