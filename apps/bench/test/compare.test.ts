@@ -15,6 +15,22 @@ function compare(before: Partial<MadeUp>, after: Partial<MadeUp>) {
   );
 }
 
+test("that the runtimes differ is said", () => {
+  const node = madeUp({ seed: "before", contenders });
+  const browser = {
+    ...madeUp({ seed: "after", contenders }),
+    environments: node.environments.map((e) => ({
+      ...e,
+      name: "chromium",
+      versions: { chromium: "156" },
+    })),
+  };
+  expect(compareReports(node, browser).caveats).toEqual([
+    "the runtime was node (node 20.19.0), and is chromium (chromium 156)",
+  ]);
+  expect(compareReports(node, node).caveats).toEqual([]);
+});
+
 test("made-up reports are reports", () => {
   expect(() => parseReport(madeUp({ seed: "any", contenders, launches: 2 }))).not.toThrow();
 });

@@ -1,6 +1,7 @@
 import { csvParse } from "d3-dsv";
 import { expect, test } from "vitest";
 import { reportToCsv } from "../src/report/csv.js";
+import { markdownText } from "../src/report/escape.js";
 import { reportToMarkdown } from "../src/report/markdown.js";
 import { mergeLaunches } from "../src/report/merge-launches.js";
 import type { BenchReport, Measured } from "../src/report/report.js";
@@ -35,6 +36,67 @@ test("a line of CSV for each result, numbers in full", () => {
   const wasm = report.cases[1]?.results[1] as Measured;
   expect(Number(rows[3]?.median_ms)).toBe(wasm.timing.median);
   expect(Number(rows[3]?.times_as_fast_as_first)).toBe(wasm.ratio?.median);
+});
+
+/** Text that asks programs to do something with it, wherever a report has text of its maker's. */
+const hostile =
+  '=1+1|cmd`x` <script>alert(1)</script> [a](javascript:b) *c* _d_ ~~e~~ &lt; \\ "f"\n# heading';
+
+function hostileReport(): BenchReport {
+  return {
+    ...report,
+    environments: report.environments.map((e) => ({
+      ...e,
+      cpu: hostile,
+      versions: { [hostile]: hostile },
+      notes: [hostile],
+    })),
+    contenders: report.contenders.map((c) => ({ ...c, name: `${hostile}${c.name}` })),
+    cases: report.cases.map((c) => ({
+      ...c,
+      id: hostile,
+      series: { name: "@SUM(1)", axis: "length", at: 1 },
+      results: c.results.map((result) => ({
+        ...(result as Measured),
+        contender: `-${hostile}`,
+        kernel: "+2",
+      })),
+    })),
+  };
+}
+
+test("a spreadsheet computes nothing of what a report says", () => {
+  const text = reportToCsv(hostileReport());
+  for (const row of csvParse(text)) {
+    for (const [name, cell] of Object.entries(row)) expect(cell, name).not.toMatch(/^[=+@\-\t\r]/);
+    expect(row).toMatchObject({ case: `'${hostile}`, contender: `'-${hostile}`, kernel: "'+2" });
+    expect(row.series).toBe("'@SUM(1)");
+  }
+  // Numbers stay numbers.
+  expect(Number(csvParse(text)[0]?.median_ms)).toBeGreaterThan(0);
+});
+
+test("Markdown shows what a report says, and does nothing that it asks for", () => {
+  const text = reportToMarkdown(hostileReport());
+  expect(text).not.toContain("<script>");
+  expect(text).not.toMatch(/^\s*# heading/m);
+  expect(text).not.toMatch(/(?<!\\)\]\(javascript/);
+  const table = text.split("\n").filter((line) => line.startsWith("|"));
+  expect(table).toHaveLength(2 + 4);
+  const cells = (line: string) => line.replace(/\\./g, "").split("|").length;
+  expect(new Set(table.map(cells)).size).toBe(1);
+  // Plain names stay code.
+  expect(reportToMarkdown(report)).toContain("| `wasm`");
+});
+
+test.each([
+  ["- a list", "\\- a list"],
+  ["12. a list", "12\\. a list"],
+  ["## a heading", "\\## a heading"],
+  ["-1.5", "-1.5"],
+  ["h4-l2048-d64", "h4-l2048-d64"],
+])("Markdown of %j begins nothing", (text, expected) => {
+  expect(markdownText(text)).toBe(expected);
 });
 
 test("a table of Markdown with as many cells in each row", () => {

@@ -218,6 +218,11 @@ function caveatsOf(before: BenchReport, after: BenchReport): string[] {
     compare(`${now.name}: the machine`, describeMachine(old), describeMachine(now));
     compare(`${now.name}: the version`, describeVersions(old), describeVersions(now));
   }
+
+  const runtimes = ({ environments }: BenchReport) =>
+    environments.map((e) => `${e.name} (${describeVersions(e)})`).join(" and ");
+  const names = ({ environments }: BenchReport) => String(environments.map(({ name }) => name));
+  if (names(before) !== names(after)) compare("the runtime", runtimes(before), runtimes(after));
   compare("the dtype", before.options.dtype, after.options.dtype);
   compare("the number of threads", `${before.options.threads}`, `${after.options.threads}`);
   return caveats;

@@ -1,6 +1,17 @@
 import { csvFormat } from "d3-dsv";
+import { csvText } from "./escape.js";
 import type { BenchReport } from "./report.js";
 import { rowsOf } from "./rows.js";
+
+/** Ids, titles and messages come from whoever made the report; a spreadsheet would compute with them. */
+function withoutFormulas<T extends object>(row: T): T {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      typeof value === "string" ? csvText(value) : value,
+    ]),
+  ) as T;
+}
 
 /** Every result as a line of comma-separated values (RFC 4180), units in the header. */
 export function reportToCsv(report: BenchReport): string {
@@ -44,5 +55,5 @@ export function reportToCsv(report: BenchReport): string {
       note: note ?? "",
     };
   });
-  return `${csvFormat(rows)}\n`;
+  return `${csvFormat(rows.map(withoutFormulas))}\n`;
 }

@@ -6,6 +6,7 @@ import {
   describeMachine,
   describeVersions,
 } from "./describe.js";
+import { markdownCode, markdownText } from "./escape.js";
 import type { BenchReport } from "./report.js";
 import { rowsOf } from "./rows.js";
 
@@ -17,31 +18,28 @@ export function reportToMarkdown(report: BenchReport): string {
     [
       ["case", "backend", ...columns.map(({ head }) => head)],
       ...rows.map(({ report: c, result, shown, note }) => [
-        c.id,
-        `\`${result.contender}\``,
+        markdownText(c.id),
+        markdownCode(result.contender),
         ...(shown
-          ? columns.map(({ cell }) => cell(shown))
+          ? columns.map(({ cell }) => markdownText(cell(shown)))
           : // Markdown has no cells that span: the sentence stands in the last.
-            columns.map((_, i) => (i === columns.length - 1 ? escapeCell(note ?? "") : ""))),
+            columns.map((_, i) => (i === columns.length - 1 ? markdownText(note ?? "") : ""))),
       ]),
     ],
     { align: ["l", "l", ...columns.map(({ align }) => (align === "left" ? "l" : "r"))] },
   );
   const environments = report.environments.flatMap((environment) => [
-    `- **${environment.name}**: ${describeMachine(environment)}; ${describeVersions(environment)}`,
-    ...(environment.ceiling ? [`  - ${describeCeiling(environment.ceiling)}`] : []),
-    ...(environment.notes ?? []).map((note) => `  - ${note}`),
+    `- **${markdownText(environment.name)}**: ${markdownText(`${describeMachine(environment)}; ${describeVersions(environment)}`)}`,
+    ...(environment.ceiling ? [`  - ${markdownText(describeCeiling(environment.ceiling))}`] : []),
+    ...(environment.notes ?? []).map((note) => `  - ${markdownText(note)}`),
   ]);
   const contenders = report.contenders.map(
-    (contender) => `- \`${contender.name}\`: ${describeContender(contender)}`,
+    (contender) =>
+      `- ${markdownCode(contender.name)}: ${markdownText(describeContender(contender))}`,
   );
-  const legend = columns.map(({ head, about }) => `- *${head}*: ${about}`);
+  const legend = columns.map(({ head, about }) => `- *${head}*: ${markdownText(about)}`);
   return [environments, contenders, [table], legend]
     .map((lines) => lines.join("\n"))
     .join("\n\n")
     .concat("\n");
-}
-
-function escapeCell(text: string): string {
-  return text.replaceAll("|", "\\|").replaceAll("\n", " ");
 }

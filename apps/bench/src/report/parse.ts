@@ -3,7 +3,16 @@ import * as v from "valibot";
 import { seriesAxes, suites } from "../workloads/workload.js";
 import { type BenchReport, reportVersion } from "./report.js";
 
-const text = v.string();
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
+/**
+ * Control characters, which a terminal would obey, are shown as what they are not; tabs and line ends stay.
+ */
+const text = v.pipe(
+  v.string(),
+  v.transform((given) => given.replace(controls, "\ufffd")),
+);
 // JSON can say 1e999.
 const ms = v.pipe(v.number(), v.finite(), v.minValue(0));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
