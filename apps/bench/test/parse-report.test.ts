@@ -19,8 +19,8 @@ test("a report is itself", () => {
 });
 
 test("control characters do not reach a terminal", () => {
-  const escape = "a\u001b]0;title\u0007b\u009b31m";
-  const report = parseReport(changed(["cases", 0, "results", 0, "kernel"], escape));
+  const commands = "a\u001b]0;title\u0007b\u009b31m";
+  const report = parseReport(changed(["cases", 0, "results", 0, "kernel"], commands));
   expect(report.cases[0]?.results[0]).toMatchObject({ kernel: "a\ufffd]0;title\ufffdb\ufffd31m" });
   const lines = parseReport(changed(["cases", 0, "title"], "one\n\ttwo"));
   expect(lines.cases[0]?.title).toBe("one\n\ttwo");
