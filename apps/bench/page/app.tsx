@@ -1,20 +1,30 @@
+import { Progress } from "@heed/page";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { messageOf } from "../src/message.js";
 import { reportToCsv } from "../src/report/csv.js";
+import { formatSeconds } from "../src/report/format.js";
 import type { BenchReport } from "../src/report/report.js";
 import { workloadsOf } from "../src/request.js";
-import { type Capability, detectCapabilities } from "./browser/capabilities.js";
+import { type Capability, detectCapabilities, lackingFor } from "./browser/capabilities.js";
 import { browserEnvironment } from "./browser/environment.js";
 import { Capabilities } from "./components/capabilities.js";
-import { Progress } from "./components/progress.js";
 import { ReportView } from "./components/report-view.js";
-import { Setup } from "./components/setup.js";
+import { estimate, Setup } from "./components/setup.js";
 import { announceOutcome } from "./state/driver.js";
-import { download, earlier, fileProblem, openFiles, report } from "./state/results.js";
+import {
+  arrivals,
+  download,
+  earlier,
+  fileProblem,
+  openFiles,
+  origin,
+  report,
+  showOwn,
+} from "./state/results.js";
 import { runState, startRun } from "./state/run.js";
-import { changeRequest, request, type UrlActions, urlProblem } from "./state/url.js";
+import { changeRequest, leaveOut, request, type UrlActions, urlProblem } from "./state/url.js";
 
 /** The whole page. */
 export function App({ actions }: { actions: UrlActions }): JSX.Element {
@@ -24,21 +34,31 @@ export function App({ actions }: { actions: UrlActions }): JSX.Element {
   const start = () => {
     if (!capabilities.value) return;
     const environment = browserEnvironment(capabilities.value);
-    cancel.current = startRun(request.value, environment, (found) => {
-      report.value = found;
-    });
+    cancel.current = startRun(request.value, environment, showOwn);
   };
   // Once, when the page opens.
   useEffect(() => {
     detectCapabilities().then((found) => {
       capabilities.value = found;
-      if (!actions.run) return;
+      if (!actions.run) {
+        // What nobody has asked for by name is not measured where it cannot work.
+        if (!actions.backends) leaveOutMissing(found);
+        return;
+      }
       if (urlProblem.value === null) start();
       else announceOutcome({ problem: urlProblem.value });
     });
     if (actions.report !== null) void openAddress(actions.report);
     return acceptDrops();
   }, []);
+  // To what a run or a file has brought, once it is on the page.
+  const arrived = arrivals.value;
+  useEffect(() => {
+    if (arrived === 0) return;
+    const target = document.getElementById("report");
+    target?.scrollIntoView({ block: "start" });
+    target?.focus({ preventScroll: true });
+  }, [arrived]);
   const nothing = workloadsOf(request.value).length === 0 || contendersOf() === 0;
   return (
     <>
@@ -56,44 +76,70 @@ export function App({ actions }: { actions: UrlActions }): JSX.Element {
           {capabilities.value ? <Capabilities all={capabilities.value} /> : <p>Looking…</p>}
         </section>
         <section class="panel" aria-labelledby="setup">
-          <h2 id="setup">What to measure</h2>
-          {urlProblem.value !== null && (
-            <p class="warning" role="alert">
-              The address asks for something that there is not: {urlProblem.value}
-            </p>
-          )}
-          <fieldset class="plain" disabled={run.status === "running"}>
-            <Setup request={request.value} onChange={changeRequest} />
-          </fieldset>
-          {run.status === "running" ? (
-            <Progress run={run} onCancel={() => cancel.current()} />
-          ) : (
-            <button
-              type="button"
-              class="run"
-              disabled={nothing || capabilities.value === null}
-              onClick={start}
-            >
-              Measure
-            </button>
+          <div class="panel-head">
+            <h2 id="setup">What to measure</h2>
+            {run.status !== "running" && (
+              <button
+                type="button"
+                class="run"
+                disabled={nothing || capabilities.value === null}
+                onClick={start}
+              >
+                Measure
+              </button>
+            )}
+          </div>
+          <p class="quiet">{estimate(request.value)}</p>
+          {run.status === "running" && (
+            <Progress
+              share={run.share}
+              status={run.case}
+              detail={
+                run.secondsLeft === null
+                  ? run.step
+                  : `${run.step} · about ${formatSeconds(run.secondsLeft)} left`
+              }
+              cancelling={run.cancelling}
+              onCancel={() => cancel.current()}
+            />
           )}
           {run.status === "failed" && (
             <p class="warning" role="alert">
               The run failed: {run.message}
             </p>
           )}
+          {urlProblem.value !== null && (
+            <p class="warning" role="alert">
+              The address asks for something that there is not: {urlProblem.value}
+            </p>
+          )}
+          <fieldset class="plain" disabled={run.status === "running"}>
+            <Setup
+              request={request.value}
+              lacking={(name) => lackingFor(name, capabilities.value ?? [])}
+              onChange={changeRequest}
+            />
+          </fieldset>
         </section>
         <Files report={report.value} />
-        {report.value && <ReportView report={report.value} earlier={earlier.value} />}
+        {report.value && (
+          <div id="report" tabIndex={-1}>
+            <ReportView report={report.value} origin={origin.value} earlier={earlier.value} />
+          </div>
+        )}
       </main>
       <footer>
         <p>
-          Every result is checked against float64 before it is timed. Nothing leaves this page
-          unless you save it.
+          Every result that is measured here is checked against float64 before it is timed. Nothing
+          leaves this page unless you save it.
         </p>
       </footer>
     </>
   );
+}
+
+function leaveOutMissing(capabilities: readonly Capability[]): void {
+  leaveOut((name) => lackingFor(name, capabilities) !== null);
 }
 
 function contendersOf(): number {

@@ -146,6 +146,92 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     expect(await page.locator(".results").count()).toBe(1);
   });
 
+  test("a report of others says whose it is, and one's own does not", async () => {
+    const report = madeUp({ seed: "theirs", contenders: { js: 4, wasm: 1 } });
+    const page = await open("");
+    await page.route("**/theirs.json", (route) => route.fulfill({ json: report }));
+    await page.goto(`${isolated.url}?report=${encodeURIComponent(`${isolated.url}theirs.json`)}`);
+    const origin = page.locator(".origin");
+    await origin.waitFor();
+    expect(await origin.textContent()).toContain(`numbers of ${isolated.url}theirs.json`);
+    expect(await origin.textContent()).toContain("Abacus 9000, 2 cores");
+    expect(await page.textContent("#advice")).toBe("What to use where this was measured");
+    // What this page measures takes its place.
+    await page.goto(
+      `${isolated.url}?cases=sweep-length-16&backends=js&samples=1&ceiling=false&run`,
+    );
+    await measured(page);
+    expect(await origin.count()).toBe(0);
+    expect(await page.textContent("#advice")).toBe("What to use here");
+  });
+
+  test("what a run brings is scrolled to, and can be copied", async () => {
+    const page = await open("?cases=sweep-length-16&backends=js&samples=1&ceiling=false", {
+      viewport: { width: 900, height: 500 },
+      permissions: ["clipboard-read", "clipboard-write"],
+      reducedMotion: "reduce",
+    });
+    await page.click("button.run");
+    await measured(page);
+    await page.waitForFunction(() => scrollY > 100);
+    const top = await page.evaluate(
+      () => document.getElementById("report")?.getBoundingClientRect().top,
+    );
+    expect(top).toBeLessThan(100);
+    await page.click(".advice .panel-head button");
+    await page.getByText("Copied").waitFor();
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    expect(copied).toMatch(
+      /^to use in chromium, for calls on tensors in JavaScript's memory:\n {2}prefill: js/,
+    );
+  });
+
+  test("a single case is found by a part of its name", async () => {
+    const page = await open("?cases=real");
+    await page.click("text=Single cases");
+    await page.getByLabel("A case by its name").fill("bert-base");
+    await page.keyboard.press("Enter");
+    await page.getByText(/^\d have “bert-base” in their names/).waitFor();
+    await page.getByLabel("A case by its name").fill("minilm-l6-256");
+    await page.keyboard.press("Enter");
+    expect(new URL(page.url()).searchParams.get("cases")).toBe("real,minilm-l6-256");
+    await page.getByRole("button", { name: "Remove minilm-l6-256" }).click();
+    expect(new URL(page.url()).searchParams.get("cases")).toBe("real");
+  });
+
+  test("on a phone a long report is folded, and what is open is not cut", async () => {
+    const page = await open("", { viewport: { width: 360, height: 800 } });
+    const contenders = Object.fromEntries(
+      Array.from({ length: 14 }, (_, i) => [`ort-node/contender-${i}`, 1 + i]),
+    );
+    await give(page, "one.json", madeUp({ seed: "one", contenders, cases: 14 }));
+    await page.waitForSelector(".folded");
+    expect(await page.locator(".folded").count()).toBe(14);
+    expect(await page.locator("table.results").count()).toBe(1);
+    const scrolls = await page.$$eval(".cases .scroll", (all) =>
+      all.map((one) => one.scrollWidth - one.clientWidth),
+    );
+    expect(scrolls).toEqual([0]);
+    expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThan(9000);
+    await page.locator(".folded summary").nth(1).click();
+    expect(await page.locator("table.results").count()).toBe(2);
+    // Each contender has a look of its own, and no label of a plot leaves its frame.
+    const looks = await page.$$eval(".legend svg path", (all) =>
+      all.map((one) => one.getAttribute("fill")),
+    );
+    expect(new Set(looks).size).toBe(14);
+    const outside = await page.$$eval(".chart-frame svg", (all) =>
+      all.flatMap((svg) => {
+        const frame = svg.getBoundingClientRect();
+        return [...svg.querySelectorAll("text")]
+          .map((text) => ({ text: text.textContent, box: text.getBoundingClientRect() }))
+          .filter(({ box }) => box.left < frame.left - 1 || box.right > frame.right + 1)
+          .map(({ text }) => text);
+      }),
+    );
+    expect(outside).toEqual([]);
+  });
+
   test("a file can be dropped anywhere", async () => {
     const page = await open("");
     const text = JSON.stringify(madeUp({ seed: "dropped", contenders: { js: 4 } }));
@@ -210,6 +296,12 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     const page = await open(query, { in: other });
     await measured(page);
     expect(await page.textContent(".capabilities")).toMatch(/no GPU adapter|no navigator.gpu/);
+    // Asked for by name, it stays chosen; else it is not.
+    expect(await page.getByLabel(/^webgpu/).isChecked()).toBe(true);
+    const plainPage = await open("", { in: other });
+    await plainPage.getByText("missing here").first().waitFor();
+    expect(await plainPage.getByLabel(/^webgpu/).isChecked()).toBe(false);
+    expect(await plainPage.getByLabel("js", { exact: true }).isChecked()).toBe(true);
     const report = await saved(page);
     expect(report.contenders).toMatchObject([
       { name: "webgpu", status: "unavailable", reason: expect.stringMatching(/./) },
@@ -279,11 +371,11 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     const reach = async (selector: string) => {
       for (let i = 0; i < 200; i++) {
         await page.keyboard.press("Tab");
-        if (await page.evaluate((s) => document.activeElement?.matches(s), selector)) return;
+        if (await page.evaluate((s) => document.activeElement?.matches(s), selector)) return i + 1;
       }
       throw new Error(`${selector} is not reached`);
     };
-    await reach("button.run");
+    expect(await reach("button.run")).toBeLessThan(5);
     await page.keyboard.press("Enter");
     await page.waitForSelector(".results");
     await measured(page);

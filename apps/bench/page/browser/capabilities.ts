@@ -18,6 +18,22 @@ export async function detectCapabilities(): Promise<readonly Capability[]> {
   return [simd(), relaxedSimd(), threads(), float16(), await webgpu()];
 }
 
+/**
+ * Why a backend or a peer cannot work in this browser, as far as its name tells: `webgpu`, `onnx:webgpu`
+ * and `ort-web-webgpu/…` need WebGPU, `onnx:webnn` WebNN.
+ *
+ * @returns null where nothing is known to be missing
+ */
+export function lackingFor(name: string, capabilities: readonly Capability[]): string | null {
+  if (/(^|[:-])webgpu(\/|$)/.test(name)) {
+    const found = capabilities.find(({ title }) => title === "WebGPU");
+    return found && !found.present ? found.missing : null;
+  }
+  return name.endsWith(":webnn") && !("ml" in navigator)
+    ? "this browser has no navigator.ml"
+    : null;
+}
+
 function simd(): Capability {
   return {
     title: "wasm SIMD",

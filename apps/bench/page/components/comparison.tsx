@@ -1,3 +1,4 @@
+import { Scroll } from "@heed/page";
 import type { JSX } from "preact";
 import {
   type CaseComparison,
@@ -14,8 +15,6 @@ import {
 } from "../../src/compare/words.js";
 import { plural } from "../../src/report/describe.js";
 import { formatNumber } from "../../src/report/format.js";
-
-import { Scroll } from "./scroll.js";
 
 /** What changed between two runs: signal first, noise on request. */
 export function ComparisonView({ comparison }: { comparison: Comparison }): JSX.Element {

@@ -24,17 +24,22 @@ import { ComparisonView } from "./comparison.js";
 import { Legend } from "./legend.js";
 import { ResultTable, TableLegend } from "./table.js";
 
+/** Up to so many, what each runs on is shown at once. */
+const fewContenders = 6;
+
 /** Below so many, all of them take no more height than another plot, and better all of the width. */
 const fewCases = 13;
 
 interface ReportViewProps {
   readonly report: BenchReport;
+  /** Where it is from, in words; null for what this page has measured itself. */
+  readonly origin: string | null;
   /** An earlier one to compare with. */
   readonly earlier: BenchReport | null;
 }
 
 /** A report with everything that there is to see in it. */
-export function ReportView({ report, earlier }: ReportViewProps): JSX.Element {
+export function ReportView({ report, origin, earlier }: ReportViewProps): JSX.Element {
   const details = useSignal(false);
   const hidden = useSignal<ReadonlySet<string>>(new Set());
   const rows = rowsOf(report);
@@ -52,7 +57,8 @@ export function ReportView({ report, earlier }: ReportViewProps): JSX.Element {
   const canvas = (width: number): Canvas => ({ width, looks, shown });
   return (
     <>
-      <AdviceView report={report} />
+      {origin !== null && <Origin report={report} origin={origin} />}
+      <AdviceView report={report} here={origin === null} />
       <Conditions report={report} />
       {earlier && (
         <section class="panel" aria-labelledby="comparison">
@@ -127,14 +133,47 @@ function Conditions({ report }: { report: BenchReport }): JSX.Element {
       <p class="quiet">
         {dtype}, {plural(threads, "thread")}, {budget} ms for each backend and case
       </p>
-      <dl class="contenders">
-        {report.contenders.map((contender) => (
-          <div key={contender.name} class={contender.status}>
-            <dt>{contender.name}</dt>
-            <dd>{describeContender(contender)}</dd>
-          </div>
-        ))}
-      </dl>
+      {report.contenders.length <= fewContenders ? (
+        <Contenders report={report} />
+      ) : (
+        <details>
+          <summary>{report.contenders.length} contenders, and what each runs on</summary>
+          <Contenders report={report} />
+        </details>
+      )}
+    </section>
+  );
+}
+
+function Contenders({ report }: { report: BenchReport }): JSX.Element {
+  return (
+    <dl class="contenders">
+      {report.contenders.map((contender) => (
+        <div key={contender.name} class={contender.status}>
+          <dt>{contender.name}</dt>
+          <dd>{describeContender(contender)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** Whose numbers these are, where they are not this page's own. */
+function Origin({ report, origin }: { report: BenchReport; origin: string }): JSX.Element {
+  const [environment] = report.environments;
+  return (
+    <section class="panel origin" aria-labelledby="origin">
+      <h2 id="origin">Not measured here</h2>
+      <p>
+        These are the numbers of <b class="address">{origin}</b>
+        {environment && (
+          <>
+            , which says that they were measured with {describeVersions(environment)} on{" "}
+            {describeMachine(environment)}, {environment.date.slice(0, 16).replace("T", " ")}
+          </>
+        )}
+        . This page shows them as they stand there, and has checked none.
+      </p>
     </section>
   );
 }
@@ -253,8 +292,24 @@ function errorSummary(rows: readonly Row[]): string {
   const worst =
     errors.length === 0
       ? ""
-      : `The largest error is ${Math.max(...errors).toFixed(2)} of what is tolerated.`;
-  return wrong.length === 0
-    ? worst
-    : `Wrong: ${wrong.map(({ result, report }) => `${result.contender} on ${report.id}`).join(", ")}. ${worst}`;
+      : `${wrong.length === 0 ? "The" : "Of what is right, the"} largest error is ${Math.max(...errors).toFixed(2)} of what is tolerated.`;
+  return wrong.length === 0 ? worst : `Wrong: ${wrongWords(wrong)}. ${worst}`;
+}
+
+/** Cases of a contender that are named one by one. */
+const fewWrong = 3;
+
+/** Each contender that is wrong, with its cases. */
+function wrongWords(wrong: readonly Row[]): string {
+  const names = [...new Set(wrong.map(({ result }) => result.contender))];
+  return names
+    .map((name) => {
+      const cases = wrong
+        .filter(({ result }) => result.contender === name)
+        .map(({ report }) => report.id);
+      const more = cases.length - fewWrong;
+      const shown = cases.slice(0, fewWrong).join(", ");
+      return `${name} on ${shown}${more > 0 ? ` and ${plural(more, "case")} more` : ""}`;
+    })
+    .join("; ");
 }

@@ -1,3 +1,4 @@
+import { CaseSearch, Checks, Chips } from "@heed/page";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { backendNames } from "../../src/contenders/backends.js";
@@ -12,11 +13,13 @@ import { parseShape } from "../../src/workloads/shape.js";
 
 interface SetupProps {
   readonly request: RunRequest;
+  /** Why a backend or a peer cannot work in this browser; null where nothing is known. */
+  lacking(name: string): string | null;
   onChange(change: Partial<RunRequest>): void;
 }
 
 /** What is to be measured. */
-export function Setup({ request, onChange }: SetupProps): JSX.Element {
+export function Setup({ request, lacking, onChange }: SetupProps): JSX.Element {
   return (
     <div class="setup">
       <CaseChoice request={request} onChange={onChange} />
@@ -25,6 +28,7 @@ export function Setup({ request, onChange }: SetupProps): JSX.Element {
         // The URL may ask for wasm@2, or onnx:wasm.
         names={[...new Set([...backendNames, ...request.backends])]}
         chosen={request.backends}
+        lacking={lacking}
         onChange={(backends) => onChange({ backends })}
       />
       <details class="more" open={request.peers.length > 0}>
@@ -34,6 +38,7 @@ export function Setup({ request, onChange }: SetupProps): JSX.Element {
           // Native code has no place in a page.
           names={peerNames.filter((name) => !name.startsWith("ort-node"))}
           chosen={request.peers}
+          lacking={lacking}
           onChange={(peers) => onChange({ peers })}
         />
         <label class="switch">
@@ -46,12 +51,13 @@ export function Setup({ request, onChange }: SetupProps): JSX.Element {
         </label>
       </details>
       <Settings request={request} onChange={onChange} />
-      <p class="quiet">{estimate(request)}</p>
     </div>
   );
 }
 
-function CaseChoice({ request, onChange }: SetupProps): JSX.Element {
+type PartProps = Pick<SetupProps, "request" | "onChange">;
+
+function CaseChoice({ request, onChange }: PartProps): JSX.Element {
   const suites = suiteNames.filter((name) => name !== "all");
   const single = request.cases.filter((name) => !suiteNames.includes(name));
   return (
@@ -66,52 +72,23 @@ function CaseChoice({ request, onChange }: SetupProps): JSX.Element {
       <OwnShapes request={request} onChange={onChange} />
       <details class="more" open={single.length > 0}>
         <summary>Single cases</summary>
-        <Checks
-          legend="Cases"
+        <CaseSearch
+          id="single-case"
+          label="A case by its name"
           names={workloads.map(({ id }) => id)}
-          chosen={request.cases}
-          onChange={(cases) => onChange({ cases })}
+          chosen={single}
+          onChange={(cases) =>
+            onChange({
+              cases: [...request.cases.filter((name) => suiteNames.includes(name)), ...cases],
+            })
+          }
         />
       </details>
     </>
   );
 }
 
-interface ChecksProps {
-  readonly legend: string;
-  readonly names: readonly string[];
-  /** May hold names that are not among these; they are kept. */
-  readonly chosen: readonly string[];
-  describe?(name: string): string;
-  onChange(chosen: readonly string[]): void;
-}
-
-function Checks({ legend, names, chosen, describe, onChange }: ChecksProps): JSX.Element {
-  return (
-    <fieldset class="checks">
-      <legend>{legend}</legend>
-      {names.map((name) => (
-        <label key={name}>
-          <input
-            type="checkbox"
-            checked={chosen.includes(name)}
-            onChange={(event) =>
-              onChange(
-                event.currentTarget.checked
-                  ? [...chosen, name]
-                  : chosen.filter((other) => other !== name),
-              )
-            }
-          />
-          {name}
-          {describe && <span class="count">{describe(name)}</span>}
-        </label>
-      ))}
-    </fieldset>
-  );
-}
-
-function OwnShapes({ request, onChange }: SetupProps): JSX.Element {
+function OwnShapes({ request, onChange }: PartProps): JSX.Element {
   const text = useSignal("");
   const problem = useSignal<string | null>(null);
   const add = (event: Event) => {
@@ -150,22 +127,10 @@ function OwnShapes({ request, onChange }: SetupProps): JSX.Element {
         {problem.value ??
           "B batch, H heads (Hq, Hkv), L length (Lq, Lk), D head size; then causal, window256, softcap50, bias, sinks"}
       </p>
-      {request.own.length > 0 && (
-        <ul class="chips">
-          {request.own.map(({ id }) => (
-            <li key={id}>
-              {id}
-              <button
-                type="button"
-                aria-label={`Remove ${id}`}
-                onClick={() => onChange({ own: request.own.filter((other) => other.id !== id) })}
-              >
-                ×
-              </button>
-            </li>
-          ))}
-        </ul>
-      )}
+      <Chips
+        names={request.own.map(({ id }) => id)}
+        onRemove={(id) => onChange({ own: request.own.filter((other) => other.id !== id) })}
+      />
     </form>
   );
 }
@@ -177,7 +142,7 @@ const budgets: readonly (readonly [ms: number, label: string])[] = [
   [3000, "patient"],
 ];
 
-function Settings({ request, onChange }: SetupProps): JSX.Element {
+function Settings({ request, onChange }: PartProps): JSX.Element {
   const most = globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
   const other = budgets.every(([ms]) => ms !== request.budget);
   return (
@@ -234,7 +199,7 @@ function Settings({ request, onChange }: SetupProps): JSX.Element {
 }
 
 /** About how long it takes: each contender's time, and as much again for checking and loading. */
-function estimate(request: RunRequest): string {
+export function estimate(request: RunRequest): string {
   const cases = workloadsOf(request).length;
   const contenders = request.backends.length + request.peers.length;
   if (cases === 0 || contenders === 0) return "Choose a suite and a backend.";

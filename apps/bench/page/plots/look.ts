@@ -20,7 +20,7 @@ const symbols = [
 ] as const;
 
 /** Colours that the style sheet defines, for light and dark. */
-const colors = 10;
+const colors = 20;
 
 /**
  * Gives each contender a look. The same one in another environment has the same colour, and another

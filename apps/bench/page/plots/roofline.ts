@@ -4,6 +4,9 @@ import { formatNumber } from "../../src/report/format.js";
 import { type Canvas, type Drawing, lookScales } from "./look.js";
 import { formatTick } from "./series.js";
 
+/** Of a line that names a roof. */
+const labelHeight = 15;
+
 /** Throughput over operations a byte, under what the machine can do at best. */
 export function rooflinePlot(
   { points, roofs }: Roofline,
@@ -19,9 +22,8 @@ export function rooflinePlot(
     })),
   );
   const heights = rangeOf([...points, ...lines].map(({ gflops }) => gflops));
+  // Above the frame, where no point can lie beneath them.
   const labels = roofs.map((roof) => ({
-    intensity: right,
-    gflops: roofAt(roof, right),
     text: `${roof.environment}: ${formatNumber(roof.gflops)} GFLOP/s, ${formatNumber(roof.gbps)} GB/s`,
   }));
   return Plot.plot({
@@ -29,7 +31,7 @@ export function rooflinePlot(
     height: Math.max(300, Math.min(480, width * 0.62)),
     marginLeft: 52,
     marginBottom: 40,
-    marginTop: 40,
+    marginTop: 36 + labelHeight * labels.length,
     marginRight: 16,
     grid: true,
     x: {
@@ -50,14 +52,14 @@ export function rooflinePlot(
         strokeWidth: 2,
         strokeOpacity: 0.7,
       }),
-      Plot.text(labels, {
-        x: "intensity",
-        y: "gflops",
-        text: "text",
-        textAnchor: "end",
-        dy: -9,
-        fill: "currentColor",
-      }),
+      ...labels.map(({ text }, i) =>
+        Plot.text([text], {
+          frameAnchor: "top-right",
+          dy: -12 - labelHeight * i,
+          text: (label: string) => label,
+          fill: "currentColor",
+        }),
+      ),
       Plot.dot(visible, {
         x: "intensity",
         y: "gflops",

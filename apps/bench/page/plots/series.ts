@@ -1,5 +1,5 @@
 import * as Plot from "@observablehq/plot";
-import type { SeriesCurves, SeriesPoint } from "../../src/plots/series.js";
+import type { Crossover, SeriesCurves, SeriesPoint } from "../../src/plots/series.js";
 import { formatNumber } from "../../src/report/format.js";
 import { type Canvas, type Drawing, lookScales } from "./look.js";
 
@@ -23,16 +23,22 @@ export function seriesPlot(
   const visible = points.filter(({ contender }) => shown(contender));
   const crossings = crossovers.filter(({ from, to }) => shown(from) && shown(to));
   const sizes = [...new Set(points.map(({ at }) => at))];
-  const middle = Math.sqrt(Math.min(...sizes) * Math.max(...sizes));
+  const placed = crossings.map((crossing) => placeLabel(crossing, sizes, width));
   return Plot.plot({
     width,
     height: Math.max(280, Math.min(460, width * 0.6)),
-    marginLeft: 52,
+    marginLeft: margins.left,
     marginBottom: 40,
     marginTop: 28 + labelHeight * crossings.length,
-    marginRight: 16,
+    marginRight: margins.right,
     grid: true,
-    x: { type: "log", base: 2, label: axis, ticks: sizes, tickFormat: (size: number) => `${size}` },
+    x: {
+      type: "log",
+      base: 2,
+      label: axis,
+      ticks: ticksFor(sizes, width),
+      tickFormat: formatSize,
+    },
     y: { type: "log", label: quantityLabels[quantity], ticks: 6, tickFormat: formatTick },
     ...lookScales(looks),
     marks: [
@@ -65,14 +71,14 @@ export function seriesPlot(
           `${point.contender}, ${axis} ${point.at}\n${formatNumber(point.ms)} ms, ${formatNumber(point.gflops)} GFLOP/s`,
         tip: true,
       }),
-      // One above another, each away from the nearer side: none is cut off or covers the next.
-      ...crossings.map((crossing, i) =>
+      // One above another: none covers the next.
+      ...placed.map(({ crossing, text, anchor }, i) =>
         Plot.text([crossing], {
           x: "at",
           frameAnchor: "top",
           dy: -12 - labelHeight * i,
-          textAnchor: crossing.at > middle ? "end" : "start",
-          text: ({ from, to, at }: typeof crossing) => `${from} → ${to}, ${Math.round(at)}`,
+          textAnchor: anchor,
+          text: () => text,
           fill: "currentColor",
           fontWeight: 600,
         }),
@@ -81,7 +87,46 @@ export function seriesPlot(
   });
 }
 
+const margins = { left: 52, right: 16 };
+/** Of a bold character of 12 pixels, about. */
+const characterWidth = 7;
+
+/**
+ * The label of a crossing, on the side of its line that has room for it; where neither has, as on a phone,
+ * the size alone. What crosses stands in the caption as well.
+ */
+function placeLabel(
+  crossing: Crossover,
+  sizes: readonly number[],
+  width: number,
+): { crossing: Crossover; text: string; anchor: "start" | "middle" | "end" } {
+  const [low, high] = [Math.log(Math.min(...sizes)), Math.log(Math.max(...sizes))];
+  const inner = width - margins.left - margins.right;
+  const x = margins.left + (inner * (Math.log(crossing.at) - low)) / (high - low);
+  const size = `${Math.round(crossing.at)}`;
+  const text = `${crossing.from} → ${crossing.to}, ${size}`;
+  const needed = characterWidth * text.length;
+  if (x + needed <= width) return { crossing, text, anchor: "start" };
+  if (x - needed >= 0) return { crossing, text, anchor: "end" };
+  return { crossing, text: size, anchor: "middle" };
+}
+
+/** Pixels that a size's tick needs. */
+const tickWidth = 44;
+
+/** As many of the sizes as there is room for, the first among them. */
+function ticksFor(sizes: readonly number[], width: number): readonly number[] {
+  const step = Math.ceil((sizes.length * tickWidth) / width);
+  return [...sizes].sort((a, b) => a - b).filter((_, i) => i % step === 0);
+}
+
+/** Sizes are often powers of two. */
+function formatSize(size: number): string {
+  return size >= 8192 && size % 1024 === 0 ? `${size / 1024}Ki` : `${size}`;
+}
+
 /** No more digits than a tick needs. */
 export function formatTick(value: number): string {
+  if (value >= 1e4) return `${Number((value / 1000).toPrecision(3))}k`;
   return value >= 1 ? `${value}` : `${Number(value.toPrecision(2))}`;
 }

@@ -16,7 +16,11 @@ render(
       <p>Which backend of attention, on this machine, for which model?</p>
     </header>
     <main>
-      <ReportView report={report} earlier={earlier ?? null} />
+      <ReportView
+        report={report}
+        origin="the command line, which wrote this file"
+        earlier={earlier ?? null}
+      />
     </main>
   </>,
   document.getElementById("app") as HTMLElement,

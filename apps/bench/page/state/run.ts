@@ -5,6 +5,7 @@ import { type BenchReport, type Environment, reportVersion } from "../../src/rep
 import { type RunRequest, requestToParams, workloadsOf } from "../../src/request.js";
 import type { FromWorker, ToWorker } from "../worker/protocol.js";
 import { announceOutcome, announceProgress } from "./driver.js";
+import { arrivals } from "./results.js";
 
 /** A run as the page shows it. */
 export type RunState =
@@ -77,6 +78,7 @@ export function startRun(
       case "done":
         show(data.report);
         end({ status: "idle" });
+        arrivals.value++;
         announceOutcome({ report: data.report });
         break;
       case "failed":

@@ -19,6 +19,8 @@ export interface UrlActions {
   readonly run: boolean;
   /** Address of a result file to show. */
   readonly report: string | null;
+  /** Whether it names backends. */
+  readonly backends: boolean;
 }
 
 /** A page has the ceiling measured, unless it is told not to. */
@@ -35,7 +37,17 @@ export function readUrl(): UrlActions {
   } catch (error) {
     urlProblem.value = messageOf(error);
   }
-  return { run: params.has("run"), report: params.get("report") };
+  return {
+    run: params.has("run"),
+    report: params.get("report"),
+    backends: params.has("backends"),
+  };
+}
+
+/** Takes backends out of the request without changing the URL, which another browser may be given. */
+export function leaveOut(missing: (backend: string) => boolean): void {
+  const backends = request.value.backends.filter((name) => !missing(name));
+  request.value = { ...request.value, backends };
 }
 
 /** Writes the request into the page's URL. Everything else that the URL says stays. */

@@ -1,15 +1,19 @@
-import type { JSX } from "preact";
-import { formatSeconds } from "../../src/report/format.js";
-import type { RunState } from "../state/run.js";
+import type { ComponentChildren, JSX } from "preact";
 
 interface ProgressProps {
-  readonly run: Extract<RunState, { status: "running" }>;
+  /** From 0 to 1. */
+  readonly share: number;
+  /** What is being done; spoken when it changes. */
+  readonly status: string;
+  /** More of it, which is not spoken. */
+  readonly detail?: ComponentChildren;
+  readonly cancelling: boolean;
   onCancel(): void;
 }
 
 /** How far a run is, and a way to end it. */
-export function Progress({ run, onCancel }: ProgressProps): JSX.Element {
-  const { share, case: id, step, secondsLeft, cancelling } = run;
+export function Progress(props: ProgressProps): JSX.Element {
+  const { share, status, detail, cancelling, onCancel } = props;
   const percent = Math.round(100 * share);
   return (
     <div class="progress">
@@ -21,13 +25,11 @@ export function Progress({ run, onCancel }: ProgressProps): JSX.Element {
           {cancelling ? "Stopping…" : "Cancel"}
         </button>
       </div>
-      {/* Spoken for each case, not for each step. */}
       <p class="quiet">
         <span role="status">
-          {percent} % {id}
+          {percent} % {status}
         </span>{" "}
-        {step}
-        {secondsLeft !== null && ` · about ${formatSeconds(secondsLeft)} left`}
+        {detail}
       </p>
     </div>
   );

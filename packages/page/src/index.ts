@@ -1,0 +1,12 @@
+/**
+ * The look and the components that Heed's web pages share. The style sheet is `@heed/page/base.css`.
+ *
+ * @module
+ */
+export { CaseSearch, Chips } from "./case-search.js";
+export { Checks } from "./checks.js";
+export { CopyButton } from "./copy-button.js";
+export { Folded } from "./folded.js";
+export { Progress } from "./progress.js";
+export { Scroll } from "./scroll.js";
+export { useNarrow } from "./use-narrow.js";
