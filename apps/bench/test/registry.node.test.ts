@@ -18,7 +18,14 @@ async function project(): Promise<string> {
   await mkdir(toy, { recursive: true });
   const template = pathToFileURL(join(root, "templates/backend/dist/index.js")).href;
   const source = `import { template } from ${JSON.stringify(template)};
-export const toy = () => ({ name: "toy", load: async () => ({ ...(await template().load()), name: "toy" }) });
+const named = (backend) =>
+  new Proxy(backend, {
+    get: (target, key) => {
+      const value = target[key];
+      return key === "name" ? "toy" : typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+export const toy = () => ({ name: "toy", load: async () => named(await template().load()) });
 `;
   const packageJson = { name: "@heed/backend-toy", type: "module", exports: "./index.js" };
   await writeFile(join(toy, "package.json"), JSON.stringify(packageJson));
