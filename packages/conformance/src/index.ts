@@ -27,11 +27,10 @@ export {
 } from "./calls/vectors.js";
 export { type Arithmetic, arithmeticOf, ieee754, relaxed } from "./judge/arithmetic.js";
 export type { Comparison } from "./judge/compare.js";
+export { unitRoundoff } from "./judge/roundoff.js";
 export { type OutputName, passes, type Verdict, type WorstElement } from "./judge/verdict.js";
-export { buildInputs } from "./operations/attention/build/inputs.js";
+export { buildInputs, caseInputs } from "./operations/attention/build/inputs.js";
 export { cases } from "./operations/attention/cases/index.js";
-export { type FeatureName, featureNames } from "./operations/attention/features.js";
-export { unitRoundoff } from "./operations/attention/judge/allowance.js";
 export { type Expected, judge } from "./operations/attention/judge/judge.js";
 export { type NaiveEvaluation, naiveAttention } from "./operations/attention/judge/naive.js";
 export { judgeRows, sampleRows } from "./operations/attention/judge/sample.js";
@@ -42,16 +41,21 @@ export {
   parseDocument,
   type ReportDocument,
 } from "./report/document.js";
-export { type HtmlOptions, reportBody, reportHtml } from "./report/html.js";
-export { reportMarkdown, supportTable } from "./report/markdown.js";
-export type { CaseResult, ConformanceReport, Outcome } from "./report/report.js";
+export { type FeatureName, featureNames } from "./report/features.js";
+export type { HtmlOptions } from "./report/html.js";
+export { supportTable } from "./report/markdown.js";
+export type {
+  CaseResult,
+  ConformanceReport,
+  KnownFailure,
+  Outcome,
+} from "./report/report.js";
 export { style } from "./report/style.js";
 export { type FeatureSupport, supportOf } from "./report/support.js";
 export { formatBudgets, formatFailure, formatSummary } from "./report/text.js";
 export {
   type CheckContext,
   type ConformanceCase,
-  caseInputs,
   type Profile,
   type ProgramCase,
   type ProgramFinding,
@@ -68,6 +72,6 @@ export { type AnyCase, type CaseOptions, checkCase, type Subject } from "./run/c
 export {
   applyDeclaration,
   type Declaration,
-  type KnownFailure,
   readDeclaration,
 } from "./run/declaration.js";
+export { reportBody, reportHtml, reportMarkdown } from "./run/reports.js";

@@ -16,6 +16,11 @@ export {
   bindPositions,
 } from "./attention/bind.js";
 export { describeProblem } from "./attention/describe.js";
+export {
+  type AttentionFeatureName,
+  attentionFeatureNames,
+  attentionFeaturesOf,
+} from "./attention/features.js";
 export type {
   AttentionInputs,
   AttentionOutputs,

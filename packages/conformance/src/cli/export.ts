@@ -7,7 +7,8 @@ import {
   referenceAttention,
 } from "@heed/core";
 import { InvalidArgumentError } from "commander";
-import { type ConformanceCase, caseInputs } from "../run/case.js";
+import { caseInputs } from "../operations/attention/build/inputs.js";
+import type { ConformanceCase } from "../run/case.js";
 import { importBackend } from "./providers.js";
 
 /** What `@heed/backend-onnx` makes of a call: see its `toOnnxTest`. */

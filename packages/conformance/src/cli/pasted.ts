@@ -1,58 +1,43 @@
+import { describeProblem } from "@heed/core";
 import { InvalidArgumentError } from "commander";
-import type { CaseSpec } from "../operations/attention/spec.js";
+import * as v from "valibot";
+import { caseInputs } from "../operations/attention/build/inputs.js";
+import { caseSpecSchema } from "../operations/attention/spec.js";
 import type { ConformanceCase } from "../run/case.js";
 
-/** Written out once more, since types are gone when JSON is read; the compiler sees that all are here. */
-const fields: Readonly<Record<keyof CaseSpec, true>> = {
-  batch: true,
-  queryHeads: true,
-  kvHeads: true,
-  queryLength: true,
-  keyLength: true,
-  headDim: true,
-  valueDim: true,
-  dtype: true,
-  layout: true,
-  values: true,
-  sharedKeyValue: true,
-  causal: true,
-  window: true,
-  queryOffset: true,
-  kvLengths: true,
-  poison: true,
-  mask: true,
-  bias: true,
-  stridedMask: true,
-  alibi: true,
-  sinks: true,
-  scale: true,
-  softcap: true,
-  returns: true,
-};
+const pastedSchema = v.strictObject({ id: v.string(), spec: caseSpecSchema });
 
 /**
  * A case as a failing law prints it, edited by hand perhaps.
  *
- * @throws InvalidArgumentError for what is no JSON, lacks a part, or has one that no case has
+ * @throws InvalidArgumentError for what is no JSON, lacks a part, has a part that no case has or of
+ *   another type, or describes a call that core refuses
  */
 export function readPasted(json: string): Pick<ConformanceCase, "id" | "spec"> {
-  let parsed: Partial<Pick<ConformanceCase, "id" | "spec">> | null;
+  let parsed: unknown;
   try {
     parsed = JSON.parse(json);
   } catch (error) {
     throw new InvalidArgumentError(`--case is no JSON: ${String(error)}`);
   }
-  const { id, spec } = parsed ?? {};
+  const found = v.safeParse(pastedSchema, parsed);
+  if (!found.success) throw new InvalidArgumentError(describeIssue(found.issues[0]));
+  try {
+    describeProblem(caseInputs(found.output));
+  } catch (error) {
+    throw new InvalidArgumentError(`--case describes no call: ${String(error)}`);
+  }
+  return found.output;
+}
+
+function describeIssue(issue: v.BaseIssue<unknown>): string {
   const wants = '--case wants {"id": …, "spec": {"queryLength": …}}';
-  if (typeof id !== "string") throw new InvalidArgumentError(`${wants}; it has no id`);
-  if (typeof spec !== "object" || typeof spec?.queryLength !== "number") {
-    throw new InvalidArgumentError(`${wants}; it has no spec with a queryLength`);
+  const at = v.getDotPath(issue) ?? "the whole";
+  if (issue.expected === "never")
+    return `--case has a ${at.replace(/\.?([^.]*)$/, " with $1")}, which no case has`;
+  if (at === "id") return `${wants}; it has no id`;
+  if (at === "spec" || at === "spec.queryLength") {
+    return `${wants}; it has no spec with a queryLength`;
   }
-  const unknown = Object.keys(spec).find((name) => !Object.hasOwn(fields, name));
-  if (unknown !== undefined) {
-    throw new InvalidArgumentError(
-      `--case has a spec with ${unknown}, which no case has; known are ${Object.keys(fields).join(", ")}`,
-    );
-  }
-  return { id, spec };
+  return `${wants}; ${at} is ${issue.received}, where ${issue.expected} is expected`;
 }

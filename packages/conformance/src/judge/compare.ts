@@ -1,5 +1,5 @@
 import type { FloatDType } from "@heed/core";
-import { finiteOr0, largestNumber } from "../operations/attention/judge/allowance.js";
+import { finiteOr0, largestNumber } from "./roundoff.js";
 import type { WorstElement } from "./verdict.js";
 
 export interface ComparisonInput {

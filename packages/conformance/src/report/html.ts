@@ -1,8 +1,7 @@
 import { htmlEscape } from "escape-goat";
-import { featureNames } from "../operations/attention/features.js";
 import { profiles } from "../run/case.js";
-import { formatExplanations } from "../run/summary.js";
 import type { ReportDocument } from "./document.js";
+import { featureNames } from "./features.js";
 import { profileCell } from "./markdown.js";
 import { budgetsPlot } from "./plot.js";
 import type { CaseResult, Outcome } from "./report.js";
@@ -16,21 +15,33 @@ export interface HtmlOptions {
   readonly page: string;
 }
 
-/** The whole report as one HTML page that needs nothing else. */
-export function reportHtml(document: ReportDocument, options: HtmlOptions): string {
+/**
+ * The whole report as one HTML page that needs nothing else.
+ *
+ * @param explanations what failures of several cases come down to, a text for each backend
+ */
+export function htmlReport(
+  document: ReportDocument,
+  options: HtmlOptions,
+  explanations: readonly string[],
+): string {
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Heed conformance</title>
 <style>${style}</style>
-${reportBody(document, options)}
+${htmlBody(document, options, explanations)}
 </html>
 `;
 }
 
-/** {@link reportHtml} without head, for a page that has one. */
-export function reportBody(document: ReportDocument, options: HtmlOptions): string {
+/** {@link htmlReport} without head, for a page that has one. */
+export function htmlBody(
+  document: ReportDocument,
+  options: HtmlOptions,
+  explanations: readonly string[],
+): string {
   const reports = titled(document.reports);
   const ready = reports.filter(({ unavailable }) => unavailable === null);
   const created = document.created.slice(0, 16).replace("T", " ");
@@ -42,7 +53,7 @@ export function reportBody(document: ReportDocument, options: HtmlOptions): stri
 <section><h2>Profiles</h2><p>Cases that pass, of all.</p>${profileMatrix(ready)}</section>
 <section><h2>Errors</h2><p>Each case's largest error over what is allowed: right of the line it fails.</p>
 <div class="plots">${ready.map((report) => `<figure><figcaption>${htmlEscape(report.title)}</figcaption>${budgetsPlot(report)}</figure>`).join("")}</div></section>
-${failures(ready)}
+${failures(ready, explanations)}
 <section><h2>Cases</h2><p>Each with its largest error over what is allowed, which leads to the page that runs the case again.</p>
 <input type="search" id="filter" placeholder="filter by name" aria-label="filter by name">
 ${caseMatrix(ready, options)}</section>
@@ -117,7 +128,7 @@ function profileMatrix(reports: readonly Titled[]): string {
   return table(reports, rows, "profiles");
 }
 
-function failures(reports: readonly Titled[]): string {
+function failures(reports: readonly Titled[], explanations: readonly string[]): string {
   const list = reports.flatMap(({ title, results }) =>
     results
       .filter(({ outcome }) => outcome === "fail" || outcome === "known-failure")
@@ -126,7 +137,7 @@ function failures(reports: readonly Titled[]): string {
           `<details><summary>${htmlEscape(`${title}: ${result.id}`)}</summary><pre>${htmlEscape(formatFailure(result))}</pre></details>`,
       ),
   );
-  const why = formatExplanations(reports).map((text) => `<pre>${htmlEscape(text)}</pre>`);
+  const why = explanations.map((text) => `<pre>${htmlEscape(text)}</pre>`);
   return list.length > 0
     ? `<section><h2>Failures</h2>${why.join("")}${list.join("")}</section>`
     : "";

@@ -1,9 +1,9 @@
 import { htmlEscape } from "escape-goat";
 import { markdownTable } from "markdown-table";
-import { featureNames } from "../operations/attention/features.js";
 import { profiles } from "../run/case.js";
-import { formatExplanations } from "../run/summary.js";
 import type { ReportDocument } from "./document.js";
+import { featureNames } from "./features.js";
+import { asText, codeBlock, fromText } from "./markdown-text.js";
 import type { ConformanceReport } from "./report.js";
 import { type FeatureSupport, supportOf } from "./support.js";
 import { formatFailure, formatSummary } from "./text.js";
@@ -37,13 +37,13 @@ export function supportTable(
     ...names.map((name) => columns.get(name)?.[row] ?? ""),
   ]);
   // Reasons are too long to be padded.
-  return markdownTable([["", ...names], ...rows], { alignDelimiters: false });
+  return markdownTable([["", ...names.map(asText)], ...rows], { alignDelimiters: false });
 }
 
 /** A word that tells the reasons to whoever points at it. */
 function explained(word: string, reasons: readonly string[]): string {
   if (reasons.length === 0) return word;
-  const title = htmlEscape(reasons.join("; ")).replaceAll("|", "&#124;");
+  const title = htmlEscape(reasons.join("; ")).replaceAll(/\s+/g, " ").replaceAll("|", "&#124;");
   return `<abbr title="${title}">${word}</abbr>`;
 }
 
@@ -70,40 +70,43 @@ export function readSupportTable(table: string): Map<string, string[]> {
   const [head = [], , ...body] = rows;
   const complete = body.map(([feature]) => feature).join() === featureNames.join();
   if (!complete) return new Map();
-  return new Map(head.slice(1).map((name, i) => [name, body.map((row) => row[i + 1] ?? "")]));
+  return new Map(
+    head.slice(1).map((name, i) => [fromText(name), body.map((row) => row[i + 1] ?? "")]),
+  );
 }
 
-/** The whole report as Markdown. */
-export function reportMarkdown({ reports: given, created }: ReportDocument): string {
+/**
+ * The whole report as Markdown.
+ *
+ * @param explanations what failures of several cases come down to, a text for each backend
+ */
+export function markdownReport(
+  { reports: given, created }: ReportDocument,
+  explanations: readonly string[],
+): string {
   const reports = titled(given).map(({ title, ...report }) => ({ ...report, backend: title }));
   const ready = reports.filter(({ unavailable }) => unavailable === null);
   const failing = reports.flatMap((report) =>
     report.results
       .filter(({ outcome }) => outcome === "fail" || outcome === "known-failure")
-      .map((result) => `### ${report.backend}\n\n\`\`\`\n${formatFailure(result)}\n\`\`\``),
+      .map((result) => `### ${asText(report.backend)}\n\n${codeBlock(formatFailure(result))}`),
   );
   return `${[
     "# Conformance",
-    `${created.slice(0, 10)}`,
-    reports.map((report) => `- ${formatSummary(report)}${describeRun(report)}`).join("\n"),
+    asText(created.slice(0, 10)),
+    reports.map((report) => `- ${asText(formatSummary(report) + describeRun(report))}`).join("\n"),
     "## Support",
     supportTable(reports),
     "## Profiles",
     "Passed of all, and claimed where the backend says that it passes all.",
     markdownTable([
-      ["", ...ready.map(({ backend }) => backend)],
+      ["", ...ready.map(({ backend }) => asText(backend))],
       ...[...profiles, "vectors"].map((profile) => [
         profile,
         ...ready.map((report) => profileCell(report, profile)),
       ]),
     ]),
-    ...(failing.length > 0
-      ? [
-          "## Failures",
-          ...formatExplanations(ready).map((text) => `\`\`\`\n${text}\n\`\`\``),
-          ...failing,
-        ]
-      : []),
+    ...(failing.length > 0 ? ["## Failures", ...explanations.map(codeBlock), ...failing] : []),
   ].join("\n\n")}\n`;
 }
 

@@ -1,10 +1,19 @@
 import type { BackendInfo, SupportReason } from "@heed/core";
 import type { WorstElement } from "../judge/verdict.js";
 import type { Profile } from "../run/case.js";
-import type { KnownFailure } from "../run/declaration.js";
 
 /** What became of a case. A backend that is unavailable has no cases: see {@link ConformanceReport}. */
 export type Outcome = "pass" | "fail" | "known-failure" | "unsupported";
+
+/** A case that a backend is known to get wrong. */
+export interface KnownFailure {
+  /** The case's id. */
+  readonly case: string;
+  /** Where the defect is described: an issue. */
+  readonly link: string;
+  /** What goes wrong, in a sentence. */
+  readonly why: string;
+}
 
 export interface CaseResult {
   readonly id: string;

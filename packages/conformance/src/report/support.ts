@@ -1,4 +1,4 @@
-import { type FeatureName, featureNames } from "../operations/attention/features.js";
+import { type FeatureName, featureNames } from "./features.js";
 import type { ConformanceReport } from "./report.js";
 
 /** What a backend makes of the cases that have a feature. */

@@ -1,12 +1,5 @@
-import type {
-  AttentionBackend,
-  AttentionInputs,
-  AttentionProvider,
-  HostTensor,
-  SupportReason,
-} from "@heed/core";
+import type { AttentionBackend, AttentionProvider, SupportReason } from "@heed/core";
 import type { Arithmetic } from "../judge/arithmetic.js";
-import { buildInputs } from "../operations/attention/build/inputs.js";
 import type { CaseSpec } from "../operations/attention/spec.js";
 
 /**
@@ -69,18 +62,6 @@ export interface ProgramCase {
   readonly statement: string;
   /** Runs it. What it throws is the backend's failure. */
   readonly run: (context: CheckContext) => Promise<ProgramFinding>;
-}
-
-/**
- * The call that a case makes.
- *
- * @param arithmetic of the device that is to compute it. Default IEEE 754's
- */
-export function caseInputs(
-  c: Pick<ConformanceCase, "id" | "spec">,
-  arithmetic?: Arithmetic,
-): AttentionInputs<HostTensor> {
-  return buildInputs(c.spec, c.id, arithmetic);
 }
 
 /** Cases of one profile. */

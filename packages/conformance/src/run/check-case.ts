@@ -3,6 +3,7 @@ import {
   type AttentionInputs,
   type AttentionProblem,
   type AttentionProvider,
+  attentionFeaturesOf,
   createAttention,
   describeProblem,
   type HostTensor,
@@ -13,14 +14,14 @@ import { toHost } from "../calls/bits.js";
 import type { ReadVector, VectorCase } from "../calls/vectors.js";
 import { arithmeticOf } from "../judge/arithmetic.js";
 import { passes, type Verdict } from "../judge/verdict.js";
+import { caseInputs } from "../operations/attention/build/inputs.js";
 import { type Explanation, explainOutputs } from "../operations/attention/explain/explain.js";
-import { featuresOf } from "../operations/attention/features.js";
 import { judge } from "../operations/attention/judge/judge.js";
 import { judgeRows, sampleRows } from "../operations/attention/judge/sample.js";
 import { runVector } from "../operations/attention/vectors/run.js";
 import type { CaseResult } from "../report/report.js";
 import { borrow } from "./borrow.js";
-import { type ConformanceCase, caseInputs, type ProgramCase } from "./case.js";
+import type { ConformanceCase, ProgramCase } from "./case.js";
 import { guardedRun } from "./guarded-run.js";
 import { residentViolations } from "./resident.js";
 
@@ -74,7 +75,7 @@ type Finding = Pick<CaseResult, "outcome" | "features"> & Partial<CaseResult>;
 async function checkSynthetic(backend: AttentionBackend, c: ConformanceCase): Promise<Finding> {
   const inputs = caseInputs(c, arithmeticOf(backend.info));
   const problem = describeProblem(inputs);
-  const features = featuresOf(problem);
+  const features = attentionFeaturesOf(problem);
   const support = backend.supports(problem);
   if (!support.ok) return { features, ...(await checkRefusal(backend, problem, support.reasons)) };
   try {

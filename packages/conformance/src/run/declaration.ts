@@ -1,16 +1,6 @@
 import { InvalidInputError } from "@heed/core";
-import type { CaseResult } from "../report/report.js";
+import type { CaseResult, KnownFailure } from "../report/report.js";
 import { type Profile, profiles } from "./case.js";
-
-/** A case that a backend is known to get wrong. */
-export interface KnownFailure {
-  /** The case's id. */
-  readonly case: string;
-  /** Where the defect is described: an issue. */
-  readonly link: string;
-  /** What goes wrong, in a sentence. */
-  readonly why: string;
-}
 
 /** What a backend says about itself, in its own package: `conformance.json` beside package.json. */
 export interface Declaration {

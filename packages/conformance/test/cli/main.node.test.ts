@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { main } from "../../src/cli/main.js";
+import * as progress from "../../src/cli/progress.js";
 import { parseDocument } from "../../src/report/document.js";
 
 let directory: string;
@@ -89,11 +90,42 @@ describe("heed-conformance", () => {
     [["--case", "{}"], "it has no id"],
     [["--case", '{"id":"x"}'], "it has no spec with a queryLength"],
     [["--case", '{"id":"x","spec":{"queryLength":3,"quryHeads":1}}'], "a spec with quryHeads"],
+    [["--case", '{"id":"x","spec":{"queryLength":3,"mask":7}}'], "spec.mask is 7"],
+    [
+      ["--case", '{"id":"x","spec":{"queryLength":3,"mask":{"shape":[3,[]]}}}'],
+      "spec.mask.shape.1",
+    ],
+    [["--case", '{"id":"x","spec":{"queryLength":3,"kvHeads":5}}'], "--case describes no call"],
+    [["--case", '{"id":"x","spec":{"queryLength":-1}}'], "queryLength"],
+    [["--case", '{"id":"x","spec":7}'], "it has no spec with a queryLength"],
+    [["--case", '{"id":7,"spec":{"queryLength":3}}'], "it has no id"],
+    [["--case", '{"id":"x","spec":{"queryLength":3},"profile":"core"}'], "no case has"],
     [["--runs", "-1"], "an integer"],
     [[...few, "--merge", "package.json"], "package.json: format"],
   ])("refuses %j", async (argv, message) => {
     expect(await main(argv)).toBe(2);
     expect(printed.join("\n")).toContain(message);
+  });
+
+  test.each([
+    [
+      "a report to merge that is not there",
+      ["--merge", "nowhere/report.json"],
+      "nowhere/report.json",
+    ],
+    ["a report to merge that is none", ["--merge", "package.json"], "package.json: format"],
+    ["a directory that is a file", ["--out", "package.json/reports"], "package.json/reports"],
+    [
+      "a README without a table",
+      ["--update-readme", "package.json"],
+      "package.json lacks the lines",
+    ],
+    ["a README that is not there", ["--update-readme", "nowhere.md"], "nowhere.md cannot be read"],
+  ])("finds %s before it runs anything", async (_, argv, message) => {
+    const run = vi.spyOn(progress, "checkWithProgress");
+    expect(await main([...few, ...argv])).toBe(2);
+    expect(printed.join("\n")).toContain(message);
+    expect(run).not.toHaveBeenCalled();
   });
 
   test("lists cases without running any", async () => {

@@ -155,3 +155,55 @@ describe("reports to read", () => {
     expect(html).toContain(reason.message);
   });
 });
+
+describe("a report that a stranger wrote", () => {
+  const evil = "<script>alert(1)</script>\n\n# heading | [link](javascript:1) `x` *y*";
+  const fences = "`".repeat(3);
+  const hostile = report(evil, [
+    result("core/a"),
+    result(`core/${evil}`, {
+      outcome: "fail",
+      features: ["causal"],
+      failures: [`${fences}\n# out of the fence\n${"`".repeat(5)}`],
+    }),
+    result("core/c", {
+      outcome: "unsupported",
+      features: ["mask"],
+      reasons: [{ code: "no", message: `|\n\n<!-- end of the support table -->\n${evil}` }],
+    }),
+  ]);
+  const document = { ...makeDocument([hostile]), created: `2026-01-01${evil}` };
+
+  test("stays text in Markdown: no tag, heading, link or row of a table is its own", () => {
+    const outside: string[] = [];
+    let fence = "";
+    for (const line of reportMarkdown(document).split("\n")) {
+      const [run] = /^`{3,}/.exec(line) ?? [];
+      if (run !== undefined && (fence === "" || run.length >= fence.length)) {
+        fence = fence === "" ? run : "";
+      } else if (fence === "") outside.push(line);
+    }
+    expect(fence).toBe("");
+    // The suite's own markup; what stands in a title cannot end it.
+    const given = outside
+      .join("\n")
+      .replaceAll(/<abbr title="[^"<>\n]*">|<\/abbr>|\*\*fails\*\*/g, "");
+    expect(given).not.toMatch(/<|\]\(|[`*]/);
+    const headings = outside.filter((line) => line.startsWith("#"));
+    expect(headings.filter((line) => /^#{1,2} /.test(line))).toEqual([
+      "# Conformance",
+      "## Support",
+      "## Profiles",
+      "## Failures",
+    ]);
+  });
+
+  test("keeps the table of support a table, whose columns are read again", () => {
+    const table = supportTable([hostile]);
+    expect(table.split("\n").every((line) => /^\|.*\|$/.test(line))).toBe(true);
+    expect(table).not.toContain("<!--");
+    const columns = readSupportTable(table);
+    expect([...columns.keys()]).toEqual([evil.replaceAll(/\s+/g, " ")]);
+    expect(supportTable([], columns)).toBe(table);
+  });
+});

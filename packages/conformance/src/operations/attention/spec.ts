@@ -1,4 +1,5 @@
 import type { AttentionReturns, AttentionWindow, FloatDType } from "@heed/core";
+import * as v from "valibot";
 
 /** How query, key and value lie in memory; all are views of `[batch, heads, length, size]`. */
 export type Layout =
@@ -97,3 +98,64 @@ export interface CaseSpec {
   readonly softcap?: number;
   readonly returns?: AttentionReturns;
 }
+
+const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const integer = v.pipe(v.number(), v.safeInteger());
+const shape = v.pipe(v.array(size), v.maxLength(4));
+const dtype = v.picklist(["float32", "float16", "float64"]);
+
+/** Checks a spec that was read from JSON, where types are gone. Unknown fields are errors. */
+export const caseSpecSchema: v.GenericSchema<unknown, CaseSpec> = v.strictObject({
+  batch: v.optional(size),
+  queryHeads: v.optional(size),
+  kvHeads: v.optional(size),
+  queryLength: size,
+  keyLength: v.optional(size),
+  headDim: v.optional(size),
+  valueDim: v.optional(size),
+  dtype: v.optional(dtype),
+  layout: v.optional(v.picklist(["bhld", "blhd", "bhdl", "packed", "offset"])),
+  values: v.optional(
+    v.picklist([
+      "normal",
+      "large-scores",
+      "equal-keys",
+      "last-key-wins",
+      "rising-scores",
+      "subnormal-values",
+      "subnormal-scores",
+      "positive-values",
+      "largest-values",
+    ]),
+  ),
+  sharedKeyValue: v.optional(v.boolean()),
+  causal: v.optional(v.boolean()),
+  window: v.optional(v.strictObject({ left: v.optional(size), right: v.optional(size) })),
+  queryOffset: v.optional(v.union([integer, v.literal("bottom-right"), v.array(integer)])),
+  kvLengths: v.optional(v.array(size)),
+  poison: v.optional(v.picklist(["NaN", "infinity", "large"])),
+  mask: v.optional(
+    v.strictObject({ shape, rows: v.optional(v.picklist(["empty-rows", "after-diagonal"])) }),
+  ),
+  bias: v.optional(
+    v.strictObject({
+      shape,
+      dtype: v.optional(dtype),
+      holes: v.optional(
+        v.picklist(["-inf", "finfo-min", "-inf-rows", "finfo-min-rows", "finfo-min-and-inf-rows"]),
+      ),
+    }),
+  ),
+  stridedMask: v.optional(v.boolean()),
+  alibi: v.optional(v.boolean()),
+  sinks: v.optional(v.union([v.literal(true), v.array(v.number())])),
+  scale: v.optional(v.number()),
+  softcap: v.optional(v.number()),
+  returns: v.optional(
+    v.strictObject({
+      logSumExp: v.optional(v.boolean()),
+      weights: v.optional(v.boolean()),
+      scores: v.optional(v.picklist(["raw", "capped", "biased"])),
+    }),
+  ),
+});

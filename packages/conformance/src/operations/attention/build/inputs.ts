@@ -8,6 +8,8 @@ import {
 import { layOut, strided } from "../../../calls/layout.js";
 import { Random } from "../../../calls/random.js";
 import { type Arithmetic, ieee754 } from "../../../judge/arithmetic.js";
+import type { ConformanceCase } from "../../../run/case.js";
+import { features } from "../features/index.js";
 import type { CaseSpec, Poison } from "../spec.js";
 import { poisonHidden } from "./hidden.js";
 import { buildBias, buildMask } from "./masks.js";
@@ -34,8 +36,7 @@ export function buildInputs(
     value,
     mask: spec.mask && strided(buildMask(spec.mask, random), spec.stridedMask),
     bias: spec.bias && strided(buildBias(spec.bias, dtype, random), spec.stridedMask),
-    causal: spec.causal,
-    window: spec.window,
+    ...asTheyAre(spec),
     queryOffset: typeof spec.queryOffset === "object" ? [...spec.queryOffset] : spec.queryOffset,
     kvLengths: spec.kvLengths && Int32Array.from(spec.kvLengths),
     alibiSlopes: spec.alibi ? alibiSlopes(queryHeads) : undefined,
@@ -43,11 +44,26 @@ export function buildInputs(
       spec.sinks === true
         ? Float32Array.from(random.normals(queryHeads))
         : spec.sinks && [...spec.sinks],
-    scale: spec.scale,
-    softcap: spec.softcap,
-    returns: spec.returns,
   };
   return spec.poison ? poisonHidden(inputs, poisonFor(spec.poison, arithmetic)) : inputs;
+}
+
+/**
+ * The call that a case makes.
+ *
+ * @param arithmetic of the device that is to compute it. Default IEEE 754's
+ */
+export function caseInputs(
+  c: Pick<ConformanceCase, "id" | "spec">,
+  arithmetic?: Arithmetic,
+): AttentionInputs<HostTensor> {
+  return buildInputs(c.spec, c.id, arithmetic);
+}
+
+/** Fields that are arguments of a call as they stand in the spec. */
+function asTheyAre({ returns, ...spec }: CaseSpec): Partial<AttentionInputs<HostTensor>> {
+  const plain = features.filter(({ isArgument }) => isArgument).map(({ field }) => field);
+  return { ...Object.fromEntries(plain.map((field) => [field, spec[field]])), returns };
 }
 
 /** Where NaN and ±∞ may not exist, the largest numbers take their place. */

@@ -1,6 +1,6 @@
 import { elementCount, type FloatDType, fromFloat64, type HostTensor } from "@heed/core";
 import type { Random } from "../../../calls/random.js";
-import { largestNumber } from "../judge/allowance.js";
+import { largestNumber } from "../../../judge/roundoff.js";
 import type { CaseSpec } from "../spec.js";
 
 export function buildMask(

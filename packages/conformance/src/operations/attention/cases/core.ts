@@ -1,5 +1,6 @@
 import { type ConformanceCase, ofProfile } from "../../../run/case.js";
 import type { CaseSpec } from "../spec.js";
+import { returnsCases, smallCall } from "./bases.js";
 
 /** Lengths around the sizes that tiles have, and head sizes that no vector width divides. */
 const shapes: readonly (readonly [name: string, spec: CaseSpec])[] = [
@@ -45,7 +46,6 @@ const outputs: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
   ["lse", { returns: { logSumExp: true } }],
   ["weights", { returns: { weights: true } }],
   ["scores-raw", { returns: { scores: "raw" } }],
-  ["scores-capped", { softcap: 2, returns: { scores: "capped" } }],
   ["scores-biased", { bias: { shape: [13] }, returns: { scores: "biased" } }],
   ["all", { returns: { logSumExp: true, weights: true, scores: "raw" } }],
 ];
@@ -66,7 +66,6 @@ const features: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = 
   ["mask-empty-rows", { mask: { shape: [5, 11], rows: "empty-rows" } }],
   ["bias-heads", { bias: { shape: [4, 5, 11] } }],
   ["bias-minus-infinity", { bias: { shape: [2, 1, 5, 11], holes: "-inf" } }],
-  ["bias-softcap", { bias: { shape: [4, 5, 11] }, softcap: 1.5, scale: 1 }],
   // Over several tiles, whatever their size: a row has one sink, and a batch its own last tile.
   ["sinks-k150", { keyLength: 150, sinks: true }],
   ["kv-lengths-k150", { keyLength: 150, kvLengths: [5, 150] }],
@@ -99,36 +98,12 @@ export const coreCases: readonly ConformanceCase[] = ofProfile("core", [
     id: `core/layout-${layout}`,
     spec: { batch: 2, queryHeads: 4, kvHeads: 2, queryLength: 21, headDim: 20, layout },
   })),
-  ...outputs.map(([name, spec]) => ({
-    id: `core/returns-${name}`,
-    spec: { batch: 2, queryLength: 9, keyLength: 13, ...spec },
-  })),
-  ...outputs.map(([name, spec]) => ({
-    id: `core/returns-${name}-gqa-long`,
-    spec: {
-      queryHeads: 4,
-      kvHeads: 2,
-      queryLength: 70,
-      keyLength: 150,
-      ...spec,
-      ...(spec.bias && { bias: { shape: [150] } }),
-    },
-  })),
+  ...outputs.flatMap(([name, spec]) => returnsCases(name, spec)),
   ...scales.map((scale) => ({ id: `core/scale-${scale}`, spec: { queryLength: 9, scale } })),
   { id: "core/shared-key-value", spec: { queryLength: 9, sharedKeyValue: true } },
-  { id: "core/softcap", spec: { queryLength: 30, keyLength: 70, softcap: 1.5, scale: 1 } },
   ...features.map(([name, spec]) => ({
     id: `core/${name}`,
-    spec: {
-      batch: 2,
-      queryHeads: 4,
-      kvHeads: 2,
-      queryLength: 5,
-      keyLength: 11,
-      headDim: 8,
-      ...spec,
-      returns: { logSumExp: true },
-    },
+    spec: { ...smallCall, ...spec },
   })),
   ...rising.map((keyLength) => ({
     id: `core/rising-scores-k${keyLength}`,

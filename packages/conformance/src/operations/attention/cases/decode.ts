@@ -1,18 +1,7 @@
 import { type ConformanceCase, ofProfile } from "../../../run/case.js";
-import type { CaseSpec } from "../spec.js";
+import { cacheCall } from "./bases.js";
 
-const cache: CaseSpec = {
-  batch: 2,
-  queryHeads: 8,
-  kvHeads: 2,
-  queryLength: 1,
-  keyLength: 61,
-  headDim: 32,
-  kvLengths: [61, 17],
-  causal: true,
-  queryOffset: "bottom-right",
-  returns: { logSumExp: true },
-};
+const cache = cacheCall;
 
 /** Few queries against a cache of keys and values. */
 export const decodeCases: readonly ConformanceCase[] = ofProfile("decode", [
@@ -38,7 +27,6 @@ export const decodeCases: readonly ConformanceCase[] = ofProfile("decode", [
   { id: "decode/window", spec: { ...cache, queryLength: 3, window: { left: 7 } } },
   { id: "decode/sinks", spec: { ...cache, sinks: true } },
   { id: "decode/sinks-window", spec: { ...cache, sinks: true, window: { left: 5 } } },
-  { id: "decode/softcap", spec: { ...cache, softcap: 3 } },
   { id: "decode/alibi", spec: { ...cache, alibi: true } },
   { id: "decode/mask", spec: { ...cache, mask: { shape: [2, 1, 1, 61] } } },
   { id: "decode/bias", spec: { ...cache, bias: { shape: [8, 1, 61] } } },

@@ -1,4 +1,5 @@
 import type { ConformanceCase } from "../../../run/case.js";
+import { features } from "../features/index.js";
 import { coreCases } from "./core.js";
 import { decodeCases, decodeDTypeCases } from "./decode.js";
 import { extremeCases } from "./extremes.js";
@@ -10,6 +11,7 @@ import { pairCases } from "./pairs.js";
 /** Every synthetic case. */
 export const cases: readonly ConformanceCase[] = [
   ...coreCases,
+  ...features.flatMap((feature) => feature.cases),
   ...decodeCases,
   ...maskCases,
   ...finfoMinCases,

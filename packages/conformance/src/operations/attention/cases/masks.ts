@@ -1,5 +1,7 @@
 import { type ConformanceCase, ofProfile } from "../../../run/case.js";
+import { features as callFeatures, pairedFeatures } from "../features/index.js";
 import type { CaseSpec } from "../spec.js";
+import { smallMasked } from "./bases.js";
 
 const [B, H, Q, K] = [2, 4, 5, 7];
 
@@ -16,14 +18,7 @@ function broadcasts(): (readonly number[])[] {
   return shapes;
 }
 
-const small: CaseSpec = {
-  batch: B,
-  queryHeads: H,
-  kvHeads: 2,
-  queryLength: Q,
-  keyLength: K,
-  headDim: 8,
-};
+const small = smallMasked;
 
 /** Lengths that differ, so that every way of aligning them differs. */
 const positions: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
@@ -62,30 +57,13 @@ const everything: CaseSpec = {
   keyLength: 71,
   headDim: 20,
   valueDim: 12,
-  causal: true,
-  window: { left: 30 },
-  queryOffset: [-2, 36],
-  kvLengths: [71, 60],
-  mask: { shape: [2, 1, 37, 71] },
-  bias: { shape: [4, 37, 71] },
-  alibi: true,
-  sinks: true,
-  scale: 0.2,
-  softcap: 5,
+  ...Object.assign({}, ...callFeatures.map((feature) => feature.everything)),
   returns: { logSumExp: true, weights: true, scores: "biased" },
 };
 
 /** A feature of `everything` with what goes when it is left out. */
 const features: readonly (keyof CaseSpec)[] = [
-  "causal",
-  "window",
-  "kvLengths",
-  "mask",
-  "bias",
-  "alibi",
-  "sinks",
-  "scale",
-  "softcap",
+  ...pairedFeatures.map(({ field }) => field),
   "returns",
 ];
 
@@ -190,10 +168,6 @@ export const maskCases: readonly ConformanceCase[] = ofProfile("masks", [
   {
     id: "masks/sinks-large",
     spec: { ...small, sinks: [50, -50, 200, -200], returns: { logSumExp: true } },
-  },
-  {
-    id: "masks/sinks-scale-softcap",
-    spec: { ...small, sinks: [5, -5, 2, 1], scale: 0.01, softcap: 2 },
   },
   {
     id: "masks/mask-strided",

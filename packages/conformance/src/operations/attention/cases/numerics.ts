@@ -15,7 +15,6 @@ const shapes: readonly (readonly [name: string, spec: CaseSpec])[] = [
   ["offset", { batch: 2, queryLength: 20, layout: "offset" }],
   ["mask-bias", { queryLength: 9, mask: { shape: [9, 9] }, bias: { shape: [9, 9] } }],
   ["bias-float32", { queryLength: 9, bias: { shape: [9, 9], dtype: "float32" } }],
-  ["softcap-sinks", { queryLength: 9, softcap: 3, sinks: true }],
   ["returns", { queryLength: 9, returns: { logSumExp: true, weights: true, scores: "raw" } }],
   ["alibi-window", { queryLength: 30, alibi: true, window: { left: 8, right: 3 } }],
   [

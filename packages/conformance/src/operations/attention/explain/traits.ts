@@ -1,7 +1,7 @@
-import { describeProblem } from "@heed/core";
+import { attentionFeaturesOf, describeProblem } from "@heed/core";
 import type { CaseResult } from "../../../report/report.js";
-import { type ConformanceCase, caseInputs } from "../../../run/case.js";
-import { featuresOf } from "../features.js";
+import type { ConformanceCase } from "../../../run/case.js";
+import { caseInputs } from "../build/inputs.js";
 import type { CaseSpec } from "../spec.js";
 
 /** Sizes that tiles, vectors and subgroups have: powers of two first, since they come first in a tie. */
@@ -16,7 +16,7 @@ function multiplesOf4(): number[] {
 export function traitsOf(c: Pick<ConformanceCase, "id" | "spec">): string[] {
   const { spec } = c;
   const { keyLength = spec.queryLength, queryLength, headDim = 16, valueDim = headDim } = spec;
-  const traits: string[] = featuresOf(describeProblem(caseInputs(c))).filter(
+  const traits: string[] = attentionFeaturesOf(describeProblem(caseInputs(c))).filter(
     (feature) => feature !== "float32",
   );
   for (const n of moduli) {

@@ -1,8 +1,10 @@
 import type { AttentionInputs, HostTensor } from "@heed/core";
-import { junk, pick, wrongInteger } from "../../../calls/junk.js";
+import { junk, pick } from "../../../calls/junk.js";
 import { Random } from "../../../calls/random.js";
 import { spoilSizes, spoilTensor } from "../../../calls/spoiled-tensors.js";
 import { buildInputs } from "../build/inputs.js";
+import type { CallFeature } from "../features/feature.js";
+import { features } from "../features/index.js";
 
 type Call = AttentionInputs<HostTensor>;
 
@@ -27,72 +29,16 @@ function validCall(seed: string): Call {
       queryLength: Q,
       keyLength: K,
       headDim: D,
-      mask: { shape: [B, H, Q, K] },
-      bias: { shape: [B, H, Q, K] },
-      causal: true,
-      window: { left: 3 },
-      queryOffset: [1, 2],
-      kvLengths: [6, 7],
-      alibi: true,
-      sinks: true,
-      softcap: 5,
-      scale: 0.3,
+      ...Object.assign({}, ...features.map(({ valid }) => valid)),
       returns: { logSumExp: true, weights: true, scores: "raw" },
     },
     seed,
   );
 }
 
-const junkBut = (...allowed: readonly unknown[]): readonly unknown[] =>
-  junk.filter((value) => !allowed.some((a) => Object.is(a, value)));
-const notNumber = junk.filter((value) => typeof value !== "number");
-const notFinite = [...notNumber, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-const oneOf =
-  (values: readonly unknown[]) =>
-  (_: Call, random: Random): unknown =>
-    pick(random, values);
-
 /** Wrong values of the arguments that are no tensors. */
-const wrongArguments: Readonly<Record<string, (call: Call, random: Random) => unknown>> = {
-  causal: oneOf([...junk, 0, 1, "true"]),
-  window: (_, random) =>
-    pick(random, [
-      ...junkBut().filter((value) => typeof value !== "object" || value === null),
-      { left: wrongBut(random, undefined) },
-      { right: wrongBut(random, undefined) },
-      { left: 1, rigth: 1 },
-    ]),
-  queryOffset: (_, random) =>
-    pick(random, [
-      ...notNumber,
-      0.5,
-      Number.NaN,
-      2 ** 31,
-      "top-left",
-      [1],
-      [1, 2, 3],
-      [1, 0.5],
-      [1, null],
-      new Float32Array(2),
-      Int32Array.of(1),
-      undefined,
-    ]),
-  kvLengths: (_, random) =>
-    pick(random, [
-      ...junk,
-      [1],
-      [1, 2, 3],
-      [1, K + 1],
-      [-1, 2],
-      [1, wrongInteger(random)],
-      new Float32Array(2),
-      Int32Array.of(1),
-      Int32Array.of(1, -1),
-    ]),
-  alibiSlopes: (_, random) => wrongHeadValues(random, [Number.NEGATIVE_INFINITY]),
-  sinks: (_, random) => wrongHeadValues(random, []),
-  scale: oneOf(notFinite),
-  softcap: oneOf([...notFinite, -1, -1e-9]),
+const wrongArguments: CallFeature["wrong"] = {
+  ...Object.assign({}, ...features.map(({ wrong }) => wrong)),
   returns: (_, random) =>
     pick(random, [
       7,
@@ -105,25 +51,6 @@ const wrongArguments: Readonly<Record<string, (call: Call, random: Random) => un
       { logsumexp: true },
     ]),
 };
-
-function wrongBut(random: Random, allowed: unknown): unknown {
-  const value = wrongInteger(random);
-  return value === allowed ? -1 : value;
-}
-
-function wrongHeadValues(random: Random, more: readonly number[]): unknown {
-  return pick(random, [
-    ...junk,
-    new Float32Array(H + 1),
-    new Float64Array(H - 1),
-    new Int32Array(H),
-    [1, 2, 3],
-    [1, 2, 3, "4"],
-    [1, 2, 3, Number.NaN],
-    [1, 2, 3, Number.POSITIVE_INFINITY],
-    ...more.map((value) => [1, 2, 3, value]),
-  ]);
-}
 
 /** Masks and biases that do not broadcast. */
 const wrongMasks: readonly (readonly number[])[] = [

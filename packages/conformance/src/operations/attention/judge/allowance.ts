@@ -1,21 +1,13 @@
-import { type AttentionInputs, type FloatDType, statisticsDType } from "@heed/core";
+import {
+  type AttentionInputs,
+  type AttentionProblem,
+  type FloatDType,
+  statisticsDType,
+} from "@heed/core";
 import type { Arithmetic } from "../../../judge/arithmetic.js";
+import { finiteOr0, unitRoundoff } from "../../../judge/roundoff.js";
 import type { OutputName } from "../../../judge/verdict.js";
 import type { NaiveEvaluation } from "./naive.js";
-
-/** Unit roundoff of a dtype. */
-export const unitRoundoff: Readonly<Record<FloatDType, number>> = {
-  float64: 2 ** -53,
-  float32: 2 ** -24,
-  float16: 2 ** -11,
-};
-
-/** The largest number of a dtype. */
-export const largestNumber: Readonly<Record<FloatDType, number>> = {
-  float64: Number.MAX_VALUE,
-  float32: 3.4028234663852886e38,
-  float16: 65504,
-};
 
 /**
  * Roundings that any evaluation in a dtype makes at the end (a division, a final rounding, the
@@ -23,9 +15,20 @@ export const largestNumber: Readonly<Record<FloatDType, number>> = {
  */
 const roundings = 8;
 
-/** Times the error of the naive evaluation that is allowed: three with softcap's two more steps. */
+/**
+ * How many times the naive evaluation's error is allowed: twice, and three times with softcap, which
+ * adds two steps.
+ */
 export function naiveFactor(inputs: AttentionInputs): number {
   return inputs.softcap ? 3 : 2;
+}
+
+/**
+ * Largest error of softcap's tanh: implementations that compose it of exponentials round at the scale
+ * of the cap, however small its argument.
+ */
+export function cappingError({ dtype, softcap }: AttentionProblem): number {
+  return roundings * unitRoundoff[dtype] * (softcap ?? 0);
 }
 
 /**
@@ -57,7 +60,7 @@ export function allowance(
   outputDType: FloatDType,
   { tiny }: Arithmetic,
 ): number {
-  const { dtype, headDim, keyLength, softcap } = naive.problem;
+  const { dtype, headDim, keyLength } = naive.problem;
   const u = unitRoundoff[dtype];
   const products = naive.productMagnitude[row] as number;
   const oracle =
@@ -79,7 +82,7 @@ export function allowance(
       return (
         dot +
         2 * u * finiteOr0(Math.abs(expected)) +
-        roundings * u * (softcap ?? 0) +
+        cappingError(naive.problem) +
         2 * tiny[outputDType]
       );
   }
@@ -106,9 +109,4 @@ export function hullAllowance(
  */
 export function sumAllowance({ problem: { dtype, keyLength } }: NaiveEvaluation): number {
   return roundings * unitRoundoff[dtype] + 2 * keyLength * unitRoundoff[statisticsDType(dtype)];
-}
-
-/** What is not finite allows for nothing. */
-export function finiteOr0(x: number): number {
-  return Number.isFinite(x) ? x : 0;
 }

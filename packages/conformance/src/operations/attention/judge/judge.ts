@@ -21,7 +21,7 @@ export type Expected = Partial<Record<OutputName, HostTensor>>;
 /**
  * Judges a call's outputs.
  *
- * A row passes where its largest error is at most twice (with softcap three times) that of
+ * A row passes where its largest error is at most {@link naiveFactor} times that of
  * {@link naiveAttention} in the same row, plus what rounding to the dtype costs in any evaluation
  * ({@link allowance}), and where the rules hold that no rounding excuses ({@link ruleViolations}).
  *

@@ -9,7 +9,7 @@ import {
   toFloat64,
   visibleBand,
 } from "@heed/core";
-import { largestNumber, unitRoundoff } from "./allowance.js";
+import { largestNumber, unitRoundoff } from "../../../judge/roundoff.js";
 
 /** A naive evaluation, and the magnitudes that its rounding errors grow with. */
 export interface NaiveEvaluation {

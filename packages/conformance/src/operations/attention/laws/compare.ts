@@ -1,5 +1,6 @@
 import { type AttentionOutputs, type HostTensor, statisticsDType, toFloat64 } from "@heed/core";
-import { unitRoundoff } from "../judge/allowance.js";
+import { unitRoundoff } from "../../../judge/roundoff.js";
+import { cappingError } from "../judge/allowance.js";
 import { naiveAttention } from "../judge/naive.js";
 import type { Call } from "./transform.js";
 
@@ -19,19 +20,19 @@ export interface Tolerance {
  * A bound in advance, from the magnitudes of the problem alone: nothing is compared with an oracle.
  * With u the roundoff of the dtype, a that of its accumulators, P a row's largest Σ|scale·q·k| and R
  * what rounding a logit once may move it by (u·|logit|), it is off by at most δ = a·(D + 4)·P + 4·R
- * (plus a few roundings of the softcap), a weight by 2δ + 8u relatively, a sum of n terms by n·a more;
+ * (plus {@link cappingError}), a weight by 2δ + 8u relatively, a sum of n terms by n·a more;
  * and there are two sides.
  */
 export function toleranceOf(call: Call): Tolerance {
   const naive = naiveAttention(call);
-  const { dtype, headDim, keyLength, softcap } = naive.problem;
+  const { dtype, headDim, keyLength } = naive.problem;
   const u = unitRoundoff[dtype];
   const a = unitRoundoff[statisticsDType(dtype)];
   const at = (values: ArrayLike<number>, row: number): number => values[row] as number;
   const logit = (row: number): number =>
     a * (headDim + 4) * at(naive.productMagnitude, row) +
     4 * at(naive.logitRounding, row) +
-    8 * u * (softcap ?? 0);
+    cappingError(naive.problem);
   const weight = (row: number): number => 2 * (2 * logit(row) + 8 * u);
   return {
     weight,

@@ -3,16 +3,13 @@ import { differing, outputBits } from "../../../calls/bits.js";
 import { hiddenKeys, rewriteHidden } from "../build/hidden.js";
 import { difference, toleranceOf } from "./compare.js";
 import { choose, type Law } from "./law.js";
-import { everyFeature } from "./problems.js";
+import { everyFeature, unorderedFeatures } from "./problems.js";
 import { onKeys, pickKeys } from "./transform.js";
-
-/** What has no position: any order of the keys is as good. */
-const unordered = ["mask", "bias", "sinks", "softcap", "scale"] as const;
 
 const permuting: Law = {
   name: "permuting-keys",
   statement: "Keys, values and their masks in another order give the same result.",
-  features: unordered,
+  features: unorderedFeatures,
   check: async (call, { run, random }) => {
     const count = call.key.shape[2] as number;
     const order = Array.from({ length: count }, (_, j) => ({ j, by: random.uniform() }))
@@ -26,7 +23,7 @@ const permuting: Law = {
 const doubling: Law = {
   name: "doubling-keys",
   statement: "Every key twice gives the same output, and a log-sum-exp larger by ln 2.",
-  features: ["mask", "bias", "softcap", "scale"],
+  features: unorderedFeatures.filter((field) => field !== "sinks"),
   check: async (call, { run }) => {
     const count = call.key.shape[2] as number;
     const order = Array.from({ length: 2 * count }, (_, j) => j % count);

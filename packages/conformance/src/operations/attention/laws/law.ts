@@ -1,8 +1,8 @@
 import type { AttentionOutputs, HostTensor } from "@heed/core";
 import type { Random } from "../../../calls/random.js";
 import type { Arithmetic } from "../../../judge/arithmetic.js";
+import type { FeatureField } from "../features/feature.js";
 import type { CaseSpec } from "../spec.js";
-import type { LawFeature } from "./problems.js";
 import type { Call } from "./transform.js";
 
 /** What a law gets to check a call with. */
@@ -20,7 +20,7 @@ export interface Law {
   /** What holds, as a sentence. */
   readonly statement: string;
   /** What its problems may have. */
-  readonly features: readonly LawFeature[];
+  readonly features: readonly FeatureField[];
   /** What they must have. */
   readonly always?: Partial<CaseSpec>;
   /** Whether it says nothing without log-sum-exps. */

@@ -13,6 +13,7 @@ import { Random } from "../../../calls/random.js";
 import { borrow } from "../../../run/borrow.js";
 import type { CheckContext, ProgramCase, ProgramFinding } from "../../../run/case.js";
 import { buildInputs } from "../build/inputs.js";
+import { drawnFeatures } from "../features/index.js";
 import type { CaseSpec } from "../spec.js";
 import type { Law } from "./law.js";
 import { problems } from "./problems.js";
@@ -103,10 +104,19 @@ function within(backend: AttentionBackend, spec: CaseSpec): CaseSpec {
     return backend.supports(describeProblem(inputs)).ok;
   };
   if (accepted(spec)) return spec;
-  const { alibi: _a, sinks: _s, softcap: _c, dtype: _d, valueDim: _v, scale: _f, ...few } = spec;
+  const { dtype: _d, valueDim: _v, ...few } = withoutRare(spec, 2);
   if (accepted(few)) return few;
-  const { window: _w, bias: _b, ...fewer } = few;
+  const fewer = withoutRare(few, 1);
   return accepted(fewer) ? fewer : spec;
+}
+
+/** The spec without the features of a rarity. */
+function withoutRare(spec: CaseSpec, rarity: number): CaseSpec {
+  const rare: readonly string[] = drawnFeatures
+    .filter((feature) => feature.rarity === rarity)
+    .map(({ field }) => field);
+  const kept = Object.entries(spec).filter(([field]) => !rare.includes(field));
+  return Object.fromEntries(kept) as unknown as CaseSpec;
 }
 
 /** Runs a call of a law; without log-sum-exp where the backend has none and the law can do without. */

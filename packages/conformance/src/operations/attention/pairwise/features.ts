@@ -1,17 +1,9 @@
 import type { Assignment, Factors } from "../../../calls/cover.js";
+import type { Factor, Part, Sizes } from "../features/feature.js";
+import { features } from "../features/index.js";
 import type { CaseSpec } from "../spec.js";
 
-/** A call's sizes, for features whose shape follows from them. */
-interface Sizes {
-  readonly batch: number;
-  readonly queryHeads: number;
-  readonly queryLength: number;
-  readonly keyLength: number;
-}
-
-type Feature = Partial<CaseSpec> | ((sizes: Sizes) => Partial<CaseSpec>);
-
-const sizeFeatures = {
+const sizeFactors = {
   batch: { b1: { batch: 1 }, b3: { batch: 3 } },
   heads: {
     mha: { queryHeads: 2, kvHeads: 2 },
@@ -33,19 +25,12 @@ const sizeFeatures = {
   },
 } as const;
 
-const bias = (shape: (sizes: Sizes) => readonly number[], more: object = {}) => {
-  return (sizes: Sizes): Partial<CaseSpec> => ({ bias: { shape: shape(sizes), ...more } });
-};
-const mask = (shape: (sizes: Sizes) => readonly number[]) => {
-  return (sizes: Sizes): Partial<CaseSpec> => ({ mask: { shape: shape(sizes) } });
-};
-
 /**
  * What a call can have, by factor and name; the first of each is the plainest. A factor is anything
  * that a kernel may treat apart, so that a pair is something that may be forgotten.
  */
-const features: Readonly<Record<string, Readonly<Record<string, Feature>>>> = {
-  ...sizeFeatures,
+const tried: Readonly<Record<string, Factor>> = {
+  ...sizeFactors,
   dtype: { float32: {}, float16: { dtype: "float16" }, float64: { dtype: "float64" } },
   layout: {
     bhld: {},
@@ -55,51 +40,7 @@ const features: Readonly<Record<string, Readonly<Record<string, Feature>>>> = {
     offset: { layout: "offset" },
   },
   sharing: { apart: {}, shared: { sharedKeyValue: true } },
-  causal: { full: {}, causal: { causal: true } },
-  window: {
-    unbounded: {},
-    left: { window: { left: 6 } },
-    right: { window: { right: 3 } },
-    both: { window: { left: 4, right: 2 } },
-  },
-  position: {
-    "no-offset": {},
-    "bottom-right": { queryOffset: "bottom-right" },
-    ahead: { queryOffset: 7 },
-    behind: { queryOffset: -3 },
-    "per-batch": ({ batch }) => ({ queryOffset: [5, -2, 20].slice(0, batch) }),
-  },
-  kvLengths: {
-    all: {},
-    short: ({ batch, keyLength }) => ({
-      kvLengths: [keyLength - 2, keyLength, 1].slice(0, batch),
-    }),
-    zero: ({ batch, keyLength }) => ({ kvLengths: [0, keyLength - 1, 0].slice(0, batch) }),
-  },
-  hidden: { clean: {}, poisoned: { poison: "NaN" } },
-  mask: {
-    unmasked: {},
-    "mask-k": mask(({ keyLength }) => [keyLength]),
-    "mask-qk": mask(({ queryLength, keyLength }) => [queryLength, keyLength]),
-    "mask-h1k": mask(({ queryHeads, keyLength }) => [queryHeads, 1, keyLength]),
-    "mask-b11k": mask(({ batch, keyLength }) => [batch, 1, 1, keyLength]),
-    "mask-b1q1": mask(({ batch, queryLength }) => [batch, 1, queryLength, 1]),
-    "mask-bhqk": mask((s) => [s.batch, s.queryHeads, s.queryLength, s.keyLength]),
-  },
-  bias: {
-    unbiased: {},
-    "bias-k": bias(({ keyLength }) => [keyLength]),
-    "bias-q1": bias(({ queryLength }) => [queryLength, 1]),
-    "bias-hqk": bias((s) => [s.queryHeads, s.queryLength, s.keyLength]),
-    "bias-b1qk": bias((s) => [s.batch, 1, s.queryLength, s.keyLength], { holes: "-inf" }),
-    "bias-bh11-float32": bias((s) => [s.batch, s.queryHeads, 1, 1], { dtype: "float32" }),
-    "bias-bhqk": bias((s) => [s.batch, s.queryHeads, s.queryLength, s.keyLength]),
-  },
-  strides: { "row-major": {}, strided: { stridedMask: true } },
-  alibi: { "no-alibi": {}, alibi: { alibi: true } },
-  sinks: { "no-sinks": {}, sinks: { sinks: true } },
-  softcap: { uncapped: {}, softcap: { softcap: 1.5 } },
-  scale: { "scale-1/√d": {}, "scale-0.3": { scale: 0.3 } },
+  ...Object.assign({}, ...features.map((feature) => feature.factors)),
   outputs: {
     output: {},
     lse: { returns: { logSumExp: true } },
@@ -113,7 +54,7 @@ const features: Readonly<Record<string, Readonly<Record<string, Feature>>>> = {
 
 /** Every factor with its values' names. */
 export const factors: Factors = Object.fromEntries(
-  Object.entries(features).map(([factor, values]) => [factor, Object.keys(values)]),
+  Object.entries(tried).map(([factor, values]) => [factor, Object.keys(values)]),
 );
 
 /** The dtypes that some backends refuse. */
@@ -139,12 +80,11 @@ export function compatible(a: Assignment): boolean {
 
 /** The call with these features. */
 export function specOf(assignment: Assignment): CaseSpec {
-  const chosen = (factor: string): Feature =>
-    features[factor]?.[assignment[factor] as string] as Feature;
-  const sizes = Object.assign({}, ...Object.keys(sizeFeatures).map(chosen)) as Sizes & CaseSpec;
-  const parts = Object.keys(features).map((factor) => {
-    const feature = chosen(factor);
-    return typeof feature === "function" ? feature(sizes) : feature;
+  const chosen = (factor: string): Part => tried[factor]?.[assignment[factor] as string] as Part;
+  const sizes = Object.assign({}, ...Object.keys(sizeFactors).map(chosen)) as Sizes & CaseSpec;
+  const parts = Object.keys(tried).map((factor) => {
+    const part = chosen(factor);
+    return typeof part === "function" ? part(sizes) : part;
   });
   return Object.assign({}, sizes, ...parts);
 }

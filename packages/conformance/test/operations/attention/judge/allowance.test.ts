@@ -8,9 +8,9 @@ import {
 } from "@heed/core";
 import { describe, expect, test } from "vitest";
 import { ieee754, relaxed } from "../../../../src/judge/arithmetic.js";
+import { finiteOr0 } from "../../../../src/judge/roundoff.js";
 import {
   allowance,
-  finiteOr0,
   hullAllowance,
   naiveFactor,
   sumAllowance,

@@ -1,7 +1,10 @@
-import type { AttentionProblem } from "@heed/core";
+import type { AttentionProblem } from "./problem.js";
 
-/** Features by the names that the table of support shows. */
-export const featureNames = [
+/**
+ * Names of what a problem of attention can have, in the order in which tables show them: its dtype,
+ * its shape, its rules, and what it returns. Tables of support, reports and benchmarks use these.
+ */
+export const attentionFeatureNames = [
   "float32",
   "float16",
   "float64",
@@ -20,14 +23,14 @@ export const featureNames = [
   "logSumExp",
   "weights",
   "scores",
-  "ONNX Attention",
 ] as const;
 
-export type FeatureName = (typeof featureNames)[number];
+/** A name of {@link attentionFeatureNames}. */
+export type AttentionFeatureName = (typeof attentionFeatureNames)[number];
 
-/** What a problem has. */
-export function featuresOf(p: AttentionProblem): FeatureName[] {
-  const has: Partial<Record<FeatureName, boolean>> = {
+/** The features that a problem has, in the order of {@link attentionFeatureNames}. */
+export function attentionFeaturesOf(p: AttentionProblem): AttentionFeatureName[] {
+  const has: Partial<Record<AttentionFeatureName, boolean>> = {
     [p.dtype]: true,
     "grouped-query heads": p.queryHeads !== p.kvHeads,
     "value head size": p.valueDim !== p.headDim,
@@ -45,5 +48,5 @@ export function featuresOf(p: AttentionProblem): FeatureName[] {
     weights: p.returns.weights,
     scores: p.returns.scores !== null,
   };
-  return featureNames.filter((name) => has[name]);
+  return attentionFeatureNames.filter((name) => has[name]);
 }

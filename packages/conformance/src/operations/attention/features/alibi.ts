@@ -1,0 +1,20 @@
+import fc from "fast-check";
+import { wrongHeadValues } from "../hostile/wrong-values.js";
+import type { CallFeature } from "./feature.js";
+
+/** ALiBi (arXiv:2108.12409): a slope a head, times the distance between query and key. */
+export const alibi: CallFeature = {
+  field: "alibi",
+  isArgument: false,
+  positional: true,
+  rarity: 2,
+  factors: { alibi: { "no-alibi": {}, alibi: { alibi: true } } },
+  law: { draw: fc.boolean(), toSpec: (alibi: boolean) => (alibi ? { alibi } : {}) },
+  variations: { alibi: { alibi: true } },
+  everything: { alibi: true },
+  valid: { alibi: true },
+  wrong: {
+    alibiSlopes: (call, random) => wrongHeadValues(call, random, [Number.NEGATIVE_INFINITY]),
+  },
+  cases: [],
+};

@@ -1,0 +1,21 @@
+import fc from "fast-check";
+import { wrongHeadValues } from "../hostile/wrong-values.js";
+import type { CallFeature } from "./feature.js";
+
+/** Attention sinks: a logit a head without a value. */
+export const sinks: CallFeature = {
+  field: "sinks",
+  isArgument: false,
+  positional: false,
+  rarity: 2,
+  factors: { sinks: { "no-sinks": {}, sinks: { sinks: true } } },
+  law: { draw: fc.boolean(), toSpec: (sinks: boolean) => (sinks ? { sinks: true } : {}) },
+  variations: {
+    sinks: { sinks: [0, 1, 2, 3] },
+    "other sinks": { sinks: [3, 2, 1, 0] },
+  },
+  everything: { sinks: true },
+  valid: { sinks: true },
+  wrong: { sinks: (call, random) => wrongHeadValues(call, random, []) },
+  cases: [],
+};
