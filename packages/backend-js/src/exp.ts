@@ -1,6 +1,6 @@
 /**
  * `exp(x)` for x ≤ 0 to float32 accuracy: relative error below 2e-9 (float32 rounds at 6e-8), exactly
- * 1 at 0, exactly 0 below ln 2^-150, where float32 has nothing left, and 0 for NaN.
+ * 1 at 0, exactly 0 below ln 2^-150, where float32 has nothing left, and NaN for NaN.
  *
  * Tang's table-driven method (Table-driven implementation of the exponential function, ACM TOMS
  * 15(2), 1989): x = n/8 · ln 2 + r with |r| ≤ ln 2 / 16, so exp(x) = 2^(n/8) · exp(r), a table
@@ -9,7 +9,7 @@
  */
 export function expFloat32(x: number): number {
   const y = x * (stepsPerOctave / Math.LN2);
-  if (!(y > -tableSteps)) return 0;
+  if (!(y > -tableSteps)) return Number.isNaN(y) ? y : 0;
   // Truncation towards 0 of a number shifted by half a step is rounding to nearest: y ≤ 0.
   const n = (y - 0.5) | 0;
   const r = (y - n) * (Math.LN2 / stepsPerOctave);

@@ -20,6 +20,7 @@ import {
   capRow,
   copyRow,
   elementOffset,
+  hideByBias,
   hideMasked,
   hideOutsideBand,
   type LogitsRow,
@@ -161,6 +162,7 @@ class ForwardPass {
     const tile = { ...keys, from, to, full };
     this.#scoreTile(tile);
     let seen = false;
+    statistics.hidden = false;
     for (let r = from; r < to; r++) {
       const row = this.#logitsRow(r, tile);
       this.#finishLogits(r, row, tile);
@@ -228,9 +230,11 @@ class ForwardPass {
     if (returns.scores === "raw") this.#storeScores(r, row, tile);
     if (softcap !== null) capRow(row, softcap);
     if (returns.scores === "capped") this.#storeScores(r, row, tile);
-    if (bias) addBias(row, bias, elementOffset(bias, this.#b, h, i, tile.start));
+    const biasStart = bias ? elementOffset(bias, this.#b, h, i, tile.start) : 0;
+    const biasHides = bias ? addBias(row, bias, biasStart) : false;
     if (alibiSlopes) addAlibi(row, alibiSlopes[h] as number, position, tile.start);
     if (returns.scores === "biased") this.#storeScores(r, row, tile);
+    if (bias && biasHides) hideByBias(row, bias, biasStart);
     if (!tile.full) hideOutsideBand(row, tile, this.#band, position);
     if (mask) hideMasked(row, mask, elementOffset(mask, this.#b, h, i, tile.start));
     if (returns.weights) copyRow(row, logits, r * keyLength + tile.start);
@@ -247,7 +251,7 @@ class ForwardPass {
   /** Step 6 of the semantics, over a tile: adds the values by their weights. */
   #addValues(tile: Tile): void {
     const { keys: stride, valueStride, kernel } = this.#plan;
-    const { scores, output } = this.#space;
+    const { scores, output, statistics } = this.#space;
     const { valueDim } = this.#problem;
     const keys = tile.end - tile.start;
     const stream = kernel === "stream";
@@ -256,8 +260,7 @@ class ForwardPass {
       ? this.#rowsInPlace(source, tile, this.#space.value32, valueStride)
       : this.#packTile(this.#space.value, valueStride, source, tile, valueDim);
     const { data, base } = value;
-    const hidden = !tile.full || this.#inputs.mask !== null || this.#inputs.bias !== null;
-    if (hidden && !allFinite(data, base, value.stride, keys, valueDim)) {
+    if (statistics.hidden && !allFinite(data, base, value.stride, keys, valueDim)) {
       for (let r = tile.from; r < tile.to; r++) {
         const at = this.#rowStart(r, stride);
         const to = r * valueStride;
@@ -316,6 +319,10 @@ class ForwardPass {
       const seen = statistics.max[r] as number;
       const sink = sinks ? (sinks[rows.head[r] as number] as number) : Number.NEGATIVE_INFINITY;
       const max = Math.max(seen, sink);
+      if (Number.isNaN(statistics.sum[r])) {
+        this.#storeNaN(r, row);
+        continue;
+      }
       if (max === Number.NEGATIVE_INFINITY) {
         if (this.#logSumExp) this.#logSumExp.data[row] = max;
         continue;
@@ -335,12 +342,21 @@ class ForwardPass {
     }
   }
 
+  /** A row that sees a logit of NaN or +∞. */
+  #storeNaN(r: number, row: number): void {
+    const { valueDim } = this.#problem;
+    const values = this.#space.row.fill(Number.NaN, 0, valueDim).subarray(0, valueDim);
+    writeValues(values, this.#output.data, row * valueDim, this.#output.dtype);
+    if (this.#logSumExp) this.#logSumExp.data[row] = Number.NaN;
+    if (this.#weights) this.#storeWeights(r, Number.NaN, Number.NaN, this.#weights);
+  }
+
   #storeWeights(r: number, max: number, denominator: number, weights: HostTensor): void {
     const { keyLength } = this.#problem;
     const row = this.#space.logits.subarray(r * keyLength, (r + 1) * keyLength);
     for (let j = 0; j < keyLength; j++) {
       const s = row[j] as number;
-      const visible = s > Number.NEGATIVE_INFINITY;
+      const visible = s !== Number.NEGATIVE_INFINITY;
       row[j] = visible ? (this.#exact ? Math.exp(s - max) : expFloat32(s - max)) / denominator : 0;
     }
     writeValues(row, weights.data, this.#outputRow(r) * keyLength, weights.dtype);

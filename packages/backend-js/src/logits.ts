@@ -16,21 +16,38 @@ export function capRow({ data, at, step, keys }: LogitsRow, softcap: number): vo
   }
 }
 
-/** `s += bias[b, h, i, j]`, read in place through its (broadcast) strides from `start`. */
-export function addBias(row: LogitsRow, bias: HostTensor, start: number): void {
+/**
+ * `s += bias[b, h, i, j]`, read in place through its (broadcast) strides from `start`.
+ *
+ * @returns whether a bias of the row is −∞, so that {@link hideByBias} is due
+ */
+export function addBias(row: LogitsRow, bias: HostTensor, start: number): boolean {
   const { data, at, step, keys } = row;
   const stride = bias.strides[3] as number;
   const from = bias.data;
-  if (holdsBits(from)) {
-    for (let j = 0, s = at; j < keys; j++, s += step) {
-      (data[s] as number) += float16BitsToNumber(from[start + j * stride] as number);
-    }
-  } else {
-    for (let j = 0, s = at; j < keys; j++, s += step) {
-      (data[s] as number) += from[start + j * stride] as number;
-    }
+  const bits = holdsBits(from);
+  let hides = false;
+  for (let j = 0, s = at; j < keys; j++, s += step) {
+    const element = from[start + j * stride] as number;
+    const added = bits ? float16BitsToNumber(element) : element;
+    (data[s] as number) += added;
+    if (added === Number.NEGATIVE_INFINITY) hides = true;
+  }
+  return hides;
+}
+
+/** −∞ where the bias is −∞: the sum alone would be NaN if the product was NaN or +∞. */
+export function hideByBias(row: LogitsRow, bias: HostTensor, start: number): void {
+  const { data, at, step, keys } = row;
+  const stride = bias.strides[3] as number;
+  const from = bias.data;
+  const hiding = holdsBits(from) ? float16NegativeInfinity : Number.NEGATIVE_INFINITY;
+  for (let j = 0, s = at; j < keys; j++, s += step) {
+    if (from[start + j * stride] === hiding) data[s] = Number.NEGATIVE_INFINITY;
   }
 }
+
+const float16NegativeInfinity = 0xfc00;
 
 /** `s −= slope · |position − j|` (ALiBi, arXiv:2108.12409). */
 export function addAlibi(row: LogitsRow, slope: number, position: number, first: number): void {

@@ -70,6 +70,10 @@ export function makeWorkspace(problem: AttentionProblem, plan: JsPlan): Workspac
       index: new Int32Array(plan.rows),
       position: new Float64Array(plan.rows),
     },
-    statistics: { max: new Float64Array(plan.rows), sum: new Float64Array(plan.rows) },
+    statistics: {
+      max: new Float64Array(plan.rows),
+      sum: new Float64Array(plan.rows),
+      hidden: false,
+    },
   };
 }

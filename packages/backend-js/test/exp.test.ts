@@ -15,7 +15,10 @@ test("is exactly 1 at 0, and exactly 0 where float32 has nothing left", () => {
   expect(expFloat32(-104.1)).toBe(0);
   expect(expFloat32(-1e300)).toBe(0);
   expect(expFloat32(Number.NEGATIVE_INFINITY)).toBe(0);
-  expect(expFloat32(Number.NaN)).toBe(0);
+});
+
+test("is NaN for NaN, so that a NaN among the logits is not taken for a hidden key", () => {
+  expect(expFloat32(Number.NaN)).toBe(Number.NaN);
 });
 
 test("does not rise as x falls", () => {

@@ -2,7 +2,9 @@ import type { Packed } from "./pack.js";
 
 /**
  * Values with NaN or ±∞ in them. 0 · NaN is NaN, so where a tile has hidden keys, such values must
- * not be multiplied by the weight 0 of the rows that they are hidden from.
+ * not be multiplied by the weight of the rows that they are hidden from. Those weights are −0; a
+ * visible key's weight that underflowed is +0, and 0 · NaN is then the answer, as it is in a tile
+ * without hidden keys.
  */
 
 /**
@@ -25,7 +27,7 @@ export function allFinite(
   return sum === 0;
 }
 
-/** `output[to + c] += Σ_j weights[at + j·step] · value[j, c]` over the keys whose weight is not 0. */
+/** `output[to + c] += Σ_j weights[at + j·step] · value[j, c]` over the keys whose weight is not −0. */
 export function guardedValues(
   weights: number[],
   at: number,
@@ -40,7 +42,7 @@ export function guardedValues(
 ): void {
   for (let j = 0, v = base; j < keys; j++, v += stride) {
     const weight = weights[at + j * step] as number;
-    if (weight === 0) continue;
+    if (Object.is(weight, -0)) continue;
     for (let c = 0; c < size; c++) (output[to + c] as number) += weight * (value[v + c] as number);
   }
 }

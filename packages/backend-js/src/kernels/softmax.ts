@@ -2,9 +2,12 @@ import { expFloat32 } from "../exp.js";
 
 /** Each row's softmax so far: its largest logit, and the sum of exponentials relative to it. */
 export interface RowStatistics {
-  /** −∞ while the row has seen no key. */
+  /** −∞ while the row has seen no key, or none but NaN. */
   readonly max: Float64Array;
+  /** NaN once the row has seen a logit of NaN or +∞; it then stays NaN. */
   readonly sum: Float64Array;
+  /** Whether a row of the tile at hand does not see all of its keys. Cleared by the caller. */
+  hidden: boolean;
 }
 
 /**
@@ -12,10 +15,12 @@ export interface RowStatistics {
  * logits in a tile into weights relative to the row's largest logit so far, and brings its sum and
  * its output, from earlier tiles, to the same scale.
  *
- * @param logits the row's are at `at`, `at + step`, …; −∞ (or NaN) is hidden and becomes exactly 0
+ * @param logits the row's are at `at`, `at + step`, …; −∞ is hidden and becomes exactly −0, while the
+ *   weight of a visible key is NaN or at least +0, so that both can be told apart
+ * @param statistics `hidden` is set if the row does not see all keys
  * @param output the row is at `to`, `size` long
  * @param exact whether `Math.exp` is needed (float64)
- * @returns whether the row sees any key of the tile; if not, all weights are 0
+ * @returns whether the row sees any key of the tile; if not, all weights are −0
  */
 export function softmaxStep(
   logits: number[],
@@ -36,8 +41,7 @@ export function softmaxStep(
     if (s > seen) seen = s;
   }
   if (seen === Number.NEGATIVE_INFINITY) {
-    for (let j = at; j < end; j += step) logits[j] = 0;
-    return false;
+    return withoutNumbers(logits, at, step, end, statistics, row);
   }
   const before = statistics.max[row] as number;
   if (seen > before) {
@@ -50,9 +54,31 @@ export function softmaxStep(
   }
   const max = Math.max(before, seen);
   (statistics.sum[row] as number) += exact
-    ? exponentiate64(logits, at, step, end, max)
-    : exponentiate32(logits, at, step, end, max);
+    ? exponentiate64(logits, at, step, end, max, statistics)
+    : exponentiate32(logits, at, step, end, max, statistics);
   return true;
+}
+
+/** The step where a row's logits in a tile are all −∞ or NaN. */
+function withoutNumbers(
+  logits: number[],
+  at: number,
+  step: number,
+  end: number,
+  statistics: RowStatistics,
+  row: number,
+): boolean {
+  let seen = false;
+  for (let j = at; j < end; j += step) {
+    if (Number.isNaN(logits[j])) {
+      seen = true;
+      statistics.sum[row] = Number.NaN;
+    } else {
+      logits[j] = -0;
+      statistics.hidden = true;
+    }
+  }
+  return seen;
 }
 
 function exponentiate32(
@@ -61,10 +87,17 @@ function exponentiate32(
   step: number,
   end: number,
   max: number,
+  statistics: RowStatistics,
 ): number {
   let sum = 0;
   for (let j = at; j < end; j = (j + step) | 0) {
-    const weight = expFloat32((logits[j] as number) - max);
+    const s = logits[j] as number;
+    let weight = expFloat32(s - max);
+    // Looking for −∞ only among the weights of 0 costs nothing where there is none.
+    if (weight === 0 && s === Number.NEGATIVE_INFINITY) {
+      weight = -0;
+      statistics.hidden = true;
+    }
     logits[j] = weight;
     sum += weight;
   }
@@ -77,11 +110,17 @@ function exponentiate64(
   step: number,
   end: number,
   max: number,
+  statistics: RowStatistics,
 ): number {
   let sum = 0;
   for (let j = at; j < end; j += step) {
     const s = logits[j] as number;
-    const weight = s > Number.NEGATIVE_INFINITY ? Math.exp(s - max) : 0;
+    if (s === Number.NEGATIVE_INFINITY) {
+      logits[j] = -0;
+      statistics.hidden = true;
+      continue;
+    }
+    const weight = Math.exp(s - max);
     logits[j] = weight;
     sum += weight;
   }

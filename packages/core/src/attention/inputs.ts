@@ -25,11 +25,19 @@ export interface AttentionWindow {
  * 2. with softcap: `s = softcap · tanh(s / softcap)`
  * 3. `s += bias[b,h,i,j]`; `s −= alibiSlopes[h] · |p − j|`
  * 4. j is visible iff `j < kvLengths[b]`, `mask[b,h,i,j]`, causal ⇒ `j ≤ p`,
- *    window ⇒ `p − left ≤ j ≤ p + right`, and `s > −∞`
+ *    window ⇒ `p − left ≤ j ≤ p + right`, and neither `bias[b,h,i,j]` nor s is −∞
  * 5. `weights = exp(s − m) / (Σ_visible exp(s − m) + exp(sinks[h] − m))`, 0 where not visible
  * 6. `output = Σ weights · value`; `logSumExp = m + ln(denominator)`
  *
  * A row without a visible key has output 0, weights 0, and log-sum-exp −∞ or its sink.
+ *
+ * A row with a visible key whose s is NaN or +∞ is NaN: its output, its log-sum-exp and its weights of
+ * visible keys, as in NumPy, PyTorch and JAX. This holds on a device that calls itself "CPU"; on others
+ * such a row may hold any value, and only such a row. A product that leaves float32's range may be
+ * computed as the infinity that it is there, or exactly, if a backend computes in more precision.
+ *
+ * Hidden keys have no influence: whatever the key, the value and the bias of a hidden key hold, NaN and
+ * infinities included, the row's output, log-sum-exp and weights stay the same.
  */
 export interface AttentionInputs<T extends Tensor = Tensor> {
   /** `[batch, queryHeads, queryLength, headDim]`, float64, float32 or float16. */

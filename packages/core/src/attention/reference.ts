@@ -62,19 +62,20 @@ export function evaluateReference(
           // 2. softcap
           const capped = problem.softcap ? problem.softcap * Math.tanh(raw / problem.softcap) : raw;
           // 3. bias and ALiBi
-          let s = capped;
-          if (bias) s += bias(b, h, i, j);
+          const added = bias ? bias(b, h, i, j) : 0;
+          let s = capped + added;
           if (alibiSlopes) s -= (alibiSlopes[h] as number) * Math.abs(p - j);
           if (scores)
             scores.data[row * keyLength + j] = pick(problem.returns.scores, raw, capped, s);
-          // 4. visibility
-          if (inBand && mask?.(b, h, i, j) !== 0 && s > Number.NEGATIVE_INFINITY) {
+          // 4. visibility; a bias of −∞ hides also a product of NaN or +∞, which it would leave NaN
+          const excluded = added === Number.NEGATIVE_INFINITY || s === Number.NEGATIVE_INFINITY;
+          if (inBand && mask?.(b, h, i, j) !== 0 && !excluded) {
             logits[j] = s;
             visible.push(j);
           }
         }
 
-        // 5. softmax over the visible keys and the sink
+        // 5. softmax over the visible keys and the sink; a visible NaN or +∞ makes all of it NaN
         let max = sink;
         for (const j of visible) max = Math.max(max, logits[j] as number);
         if (max === Number.NEGATIVE_INFINITY) {
