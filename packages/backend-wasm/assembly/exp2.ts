@@ -3,10 +3,13 @@ import { madd } from "./simd";
 // Constants of `exp2`. They are variables since V8 makes a vector of a constant anew wherever it is used,
 // three instructions each, also in a loop; what it has to load, it keeps in a register.
 
-/** Where exponents end: 2^−127 comes out as exactly 0, and so does everything below. */
+/** Lowest exponent: 2^−127 comes out as exactly 0, and so does everything below it. */
 export let exp2Lowest: v128 = f32x4.splat(-127);
-/** 1.5 · 2^23: adding it rounds to the nearest integer and leaves that in the lowest bits. */
-export let exp2Magic: v128 = f32x4.splat(12582912);
+/**
+ * 1.5 · 2^23 + 127: adding it rounds to the nearest integer n and leaves n + 127, the exponent bits of
+ * 2^n, in the lowest bits of the sum.
+ */
+export let exp2Magic: v128 = f32x4.splat(12583039);
 export let exp2One: v128 = f32x4.splat(1);
 // 2^f = 1 + f·(c1 + f·(c2 + …)) for |f| ≤ 1/2: build/fit-polynomials.js.
 export let exp2C1: v128 = f32x4.splat(0.6931470036506653);
@@ -17,11 +20,12 @@ export let exp2C5: v128 = f32x4.splat(0.001326472731307149);
 
 /**
  * 2^x for x ≤ 0 (up to 127, in fact): relative error below 2.5e-7, some 2 units in the last place;
- * exactly 1 at 0, exactly 0 at −127 and below, and 0 for NaN. A loop passes its constants in, so that
+ * exactly 1 at 0, exactly 0 below −126.5, and NaN for NaN. A loop passes its constants in, so that
  * they stay in registers.
  *
- * x = n + f with n an integer and |f| ≤ 1/2; 2^f is a polynomial whose constant term is exactly 1, so
- * that at x = −127 the sum of exponents is exactly the bits of 0.
+ * x = n + f with n an integer and |f| ≤ 1/2. 2^f is a polynomial whose constant term is exactly 1; it is
+ * multiplied by 2^n rather than having n added to its exponent bits, since that addition would turn some
+ * NaNs into numbers.
  */
 // @ts-ignore: decorator
 @inline
@@ -36,8 +40,8 @@ export function exp2With(
   c4: v128,
   c5: v128,
 ): v128 {
-  // pmax keeps its first operand where the second is not larger, as where it is NaN.
-  x = f32x4.pmax(lowest, x);
+  // pmax keeps its first operand unless the second is larger: NaN stays NaN.
+  x = f32x4.pmax(x, lowest);
   const shifted = f32x4.add(x, magic);
   const f = f32x4.sub(x, f32x4.sub(shifted, magic));
   let p = madd(c5, f, c4);
@@ -45,7 +49,7 @@ export function exp2With(
   p = madd(p, f, c2);
   p = madd(p, f, c1);
   p = madd(p, f, one);
-  return i32x4.add(p, i32x4.shl(shifted, 23));
+  return f32x4.mul(p, i32x4.shl(shifted, 23));
 }
 
 /** {@link exp2With} where it is not in a loop. */

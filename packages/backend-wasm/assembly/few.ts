@@ -1,10 +1,10 @@
 import * as D from "../src/descriptor";
 import { fewScores, singleScores } from "./kernels/few-scores";
 import { fewValues, singleValues } from "./kernels/few-values";
-import { allFinite, guardedValues } from "./kernels/guarded";
+import { allFinite, guardedFewValues } from "./kernels/guarded";
 import { fewSoftmax, singleSoftmax } from "./kernels/softmax";
-import { finishColumn, hideOutside, isNatural, logitFactor, querySign } from "./logits";
-import { HI, LO, MAX, queryRow, rowState, setRows, size, SUM, word } from "./rows";
+import { finishColumn, hideOutside } from "./logits";
+import { HI, LO, MAX, number, queryRow, rowState, setRows, size, SUM, word } from "./rows";
 import { storePartials, storeRows } from "./store";
 import { packRows, paddedBytes, tileAddress, tileStride } from "./tile-source";
 
@@ -34,7 +34,7 @@ export function attendFew(d: usize, work: usize, unit: i32, b: i32, g: i32, spli
     (split + 1) * word(d, D.splitKeys),
   );
   const tile = word(d, D.tileKeys);
-  const single = rows == 1 && !isNatural(d) && word(d, D.maskPointer) == 0;
+  const single = rows == 1 && word(d, D.stepwise) == 0 && word(d, D.maskPointer) == 0;
   for (let from = first; from < last; from += tile) {
     attendTile(d, work, b, g, from, min(from + tile, last), single);
   }
@@ -42,12 +42,12 @@ export function attendFew(d: usize, work: usize, unit: i32, b: i32, g: i32, spli
   else storePartials(d, work, unit, split, 0, rows, output, valueBytes);
 }
 
-/** Query rows, `[4, headDim]`, with their sign. */
+/** Query rows, `[4, headDim]`, times `D.queryFactor`. */
 function packQuery(d: usize, work: usize, b: i32, rows: i32): void {
   const columns = word(d, D.headDim);
   const rowBytes = paddedBytes(columns);
   let to = work + size(d, D.workQuery);
-  const factor = f32x4.splat(querySign(d));
+  const factor = f32x4.splat(number(d, D.queryFactor));
   for (let r = 0; r < ROWS; r++) {
     if (r < rows) packRows(d, queryRow(d, work, b, r), 0, 1, columns, to);
     else memory.fill(to, 0, rowBytes);
@@ -75,9 +75,11 @@ function attendTile(
   const query = work + size(d, D.workQuery);
   const scores = work + size(d, D.workScores);
   const output = work + size(d, D.workOutput);
-  const sink = work + size(d, D.workRow);
+  const sums = work + size(d, D.workRow);
+  const sink = sums + <usize>ROWS * valueBytes;
   const max = rowState(d, work, MAX, 0);
   const sum = rowState(d, work, SUM, 0);
+  const factor = number(d, D.logitFactor);
 
   const packsKey = mustPack(d, D.headDim);
   const headDim = word(d, D.headDim);
@@ -87,11 +89,11 @@ function attendTile(
   let partial = false;
   if (single) {
     singleScores(query, headBytes, key, keyStride, keys, scores);
-    singleSoftmax(scores, keys, logitFactor(d), max, sum, output, valueBytes);
+    singleSoftmax(scores, keys, factor, max, sum);
   } else {
     fewScores(query, headBytes, key, keyStride, keys, scores);
     partial = finishRows(d, work, scores, from, to);
-    fewSoftmax(scores, keys, logitFactor(d), max, sum, output, valueBytes);
+    fewSoftmax(scores, keys, factor, max, sum);
   }
 
   // After the keys are read: their copy and that of the values would compete for the cache.
@@ -101,11 +103,11 @@ function attendTile(
   const value = tileAddress(d, D.valuePointer, b, g, from, keys, valueDim, packsValue, copiedValue);
   const valueStride = tileStride(d, D.valuePointer, valueDim, packsValue);
   if (single) {
-    singleValues(scores, keys, value, valueStride, valueBytes, output, sink);
+    singleValues(scores, keys, value, valueStride, valueBytes, output, sums, sink);
   } else if (partial && !allFinite(value, valueStride, keys, valueDim)) {
-    guardedValues(scores, STEP, ROWS, keys, value, valueStride, valueDim, output, 4, valueBytes);
+    guardedFewValues(scores, keys, value, valueStride, valueBytes, output);
   } else {
-    fewValues(scores, keys, value, valueStride, valueBytes, output, sink);
+    fewValues(scores, keys, value, valueStride, valueBytes, output, sums, sink);
   }
 }
 

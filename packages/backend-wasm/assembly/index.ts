@@ -38,11 +38,11 @@ export function attend(d: usize, work: usize, item: i32): void {
 
 /** Takes items of the shared job until none is left: see src/control.ts. */
 export function share(thread: i32): void {
-  let item = takeItem();
+  let item = takeItem(thread);
   while (item >= 0) {
     attend(jobDescriptor(), jobWorkspace(thread), item);
     finishItem();
-    item = takeItem();
+    item = takeItem(thread);
   }
 }
 

@@ -1,29 +1,14 @@
 import * as D from "../src/descriptor";
 import { loadFloat16Scalar } from "./float16";
-import { BIAS, HI, LO, LOG2_E, LOWEST, MASK, POSITION, rowState, size, SLOPE, number, word } from "./rows";
+import { BIAS, HI, LO, LOWEST, MASK, number, POSITION, rowState, size, SLOPE, word } from "./rows";
 import { tanh } from "./tanh";
 
 // Steps 1 to 4 of the semantics, on a column: the dot products of four rows, side by side, with some
 // keys, which are `step` bytes apart.
 
-/** Whether logits are computed to base e, step by step, and only then turned to base 2. */
-export function isNatural(d: usize): bool {
-  return number(d, D.softcap) != 0 || word(d, D.biasPointer) != 0 || word(d, D.alibiPointer) != 0;
-}
-
-/** What dot products are yet to be multiplied with to be logits to base 2, when a softmax sees them. */
-export function logitFactor(d: usize): f32 {
-  return isNatural(d) ? 1 : abs(number(d, D.scale)) * LOG2_E;
-}
-
-/** What queries are multiplied with: the sign of the scale, if the factor above has not got it. */
-export function querySign(d: usize): f32 {
-  return !isNatural(d) && number(d, D.scale) < 0 ? -1 : 1;
-}
-
 /**
- * Steps 1 to 4 of the semantics: turns dot products into logits, in which bias or mask hide a key by
- * −∞. Band and lengths are not seen to here.
+ * Steps 1 to 4 of the semantics but for band and lengths: turns dot products into what the softmax sees.
+ * Keys that mask or bias hide become −∞, whatever was there.
  *
  * @param r the first of the four rows
  * @param from the first key
@@ -37,10 +22,7 @@ export function finishColumn(
   from: i32,
   keys: i32,
 ): void {
-  if (isNatural(d)) {
-    addToScores(d, work, r, scores, step, from, keys, D.scoresBiased);
-    toBase2(scores, step, keys);
-  }
+  if (word(d, D.stepwise)) addToScores(d, work, r, scores, step, from, keys, D.scoresBiased);
   if (word(d, D.maskPointer)) hideMasked(d, work, r, scores, step, from, keys);
 }
 
@@ -59,8 +41,8 @@ export function addToScores(
   keys: i32,
   kind: i32,
 ): void {
-  const scale = number(d, D.scale) * querySign(d);
-  if (scale != 1) scaleColumn(scores, step, keys, scale);
+  const factor = number(d, D.scoreFactor);
+  if (factor != 1) scaleColumn(scores, step, keys, factor);
   if (kind == D.scoresRaw) return;
   const cap = number(d, D.softcap);
   if (cap != 0) capColumn(scores, step, keys, cap);
@@ -91,6 +73,14 @@ function capColumn(scores: usize, step: usize, keys: i32, cap: f32): void {
   }
 }
 
+/** s + bias, but −∞ where the bias is −∞: it hides the key, even if s is NaN or +∞. */
+// @ts-ignore: decorator
+@inline
+function biased(score: v128, bias: v128): v128 {
+  const hidden = f32x4.splat(-Infinity);
+  return v128.bitselect(hidden, f32x4.add(score, bias), f32x4.eq(bias, hidden));
+}
+
 /** s += bias. */
 function addBias(
   d: usize,
@@ -118,7 +108,7 @@ function addBias(
         loadFloat16Scalar(b2),
         loadFloat16Scalar(b3),
       );
-      v128.store(scores, f32x4.add(v128.load(scores), bias));
+      v128.store(scores, biased(v128.load(scores), bias));
       b0 += stride;
       b1 += stride;
       b2 += stride;
@@ -127,7 +117,7 @@ function addBias(
     }
   } else if (b0 == b1 && b0 == b2 && b0 == b3) {
     while (scores < end) {
-      v128.store(scores, f32x4.add(v128.load(scores), v128.load32_splat(b0)));
+      v128.store(scores, biased(v128.load(scores), v128.load32_splat(b0)));
       b0 += stride;
       scores += step;
     }
@@ -137,7 +127,7 @@ function addBias(
       bias = v128.load32_lane(b1, bias, 1);
       bias = v128.load32_lane(b2, bias, 2);
       bias = v128.load32_lane(b3, bias, 3);
-      v128.store(scores, f32x4.add(v128.load(scores), bias));
+      v128.store(scores, biased(v128.load(scores), bias));
       b0 += stride;
       b1 += stride;
       b2 += stride;
@@ -147,7 +137,7 @@ function addBias(
   }
 }
 
-/** s −= slope · |p − j|. */
+/** s −= slope · |p − j|, but −∞ stays: the product may overflow to −∞, and their difference is NaN. */
 function addAlibi(
   d: usize,
   work: usize,
@@ -160,29 +150,15 @@ function addAlibi(
   const slope = v128.load(rowState(d, work, SLOPE, r));
   const position = v128.load(rowState(d, work, POSITION, r));
   const one = f32x4.splat(1);
+  const hidden = f32x4.splat(-Infinity);
   let key = f32x4.splat(<f32>from);
   const end = scores + step * <usize>keys;
   while (scores < end) {
     const distance = f32x4.abs(f32x4.sub(position, key));
-    v128.store(scores, f32x4.sub(v128.load(scores), f32x4.mul(slope, distance)));
-    key = f32x4.add(key, one);
-    scores += step;
-  }
-}
-
-/**
- * Logits to base 2. A logit that is not −∞ does not become it: the lowest float32 is a bias that
- * others write for "hidden", and a row of nothing else must come out as they compute it.
- */
-function toBase2(scores: usize, step: usize, keys: i32): void {
-  const factor = f32x4.splat(LOG2_E);
-  const lowest = f32x4.splat(LOWEST);
-  const hidden = f32x4.splat(-Infinity);
-  const end = scores + step * <usize>keys;
-  while (scores < end) {
     const s = v128.load(scores);
-    const logit = f32x4.pmax(lowest, f32x4.mul(s, factor));
-    v128.store(scores, v128.bitselect(logit, hidden, f32x4.gt(s, hidden)));
+    const moved = f32x4.sub(s, f32x4.mul(slope, distance));
+    v128.store(scores, v128.bitselect(s, moved, f32x4.eq(s, hidden)));
+    key = f32x4.add(key, one);
     scores += step;
   }
 }

@@ -4,7 +4,7 @@ import * as D from "../src/descriptor";
 // @ts-ignore: decorator
 @inline
 export const LOG2_E: f32 = 1.4426950408889634;
-/** Stands for "nothing seen yet": exp2 of anything hidden (−∞) minus it is 0. */
+/** The lowest float32: the maximum of a row that has seen nothing yet. A hidden key's −∞ minus it is −∞. */
 // @ts-ignore: decorator
 @inline
 export const LOWEST: f32 = -3.4028234663852886e38;
@@ -58,7 +58,7 @@ export const MASK: usize = 4;
 // @ts-ignore: decorator
 @inline
 export const BIAS: usize = 5;
-/** Largest logit so far, to base 2, float32. */
+/** Largest score so far, in the units that the softmax sees, float32. NaN is passed over. */
 // @ts-ignore: decorator
 @inline
 export const MAX: usize = 6;
@@ -74,7 +74,7 @@ export const HEAD: usize = 8;
 // @ts-ignore: decorator
 @inline
 export const INDEX: usize = 9;
-/** What a row's output is yet to be multiplied with, float32: known when all keys are done. */
+/** Factor that turns a row's sums of weighted values into its output, float32: known when all keys are done. */
 // @ts-ignore: decorator
 @inline
 export const FACTOR: usize = 10;

@@ -1,7 +1,7 @@
 import * as D from "../src/descriptor";
 import { exp2, exp2Scalar, log2 } from "./exp2";
 import { storeFloat16, storeFloat16Scalar } from "./float16";
-import { FACTOR, HEAD, INDEX, LOG2_E, LOWEST, MAX, rowState, size, SUM, word } from "./rows";
+import { FACTOR, HEAD, INDEX, LOG2_E, LOWEST, MAX, number, rowState, size, SUM, word } from "./rows";
 
 /** ln 2. */
 // @ts-ignore: decorator
@@ -31,87 +31,90 @@ export function storeRows(
 }
 
 /**
- * Step 5 for four rows: sinks join, and log-sum-exps are stored. Leaves in `FACTOR` what the outputs so
- * far are yet to be multiplied with, and for the weights the maxima of all in `MAX` and the
- * denominators' inverses in `SUM`, 0 for a row without a visible key.
+ * Step 5 for four rows: sinks join the denominators, and log-sum-exps are stored. Leaves in `FACTOR` the
+ * factor that turns sums of weighted values into outputs and weights into their share: 0 for a row without
+ * a visible key, NaN for a row that sees a score of NaN or +∞.
  *
  * @param rows how many of the four are there
  */
 export function finishRows(d: usize, work: usize, r: i32, rows: i32): void {
-  const maxAt = rowState(d, work, MAX, r);
-  const sumAt = rowState(d, work, SUM, r);
-  const seen = v128.load(maxAt);
-  const sum = v128.load(sumAt);
-  const zero = i32x4.splat(0);
+  const sum = v128.load(rowState(d, work, SUM, r));
+  // The largest score of a row has a weight of 1, so that no sum of some is 0. NaN counts as some.
+  const some = f32x4.ne(sum, i32x4.splat(0));
   const one = f32x4.splat(1);
-  const nothing = f32x4.splat(-Infinity);
-  const some = f32x4.gt(sum, zero);
-  let max = v128.bitselect(seen, nothing, some);
   let denominator = sum;
   let factor = one;
   if (word(d, D.sinksPointer)) {
-    const sink = f32x4.mul(sinksOf(d, work, r), f32x4.splat(LOG2_E));
-    const both = v128.bitselect(seen, sink, v128.and(some, f32x4.gt(seen, sink)));
-    const rescale = v128.and(exp2(f32x4.sub(seen, both)), some);
-    const joined = f32x4.add(f32x4.mul(sum, rescale), exp2(f32x4.sub(sink, both)));
+    const nothing = f32x4.splat(-Infinity);
+    const sink = sinksOf(d, work, r);
+    const max = v128.bitselect(naturalMax(d, work, r), nothing, some);
+    const top = f32x4.pmax(max, sink);
+    const log2E = f32x4.splat(LOG2_E);
+    const rescale = v128.and(exp2(f32x4.mul(f32x4.sub(max, top), log2E)), some);
+    const share = exp2(f32x4.mul(f32x4.sub(sink, top), log2E));
     const has = f32x4.gt(sink, nothing);
-    max = v128.bitselect(both, max, has);
-    denominator = v128.bitselect(joined, sum, has);
+    denominator = v128.bitselect(f32x4.add(f32x4.mul(sum, rescale), share), sum, has);
     factor = v128.bitselect(rescale, one, has);
   }
-  if (word(d, D.logSumExpPointer)) storeLogSumExps(d, work, r, rows, max, denominator);
-  // NaN, from values or keys that are NaN themselves, is handed on.
-  const full = f32x4.ne(sum, zero);
-  v128.store(maxAt, v128.bitselect(max, f32x4.splat(LOWEST), full));
-  v128.store(sumAt, v128.and(f32x4.div(one, denominator), full));
+  if (word(d, D.logSumExpPointer)) storeLogSumExps(d, work, r, rows, denominator);
   v128.store(
     rowState(d, work, FACTOR, r),
-    v128.and(f32x4.div(factor, denominator), full),
+    v128.and(f32x4.div(factor, denominator), some),
+  );
+}
+
+/** The maxima of four rows as natural logits. */
+// @ts-ignore: decorator
+@inline
+function naturalMax(d: usize, work: usize, r: i32): v128 {
+  return f32x4.mul(
+    v128.load(rowState(d, work, MAX, r)),
+    f32x4.splat(number(d, D.naturalFactor)),
   );
 }
 
 /** The sinks of four rows' heads. */
 function sinksOf(d: usize, work: usize, r: i32): v128 {
-  const sinks = size(d, D.sinksPointer);
-  const heads = rowState(d, work, HEAD, r);
   return f32x4(
-    load<f32>(sinks + 4 * load<usize>(heads)),
-    load<f32>(sinks + 4 * load<usize>(heads, 4)),
-    load<f32>(sinks + 4 * load<usize>(heads, 8)),
-    load<f32>(sinks + 4 * load<usize>(heads, 12)),
+    sinkOf(d, work, r),
+    sinkOf(d, work, r + 1),
+    sinkOf(d, work, r + 2),
+    sinkOf(d, work, r + 3),
   );
 }
 
-/** By `MAX` and `SUM`, where these four rows' maxima and denominators go meanwhile. */
-function storeLogSumExps(
-  d: usize,
-  work: usize,
-  r: i32,
-  rows: i32,
-  max: v128,
-  denominator: v128,
-): void {
-  const logSumExp = size(d, D.logSumExpPointer);
-  v128.store(rowState(d, work, MAX, r), max);
-  v128.store(rowState(d, work, SUM, r), denominator);
+/** The sink of a row's head. */
+// @ts-ignore: decorator
+@inline
+function sinkOf(d: usize, work: usize, r: i32): f32 {
+  return load<f32>(size(d, D.sinksPointer) + 4 * load<usize>(rowState(d, work, HEAD, r)));
+}
+
+/** Log-sum-exps of four rows, in float64 from their maxima and denominators. */
+function storeLogSumExps(d: usize, work: usize, r: i32, rows: i32, denominator: v128): void {
+  const sinks = word(d, D.sinksPointer) != 0;
+  // Denominators go where `FACTOR` will be, to be read one by one.
+  v128.store(rowState(d, work, FACTOR, r), denominator);
   for (let lane = r; lane < r + rows; lane++) {
-    const top = load<f32>(rowState(d, work, MAX, lane));
-    const sum = load<f32>(rowState(d, work, SUM, lane));
+    const total = load<f32>(rowState(d, work, FACTOR, lane));
+    const max = load<f32>(rowState(d, work, MAX, lane));
+    const factor = number(d, D.naturalFactor);
+    const some = load<f32>(rowState(d, work, SUM, lane)) != 0;
+    let top = some ? <f64>max * <f64>factor : -Infinity;
+    // As above, where a sink is the maximum unless it is the smaller float32.
+    if (sinks && !(some && max * factor > sinkOf(d, work, lane))) top = <f64>sinkOf(d, work, lane);
     const index = load<usize>(rowState(d, work, INDEX, lane));
-    store<f32>(logSumExp + 4 * index, <f32>naturalLogSumExp(top, sum));
+    store<f32>(size(d, D.logSumExpPointer) + 4 * index, <f32>logSumExp(top, total));
   }
 }
 
-/**
- * Back from base 2. To that base the lowest float32s have no number, and are held at `LOWEST`: what is
- * there comes from a row whose every key has such a bias.
- */
+/** `max + ln denominator`; −∞ for nothing, and NaN for NaN, which `log2` does not know. */
 // @ts-ignore: decorator
 @inline
-function naturalLogSumExp(max: f32, denominator: f32): f64 {
-  if (max == -Infinity) return -Infinity;
-  if (max == LOWEST) return <f64>LOWEST;
-  return (<f64>max + log2(<f64>denominator)) * LN_2;
+function logSumExp(max: f64, denominator: f32): f64 {
+  if (denominator == 0) return -Infinity;
+  if (denominator != denominator) return NaN;
+  return max + log2(<f64>denominator) * LN_2;
 }
 
 /** Where a row's output goes. */
@@ -181,8 +184,8 @@ export function storePartials(
 }
 
 /**
- * Merges the parts of a row: Σ output_s · 2^(max_s − max), and the sums alike. The parts are taken in
- * order, whoever computed them.
+ * Merges the parts of a row: Σ output_s · 2^(factor · (max_s − max)), and the sums alike. The parts are
+ * taken in order, whichever thread computed them.
  *
  * @param output where the row's output is to go, float32
  */
@@ -199,7 +202,7 @@ export function mergeRow(d: usize, work: usize, unit: i32, r: i32, output: usize
   for (let s = 0; s < splits; s++) {
     const from = partialRow(d, unit, s, r);
     // A part that saw nothing has a sum of 0 and an output of 0.
-    const factor = exp2Scalar(load<f32>(from) - max);
+    const factor = exp2Scalar((load<f32>(from) - max) * number(d, D.logitFactor));
     sum += load<f32>(from + 4) * factor;
     for (let c = 0; c < columns; c++) {
       const at = 4 * <usize>c;

@@ -1,19 +1,26 @@
 import * as D from "../src/descriptor";
 import { storeFloat16Scalar } from "./float16";
-import { allFinite, guardedValues } from "./kernels/guarded";
+import { exp2 } from "./exp2";
+import { allFinite, guardedPanelValues } from "./kernels/guarded";
 import { panelScores } from "./kernels/panel-scores";
 import { panelValues } from "./kernels/panel-values";
-import { panelSoftmax, weigh } from "./kernels/softmax";
+import { panelSoftmax } from "./kernels/softmax";
 import { touchRows } from "./kernels/touch";
+import { addToScores, finishColumn, hideOutside } from "./logits";
 import {
-  addToScores,
-  finishColumn,
-  hideOutside,
-  isNatural,
-  logitFactor,
-  querySign,
-} from "./logits";
-import { FACTOR, HI, INDEX, LO, MAX, queryRow, rowState, setRows, size, SUM, word } from "./rows";
+  FACTOR,
+  HI,
+  INDEX,
+  LO,
+  MAX,
+  number,
+  queryRow,
+  rowState,
+  setRows,
+  size,
+  SUM,
+  word,
+} from "./rows";
 import { transpose4 } from "./simd";
 import { finishRows, outputRow, storePartials, storeRows } from "./store";
 import { packRows, paddedBytes, tileAddress, tileStride } from "./tile-source";
@@ -63,18 +70,20 @@ export function attendTiled(
     (split + 1) * word(d, D.splitKeys),
   );
   const tile = word(d, D.tileKeys);
-  for (let j = first; j < last; j += tile) {
-    attendTile(d, work, b, g, padded, j, min(j + tile, last));
+  // Tiles end at multiples of their length wherever a block's keys start, so that the order of a row's sums
+  // does not depend on the rows beside it.
+  for (let from = first; from < last; from = (from / tile + 1) * tile) {
+    attendTile(d, work, b, g, padded, from, min((from / tile + 1) * tile, last));
   }
   storeBlock(d, work, unit, split, rows);
   if (word(d, D.scoresPointer)) storeScores(d, work, b, g, rows, padded);
   if (word(d, D.weightsPointer)) storeWeights(d, work, b, g, rows, padded, first, last);
 }
 
-/** Panels of query rows, `[rows/8, headDim, 8]`, with their sign. */
+/** Panels of query rows, `[rows/8, headDim, 8]`, times `D.queryFactor`. */
 function packQuery(d: usize, work: usize, b: i32, padded: i32): void {
   const bytes = paddedBytes(word(d, D.headDim));
-  const sign = f32x4.splat(querySign(d));
+  const factor = f32x4.splat(number(d, D.queryFactor));
   for (let r = 0; r < padded; r += 4) {
     let from0 = wholeRow(d, work, b, r);
     let from1 = wholeRow(d, work, b, r + 1);
@@ -84,7 +93,7 @@ function packQuery(d: usize, work: usize, b: i32, padded: i32): void {
     let to = queryLanes(d, work, r);
     while (from0 < end) {
       const to2 = to + 2 * STEP;
-      transpose4(from0, from1, from2, from3, sign, to, to + STEP, to2, to2 + STEP);
+      transpose4(from0, from1, from2, from3, factor, to, to + STEP, to2, to2 + STEP);
       from0 += 16;
       from1 += 16;
       from2 += 16;
@@ -160,21 +169,19 @@ function attendTile(
     const seen = hi - lo;
     panelScores(queryLanes(d, work, r), headDim, key + skipped * keyStride, keyStride, seen, scores);
     const partial = finishPanel(d, work, r, scores, lo, hi);
-    const output = outputLanes(d, work, r);
     panelSoftmax(
       scores,
       seen,
-      logitFactor(d),
+      number(d, D.logitFactor),
       rowState(d, work, MAX, r),
       rowState(d, work, SUM, r),
-      output,
-      valueDim,
     );
+    const output = outputLanes(d, work, r);
     const firstValue = value + skipped * valueStride;
     if (partial) {
       if (finite < 0) finite = allFinite(value, valueStride, keys, valueDim) ? 1 : 0;
       if (finite == 0) {
-        guardedValues(scores, STEP, PANEL, seen, firstValue, valueStride, valueDim, output, STEP, 4);
+        guardedPanelValues(scores, seen, firstValue, valueStride, valueDim, output);
         continue;
       }
     }
@@ -188,7 +195,7 @@ function attendTile(
  * @returns whether any key may be hidden from any row
  */
 function finishPanel(d: usize, work: usize, r: i32, scores: usize, lo: i32, hi: i32): bool {
-  if (isNatural(d) || word(d, D.maskPointer)) {
+  if (word(d, D.stepwise) || word(d, D.maskPointer)) {
     finishColumn(d, work, r, scores, STEP, lo, hi - lo);
     finishColumn(d, work, r + 4, scores + 16, STEP, lo, hi - lo);
   }
@@ -293,7 +300,10 @@ function storeScores(d: usize, work: usize, b: i32, g: i32, rows: i32, padded: i
   }
 }
 
-/** Weights anew, now that the denominators are known: 2^(s − max) over the denominator. */
+/**
+ * Weights anew, now that the denominators are known: 2^(factor · (s − max)) over the denominator. In a row
+ * that is NaN, hidden keys still have a weight of 0.
+ */
 function storeWeights(
   d: usize,
   work: usize,
@@ -306,6 +316,8 @@ function storeWeights(
 ): void {
   const scores = work + size(d, D.workScores);
   const tile = word(d, D.tileKeys);
+  const factor = f32x4.splat(number(d, D.logitFactor));
+  const hidden = f32x4.splat(-Infinity);
   clearRows(d, work, D.weightsPointer, rows, 0, word(d, D.keyLength));
   for (let from = first; from < last; from += tile) {
     const to = min(from + tile, last);
@@ -317,12 +329,13 @@ function storeWeights(
       finishPanel(d, work, r, scores, lo, hi);
       for (let half = 0; half < PANEL; half += 4) {
         const max = v128.load(rowState(d, work, MAX, r + half));
-        const inverse = v128.load(rowState(d, work, SUM, r + half));
+        const inverse = v128.load(rowState(d, work, FACTOR, r + half));
         let p = scores + 4 * <usize>half;
         const end = p + STEP * <usize>(hi - lo);
-        weigh(p, end, STEP, f32x4.splat(logitFactor(d)), max);
         while (p < end) {
-          v128.store(p, f32x4.mul(v128.load(p), inverse));
+          const s = v128.load(p);
+          const weight = f32x4.mul(exp2(f32x4.mul(f32x4.sub(s, max), factor)), inverse);
+          v128.store(p, v128.and(weight, f32x4.ne(s, hidden)));
           p += STEP;
         }
       }

@@ -5,10 +5,12 @@ import {
   type AttentionPlan,
   type AttentionProblem,
   type BackendInfo,
+  checkTensor,
   type DeviceTensor,
   DisposedError,
   type HostTensor,
   InvalidInputError,
+  isDeviceTensor,
   type Support,
   type SupportReason,
   UnsupportedError,
@@ -37,6 +39,8 @@ export interface LoadedWasm {
   readonly kernels: Kernels;
   /** null: the calling thread alone. */
   readonly pool: ThreadPool | null;
+  /** Whether a row's result must not depend on the other rows of a call: see the option. */
+  readonly batchInvariant: boolean;
   readonly info: BackendInfo;
 }
 
@@ -54,6 +58,7 @@ export class WasmBackend implements AttentionBackend {
     this.#limits = {
       ...limits,
       threads: wasm.pool?.threads ?? 1,
+      batchInvariant: wasm.batchInvariant,
       tileElements: wasm.kernels.tileElements.value as number,
     };
     this.info = wasm.info;
@@ -100,9 +105,18 @@ export class WasmBackend implements AttentionBackend {
     };
   }
 
-  /** @throws WasmOutOfMemoryError, InvalidInputError for dtypes that no input has here */
+  /**
+   * Copies a tensor into wasm memory.
+   *
+   * @throws WasmOutOfMemoryError, InvalidInputError for a tensor whose fields contradict one another and for
+   *   dtypes that no input has here
+   */
   async upload(t: HostTensor): Promise<DeviceTensor> {
     this.#checkAlive();
+    checkTensor("tensor", t);
+    if (isDeviceTensor(t)) {
+      throw new InvalidInputError("tensor", "a host tensor", `a tensor of backend ${t.backend}`);
+    }
     if (t.dtype !== "float32" && t.dtype !== "float16" && t.dtype !== "bool") {
       throw new InvalidInputError("tensor", "dtype float32, float16 or bool", t.dtype);
     }
@@ -130,8 +144,8 @@ export class WasmBackend implements AttentionBackend {
     try {
       const { descriptor, workspace } = job;
       if (pool && plan.threads > 1) {
-        const { items } = plan;
-        pool.run({ descriptor, items, workspace, workspaceBytes: plan.work.bytes });
+        const { items, threads } = plan;
+        pool.run({ descriptor, items, threads, workspace, workspaceBytes: plan.work.bytes });
       } else {
         for (let item = 0; item < plan.items; item++) kernels.attend(descriptor, workspace, item);
       }

@@ -30,6 +30,8 @@ export const workspaceAddress = 5;
 export const workspaceStride = 6;
 /** 1: the workers are to end. */
 export const quit = 7;
+/** Threads that have a workspace, and so may take items: those of lower index. */
+export const threadCount = 8;
 
 /** Bits of `nextItem` that hold the item. */
 export const itemBits = 16;

@@ -66,33 +66,44 @@ export const biasIsFloat16 = 152;
 export const bandLeft = 156;
 /** Keys `j ≤ p + right` are visible; −1: no bound. */
 export const bandRight = 160;
-/** float32. */
-export const scale = 164;
+/** float32: factor of the queries, a power of two with the sign of the scale, or 0. */
+export const queryFactor = 164;
+/** float32: factor that turns dot products with such queries into scaled scores. */
+export const scoreFactor = 168;
+/** float32: factor that turns what the softmax sees into base-2 logits. */
+export const logitFactor = 172;
+/** float32: factor that turns what the softmax sees into natural logits. */
+export const naturalFactor = 176;
+/**
+ * 1: scaling, cap, bias and ALiBi are applied one after another, and the softmax sees natural logits.
+ * 0: the softmax sees dot products.
+ */
+export const stepwise = 180;
 /** float32; 0: no cap. */
-export const softcap = 168;
+export const softcap = 184;
 /** Which scores: see the constants below. */
-export const scoresKind = 172;
+export const scoresKind = 188;
 
 /** Which kernel: see the constants below. */
-export const kernel = 176;
+export const kernel = 192;
 /** Rows of a block, as the plan says. */
-export const blockRows = 180;
+export const blockRows = 196;
 /** Blocks of a key head. */
-export const blocks = 184;
+export const blocks = 200;
 /** Keys of a tile. */
-export const tileKeys = 188;
+export const tileKeys = 204;
 /** Parts that the keys of a block are split into. */
-export const splits = 192;
+export const splits = 208;
 /** Keys of a part. */
-export const splitKeys = 196;
+export const splitKeys = 212;
 /** Byte offsets into a thread's workspace. */
-export const workQuery = 200;
-export const workScores = 204;
-export const workOutput = 208;
-export const workRow = 212;
-export const workKey = 216;
-export const workValue = 220;
-export const workRows = 224;
+export const workQuery = 216;
+export const workScores = 220;
+export const workOutput = 224;
+export const workRow = 228;
+export const workKey = 232;
+export const workValue = 236;
+export const workRows = 240;
 
 /** Size of a descriptor. */
 export const descriptorBytes = 256;

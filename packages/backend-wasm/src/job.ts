@@ -20,6 +20,7 @@ import * as D from "./descriptor.js";
 import type { WasmMemory } from "./memory.js";
 import { copyIn, type Placement } from "./placement.js";
 import type { WasmPlan } from "./plan.js";
+import { scaleFactors } from "./scale.js";
 import { copyOut, WasmTensor } from "./tensor.js";
 
 /** An output's shape, and where it is going to be. */
@@ -197,8 +198,16 @@ function writeProblem(words: DataView, problem: AttentionProblem, plan: WasmPlan
     [D.workRows, plan.work.rows],
   ];
   for (const [at, value] of integers) words.setInt32(at, value, true);
-  words.setFloat32(D.scale, problem.scale, true);
-  words.setFloat32(D.softcap, problem.softcap ?? 0, true);
+  const factors = scaleFactors(problem);
+  words.setInt32(D.stepwise, Number(factors.stepwise), true);
+  const reals: readonly (readonly [at: number, value: number])[] = [
+    [D.queryFactor, factors.query],
+    [D.scoreFactor, factors.score],
+    [D.logitFactor, factors.logit],
+    [D.naturalFactor, factors.natural],
+    [D.softcap, problem.softcap ?? 0],
+  ];
+  for (const [at, value] of reals) words.setFloat32(at, value, true);
 }
 
 const scoresKinds = {

@@ -14,11 +14,18 @@ export interface WasmOptions {
   /** Which build: default the best that the engine validates. `"baseline"` does without relaxed SIMD. */
   readonly simd?: SimdBuild | undefined;
   /**
-   * A compiled module, where a content policy forbids to compile bytes: one of the package's
-   * `@heed/backend-wasm/baseline.wasm` and `relaxed.wasm`, or, for threads, `baseline-shared.wasm` and
-   * `relaxed-shared.wasm`.
+   * A compiled module, for runtimes that compile modules at deployment and forbid to compile bytes: one of
+   * the package's `@heed/backend-wasm/baseline.wasm` and `relaxed.wasm`, or, for threads,
+   * `baseline-shared.wasm` and `relaxed-shared.wasm`. It does not help pages whose content policy lacks
+   * `'wasm-unsafe-eval'`: browsers then refuse to compile or instantiate any module.
    */
   readonly module?: WebAssembly.Module | undefined;
+  /**
+   * Whether a row of the output must have the same bits whatever other rows, heads and batch entries are in
+   * the call, and however many threads compute it. Default false: calls of up to four rows a key head take a
+   * kernel of their own, and long caches are split among threads, which is faster when decoding.
+   */
+  readonly batchInvariant?: boolean | undefined;
 }
 
 /** More threads than this hardly help: the memory's bandwidth is shared. */
@@ -26,8 +33,8 @@ const mostAutoThreads = 8;
 
 /** @throws InvalidInputError naming the option at fault */
 export function checkOptions(options: WasmOptions): void {
-  const known = ["threads", "simd", "module"];
-  const { threads = "auto", simd, module } = options;
+  const known = ["threads", "simd", "module", "batchInvariant"];
+  const { threads = "auto", simd, module, batchInvariant } = options;
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
       throw new InvalidInputError(`options.${name}`, `only ${known.join(", ")}`, name);
@@ -41,6 +48,9 @@ export function checkOptions(options: WasmOptions): void {
   }
   if (module !== undefined && !(module instanceof WebAssembly.Module)) {
     throw new InvalidInputError("module", "a WebAssembly.Module", String(module));
+  }
+  if (batchInvariant !== undefined && typeof batchInvariant !== "boolean") {
+    throw new InvalidInputError("batchInvariant", "true or false", String(batchInvariant));
   }
   if (module !== undefined && simd !== undefined) {
     throw new InvalidInputError("simd", "nothing beside module, which is a build", simd);
@@ -68,8 +78,11 @@ export async function loadWasm(options: WasmOptions): Promise<LoadedWasm> {
   }
   const instance = threaded ?? (await startAlone(options.module ?? null, build));
   const threads = instance.pool?.threads ?? 1;
+  const batchInvariant = options.batchInvariant === true;
+  if (batchInvariant) notes.push("batch-invariant: asked for");
   return {
     ...instance,
+    batchInvariant,
     info: {
       runtime: "WebAssembly",
       device: "CPU",
@@ -80,7 +93,7 @@ export async function loadWasm(options: WasmOptions): Promise<LoadedWasm> {
   };
 }
 
-type Instance = Omit<LoadedWasm, "info">;
+type Instance = Omit<LoadedWasm, "info" | "batchInvariant">;
 
 function wantedThreads(threads: number | "auto"): number {
   if (threads !== "auto") return threads;

@@ -80,7 +80,7 @@ export async function compileBuild(build: SimdBuild, shared: boolean): Promise<W
   } catch (cause) {
     throw new BackendUnavailableError(
       `WebAssembly does not compile here: ${cause instanceof Error ? cause.message : String(cause)}`,
-      "a content policy needs 'wasm-unsafe-eval', or give a compiled module: wasm({ module })",
+      "a content policy has to allow it with the source script-src 'wasm-unsafe-eval'; where a runtime compiles modules itself and forbids to compile bytes, give it one of its own: wasm({ module })",
       { cause },
     );
   }

@@ -55,6 +55,11 @@ export interface SharingLimits {
 /** What a plan depends on beside the problem. */
 export interface PlanLimits extends SharingLimits {
   readonly threads: number;
+  /**
+   * Whether a row's result must not depend on the other rows of the call, nor on threads: one kernel for any
+   * number of rows, and no parts of keys.
+   */
+  readonly batchInvariant: boolean;
   /** Elements that a tile's keys, or its values, have at best: the build's. */
   readonly tileElements: number;
 }
@@ -83,7 +88,9 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   const group = kvHeads === 0 ? 1 : queryHeads / kvHeads;
   const total = group * queryLength;
   const matrices = problem.returns.weights || problem.returns.scores !== null;
-  const kernel: WasmKernel = total <= fewRows && !matrices ? "few" : "tiled";
+  const { batchInvariant } = limits;
+  const few = total <= fewRows && !matrices && !batchInvariant;
+  const kernel: WasmKernel = few ? "few" : "tiled";
   const panel = kernel === "few" ? fewRows : panelRows;
   const blocks = total === 0 ? 0 : kernel === "few" ? 1 : Math.ceil(total / mostBlockRows);
   const blockRows = roundUp(Math.max(1, Math.ceil(total / Math.max(1, blocks))), panel);
@@ -92,7 +99,8 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
 
   const work = heads * total * keyLength * (headDim + valueDim);
   const threads = work < limits.sharedWork ? 1 : limits.threads;
-  const splits = matrices ? 1 : splitsOf(units, keyLength, threads, limits.leastSplitKeys);
+  const whole = matrices || batchInvariant;
+  const splits = whole ? 1 : splitsOf(units, keyLength, threads, limits.leastSplitKeys);
   const splitKeys = splits === 1 ? keyLength : roundUp(Math.ceil(keyLength / splits), panel);
   const items = units * splits;
   const tile =
@@ -144,8 +152,10 @@ function layOut(
   };
   return {
     query: next(blockRows * headBytes),
-    scores: next(tile * panel * 4),
+    // After the weights come the factors that outputs are rescaled with.
+    scores: next((tile + 1) * panel * 4),
     output: next(blockRows * valueBytes),
+    // Sums of a tile and a sink beside them for few rows, and rows on their way in and out for panels.
     row: next(panelRows * Math.max(headBytes, valueBytes)),
     key: next(packs(headDim) ? tile * headBytes : 0),
     value: next(packs(valueDim) ? tile * valueBytes : 0),

@@ -28,10 +28,16 @@ describe.each([
     expect(worst).toBeGreaterThan(3e-8);
   });
 
+  test("exp2 hands on every NaN, whatever its payload", () => {
+    const bits = Uint32Array.of(0x7fc00000, 0x7fc00001, 0xffffffff, 0x7fffffff);
+    const got = apply("exp2All", new Float32Array(bits.buffer));
+    expect([...got]).toEqual([Number.NaN, Number.NaN, Number.NaN, Number.NaN]);
+  });
+
   test("exp2 is exact where it must be", () => {
     const values = [0, -1, -2, -126, -127, -1000, Number.NEGATIVE_INFINITY, Number.NaN];
     const got = apply("exp2All", Float32Array.from(values));
-    expect([...got]).toEqual([1, 0.5, 0.25, 2 ** -126, 0, 0, 0, 0]);
+    expect([...got]).toEqual([1, 0.5, 0.25, 2 ** -126, 0, 0, 0, Number.NaN]);
   });
 
   test("tanh is within 4e-7 of tanh x, relatively, and keeps the sign", () => {

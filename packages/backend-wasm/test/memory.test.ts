@@ -2,6 +2,7 @@ import {
   type AttentionInputs,
   describeProblem,
   type HostTensor,
+  InvalidInputError,
   OutOfMemoryError,
   referenceAttention,
   tensor,
@@ -9,6 +10,7 @@ import {
   zeros,
 } from "@heed/core";
 import { afterEach, expect, test } from "vitest";
+import { alignment } from "../src/allocator.js";
 import { type LoadedWasm, WasmBackend } from "../src/backend.js";
 import { loadWasm } from "../src/load.js";
 import { pageBytes, WasmMemory } from "../src/memory.js";
@@ -131,4 +133,29 @@ test("inputs that are there already are not copied", async () => {
     0,
   );
   expect(host - resident).toBe(inputs);
+});
+
+test("a tensor whose fields contradict one another is refused before anything is copied", async () => {
+  const { backend, memory } = await small(64);
+  const one = new Float32Array(1);
+  const honest = { dtype: "float32", shape: [1], strides: [1], offset: 0, data: one } as const;
+  const lies: [string, object][] = [
+    ["a shape past the data", { ...honest, shape: [1000] }],
+    ["a shape far past the data", { ...honest, shape: [10 ** 9] }],
+    ["an offset past the data", { ...honest, offset: 1 }],
+    ["a stride past the data", { ...honest, shape: [2], strides: [7] }],
+    ["a negative stride", { ...honest, shape: [1], strides: [-1] }],
+    ["bytes that say float32", { ...honest, data: new Uint8Array(1) }],
+    ["float32 that says float16", { ...honest, dtype: "float16" }],
+    ["too few strides", { ...honest, strides: [] }],
+    ["no data", { ...honest, data: null }],
+  ];
+  for (const [what, lie] of lies) {
+    await expect(backend.upload(lie as HostTensor), what).rejects.toThrow(InvalidInputError);
+  }
+  await expect(backend.upload(null as never)).rejects.toThrow(InvalidInputError);
+  await expect(
+    backend.upload((await backend.upload(zeros("float32", [2]))) as never),
+  ).rejects.toThrow(/a host tensor/);
+  expect(memory.used).toBe(alignment);
 });

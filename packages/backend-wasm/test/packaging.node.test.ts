@@ -148,8 +148,22 @@ describe.skipIf(!built)("the built package", () => {
         { threads: 2 },
       );
       expect(result.threads).toBe(1);
-      expect(result.notes.join()).toMatch(/one thread: .*policy/);
+      expect(result.notes.join()).toContain("one thread: the worker was blocked");
+      expect(result.notes.join()).toContain("worker-src blob:");
       expect(result.worst).toBeLessThan(1e-5);
+    });
+
+    test("a policy with the sources that README names: on two threads", async () => {
+      const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src blob:";
+      const headers = { ...isolated, "Content-Security-Policy": policy };
+      const result = await inPage(headers, { threads: 2 });
+      expect(result).toMatchObject({ threads: 2 });
+    });
+
+    test("a policy without 'wasm-unsafe-eval': unavailable, and the hint names the source", async () => {
+      const policy = "default-src 'self'; script-src 'self'";
+      const headers = { ...isolated, "Content-Security-Policy": policy };
+      await expect(inPage(headers, { threads: 1 })).rejects.toThrow(/'wasm-unsafe-eval'/);
     });
   });
 });

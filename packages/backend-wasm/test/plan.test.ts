@@ -18,29 +18,36 @@ interface Shape {
   readonly returns?: AttentionInputs["returns"];
 }
 
-function problemOf({
+const problemOf = (shape: Shape) => describeProblem(inputsOf(shape));
+
+function inputsOf({
   batch = 1,
   heads = [1, 1],
   lengths,
   sizes = [64, 64],
   dtype,
   returns,
-}: Shape) {
+}: Shape): AttentionInputs {
   const repeated = (shape: number[]) =>
     tensor(zeros(dtype ?? "float32", [1]).data, shape, {
       dtype: dtype ?? "float32",
       strides: shape.map(() => 0),
     });
-  return describeProblem({
+  return {
     query: repeated([batch, heads[0], lengths[0], sizes[0]]),
     key: repeated([batch, heads[1], lengths[1], sizes[0]]),
     value: repeated([batch, heads[1], lengths[1], sizes[1]]),
     returns,
-  });
+  };
 }
 
 const planOf = (shape: Shape, threads = 1): WasmPlan =>
-  planProblem(problemOf(shape), { ...defaultLimits, threads, tileElements: 5760 });
+  planProblem(problemOf(shape), {
+    ...defaultLimits,
+    threads,
+    tileElements: 5760,
+    batchInvariant: false,
+  });
 const bytesOf = (shape: Shape, threads = 1): number =>
   workspaceBytes(problemOf(shape), planOf(shape, threads));
 
@@ -69,7 +76,8 @@ describe("planProblem", () => {
     const keys = (tileElements: number) =>
       [16, 64, 80, 128, 256].map((size) => {
         const problem = problemOf({ lengths: [100, 100], sizes: [size, size / 2] });
-        return planProblem(problem, { ...defaultLimits, threads: 1, tileElements }).tileKeys;
+        const limits = { ...defaultLimits, threads: 1, tileElements, batchInvariant: false };
+        return planProblem(problem, limits).tileKeys;
       });
     expect(keys(5760)).toEqual([360, 90, 60, 60, 60]);
     expect(keys(23_040)).toEqual([480, 360, 300, 180, 90]);
@@ -124,6 +132,13 @@ describe("planProblem", () => {
     const inputs = 4 * (2 * 3 * 7 + 5 * 7 + 5 * 11);
     const outputs = 4 * (2 * 3 * 11 + 2 * 3 * 5);
     expect(totalBytes(problemOf(shape), planOf(shape))).toBe(inputs + outputs + bytesOf(shape));
+    const broadcast = [1, 2, 1, 5];
+    const mask = tensor(new Uint8Array(10), broadcast, { dtype: "bool" });
+    const bias = zeros("float32", broadcast);
+    const masked = describeProblem({ ...inputsOf(shape), mask, bias });
+    expect(totalBytes(masked, planOf(shape))).toBe(
+      inputs + outputs + bytesOf(shape) + 10 * 1 + 10 * 4,
+    );
     const wide = { ...shape, dtype: "float16" } as const;
     expect(totalBytes(problemOf(wide), planOf(wide))).toBe((inputs + outputs) / 2 + bytesOf(wide));
   });

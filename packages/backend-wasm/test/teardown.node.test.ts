@@ -1,7 +1,9 @@
+import { EventEmitter } from "node:events";
 import { Worker } from "node:worker_threads";
 import { wasm } from "@heed/backend-wasm";
 import { describeProblem } from "@heed/core";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { patience } from "../src/threads/spawn.js";
 import { calls } from "./calls.js";
 
 const threads = process.getBuiltinModule("node:worker_threads") as { Worker: typeof Worker };
@@ -28,6 +30,39 @@ test("no worker is left after dispose", async () => {
     backend.dispose();
     await expect.poll(() => ended).toBe(3);
   } finally {
+    threads.Worker = Worker;
+  }
+});
+
+test("a worker that never answers is given up: one thread, and the note says why", async () => {
+  const ended: unknown[] = [];
+  threads.Worker = class extends EventEmitter {
+    unref() {}
+    terminate() {
+      ended.push(this);
+    }
+  } as never;
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const loading = wasm({ threads: 3 }).load();
+    let settled = false;
+    void loading.then(() => {
+      settled = true;
+    });
+    // Loading compiles before it starts workers, in steps that no fake timer drives.
+    while (vi.getTimerCount() < 2) await new Promise((resolve) => setImmediate(resolve));
+    await vi.advanceTimersByTimeAsync(patience - 1);
+    expect(settled).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    const backend = await loading;
+    expect(backend.info.threads).toBe(1);
+    expect(backend.info.notes?.join()).toContain("one thread: a worker did not start within");
+    expect(ended).toHaveLength(2);
+    const call = calls.heads;
+    await (await backend.plan(describeProblem(call))).run(call);
+    backend.dispose();
+  } finally {
+    vi.useRealTimers();
     threads.Worker = Worker;
   }
 });

@@ -1,3 +1,4 @@
+import { Random } from "@heed/conformance";
 import { testBackend } from "@heed/conformance/vitest";
 import { describeProblem, type HostTensor, toFloat64 } from "@heed/core";
 import { expect, test } from "vitest";
@@ -37,5 +38,21 @@ test("keys are split where there are few rows, and only then", async () => {
   expect(kernel("decode")).toBe("wasm-few-split");
   expect(kernel("prefill")).toBe("wasm-tiled-split");
   expect(kernel("heads")).toBe("wasm-tiled");
+  backend.dispose();
+});
+
+test("threads for which a job has no workspace take none of its items", async () => {
+  const wasm = await loadWasm({ threads: 4 });
+  const random = new Random("fewer items than threads");
+  const filled = (length: number) => random.tensor([1, 2, length, 20], "float32");
+  // Two heads of one block each: two items, and memory for two threads.
+  const call = { query: filled(100), key: filled(700), value: filled(700) };
+  const backend = new WasmBackend(wasm, { ...shareAll, leastSplitKeys: 1000 });
+  const plan = backend.plan(describeProblem(call));
+  const expected = toFloat64((await plan.run(call)).output as HostTensor);
+  for (let again = 0; again < 100; again++) {
+    const { output } = await plan.run(call);
+    expect(toFloat64(output as HostTensor)).toEqual(expected);
+  }
   backend.dispose();
 });

@@ -140,6 +140,7 @@ export {
   roundToFloat16,
 } from "./tensor/float16.js";
 export {
+  checkTensor,
   type DeviceTensor,
   elementCount,
   type HostTensor,

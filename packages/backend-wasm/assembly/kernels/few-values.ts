@@ -7,13 +7,14 @@ import { touchRows } from "./touch";
 const CHUNK: i32 = 16;
 
 /**
- * `output += Σ weights[j] · value[j]` for one row: four values at a time, which leaves one load and
- * one store of the output to four multiply-adds.
+ * `output = rescale · output + Σ weights[j] · value[j]` for one row: four values at a time, which leaves
+ * one load and one store to four multiply-adds. The tile's sum is formed by itself: see `panelValues`.
  *
- * @param weights `[keys]`, padded to a multiple of four
+ * @param weights `[keys]`, padded to a multiple of four, and then `rescale`
  * @param value values are `stride` bytes apart, and padded with zeros
  * @param bytes of a value, a multiple of 16
  * @param output `[bytes/4]`
+ * @param tile `[bytes/4]`: room for the tile's sum
  * @param sink see `touchRows`
  */
 export function singleValues(
@@ -23,9 +24,12 @@ export function singleValues(
   stride: usize,
   bytes: usize,
   output: usize,
+  tile: usize,
   sink: usize,
 ): void {
-  const outputEnd = output + bytes;
+  const rescale = weights + 16 * <usize>((keys + 3) >> 2);
+  memory.fill(tile, 0, bytes);
+  const tileEnd = tile + bytes;
   let untilTouch = 0;
   while (keys >= 4) {
     if (untilTouch == 0) {
@@ -40,8 +44,8 @@ export function singleValues(
     let value1 = value + stride;
     let value2 = value1 + stride;
     let value3 = value2 + stride;
-    let o = output;
-    while (o < outputEnd) {
+    let o = tile;
+    while (o < tileEnd) {
       let sum = madd(w0, v128.load(value0), v128.load(o));
       sum = madd(w1, v128.load(value1), sum);
       sum = madd(w2, v128.load(value2), sum);
@@ -61,8 +65,8 @@ export function singleValues(
   while (keys > 0) {
     const w = v128.load32_splat(weights);
     let v = value;
-    let o = output;
-    while (o < outputEnd) {
+    let o = tile;
+    while (o < tileEnd) {
       v128.store(o, madd(w, v128.load(v), v128.load(o)));
       o += 16;
       v += 16;
@@ -71,13 +75,25 @@ export function singleValues(
     value += stride;
     keys -= 1;
   }
+  addTile(output, bytes, v128.load32_splat(rescale), tile);
+}
+
+/** `output = rescale · output + tile` for a row. */
+export function addTile(output: usize, bytes: usize, rescale: v128, tile: usize): void {
+  const end = output + bytes;
+  while (output < end) {
+    v128.store(output, madd(v128.load(output), rescale, v128.load(tile)));
+    output += 16;
+    tile += 16;
+  }
 }
 
 /**
  * The same for four rows: 8 columns of all of them at once.
  *
- * @param weights `[keys, 4]`
+ * @param weights `[keys, 4]`, and then `rescale` `[4]`
  * @param output `[4, bytes/4]`
+ * @param tile `[4, bytes/4]`: room for the tile's sums
  */
 export function fewValues(
   weights: usize,
@@ -86,15 +102,21 @@ export function fewValues(
   stride: usize,
   bytes: usize,
   output: usize,
+  tile: usize,
   sink: usize,
 ): void {
+  const rescale = weights + 16 * <usize>keys;
+  memory.fill(tile, 0, 4 * bytes);
   while (keys > 0) {
     const chunk = min(keys, CHUNK);
     touchRows(value, stride, chunk, bytes, sink);
-    fewColumns(weights, chunk, value, stride, bytes, output);
+    fewColumns(weights, chunk, value, stride, bytes, tile);
     weights += 16 * CHUNK;
     value += CHUNK * stride;
     keys -= CHUNK;
+  }
+  for (let r: usize = 0; r < 4; r++) {
+    addTile(output + r * bytes, bytes, v128.load32_splat(rescale + 4 * r), tile + r * bytes);
   }
 }
 

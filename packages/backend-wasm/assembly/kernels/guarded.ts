@@ -1,3 +1,6 @@
+import { madd } from "../simd";
+import { rescalePanel } from "./panel-values";
+
 /** Whether `rows` rows of `size` float32, `stride` bytes apart, have neither infinities nor NaN. */
 export function allFinite(from: usize, stride: usize, rows: i32, size: i32): bool {
   const whole = size & ~3;
@@ -22,38 +25,66 @@ export function allFinite(from: usize, stride: usize, rows: i32, size: i32): boo
   return !v128.any_true(bad) && scalarBad == 0;
 }
 
-/**
- * `output += weights · values` where values of hidden keys may be infinite or NaN, which times 0 is NaN:
- * weights of 0 are left out. Slow, and rarely needed.
- *
- * @param weights the first row's of key 0; keys are `step` bytes apart, rows are neighbours
- * @param value values are `stride` bytes apart
- * @param output of row 0; columns are `columnStep` and rows `rowStep` bytes apart
- */
-export function guardedValues(
+// Values of hidden keys may be infinite or NaN, which times their weight of 0 is NaN. These kernels leave
+// weights of 0 out. They are slow and rarely needed; otherwise they form the same sums in the same order as
+// the kernels that they stand in for, so that a row's bits do not depend on what is stored in hidden keys.
+
+/** A product added to a sum, where the weight is not 0. */
+// @ts-ignore: decorator
+@inline
+function guardedMadd(weight: v128, value: v128, sum: v128): v128 {
+  const hidden = f32x4.eq(weight, i32x4.splat(0));
+  return v128.bitselect(sum, madd(value, weight, sum), hidden);
+}
+
+/** `panelValues` that leaves weights of 0 out. */
+export function guardedPanelValues(
   weights: usize,
-  step: usize,
-  rows: i32,
   keys: i32,
   value: usize,
   stride: usize,
   size: i32,
   output: usize,
-  columnStep: usize,
-  rowStep: usize,
 ): void {
-  for (let j = 0; j < keys; j++) {
-    for (let r = 0; r < rows; r++) {
-      const weight = load<f32>(weights + 4 * <usize>r);
-      if (weight == 0) continue;
-      let to = output + rowStep * <usize>r;
-      const end = value + 4 * <usize>size;
-      for (let p = value; p < end; p += 4) {
-        store<f32>(to, load<f32>(to) + weight * load<f32>(p));
-        to += columnStep;
-      }
+  const end = weights + 32 * <usize>keys;
+  rescalePanel(output, size, end);
+  for (let c = 0; c < size; c++) {
+    let sum0 = i32x4.splat(0);
+    let sum1 = i32x4.splat(0);
+    let v = value + 4 * <usize>c;
+    for (let w = weights; w < end; w += 32) {
+      const element = v128.load32_splat(v);
+      sum0 = guardedMadd(v128.load(w), element, sum0);
+      sum1 = guardedMadd(v128.load(w, 16), element, sum1);
+      v += stride;
     }
-    weights += step;
-    value += stride;
+    v128.store(output, f32x4.add(sum0, v128.load(output)));
+    v128.store(output, f32x4.add(sum1, v128.load(output, 16)), 16);
+    output += 32;
+  }
+}
+
+/** `fewValues` that leaves weights of 0 out. */
+export function guardedFewValues(
+  weights: usize,
+  keys: i32,
+  value: usize,
+  stride: usize,
+  bytes: usize,
+  output: usize,
+): void {
+  const end = weights + 16 * <usize>keys;
+  for (let r: usize = 0; r < 4; r++) {
+    const factor = v128.load32_splat(end + 4 * r);
+    for (let c: usize = 0; c < bytes; c += 16) {
+      let sum = i32x4.splat(0);
+      let v = value + c;
+      for (let w = weights + 4 * r; w < end; w += 16) {
+        sum = guardedMadd(v128.load32_splat(w), v128.load(v), sum);
+        v += stride;
+      }
+      v128.store(output, madd(v128.load(output), factor, sum));
+      output += 16;
+    }
   }
 }

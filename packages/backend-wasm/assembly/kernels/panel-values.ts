@@ -3,15 +3,46 @@ import { lesserGroups, MOST } from "./groups";
 
 /**
  * Adds the values of a tile to the output of a panel of 8 query rows, transposed:
- * `output[c][r] += Σ weights[j][r] · value[j][c]`. Written like `panelScores`.
+ * `output[c][r] = rescale[r] · output[c][r] + Σ weights[j][r] · value[j][c]`. Written like `panelScores`.
  *
- * @param weights `[keys, 8]`
+ * The tile's sum is formed by itself and then added: in one sum over all keys, the rounding errors of a long
+ * cache of equal values would all go the same way. Outputs are rescaled beforehand: kernels that end with
+ * more than an addition and a store spill inside their loops on V8 11.3.
+ *
+ * @param weights `[keys, 8]`, and then `rescale` `[8]`
  * @param keys how many
  * @param value the first key's value; values are `stride` bytes apart
  * @param size elements of a value
  * @param output `[size, 8]`
  */
 export function panelValues(
+  weights: usize,
+  keys: i32,
+  value: usize,
+  stride: usize,
+  size: i32,
+  output: usize,
+): void {
+  rescalePanel(output, size, weights + 32 * <usize>keys);
+  tileValues(weights, keys, value, stride, size, output);
+}
+
+/** `output[c][r] *= rescale[r]`; most tiles far into a row leave its maximum, and the factor is 1. */
+export function rescalePanel(output: usize, size: i32, rescale: usize): void {
+  const rescale0 = v128.load(rescale);
+  const rescale1 = v128.load(rescale, 16);
+  const one = f32x4.splat(1);
+  if (i32x4.all_true(v128.and(f32x4.eq(rescale0, one), f32x4.eq(rescale1, one)))) return;
+  const end = output + 32 * <usize>size;
+  while (output < end) {
+    v128.store(output, f32x4.mul(v128.load(output), rescale0));
+    v128.store(output, f32x4.mul(v128.load(output, 16), rescale1), 16);
+    output += 32;
+  }
+}
+
+/** `output[c][r] += Σ weights[j][r] · value[j][c]`. */
+function tileValues(
   weights: usize,
   keys: i32,
   value: usize,
@@ -59,18 +90,18 @@ function values6(
   stride: usize,
   output: usize,
 ): void {
-  let o00 = v128.load(output, 0);
-  let o01 = v128.load(output, 16);
-  let o10 = v128.load(output, 32);
-  let o11 = v128.load(output, 48);
-  let o20 = v128.load(output, 64);
-  let o21 = v128.load(output, 80);
-  let o30 = v128.load(output, 96);
-  let o31 = v128.load(output, 112);
-  let o40 = v128.load(output, 128);
-  let o41 = v128.load(output, 144);
-  let o50 = v128.load(output, 160);
-  let o51 = v128.load(output, 176);
+  let o00 = i32x4.splat(0);
+  let o01 = i32x4.splat(0);
+  let o10 = i32x4.splat(0);
+  let o11 = i32x4.splat(0);
+  let o20 = i32x4.splat(0);
+  let o21 = i32x4.splat(0);
+  let o30 = i32x4.splat(0);
+  let o31 = i32x4.splat(0);
+  let o40 = i32x4.splat(0);
+  let o41 = i32x4.splat(0);
+  let o50 = i32x4.splat(0);
+  let o51 = i32x4.splat(0);
   let weights = end - bytes;
   let value = before + stride;
   v128.load32_splat(value, 4);
@@ -102,18 +133,18 @@ function values6(
     weights += 32;
     value += stride;
   }
-  v128.store(output, o00, 0);
-  v128.store(output, o01, 16);
-  v128.store(output, o10, 32);
-  v128.store(output, o11, 48);
-  v128.store(output, o20, 64);
-  v128.store(output, o21, 80);
-  v128.store(output, o30, 96);
-  v128.store(output, o31, 112);
-  v128.store(output, o40, 128);
-  v128.store(output, o41, 144);
-  v128.store(output, o50, 160);
-  v128.store(output, o51, 176);
+  v128.store(output, f32x4.add(o00, v128.load(output, 0)), 0);
+  v128.store(output, f32x4.add(o01, v128.load(output, 16)), 16);
+  v128.store(output, f32x4.add(o10, v128.load(output, 32)), 32);
+  v128.store(output, f32x4.add(o11, v128.load(output, 48)), 48);
+  v128.store(output, f32x4.add(o20, v128.load(output, 64)), 64);
+  v128.store(output, f32x4.add(o21, v128.load(output, 80)), 80);
+  v128.store(output, f32x4.add(o30, v128.load(output, 96)), 96);
+  v128.store(output, f32x4.add(o31, v128.load(output, 112)), 112);
+  v128.store(output, f32x4.add(o40, v128.load(output, 128)), 128);
+  v128.store(output, f32x4.add(o41, v128.load(output, 144)), 144);
+  v128.store(output, f32x4.add(o50, v128.load(output, 160)), 160);
+  v128.store(output, f32x4.add(o51, v128.load(output, 176)), 176);
 }
 
 /** 5 columns of the values: 10 accumulators. */
@@ -124,16 +155,16 @@ function values5(
   stride: usize,
   output: usize,
 ): void {
-  let o00 = v128.load(output, 0);
-  let o01 = v128.load(output, 16);
-  let o10 = v128.load(output, 32);
-  let o11 = v128.load(output, 48);
-  let o20 = v128.load(output, 64);
-  let o21 = v128.load(output, 80);
-  let o30 = v128.load(output, 96);
-  let o31 = v128.load(output, 112);
-  let o40 = v128.load(output, 128);
-  let o41 = v128.load(output, 144);
+  let o00 = i32x4.splat(0);
+  let o01 = i32x4.splat(0);
+  let o10 = i32x4.splat(0);
+  let o11 = i32x4.splat(0);
+  let o20 = i32x4.splat(0);
+  let o21 = i32x4.splat(0);
+  let o30 = i32x4.splat(0);
+  let o31 = i32x4.splat(0);
+  let o40 = i32x4.splat(0);
+  let o41 = i32x4.splat(0);
   let weights = end - bytes;
   let value = before + stride;
   v128.load32_splat(value, 4);
@@ -161,28 +192,28 @@ function values5(
     weights += 32;
     value += stride;
   }
-  v128.store(output, o00, 0);
-  v128.store(output, o01, 16);
-  v128.store(output, o10, 32);
-  v128.store(output, o11, 48);
-  v128.store(output, o20, 64);
-  v128.store(output, o21, 80);
-  v128.store(output, o30, 96);
-  v128.store(output, o31, 112);
-  v128.store(output, o40, 128);
-  v128.store(output, o41, 144);
+  v128.store(output, f32x4.add(o00, v128.load(output, 0)), 0);
+  v128.store(output, f32x4.add(o01, v128.load(output, 16)), 16);
+  v128.store(output, f32x4.add(o10, v128.load(output, 32)), 32);
+  v128.store(output, f32x4.add(o11, v128.load(output, 48)), 48);
+  v128.store(output, f32x4.add(o20, v128.load(output, 64)), 64);
+  v128.store(output, f32x4.add(o21, v128.load(output, 80)), 80);
+  v128.store(output, f32x4.add(o30, v128.load(output, 96)), 96);
+  v128.store(output, f32x4.add(o31, v128.load(output, 112)), 112);
+  v128.store(output, f32x4.add(o40, v128.load(output, 128)), 128);
+  v128.store(output, f32x4.add(o41, v128.load(output, 144)), 144);
 }
 
 /** 4 columns of the values: 8 accumulators. */
 function values4(weights: usize, end: usize, value: usize, stride: usize, output: usize): void {
-  let o00 = v128.load(output, 0);
-  let o01 = v128.load(output, 16);
-  let o10 = v128.load(output, 32);
-  let o11 = v128.load(output, 48);
-  let o20 = v128.load(output, 64);
-  let o21 = v128.load(output, 80);
-  let o30 = v128.load(output, 96);
-  let o31 = v128.load(output, 112);
+  let o00 = i32x4.splat(0);
+  let o01 = i32x4.splat(0);
+  let o10 = i32x4.splat(0);
+  let o11 = i32x4.splat(0);
+  let o20 = i32x4.splat(0);
+  let o21 = i32x4.splat(0);
+  let o30 = i32x4.splat(0);
+  let o31 = i32x4.splat(0);
   while (weights < end) {
     const w0 = v128.load(weights);
     const w1 = v128.load(weights, 16);
@@ -201,22 +232,22 @@ function values4(weights: usize, end: usize, value: usize, stride: usize, output
     weights += 32;
     value += stride;
   }
-  v128.store(output, o00, 0);
-  v128.store(output, o01, 16);
-  v128.store(output, o10, 32);
-  v128.store(output, o11, 48);
-  v128.store(output, o20, 64);
-  v128.store(output, o21, 80);
-  v128.store(output, o30, 96);
-  v128.store(output, o31, 112);
+  v128.store(output, f32x4.add(o00, v128.load(output, 0)), 0);
+  v128.store(output, f32x4.add(o01, v128.load(output, 16)), 16);
+  v128.store(output, f32x4.add(o10, v128.load(output, 32)), 32);
+  v128.store(output, f32x4.add(o11, v128.load(output, 48)), 48);
+  v128.store(output, f32x4.add(o20, v128.load(output, 64)), 64);
+  v128.store(output, f32x4.add(o21, v128.load(output, 80)), 80);
+  v128.store(output, f32x4.add(o30, v128.load(output, 96)), 96);
+  v128.store(output, f32x4.add(o31, v128.load(output, 112)), 112);
 }
 
 /** 2 columns of the values: 4 accumulators. */
 function values2(weights: usize, end: usize, value: usize, stride: usize, output: usize): void {
-  let o00 = v128.load(output, 0);
-  let o01 = v128.load(output, 16);
-  let o10 = v128.load(output, 32);
-  let o11 = v128.load(output, 48);
+  let o00 = i32x4.splat(0);
+  let o01 = i32x4.splat(0);
+  let o10 = i32x4.splat(0);
+  let o11 = i32x4.splat(0);
   while (weights < end) {
     const w0 = v128.load(weights);
     const w1 = v128.load(weights, 16);
@@ -229,16 +260,16 @@ function values2(weights: usize, end: usize, value: usize, stride: usize, output
     weights += 32;
     value += stride;
   }
-  v128.store(output, o00, 0);
-  v128.store(output, o01, 16);
-  v128.store(output, o10, 32);
-  v128.store(output, o11, 48);
+  v128.store(output, f32x4.add(o00, v128.load(output, 0)), 0);
+  v128.store(output, f32x4.add(o01, v128.load(output, 16)), 16);
+  v128.store(output, f32x4.add(o10, v128.load(output, 32)), 32);
+  v128.store(output, f32x4.add(o11, v128.load(output, 48)), 48);
 }
 
 /** 1 column of the values: 2 accumulators. */
 function values1(weights: usize, end: usize, value: usize, stride: usize, output: usize): void {
-  let o00 = v128.load(output, 0);
-  let o01 = v128.load(output, 16);
+  let o00 = i32x4.splat(0);
+  let o01 = i32x4.splat(0);
   while (weights < end) {
     const w0 = v128.load(weights);
     const w1 = v128.load(weights, 16);
@@ -248,6 +279,6 @@ function values1(weights: usize, end: usize, value: usize, stride: usize, output
     weights += 32;
     value += stride;
   }
-  v128.store(output, o00, 0);
-  v128.store(output, o01, 16);
+  v128.store(output, f32x4.add(o00, v128.load(output, 0)), 0);
+  v128.store(output, f32x4.add(o01, v128.load(output, 16)), 16);
 }

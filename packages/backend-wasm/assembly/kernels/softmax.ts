@@ -15,21 +15,24 @@ import { LOWEST } from "../rows";
 import { maxLanes, sumLanes } from "../simd";
 
 // Steps of the online softmax (Milakov & Gimelshein, 2018, arXiv:1805.02867) on a tile: the maxima rise
-// to those of the tile, its logits become weights 2^(factor · s − max), these are added to the sums, and
-// sums and output so far are rescaled.
+// to those of the tile, its scores become weights 2^(factor · (s − max)), and these are added to the sums.
+// Sums are rescaled to the new maxima here, outputs where the tile's values are added: the factors for them
+// are stored after the weights.
 //
-// The factor is the scale times log₂ e. It is applied here, once a logit, and not to the queries in
-// advance: that would be free, but rounds every element of them, and a logit of 10⁴ is then off by some
-// thousandths.
+// The factor is the scale times log₂ e, or log₂ e alone. It is applied to differences, once a score. Applied
+// to the queries in advance it would be free, but round every element of them, and a logit of 10⁴ would be
+// off by some thousandths; applied to scores before the maximum is subtracted, it could overflow.
+//
+// Maxima pass over NaN. A NaN score still makes its weight NaN, and with it the row's sum and output, and so
+// does a score of +∞, since ∞ − ∞ is NaN.
 
 /**
  * For a panel of 8 rows, which are lanes, so that nothing is shuffled.
  *
- * @param scores `[keys, 8]`; weights afterwards
- * @param factor ≥ 0
- * @param max to base 2, `[8]`
+ * @param scores `[keys, 8]`; afterwards weights, and the rescaling factors `[8]` after them
+ * @param factor > 0 and finite
+ * @param max `[8]`, in the scores' units
  * @param sum `[8]`
- * @param output `[size, 8]`
  */
 export function panelSoftmax(
   scores: usize,
@@ -37,15 +40,15 @@ export function panelSoftmax(
   factor: f32,
   max: usize,
   sum: usize,
-  output: usize,
-  size: i32,
 ): void {
   const end = scores + 32 * <usize>keys;
   const factors = f32x4.splat(factor);
+  const before0 = v128.load(max);
+  const before1 = v128.load(max, 16);
   const lowest = f32x4.splat(LOWEST);
   // Four keys at once: a maximum waits for the one before it, for four cycles on Intel's cores.
-  let max0 = lowest;
-  let max1 = lowest;
+  let max0 = before0;
+  let max1 = before1;
   let max2 = lowest;
   let max3 = lowest;
   let max4 = lowest;
@@ -72,27 +75,21 @@ export function panelSoftmax(
   }
   max0 = f32x4.pmax(f32x4.pmax(max0, max2), f32x4.pmax(max4, max6));
   max1 = f32x4.pmax(f32x4.pmax(max1, max3), f32x4.pmax(max5, max7));
-  const before0 = v128.load(max);
-  const before1 = v128.load(max, 16);
-  max0 = f32x4.pmax(before0, f32x4.mul(max0, factors));
-  max1 = f32x4.pmax(before1, f32x4.mul(max1, factors));
   let sum0 = v128.load(sum);
   let sum1 = v128.load(sum, 16);
+  let rescale0 = f32x4.splat(1);
+  let rescale1 = rescale0;
   const same = v128.and(f32x4.eq(before0, max0), f32x4.eq(before1, max1));
   if (!i32x4.all_true(same)) {
     v128.store(max, max0);
     v128.store(max, max1, 16);
-    const rescale0 = exp2(f32x4.sub(before0, max0));
-    const rescale1 = exp2(f32x4.sub(before1, max1));
+    rescale0 = exp2(f32x4.mul(f32x4.sub(before0, max0), factors));
+    rescale1 = exp2(f32x4.mul(f32x4.sub(before1, max1), factors));
     sum0 = f32x4.mul(sum0, rescale0);
     sum1 = f32x4.mul(sum1, rescale1);
-    const outputEnd = output + 32 * <usize>size;
-    while (output < outputEnd) {
-      v128.store(output, f32x4.mul(v128.load(output), rescale0));
-      v128.store(output, f32x4.mul(v128.load(output, 16), rescale1), 16);
-      output += 32;
-    }
   }
+  v128.store(end, rescale0);
+  v128.store(end, rescale1, 16);
   v128.store(sum, f32x4.add(sum0, weigh(scores, end, 32, factors, max0)));
   v128.store(sum, f32x4.add(sum1, weigh(scores + 16, end, 32, factors, max1)), 16);
 }
@@ -100,9 +97,9 @@ export function panelSoftmax(
 /**
  * For one row, whose keys are lanes.
  *
- * @param scores `[keys]`, padded to a multiple of four with −∞; weights afterwards
+ * @param scores `[keys]`, padded to a multiple of four with −∞; afterwards weights, and the rescaling factor
+ *   after them
  * @param max one float32, as is `sum`
- * @param output `[bytes/4]`
  */
 export function singleSoftmax(
   scores: usize,
@@ -110,67 +107,58 @@ export function singleSoftmax(
   factor: f32,
   max: usize,
   sum: usize,
-  output: usize,
-  bytes: usize,
 ): void {
   const end = scores + 16 * <usize>((keys + 3) >> 2);
-  let lanes = f32x4.splat(LOWEST);
+  const before = load<f32>(max);
+  let lanes = f32x4.splat(before);
   let p = scores;
   while (p < end) {
     lanes = f32x4.pmax(lanes, v128.load(p));
     p += 16;
   }
-  const before = load<f32>(max);
-  const tile = maxLanes(lanes) * factor;
-  const now = tile > before ? tile : before;
+  const now = maxLanes(lanes);
   let total = load<f32>(sum);
+  let rescaling: f32 = 1;
   if (now != before) {
     store<f32>(max, now);
-    const rescaling = exp2Scalar(before - now);
+    rescaling = exp2Scalar((before - now) * factor);
     total *= rescaling;
-    rescale(output, bytes, f32x4.splat(rescaling));
   }
+  store<f32>(end, rescaling);
   const sums = weigh(scores, end, 16, f32x4.splat(factor), f32x4.splat(now));
   store<f32>(sum, total + sumLanes(sums));
 }
 
-/** For four rows, which are lanes: `scores[j][r]`, `max[r]`, `sum[r]`, `output[r][c]`. */
+/** For four rows, which are lanes: `scores[j][r]`, `max[r]`, `sum[r]`. */
 export function fewSoftmax(
   scores: usize,
   keys: i32,
   factor: f32,
   max: usize,
   sum: usize,
-  output: usize,
-  bytes: usize,
 ): void {
   const end = scores + 16 * <usize>keys;
   const factors = f32x4.splat(factor);
-  let now = f32x4.splat(LOWEST);
+  const before = v128.load(max);
+  let now = before;
   let p = scores;
   while (p < end) {
     now = f32x4.pmax(now, v128.load(p));
     p += 16;
   }
-  const before = v128.load(max);
-  now = f32x4.pmax(before, f32x4.mul(now, factors));
   let total = v128.load(sum);
+  let rescaling = f32x4.splat(1);
   if (!i32x4.all_true(f32x4.eq(before, now))) {
     v128.store(max, now);
-    const rescaling = exp2(f32x4.sub(before, now));
+    rescaling = exp2(f32x4.mul(f32x4.sub(before, now), factors));
     total = f32x4.mul(total, rescaling);
-    rescale(output, bytes, v128.shuffle<f32>(rescaling, rescaling, 0, 0, 0, 0));
-    rescale(output + bytes, bytes, v128.shuffle<f32>(rescaling, rescaling, 1, 1, 1, 1));
-    rescale(output + 2 * bytes, bytes, v128.shuffle<f32>(rescaling, rescaling, 2, 2, 2, 2));
-    rescale(output + 3 * bytes, bytes, v128.shuffle<f32>(rescaling, rescaling, 3, 3, 3, 3));
   }
+  v128.store(end, rescaling);
   v128.store(sum, f32x4.add(total, weigh(scores, end, 16, factors, now)));
 }
 
 /**
- * Turns every `step`-th vector of logits into weights. Multiply and subtract are apart in both builds:
- * fused, the largest logit less itself would not be 0 but a rounding error, which is large where
- * logits are.
+ * Turns every `step`-th vector of scores into weights.
  *
  * @returns the weights' sums, lane by lane
  */
@@ -185,19 +173,11 @@ export function weigh(scores: usize, end: usize, step: usize, factor: v128, max:
   const c5 = exp2C5;
   let sums = i32x4.splat(0);
   while (scores < end) {
-    const x = f32x4.sub(f32x4.mul(v128.load(scores), factor), max);
+    const x = f32x4.mul(f32x4.sub(v128.load(scores), max), factor);
     const weight = exp2With(x, lowest, magic, one, c1, c2, c3, c4, c5);
     v128.store(scores, weight);
     sums = f32x4.add(sums, weight);
     scores += step;
   }
   return sums;
-}
-
-function rescale(output: usize, bytes: usize, factor: v128): void {
-  const end = output + bytes;
-  while (output < end) {
-    v128.store(output, f32x4.mul(v128.load(output), factor));
-    output += 16;
-  }
 }

@@ -6,6 +6,8 @@ import { type SpawnedWorker, spawnWorker } from "./spawn.js";
 export interface SharedJob {
   readonly descriptor: number;
   readonly items: number;
+  /** Threads that may take part; there is a workspace for each. */
+  readonly threads: number;
   /** Of the calling thread; the workers' follow. */
   readonly workspace: number;
   readonly workspaceBytes: number;
@@ -93,6 +95,7 @@ export class ThreadPool {
     words[control.descriptorAddress] = job.descriptor;
     words[control.workspaceAddress] = job.workspace;
     words[control.workspaceStride] = job.workspaceBytes;
+    Atomics.store(words, control.threadCount, job.threads);
     Atomics.store(words, control.doneCount, 0);
     Atomics.store(words, control.itemCount, job.items);
     const jobs = (Atomics.load(words, control.nextItem) >>> control.itemBits) + 1;

@@ -5,8 +5,10 @@ export interface SpawnedWorker {
   terminate(): void;
 }
 
-/** How long a worker may take to start, in ms: a policy that blocks it may never say so. */
-const patience = 10_000;
+/** How long a worker may take to start, in ms: a runtime or policy that blocks it may never say so. */
+export const patience = 10_000;
+
+const late = `a worker did not start within ${patience} ms`;
 
 /**
  * Starts a worker of {@link workerSource} and waits until it is ready. It does not keep the process
@@ -46,14 +48,24 @@ function nodeWorkerThreads(): NodeWorkerThreads | null {
 function spawnInNode({ Worker }: NodeWorkerThreads, data: unknown): Promise<SpawnedWorker> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(nodeWorkerSource, { eval: true, workerData: data });
+    const fail = (reason: unknown): void => {
+      clearTimeout(timer);
+      void worker.terminate();
+      reject(reason);
+    };
+    const timer = setTimeout(() => fail(new Error(late)), patience);
     worker.once("message", () => {
+      clearTimeout(timer);
       worker.unref();
       resolve({ terminate: () => void worker.terminate() });
     });
-    worker.once("error", reject);
-    worker.once("exit", (code) => reject(new Error(`the worker ended with code ${String(code)}`)));
+    worker.once("error", fail);
+    worker.once("exit", (code) => fail(new Error(`a worker ended with code ${String(code)}`)));
   });
 }
+
+const blocked =
+  "the worker was blocked: a content policy has to allow it with the source worker-src blob:";
 
 function spawnInPage(data: unknown): Promise<SpawnedWorker> {
   return new Promise((resolve, reject) => {
@@ -62,9 +74,10 @@ function spawnInPage(data: unknown): Promise<SpawnedWorker> {
     let worker: Worker;
     try {
       worker = new Worker(url);
-    } catch (error) {
+    } catch (cause) {
       URL.revokeObjectURL(url);
-      throw error;
+      const { name } = cause as { name?: string };
+      throw name === "SecurityError" ? new Error(blocked, { cause }) : cause;
     }
     const settle = (then: () => void): void => {
       clearTimeout(timer);
@@ -76,10 +89,10 @@ function spawnInPage(data: unknown): Promise<SpawnedWorker> {
         worker.terminate();
         reject(new Error(reason));
       });
-    const timer = setTimeout(() => fail(`it did not start within ${patience} ms`), patience);
+    const timer = setTimeout(() => fail(late), patience);
     worker.onmessage = () => settle(() => resolve({ terminate: () => worker.terminate() }));
-    worker.onerror = (event) =>
-      fail(event.message || "it was blocked, perhaps by a content policy");
+    // An event without a message is a worker that never ran: its source was not loaded.
+    worker.onerror = (event) => fail(event.message ? `a worker failed: ${event.message}` : blocked);
     worker.postMessage(data);
   });
 }
