@@ -7,6 +7,7 @@ export function borrow(backend: AttentionBackend): AttentionBackend {
     info: backend.info,
     supports: (problem) => backend.supports(problem),
     plan: (problem) => backend.plan(problem),
+    ...(backend.memory && { memory: backend.memory }),
     ...(backend.upload && {
       upload: (t) => (backend.upload as NonNullable<typeof backend.upload>)(t),
     }),

@@ -13,14 +13,12 @@ import {
 } from "@heed/core";
 import { describe, expect, test } from "vitest";
 import { describeRows } from "../../../src/judge/where.js";
-import { denominatorMistakes } from "../../../src/operations/attention/explain/denominators.js";
-import { changesFor } from "../../../src/operations/attention/explain/explain.js";
-import { rowTails } from "../../../src/operations/attention/explain/tails.js";
-import { tileMistakes } from "../../../src/operations/attention/explain/tiles.js";
 import { commonTraits, traitsOf } from "../../../src/operations/attention/explain/traits.js";
+import { catalogue } from "../../../src/operations/attention/mistakes/index.js";
+import { sentenceOf } from "../../../src/operations/attention/mistakes/mistake.js";
 import { commonMistakes } from "../../../src/report/common-mistakes.js";
 import { explainReport, formatExplanation } from "../../../src/run/summary.js";
-import { backendOf } from "./mutants/attention.js";
+import { backendOf } from "./mutants/backend.js";
 import { type ToyBug, toy } from "./toy.js";
 
 type Call = AttentionInputs<HostTensor>;
@@ -53,7 +51,7 @@ function mistaken(change: (call: Call) => Call | null): AttentionProvider {
   };
 }
 
-const known = changesFor([8, 24, 120]);
+const known = catalogue([8, 24, 120]);
 
 const traits = new Map(
   selectCases().flatMap((c) => ("spec" in c ? [[c.id, traitsOf(c)] as const] : [])),
@@ -150,8 +148,9 @@ function largestOfRows(weights: HostTensor, keys: number): number[] {
 }
 
 function provider(name: string): AttentionProvider {
-  const { change } = known.find((h) => h.name === name) as (typeof known)[number];
-  return mistaken(change);
+  const mistake = known.find((one) => sentenceOf(one) === name);
+  if (mistake?.semantics.kind !== "call") throw new Error(`no such mistake: ${name}`);
+  return mistaken(mistake.semantics.change);
 }
 
 describe("a failure tells the mistake that gives it", () => {
@@ -242,11 +241,10 @@ describe("what is wrong beside the output", () => {
 });
 
 test("names are told apart, and a right backend has none", async () => {
-  const names = [
-    ...[...known, ...denominatorMistakes, ...rowTails].map(({ name }) => name),
-    ...tileMistakes.map(({ name }) => name(16)),
-  ];
-  expect(new Set(names).size).toBe(names.length);
+  for (const tell of [sentenceOf, ({ name }: (typeof known)[number]) => name]) {
+    const names = catalogue().flatMap((mistake) => tell(mistake) ?? []);
+    expect(new Set(names).size).toBe(names.length);
+  }
   const { results } = await checkBackend(reference(), { filter: "core/heads-" });
   expect(commonMistakes(results)).toEqual([]);
   expect(commonTraits(results, traits)).toEqual([]);

@@ -8,7 +8,8 @@ import {
   toFloat64,
   zeros,
 } from "@heed/core";
-import { at, backendOf } from "./mutants/attention.js";
+import { at } from "../../../src/operations/attention/mistakes/steps.js";
+import { backendOf } from "./mutants/backend.js";
 
 /** Bugs that a backend of one's own has at first; each alone leaves most cases right. */
 export type ToyBug =

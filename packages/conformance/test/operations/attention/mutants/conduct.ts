@@ -2,14 +2,17 @@ import type { Profile } from "@heed/conformance";
 import {
   type AttentionInputs,
   type AttentionOutputs,
+  type AttentionPlan,
   type AttentionProblem,
   type AttentionProvider,
   type HostTensor,
   type TypedArray,
   UnsupportedError,
 } from "@heed/core";
-import { attend, backendOf } from "./attention.js";
-import type { PublishedName } from "./published.js";
+import type { PublishedName } from "../../../../src/operations/attention/mistakes/published.js";
+import { attend } from "../../../../src/operations/attention/mistakes/steps.js";
+import { borrow } from "../../../../src/run/borrow.js";
+import { backendOf } from "./backend.js";
 
 /** A bug in how a backend behaves around numbers that are right. */
 export interface ConductMutant {
@@ -40,9 +43,18 @@ function altered(
       ...inner,
       load: async () => {
         const backend = await inner.load();
-        return { ...backend, ...change(backend) };
+        return { ...borrow(backend), dispose: () => backend.dispose(), ...change(backend) };
       },
     };
+  };
+}
+
+/** A plan's members, which may be those of a class. */
+function membersOf(plan: AttentionPlan): AttentionPlan {
+  return {
+    description: plan.description,
+    run: (inputs) => plan.run(inputs),
+    dispose: () => plan.dispose(),
   };
 }
 
@@ -240,7 +252,7 @@ export const conductMutants: readonly ConductMutant[] = [
     profile: "behaviour",
     provider: altered((inner) => ({
       plan: async (problem: AttentionProblem) => ({
-        ...(await inner.plan(problem)),
+        ...membersOf(await inner.plan(problem)),
         dispose: () => {},
       }),
     })),
@@ -257,7 +269,7 @@ export const conductMutants: readonly ConductMutant[] = [
       plan: async (problem: AttentionProblem) => {
         const plan = await inner.plan(problem);
         return {
-          ...plan,
+          ...membersOf(plan),
           run: async (inputs: AttentionInputs) => {
             const [query, key, value] = await Promise.all(
               [inputs.query, inputs.key, inputs.value].map((t) => ("read" in t ? t.read() : t)),

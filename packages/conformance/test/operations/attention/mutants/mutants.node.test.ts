@@ -1,10 +1,14 @@
 import { type AnyCase, checkCase, type Profile, selectCases } from "@heed/conformance";
 import type { AttentionProvider } from "@heed/core";
 import { describe, expect, test } from "vitest";
-import { attend, backendOf } from "./attention.js";
+import { catalogue } from "../../../../src/operations/attention/mistakes/index.js";
+import {
+  type PublishedName,
+  published,
+} from "../../../../src/operations/attention/mistakes/published.js";
+import { attend } from "../../../../src/operations/attention/mistakes/steps.js";
+import { backendOf, mutantOf } from "./backend.js";
 import { conductMutants } from "./conduct.js";
-import { numberMutants } from "./numbers/index.js";
-import { type PublishedName, published } from "./published.js";
 
 /** Killers that are enough to say by what a mutant is killed. */
 const enough = 2;
@@ -17,10 +21,10 @@ interface Killed {
 }
 
 const mutants = [
-  ...numberMutants.map(({ steps, ...mutant }) => ({
-    ...mutant,
-    provider: () => backendOf(async (problem, inputs) => attend(problem, inputs, steps)),
-  })),
+  ...catalogue().flatMap((mistake) => {
+    const { name, published, mutant: profile } = mistake;
+    return profile ? [{ name, published, profile, provider: () => mutantOf(mistake) }] : [];
+  }),
   ...conductMutants,
 ];
 const report: Killed[] = [];

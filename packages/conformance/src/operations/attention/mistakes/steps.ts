@@ -2,14 +2,11 @@ import {
   type AttentionInputs,
   type AttentionOutputs,
   type AttentionProblem,
-  type AttentionProvider,
   type BoundInputs,
   bindInputs,
   type FloatDType,
   fromFloat64,
   type HostTensor,
-  hostProvider,
-  type PlanDescription,
   statisticsDType,
   toFloat64,
   visibleBand,
@@ -24,7 +21,7 @@ export interface Place {
 }
 
 /** A call, bound, and its tensors' elements. */
-export interface Call {
+export interface BoundCall {
   readonly problem: AttentionProblem;
   readonly bound: BoundInputs;
   readonly query: Float64Array;
@@ -33,39 +30,41 @@ export interface Call {
 }
 
 /**
- * Attention in steps that a mutant can replace, one at a time. As they stand they are right: the test
- * of the mutants checks that first.
+ * Attention in float64, in steps that a mistake can replace one at a time. As they stand they are right,
+ * which the test of the mutants checks.
  */
 export const steps = {
   /** A tensor's elements, row-major. */
   read: (t: HostTensor): Float64Array => toFloat64(t),
-  keyHead: (h: number, { problem }: Call): number =>
+  keyHead: (h: number, { problem }: BoundCall): number =>
     Math.floor((h * problem.kvHeads) / problem.queryHeads),
-  position: (b: number, i: number, { bound }: Call): number => i + (bound.offsets[b] as number),
+  position: (b: number, i: number, { bound }: BoundCall): number =>
+    i + (bound.offsets[b] as number),
   /** Keys that exist. */
-  length: (b: number, { bound }: Call): number => bound.kvLengths[b] as number,
+  length: (b: number, { bound }: BoundCall): number => bound.kvLengths[b] as number,
   dot: (query: Float64Array, q: number, key: Float64Array, k: number, size: number): number => {
     let sum = 0;
     for (let c = 0; c < size; c++) sum += (query[q + c] as number) * (key[k + c] as number);
     return sum;
   },
-  scaled: (dot: number, { problem }: Call): number => problem.scale * dot,
-  capped: (s: number, { problem }: Call): number =>
+  scaled: (dot: number, { problem }: BoundCall): number => problem.scale * dot,
+  capped: (s: number, { problem }: BoundCall): number =>
     problem.softcap === null ? s : problem.softcap * Math.tanh(s / problem.softcap),
-  biased: (s: number, place: Place, j: number, call: Call): number =>
+  biased: (s: number, place: Place, j: number, call: BoundCall): number =>
     s + steps.bias(place, j, call) - steps.alibi(place, j, call),
-  bias: ({ b, h, i }: Place, j: number, { bound }: Call): number =>
+  bias: ({ b, h, i }: Place, j: number, { bound }: BoundCall): number =>
     bound.bias ? at(bound.bias, b, h, i, j) : 0,
-  alibi: ({ h, p }: Place, j: number, { bound }: Call): number =>
+  alibi: ({ h, p }: Place, j: number, { bound }: BoundCall): number =>
     bound.alibiSlopes ? (bound.alibiSlopes[h] as number) * Math.abs(p - j) : 0,
-  inBand: ({ p }: Place, j: number, { problem }: Call): boolean => {
+  inBand: ({ p }: Place, j: number, { problem }: BoundCall): boolean => {
     const { left, right } = visibleBand(problem);
     return p - left <= j && j <= p + right;
   },
-  attends: ({ b, h, i }: Place, j: number, { bound }: Call): boolean =>
+  attends: ({ b, h, i }: Place, j: number, { bound }: BoundCall): boolean =>
     bound.mask === null || at(bound.mask, b, h, i, j) !== 0,
   visible: (s: number): boolean => s > Number.NEGATIVE_INFINITY,
-  sink: ({ h }: Place, { bound }: Call): number => bound.sinks?.[h] ?? Number.NEGATIVE_INFINITY,
+  sink: ({ h }: Place, { bound }: BoundCall): number =>
+    bound.sinks?.[h] ?? Number.NEGATIVE_INFINITY,
   max: (max: number): number => max,
   weight: (logit: number, max: number, sum: number): number => Math.exp(logit - max) / sum,
   /** Adds `weight · value` to a sum. */
@@ -73,11 +72,11 @@ export const steps = {
   /** The log-sum-exp of a row that sees something, or has a sink. */
   logSumExp: (max: number, sum: number): number => max + Math.log(sum),
   /** A row without keys and without a sink. */
-  empty: { output: 0, logSumExp: Number.NEGATIVE_INFINITY },
+  empty: { output: 0, logSumExp: Number.NEGATIVE_INFINITY as number },
   /** Values of hidden keys are not read: otherwise NaN times 0 gets in. */
   readsHidden: false,
   /** Scores that are returned. */
-  score: (raw: number, capped: number, biased: number, { problem }: Call): number => {
+  score: (raw: number, capped: number, biased: number, { problem }: BoundCall): number => {
     const { scores } = problem.returns;
     return scores === "raw" ? raw : scores === "capped" ? capped : biased;
   },
@@ -107,7 +106,7 @@ export function attend(
       replaced.biased ?? ((x, place, j, c) => x + s.bias(place, j, c) - s.alibi(place, j, c));
   }
   const bound = bindInputs(problem, inputs);
-  const call: Call = {
+  const call: BoundCall = {
     problem,
     bound,
     query: s.read(bound.query),
@@ -177,21 +176,4 @@ export function attend(
     ...(returns.weights && { weights: give(weights, [keyLength], dtype) }),
     ...(returns.scores && { scores: give(scores, [keyLength], dtype) }),
   };
-}
-
-/** A backend over {@link attend}. */
-export function backendOf(
-  run: (
-    problem: AttentionProblem,
-    inputs: AttentionInputs<HostTensor>,
-  ) => Promise<AttentionOutputs<HostTensor>>,
-  tiles: PlanDescription["tiles"] = {},
-): AttentionProvider {
-  return hostProvider("mutant", () => ({
-    info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
-    plan: (problem) => ({
-      description: { kernel: "mutant", tiles, workspaceBytes: 0, dispatches: 1 },
-      run: (_bound, inputs) => run(problem, inputs),
-    }),
-  }));
 }

@@ -1,14 +1,6 @@
-import {
-  type AttentionInputs,
-  elementCount,
-  fromFloat64,
-  type HostTensor,
-  rowMajorStrides,
-  toFloat64,
-} from "@heed/core";
-import type { Hypothesis } from "./hypotheses.js";
+import { elementCount, fromFloat64, type HostTensor, rowMajorStrides, toFloat64 } from "@heed/core";
+import { type Call, callMistake, type Mistake } from "./mistake.js";
 
-type Call = AttentionInputs<HostTensor>;
 type Name = "query" | "key" | "value" | "mask" | "bias";
 
 /** Sizes of a call. */
@@ -101,10 +93,9 @@ const pastTheEnd = [
 ] as const;
 
 /** Strides that were worked out from another tensor's size. */
-export const wrongSizes: readonly Hypothesis[] = [
-  ...confusions.map(([names, axis, wrong, name]) => ({
-    name,
-    change: (call: Call): Call | null => {
+export const wrongSizes: readonly Mistake[] = [
+  ...confusions.map(([names, axis, wrong, name]) =>
+    callMistake(name, (call) => {
       const size = sizesOf(call)[wrong];
       const changed = names.map((own) => [own, reread(call[own], axis, size)] as const);
       if (changed.some(([, t]) => t === null)) return null;
@@ -114,23 +105,33 @@ export const wrongSizes: readonly Hypothesis[] = [
           own !== "key" || names.length === 1 || !toFloat64(t as HostTensor).some(Number.isNaN),
       );
       return { ...call, ...Object.fromEntries(kept) };
-    },
-  })),
-  ...pastTheEnd.map(([own, past, words]) => ({
-    name: `${own} is read as if nothing of it were broadcast, and ${words} past its end`,
-    change: (call: Call): Call | null => {
-      const t = call[own];
-      const full = [...call.query.shape.slice(0, 3), call.key.shape[2] as number];
-      const count = elementCount(full);
-      if (t === undefined || elementCount(t.shape) === count) return null;
-      const size = Math.min(count, t.data.length - t.offset);
-      const told = toFloat64({ ...t, shape: [size], strides: [1] });
-      const values = Float64Array.from({ length: count }, (_, at) => told[at] ?? past);
-      return { ...call, [own]: fromFloat64(values, full, t.dtype) };
-    },
-  })),
+    }),
+  ),
+  ...pastTheEnd.map(([own, past, words]) =>
+    callMistake(
+      own === "bias" && past === 0
+        ? "a broadcast bias is read as if it were full"
+        : `${own} is read as if nothing of it were broadcast, and ${words} past its end`,
+      (call) => {
+        const t = call[own];
+        const full = [...call.query.shape.slice(0, 3), call.key.shape[2] as number];
+        const count = elementCount(full);
+        if (t === undefined || elementCount(t.shape) === count) return null;
+        const size = Math.min(count, t.data.length - t.offset);
+        const told = toFloat64({ ...t, shape: [size], strides: [1] });
+        const values = Float64Array.from({ length: count }, (_, at) => told[at] ?? past);
+        return { ...call, [own]: fromFloat64(values, full, t.dtype) };
+      },
+      own === "bias" && past === 0
+        ? {
+            sentence: "bias is read as if nothing of it were broadcast, and is 0 past its end",
+            mutant: "masks",
+            published: "onnxruntime#26766",
+          }
+        : {},
+    ),
+  ),
 ];
-
 /** A tensor read with strides that take `size` for its own size of an axis; `null`: no difference. */
 function reread(t: HostTensor | undefined, axis: number, size: number): HostTensor | null {
   if (t === undefined) return null;

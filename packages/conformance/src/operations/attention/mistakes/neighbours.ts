@@ -1,8 +1,5 @@
-import type { AttentionInputs, HostTensor } from "@heed/core";
 import { gather, withOffsets } from "../laws/transform.js";
-import type { Hypothesis } from "./hypotheses.js";
-
-type Call = AttentionInputs<HostTensor>;
+import { type Call, callMistake, type Mistake } from "./mistake.js";
 
 /** What each batch has of its own, and how it is taken from others. */
 const ofBatches: readonly (readonly [
@@ -24,16 +21,14 @@ const ofBatches: readonly (readonly [
 ];
 
 /** Indices of batches that are off by one, or stay where they began. */
-export const neighbours: readonly Hypothesis[] = ofBatches.flatMap(([words, take]) => [
-  {
-    name: `batch b has ${words} of batch b + 1`,
-    change: (call) => among(call, 2, take, (b, batch) => Math.min(b + 1, batch - 1)),
-  },
-  {
-    name: `batch b has ${words} of batch b − 1`,
-    // Of two batches, the first then serves both, which is another mistake.
-    change: (call) => among(call, 3, take, (b) => Math.max(0, b - 1)),
-  },
+export const neighbours: readonly Mistake[] = ofBatches.flatMap(([words, take]) => [
+  callMistake(`batch b has ${words} of batch b + 1`, (call) =>
+    among(call, 2, take, (b, batch) => Math.min(b + 1, batch - 1)),
+  ),
+  // Of two batches, the first then serves both, which is another mistake.
+  callMistake(`batch b has ${words} of batch b − 1`, (call) =>
+    among(call, 3, take, (b) => Math.max(0, b - 1)),
+  ),
 ]);
 
 function among(

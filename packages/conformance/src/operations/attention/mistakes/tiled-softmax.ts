@@ -10,15 +10,8 @@ import {
 
 type Call = AttentionInputs<HostTensor>;
 
-/** A mistake of a kernel that takes its keys a tile at a time, with an online softmax. */
-export interface TileMistake {
-  /** Completes "this is what comes out if …", for tiles of `tile` keys. */
-  readonly name: (tile: number) => string;
-  readonly make: Partial<TileSteps>;
-}
-
 /** What a tile does to what the tiles before it left. `full` says whether it has all its keys. */
-interface TileSteps {
+export interface TileSteps {
   /** Factor of the output so far, where the maximum rises by the given factor's logarithm. */
   readonly output: (factor: number, full: boolean) => number;
   readonly sum: (factor: number, full: boolean) => number;
@@ -37,47 +30,6 @@ const right: TileSteps = {
   missing: Number.NEGATIVE_INFINITY,
   sinkOfEach: false,
 };
-
-const unlessFull = (factor: number, full: boolean): number => (full ? factor : 1);
-
-/** What goes wrong in kernels of the kind, over and over. */
-export const tileMistakes: readonly TileMistake[] = [
-  {
-    name: (n) => `the output so far is not rescaled when a tile of ${n} keys raises the maximum`,
-    make: { output: () => 1 },
-  },
-  {
-    name: (n) =>
-      `the output so far is not rescaled when a last tile of ${n} keys that is not full raises the maximum`,
-    make: { output: unlessFull },
-  },
-  {
-    name: (n) => `the sum so far is not rescaled when a tile of ${n} keys raises the maximum`,
-    make: { sum: () => 1 },
-  },
-  {
-    name: (n) =>
-      `the sum so far is not rescaled when a last tile of ${n} keys that is not full raises the maximum`,
-    make: { sum: unlessFull },
-  },
-  {
-    name: (n) =>
-      `neither output nor sum so far are rescaled when a tile of ${n} keys raises the maximum`,
-    make: { output: () => 1, sum: () => 1 },
-  },
-  {
-    name: (n) => `a last tile of ${n} keys that is not full counts twice`,
-    make: { times: (full) => (full ? 1 : 2) },
-  },
-  {
-    name: (n) => `keys that a last tile of ${n} lacks count as keys and values of 0`,
-    make: { missing: 0 },
-  },
-  {
-    name: (n) => `the sink counts once for each tile of ${n} keys, not once for the row`,
-    make: { sinkOfEach: true },
-  },
-];
 
 /** A call's logits and values, row by row, from which any tiled softmax follows. */
 export interface Logits {

@@ -6,11 +6,23 @@ export interface PublishedBug {
   readonly what: string;
 }
 
+/** A name of {@link published}: the project, and the number of the issue or pull request. */
+export type PublishedName =
+  | "onnxruntime#26766"
+  | "onnxruntime#24017"
+  | "onnxruntime#26064"
+  | "onnxruntime#28520"
+  | "onnxruntime#29020"
+  | "burn#4778"
+  | "sglang#33915"
+  | "flashinfer#1752"
+  | "flashinfer#4976";
+
 /**
  * Bugs that mutants are modelled on. Each thread was read, as far as archives have it, but for the one
  * that says so.
  */
-export const published = {
+export const published: Readonly<Record<PublishedName, PublishedBug>> = {
   "onnxruntime#26766": {
     name: "onnxruntime#26766",
     link: "https://github.com/microsoft/onnxruntime/issues/26766",
@@ -56,6 +68,4 @@ export const published = {
     link: "https://github.com/flashinfer-ai/flashinfer/issues/4976",
     what: "Pairs of features. This thread was in no archive that could be read: the mutants follow its subject, not its text.",
   },
-} as const satisfies Readonly<Record<string, PublishedBug>>;
-
-export type PublishedName = keyof typeof published;
+};
