@@ -36,6 +36,7 @@ export class BoundAttention<T extends Tensor = Tensor>
   readonly sinks: Float64Array | null;
   readonly #mask: T | undefined;
   readonly #bias: T | undefined;
+  #reads: readonly T[] | null = null;
   #expandedMask: T | null = null;
   #expandedBias: T | null = null;
 
@@ -68,10 +69,20 @@ export class BoundAttention<T extends Tensor = Tensor>
   }
 
   get reads(): readonly T[] {
-    const reads = [this.query, this.key, this.value];
-    if (this.#mask !== undefined) reads.push(this.#mask);
-    if (this.#bias !== undefined) reads.push(this.#bias);
-    return reads;
+    if (this.#reads === null) {
+      const { query, key, value } = this;
+      const mask = this.#mask;
+      const bias = this.#bias;
+      this.#reads =
+        mask === undefined
+          ? bias === undefined
+            ? [query, key, value]
+            : [query, key, value, bias]
+          : bias === undefined
+            ? [query, key, value, mask]
+            : [query, key, value, mask, bias];
+    }
+    return this.#reads;
   }
 
   get inputs(): AttentionInputs<T> {

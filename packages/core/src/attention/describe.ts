@@ -61,8 +61,13 @@ export function describeProblem(inputs: AttentionInputs): AttentionProblem {
   const { query, key, value, mask, bias, window, kvLengths, alibiSlopes, sinks, returns } = inputs;
   checkQueryKeyValue(query, key, value);
   const dtype = query.dtype as FloatDType;
-  const [batch, queryHeads, queryLength, headDim] = query.shape as typeof full;
-  const [, kvHeads, keyLength] = key.shape as typeof full;
+  // By index: destructuring an array goes through its iterator, and allocates.
+  const batch = query.shape[0] as number;
+  const queryHeads = query.shape[1] as number;
+  const queryLength = query.shape[2] as number;
+  const headDim = query.shape[3] as number;
+  const kvHeads = key.shape[1] as number;
+  const keyLength = key.shape[2] as number;
   const valueDim = value.shape[3] as number;
   full[0] = outputShape[0] = batch;
   full[1] = outputShape[1] = queryHeads;

@@ -54,6 +54,53 @@ export type Tensor = HostTensor | DeviceTensor;
 /** The largest number of elements: what a signed 32-bit index reaches in every backend. */
 export const maxElements: number = 2 ** 31 - 1;
 
+/**
+ * A host tensor that Heed made: frozen together with its shape and strides, so that a later check has
+ * only to look whether its data is still there.
+ */
+export class MadeTensor implements HostTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  readonly offset: number;
+  readonly data: TypedArray;
+  /** Elements of `data` that the tensor needs. */
+  readonly #extent: number;
+
+  /** The layout must be valid, or {@link checkTensor} must be called next. */
+  constructor(
+    dtype: DType,
+    shape: readonly number[],
+    strides: readonly number[],
+    offset: number,
+    data: TypedArray,
+  ) {
+    this.dtype = dtype;
+    this.shape = Object.freeze([...shape]);
+    this.strides = Object.freeze([...strides]);
+    this.offset = offset;
+    this.data = data;
+    this.#extent = extentOf(this);
+    Object.freeze(this);
+  }
+
+  /** Whether a value is such a tensor and all of its elements exist. */
+  static isIntact(value: object): boolean {
+    return #extent in value && value.#extent <= (value as MadeTensor).data.length;
+  }
+}
+
+/** Elements that data must have so that a layout's every element exists. */
+function extentOf(t: HostTensor): number {
+  let last = t.offset;
+  for (let axis = 0; axis < t.shape.length; axis++) {
+    const size = t.shape[axis] as number;
+    if (size === 0) return 0;
+    last += (t.strides[axis] as number) * (size - 1);
+  }
+  return last + 1;
+}
+
 export interface TensorOptions {
   /** Default: what the array says; float32 for number arrays; needed for `Uint16Array` bits. */
   readonly dtype?: DType;
@@ -83,13 +130,7 @@ export function tensor(
     : (data as TypedArray);
   checkShape("shape", shape);
   const { offset = 0, strides } = options;
-  const result: HostTensor = Object.freeze({
-    dtype,
-    shape: Object.freeze([...shape]),
-    strides: Object.freeze(strides ? [...strides] : rowMajorStrides(shape)),
-    offset,
-    data: array,
-  });
+  const result = new MadeTensor(dtype, shape, strides ?? rowMajorStrides(shape), offset, array);
   if (strides === undefined && options.offset === undefined) {
     const expected = elementCount(shape);
     if (array.length !== expected) {
@@ -206,6 +247,7 @@ export function isHostTensor(value: unknown): value is HostTensor {
  * @throws InvalidInputError, DisposedError
  */
 export function checkTensor(argument: string, value: unknown): asserts value is Tensor {
+  if (typeof value === "object" && value !== null && MadeTensor.isIntact(value)) return;
   if (isDeviceTensor(value)) {
     if (value.disposed === true) throw new DisposedError(argument);
     checkShape(`${argument}.shape`, value.shape);

@@ -6,6 +6,7 @@ import {
   type HostTensor,
   isContiguous,
   isDeviceTensor,
+  MadeTensor,
   tensor,
 } from "./tensor.js";
 
@@ -198,11 +199,5 @@ function view(
   strides: readonly number[],
   offset: number = t.offset,
 ): HostTensor {
-  return Object.freeze({
-    dtype: t.dtype,
-    shape: Object.freeze([...shape]),
-    strides: Object.freeze([...strides]),
-    offset,
-    data: t.data,
-  });
+  return new MadeTensor(t.dtype, shape, strides, offset, t.data);
 }

@@ -17,8 +17,11 @@ export function checkQueryKeyValue(query: Tensor, key: Tensor, value: Tensor): v
   checkRank4("query", query);
   checkRank4("key", key);
   checkRank4("value", value);
-  const [batch, queryHeads, , headDim] = query.shape as readonly [number, number, number, number];
-  const [, kvHeads, keyLength] = key.shape as readonly [number, number, number, number];
+  const batch = query.shape[0] as number;
+  const queryHeads = query.shape[1] as number;
+  const headDim = query.shape[3] as number;
+  const kvHeads = key.shape[1] as number;
+  const keyLength = key.shape[2] as number;
   checkSize("key", "the query's batch size", batch, key.shape[0]);
   checkSize("value", "the query's batch size", batch, value.shape[0]);
   checkSize("key", "the query's head size", headDim, key.shape[3]);
