@@ -59,7 +59,7 @@ export class WasmBackend implements AttentionBackend {
       ...limits,
       threads: wasm.pool?.threads ?? 1,
       batchInvariant: wasm.batchInvariant,
-      tileElements: wasm.kernels.tileElements.value as number,
+      tileElements: wasm.kernels.tileElements.value,
     };
     this.info = wasm.info;
   }

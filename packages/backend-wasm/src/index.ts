@@ -9,6 +9,7 @@ import { WasmBackend } from "./backend.js";
 import { checkOptions, loadWasm, type WasmOptions } from "./load.js";
 
 export { WasmOutOfMemoryError } from "./errors.js";
+export type * from "./globals.js";
 export type { WasmOptions } from "./load.js";
 export type { SimdBuild } from "./module.js";
 

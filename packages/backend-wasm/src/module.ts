@@ -12,7 +12,7 @@ export interface Kernels {
   exp2All(address: number, count: number): void;
   tanhAll(address: number, count: number): void;
   /** Elements that a tile's keys, or its values, have at best: an integer, and a build's own. */
-  readonly tileElements: WebAssembly.Global;
+  readonly tileElements: { readonly value: number };
 }
 
 /** A build, chosen. */

@@ -10,6 +10,7 @@ import { backendName } from "./faults.js";
 import { checkOptions, type WebGpuOptions } from "./options.js";
 
 export type { WebGpuBackend } from "./backend.js";
+export type * from "./globals.js";
 export { type WrapOptions, webgpuTensor } from "./memory/wrap.js";
 export type { WebGpuFeatures, WebGpuOptions } from "./options.js";
 export { pendingEncodes, type WebGpuPlan } from "./plan.js";

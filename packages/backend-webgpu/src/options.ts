@@ -22,7 +22,7 @@ export interface WebGpuOptions {
    */
   readonly device?: GPUDevice | undefined;
   /** Which adapter to ask for where there are two. */
-  readonly powerPreference?: GPUPowerPreference | undefined;
+  readonly powerPreference?: "low-power" | "high-performance" | undefined;
   /**
    * Whether a fallback adapter, which imitates a GPU on the CPU, will do. Default false: such an
    * adapter is refused, since the backends wasm and js are faster on a CPU. A `device` is not refused.
