@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { expFloat32 } from "../src/exp.js";
+import { expFloat32 } from "../src/attention/exp.js";
 
 test("is within 2e-9 of exp, relatively, over all of its range", () => {
   let worst = 0;

@@ -1,7 +1,11 @@
-import { type AttentionInputs, describeProblem, type FloatDType, zeros } from "@heed/core";
+import { type AttentionInputs, describeProblem, type FloatDType, tensor, zeros } from "@heed/core";
 import { describe, expect, test } from "vitest";
-import { describePlan, type JsPlan, planProblem } from "../src/plan.js";
-import { fullyVisible, rowsSeeing, visibleKeys } from "../src/visibility.js";
+import {
+  describePlan,
+  type JsPlan,
+  planProblem,
+  workspaceRefusals,
+} from "../src/attention/plan.js";
 
 interface Shape {
   readonly heads?: readonly [number, number];
@@ -58,50 +62,16 @@ describe("planProblem", () => {
     const withWeights = bytesOf({ lengths: [3, 1000], returns: { weights: true } });
     expect(withWeights - plain).toBe(3 * 1000 * 8);
   });
-});
 
-describe("visibility, against the rule itself", () => {
-  const sees = (p: number, j: number, left: number, right: number) =>
-    p - left <= j && j <= p + right;
-  const edges = [0, 1, 3, Number.POSITIVE_INFINITY];
-  const length = 12;
-
-  test("visibleKeys spans exactly the keys that some row sees", () => {
-    for (const left of edges) {
-      for (const right of edges) {
-        for (let first = -16; first < 16; first++) {
-          for (const rows of [1, 2, 5]) {
-            const last = first + rows - 1;
-            const { start, end } = visibleKeys({ left, right }, length, first, last);
-            for (let j = 0; j < length; j++) {
-              const seen = Array.from({ length: rows }, (_, i) => first + i).some((p) =>
-                sees(p, j, left, right),
-              );
-              expect(j >= start && j < end).toBe(seen);
-            }
-          }
-        }
-      }
-    }
-  });
-
-  test("rowsSeeing and fullyVisible agree with it row by row", () => {
-    const tile = { start: 4, end: 7 };
-    for (const left of edges) {
-      for (const right of edges) {
-        for (let first = -8; first < 16; first++) {
-          // Two heads stacked: each position twice.
-          const positions = [0, 0, 1, 1, 2, 2].map((i) => first + i);
-          const { from, to } = rowsSeeing({ left, right }, tile, positions, positions.length);
-          const anySeen = positions.map((p) => [4, 5, 6].some((j) => sees(p, j, left, right)));
-          const inside = positions.map((_, r) => r >= from && r < to);
-          // Rows in the middle may see nothing only where the window is narrower than a gap: never.
-          expect(inside).toEqual(anySeen);
-          const all = positions.every((p) => [4, 5, 6].every((j) => sees(p, j, left, right)));
-          const last = positions.at(-1) as number;
-          expect(fullyVisible({ left, right }, tile, first, last)).toBe(all);
-        }
-      }
-    }
+  test("refuses what no array can hold, with a reason", () => {
+    const size = 440_000;
+    const wide = describeProblem({
+      query: tensor(new Float32Array(1), [1, 1, 256, size], { strides: [0, 0, 0, 0] }),
+      key: tensor(new Float32Array(1), [1, 1, 66, size], { strides: [0, 0, 0, 0] }),
+      value: tensor(new Float32Array(1), [1, 1, 66, 1], { strides: [0, 0, 0, 0] }),
+    });
+    expect(workspaceRefusals(wide, planProblem(wide))).toMatchObject([{ code: "memory" }]);
+    const usual = problemOf({ lengths: [4096, 4096], sizes: [256, 256] });
+    expect(workspaceRefusals(usual, planProblem(usual))).toEqual([]);
   });
 });

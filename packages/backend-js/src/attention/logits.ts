@@ -1,5 +1,10 @@
-import { float16BitsToNumber, type HostTensor, holdsBits } from "@heed/core";
-import type { Band, KeyRange } from "./visibility.js";
+import {
+  float16BitsToNumber,
+  type HostTensor,
+  holdsBits,
+  type KeyRange,
+  type VisibleBand,
+} from "@heed/core";
 
 /** A row of a tile's logits: key j of the tile is `data[at + j·step]`. */
 export interface LogitsRow {
@@ -61,7 +66,7 @@ export function addAlibi(row: LogitsRow, slope: number, position: number, first:
 export function hideOutsideBand(
   row: LogitsRow,
   tile: KeyRange,
-  band: Band,
+  band: VisibleBand,
   position: number,
 ): void {
   const { data, at, step, keys } = row;

@@ -1,4 +1,4 @@
-import type { Packed } from "./pack.js";
+import type { Packed } from "../../tensor/pack.js";
 
 /**
  * Values with NaN or ±∞ in them. 0 · NaN is NaN, so where a tile has hidden keys, such values must

@@ -1,12 +1,18 @@
-import type { AttentionProblem, PlanDescription } from "@heed/core";
+import {
+  type AttentionProblem,
+  headsPerGroup,
+  type PlanDescription,
+  type SupportReason,
+} from "@heed/core";
 import { panelColumns, panelKeys, panelRows } from "./kernels/tile.js";
 
 /**
- * `"tiled"`: blocks of query rows against tiles of keys, both packed as float64 panels. `"stream"`: few query rows, keys and values read in place, one after another.
+ * `"tiled"`: blocks of query rows against tiles of keys, both packed as float64 panels. `"stream"`:
+ * few query rows, keys and values read in place, one after another.
  */
 export type JsKernel = "tiled" | "stream";
 
-/** What is decided about a problem before it runs. */
+/** Everything that is decided about a problem before it runs. */
 export interface JsPlan {
   readonly kernel: JsKernel;
   /** Query heads that share a key head. */
@@ -34,7 +40,7 @@ const mostKeys = 66;
 
 /** Pure: the same problem gives the same plan everywhere. */
 export function planProblem(problem: AttentionProblem): JsPlan {
-  const group = problem.kvHeads === 0 ? 1 : problem.queryHeads / problem.kvHeads;
+  const group = headsPerGroup(problem);
   const total = group * problem.queryLength;
   const kernel = total <= streamRows && problem.dtype !== "float64" ? "stream" : "tiled";
   const rows = evenParts(total, mostRows, panelRows);
@@ -48,7 +54,7 @@ export function planProblem(problem: AttentionProblem): JsPlan {
   };
 }
 
-/** What the plan allocates, in elements: the workspace is made from this, and its size told from it. */
+/** Sizes of the plan's arrays, in elements: the workspace is made from these, and described by them. */
 export function workspaceElements(
   problem: AttentionProblem,
   plan: JsPlan,
@@ -76,6 +82,21 @@ export function workspaceElements(
   };
 }
 
+/**
+ * Elements of the longest plain array that is asked for. V8 ends the process where an array of
+ * doubles passes 2^27 − 2 elements, and lets one that is filled grow to 1.5 times its length.
+ */
+const mostElements = 2 ** 26;
+
+/** Why a workspace cannot be had; empty where it can. */
+export function workspaceRefusals(problem: AttentionProblem, plan: JsPlan): SupportReason[] {
+  const { query, key, value, scores, output } = workspaceElements(problem, plan).float64;
+  const longest = Math.max(query, key, value, scores, output);
+  if (longest <= mostElements) return [];
+  const message = `a block of ${plan.rows} query rows needs an array of ${longest} elements, and JavaScript has at most ${mostElements}`;
+  return [{ code: "memory", message, hint: "use a backend that computes in a memory of its own" }];
+}
+
 export function describePlan(problem: AttentionProblem, plan: JsPlan): PlanDescription {
   const { float64, float32 } = workspaceElements(problem, plan);
   const sum = (sizes: Readonly<Record<string, number>>): number =>
@@ -83,8 +104,8 @@ export function describePlan(problem: AttentionProblem, plan: JsPlan): PlanDescr
   // Each row also has its head, index, position, maximum and sum.
   const perRow = 3 * 4 + 2 * 8;
   return {
-    kernel: `js-${plan.kernel}`,
-    tiles: { rows: plan.rows, keys: plan.keys },
+    kernel: `attention-${plan.kernel}`,
+    tiles: { queries: plan.rows, keys: plan.keys },
     workspaceBytes: 8 * sum(float64) + 4 * sum(float32) + perRow * plan.rows,
     dispatches: 1,
   };

@@ -3,14 +3,19 @@ import {
   type AttentionProblem,
   type BoundInputs,
   type HostTensor,
+  type KeyRange,
+  rowsSeeing,
   statisticsDType,
+  tileVisibility,
+  type VisibleBand,
   visibleBand,
+  visibleKeys,
   writeValues,
   zeros,
 } from "@heed/core";
+import { type Packed, packRow } from "../tensor/pack.js";
 import { expFloat32 } from "./exp.js";
 import { allFinite, guardedValues } from "./kernels/guarded.js";
-import { type Packed, packRow } from "./kernels/pack.js";
 import { softmaxStep } from "./kernels/softmax.js";
 import { streamScores, streamValues } from "./kernels/stream.js";
 import { panelKeys, panelRows, tileScores, tileValues } from "./kernels/tile.js";
@@ -26,7 +31,6 @@ import {
   type LogitsRow,
 } from "./logits.js";
 import type { JsPlan } from "./plan.js";
-import { type Band, fullyVisible, type KeyRange, rowsSeeing, visibleKeys } from "./visibility.js";
 import type { Workspace } from "./workspace.js";
 
 /** A block's rows `from ≤ r < to` against some keys. */
@@ -66,12 +70,14 @@ class ForwardPass {
   readonly #inputs: BoundInputs;
   readonly #plan: JsPlan;
   readonly #space: Workspace;
-  readonly #band: Band;
+  readonly #band: VisibleBand;
   readonly #exact: boolean;
   readonly #output: HostTensor;
   readonly #logSumExp: HostTensor | null;
   readonly #weights: HostTensor | null;
   readonly #scores: HostTensor | null;
+  /** `[rows, keyLength]` if weights are wanted. Made for a call: a plan that kept it would hold much. */
+  readonly #logits: Float64Array;
   /** Rows of the current block, its batch and its key head. */
   #rows = 0;
   #b = 0;
@@ -90,6 +96,7 @@ class ForwardPass {
     this.#logSumExp = returns.logSumExp ? zeros(statisticsDType(dtype), rows) : null;
     this.#weights = returns.weights ? zeros(dtype, [...rows, keyLength]) : null;
     this.#scores = returns.scores ? zeros(dtype, [...rows, keyLength]) : null;
+    this.#logits = new Float64Array(plan.logits);
   }
 
   run(): AttentionOutputs<HostTensor> {
@@ -130,7 +137,7 @@ class ForwardPass {
   /** Rows are stacked query by query: row = i · group + the head within the group. */
   #loadBlock(start: number): void {
     const { group } = this.#plan;
-    const { query, rows, statistics, output, logits } = this.#space;
+    const { query, rows, statistics, output } = this.#space;
     const { headDim, scale } = this.#problem;
     const source = this.#inputs.query;
     const offset = this.#inputs.offsets[this.#b] as number;
@@ -149,7 +156,7 @@ class ForwardPass {
     statistics.max.fill(Number.NEGATIVE_INFINITY);
     statistics.sum.fill(0);
     output.fill(0);
-    logits.fill(Number.NEGATIVE_INFINITY);
+    this.#logits.fill(Number.NEGATIVE_INFINITY);
   }
 
   #runTile(keys: KeyRange): void {
@@ -158,7 +165,7 @@ class ForwardPass {
     const { from, to } = this.#rowsOfTile(keys);
     const first = rows.position[from] as number;
     const last = rows.position[to - 1] as number;
-    const full = fullyVisible(this.#band, keys, first, last);
+    const full = tileVisibility(this.#band, keys, first, last) === "full";
     const tile = { ...keys, from, to, full };
     this.#scoreTile(tile);
     let seen = false;
@@ -223,7 +230,7 @@ class ForwardPass {
   #finishLogits(r: number, row: LogitsRow, tile: Tile): void {
     const { softcap, returns, keyLength } = this.#problem;
     const { mask, bias, alibiSlopes } = this.#inputs;
-    const { rows, logits } = this.#space;
+    const { rows } = this.#space;
     const h = rows.head[r] as number;
     const i = rows.index[r] as number;
     const position = rows.position[r] as number;
@@ -237,7 +244,7 @@ class ForwardPass {
     if (bias && biasHides) hideByBias(row, bias, biasStart);
     if (!tile.full) hideOutsideBand(row, tile, this.#band, position);
     if (mask) hideMasked(row, mask, elementOffset(mask, this.#b, h, i, tile.start));
-    if (returns.weights) copyRow(row, logits, r * keyLength + tile.start);
+    if (returns.weights) copyRow(row, this.#logits, r * keyLength + tile.start);
   }
 
   #storeScores(r: number, row: LogitsRow, tile: KeyRange): void {
@@ -353,7 +360,7 @@ class ForwardPass {
 
   #storeWeights(r: number, max: number, denominator: number, weights: HostTensor): void {
     const { keyLength } = this.#problem;
-    const row = this.#space.logits.subarray(r * keyLength, (r + 1) * keyLength);
+    const row = this.#logits.subarray(r * keyLength, (r + 1) * keyLength);
     for (let j = 0; j < keyLength; j++) {
       const s = row[j] as number;
       const visible = s !== Number.NEGATIVE_INFINITY;

@@ -43,8 +43,6 @@ export interface Workspace {
   readonly row: Float64Array;
   /** `[rows, valueStride]`, not yet divided by the sum. */
   readonly output: Doubles;
-  /** `[rows, keyLength]` if weights are wanted. */
-  readonly logits: Float64Array;
   /** `[keys, headDim]`, for what cannot be read in place. */
   readonly key32: Float32Array;
   /** `[keys, valueStride]`, for what cannot be read in place. */
@@ -62,7 +60,6 @@ export function makeWorkspace(problem: AttentionProblem, plan: JsPlan): Workspac
     scores: doubles(float64.scores),
     row: new Float64Array(float64.row),
     output: doubles(float64.output),
-    logits: new Float64Array(float64.logits),
     key32: new Float32Array(float32.key),
     value32: new Float32Array(float32.value),
     rows: {

@@ -1,0 +1,59 @@
+import {
+  type BoundRotary,
+  type HostTensor,
+  type Implementation,
+  implement,
+  type RotaryOutputs,
+  type RotaryProblem,
+  rotary,
+  toFloat64,
+  writeValues,
+  zeros,
+} from "@heed/core";
+import { packRow } from "../tensor/pack.js";
+
+/** Rotary position embedding, a head vector at a time, in float64 with one rounding at the end. */
+export const rotaryKernels: Implementation<unknown> = implement(rotary, {
+  plan: (problem: RotaryProblem) => ({
+    description: {
+      kernel: `rotary-${problem.interleaved ? "interleaved" : "halves"}`,
+      tiles: {},
+      workspaceBytes: 8 * problem.rotaryDim * problem.tableRows,
+      dispatches: 1,
+    },
+    run: (bound) => turn(problem, bound as BoundRotary<HostTensor>),
+  }),
+});
+
+function turn(problem: RotaryProblem, bound: BoundRotary<HostTensor>): RotaryOutputs<HostTensor> {
+  const { batch, heads, length, headDim, rotaryDim, interleaved, dtype } = problem;
+  const { input, rows } = bound;
+  const half = rotaryDim / 2;
+  const cos = toFloat64(bound.cos);
+  const sin = toFloat64(bound.sin);
+  const output = zeros(dtype, [batch, heads, length, headDim]);
+  // Neighbours of a pair: next to each other, or half of what is turned apart.
+  const step = interleaved ? 2 : 1;
+  const apart = interleaved ? 1 : half;
+  const vector: number[] = new Array(headDim).fill(0.5);
+  const [sb, sh, sl, stride] = input.strides as [number, number, number, number];
+  for (let b = 0; b < batch; b++) {
+    for (let h = 0; h < heads; h++) {
+      for (let l = 0; l < length; l++) {
+        const start = input.offset + b * sb + h * sh + l * sl;
+        packRow(vector, 0, 1, input, start, stride, headDim);
+        const row = (rows[b * length + l] as number) * half;
+        for (let i = 0, a = 0; i < half; i++, a += step) {
+          const x = vector[a] as number;
+          const y = vector[a + apart] as number;
+          const c = cos[row + i] as number;
+          const s = sin[row + i] as number;
+          vector[a] = x * c - y * s;
+          vector[a + apart] = y * c + x * s;
+        }
+        writeValues(vector, output.data, ((b * heads + h) * length + l) * headDim, dtype);
+      }
+    }
+  }
+  return { output };
+}
