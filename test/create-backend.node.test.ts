@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { checkBackend } from "@heed/conformance";
 import { afterEach, beforeEach, expect, test } from "vitest";
 // @ts-expect-error a script without types
-import { createBackend } from "../tools/create-backend/create.js";
+import { createBackend, createRepository } from "../tools/create-backend/create.js";
 
 let root: string;
 const packages = ["conformance", "core"];
@@ -64,4 +64,19 @@ test("refuses a name that is taken, and touches nothing", async () => {
   const manifest = await readFile(join(root, "package.json"), "utf8");
   expect(() => createBackend(root, "twice")).toThrow("packages/backend-twice exists already");
   expect(await readFile(join(root, "package.json"), "utf8")).toBe(manifest);
+});
+
+test("a repository of its own has the name everywhere, and the template's sources", async () => {
+  const target = join(root, "elsewhere");
+  const { directory } = createRepository(resolve("."), "web-nn", target);
+  expect(directory).toBe(target);
+  const read = (file: string) => readFile(join(target, file), "utf8");
+  for (const file of ["package.json", "README.md", "src/index.ts", "test/conformance.test.ts"]) {
+    expect(await read(file), file).not.toMatch(/backend-template|template\(/);
+  }
+  expect(JSON.parse(await read("package.json"))).toMatchObject({ name: "heed-backend-web-nn" });
+  expect(await read("test/conformance.test.ts")).toContain('from "heed-backend-web-nn"');
+  expect(await read(".gitignore")).toContain("node_modules");
+  expect(() => createRepository(resolve("."), "web-nn", target)).toThrow("is not empty");
+  expect(() => createRepository(resolve("."), "Web", join(root, "other"))).toThrow("lower-case");
 });

@@ -4,8 +4,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 let failed = false;
-for (const name of readdirSync("packages")) {
-  const directory = join("packages", name);
+const directories = ["packages", "apps"].flatMap((group) =>
+  readdirSync(group).map((name) => join(group, name)),
+);
+for (const directory of directories) {
   const manifest = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
   if (manifest.private) continue;
   console.log(`\n${manifest.name}`);

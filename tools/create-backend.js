@@ -1,30 +1,48 @@
 // Makes a package for a backend from the template, registers it, and runs the core profile on it.
 //   pnpm create-backend NAME
+// Or makes one with a repository of its own, in another folder, that depends on what is published.
+//   pnpm create-backend NAME --repository ../my-backend
 import { execFileSync } from "node:child_process";
+import { relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import { createBackend } from "./create-backend/create.js";
+import { parseArgs } from "node:util";
+import { createBackend, createRepository } from "./create-backend/create.js";
 
 const pnpm = (...args) => execFileSync("npx", ["-y", "pnpm@12.4.2", ...args], { stdio: "inherit" });
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [name, ...more] = process.argv.slice(2);
-  if (name === undefined || more.length > 0 || name.startsWith("-")) {
-    console.error("usage: pnpm create-backend NAME");
-    process.exit(2);
+function main() {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { repository: { type: "string" } },
+  });
+  const [name, ...more] = positionals;
+  if (name === undefined || more.length > 0) {
+    throw new Error("usage: pnpm create-backend NAME [--repository FOLDER]");
   }
-  let created;
-  try {
-    created = createBackend(process.cwd(), name);
-  } catch (error) {
-    console.error(`error: ${error.message}`);
-    process.exit(2);
+  if (values.repository !== undefined) {
+    const { directory } = createRepository(process.cwd(), name, values.repository);
+    console.log(`${directory} is a backend, correct but slow. README.md says how to test and measure it:
+  cd ${relative(process.cwd(), directory)} && npm install && npm test`);
+    return;
   }
+  const { directory } = createBackend(process.cwd(), name);
   pnpm("install", "--no-frozen-lockfile");
   pnpm("conformance", "--backend", name, "--profile", "core");
   console.log(`
-${created.directory} is a backend, right and slow. Now:
+${directory} is a backend, correct but slow. Now:
   1. make src/index.ts fast, or do more: what it refuses is in refusals()
   2. pnpm conformance --backend ${name}            what it gets wrong, and how
   3. pnpm conformance --backend ${name} --case ID  one case again
-  4. drop { profile: "core" } in test/conformance.test.ts, so that pnpm test runs every case`);
+  4. pnpm bench --cases speed --backends js,${name}    how fast it is
+  5. drop { profile: "core" } in test/conformance.test.ts, so that pnpm test runs every case`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  try {
+    main();
+  } catch (error) {
+    // Of a command that failed, everything has been said.
+    if (error.status === undefined) console.error(`error: ${error.message}`);
+    process.exitCode = 2;
+  }
 }

@@ -1,12 +1,22 @@
-import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, join, resolve } from "node:path";
 
 const template = "templates/backend";
+const repositoryTemplate = "templates/repository";
 const leftBehind = new Set(["dist", "node_modules", "tsconfig.tsbuildinfo"]);
 
 /**
  * Copies the template to `packages/backend-NAME`, puts the name where the template has its own, and
- * registers the package with TypeScript and with the root package.
+ * registers the package with TypeScript and with the root package. Everything else finds it by itself.
  *
  * @param {string} root of the repository
  * @param {string} name lower-case words joined by hyphens
@@ -14,22 +24,52 @@ const leftBehind = new Set(["dist", "node_modules", "tsconfig.tsbuildinfo"]);
  * @throws {Error} saying what is wrong with the name
  */
 export function createBackend(root, name) {
+  checkName(name);
+  const directory = `packages/backend-${name}`;
+  if (existsSync(join(root, directory))) throw new Error(`${directory} exists already`);
+  copy(join(root, template), join(root, directory));
+  renameIn(join(root, directory), name, `@heed/backend-${name}`);
+  register(root, name, directory);
+  return { directory };
+}
+
+/**
+ * Makes a package with a repository of its own: the same backend, with a package.json that depends on
+ * what is published.
+ *
+ * @param {string} root of this repository
+ * @param {string} name lower-case words joined by hyphens
+ * @param {string} target a folder that is empty or not there yet
+ * @returns {{ directory: string }} where the package is, absolute
+ * @throws {Error} saying what is wrong with the name or the folder
+ */
+export function createRepository(root, name, target) {
+  checkName(name);
+  const directory = resolve(target);
+  if (existsSync(directory) && readdirSync(directory).length > 0) {
+    throw new Error(`${directory} is not empty`);
+  }
+  mkdirSync(directory, { recursive: true });
+  copy(join(root, repositoryTemplate), directory);
+  for (const part of ["src", "test"]) copy(join(root, template, part), join(directory, part));
+  // A file of that name would hide files of the template from this repository.
+  renameSync(join(directory, "gitignore"), join(directory, ".gitignore"));
+  renameIn(directory, name, `heed-backend-${name}`);
+  return { directory };
+}
+
+function checkName(name) {
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
     throw new Error(`${JSON.stringify(name)}: a name is lower-case words joined by hyphens`);
   }
-  const directory = `packages/backend-${name}`;
-  if (existsSync(join(root, directory))) throw new Error(`${directory} exists already`);
   if (reserved.has(name)) throw new Error(`${JSON.stringify(name)} means something in JavaScript`);
-  cpSync(join(root, template), join(root, directory), {
+}
+
+function copy(from, to) {
+  cpSync(from, to, {
     recursive: true,
     filter: (source) => !leftBehind.has(basename(source)),
   });
-  for (const file of files(join(root, directory))) {
-    const text = readFileSync(file, "utf8");
-    writeFileSync(file, rename(text, name));
-  }
-  register(root, name, directory);
-  return { directory };
 }
 
 /** The function that the package exports has the name: these cannot be one. */
@@ -39,17 +79,22 @@ const reserved = new Set(
   ),
 );
 
-function rename(text, name) {
+function renameIn(directory, name, packageName) {
   const identifier = name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
-  return text
-    .replaceAll("@heed/backend-template", `@heed/backend-${name}`)
-    .replaceAll('"template"', `"${name}"`)
-    .replaceAll(
-      "The smallest useful backend: copy it and make it fast",
-      `Heed's attention: ${name}`,
-    )
-    .replace(/\btemplate\b(?=\()/g, identifier)
-    .replace(/\{ template \}/g, `{ ${identifier} }`);
+  for (const file of files(directory)) {
+    const text = readFileSync(file, "utf8");
+    const renamed = text
+      .replaceAll("@heed/backend-template", packageName)
+      .replaceAll("heed-backend-template", packageName)
+      .replaceAll('"template"', `"${name}"`)
+      .replaceAll(
+        "The smallest useful backend: copy it and make it fast",
+        `Heed's attention: ${name}`,
+      )
+      .replace(/\btemplate\b(?=\()/g, identifier)
+      .replace(/\{ template \}/g, `{ ${identifier} }`);
+    writeFileSync(file, renamed);
+  }
 }
 
 function* files(directory) {

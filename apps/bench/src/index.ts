@@ -49,7 +49,7 @@ export {
   summarize,
   type TimingSummary,
 } from "./statistics.js";
-export { type AttentionWork, attentionWork, workOf } from "./work.js";
+
 export { parseWorkloads } from "./workloads/file.js";
 export { customWorkload } from "./workloads/generated.js";
 export {

@@ -1,6 +1,5 @@
-import { describeProblem } from "@heed/core";
+import { attentionWork, describeProblem } from "@heed/core";
 import { expect, test } from "vitest";
-import { attentionWork } from "../src/work.js";
 import {
   selectNames,
   selectWorkloads,

@@ -1,33 +1,47 @@
 /**
- * A whole backend: what it refuses, and one row of attention at a time. It is right and slow; make
- * it fast, and let `heed-conformance` say what that breaks.
+ * A whole backend: what it refuses, and one row of attention at a time. It is correct but slow; make it
+ * fast, and let `heed-conformance` say what that breaks.
  *
  * @module
  */
 import {
   type AttentionOutputs,
   type AttentionProblem,
-  type AttentionProvider,
+  attention,
   type BoundInputs,
+  defineBackend,
   type HostTensor,
-  hostProvider,
+  implement,
+  type Provider,
   type SupportReason,
   zeros,
 } from "@heed/core";
 
 /** What applications import. It does nothing until it is loaded. */
-export function template(): AttentionProvider {
-  return hostProvider("template", () => ({
-    info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
-    refusals,
-    plan: (problem) => {
-      const workspaceBytes = 4 * problem.keyLength;
-      return {
-        description: { kernel: "rows", tiles: {}, workspaceBytes, dispatches: 1 },
-        run: (bound) => attend(problem, bound),
-      };
+export function template(): Provider {
+  return defineBackend({
+    name: "template",
+    // Modules, devices, workers: whatever the backend needs to live, handed to everything below.
+    load: () => null,
+    info: () => ({ runtime: "JavaScript", device: "CPU", features: [], threads: 1 }),
+    operations: {
+      attention: implement(attention, {
+        decide: (problem) => {
+          const reasons = refusals(problem);
+          return reasons.length > 0 ? { reasons } : { decision: undefined };
+        },
+        plan: (problem) => ({
+          description: {
+            kernel: "attention-rows-f32",
+            tiles: { queries: 1 },
+            workspaceBytes: 4 * problem.keyLength,
+            dispatches: 1,
+          },
+          run: (bound) => attend(problem, bound as BoundInputs),
+        }),
+      }),
     },
-  }));
+  });
 }
 
 /** What is not computed here is refused, with reasons: callers read them, and another backend runs. */

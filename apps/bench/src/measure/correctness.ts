@@ -5,8 +5,13 @@ import {
   type Verdict as SuiteVerdict,
   sampleRows,
 } from "@heed/conformance";
-import { type AttentionInputs, contiguous, describeProblem, type HostTensor } from "@heed/core";
-import { attentionWork } from "../work.js";
+import {
+  type AttentionInputs,
+  attentionWork,
+  contiguous,
+  describeProblem,
+  type HostTensor,
+} from "@heed/core";
 
 /** What is said of an output. */
 export interface Verdict {

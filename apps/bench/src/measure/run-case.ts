@@ -1,9 +1,8 @@
 import type { ReadVector } from "@heed/conformance";
-import { type AttentionProblem, describeProblem, type FloatDType } from "@heed/core";
+import { type AttentionProblem, attentionWork, describeProblem, type FloatDType } from "@heed/core";
 import type { CaseReport, CaseResult, CaseSizes, Timed } from "../report/report.js";
 import { summarizeLaunches } from "../report/timed.js";
 import { type AttentionSamples, type LaunchSamples, pairedRatio } from "../statistics.js";
-import { attentionWork } from "../work.js";
 import type { Workload } from "../workloads/workload.js";
 import { breathe } from "./breathe.js";
 import {

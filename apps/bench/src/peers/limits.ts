@@ -1,5 +1,10 @@
-import type { AttentionProblem, FloatDType, Support, SupportReason } from "@heed/core";
-import { workOf } from "../work.js";
+import {
+  type AttentionProblem,
+  type FloatDType,
+  type Support,
+  type SupportReason,
+  workOf,
+} from "@heed/core";
 
 /** Features of a problem that a peer may or may not have. */
 export type Feature =

@@ -1,13 +1,13 @@
 import { Random } from "@heed/conformance";
 import {
   type AttentionInputs,
+  attentionWork,
   type DType,
   describeProblem,
   type FloatDType,
   type HostTensor,
   tensor,
 } from "@heed/core";
-import { attentionWork } from "../work.js";
 import { formatShape } from "./shape.js";
 import type { Workload, WorkloadShape } from "./workload.js";
 

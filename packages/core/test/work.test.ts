@@ -1,6 +1,11 @@
-import { type AttentionInputs, describeProblem, type HostTensor, zeros } from "@heed/core";
+import {
+  type AttentionInputs,
+  attentionWork,
+  describeProblem,
+  type HostTensor,
+  zeros,
+} from "@heed/core";
 import { describe, expect, test } from "vitest";
-import { attentionWork } from "../src/work.js";
 
 type Rules = Omit<AttentionInputs<HostTensor>, "query" | "key" | "value">;
 
