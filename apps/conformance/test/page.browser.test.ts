@@ -1,8 +1,9 @@
 import { parseDocument, selectCases } from "@heed/conformance";
 import { beforeEach, describe, expect, test } from "vitest";
 import { scope } from "../../../test/select.js";
+import { mount } from "../page/mount.js";
+import type { SuiteRun } from "../page/suite-run.js";
 import { offered } from "../src/backends.js";
-import { ConformancePage } from "../src/page.js";
 import { readQuery } from "../src/query.js";
 import { readVector } from "../src/vectors.js";
 
@@ -18,8 +19,8 @@ beforeEach(() => {
   root = document.body.appendChild(document.createElement("div"));
 });
 
-function open(search: string): ConformancePage {
-  return new ConformancePage(root, readQuery(search), readVector);
+function open(search: string): SuiteRun {
+  return mount(root, readQuery(search), readVector);
 }
 
 function element<E extends HTMLElement>(selector: string): E {
@@ -70,29 +71,36 @@ test("runs a case of a deep link again, and nothing else", async () => {
 });
 
 /** All that this browser can run. */
-test("runs what the form says, shows how far it is, and offers the report as JSON", {
+test("runs what is chosen, shows how far it is, and offers the report as JSON", {
   timeout: 240_000,
 }, async () => {
   // With time enough, all that a first backend must get right.
   const [option, value] = scope === "" ? ["filter", "core/causal"] : ["profile", "core"];
   open(`?${option}=${value}`);
-  const ticked = [...root.querySelectorAll<HTMLInputElement>("input[name=backend]:checked")];
-  const names = ticked.map(({ value }) => value);
+  const ticked = [...root.querySelectorAll<HTMLInputElement>(".checks input:checked")];
+  const names = ticked.map(({ parentElement }) => parentElement?.textContent as string);
   const count = selectCases({ [option as string]: value }).length;
-  const progress = element<HTMLProgressElement>("progress");
-  const link = element<HTMLAnchorElement>("a[download]");
-  expect(progress.value).toBe(0);
-  expect(link.hidden).toBe(true);
+  expect(names.length).toBeGreaterThan(1);
+  expect(element("progress")).toBeNull();
+  expect(element("a[download]")).toBeNull();
 
-  element<HTMLFormElement>("form").requestSubmit();
-  await expect.poll(() => progress.value, { timeout: 20_000 }).toBeGreaterThan(0);
-  expect(progress.value).toBeLessThan(progress.max);
-  await expect.poll(() => link.hidden, { timeout: 220_000, interval: 200 }).toBe(false);
-  expect(progress.value).toBe(progress.max);
-  expect(progress.max).toBe(names.length * count);
-  expect(element("#failures").textContent).toBe("");
+  element<HTMLButtonElement>("button.run").click();
+  await expect
+    .poll(() => element<HTMLProgressElement>("progress")?.value ?? 0, { timeout: 20_000 })
+    .toBeGreaterThan(0);
+  expect(element<HTMLProgressElement>("progress").value).toBeLessThan(1);
+  expect(element<HTMLButtonElement>("button.run").disabled).toBe(true);
+  await expect
+    .poll(() => element<HTMLAnchorElement>("a[download]")?.href ?? "", {
+      timeout: 220_000,
+      interval: 200,
+    })
+    .toMatch(/^blob:/);
+  expect(element("progress")).toBeNull();
+  expect(element("#failures")).toBeNull();
   expect(element("#status").textContent).toBe("Done: nothing failed.");
 
+  const link = element<HTMLAnchorElement>("a[download]");
   expect(link.download).toBe("heed-conformance.json");
   const { reports } = parseDocument(await (await fetch(link.href)).text());
   const ran = reports.filter(({ unavailable }) => unavailable === null);
@@ -103,25 +111,60 @@ test("runs what the form says, shows how far it is, and offers the report as JSO
     ({ unavailable, backend }) => unavailable && required.includes(backend.split(":")[0] as string),
   );
   expect(missing).toEqual([]);
+  expect(element(".cards").textContent).toContain(`${count} pass, 0 fail`);
 
-  // The report is on the page too, its links lead back to it, and its filter works.
-  const cell = element<HTMLAnchorElement>("#cases td.pass a");
-  expect(cell.getAttribute("href")).toMatch(/^\?backend=js&case=core%2F/);
+  // The cases are folded by profile; the filter opens what it finds.
+  expect(root.querySelectorAll("#cases tbody tr")).toHaveLength(0);
   const filter = element<HTMLInputElement>("#filter");
   filter.value = "core/causal";
   filter.dispatchEvent(new InputEvent("input", { bubbles: true }));
-  const rows = [...root.querySelectorAll<HTMLElement>("#cases tbody tr:not([hidden])")];
-  const ids = rows.map(({ dataset }) => dataset.id as string);
-  expect(ids).toContain("core/causal-offset");
-  expect(ids.filter((id) => !id.includes("core/causal"))).toEqual([]);
+  const ids = () =>
+    [...root.querySelectorAll<HTMLElement>("#cases tbody tr")].map(({ dataset }) => dataset.id);
+  await expect.poll(ids).toContain("core/causal-offset");
+  expect(ids().filter((id) => !id?.includes("core/causal"))).toEqual([]);
+  expect(element("#cases td.pass").textContent).toMatch(/^✓ \d/);
+
+  // A case shows its particulars, and its links lead back to it.
+  element<HTMLButtonElement>("#cases tr[data-id='core/causal'] button").click();
+  await expect.poll(() => element(".case-view")?.textContent ?? "").toContain("js: passes");
+  const again = element<HTMLAnchorElement>(".case-view a");
+  expect(again.getAttribute("href")).toMatch(/^\?backend=js&case=core%2F/);
+  expect(element(".case-view pre").textContent).toContain('"causal":true');
 });
 
 test("says why a backend refuses, without a mouse", async () => {
   await open("?backend=wasm&filter=numerics/float64-l7").run();
-  const button = element<HTMLButtonElement>("#cases td.unsupported button");
+  await expect.poll(() => element(".matrix td.refused button")).not.toBeNull();
+  const button = element<HTMLButtonElement>(".matrix td.refused button");
   const told = document.getElementById(button.getAttribute("popovertarget") as string);
   button.click();
   expect(told?.matches(":popover-open")).toBe(true);
-  expect(told?.textContent).toMatch(/refused: .*float64/);
-  expect(told?.querySelector("a")?.getAttribute("href")).toContain("case=numerics%2Ffloat64-l7");
+  expect(told?.textContent).toMatch(/float64/);
+  // The same at the case itself, whose view has the link that runs it again.
+  element<HTMLButtonElement>("#cases tr[data-id='numerics/float64-l7'] button").click();
+  await expect.poll(() => element(".case-view")?.textContent ?? "").toMatch(/refused: .*float64/);
+  expect(element(".case-view a").getAttribute("href")).toContain("case=numerics%2Ffloat64-l7");
+});
+
+test("a failing case is shown with what was expected, and what came", async () => {
+  const suite = open("?backend=js&case=core/causal");
+  await suite.run();
+  const [report] = suite.reports.value;
+  const [result] = report?.results ?? [];
+  if (!report || !result) throw new Error("unreachable");
+  const worst = { output: "output", index: [0, 1, 0, 5], expected: -2, got: 0, budgets: 7 };
+  const failed = {
+    ...result,
+    outcome: "fail",
+    failures: ["output is wrong in 80 of 80 rows"],
+    explanations: [["causal hides a query's own key too"]],
+    worst,
+  } as const;
+  suite.reports.value = [{ ...report, results: [failed], counts: { ...report.counts, fail: 1 } }];
+  await expect.poll(() => element(".case-view")?.textContent ?? "").toContain("js: fails");
+  const { textContent } = element(".case-view");
+  expect(textContent).toContain("this is what comes out if causal hides a query's own key too");
+  expect(textContent).toContain("worst element: output[0, 1, 0, 5]");
+  // A profile in which something fails is open.
+  await expect.poll(() => element("#cases td.fail")?.textContent ?? "").toContain("✗");
 });

@@ -7,13 +7,14 @@ interface ProgressProps {
   readonly status: string;
   /** More of it, which is not spoken. */
   readonly detail?: ComponentChildren;
-  readonly cancelling: boolean;
-  onCancel(): void;
+  readonly cancelling?: boolean;
+  /** Ends the run; left out where it cannot be ended. */
+  onCancel?(): void;
 }
 
 /** How far a run is, and a way to end it. */
 export function Progress(props: ProgressProps): JSX.Element {
-  const { share, status, detail, cancelling, onCancel } = props;
+  const { share, status, detail, cancelling = false, onCancel } = props;
   const percent = Math.round(100 * share);
   return (
     <div class="progress">
@@ -21,9 +22,11 @@ export function Progress(props: ProgressProps): JSX.Element {
         <progress max={1} value={share} aria-label="Progress of the run">
           {percent} %
         </progress>
-        <button type="button" class="cancel" onClick={onCancel} disabled={cancelling}>
-          {cancelling ? "Stopping…" : "Cancel"}
-        </button>
+        {onCancel && (
+          <button type="button" class="cancel" onClick={() => onCancel()} disabled={cancelling}>
+            {cancelling ? "Stopping…" : "Cancel"}
+          </button>
+        )}
       </div>
       <p class="quiet">
         <span role="status">

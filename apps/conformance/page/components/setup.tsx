@@ -1,0 +1,77 @@
+import { type Profile, profiles, selectCases } from "@heed/conformance";
+import { Checks } from "@heed/page";
+import type { JSX } from "preact";
+import { offered } from "../../src/backends.js";
+import type { SuiteRun } from "../suite-run.js";
+
+/** What a profile is about, to choose by. */
+const about: Readonly<Record<Profile, string>> = {
+  core: "the least that a backend must get right",
+  decode: "few queries against a cache",
+  masks: "every way to hide keys",
+  numerics: "other dtypes, and extreme numbers",
+  pairs: "every pair of features",
+  laws: "what holds between calls",
+  behaviour: "plans, order, disposal, wrong calls",
+};
+
+/** The backends and the cases to check. */
+export function Setup({ suite }: { suite: SuiteRun }): JSX.Element {
+  const { query } = suite;
+  const count = selectCases(suite.options).length;
+  return (
+    <div class="setup">
+      <Checks
+        legend="Backends"
+        names={offered.map(({ name }) => name)}
+        chosen={suite.backends.value}
+        lacking={(name) => offered.find((one) => one.name === name)?.lacking ?? null}
+        onChange={(backends) => {
+          suite.backends.value = backends;
+        }}
+      />
+      {query.id === undefined ? (
+        <div class="settings">
+          <label>
+            Cases
+            <select
+              name="profile"
+              value={suite.profile.value}
+              onChange={(event) => {
+                suite.profile.value = event.currentTarget.value as Profile | "";
+              }}
+            >
+              <option value="">all of them, which takes minutes</option>
+              {profiles.map((name) => (
+                <option key={name} value={name}>
+                  {name}: {about[name]}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label>
+            with a name that contains
+            <input
+              type="text"
+              name="filter"
+              value={suite.filter.value}
+              spellcheck={false}
+              autocapitalize="off"
+              onInput={(event) => {
+                suite.filter.value = event.currentTarget.value;
+              }}
+            />
+          </label>
+        </div>
+      ) : (
+        <p>
+          The case <code>{query.id}</code>. <a href="?">All cases</a>
+        </p>
+      )}
+      <p class="quiet">
+        {count} case{count === 1 ? "" : "s"} × {suite.backends.value.length} backend
+        {suite.backends.value.length === 1 ? "" : "s"}
+      </p>
+    </div>
+  );
+}
