@@ -5,6 +5,8 @@ import { defaultClientConditions, defaultServerConditions } from "vite";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 import { TimesReporter } from "./test/reporter.js";
 import { AffectedFirst } from "./test/sequencer.js";
+// @ts-expect-error a script without types
+import { vulkanEnvironment } from "./tools/vulkan.js";
 
 /**
  * Tests are named for where they run: `*.test.ts` in Node and in chromium, `*.node.test.ts` in Node
@@ -30,16 +32,8 @@ const env = {
 const required = env.HEED_REQUIRE.split(",").filter(Boolean);
 const chromium = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
 
-/**
- * WebGPU in Node needs a Vulkan driver. A machine without one has it where chromium is: SwiftShader,
- * and the loader beside it. Test processes inherit this.
- */
-const swiftShader = "/usr/lib/chromium/vk_swiftshader_icd.json";
-if (existsSync(swiftShader) && process.env.VK_DRIVER_FILES === undefined) {
-  process.env.VK_DRIVER_FILES = swiftShader;
-  process.env.LD_LIBRARY_PATH ??= "/usr/lib/chromium";
-  process.env.XDG_RUNTIME_DIR ??= "/tmp";
-}
+// Test processes inherit this.
+Object.assign(process.env, vulkanEnvironment());
 
 /**
  * Tests that do not depend on Node's version, though they take minutes: whether the suite is strong enough
@@ -67,6 +61,8 @@ const node: TestProjectConfiguration = {
     include: tests,
     exclude: ["**/*.browser.test.ts", ...independentOfEngine, ...tooLong],
     env,
+    // A bug to plant, for `pnpm mutants`.
+    setupFiles: process.env.HEED_MUTANT ? ["tools/mutants/setup.ts"] : [],
     testTimeout: 60_000,
   },
 };
