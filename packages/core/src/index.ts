@@ -45,6 +45,7 @@ export {
   visibleKeys,
 } from "./attention/visibility.js";
 export { type AttentionWork, attentionWork, workOf } from "./attention/work.js";
+export { BackendError } from "./backend-error.js";
 export {
   type BackendReasons,
   BackendUnavailableError,
@@ -100,15 +101,15 @@ export type { BoundRotary } from "./rotary/bind.js";
 export type { RotaryInputs, RotaryOutputs } from "./rotary/inputs.js";
 export { rotary } from "./rotary/operation.js";
 export type { RotaryProblem } from "./rotary/problem.js";
-export {
-  type Attention,
-  type AttentionOptions,
-  type AttentionResult,
-  type BackendStatus,
-  createAttention,
-  type Explanation,
-  type MemoryOptions,
-} from "./select/create-attention.js";
+export type {
+  Attention,
+  AttentionOptions,
+  AttentionResult,
+  BackendStatus,
+  MemoryOptions,
+} from "./select/attention.js";
+export { createAttention } from "./select/create-attention.js";
+export type { Explanation } from "./select/explanation.js";
 export {
   type BackendRecommendation,
   checkRecommendation,

@@ -23,9 +23,15 @@ export class PlanCache {
   /** The entry at the end of that order; taking it again changes nothing. */
   #newest: CachedPlan | null = null;
 
-  /** @param capacity plans kept; 0 keeps none */
-  constructor(capacity: number) {
+  readonly #onFailure: (thrown: unknown) => void;
+
+  /**
+   * @param capacity plans kept; 0 keeps none
+   * @param onFailure gets whatever the `dispose` of a plan throws: no call is there to reject
+   */
+  constructor(capacity: number, onFailure: (thrown: unknown) => void) {
     this.#capacity = capacity;
+    this.#onFailure = onFailure;
   }
 
   get size(): number {
@@ -52,7 +58,7 @@ export class PlanCache {
   /** Ends a use that {@link take} began. */
   release(entry: CachedPlan): void {
     entry.users -= 1;
-    if (entry.evicted) void disposeUnused(entry);
+    if (entry.evicted) void this.#disposeUnused(entry);
   }
 
   /** Runs `use` with the plan for a key; see {@link take}. */
@@ -99,19 +105,23 @@ export class PlanCache {
   #evict(key: string, entry: CachedPlan): Promise<void> {
     this.#forget(key, entry);
     entry.evicted = true;
-    return disposeUnused(entry);
+    return this.#disposeUnused(entry);
   }
 
   #forget(key: string, entry: CachedPlan): void {
     this.#entries.delete(key);
     if (this.#newest === entry) this.#newest = null;
   }
-}
 
-async function disposeUnused(entry: CachedPlan): Promise<void> {
-  if (!entry.evicted || entry.users > 0 || entry.disposed) return;
-  entry.disposed = true;
-  // A plan that could not be made needs no disposal; its error went to whoever asked for it.
-  const plan = await entry.made.catch(() => null);
-  plan?.dispose();
+  async #disposeUnused(entry: CachedPlan): Promise<void> {
+    if (!entry.evicted || entry.users > 0 || entry.disposed) return;
+    entry.disposed = true;
+    // A plan that could not be made needs no disposal; its error went to whoever asked for it.
+    const plan = await entry.made.catch(() => null);
+    try {
+      plan?.dispose();
+    } catch (thrown) {
+      this.#onFailure(thrown);
+    }
+  }
 }

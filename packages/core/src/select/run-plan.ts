@@ -1,12 +1,56 @@
-import { InvalidInputError } from "../errors.js";
+import { asBackendError, BackendError } from "../backend-error.js";
+import { describeValue, HeedError, InvalidInputError } from "../errors.js";
 import type { Plan } from "../operation/backend.js";
 import type { AnyOperation, Bound } from "../operation/operation.js";
-import { isDeviceTensor } from "../tensor/tensor.js";
+import { checkTensor, isDeviceTensor } from "../tensor/tensor.js";
 
-/** Runs a plan on a bound call, also one that was written without `defineBackend`. */
-export function runPlan(plan: Plan, bound: Bound): Promise<object> {
-  const outputs = plan.runBound ? plan.runBound(bound) : plan.run(bound.inputs);
-  return outputs as Promise<object>;
+/**
+ * Runs a plan on a bound call, also one that was written without `defineBackend`.
+ *
+ * @param backend the backend's name, for errors
+ * @param operation of the call
+ * @throws BackendError (rejects) where the plan throws something that is no HeedError, or gives nothing
+ * @throws InvalidInputError (rejects) where an input lost its data while the call was pending
+ */
+export async function runPlan(
+  backend: string,
+  plan: Plan,
+  operation: AnyOperation,
+  bound: Bound,
+): Promise<object> {
+  let outputs: unknown;
+  try {
+    outputs = await (plan.runBound ? plan.runBound(bound) : plan.run(bound.inputs));
+  } catch (thrown) {
+    // A buffer that went away explains the error better than what the backend says of it.
+    if (!(thrown instanceof HeedError)) checkStillThere(operation, bound, thrown);
+    throw asBackendError(backend, "running a plan", thrown);
+  }
+  checkStillThere(operation, bound);
+  if (typeof outputs !== "object" || outputs === null) {
+    throw new BackendError(backend, `a plan's run gave no outputs but ${describeValue(outputs)}`);
+  }
+  return outputs;
+}
+
+/** Tensors must stay as they are until a call settles: one whose buffer went away spoilt the result. */
+function checkStillThere(operation: AnyOperation, bound: Bound, cause?: unknown): void {
+  const { reads } = bound;
+  for (let i = 0; i < reads.length; i++) {
+    const t = reads[i];
+    if (isDeviceTensor(t)) continue;
+    try {
+      checkTensor("input", t);
+    } catch (thrown) {
+      const actual = thrown instanceof InvalidInputError ? thrown.actual : "something else";
+      throw new InvalidInputError(
+        operandName(operation, bound, i),
+        "a tensor whose buffer stays as it is until the call settles",
+        actual,
+        { cause: cause ?? thrown },
+      );
+    }
+  }
 }
 
 /**
@@ -23,11 +67,15 @@ export function ownerOf(operation: AnyOperation, bound: Bound): string | null {
     backend ??= t.backend;
     if (t.backend !== backend) {
       throw new InvalidInputError(
-        operation.operands(bound.problem)[i]?.name ?? `input ${i}`,
+        operandName(operation, bound, i),
         `a host tensor or one of backend ${backend}, as the other inputs`,
         `a tensor of backend ${t.backend}`,
       );
     }
   }
   return backend;
+}
+
+function operandName(operation: AnyOperation, bound: Bound, index: number): string {
+  return operation.operands(bound.problem)[index]?.name ?? `input ${index}`;
 }

@@ -2,27 +2,25 @@ import { describeProblem } from "../attention/describe.js";
 import type { AttentionInputs } from "../attention/inputs.js";
 import { attention } from "../attention/operation.js";
 import { type AttentionProblem, lengthClassKey } from "../attention/problem.js";
+import { asBackendError, BackendError, messageOf } from "../backend-error.js";
 import {
   type BackendReasons,
   DisposedError,
   describeValue,
   formatReasons,
+  type HeedError,
   InvalidInputError,
   type SupportReason,
   UnsupportedError,
 } from "../errors.js";
+import type { Plan } from "../operation/backend.js";
 import type { AnyOperation, Bound, InputsOf, OutputsOf } from "../operation/operation.js";
 import type { Problem } from "../operation/problem.js";
 import type { DeviceMemory } from "../tensor/device.js";
 import type { DType } from "../tensor/dtype.js";
 import type { DeviceTensor, HostTensor } from "../tensor/tensor.js";
-import type {
-  Attention,
-  AttentionResult,
-  BackendStatus,
-  Explanation,
-  MemoryOptions,
-} from "./create-attention.js";
+import type { Attention, AttentionResult, BackendStatus, MemoryOptions } from "./attention.js";
+import { type Explanation, explanation } from "./explanation.js";
 import { fastestOf } from "./fastest.js";
 import { PlanCache } from "./plan-cache.js";
 import { type BackendRecommendation, rankBackends } from "./recommendation.js";
@@ -74,7 +72,9 @@ export class BackendSelection implements Attention {
   constructor(slots: readonly Slot[], options: SelectionOptions) {
     this.#slots = slots;
     this.#options = options;
-    this.#plans = new PlanCache(options.planCacheSize);
+    this.#plans = new PlanCache(options.planCacheSize, (thrown) => {
+      this.#warnOnce("dispose", `heed: disposing a plan failed: ${messageOf(thrown)}`);
+    });
     this.backends = Object.freeze(slots.map(statusOf));
   }
 
@@ -92,7 +92,7 @@ export class BackendSelection implements Attention {
     try {
       this.#checkAlive();
       const bound = operation.bind(operation.describe(inputs), inputs) as Bound;
-      const result = this.#execute(bound, ownerOf(operation, bound));
+      const result = this.#execute(operation, bound, ownerOf(operation, bound));
       return result as Promise<OutputsOf<O> & { readonly backend: string }>;
     } catch (error) {
       return Promise.reject(error);
@@ -114,7 +114,7 @@ export class BackendSelection implements Attention {
         backend: slot.name,
         reasons: refusals.get(slot) ?? [this.#whyNotChosen(chosen)],
       }));
-    return { backend: chosen?.name ?? null, others };
+    return explanation(chosen?.name ?? null, others);
   }
 
   async upload(tensor: HostTensor, options?: MemoryOptions): Promise<DeviceTensor> {
@@ -137,7 +137,16 @@ export class BackendSelection implements Attention {
       });
     }
     await this.#plans.clear();
-    for (const { backend } of this.#slots) backend?.dispose();
+    const failures: HeedError[] = [];
+    for (const { name, backend } of this.#slots) {
+      try {
+        backend?.dispose();
+      } catch (thrown) {
+        failures.push(asBackendError(name, "disposing it", thrown));
+      }
+    }
+    // Everything is released by now, whatever the first failure was.
+    if (failures[0]) throw failures[0];
   }
 
   #checkAlive(): void {
@@ -162,7 +171,7 @@ export class BackendSelection implements Attention {
     );
   }
 
-  async #execute(bound: Bound, device: string | null): Promise<object> {
+  async #execute(operation: AnyOperation, bound: Bound, device: string | null): Promise<object> {
     const { problem } = bound;
     const route = this.#route(problem, device);
     const [preferred] = route.candidates;
@@ -171,12 +180,13 @@ export class BackendSelection implements Attention {
     this.#running += 1;
     try {
       const slot = this.#measures(route.candidates)
-        ? await this.#findFastest(bound, route.candidates)
+        ? await this.#findFastest(operation, bound, route.candidates)
         : preferred;
       const planKey = slot === preferred ? route.planKey : this.#planKey(slot, problem);
-      const entry = this.#plans.take(planKey, () => slot.backend.plan(problem));
+      const entry = this.#plans.take(planKey, () => makePlan(slot, problem));
       try {
-        const outputs = await runPlan(entry.ready ?? (await entry.made), bound);
+        const plan = entry.ready ?? (await entry.made);
+        const outputs = await runPlan(slot.name, plan, operation, bound);
         // Spreading into a literal with one more member takes 1.2 µs in Node 20; this takes none of it.
         return Object.assign({ backend: slot.name }, outputs);
       } finally {
@@ -208,9 +218,9 @@ export class BackendSelection implements Attention {
         const message = `the inputs are tensors of backend ${device}`;
         refusals.set(slot, [{ code: "device", message }]);
       } else {
-        const support = slot.backend.supports(problem);
-        if (support.ok) candidates.push(slot);
-        else refusals.set(slot, support.reasons);
+        const reasons = refusalsOf(slot, problem);
+        if (reasons === null) candidates.push(slot);
+        else refusals.set(slot, reasons);
       }
     }
     const [first] = candidates;
@@ -248,9 +258,17 @@ export class BackendSelection implements Attention {
     }
     route.reported = true;
     if (passedOver.length === 0 || this.#options.fallback === "silent") return;
-    const message = `heed: ${preferred.name} runs instead of a backend that comes before it\n${formatReasons(passedOver)}`;
-    if (this.#warned.has(message)) return;
-    this.#warned.add(message);
+    // Reasons may contain lengths, which grow with each call of a decode loop: codes say what is new.
+    const codes = passedOver.map(({ backend, reasons }) => [backend, reasons.map((r) => r.code)]);
+    this.#warnOnce(
+      JSON.stringify([preferred.name, codes]),
+      `heed: ${preferred.name} runs instead of a backend that comes before it\n${formatReasons(passedOver)}`,
+    );
+  }
+
+  #warnOnce(kind: string, message: string): void {
+    if (this.#warned.has(kind)) return;
+    this.#warned.add(kind);
     console.warn(message);
   }
 
@@ -284,7 +302,11 @@ export class BackendSelection implements Attention {
     };
   }
 
-  async #findFastest(bound: Bound, candidates: readonly ReadySlot[]): Promise<ReadySlot> {
+  async #findFastest(
+    operation: AnyOperation,
+    bound: Bound,
+    candidates: readonly ReadySlot[],
+  ): Promise<ReadySlot> {
     const { problem } = bound;
     const key = classKey(problem);
     const known = this.#fastest.get(key);
@@ -292,8 +314,8 @@ export class BackendSelection implements Attention {
     const measuring = fastestOf(candidates, (slot) =>
       this.#plans.with(
         this.#planKey(slot, problem),
-        () => slot.backend.plan(problem),
-        (plan) => runPlan(plan, bound),
+        () => makePlan(slot, problem),
+        (plan) => runPlan(slot.name, plan, operation, bound),
       ),
     );
     this.#fastest.set(key, measuring);
@@ -309,6 +331,33 @@ export class BackendSelection implements Attention {
       throw error;
     }
   }
+}
+
+/** Why a backend does not run a problem; null if it does. A backend that fails to say does not. */
+function refusalsOf(slot: ReadySlot, problem: Problem): readonly SupportReason[] | null {
+  try {
+    const support = slot.backend.supports(problem);
+    if (support.ok) return null;
+    if (Array.isArray(support.reasons)) return support.reasons;
+    return [{ code: "backend-error", message: "refuses the problem without reasons" }];
+  } catch (thrown) {
+    return [{ code: "backend-error", message: `failed to say why: ${messageOf(thrown)}` }];
+  }
+}
+
+/** @throws BackendError (rejects) where the backend throws something that is no HeedError */
+async function makePlan(slot: ReadySlot, problem: Problem): Promise<Plan> {
+  let plan: unknown;
+  try {
+    plan = await slot.backend.plan(problem);
+  } catch (thrown) {
+    throw asBackendError(slot.name, "planning", thrown);
+  }
+  if (typeof (plan as Plan | null)?.run === "function") return plan as Plan;
+  throw new BackendError(
+    slot.name,
+    `plan() gave something that is no plan: ${describeValue(plan)}`,
+  );
 }
 
 /** Problems of one class share a measurement. */

@@ -1,6 +1,6 @@
 import type { SupportReason } from "../errors.js";
 import type { AttentionBackend, Backend } from "../operation/backend.js";
-import type { BackendStatus } from "./create-attention.js";
+import type { BackendStatus } from "./attention.js";
 
 /** A backend that was asked for: loaded, or the reasons why not. */
 export interface Slot {

@@ -1,5 +1,5 @@
 import { InvalidInputError } from "../../errors.js";
-import type { Attention } from "../../select/create-attention.js";
+import type { Attention } from "../../select/attention.js";
 import type { HostTensor } from "../../tensor/tensor.js";
 import { contiguous, mergeHeads } from "../../tensor/views.js";
 import type { AttentionInputs, ScoresKind } from "../inputs.js";

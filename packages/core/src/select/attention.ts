@@ -1,0 +1,102 @@
+import type { AttentionInputs, AttentionOutputs } from "../attention/inputs.js";
+import type { AttentionProvider, BackendInfo } from "../operation/backend.js";
+import type { AnyOperation, InputsOf, OutputsOf } from "../operation/operation.js";
+import type { Problem } from "../operation/problem.js";
+import type { DType } from "../tensor/dtype.js";
+import type { DeviceTensor, HostTensor, Tensor } from "../tensor/tensor.js";
+import type { Explanation } from "./explanation.js";
+import type { BackendRecommendation } from "./recommendation.js";
+
+export interface AttentionOptions {
+  /** Backends in order of preference. */
+  readonly backends: readonly AttentionProvider[];
+  /**
+   * `"order"` (default): the first that is ready and supports the problem. `"fastest"`: the first
+   * call of each problem times every one that could, on that call's own inputs, and the fastest
+   * runs it from then on. A recommendation, such as the benchmark writes: the order that it gives for
+   * the problem, without measuring.
+   */
+  readonly select?: "order" | "fastest" | BackendRecommendation | undefined;
+  /**
+   * What happens where a backend earlier in the order is unavailable or refuses a problem, and a
+   * later one would run it: `"warn"` (default) says so once on the console, `"error"` throws
+   * ({@link createAttention} for an unavailable backend, `run` for a refusal), `"silent"` does
+   * neither.
+   */
+  readonly fallback?: "warn" | "error" | "silent" | undefined;
+  /** Compare each backend with the reference on tiny problems when it loads. Default true. */
+  readonly selfTest?: boolean | undefined;
+  /** Plans kept; the least recently used goes first. Default 64. */
+  readonly planCacheSize?: number | undefined;
+}
+
+/** A backend that was asked for: ready, or unavailable and why. */
+export type BackendStatus =
+  | { readonly name: string; readonly status: "ready"; readonly info: BackendInfo }
+  | {
+      readonly name: string;
+      readonly status: "unavailable";
+      readonly reason: string;
+      readonly hint?: string;
+    };
+
+/** The outputs, and which backend computed them. */
+export interface AttentionResult<T extends Tensor = Tensor> extends AttentionOutputs<T> {
+  readonly backend: string;
+}
+
+/** Which backend's memory to use. */
+export interface MemoryOptions {
+  /** Name of a backend. Default: the first ready one that has memory of its own. */
+  readonly backend?: string | undefined;
+}
+
+export interface Attention {
+  /** Every backend asked for, in order of preference. */
+  readonly backends: readonly BackendStatus[];
+  /**
+   * Computes attention. Calls may overlap. Device follows data: if an input is a device tensor, its
+   * backend runs and the outputs stay on its device; otherwise they are host tensors.
+   *
+   * @throws InvalidInputError, DisposedError before any backend sees the call
+   * @throws UnsupportedError with every backend's reasons, if none runs the problem
+   */
+  run(inputs: AttentionInputs<HostTensor>): Promise<AttentionResult<HostTensor>>;
+  run(inputs: AttentionInputs): Promise<AttentionResult>;
+  /**
+   * Computes any operation under the same choice, explanation and fallback as {@link run}, which is
+   * short for applying `attention`.
+   *
+   * @throws what {@link run} throws
+   */
+  apply<O extends AnyOperation>(
+    operation: O,
+    inputs: InputsOf<O>,
+  ): Promise<OutputsOf<O> & { readonly backend: string }>;
+  /**
+   * The backend that would run something and, for each other one, the reasons why not.
+   *
+   * @param subject a call of attention, or a problem of any operation, such as `rotary.describe` gives
+   */
+  explain(subject: Problem | AttentionInputs): Explanation;
+  /**
+   * Copies a tensor into a backend's own memory, for calls that repeat it. It belongs to the caller,
+   * who disposes it, before or after the attention.
+   *
+   * @throws InvalidInputError (rejects) for a malformed tensor or a backend that was not asked for
+   * @throws UnsupportedError (rejects) if the backend, or every one, is unavailable or has no memory
+   */
+  upload(tensor: HostTensor, options?: MemoryOptions): Promise<DeviceTensor>;
+  /**
+   * A new row-major tensor of zeros in a backend's own memory, for instance a cache to be filled. It
+   * belongs to the caller.
+   *
+   * @throws InvalidInputError, UnsupportedError, OutOfMemoryError; see {@link upload}
+   */
+  allocate(dtype: DType, shape: readonly number[], options?: MemoryOptions): DeviceTensor;
+  /**
+   * Releases plans and backends once the runs under way are done, which is when it resolves. Later
+   * calls throw `DisposedError`.
+   */
+  dispose(): Promise<void>;
+}
