@@ -1,140 +1,170 @@
 import {
   type AttentionBackend,
+  type AttentionInputs,
+  type AttentionOutputs,
+  type AttentionPlan,
   type AttentionProblem,
+  attention,
+  type Backend,
   type BackendInfo,
+  type Bound,
+  type BoundAttention,
+  type DeviceMemory,
   type DeviceTensor,
-  DisposedError,
+  defineBackend,
+  describeProblem,
   type HostTensor,
   InvalidInputError,
+  implement,
+  type PlanDescription,
   type Support,
-  type SupportReason,
-  UnsupportedError,
 } from "@heed/core";
-import { type Choice, choose, type Preferences } from "./choose.js";
+import { type Choice, choose, type Preferences } from "./attention/choose.js";
+import { type Decision, decide, programOf } from "./attention/program.js";
+import type { Capabilities } from "./capabilities.js";
+import { Context } from "./context.js";
 import type { OpenDevice } from "./device.js";
-import { backendName, Faults } from "./faults.js";
-import { unbounded } from "./kernels/rules.js";
-import { BufferPool, type PooledBuffer } from "./memory/pool.js";
-import { GpuStorage } from "./memory/storage.js";
-import { type DeviceLayout, type DeviceMemory, WebGpuTensor } from "./memory/tensor.js";
-import { stageTensor, uploadStaged } from "./memory/upload.js";
-import { denseLayouts } from "./operands.js";
-import { Pipelines } from "./pipelines.js";
-import { WebGpuPlan } from "./plan.js";
-import { schedule } from "./schedule/schedule.js";
+import { DevicePlan } from "./execution/plan.js";
+import { backendName } from "./name.js";
 
-/** Attention on one GPUDevice. */
-export class WebGpuBackend implements AttentionBackend, DeviceMemory {
-  readonly name: string = backendName;
+type AttentionDevicePlan = DevicePlan<BoundAttention, AttentionOutputs>;
+
+/** Plans of attention by their descriptions, which core hands through: what `encode` needs. */
+const devicePlans = new WeakMap<PlanDescription, AttentionDevicePlan>();
+
+/**
+ * Loads the backend on a device that is open.
+ *
+ * @param open the device; if it is owned, the backend destroys it
+ */
+export async function loadOn(
+  open: OpenDevice,
+  preferences: Preferences = {},
+): Promise<WebGpuBackend> {
+  const context = new Context(open, preferences);
+  const { name: device, features, notes } = open;
+  const provider = defineBackend<Context>({
+    name: backendName,
+    load: () => context,
+    info: () => ({ runtime: "WebGPU", device, features, threads: 1, notes }),
+    operations: {
+      attention: implement<typeof attention, Context, Decision>(attention, {
+        decide,
+        plan: async (problem, decision, context) => {
+          context.checkAlive();
+          const plan: AttentionDevicePlan = new DevicePlan(
+            context,
+            programOf(problem, decision, context),
+          );
+          await plan.prepare();
+          devicePlans.set(plan.description, plan);
+          return plan;
+        },
+      }),
+    },
+    memory: ({ memory }) => memory,
+    dispose: (loaded) => loaded.dispose(),
+  });
+  return new WebGpuBackend(await provider.load(), context);
+}
+
+/** The backend on one GPUDevice. */
+export class WebGpuBackend implements AttentionBackend {
+  readonly name: string;
   readonly info: BackendInfo;
+  readonly memory: DeviceMemory;
   /** The device that everything runs on. */
   readonly device: GPUDevice;
-  readonly faults: Faults;
-  readonly pool: BufferPool;
-  readonly pipelines: Pipelines;
-  readonly #open: OpenDevice;
-  readonly #preferences: Preferences;
-  /** Number of tensors handed out: they keep the device, also after `dispose`. */
-  #tensors = 0;
-  #disposed = false;
+  readonly #backend: Backend;
+  readonly #context: Context;
 
-  constructor(open: OpenDevice, preferences: Preferences = {}) {
-    this.#open = open;
-    this.#preferences = preferences;
-    this.device = open.device;
-    this.faults = Faults.of(open.device);
-    this.pool = new BufferPool(open.device, this.faults);
-    this.pipelines = Pipelines.of(open.device);
-    const { name, features, notes } = open;
-    this.info = { runtime: "WebGPU", device: name, features, threads: 1, notes };
+  constructor(backend: Backend, context: Context) {
+    this.name = backend.name;
+    this.info = backend.info;
+    this.memory = backend.memory as DeviceMemory;
+    this.device = context.device;
+    this.#backend = backend;
+    this.#context = context;
   }
 
-  get capabilities(): OpenDevice["capabilities"] {
-    return this.#open.capabilities;
+  /** Everything that decisions about kernels know of the device. */
+  get capabilities(): Capabilities {
+    return this.#context.capabilities;
   }
 
   /** The kernel and the sizes that a problem gets here. */
   choose(problem: AttentionProblem): Choice {
-    return choose(problem, this.capabilities, this.#preferences);
+    return choose(problem, this.capabilities, this.#context.preferences);
   }
 
   supports(problem: AttentionProblem): Support {
-    const reasons: SupportReason[] = [];
-    if (problem.dtype === "float64") {
-      reasons.push({
-        code: "dtype",
-        message: "WGSL has no float64",
-        hint: "cast to float32, or use the js backend",
-      });
-    }
-    if (Math.max(problem.queryLength, problem.keyLength) >= unbounded) {
-      reasons.push({
-        code: "size",
-        message: "lengths of 2^29 and more are beyond the kernels' indices",
-      });
-    }
-    if (reasons.length === 0) {
-      const choice = this.choose(problem);
-      const planned = schedule(problem, choice, denseLayouts(problem), this.capabilities);
-      if (planned === null) {
-        reasons.push({
-          code: "size",
-          message: `a single row is more than the device binds at once, ${this.capabilities.limits.maxStorageBufferBindingSize} bytes`,
-        });
-      }
-    }
-    return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
+    return this.#backend.supports(problem);
   }
 
   /** Chooses kernels and compiles them; compiled ones are kept. */
   async plan(problem: AttentionProblem): Promise<WebGpuPlan> {
-    this.checkAlive();
-    const support = this.supports(problem);
-    if (!support.ok) throw new UnsupportedError([{ backend: this.name, reasons: support.reasons }]);
-    const plan = new WebGpuPlan(this, problem);
-    await plan.prepare();
-    return plan;
+    return new WebGpuPlan(problem, (await this.#backend.plan(problem)) as AttentionPlan);
   }
 
-  async upload(t: HostTensor): Promise<DeviceTensor> {
-    this.checkAlive();
-    if (t.dtype === "float64") {
-      throw new InvalidInputError("tensor", "a dtype that WGSL has, such as float32", t.dtype);
-    }
-    const staged = stageTensor("tensor", t);
-    const pooled = await uploadStaged(this, staged);
-    return this.handOut(staged.layout, pooled);
+  /** Copies a tensor to the device. */
+  upload(t: HostTensor): Promise<DeviceTensor> {
+    return this.memory.upload(t);
+  }
+
+  /** Releases everything but tensors handed out, which keep the device. */
+  dispose(): void {
+    this.#backend.dispose();
+  }
+}
+
+/** A problem of attention made ready to run on a device. */
+export class WebGpuPlan implements AttentionPlan {
+  readonly description: PlanDescription;
+  readonly #problem: AttentionProblem;
+  readonly #plan: AttentionPlan;
+
+  constructor(problem: AttentionProblem, plan: AttentionPlan) {
+    this.description = plan.description;
+    this.#problem = problem;
+    this.#plan = plan;
+  }
+
+  run(inputs: AttentionInputs): Promise<AttentionOutputs> {
+    return this.#plan.run(inputs);
+  }
+
+  runBound(bound: Bound): Promise<AttentionOutputs> {
+    return (this.#plan.runBound as NonNullable<AttentionPlan["runBound"]>).call(this.#plan, bound);
   }
 
   /**
-   * A tensor that belongs to the caller from now on.
+   * Records the plan into the caller's own commands; nothing is submitted. The first call for a
+   * layout of inputs allocates a workspace and a buffer of parameters; later ones allocate nothing on
+   * the device. Lengths, offsets and per-head values are written by the queue when this is called,
+   * so the commands must be submitted before {@link pendingEncodes} more calls are made, and before
+   * the plan or any of the tensors is disposed.
    *
-   * @param filled rejects if the device refuses the work that fills the tensor
+   * Errors of the device go to the caller's error scopes.
+   *
+   * @param target a compute pass, or an encoder without an open pass
+   * @param inputs a call of the plan's problem; every tensor on the backend's device
+   * @param outputs those that the problem returns: row-major, without gaps, at multiples of 256 bytes
+   * @throws InvalidInputError naming the argument at fault
    */
-  handOut(layout: DeviceLayout, pooled: PooledBuffer, filled?: Promise<void>): WebGpuTensor {
-    this.#tensors += 1;
-    const storage = new GpuStorage(pooled.buffer, () => {
-      this.pool.release(pooled);
-      this.#tensors -= 1;
-      this.#destroyUnused();
-    });
-    return new WebGpuTensor(layout, storage, this, filled);
+  encode(
+    target: GPUComputePassEncoder | GPUCommandEncoder,
+    inputs: AttentionInputs<DeviceTensor>,
+    outputs: AttentionOutputs<DeviceTensor>,
+  ): void {
+    const { key } = describeProblem(inputs);
+    if (key !== this.#problem.key) {
+      throw new InvalidInputError("inputs", `a call of the problem ${this.#problem.key}`, key);
+    }
+    const plan = devicePlans.get(this.description) as AttentionDevicePlan;
+    plan.encode(target, attention.bind(this.#problem, inputs), { ...outputs });
   }
 
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.pool.dispose();
-    this.#destroyUnused();
-  }
-
-  /** @throws DisposedError, DeviceLostError */
-  checkAlive(): void {
-    if (this.#disposed) throw new DisposedError("backend");
-    this.faults.checkPresent();
-  }
-
-  #destroyUnused(): void {
-    if (this.#disposed && this.#tensors === 0 && this.#open.owned) this.device.destroy();
+    this.#plan.dispose();
   }
 }

@@ -1,4 +1,8 @@
-import { type MatrixSizes, matrixStep, matrixThreads } from "./kernels/subgroup-matrix.js";
+import {
+  type MatrixSizes,
+  matrixStep,
+  matrixThreads,
+} from "./attention/kernels/subgroup-matrix.js";
 
 /** Limits that decisions depend on, by their names in WebGPU. */
 export const limitNames = [
@@ -13,19 +17,19 @@ export const limitNames = [
 
 export type Limits = Readonly<Record<(typeof limitNames)[number], number>>;
 
-/** What kernels may use of a device: everything that {@link choose} knows of it. */
+/** Everything that decisions about kernels know of a device. */
 export interface Capabilities {
   readonly limits: Limits;
   /** shader-f16. */
   readonly float16: boolean;
   readonly subgroups: boolean;
-  /** What subgroups multiply at once: null where they don't, or nobody has opted in. */
+  /** Sizes of the matrices that subgroups multiply; null without the feature or the caller's wish. */
   readonly matrices: MatrixSizes | null;
   /** The adapter computes on the CPU. */
   readonly software: boolean;
 }
 
-/** What every device has, whatever it was requested with. */
+/** The limits and features of every device, whatever it was requested with. */
 export const floor: Capabilities = {
   limits: {
     maxStorageBufferBindingSize: 128 * 2 ** 20,

@@ -1,19 +1,19 @@
 /**
- * Attention on WebGPU: in browsers, workers, and Node through the package `webgpu`.
+ * Heed's backend on WebGPU: in browsers, workers, Deno, and Node through the package `webgpu`.
  *
  * @module
  */
 import type { AttentionProvider } from "@heed/core";
-import { WebGpuBackend } from "./backend.js";
+import { loadOn, type WebGpuBackend } from "./backend.js";
 import { openDevice } from "./device.js";
-import { backendName } from "./faults.js";
+import { backendName } from "./name.js";
 import { checkOptions, type WebGpuOptions } from "./options.js";
 
-export type { WebGpuBackend } from "./backend.js";
+export type { WebGpuBackend, WebGpuPlan } from "./backend.js";
+export { pendingEncodes } from "./execution/encodings.js";
 export type * from "./globals.js";
-export { type WrapOptions, webgpuTensor } from "./memory/wrap.js";
 export type { WebGpuFeatures, WebGpuOptions } from "./options.js";
-export { pendingEncodes, type WebGpuPlan } from "./plan.js";
+export { type WrapOptions, webgpuTensor } from "./wrap.js";
 
 export interface WebGpuProvider extends AttentionProvider {
   load(): Promise<WebGpuBackend>;
@@ -28,6 +28,6 @@ export function webgpu(options: WebGpuOptions = {}): WebGpuProvider {
   checkOptions(options);
   return {
     name: backendName,
-    load: async () => new WebGpuBackend(await openDevice(options), options),
+    load: async () => loadOn(await openDevice(options), options),
   };
 }

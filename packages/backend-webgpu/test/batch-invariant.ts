@@ -1,7 +1,7 @@
 /** `webgpu({ batchInvariant: true })`: a row's bits do not depend on what is computed beside it. */
 import { type AttentionInputs, describeProblem, type HostTensor } from "@heed/core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { WebGpuBackend } from "../src/backend.js";
+import { loadOn, type WebGpuBackend } from "../src/backend.js";
 import type { OpenDevice } from "../src/device.js";
 import { available } from "./available.js";
 import { makeCall } from "./calls.js";
@@ -53,7 +53,7 @@ export function testBatchInvariance(): void {
         ["a window", { causal: true, window: { left: 37 } }],
         ["ALiBi and softcap", { causal: true, alibiSlopes: [0.1, 0.2], softcap: 3 }],
       ])("%s", async (_, rules) => {
-        const backend = new WebGpuBackend(
+        const backend = await loadOn(
           { ...open, capabilities: { ...open.capabilities, ...capabilities } },
           { batchInvariant: true },
         );
@@ -81,7 +81,7 @@ export function testBatchInvariance(): void {
     });
 
     test("without the option, bits do change: the test can see it", async () => {
-      const backend = new WebGpuBackend({
+      const backend = await loadOn({
         ...open,
         capabilities: { ...open.capabilities, software: false },
       });

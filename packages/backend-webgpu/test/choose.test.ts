@@ -1,12 +1,20 @@
-import { type AttentionInputs, describeProblem, type FloatDType, zeros } from "@heed/core";
+import {
+  type AttentionInputs,
+  type AttentionProblem,
+  attention,
+  describeProblem,
+  type FloatDType,
+  zeros,
+} from "@heed/core";
 import { expect, test } from "vitest";
+import { choose } from "../src/attention/choose.js";
+import { subgroupMatrixBytes } from "../src/attention/kernels/subgroup-matrix.js";
+import { tileBytes } from "../src/attention/kernels/tile.js";
+import { operandsOf } from "../src/attention/operands.js";
+import { schedule } from "../src/attention/schedule/schedule.js";
 import { type Capabilities, floor, matricesOf } from "../src/capabilities.js";
-import { choose } from "../src/choose.js";
-import { subgroupMatrixBytes } from "../src/kernels/subgroup-matrix.js";
-import { tileBytes } from "../src/kernels/tile.js";
-import { denseLayouts } from "../src/operands.js";
-import { fold } from "../src/schedule/dispatch.js";
-import { schedule } from "../src/schedule/schedule.js";
+import { fold } from "../src/execution/dispatch.js";
+import { denseLayouts } from "../src/execution/program.js";
 
 interface Shape {
   readonly batch?: number;
@@ -26,6 +34,9 @@ function problemOf({ batch = 1, heads = [32, 8], lengths, sizes = [64, 64], dtyp
     ...rules,
   });
 }
+
+const denseOperands = (problem: AttentionProblem) =>
+  operandsOf(denseLayouts(attention.operands(problem)));
 
 /** A GPU with what common adapters offer. */
 const gpu: Capabilities = {
@@ -178,10 +189,10 @@ test("keys are split where there would be too few workgroups, and then merged", 
   const choice = choose(problem, gpu);
   // 8 key heads: 32 parts for 256 workgroups.
   expect(choice).toMatchObject({ kernel: "decode", splits: 32, stack: 4 });
-  const made = schedule(problem, choice, denseLayouts(problem), gpu);
+  const made = schedule(problem, choice, denseOperands(problem), gpu);
   expect(made?.steps.map(({ kernel }) => kernel.name)).toEqual([
-    "decode-128-128-f32-vectors",
-    "merge-f32",
+    "attention-decode-f32-128x128-vectors",
+    "attention-merge-f32",
   ]);
   const parts = 32 * 32;
   expect(made?.workspace.get("partials")).toBe(4 * parts * 128);
@@ -192,7 +203,7 @@ test("keys are split where there would be too few workgroups, and then merged", 
 
 test("long work is dispatched in pieces that end before a driver loses patience", () => {
   const problem = problemOf({ heads: [32, 32], lengths: [8192, 8192], sizes: [128, 128] });
-  const made = schedule(problem, choose(problem, gpu), denseLayouts(problem), gpu);
+  const made = schedule(problem, choose(problem, gpu), denseOperands(problem), gpu);
   const steps = made?.steps ?? [];
   // 1.1e12 operations.
   expect(steps.length).toBeGreaterThan(100);

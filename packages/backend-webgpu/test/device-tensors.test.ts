@@ -11,8 +11,8 @@ import {
   isDeviceTensor,
   toFloat64,
 } from "@heed/core";
+import { usage } from "@heed/gpu-memory";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { usage } from "../src/memory/usage.js";
 import { available } from "./available.js";
 import { makeCall } from "./calls.js";
 import { unrequestedDevice } from "./devices.js";

@@ -10,9 +10,8 @@ import {
   type HostTensor,
   OutOfMemoryError,
 } from "@heed/core";
+import { BufferPool, Faults } from "@heed/gpu-memory";
 import { describe, expect, test } from "vitest";
-import { Faults } from "../src/faults.js";
-import { BufferPool } from "../src/memory/pool.js";
 import { available } from "./available.js";
 import { makeCall } from "./calls.js";
 import { unrequestedDevice } from "./devices.js";
@@ -85,7 +84,7 @@ describe.skipIf(!available)("faults", () => {
 
   test("what error scopes catch becomes a typed error with its cause", async () => {
     const device = await unrequestedDevice();
-    const faults = Faults.of(device);
+    const faults = Faults.of(device, "webgpu");
     const { accepted } = faults.watch("a wrong buffer", () =>
       // MAP_READ goes with COPY_DST alone.
       device.createBuffer({ size: 16, usage: 0x1 | 0x80 }),
@@ -94,7 +93,7 @@ describe.skipIf(!available)("faults", () => {
     expect(error).toBeInstanceOf(DeviceError);
     expect((error as Error).message).toMatch(/^webgpu: a wrong buffer failed: /);
     expect((error as Error).cause).toHaveProperty("message");
-    const pool = new BufferPool(device, faults);
+    const pool = new BufferPool(device, "webgpu", faults);
     await expect(pool.acquire(device.limits.maxBufferSize + 1, 0x80)).rejects.toThrow(
       OutOfMemoryError,
     );
@@ -103,7 +102,7 @@ describe.skipIf(!available)("faults", () => {
 
   test("buffers are used again, bounded, and destroyed with the pool", async () => {
     const device = await unrequestedDevice();
-    const pool = new BufferPool(device, Faults.of(device), 3500);
+    const pool = new BufferPool(device, "webgpu", Faults.of(device, "webgpu"), 3500);
     const first = await pool.acquire(1000, 0x80);
     const second = await pool.acquire(1000, 0x80);
     expect(first.buffer).not.toBe(second.buffer);

@@ -1,13 +1,13 @@
 /** Every kernel in every form that can be chosen. */
-import { packKernel, unpackKernel } from "../src/kernels/convert.js";
-import { decodeKernel } from "../src/kernels/decode.js";
-import type { Kernel, Storage } from "../src/kernels/kernel.js";
-import { matrixKernel } from "../src/kernels/matrix.js";
-import { mergeKernel } from "../src/kernels/merge.js";
-import { registersKernel } from "../src/kernels/registers.js";
-import { rowKernel } from "../src/kernels/row.js";
-import { subgroupMatrixKernel } from "../src/kernels/subgroup-matrix.js";
-import { tileKernel } from "../src/kernels/tile.js";
+import { packKernel, unpackKernel } from "../src/attention/kernels/convert.js";
+import { decodeKernel } from "../src/attention/kernels/decode.js";
+import { matrixKernel } from "../src/attention/kernels/matrix.js";
+import { mergeKernel } from "../src/attention/kernels/merge.js";
+import { registersKernel } from "../src/attention/kernels/registers.js";
+import { rowKernel } from "../src/attention/kernels/row.js";
+import { subgroupMatrixKernel } from "../src/attention/kernels/subgroup-matrix.js";
+import { tileKernel } from "../src/attention/kernels/tile.js";
+import type { Kernel, Storage } from "../src/wgsl/kernel.js";
 
 const storages: readonly (readonly [storage: Storage, bias: Storage])[] = [
   ["f32", "f32"],

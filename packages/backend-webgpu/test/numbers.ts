@@ -16,8 +16,8 @@ import {
   transpose,
 } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { WebGpuBackend as Backend } from "../src/backend.js";
-import { kernelNames } from "../src/choose.js";
+import { kernelNames } from "../src/attention/choose.js";
+import { loadOn } from "../src/backend.js";
 import type { OpenDevice } from "../src/device.js";
 import { available } from "./available.js";
 import { makeCall } from "./calls.js";
@@ -46,15 +46,15 @@ const small = (query: number[], key: number[], value: number[]): HostCall => ({
 export function testNumbers(): void {
   describe.skipIf(!available)("numbers", () => {
     let open: OpenDevice;
-    const backends = new Map<string, Backend>();
+    const backends = new Map<string, WebGpuBackend>();
 
     beforeAll(async () => {
       open = await sharedDevice();
       for (const kernel of kernels) {
-        backends.set(kernel, new Backend(open, { kernel }));
+        backends.set(kernel, await loadOn(open, { kernel }));
       }
       const capabilities = { ...open.capabilities, software: false };
-      backends.set("as on a GPU", new Backend({ ...open, capabilities }));
+      backends.set("as on a GPU", await loadOn({ ...open, capabilities }));
     });
     afterAll(() => {
       for (const backend of backends.values()) backend.dispose();
@@ -276,7 +276,7 @@ export function testNumbers(): void {
     });
 
     test("keys in more than eight parts on a GPU", async () => {
-      const backend = backends.get("as on a GPU") as Backend;
+      const backend = backends.get("as on a GPU") as WebGpuBackend;
       const call = makeCall({ heads: [4, 2], lengths: [2, 1700], sizes: [16, 16] });
       const choice = backend.choose(describeProblem(call));
       expect(choice.kernel).toBe("decode");

@@ -5,7 +5,7 @@ import {
   type Operand,
   type Region,
   windowOf,
-} from "../src/schedule/regions.js";
+} from "../src/execution/regions.js";
 
 const limits = { bytes: 4096, alignment: 256 };
 const range = (end: number) => ({ first: 0, end });

@@ -1,14 +1,14 @@
 /** The WGSL of one form of each kernel, so that a change of it is seen for what it is. */
 import { expect, test } from "vitest";
-import { packKernel, unpackKernel } from "../src/kernels/convert.js";
-import { decodeKernel } from "../src/kernels/decode.js";
-import type { Kernel } from "../src/kernels/kernel.js";
-import { matrixKernel } from "../src/kernels/matrix.js";
-import { mergeKernel } from "../src/kernels/merge.js";
-import { registersKernel } from "../src/kernels/registers.js";
-import { rowKernel } from "../src/kernels/row.js";
-import { subgroupMatrixKernel } from "../src/kernels/subgroup-matrix.js";
-import { tileKernel } from "../src/kernels/tile.js";
+import { packKernel, unpackKernel } from "../src/attention/kernels/convert.js";
+import { decodeKernel } from "../src/attention/kernels/decode.js";
+import { matrixKernel } from "../src/attention/kernels/matrix.js";
+import { mergeKernel } from "../src/attention/kernels/merge.js";
+import { registersKernel } from "../src/attention/kernels/registers.js";
+import { rowKernel } from "../src/attention/kernels/row.js";
+import { subgroupMatrixKernel } from "../src/attention/kernels/subgroup-matrix.js";
+import { tileKernel } from "../src/attention/kernels/tile.js";
+import type { Kernel } from "../src/wgsl/kernel.js";
 
 const f32 = { storage: "f32", bias: "f32", output: "f32" } as const;
 

@@ -3,8 +3,8 @@
  * and computes nothing: some of them no adapter here can run.
  */
 import { beforeAll, describe, expect, test } from "vitest";
-import { decodeBytes } from "../src/kernels/decode.js";
-import { tileBytes } from "../src/kernels/tile.js";
+import { decodeBytes } from "../src/attention/kernels/decode.js";
+import { tileBytes } from "../src/attention/kernels/tile.js";
 import { subgroupMatrixFeature } from "../src/options.js";
 import { allForms, kernels } from "./kernel-forms.js";
 

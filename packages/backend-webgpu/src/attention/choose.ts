@@ -1,0 +1,371 @@
+import { type AttentionProblem, headsPerGroup } from "@heed/core";
+import type { Capabilities } from "../capabilities.js";
+import type { Storage } from "../wgsl/kernel.js";
+import { type DecodeShape, decodeBytes, decodeRows, decodeThreads } from "./kernels/decode.js";
+import { type RegistersShape, registersThreads } from "./kernels/registers.js";
+import { rowColumns, rowKeys } from "./kernels/row.js";
+import {
+  matrixStep,
+  matrixThreads,
+  type SubgroupMatrixShape,
+  subgroupMatrixBytes,
+} from "./kernels/subgroup-matrix.js";
+import { type TileShape, tileBytes } from "./kernels/tile.js";
+import { type Lanes, tileKeys, tileRows, tileThreads } from "./wgsl/products.js";
+
+/** The algorithms that compute outputs, each a file in `kernels`. */
+export const kernelNames = ["tile", "row", "decode", "quad", "stream", "subgroup-matrix"] as const;
+export type KernelName = (typeof kernelNames)[number];
+
+interface ChoiceOf<K extends KernelName> {
+  readonly kernel: K;
+  /** Query heads whose rows share workgroups: 1, or all of a group. */
+  readonly stack: number;
+  /** Query rows and value columns of a workgroup, or of an invocation where those have rows of their own. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Parts that the keys are split into, for more workgroups; merged by log-sum-exp. */
+  readonly splits: number;
+  /** Tiles of keys start at multiples of it: 1, or a tile's keys where rows are to be invariant. */
+  readonly keyGrain: number;
+  /** Element type of inputs and outputs in the buffers that kernels use. */
+  readonly storage: Storage;
+  /** Element type of the bias; may differ from the inputs'. */
+  readonly bias: Storage;
+  /** Whether float16 tensors are copied to float32 and back, since the device has no shader-f16. */
+  readonly convert: boolean;
+}
+
+/** How a problem's output is computed. */
+export type Choice =
+  | (ChoiceOf<"tile"> & { readonly tile: Pick<TileShape, "lanes" | "columns" | "subgroups"> })
+  | ChoiceOf<"row">
+  | (ChoiceOf<"decode"> & { readonly decode: Pick<DecodeShape, "columns" | "headDim"> })
+  | (ChoiceOf<"subgroup-matrix"> & {
+      readonly matrix: Pick<SubgroupMatrixShape, "matrices" | "rows" | "headDim" | "columns">;
+    })
+  | (ChoiceOf<"quad" | "stream"> & { readonly registers: Omit<RegistersShape, "output"> });
+
+/**
+ * Workgroups that keep a device busy. Nothing in WebGPU tells how many it runs at once: a large GPU has
+ * some 150 multiprocessors, an imitated one as many as the machine has cores.
+ */
+const busyWorkgroups = (software: boolean): number => (software ? 4 : 256);
+
+/** Fewer keys than this are not worth a workgroup and its part of the merge. */
+const fewestSplitKeys = 128;
+
+/** Wishes of the caller that are not the device's. */
+export interface Preferences {
+  /** A kernel to use wherever it can compute the problem. */
+  readonly kernel?: KernelName | undefined;
+  /** Whether a row's bits must not depend on what is computed beside it. */
+  readonly batchInvariant?: boolean | undefined;
+}
+
+/** Chooses a kernel and its sizes. Pure: the same arguments give the same choice. */
+export function choose(
+  problem: AttentionProblem,
+  capabilities: Capabilities,
+  { kernel: forced, batchInvariant = false }: Preferences = {},
+): Choice {
+  if (batchInvariant) return chooseInvariant(problem, capabilities);
+  const { queryLength } = problem;
+  const group = headsPerGroup(problem);
+  const stack = queryLength < tileRows ? group : 1;
+  const suits = (kernel: KernelName, suited: boolean): boolean =>
+    forced === undefined ? suited : forced === kernel;
+  const registers =
+    (forced === undefined || forced === "quad" || forced === "stream") &&
+    fitsRegisters(problem, capabilities);
+  if (registers && (forced !== undefined || suitsRegisters(problem, capabilities))) {
+    const streams =
+      forced === undefined ? group * queryLength <= mostStreamRows : forced === "stream";
+    return streams
+      ? chooseStream(problem, capabilities, group)
+      : chooseQuad(problem, capabilities, stack);
+  }
+  if (suits("row", suitsRows(problem, stack, capabilities)))
+    return chooseRow(problem, capabilities);
+  const few = !capabilities.software && group * queryLength <= 2 * decodeRows;
+  if (suits("decode", few) && fitsDecode(problem, capabilities)) {
+    return chooseDecode(problem, capabilities, group);
+  }
+  return (
+    (suits("subgroup-matrix", true) && chooseSubgroupMatrix(problem, capabilities, stack)) ||
+    chooseTile(problem, capabilities, stack)
+  );
+}
+
+/**
+ * A choice that gives a row the same bits whatever other rows, heads and batches there are. Nothing
+ * that changes the order of a row's sums may depend on them: neither the kernel nor the tiles, which
+ * start at multiples of their size, and keys are not split. How many rows share an invocation or a
+ * workgroup may depend on them.
+ */
+function chooseInvariant(problem: AttentionProblem, capabilities: Capabilities): Choice {
+  const { queryLength } = problem;
+  const group = headsPerGroup(problem);
+  const stack = queryLength < tileRows ? group : 1;
+  const choice =
+    capabilities.software && fitsRegisters(problem, capabilities)
+      ? chooseQuad(problem, capabilities, stack)
+      : chooseTile(problem, capabilities, stack);
+  return { ...choice, splits: 1, keyGrain: keysOfTile(choice) };
+}
+
+/** Keys of a tile of a kernel that has tiles; keys that are worked on at once of others. */
+export function keysOfTile(choice: Choice): number {
+  switch (choice.kernel) {
+    case "tile":
+      return tileKeys(choice.tile.lanes);
+    case "decode":
+      return decodeThreads;
+    case "subgroup-matrix":
+      return matrixStep;
+    case "row":
+      return rowKeys;
+    case "quad":
+    case "stream":
+      return choice.registers.keys;
+  }
+}
+
+/** Sizes up to which rows are kept in private memory, and what their loops are unrolled in. */
+const mostRegisterSize = 128;
+const registerSizeStep = 16;
+
+/** Rows that an invocation which has them all to itself keeps. */
+const mostStreamRows = 8;
+
+function fitsRegisters(problem: AttentionProblem, capabilities: Capabilities): boolean {
+  const { storage, bias } = storages(problem, capabilities);
+  const size = Math.max(problem.headDim, problem.valueDim);
+  return size <= mostRegisterSize && storage === "f32" && bias === "f32";
+}
+
+/**
+ * Unrolled kernels are fast on software adapters, but take a second or two to compile for each head
+ * size: that has to pay.
+ */
+function suitsRegisters(problem: AttentionProblem, { software }: Capabilities): boolean {
+  const { batch, queryHeads, queryLength, keyLength, headDim, valueDim } = problem;
+  const work = 2 * batch * queryHeads * queryLength * keyLength * (headDim + valueDim);
+  return software && work >= 3e7;
+}
+
+function chooseQuad(problem: AttentionProblem, capabilities: Capabilities, stack: number): Choice {
+  const { batch, queryHeads, queryLength, keyLength, headDim, valueDim } = problem;
+  const size = Math.max(headDim, valueDim);
+  const most = size <= 64 ? 16 : 8;
+  const rows =
+    ([4, 8] as const).find((few) => few < most && stack * queryLength <= few * registersThreads) ??
+    most;
+  const tile = rows * registersThreads;
+  const workgroups = batch * (queryHeads / stack) * Math.ceil((stack * queryLength) / tile);
+  return {
+    kernel: "quad",
+    registers: {
+      mode: capabilities.subgroups ? "quad" : "alone",
+      rows,
+      // Two keys at once fetch queries and outputs half as often; with four, temporaries leave the cache.
+      keys: 2,
+      ...registerSizes(problem),
+    },
+    ...storages(problem, capabilities),
+    stack,
+    rows: tile,
+    columns: valueDim,
+    splits: splitsFor(workgroups, keyLength, capabilities),
+  };
+}
+
+/** Every invocation is a part of the keys: parts come in fours. */
+function chooseStream(
+  problem: AttentionProblem,
+  capabilities: Capabilities,
+  group: number,
+): Choice {
+  const { batch, kvHeads, queryLength, keyLength, valueDim } = problem;
+  const rows = group * queryLength <= 4 ? 4 : 8;
+  const workgroups = batch * kvHeads * Math.ceil((group * queryLength) / rows);
+  const quads = splitsFor(workgroups, keyLength / registersThreads, capabilities, 4);
+  return {
+    kernel: "stream",
+    registers: { mode: "stream", rows, keys: 1, ...registerSizes(problem) },
+    ...storages(problem, capabilities),
+    stack: group,
+    rows,
+    columns: valueDim,
+    splits: quads * registersThreads,
+  };
+}
+
+function registerSizes(
+  problem: AttentionProblem,
+): Pick<RegistersShape, "headDim" | "valueDim" | "whole"> {
+  const up = (size: number): number => Math.ceil(size / registerSizeStep) * registerSizeStep;
+  const [headDim, valueDim] = [up(problem.headDim), up(problem.valueDim)];
+  return {
+    headDim,
+    valueDim,
+    whole: headDim === problem.headDim && valueDim === problem.valueDim,
+  };
+}
+
+/**
+ * Whether tiles would be mostly empty. The row kernel reads every query, key and value from storage for
+ * each use, which a GPU's threads do badly: there it is for a handful of keys.
+ */
+function suitsRows(problem: AttentionProblem, stack: number, { software }: Capabilities): boolean {
+  const { queryLength, keyLength, headDim, valueDim } = problem;
+  if (!software) return keyLength <= 16;
+  const rows = stack * queryLength;
+  const tiles = Math.ceil(rows / tileRows);
+  const slices = Math.ceil(valueDim / rowColumns);
+  // Loads are what costs on a software adapter; a tile has those of 64 rows, used or not.
+  const rowLoads = rows * keyLength * (1.25 * slices * headDim + valueDim);
+  const tileLoads =
+    tiles * (Math.ceil(keyLength / 32) * 32 * (headDim * 26 + valueDim * 24) + 20_000);
+  return rowLoads < tileLoads;
+}
+
+/** Queries of a group have to fit into workgroup memory. */
+function fitsDecode(problem: AttentionProblem, { limits }: Capabilities): boolean {
+  const headDim = decodeHeadDim(problem);
+  return decodeBytes({ headDim }) <= limits.maxComputeWorkgroupStorageSize;
+}
+
+function decodeHeadDim({ headDim }: AttentionProblem): number {
+  return [64, 128].find((size) => size >= headDim) ?? Math.ceil(headDim / 64) * 64;
+}
+
+function chooseDecode(
+  problem: AttentionProblem,
+  capabilities: Capabilities,
+  group: number,
+): Choice {
+  const { batch, kvHeads, queryLength, keyLength, valueDim } = problem;
+  const columns = ([64, 128] as const).find((size) => size >= valueDim) ?? 256;
+  const workgroups =
+    batch * kvHeads * Math.ceil((group * queryLength) / decodeRows) * Math.ceil(valueDim / columns);
+  return {
+    kernel: "decode",
+    decode: { columns, headDim: decodeHeadDim(problem) },
+    ...storages(problem, capabilities),
+    stack: group,
+    rows: decodeRows,
+    columns,
+    splits: splitsFor(workgroups, keyLength, capabilities),
+  };
+}
+
+function chooseRow(problem: AttentionProblem, capabilities: Capabilities): Choice {
+  const { batch, queryHeads, queryLength, keyLength, valueDim } = problem;
+  const invocations = batch * queryHeads * queryLength * Math.ceil(valueDim / rowColumns);
+  return {
+    kernel: "row",
+    ...storages(problem, capabilities),
+    stack: 1,
+    rows: 1,
+    columns: rowColumns,
+    splits: splitsFor(invocations / 64, keyLength, capabilities),
+  };
+}
+
+function chooseTile(problem: AttentionProblem, capabilities: Capabilities, stack: number): Choice {
+  const { batch, queryHeads, queryLength, keyLength, valueDim } = problem;
+  const kinds = storages(problem, capabilities);
+  const lanes = lanesFor(problem, kinds.storage, capabilities);
+  const columns = [32, 64].find((size) => size >= valueDim && size >= 4 * lanes) ?? 128;
+  const workgroups =
+    batch *
+    (queryHeads / stack) *
+    Math.ceil((stack * queryLength) / tileRows) *
+    Math.ceil(valueDim / columns);
+  return {
+    kernel: "tile",
+    // A software adapter's subgroups are too small to be worth asking for.
+    tile: { lanes, columns, subgroups: capabilities.subgroups && !capabilities.software },
+    ...kinds,
+    stack,
+    rows: tileRows,
+    columns,
+    splits: splitsFor(workgroups, keyLength, capabilities),
+  };
+}
+
+/**
+ * Null where the tile kernel has to do: without the feature and the caller's wish, for float32, and
+ * where heads are too wide for workgroup memory, which has all of a query row and of a tile's keys.
+ */
+function chooseSubgroupMatrix(
+  problem: AttentionProblem,
+  capabilities: Capabilities,
+  stack: number,
+): Choice | null {
+  const { matrices, limits } = capabilities;
+  const kinds = storages(problem, capabilities);
+  if (matrices === null || kinds.storage !== "f16") return null;
+  if (limits.maxComputeInvocationsPerWorkgroup < matrixThreads) return null;
+  const { batch, queryHeads, queryLength, keyLength, valueDim } = problem;
+  const headDim = Math.ceil(problem.headDim / matrixStep) * matrixStep;
+  const columns = ([32, 64] as const).find((size) => size >= valueDim) ?? 128;
+  const allRows = stack * queryLength;
+  const rows = (allRows > 32 ? ([64, 32] as const) : ([32] as const)).find(
+    (size) =>
+      subgroupMatrixBytes({ rows: size, headDim, columns }) <=
+      limits.maxComputeWorkgroupStorageSize,
+  );
+  if (rows === undefined) return null;
+  const workgroups =
+    batch * (queryHeads / stack) * Math.ceil(allRows / rows) * Math.ceil(valueDim / columns);
+  return {
+    kernel: "subgroup-matrix",
+    matrix: { matrices, rows, headDim, columns },
+    ...kinds,
+    stack,
+    rows,
+    columns,
+    splits: splitsFor(workgroups, keyLength, capabilities),
+  };
+}
+
+/**
+ * Wide tiles have twice the keys and twice the threads, and half of the output in each: what wide heads
+ * need to stay in registers. They take more than the 16 KB of workgroup memory that all devices have.
+ */
+function lanesFor(problem: AttentionProblem, storage: Storage, capabilities: Capabilities): Lanes {
+  const { maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup } = capabilities.limits;
+  const fits =
+    tileBytes({ lanes: 16, storage }) <= maxComputeWorkgroupStorageSize &&
+    tileThreads(16) <= maxComputeInvocationsPerWorkgroup;
+  return fits && !capabilities.software && problem.valueDim > 64 ? 16 : 8;
+}
+
+/** @param patience how many times as many workgroups as keep the device busy are wanted */
+function splitsFor(
+  workgroups: number,
+  keyLength: number,
+  { software }: Capabilities,
+  patience = 1,
+): number {
+  if (workgroups === 0) return 1;
+  const wanted = Math.ceil((patience * busyWorkgroups(software)) / workgroups);
+  return Math.max(1, Math.min(wanted, Math.floor(keyLength / fewestSplitKeys)));
+}
+
+function storages(
+  problem: AttentionProblem,
+  { float16 }: Capabilities,
+): Pick<Choice, "storage" | "bias" | "convert" | "keyGrain"> {
+  const half = problem.dtype === "float16";
+  const storage: Storage = half && float16 ? "f16" : "f32";
+  return {
+    storage,
+    bias:
+      problem.bias === null ? storage : problem.bias.dtype === "float16" && float16 ? "f16" : "f32",
+    convert: half && !float16,
+    keyGrain: 1,
+  };
+}

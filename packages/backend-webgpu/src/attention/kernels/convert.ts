@@ -1,0 +1,86 @@
+import { emitKernel } from "../../wgsl/emit.js";
+import type { Binding, Kernel } from "../../wgsl/kernel.js";
+import { linearFragment, linearThreads } from "../../wgsl/linear.js";
+import { attentionParams } from "../params.js";
+import { attentionKernelName } from "./name.js";
+
+const bindings: readonly Binding[] = [
+  { name: "source", element: "u32", access: "read" },
+  { name: "converted", element: "u32", access: "read_write" },
+];
+
+/** A kernel whose invocations convert a pair of elements each, number `n`. */
+function convertKernel(name: string, functions: string, body: string): Kernel {
+  const main = `${functions}
+@compute @workgroup_size(${linearThreads})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) counts: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let n = element_number(workgroup, counts, thread);
+${body}
+}
+`;
+  return emitKernel({
+    name: attentionKernelName(name, "f16"),
+    params: attentionParams,
+    bindings,
+    fragments: [linearFragment],
+    body: main,
+  });
+}
+
+/**
+ * binary16 to binary32, for devices without shader-f16: an invocation has a pair. By integers, since
+ * `unpack2x16float` may flush subnormal numbers.
+ */
+export function unpackKernel(): Kernel {
+  const functions = `fn to_float32(bits: u32) -> u32 {
+  let sign = (bits & 0x8000u) << 16u;
+  let exponent = (bits >> 10u) & 0x1fu;
+  let fraction = bits & 0x3ffu;
+  if (exponent == 0u) {
+    return sign | bitcast<u32>(f32(fraction) * 0x1p-24);
+  }
+  return sign | (select(exponent + 112u, 255u, exponent == 31u) << 23u) | (fraction << 13u);
+}`;
+  const body = `  if (n < (params.count + 1u) / 2u) {
+    let pair = source[n];
+    converted[2u * n] = to_float32(pair & 0xffffu);
+    if (2u * n + 1u < params.count) {
+      converted[2u * n + 1u] = to_float32(pair >> 16u);
+    }
+  }`;
+  return convertKernel("unpack", functions, body);
+}
+
+/** binary32 to binary16, to nearest, ties to even, beyond the range to ±∞. */
+export function packKernel(): Kernel {
+  const functions = `fn to_float16(bits: u32) -> u32 {
+  let sign = (bits >> 16u) & 0x8000u;
+  let magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) {
+    return sign | 0x7e00u;
+  }
+  // 65520 and more.
+  if (magnitude >= 0x477ff000u) {
+    return sign | 0x7c00u;
+  }
+  // Below 2^-14 the spacing is 2^-24, as is that of binary32 just above 0.5: adding 0.5 rounds, and
+  // leaves the number of spacings in the fraction.
+  if (magnitude < 0x38800000u) {
+    return sign | (bitcast<u32>(bitcast<f32>(magnitude) + 0.5) - 0x3f000000u);
+  }
+  let rounded = magnitude + 0xfffu + ((magnitude >> 13u) & 1u);
+  return sign | ((rounded - 0x38000000u) >> 13u);
+}`;
+  const body = `  if (n < (params.count + 1u) / 2u) {
+    var pair = to_float16(source[2u * n]);
+    if (2u * n + 1u < params.count) {
+      pair |= to_float16(source[2u * n + 1u]) << 16u;
+    }
+    converted[n] = pair;
+  }`;
+  return convertKernel("pack", functions, body);
+}

@@ -1,0 +1,269 @@
+import { emitKernel, repeat } from "../../wgsl/emit.js";
+import type { Kernel, Storage } from "../../wgsl/kernel.js";
+import { attentionParams, flagsFragment } from "../params.js";
+import { finishFragment } from "../wgsl/finish.js";
+import { forwardBindings } from "../wgsl/forward.js";
+import { gridFragment } from "../wgsl/grid.js";
+import { logitsFragment } from "../wgsl/logits.js";
+import { notFiniteFragment, rulesFragment } from "../wgsl/rules.js";
+import { attentionKernelName } from "./name.js";
+
+/** Threads of a workgroup, which is also its tile of keys. */
+export const decodeThreads = 64;
+/** Rows of a workgroup: those of a group of heads. */
+export const decodeRows = 8;
+/** Threads that share a key's product. */
+const sharers = 4;
+
+export interface DecodeShape {
+  /** Value columns of a workgroup. */
+  readonly columns: 64 | 128 | 256;
+  /** Elements of the head size that queries are kept for, a multiple of 16. */
+  readonly headDim: number;
+  /** Whether keys and values can be read four elements at a time: rows are dense and aligned. */
+  readonly vectors: boolean;
+  readonly storage: Storage;
+  readonly bias: Storage;
+  /** Of the output: f32 for a part that is merged later. */
+  readonly output: Storage;
+}
+
+/** Bytes of workgroup memory. */
+export function decodeBytes({ headDim }: Pick<DecodeShape, "headDim">): number {
+  const scores = decodeThreads * 2 * 16;
+  return decodeRows * headDim * 4 + sharers * scores + 2 * 8 * 16 + decodeThreads * 2 * 16;
+}
+
+/**
+ * Decoding: eight rows, the query heads of a group, share one read of keys and values, which is all
+ * that takes time. Four threads multiply a key, each a quarter of every 16 elements; each thread then
+ * applies the rules to one key of the tile; and for the output, threads have four columns each, and
+ * the keys in turns if there are fewer columns than threads.
+ */
+export function decodeKernel(shape: DecodeShape): Kernel {
+  const { columns, headDim, vectors, storage, bias, output } = shape;
+  const element = vectors ? `vec4<${storage}>` : storage;
+  const columnThreads = columns / 4;
+  const turns = decodeThreads / columnThreads;
+  const bindings = forwardBindings({ query: storage, key: element, bias, output });
+  const f16 = storage === "f16" || bias === "f16" || output === "f16";
+  /** Four elements of a row from element `first`; past the size, 0. */
+  const four = (from: "key" | "value", size: string): string =>
+    vectors
+      ? `  return select(vec4<f32>(), vec4<f32>(${from}[(row + min(first, ${size} - 4u)) >> 2u]), first < ${size});`
+      : `  let at = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
+  let clamped = row + min(at, vec4<u32>(${size} - 1u)) * params.${from}Column;
+  let x = vec4<f32>(f32(${from}[clamped.x]), f32(${from}[clamped.y]), f32(${from}[clamped.z]), f32(${from}[clamped.w]));
+  return select(vec4<f32>(), x, at < vec4<u32>(${size}));`;
+  const forRows = (text: (r: number, half: string, component: string) => string): string =>
+    repeat(decodeRows, (r) => text(r, r < 4 ? "low" : "high", "xyzw"[r % 4] as string));
+  const body = `var<workgroup> queries: array<vec4<f32>, ${(decodeRows * headDim) / 4}>;
+/** Of a key's four sharers, four rows each; then weights, at sharer 0. */
+var<workgroup> products: array<vec4<f32>, ${sharers * decodeThreads * 2}>;
+var<workgroup> tops: array<vec4<f32>, 16>;
+var<workgroup> exchange: array<vec4<f32>, ${decodeThreads * 2}>;
+
+fn key_four(row: u32, first: u32) -> vec4<f32> {
+${four("key", "params.headDim")}
+}
+fn value_four(row: u32, first: u32) -> vec4<f32> {
+${four("value", "params.valueDim")}
+}
+/** The largest of every thread's rows, by way of eight threads' largest of eight. */
+fn largest(thread: u32, low: vec4<f32>, high: vec4<f32>) -> array<vec4<f32>, 2> {
+  exchange[thread * 2u] = low;
+  exchange[thread * 2u + 1u] = high;
+  workgroupBarrier();
+  if (thread < 16u) {
+    let half = thread & 1u;
+    let first = (thread >> 1u) * 8u;
+    var top = vec4<f32>(lowest);
+    for (var other = 0u; other < 8u; other++) {
+      top = max(top, exchange[(first + other) * 2u + half]);
+    }
+    tops[thread] = top;
+  }
+  workgroupBarrier();
+  var both = array<vec4<f32>, 2>(tops[0], tops[1]);
+  for (var other = 1u; other < 8u; other++) {
+    both[0] = max(both[0], tops[other * 2u]);
+    both[1] = max(both[1], tops[other * 2u + 1u]);
+  }
+  return both;
+}
+
+@compute @workgroup_size(${decodeThreads})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) counts: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let block = workgroup_block(workgroup, counts);
+  if (!block.exists) {
+    return;
+  }
+  let b = block.batch;
+  let batch = batch_rules(b);
+  let first_row = params.firstRow + block.tile * ${decodeRows}u;
+  let end_row = min(params.endRow, first_row + ${decodeRows}u);
+  let span = queries_of(first_row, end_row);
+  let first_index = span.x;
+  let last_index = span.y;
+  let keys = visible_keys(batch, block.split, first_index, last_index);
+  let low_rows = rows_of(block.head, first_row);
+  let high_rows = rows_of(block.head, first_row + 4u);
+  let kv_head = block.head * params.stack / params.group;
+  let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
+  let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
+  let sharer = thread & ${sharers - 1}u;
+  let column = block.slice * ${columns}u + (thread % ${columnThreads}u) * 4u;
+  let turn = thread / ${columnThreads}u;
+
+  for (var e = thread; e < ${(decodeRows * headDim) / 4}u; e += ${decodeThreads}u) {
+    let row = rows_of(block.head, first_row + e / ${headDim / 4}u);
+    let at = params.queryBase + b * params.queryBatch + row.head.x * params.queryHead
+      + row.index.x * params.queryRow;
+    var q = vec4<f32>();
+    for (var i = 0u; i < 4u; i++) {
+      let d = (e % ${headDim / 4}u) * 4u + i;
+      if (d < params.headDim) {
+        q[i] = f32(query[at + d * params.queryColumn]);
+      }
+    }
+    queries[e] = q;
+  }
+  workgroupBarrier();
+
+${forRows((r) => `  var o${r} = vec4<f32>();`)}
+  var low_top = vec4<f32>(lowest);
+  var high_top = vec4<f32>(lowest);
+  var low_sum = vec4<f32>();
+  var high_sum = vec4<f32>();
+  for (var tile = keys.x; tile < keys.y; tile += ${decodeThreads}) {
+    for (var k = thread / ${sharers}u; k < ${decodeThreads}u; k += ${decodeThreads / sharers}u) {
+${forRows((r) => `      var s${r} = vec4<f32>();`)}
+      let j = tile + i32(k);
+      if (j < keys.y) {
+        let row = key_at + u32(j) * params.keyRow;
+        for (var d = sharer; d * 4u < params.headDim; d += ${sharers}u) {
+          let x = key_four(row, d * 4u);
+${forRows((r) => `          s${r} += x * queries[${(r * headDim) / 4}u + d];`)}
+        }
+      }
+      let slot = (sharer * ${decodeThreads}u + k) * 2u;
+      let one = vec4<f32>(1.0);
+      products[slot] = vec4<f32>(dot(s0, one), dot(s1, one), dot(s2, one), dot(s3, one));
+      products[slot + 1u] = vec4<f32>(dot(s4, one), dot(s5, one), dot(s6, one), dot(s7, one));
+    }
+    workgroupBarrier();
+    var low = vec4<f32>();
+    var high = vec4<f32>();
+    for (var other = 0u; other < ${sharers}u; other++) {
+      low += products[(other * ${decodeThreads}u + thread) * 2u];
+      high += products[(other * ${decodeThreads}u + thread) * 2u + 1u];
+    }
+    low *= params.scale;
+    high *= params.scale;
+    let j = tile + i32(thread);
+    if ((params.flags & flag_softcap) != 0u) {
+      low = cap4(low);
+      high = cap4(high);
+    }
+    let low_logits = bias_and_visibility(low, batch, b, low_rows, vec4<u32>(u32(j)));
+    let high_logits = bias_and_visibility(high, batch, b, high_rows, vec4<u32>(u32(j)));
+    let low_seen = low_logits.visible & vec4<bool>(j < keys.y);
+    let high_seen = high_logits.visible & vec4<bool>(j < keys.y);
+    let top = largest(
+      thread,
+      select(vec4<f32>(lowest), low_logits.s, low_seen),
+      select(vec4<f32>(lowest), high_logits.s, high_seen),
+    );
+    let low_next = max(low_top, top[0]);
+    let high_next = max(high_top, top[1]);
+    let low_decay = soft_exp4(low_top - low_next);
+    let high_decay = soft_exp4(high_top - high_next);
+    low_top = low_next;
+    high_top = high_next;
+    let low_weight = select(vec4<f32>(), soft_exp4(low_logits.s - low_top), low_seen);
+    let high_weight = select(vec4<f32>(), soft_exp4(high_logits.s - high_top), high_seen);
+    low_sum = low_sum * low_decay + low_weight;
+    high_sum = high_sum * high_decay + high_weight;
+    products[thread * 2u] = low_weight;
+    products[thread * 2u + 1u] = high_weight;
+    workgroupBarrier();
+${forRows((r, half, c) => `    o${r} *= ${half}_decay.${c};`)}
+    let count = u32(min(${decodeThreads}, keys.y - tile));
+    for (var k = turn; k < count; k += ${turns}u) {
+      let v = value_four(value_at + (u32(tile) + k) * params.valueRow, column);
+      let low = products[k * 2u];
+      let high = products[k * 2u + 1u];
+      if (not_finite4(v)) {
+        // A row that does not see the key must not see its NaN either.
+${forRows((r, half, c) => `        o${r} += select(${half}.${c} * v, vec4<f32>(), ${half}.${c} == 0.0);`)}
+      } else {
+${forRows((r, half, c) => `        o${r} += ${half}.${c} * v;`)}
+      }
+    }
+    workgroupBarrier();
+  }
+
+  // Sums over the threads' keys, in order; then outputs over the turns.
+  exchange[thread * 2u] = low_sum;
+  exchange[thread * 2u + 1u] = high_sum;
+  workgroupBarrier();
+  low_sum = vec4<f32>();
+  high_sum = vec4<f32>();
+  for (var other = 0u; other < ${decodeThreads}u; other++) {
+    low_sum += exchange[other * 2u];
+    high_sum += exchange[other * 2u + 1u];
+  }
+  let store = thread == 0u && block.slice == 0u;
+  let low = finish_rows(low_rows, b, block.split, low_top, low_sum, store);
+  let high = finish_rows(high_rows, b, block.split, high_top, high_sum, store);
+${forRows(
+  (r, half, c) => `  workgroupBarrier();
+  exchange[thread] = o${r} * ${half}.${c};
+  workgroupBarrier();
+  store_row(thread, block, first_row + ${r}u, end_row, column);`,
+)}
+}
+
+fn store_row(thread: u32, block: Block, row: u32, end_row: u32, column: u32) {
+  if (row >= end_row || thread >= ${columnThreads}u) {
+    return;
+  }
+  var sum = exchange[thread];
+  for (var turn = 1u; turn < ${turns}u; turn++) {
+    sum += exchange[turn * ${columnThreads}u + thread];
+  }
+  let stacked = row / params.queryLength;
+  let head = block.head * params.stack + stacked;
+  let at = (block.batch * params.queryHeads + head) * params.queryLength
+    + row - stacked * params.queryLength;
+  let base = params.outputBase + at * params.outputRow + block.split * params.outputSplit + column;
+  for (var i = 0u; i < 4u && column + i < params.valueDim; i++) {
+    output[base + i] = ${output}(sum[i]);
+  }
+}
+`;
+  const name = attentionKernelName("decode", storage, [headDim, columns], {
+    bias,
+    output,
+    variants: [vectors && "vectors"],
+  });
+  return emitKernel({
+    name,
+    features: [f16 && "f16"],
+    params: attentionParams,
+    bindings,
+    fragments: [
+      flagsFragment,
+      gridFragment,
+      rulesFragment,
+      notFiniteFragment,
+      logitsFragment(bias),
+      finishFragment,
+    ],
+    body,
+  });
+}

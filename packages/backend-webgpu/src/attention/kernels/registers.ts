@@ -1,0 +1,283 @@
+import { emitKernel, repeat } from "../../wgsl/emit.js";
+import type { Kernel, Storage } from "../../wgsl/kernel.js";
+import { attentionParams, flagsFragment } from "../params.js";
+import { finishFragment } from "../wgsl/finish.js";
+import { forwardBindings } from "../wgsl/forward.js";
+import { gridFragment } from "../wgsl/grid.js";
+import { logitsFragment } from "../wgsl/logits.js";
+import { notFiniteFragment, rulesFragment } from "../wgsl/rules.js";
+import { attentionKernelName } from "./name.js";
+
+/** Invocations of a workgroup: a quad. */
+export const registersThreads = 4;
+
+/** In how many invocations' rows a workgroup's differ. */
+export type RegistersMode =
+  /**
+   * Invocations have different rows of one head and walk over the same keys: each loads a quarter of a
+   * key and they exchange the quarters within their quad.
+   */
+  | "quad"
+  /** The same, where there are no subgroups: each loads all of a key. */
+  | "alone"
+  /** Invocations have the same rows and different keys, parts that are merged. For few rows. */
+  | "stream";
+
+export interface RegistersShape {
+  readonly mode: RegistersMode;
+  /** Rows of an invocation. */
+  readonly rows: 4 | 8 | 16;
+  /** Keys that are worked on at once. */
+  readonly keys: 1 | 2;
+  /** Sizes that the loops are unrolled for; multiples of 4, at least headDim and valueDim. */
+  readonly headDim: number;
+  readonly valueDim: number;
+  /** Whether these are the problem's own sizes, so that there is nothing past them. */
+  readonly whole: boolean;
+  readonly output: Storage;
+}
+
+/**
+ * A row's weights may grow to e^8 before its sum and output are scaled down: see {@link registersKernel}.
+ */
+const patience = 8;
+
+/**
+ * FlashAttention for adapters that imitate a GPU on a CPU. There an element loaded from a buffer costs
+ * as much as ten multiply-adds, barriers are expensive, and private memory with constant indices is
+ * next to free: an invocation keeps several query rows and their outputs to itself (2,048 floats for 16
+ * rows of 64: on a real GPU they would spill) and reads each element of a key once for all of them.
+ *
+ * SwiftShader takes no branches: it computes both sides for all lanes and masks what is stored, and
+ * every loop once. So what few keys need (rules, outputs that are scaled down, values that are not
+ * finite) is in loops that are not unrolled and once for several keys.
+ *
+ * A row's maximum only has to be near: what is subtracted from its logits is raised when a logit is
+ * more than 8 above it, so that outputs are rarely rescaled.
+ */
+export function registersKernel(shape: RegistersShape): Kernel {
+  const { mode, rows, keys: together, headDim, valueDim, whole, output } = shape;
+  const quads = rows / 4;
+  const pairs = together * quads;
+  const bindings = forwardBindings({ query: "f32", key: "f32", bias: "f32", output });
+  const forQuads = (text: (q: number) => string): string => repeat(quads, text);
+  const forKeys = (text: (k: number) => string): string => repeat(together, text);
+  /** `pair` numbers keys and quads of rows, as in the arrays `s`, `p` and `visible`. */
+  const forPairs = (text: (k: number, q: number, pair: number) => string): string =>
+    forKeys((k) => forQuads((q) => text(k, q, k * quads + q)));
+  const sizeOf = { key: "params.headDim", value: "params.valueDim" } as const;
+  /** Where elements are in a row: an invocation's own of every four, or all four. */
+  const columns = (from: "key" | "value", size: number): string =>
+    repeat(size / 4, (chunk) => {
+      const place = (element: string): string =>
+        `${whole ? element : `min(${element}, ${sizeOf[from]} - 1u)`} * params.${from}Column`;
+      return mode === "quad"
+        ? `  let ${from}_column${chunk} = ${place(`(${4 * chunk}u + lane)`)};`
+        : repeat(4, (e) => `  let ${from}_column${4 * chunk + e} = ${place(`${4 * chunk + e}u`)};`);
+    });
+  /** The elements of every four of key k's row: 0 past the size, where nothing is hidden. */
+  const load = (from: "key" | "value", k: number, element: string, column: number): string => {
+    const loaded = `${from}[row${k} + ${from}_column${column}]`;
+    const absent = [
+      ...(whole ? [] : [`${element} >= ${sizeOf[from]}`]),
+      ...(from === "value" ? [`skip${k}`] : []),
+    ];
+    return absent.length === 0 ? loaded : `select(${loaded}, 0.0, ${absent.join(" || ")})`;
+  };
+  /** An invocation's share of four elements. */
+  const loadShare = (from: "key" | "value", k: number, chunk: number): string =>
+    mode === "quad"
+      ? `        let share${k} = ${load(from, k, `${4 * chunk}u + lane`, chunk)};\n`
+      : "";
+  /** One of the four, for everybody. */
+  const element = (from: "key" | "value", k: number, chunk: number, e: number): string =>
+    mode === "quad"
+      ? `quadBroadcast(share${k}, ${e}u)`
+      : load(from, k, `${4 * chunk + e}u`, 4 * chunk + e);
+  const invocations = mode === "stream" ? 1 : registersThreads;
+  const body = `@compute @workgroup_size(${registersThreads})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) counts: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,${mode === "quad" ? "\n  @builtin(subgroup_invocation_id) subgroup_lane: u32," : ""}
+) {
+  let block = workgroup_block(workgroup, counts);
+  if (!block.exists) {
+    return;
+  }
+${mode === "quad" ? "  let lane = subgroup_lane & 3u;\n" : ""}  let b = block.batch;
+  let batch = batch_rules(b);
+  let split = ${mode === "stream" ? `block.split * ${registersThreads}u + thread` : "block.split"};
+  let first_row = params.firstRow + block.tile * ${invocations * rows}u;
+  let end_row = min(params.endRow, first_row + ${invocations * rows}u);
+  let span = queries_of(first_row, end_row);
+  let first_index = span.x;
+  let last_index = span.y;
+  let keys = visible_keys(batch, split, first_index, last_index);
+  // Keys that all rows see, if there are no other rules.
+  let full_first = last_index + batch.first;
+  let full_last = first_index + batch.last;
+  let elementwise = (params.flags & flags_elementwise) != 0u;
+
+  let own = first_row${mode === "stream" ? "" : ` + thread * ${rows}u`};
+  let kv_head = block.head * params.stack / params.group;
+  let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
+  let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
+${columns("key", headDim)}
+${columns("value", valueDim)}
+
+  var q: array<vec4<f32>, ${quads * headDim}>;
+  for (var quad = 0u; quad < ${quads}u; quad++) {
+    let rows = rows_of(block.head, own + quad * 4u);
+    let row = vec4<u32>(params.queryBase + b * params.queryBatch)
+      + rows.head * params.queryHead + rows.index * params.queryRow;
+    for (var d = 0u; d < params.headDim; d++) {
+      let at = row + d * params.queryColumn;
+      q[quad * ${headDim}u + d] = vec4<f32>(query[at.x], query[at.y], query[at.z], query[at.w]);
+    }
+  }
+  var o: array<vec4<f32>, ${quads * valueDim}>;
+${forQuads(
+  (q) => `  var top${q} = vec4<f32>(lowest);
+  var sum${q} = vec4<f32>();`,
+)}
+  var visible: array<vec4<bool>, ${pairs}>;
+${forPairs((_k, _q, pair) => `  visible[${pair}] = vec4<bool>(true);`)}
+
+  for (var first = keys.x; first < keys.y; first += ${together}) {
+    // Past the last key, the last one is read again and hidden.
+${forKeys((k) => `    let j${k} = u32(min(first + ${k}, keys.y - 1));`)}
+    var s: array<vec4<f32>, ${pairs}>;
+${forKeys(
+  (k) => `    {
+      let row${k} = key_at + j${k} * params.keyRow;
+${forQuads((q) => `      var s${q} = vec4<f32>();`)}
+${repeat(
+  headDim / 4,
+  (chunk) => `      {
+${loadShare("key", k, chunk)}${repeat(
+  4,
+  (e) => `        {
+          let x = ${element("key", k, chunk, e)};
+${forQuads((q) => `          s${q} += x * q[${q * headDim + 4 * chunk + e}];`)}
+        }`,
+)}
+      }`,
+)}
+${forQuads((q) => `      s[${k * quads + q}] = s${q} * params.scale;`)}
+    }`,
+)}
+    let masked = elementwise || first < full_first || first + ${together - 1} > full_last
+      || first + ${together} > keys.y;
+    for (var pair = 0u; masked && pair < ${pairs}u; pair++) {
+      let j = first + i32(pair / ${quads}u);
+      let rows = rows_of(block.head, own + pair % ${quads}u * 4u);
+      var raw = s[pair];
+      if ((params.flags & flag_softcap) != 0u) {
+        raw = cap4(raw);
+      }
+      let logits = bias_and_visibility(raw, batch, b, rows, vec4<u32>(u32(min(j, keys.y - 1))));
+      let seen = logits.visible & vec4<bool>(j < keys.y);
+      s[pair] = select(vec4<f32>(lowest), logits.s, seen);
+      visible[pair] = seen;
+    }
+${forQuads(
+  (
+    q,
+  ) => `    let best${q} = ${"max(".repeat(together - 1)}s[${q}]${Array.from({ length: together - 1 }, (_, k) => `, s[${(k + 1) * quads + q}])`).join("")};
+    let above${q} = best${q} > top${q} + ${patience}.0;`,
+)}
+    if (${repeat(quads, (q) => `any(above${q})`, " || ")}) {
+${forQuads(
+  (q) => `      let decay${q} = select(vec4<f32>(1.0), soft_exp4(top${q} - best${q}), above${q});
+      top${q} = select(top${q}, best${q}, above${q});
+      sum${q} *= decay${q};
+      for (var c = 0u; c < ${valueDim}u; c++) {
+        o[${q * valueDim}u + c] *= decay${q};
+      }`,
+)}
+    }
+    var p: array<vec4<f32>, ${pairs}>;
+${forPairs(
+  (
+    _,
+    q,
+    pair,
+  ) => `    p[${pair}] = select(vec4<f32>(), soft_exp4(s[${pair}] - top${q}), visible[${pair}]);
+    sum${q} += p[${pair}];`,
+)}
+    // A row that does not see a key must not see its NaN either: such a key goes element by element.
+    var skipped = 0u;
+    for (var k = 0u; masked && k < ${together}u; k++) {
+      let row = value_at + u32(min(first + i32(k), keys.y - 1)) * params.valueRow;
+      var skip = false;
+      for (var c = 0u; c < params.valueDim; c++) {
+        skip = skip || not_finite(value[row + c * params.valueColumn]);
+      }
+      for (var quad = 0u; quad < ${quads}u; quad++) {
+        let weight = p[k * ${quads}u + quad];
+        for (var c = 0u; skip && c < params.valueDim; c++) {
+          let v = value[row + c * params.valueColumn];
+          o[quad * ${valueDim}u + c] += select(weight * v, vec4<f32>(), weight == vec4<f32>());
+        }
+        visible[k * ${quads}u + quad] = vec4<bool>(true);
+      }
+      skipped |= u32(skip) << k;
+    }
+    {
+${forKeys(
+  (k) => `      let row${k} = value_at + j${k} * params.valueRow;
+      let skip${k} = (skipped & ${1 << k}u) != 0u;`,
+)}
+${repeat(
+  valueDim / 4,
+  (chunk) => `      {
+${repeat(together, (k) => loadShare("value", k, chunk), "")}${repeat(
+  4,
+  (e) => `        {
+${forKeys((k) => `          let v${k} = ${element("value", k, chunk, e)};`)}
+${forQuads((q) => `          o[${q * valueDim + 4 * chunk + e}] += ${repeat(together, (k) => `v${k} * p[${k * quads + q}]`, " + ")};`)}
+        }`,
+)}
+      }`,
+)}
+    }
+  }
+
+${forQuads(
+  (q) => `  {
+    let rows = rows_of(block.head, own + ${4 * q}u);
+    let factor = finish_rows(rows, b, split, top${q}, sum${q}, true);
+    let at = (b * params.queryHeads + rows.head) * params.queryLength + rows.index;
+    for (var c = 0u; c < params.valueDim; c++) {
+      let values = o[${q * valueDim}u + c] * factor;
+      for (var r = 0; r < 4; r++) {
+        if (rows.exists[r]) {
+          output[params.outputBase + split * params.outputSplit + at[r] * params.outputRow + c] = ${output}(values[r]);
+        }
+      }
+    }
+  }`,
+)}
+}
+`;
+  const name = attentionKernelName(mode, "f32", [rows, together, headDim, valueDim], {
+    output,
+    variants: [!whole && "padded"],
+  });
+  return emitKernel({
+    name,
+    features: [mode === "quad" && "subgroups", output === "f16" && "f16"],
+    params: attentionParams,
+    bindings,
+    fragments: [
+      flagsFragment,
+      gridFragment,
+      rulesFragment,
+      notFiniteFragment,
+      logitsFragment("f32"),
+      finishFragment,
+    ],
+    body,
+  });
+}

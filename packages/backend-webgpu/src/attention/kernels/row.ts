@@ -1,0 +1,142 @@
+import { emitKernel, repeat } from "../../wgsl/emit.js";
+import type { Kernel, Storage } from "../../wgsl/kernel.js";
+import { linearFragment, linearThreads } from "../../wgsl/linear.js";
+import { attentionParams, flagsFragment } from "../params.js";
+import { forwardBindings } from "../wgsl/forward.js";
+import { logitsFragment } from "../wgsl/logits.js";
+import { rulesFragment } from "../wgsl/rules.js";
+import {
+  lowestFragment,
+  rowFactorFragment,
+  softExpFragment,
+  storeStatisticsFragment,
+} from "../wgsl/statistics.js";
+import { attentionKernelName } from "./name.js";
+
+/** Value columns of an invocation, and keys that it works on at once. */
+export const rowColumns = 8;
+export const rowKeys = 4;
+
+export interface RowShape {
+  readonly storage: Storage;
+  readonly bias: Storage;
+  /** Of the output: f32 for a part that is merged later. */
+  readonly output: Storage;
+}
+
+/**
+ * One invocation for each row and eight value columns of it, which reads everything from storage,
+ * four keys at a time. For problems in which a tile would be mostly empty: few keys, or few rows of
+ * many heads.
+ */
+export function rowKernel({ storage, bias, output }: RowShape): Kernel {
+  const bindings = forwardBindings({ query: storage, key: storage, bias, output });
+  const f16 = storage === "f16" || bias === "f16" || output === "f16";
+  const body = `@compute @workgroup_size(${linearThreads})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) counts: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  // Slices of a row are neighbours, then rows, splits, heads and batches.
+  var rest = element_number(workgroup, counts, thread);
+  let first_column = (rest % params.slices) * ${rowColumns}u;
+  rest /= params.slices;
+  let rows = params.endRow - params.firstRow;
+  let i = params.firstRow + rest % rows;
+  rest /= rows;
+  let split = rest % params.splits;
+  rest /= params.splits;
+  let h = params.firstHead + rest % params.heads;
+  let b = params.firstBatch + rest / params.heads;
+  if (b >= params.endBatch) {
+    return;
+  }
+  let batch = batch_rules(b);
+  let keys = visible_keys(batch, split, i32(i), i32(i));
+  let row = Rows(vec4<u32>(i), vec4<u32>(h), vec4<bool>(true));
+  let g = h / params.group;
+  let query_at = params.queryBase + b * params.queryBatch + h * params.queryHead + i * params.queryRow;
+  let key_at = params.keyBase + b * params.keyBatch + g * params.keyHead;
+  let value_at = params.valueBase + b * params.valueBatch + g * params.valueHead;
+${repeat(2, (q) => `  let column${q} = min(vec4<u32>(first_column + ${4 * q}u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.valueDim - 1u)) * params.valueColumn;`)}
+  var largest = lowest;
+  var sum = 0.0;
+${repeat(2, (q) => `  var o${q} = vec4<f32>();`)}
+  for (var first = keys.x; first < keys.y; first += 4) {
+    // Past the last key, the last one is read again and hidden.
+    let j = vec4<i32>(first) + vec4<i32>(0, 1, 2, 3);
+    let readable = vec4<u32>(min(j, vec4<i32>(keys.y - 1)));
+    let key_rows = vec4<u32>(key_at) + readable * params.keyRow;
+    var s = vec4<f32>();
+    for (var d = 0u; d < params.headDim; d++) {
+      let at = key_rows + d * params.keyColumn;
+      s += f32(query[query_at + d * params.queryColumn])
+        * vec4<f32>(f32(key[at.x]), f32(key[at.y]), f32(key[at.z]), f32(key[at.w]));
+    }
+    s *= params.scale;
+    if ((params.flags & flag_softcap) != 0u) {
+      s = cap4(s);
+    }
+    let logits = bias_and_visibility(s, batch, b, row, readable);
+    let visible = logits.visible & (j < vec4<i32>(keys.y));
+    let seen = select(vec4<f32>(lowest), logits.s, visible);
+    let before = largest;
+    largest = max(largest, max(max(seen.x, seen.y), max(seen.z, seen.w)));
+    let decay = soft_exp(before - largest);
+    let weight = select(vec4<f32>(), soft_exp4(logits.s - largest), visible);
+    sum = sum * decay + weight.x + weight.y + weight.z + weight.w;
+${repeat(2, (q) => `    o${q} *= decay;`)}
+    for (var k = 0; k < 4; k++) {
+      // A row that does not see the key must not see its NaN either.
+      if (weight[k] > 0.0) {
+        let at = value_at + readable[k] * params.valueRow;
+${repeat(2, (q) => `        o${q} += weight[k] * vec4<f32>(f32(value[at + column${q}.x]), f32(value[at + column${q}.y]), f32(value[at + column${q}.z]), f32(value[at + column${q}.w]));`)}
+      }
+    }
+  }
+
+  let rule = head_rules(h);
+  let sink = bitcast<f32>(rule.y);
+  let has_sink = (params.flags & flag_sinks) != 0u && rule.z != 0;
+  // The largest visible key weighs 1 before it is divided.
+  let empty = sum == 0.0;
+  var decay = 1.0;
+  if (has_sink) {
+    let seen = largest;
+    largest = select(max(seen, sink), sink, empty);
+    decay = soft_exp(seen - largest);
+    sum = sum * decay + soft_exp(sink - largest);
+  }
+  let factor = row_factor(decay / sum, largest, empty);
+  let at = (b * params.queryHeads + h) * params.queryLength + i;
+  if (first_column == 0u && (params.flags & flag_logSumExp) != 0u) {
+    store_statistics(
+      params.statisticsBase + at * params.statisticsRow + split * params.statisticsSplit,
+      largest, sum, empty && !has_sink);
+  }
+  let output_at = params.outputBase + at * params.outputRow + split * params.outputSplit;
+  for (var c = 0u; c < ${rowColumns}u && first_column + c < params.valueDim; c++) {
+    output[output_at + first_column + c] = ${output}(factor * select(o0[c & 3u], o1[c & 3u], c > 3u));
+  }
+}
+`;
+  const name = attentionKernelName("row", storage, [], { bias, output });
+  return emitKernel({
+    name,
+    features: [f16 && "f16"],
+    params: attentionParams,
+    bindings,
+    fragments: [
+      flagsFragment,
+      linearFragment,
+      rulesFragment,
+      logitsFragment(bias),
+      lowestFragment,
+      softExpFragment,
+      rowFactorFragment,
+      storeStatisticsFragment,
+    ],
+    body,
+  });
+}

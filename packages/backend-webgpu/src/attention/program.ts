@@ -1,0 +1,96 @@
+import {
+  type AttentionProblem,
+  attention,
+  type BoundAttention,
+  outputsOf,
+  type PlanDescription,
+  type SupportReason,
+  UnsupportedError,
+  type Verdict,
+} from "@heed/core";
+import type { Context } from "../context.js";
+import { denseLayouts, type Program } from "../execution/program.js";
+import { type Layouts, type Schedule, workspaceBytes } from "../execution/steps.js";
+import { backendName } from "../name.js";
+import { type Choice, choose, keysOfTile } from "./choose.js";
+import { operandsOf } from "./operands.js";
+import { encodeRules, rulesBytes } from "./rules.js";
+import { schedule } from "./schedule/schedule.js";
+import { unbounded } from "./wgsl/rules.js";
+
+/** A problem that is computed: with which kernels, and by which dispatches for row-major inputs. */
+export interface Decision {
+  readonly choice: Choice;
+  readonly dense: Program["dense"];
+}
+
+type DecideContext = Pick<Context, "capabilities" | "preferences">;
+
+/** Whether and how a problem is computed. Pure. */
+export function decide(
+  problem: AttentionProblem,
+  { capabilities, preferences }: DecideContext,
+): Verdict<Decision> {
+  const reasons: SupportReason[] = [];
+  if (problem.dtype === "float64") {
+    reasons.push({
+      code: "dtype",
+      message: "WGSL has no float64",
+      hint: "cast to float32, or use the js backend",
+    });
+  }
+  if (Math.max(problem.queryLength, problem.keyLength) >= unbounded) {
+    reasons.push({
+      code: "size",
+      message: "lengths of 2^29 and more are beyond the kernels' indices",
+    });
+  }
+  if (reasons.length > 0) return { reasons };
+  const choice = choose(problem, capabilities, preferences);
+  const layouts = denseLayouts(attention.operands(problem));
+  const made = schedule(problem, choice, operandsOf(layouts), capabilities);
+  if (made === null) {
+    const message = `a single row is more than the device binds at once, ${capabilities.limits.maxStorageBufferBindingSize} bytes`;
+    return { reasons: [{ code: "size", message }] };
+  }
+  return { decision: { choice, dense: { layouts, schedule: made } } };
+}
+
+/** A problem as the device executes it. */
+export function programOf(
+  problem: AttentionProblem,
+  { choice, dense }: Decision,
+  { capabilities }: DecideContext,
+): Program<BoundAttention> {
+  const operands = attention.operands(problem);
+  return {
+    description: describe(choice, dense.schedule),
+    reads: operands.filter(({ access }) => access === "read").map(({ name }) => name),
+    writes: outputsOf(operands),
+    dense,
+    rulesBytes: rulesBytes(problem),
+    encode: encodeRules,
+    schedule(layouts: Layouts): Schedule {
+      const made = schedule(problem, choice, operandsOf(layouts), capabilities);
+      if (made) return made;
+      const message = "a single row, with its strides, is more than the device binds at once";
+      const reasons = [{ code: "size", message }];
+      throw new UnsupportedError([{ backend: backendName, reasons }]);
+    },
+  };
+}
+
+function describe(choice: Choice, dense: Schedule): PlanDescription {
+  const { rows, columns, splits } = choice;
+  // The kernel of the output; conversions of float16 inputs come before it.
+  const named = dense.steps.find(({ kernel }) =>
+    kernel.name.startsWith(`attention-${choice.kernel}`),
+  );
+  return {
+    kernel: named?.kernel.name ?? `attention-${choice.kernel}`,
+    tiles: { queries: rows, keys: keysOfTile(choice), columns },
+    splits,
+    workspaceBytes: workspaceBytes(dense),
+    dispatches: dense.steps.length,
+  };
+}

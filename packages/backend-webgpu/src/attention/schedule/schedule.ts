@@ -1,0 +1,42 @@
+import type { AttentionProblem } from "@heed/core";
+import type { Capabilities } from "../../capabilities.js";
+import { joinStages, type Schedule } from "../../execution/steps.js";
+import type { Choice } from "../choose.js";
+import { packResult, unpackInputs } from "./convert.js";
+import { forward } from "./forward.js";
+import { matrix } from "./matrix.js";
+import { merge } from "./merge.js";
+import type { AttentionOperands } from "./task.js";
+
+/**
+ * Everything that a run does on the device, in order. Pure.
+ *
+ * Parts of tensors that are larger than a binding may be are computed one after another: by batches,
+ * heads and rows as far as that helps, and beyond by keys, whose parts are merged by log-sum-exp.
+ *
+ * @returns null where even the smallest part is larger than a binding
+ */
+export function schedule(
+  problem: AttentionProblem,
+  choice: Choice,
+  operands: AttentionOperands,
+  capabilities: Capabilities,
+): Schedule | null {
+  const task = { problem, choice, capabilities };
+  const { batch, queryHeads, queryLength, keyLength, valueDim, returns } = problem;
+  const rows = batch * queryHeads * queryLength;
+  if (rows === 0) return joinStages([]);
+  const { inputs, ...unpacked } = unpackInputs(task, operands);
+  const output = forward(task, inputs);
+  if (output === null) return null;
+  const stages: (Schedule | null)[] = [unpacked, output];
+  if (output.parts !== null) stages.push(merge(task, output.parts));
+  stages.push(packResult(task, "output", rows * valueDim));
+  for (const name of ["scores", "weights"] as const) {
+    const wanted = name === "weights" ? returns.weights : returns.scores !== null;
+    if (!wanted || keyLength === 0) continue;
+    stages.push(matrix(task, inputs, name, output.parts ?? 1));
+    stages.push(packResult(task, name, rows * keyLength));
+  }
+  return joinStages(stages);
+}

@@ -1,0 +1,57 @@
+import type { AttentionProblem } from "@heed/core";
+import type { Capabilities } from "../../capabilities.js";
+import type { BindingLimits, Operand } from "../../execution/regions.js";
+import type { Choice } from "../choose.js";
+
+/** A problem to be scheduled, and the kernels chosen for it. */
+export interface Task {
+  readonly problem: AttentionProblem;
+  readonly choice: Choice;
+  readonly capabilities: Capabilities;
+}
+
+/** Buffers by what they hold; those with `32` are float32 copies of float16 tensors. */
+export type BufferName =
+  | "query"
+  | "key"
+  | "value"
+  | "mask"
+  | "bias"
+  | "output"
+  | "logSumExp"
+  | "weights"
+  | "scores"
+  | "partials"
+  | "partialStatistics"
+  | `${"query" | "key" | "value" | "bias" | "output" | "weights" | "scores"}32`;
+
+/** The call's tensors as operands of four axes. */
+export interface AttentionOperands {
+  readonly query: Operand;
+  readonly key: Operand;
+  readonly value: Operand;
+  readonly mask: Operand | null;
+  readonly bias: Operand | null;
+}
+
+/** Something that kernels read or write, and the buffer that holds it. */
+export interface Stored {
+  readonly buffer: BufferName;
+  readonly operand: Operand;
+}
+
+/** The call's tensors as kernels read them. */
+export interface StoredInputs {
+  readonly query: Stored;
+  readonly key: Stored;
+  readonly value: Stored;
+  readonly mask: Stored | null;
+  readonly bias: Stored | null;
+}
+
+export function bindingLimits({ limits }: Capabilities): BindingLimits {
+  return {
+    bytes: limits.maxStorageBufferBindingSize,
+    alignment: limits.minStorageBufferOffsetAlignment,
+  };
+}

@@ -1,0 +1,109 @@
+import type { Fragment } from "../../wgsl/emit.js";
+import type { Storage } from "../../wgsl/kernel.js";
+import { rulesFragment } from "./rules.js";
+import { softExpFragment } from "./statistics.js";
+
+/** Rows of the grid as queries and heads of the problem, four at a time. */
+export const logitsRowsFragment: Fragment = {
+  wgsl: `struct Rows {
+  /** Query index and query head of four rows; clamped to rows that exist. */
+  index: vec4<u32>,
+  head: vec4<u32>,
+  exists: vec4<bool>,
+}
+/** Rows \`first\` to \`first + 3\` of a grid head. */
+fn rows_of(grid_head: u32, first: u32) -> Rows {
+  let row = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
+  let clamped = min(row, vec4<u32>(params.endRow - 1u));
+  let length = vec4<u32>(params.queryLength);
+  let stacked = clamped / length;
+  return Rows(
+    clamped - stacked * length,
+    vec4<u32>(grid_head * params.stack) + stacked,
+    row < vec4<u32>(params.endRow),
+  );
+}
+/** The first and the last query of rows: of rows of several heads, any query may be among them. */
+fn queries_of(first_row: u32, end_row: u32) -> vec2<i32> {
+  let length = params.queryLength;
+  if (first_row / length == (end_row - 1u) / length) {
+    return vec2<i32>(i32(first_row % length), i32((end_row - 1u) % length));
+  }
+  return vec2<i32>(0, i32(length - 1u));
+}`,
+};
+
+/**
+ * Steps 2 to 4 of the semantics for four pairs of a query row and a key: softcap, bias, ALiBi and
+ * visibility. A bias of −∞ is recognised by its bits, since WGSL may assume that there are no infinities.
+ *
+ * @param bias element type of the bias in its buffer
+ */
+export function logitsFragment(bias: Storage): Fragment {
+  const infinite =
+    bias === "f32"
+      ? "bitcast<u32>(biases[r]) == 0xff800000u"
+      : "bitcast<u32>(f32(biases[r])) == 0xff800000u";
+  const wgsl = `struct Logits {
+  s: vec4<f32>,
+  visible: vec4<bool>,
+  /** The bias is −∞, and so is what \`s\` would be. */
+  infinite: vec4<bool>,
+}
+/**
+ * tanh by its series where 1 − e^(−2x) would cancel, and by that elsewhere: the built-in function may
+ * be off by 1e-5 and may overflow.
+ */
+fn tanh4(x: vec4<f32>) -> vec4<f32> {
+  let square = x * x;
+  let series = x * (1.0 + square * (-0.33333333 + square * (0.13333333 + square * (-0.053968254
+    + square * (0.021869488 + square * -0.0088632355)))));
+  let e = soft_exp4(-2.0 * abs(x));
+  let ratio = sign(x) * (1.0 - e) / (1.0 + e);
+  return select(ratio, series, abs(x) < vec4<f32>(0.3));
+}
+fn cap4(s: vec4<f32>) -> vec4<f32> {
+  // Far below the cap, s stays itself: s / softcap may be too small for float32.
+  let capped = params.softcap * tanh4(s / params.softcap);
+  return select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
+}
+fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4<u32>) -> Logits {
+  var s = raw;
+  let distance = vec4<i32>(j) - vec4<i32>(rows.index);
+  var visible = rows.exists
+    & (distance >= vec4<i32>(batch.first)) & (distance <= vec4<i32>(batch.last))
+    & (vec4<i32>(j) < vec4<i32>(batch.keys));
+  var hidden = vec4<bool>();
+  let key = min(j, vec4<u32>(params.keyLength - 1u));
+  if ((params.flags & flag_bias) != 0u) {
+    let at = params.biasBase + b * params.biasBatch + rows.head * params.biasHead
+      + rows.index * params.biasRow + key * params.biasColumn;
+    let biases = vec4<f32>(f32(bias[at.x]), f32(bias[at.y]), f32(bias[at.z]), f32(bias[at.w]));
+    for (var r = 0; r < 4; r++) {
+      if (${infinite}) {
+        hidden[r] = true;
+      } else {
+        s[r] += biases[r];
+      }
+    }
+  }
+  if ((params.flags & flag_alibi) != 0u) {
+    let away = abs(vec4<f32>(distance) - vec4<f32>(f32(batch.offset)));
+    for (var r = 0; r < 4; r++) {
+      s[r] -= bitcast<f32>(head_rules(rows.head[r]).x) * away[r];
+    }
+  }
+  if ((params.flags & flag_mask) != 0u) {
+    let at = params.maskBase + b * params.maskBatch + rows.head * params.maskHead
+      + rows.index * params.maskRow + key * params.maskColumn;
+    for (var r = 0; r < 4; r++) {
+      let byte = (mask[at[r] >> 2u] >> ((at[r] & 3u) * 8u)) & 0xffu;
+      if (byte == 0u) {
+        visible[r] = false;
+      }
+    }
+  }
+  return Logits(s, visible & !hidden, hidden);
+}`;
+  return { wgsl, needs: [rulesFragment, logitsRowsFragment, softExpFragment] };
+}

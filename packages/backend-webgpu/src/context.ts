@@ -1,0 +1,42 @@
+import { DisposedError } from "@heed/core";
+import { GpuMemory } from "@heed/gpu-memory";
+import type { Preferences } from "./attention/choose.js";
+import type { Capabilities } from "./capabilities.js";
+import type { OpenDevice } from "./device.js";
+import { Pipelines } from "./execution/pipelines.js";
+import { backendName } from "./name.js";
+
+/** A loaded backend's device, with everything that operations need of it. */
+export class Context {
+  readonly open: OpenDevice;
+  readonly device: GPUDevice;
+  readonly capabilities: Capabilities;
+  readonly preferences: Preferences;
+  readonly memory: GpuMemory<GPUBuffer>;
+  readonly pipelines: Pipelines;
+  #disposed = false;
+
+  constructor(open: OpenDevice, preferences: Preferences = {}) {
+    const { device, capabilities, owned } = open;
+    this.open = open;
+    this.device = device;
+    this.capabilities = capabilities;
+    this.preferences = preferences;
+    // Tensors handed out keep the device, also after `dispose`.
+    this.memory = new GpuMemory<GPUBuffer>(backendName, device, () => {
+      if (owned) device.destroy();
+    });
+    this.pipelines = Pipelines.of(device);
+  }
+
+  /** @throws DisposedError, DeviceLostError */
+  checkAlive(): void {
+    if (this.#disposed) throw new DisposedError("backend");
+    this.memory.faults.checkPresent();
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.memory.dispose();
+  }
+}

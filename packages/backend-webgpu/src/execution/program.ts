@@ -1,0 +1,30 @@
+import { type Bound, type OperandSpec, type PlanDescription, rowMajorStrides } from "@heed/core";
+import type { Layouts, Schedule } from "./steps.js";
+
+/** A problem of any operation as a device executes it: what a plan runs. */
+export interface Program<B extends Bound = Bound> {
+  readonly description: PlanDescription;
+  /** Names of the tensors that are read, in the order of `Bound.reads`. */
+  readonly reads: readonly string[];
+  /** The tensors that are written: row-major, newly made by each run. */
+  readonly writes: readonly OperandSpec[];
+  /** For inputs that are row-major from the start of their buffers. */
+  readonly dense: { readonly layouts: Layouts; readonly schedule: Schedule };
+  /** The dispatches for other layouts. @throws UnsupportedError where the device cannot bind them */
+  schedule(layouts: Layouts): Schedule;
+  /** Bytes that {@link encode} gives; 0 for no `rules`. */
+  readonly rulesBytes: number;
+  /** A call's small data, as the kernels' binding `rules` reads it. Shares nothing with the call. */
+  encode(bound: B): Uint8Array;
+}
+
+/** Row-major layouts for the operands that are read. */
+export function denseLayouts(operands: readonly OperandSpec[]): Layouts {
+  const reads = operands.filter(({ access }) => access === "read");
+  return new Map(
+    reads.map(({ name, dtype, shape }) => [
+      name,
+      { dtype, shape, strides: rowMajorStrides(shape), offset: 0 },
+    ]),
+  );
+}

@@ -1,0 +1,2 @@
+/** Name of the backend, in its errors and on its tensors. */
+export const backendName = "webgpu";

@@ -1,0 +1,32 @@
+/**
+ * Tensors in GPUBuffers, for backends on WebGPU: pools of buffers, uploads, read-back, buffers that
+ * belong to somebody else, and a device's failures as typed errors.
+ *
+ * @module
+ */
+export { Faults } from "./faults.js";
+export {
+  type GpuBuffer,
+  type GpuDevice,
+  type GpuError,
+  mapRead,
+  stagingUsage,
+  tensorUsage,
+  usage,
+} from "./gpu.js";
+export { GpuMemory, type Placed } from "./memory.js";
+export { BufferPool, mostIdleBytes, type PooledBuffer } from "./pool.js";
+export { type StagedTensor, stageTensor } from "./stage.js";
+export { readStaging } from "./staging.js";
+export {
+  type BufferTensor,
+  bufferOf,
+  bufferTensor,
+  type DeviceAccess,
+  GpuStorage,
+  type GpuStorageOptions,
+  lastElement,
+  viewAs,
+} from "./storage.js";
+export { type WrapOptions, wrapBuffer } from "./wrap.js";
+export { writeBytes } from "./write.js";
