@@ -9,6 +9,7 @@ import {
   type BackendInfo,
   type Bound,
   type BoundAttention,
+  type BoundRotary,
   type DeviceMemory,
   type DeviceTensor,
   defineBackend,
@@ -16,7 +17,11 @@ import {
   type HostTensor,
   InvalidInputError,
   implement,
+  type Plan,
   type PlanDescription,
+  type Problem,
+  type RotaryOutputs,
+  rotary,
   type Support,
 } from "@heed/core";
 import { type Choice, choose, type Preferences } from "./attention/choose.js";
@@ -25,7 +30,9 @@ import type { Capabilities } from "./capabilities.js";
 import { Context } from "./context.js";
 import type { OpenDevice } from "./device.js";
 import { DevicePlan } from "./execution/plan.js";
+import type { Program } from "./execution/program.js";
 import { backendName } from "./name.js";
+import { decideRotary, type RotaryDecision, rotaryProgram } from "./rotary/program.js";
 
 type AttentionDevicePlan = DevicePlan<BoundAttention, AttentionOutputs>;
 
@@ -50,16 +57,17 @@ export async function loadOn(
     operations: {
       attention: implement<typeof attention, Context, Decision>(attention, {
         decide,
-        plan: async (problem, decision, context) => {
-          context.checkAlive();
-          const plan: AttentionDevicePlan = new DevicePlan(
-            context,
-            programOf(problem, decision, context),
-          );
-          await plan.prepare();
+        plan: async (problem, decision) => {
+          const program = programOf(problem, decision, context);
+          const plan = await makePlan<BoundAttention, AttentionOutputs>(context, program);
           devicePlans.set(plan.description, plan);
           return plan;
         },
+      }),
+      rotary: implement<typeof rotary, Context, RotaryDecision>(rotary, {
+        decide: decideRotary,
+        plan: (problem, decision) =>
+          makePlan<BoundRotary, RotaryOutputs>(context, rotaryProgram(problem, decision, context)),
       }),
     },
     memory: ({ memory }) => memory,
@@ -68,8 +76,19 @@ export async function loadOn(
   return new WebGpuBackend(await provider.load(), context);
 }
 
+/** A plan whose kernels are compiled. */
+async function makePlan<B extends Bound, Outputs>(
+  context: Context,
+  program: Program<B>,
+): Promise<DevicePlan<B, Outputs>> {
+  context.checkAlive();
+  const plan = new DevicePlan<B, Outputs>(context, program);
+  await plan.prepare();
+  return plan;
+}
+
 /** The backend on one GPUDevice. */
-export class WebGpuBackend implements AttentionBackend {
+export class WebGpuBackend implements Backend, AttentionBackend {
   readonly name: string;
   readonly info: BackendInfo;
   readonly memory: DeviceMemory;
@@ -97,13 +116,17 @@ export class WebGpuBackend implements AttentionBackend {
     return choose(problem, this.capabilities, this.#context.preferences);
   }
 
-  supports(problem: AttentionProblem): Support {
+  supports(problem: Problem): Support {
     return this.#backend.supports(problem);
   }
 
   /** Chooses kernels and compiles them; compiled ones are kept. */
-  async plan(problem: AttentionProblem): Promise<WebGpuPlan> {
-    return new WebGpuPlan(problem, (await this.#backend.plan(problem)) as AttentionPlan);
+  plan(problem: AttentionProblem): Promise<WebGpuPlan>;
+  plan<Inputs, Outputs>(problem: Problem<Inputs, Outputs>): Promise<Plan<Inputs, Outputs>>;
+  async plan(problem: Problem): Promise<Plan> {
+    const plan = await this.#backend.plan(problem);
+    if (problem.operation !== attention.name) return plan;
+    return new WebGpuPlan(problem as AttentionProblem, plan as AttentionPlan) as Plan;
   }
 
   /** Copies a tensor to the device. */

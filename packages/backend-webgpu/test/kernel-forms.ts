@@ -1,5 +1,5 @@
 /** Every kernel in every form that can be chosen. */
-import { packKernel, unpackKernel } from "../src/attention/kernels/convert.js";
+
 import { decodeKernel } from "../src/attention/kernels/decode.js";
 import { matrixKernel } from "../src/attention/kernels/matrix.js";
 import { mergeKernel } from "../src/attention/kernels/merge.js";
@@ -7,6 +7,8 @@ import { registersKernel } from "../src/attention/kernels/registers.js";
 import { rowKernel } from "../src/attention/kernels/row.js";
 import { subgroupMatrixKernel } from "../src/attention/kernels/subgroup-matrix.js";
 import { tileKernel } from "../src/attention/kernels/tile.js";
+import { packKernel, unpackKernel } from "../src/convert/kernels.js";
+import { rotaryKernel } from "../src/rotary/kernel.js";
 import type { Kernel, Storage } from "../src/wgsl/kernel.js";
 
 const storages: readonly (readonly [storage: Storage, bias: Storage])[] = [
@@ -80,6 +82,14 @@ export const allForms: readonly Kernel[] = [
   mergeKernel("f16"),
   unpackKernel(),
   packKernel(),
+  ...(
+    [
+      ["f32", "f32"],
+      ["f16", "f16"],
+      ["f16", "f32"],
+      ["f32", "f16"],
+    ] as const
+  ).map(([storage, table]) => rotaryKernel(storage, table)),
 ];
 /** The same without repetitions: kernels of one name have one text. */
 export const kernels: readonly Kernel[] = [

@@ -1,6 +1,5 @@
 /** The WGSL of one form of each kernel, so that a change of it is seen for what it is. */
 import { expect, test } from "vitest";
-import { packKernel, unpackKernel } from "../src/attention/kernels/convert.js";
 import { decodeKernel } from "../src/attention/kernels/decode.js";
 import { matrixKernel } from "../src/attention/kernels/matrix.js";
 import { mergeKernel } from "../src/attention/kernels/merge.js";
@@ -8,6 +7,8 @@ import { registersKernel } from "../src/attention/kernels/registers.js";
 import { rowKernel } from "../src/attention/kernels/row.js";
 import { subgroupMatrixKernel } from "../src/attention/kernels/subgroup-matrix.js";
 import { tileKernel } from "../src/attention/kernels/tile.js";
+import { packKernel, unpackKernel } from "../src/convert/kernels.js";
+import { rotaryKernel } from "../src/rotary/kernel.js";
 import type { Kernel } from "../src/wgsl/kernel.js";
 
 const f32 = { storage: "f32", bias: "f32", output: "f32" } as const;
@@ -55,6 +56,7 @@ const kernels: readonly Kernel[] = [
   mergeKernel("f32"),
   packKernel(),
   unpackKernel(),
+  rotaryKernel("f32", "f32"),
 ];
 
 test.each(kernels.map((kernel) => [kernel.name, kernel] as const))("%s", async (name, { code }) => {

@@ -1,10 +1,11 @@
 import { webgpu } from "@heed/backend-webgpu";
 import { type CaseSelection, testBackend } from "@heed/conformance/vitest";
-import type { AttentionProvider } from "@heed/core";
+import { type AttentionProvider, attention } from "@heed/core";
 import { differing, type Signature, scope } from "../../../test/select.js";
+import { operandsOf } from "../src/attention/operands.js";
+import { schedule } from "../src/attention/schedule/schedule.js";
 import type { WebGpuBackend } from "../src/backend.js";
-import { denseLayouts } from "../src/operands.js";
-import { schedule } from "../src/schedule/schedule.js";
+import { denseLayouts } from "../src/execution/program.js";
 
 /** Every rule at once; without matrices, which have kernels of their own. */
 export const everyRule = "masks/everything-but-returns";
@@ -26,7 +27,8 @@ export function kernelsOf(provider: AttentionProvider): Signature {
     loading ??= load();
     const backend = await loading;
     const { capabilities } = backend;
-    const steps = schedule(problem, backend.choose(problem), denseLayouts(problem), capabilities);
+    const operands = operandsOf(denseLayouts(attention.operands(problem)));
+    const steps = schedule(problem, backend.choose(problem), operands, capabilities);
     return steps?.steps.map(({ kernel }) => kernel.name).join() ?? "refused";
   };
 }

@@ -78,7 +78,7 @@ const fields = {
   partialsBase: "u32",
   partialsRow: "u32",
   partialStatisticsBase: "u32",
-  /** Parts to merge, or elements to convert. */
+  /** Parts to merge. */
   count: "u32",
 } as const;
 

@@ -2,7 +2,7 @@ import type { AttentionProblem } from "@heed/core";
 import type { Capabilities } from "../../capabilities.js";
 import { joinStages, type Schedule } from "../../execution/steps.js";
 import type { Choice } from "../choose.js";
-import { packResult, unpackInputs } from "./convert.js";
+import { packOutput, unpackInputs } from "./convert.js";
 import { forward } from "./forward.js";
 import { matrix } from "./matrix.js";
 import { merge } from "./merge.js";
@@ -31,12 +31,12 @@ export function schedule(
   if (output === null) return null;
   const stages: (Schedule | null)[] = [unpacked, output];
   if (output.parts !== null) stages.push(merge(task, output.parts));
-  stages.push(packResult(task, "output", rows * valueDim));
+  stages.push(packOutput(task, "output", rows * valueDim));
   for (const name of ["scores", "weights"] as const) {
     const wanted = name === "weights" ? returns.weights : returns.scores !== null;
     if (!wanted || keyLength === 0) continue;
     stages.push(matrix(task, inputs, name, output.parts ?? 1));
-    stages.push(packResult(task, name, rows * keyLength));
+    stages.push(packOutput(task, name, rows * keyLength));
   }
   return joinStages(stages);
 }

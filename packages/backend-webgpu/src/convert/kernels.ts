@@ -1,8 +1,16 @@
-import { emitKernel } from "../../wgsl/emit.js";
-import type { Binding, Kernel } from "../../wgsl/kernel.js";
-import { linearFragment, linearThreads } from "../../wgsl/linear.js";
-import { attentionParams } from "../params.js";
-import { attentionKernelName } from "./name.js";
+import { emitKernel } from "../wgsl/emit.js";
+import type { Binding, Kernel } from "../wgsl/kernel.js";
+import { linearFragment, linearThreads } from "../wgsl/linear.js";
+
+import { kernelName } from "../wgsl/name.js";
+import { type ParamsLayout, paramsLayout } from "../wgsl/params.js";
+
+/** @param count elements to convert */
+const convertParams: ParamsLayout<"workgroups" | "firstWorkgroup" | "count"> = paramsLayout({
+  workgroups: "u32",
+  firstWorkgroup: "u32",
+  count: "u32",
+});
 
 const bindings: readonly Binding[] = [
   { name: "source", element: "u32", access: "read" },
@@ -23,8 +31,8 @@ ${body}
 }
 `;
   return emitKernel({
-    name: attentionKernelName(name, "f16"),
-    params: attentionParams,
+    name: kernelName({ operation: "convert", kernel: name, dtype: "f16" }),
+    params: convertParams,
     bindings,
     fragments: [linearFragment],
     body: main,

@@ -1,0 +1,225 @@
+/** Storage, pools and uploads on a device in software that does what a GPU's memory does. */
+import { InvalidInputError, slice, tensor, toFloat64, transpose, zeros } from "@heed/core";
+import {
+  bufferOf,
+  type GpuBuffer,
+  type GpuDevice,
+  type GpuError,
+  GpuMemory,
+  tensorUsage,
+  usage,
+  wrapBuffer,
+} from "@heed/gpu-memory";
+import { expect, test } from "vitest";
+
+class FakeBuffer implements GpuBuffer {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly size: number;
+  readonly usage: number;
+  destroyed = false;
+  constructor(size: number, usage: number) {
+    this.size = size;
+    this.usage = usage;
+    this.bytes = new Uint8Array(size);
+  }
+  destroy(): void {
+    this.destroyed = true;
+  }
+  async mapAsync(): Promise<void> {}
+  getMappedRange(at = 0, size = this.size - at): ArrayBuffer {
+    return this.bytes.buffer.slice(at, at + size);
+  }
+  unmap(): void {}
+}
+
+/** Executes commands when they are submitted, and checks what WebGPU would. */
+class FakeDevice implements GpuDevice<FakeBuffer> {
+  readonly limits = { maxBufferSize: 2 ** 20 };
+  readonly buffers: FakeBuffer[] = [];
+  lose: (info: { reason: string; message: string }) => void = () => {};
+  readonly lost = new Promise<{ reason: string; message: string }>((resolve) => {
+    this.lose = resolve;
+  });
+  /** The error that the next popped scope has. */
+  nextError: GpuError | null = null;
+  readonly queue = {
+    submit: (commands: (() => void)[]) => {
+      for (const command of commands) command();
+    },
+    writeBuffer: (buffer: FakeBuffer, at: number, data: ArrayBuffer, from = 0, size = 0) => {
+      if (buffer.destroyed) throw new Error("write to a destroyed buffer");
+      if (!(data instanceof ArrayBuffer) || (data as { resizable?: boolean }).resizable) {
+        throw new TypeError("not a plain ArrayBuffer");
+      }
+      if (at % 4 !== 0 || size % 4 !== 0) throw new Error("not a multiple of 4 bytes");
+      buffer.bytes.set(new Uint8Array(data, from, size), at);
+    },
+  };
+  createBuffer({ size, usage }: { size: number; usage: number }): FakeBuffer {
+    const buffer = new FakeBuffer(size, usage);
+    this.buffers.push(buffer);
+    return buffer;
+  }
+  createCommandEncoder() {
+    const commands: (() => void)[] = [];
+    return {
+      copyBufferToBuffer: (
+        from: FakeBuffer,
+        fromAt: number,
+        to: FakeBuffer,
+        toAt: number,
+        bytes: number,
+      ) => {
+        if (fromAt % 4 !== 0 || bytes % 4 !== 0) throw new Error("not a multiple of 4 bytes");
+        if (fromAt + bytes > from.size) throw new Error("copy past the end");
+        commands.push(() => {
+          if (from.destroyed) throw new Error("copy from a destroyed buffer");
+          to.bytes.set(from.bytes.subarray(fromAt, fromAt + bytes), toAt);
+        });
+      },
+      clearBuffer: (buffer: FakeBuffer) => commands.push(() => buffer.bytes.fill(0)),
+      finish: () => () => {
+        for (const command of commands) command();
+      },
+    };
+  }
+  pushErrorScope(): void {}
+  async popErrorScope(): Promise<GpuError | null> {
+    const error = this.nextError;
+    this.nextError = null;
+    return error;
+  }
+}
+
+const memoryOn = (device: FakeDevice, unused?: () => void) =>
+  new GpuMemory<FakeBuffer>("test", device, unused);
+
+test("uploads of every layout read back as they were", async () => {
+  const memory = memoryOn(new FakeDevice());
+  const base = tensor(
+    Float32Array.from({ length: 120 }, (_, i) => i),
+    [2, 3, 4, 5],
+  );
+  for (const t of [
+    base,
+    transpose(base, [3, 0, 2, 1]),
+    slice(base, 3, 2, 4),
+    slice(slice(base, 0, 1, 2), 1, 2, 3),
+    slice(base, 2, 1, 1),
+    tensor(new Uint8Array([1, 0, 7, 1, 0]), [5], { dtype: "bool" }),
+    tensor(new Uint16Array([0x3c00, 0x7c00, 1]), [3], { dtype: "float16" }),
+    tensor(Int32Array.from([1, -2, 3]), [3], { dtype: "int32" }),
+  ]) {
+    const uploaded = await memory.upload(t);
+    const back = await uploaded.read();
+    expect(back.shape).toEqual(t.shape);
+    expect(back.dtype).toBe(t.dtype);
+    expect(toFloat64(back)).toEqual(toFloat64(t));
+    uploaded.dispose();
+  }
+  await expect(memory.upload(zeros("float64", [2]))).rejects.toThrow(InvalidInputError);
+});
+
+test("allocated memory is zero, also in a buffer that had something else in it", async () => {
+  const memory = memoryOn(new FakeDevice());
+  const noise = await memory.upload(tensor(new Float32Array(64).fill(7), [64]));
+  const buffer = bufferOf(noise);
+  noise.dispose();
+  const allocated = memory.allocate("float32", [60]);
+  expect(bufferOf(allocated)).toBe(buffer);
+  expect(toFloat64(await allocated.read())).toEqual(new Float64Array(60));
+  expect(toFloat64(await memory.allocate("float16", [3, 5]).read())).toEqual(new Float64Array(15));
+  expect(() => memory.allocate("float32", [2 ** 20])).toThrow(/maxBufferSize/);
+  expect(() => memory.allocate("float64", [1])).toThrow(InvalidInputError);
+});
+
+test("views keep the buffer, and the last one disposed gives it back", async () => {
+  const memory = memoryOn(new FakeDevice());
+  const whole = await memory.upload(
+    tensor(
+      Float32Array.from({ length: 12 }, (_, i) => i),
+      [3, 4],
+    ),
+  );
+  const row = whole.view?.({ shape: [4], strides: [1], offset: 4 });
+  if (!row) throw new Error("no view");
+  whole.dispose();
+  // The buffer is not idle: another upload gets a different one.
+  const other = await memory.upload(tensor(new Float32Array(12).fill(-1), [12]));
+  expect(bufferOf(other)).not.toBe(bufferOf(row));
+  expect(Array.from(toFloat64(await row.read()))).toEqual([4, 5, 6, 7]);
+  const buffer = bufferOf(row);
+  row.dispose();
+  expect(bufferOf(await memory.upload(tensor(new Float32Array(12), [12])))).toBe(buffer);
+});
+
+test("a read that has started survives dispose", async () => {
+  const memory = memoryOn(new FakeDevice());
+  const t = await memory.upload(tensor(Float32Array.of(1, 2, 3), [3]));
+  const reading = t.read();
+  t.dispose();
+  await memory.upload(tensor(Float32Array.of(9, 9, 9), [3]));
+  expect(Array.from(toFloat64(await reading))).toEqual([1, 2, 3]);
+});
+
+test("a placed tensor is of this backend, this device and alive", async () => {
+  const device = new FakeDevice();
+  const memory = memoryOn(device);
+  const t = await memory.upload(zeros("float32", [4]));
+  expect(memory.place("query", t).layout).toMatchObject({ shape: [4], strides: [1], offset: 0 });
+  expect(() => memory.place("query", zeros("float32", [4]))).toThrow(/query.*host tensor/);
+  expect(() => memoryOn(new FakeDevice()).place("key", t)).toThrow(/key.*another device/);
+  expect(() => new GpuMemory("other", device).place("key", t)).toThrow(/backend test/);
+  t.dispose();
+  expect(() => memory.place("value", t)).toThrow(/value has been disposed/);
+});
+
+test("wrapped buffers stay their owner's, and are read through their layout", async () => {
+  const device = new FakeDevice();
+  const memory = memoryOn(device);
+  const buffer = device.createBuffer({ size: 32, usage: tensorUsage });
+  new Float32Array(buffer.bytes.buffer).set([0, 1, 2, 3, 4, 5, 6, 7]);
+  const wrapped = wrapBuffer("test", buffer, [2, 2], {
+    dtype: "float32",
+    strides: [4, 2],
+    offset: 1,
+  });
+  expect(wrapped.buffer).toBe(buffer);
+  await expect(wrapped.read()).rejects.toThrow(/device is known/);
+  memory.place("query", wrapped);
+  expect(Array.from(toFloat64(await wrapped.read()))).toEqual([1, 3, 5, 7]);
+  wrapped.dispose();
+  expect(buffer.destroyed).toBe(false);
+  const plain = device.createBuffer({ size: 16, usage: usage.copySource });
+  expect(() => wrapBuffer("test", plain, [4], { dtype: "float32" })).toThrow(/STORAGE/);
+  expect(() => wrapBuffer("test", buffer, [9], { dtype: "float32" })).toThrow(/32 bytes/);
+  expect(() => wrapBuffer("test", buffer, [-1], { dtype: "float32" })).toThrow(InvalidInputError);
+});
+
+test("what the device says is an error of the call, and its buffer is not counted", async () => {
+  const device = new FakeDevice();
+  const memory = memoryOn(device);
+  class GPUOutOfMemoryError {
+    readonly message = "none left";
+  }
+  device.nextError = new GPUOutOfMemoryError();
+  await expect(memory.upload(zeros("float32", [100]))).rejects.toThrow(/no memory/);
+  expect(memory.pool.bytes).toBe(0);
+  const pending = memory.faults.orLost(new Promise(() => {}));
+  device.lose({ reason: "unknown", message: "reset" });
+  await expect(pending).rejects.toThrow(/the device was lost \(unknown\): reset/);
+  await expect(memory.upload(zeros("float32", [1]))).rejects.toThrow(/lost/);
+});
+
+test("the device is let go of after dispose and the last tensor", async () => {
+  let unused = 0;
+  const memory = memoryOn(new FakeDevice(), () => {
+    unused += 1;
+  });
+  const t = await memory.upload(zeros("float32", [1]));
+  memory.dispose();
+  memory.dispose();
+  expect(unused).toBe(0);
+  t.dispose();
+  expect(unused).toBe(1);
+});
