@@ -39,15 +39,11 @@ type AttentionDevicePlan = DevicePlan<BoundAttention, AttentionOutputs>;
 /** Plans of attention by their descriptions, which core hands through: what `encode` needs. */
 const devicePlans = new WeakMap<PlanDescription, AttentionDevicePlan>();
 
-/**
- * Loads the backend on a device that is open.
- *
- * @param open the device; if it is owned, the backend destroys it
- */
-export async function loadOn(
+/** Core's backend on a device, and its context. */
+async function loadCore(
   open: OpenDevice,
-  preferences: Preferences = {},
-): Promise<WebGpuBackend> {
+  preferences: Preferences,
+): Promise<{ backend: Backend; context: Context }> {
   const context = new Context(open, preferences);
   const { name: device, features, notes } = open;
   const provider = defineBackend<Context>({
@@ -73,7 +69,7 @@ export async function loadOn(
     memory: ({ memory }) => memory,
     dispose: (loaded) => loaded.dispose(),
   });
-  return new WebGpuBackend(await provider.load(), context);
+  return { backend: await provider.load(), context };
 }
 
 /** A plan whose kernels are compiled. */
@@ -97,13 +93,24 @@ export class WebGpuBackend implements Backend, AttentionBackend {
   readonly #backend: Backend;
   readonly #context: Context;
 
-  constructor(backend: Backend, context: Context) {
+  // Private, so that the declarations of this package do not name what it is made of.
+  private constructor(backend: Backend, context: Context) {
     this.name = backend.name;
     this.info = backend.info;
     this.memory = backend.memory as DeviceMemory;
     this.device = context.device;
     this.#backend = backend;
     this.#context = context;
+  }
+
+  /**
+   * Loads the backend on a device that is open.
+   *
+   * @param open the device; if it is owned, the backend destroys it
+   */
+  static async on(open: OpenDevice, preferences: Preferences = {}): Promise<WebGpuBackend> {
+    const { backend, context } = await loadCore(open, preferences);
+    return new WebGpuBackend(backend, context);
   }
 
   /** Everything that decisions about kernels know of the device. */

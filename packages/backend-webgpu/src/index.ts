@@ -4,7 +4,7 @@
  * @module
  */
 import type { AttentionProvider } from "@heed/core";
-import { loadOn, type WebGpuBackend } from "./backend.js";
+import { WebGpuBackend } from "./backend.js";
 import { openDevice } from "./device.js";
 import { backendName } from "./name.js";
 import { checkOptions, type WebGpuOptions } from "./options.js";
@@ -28,6 +28,6 @@ export function webgpu(options: WebGpuOptions = {}): WebGpuProvider {
   checkOptions(options);
   return {
     name: backendName,
-    load: async () => loadOn(await openDevice(options), options),
+    load: async () => WebGpuBackend.on(await openDevice(options), options),
   };
 }

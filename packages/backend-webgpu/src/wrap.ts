@@ -1,4 +1,5 @@
-import { type BufferTensor, type WrapOptions, wrapBuffer } from "@heed/gpu-memory";
+import type { DeviceTensor } from "@heed/core";
+import { type WrapOptions, wrapBuffer } from "@heed/gpu-memory";
 import { backendName } from "./name.js";
 
 export type { WrapOptions } from "@heed/gpu-memory";
@@ -15,6 +16,6 @@ export function webgpuTensor(
   buffer: GPUBuffer,
   shape: readonly number[],
   options: WrapOptions,
-): BufferTensor<GPUBuffer> {
+): DeviceTensor & { readonly buffer: GPUBuffer } {
   return wrapBuffer(backendName, buffer, shape, options);
 }

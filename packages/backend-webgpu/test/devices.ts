@@ -1,7 +1,7 @@
 import { type WebGpuFeatures, webgpu } from "@heed/backend-webgpu";
 import { type AttentionProvider, BackendUnavailableError } from "@heed/core";
 import type { KernelName, Preferences } from "../src/attention/choose.js";
-import { loadOn, type WebGpuBackend } from "../src/backend.js";
+import { WebGpuBackend } from "../src/backend.js";
 import type { Capabilities } from "../src/capabilities.js";
 import { type OpenDevice, openDevice } from "../src/device.js";
 import { findGpu } from "../src/gpu.js";
@@ -33,7 +33,7 @@ export function unrequested(...features: GPUFeatureName[]): AttentionProvider {
 
 function gpuLike(open: OpenDevice, preferences: Preferences = {}): Promise<WebGpuBackend> {
   const capabilities = { ...open.capabilities, software: false };
-  return loadOn({ ...open, capabilities }, preferences);
+  return WebGpuBackend.on({ ...open, capabilities }, preferences);
 }
 
 let shared: Promise<OpenDevice> | null = null;
@@ -56,7 +56,7 @@ export function onShared(
     name: "webgpu",
     load: async () => {
       const open = await sharedDevice();
-      return loadOn(
+      return WebGpuBackend.on(
         { ...open, capabilities: { ...open.capabilities, ...capabilities } },
         preferences,
       );

@@ -9,7 +9,7 @@ import {
 } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { KernelName } from "../src/attention/choose.js";
-import { loadOn } from "../src/backend.js";
+import { WebGpuBackend } from "../src/backend.js";
 import { type OpenDevice, openDevice } from "../src/device.js";
 import { available } from "./available.js";
 import { makeCall } from "./calls.js";
@@ -55,7 +55,7 @@ describe.skipIf(!available)("limits", () => {
     forced?: KernelName,
   ) {
     const { capabilities } = open;
-    const backend = await loadOn(
+    const backend = await WebGpuBackend.on(
       {
         ...open,
         owned: false,

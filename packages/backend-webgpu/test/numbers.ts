@@ -2,7 +2,7 @@
  * Kernels judged by numbers in places that no case of the suite leads to: alignment of device tensors,
  * rounding to float16, non-finite values, many parts of the keys, the ends of float32.
  */
-import { type WebGpuBackend, webgpuTensor } from "@heed/backend-webgpu";
+import { webgpuTensor } from "@heed/backend-webgpu";
 import { judge } from "@heed/conformance";
 import {
   type AttentionInputs,
@@ -17,7 +17,7 @@ import {
 } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kernelNames } from "../src/attention/choose.js";
-import { loadOn } from "../src/backend.js";
+import { WebGpuBackend } from "../src/backend.js";
 import type { OpenDevice } from "../src/device.js";
 import { available } from "./available.js";
 import { makeCall } from "./calls.js";
@@ -51,10 +51,10 @@ export function testNumbers(): void {
     beforeAll(async () => {
       open = await sharedDevice();
       for (const kernel of kernels) {
-        backends.set(kernel, await loadOn(open, { kernel }));
+        backends.set(kernel, await WebGpuBackend.on(open, { kernel }));
       }
       const capabilities = { ...open.capabilities, software: false };
-      backends.set("as on a GPU", await loadOn({ ...open, capabilities }));
+      backends.set("as on a GPU", await WebGpuBackend.on({ ...open, capabilities }));
     });
     afterAll(() => {
       for (const backend of backends.values()) backend.dispose();

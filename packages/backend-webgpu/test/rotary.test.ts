@@ -1,5 +1,5 @@
 /** Rotary position embedding against core's float64 reference. */
-import { type WebGpuBackend, webgpu } from "@heed/backend-webgpu";
+import { webgpu } from "@heed/backend-webgpu";
 import { Random } from "@heed/conformance";
 import {
   cast,
@@ -15,7 +15,7 @@ import {
   zeros,
 } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loadOn } from "../src/backend.js";
+import { WebGpuBackend } from "../src/backend.js";
 import { floor } from "../src/capabilities.js";
 import { decideRotary } from "../src/rotary/program.js";
 import { scheduleRotary } from "../src/rotary/schedule.js";
@@ -144,7 +144,10 @@ describe.skipIf(!available)("rotary", () => {
   test("what is larger than a binding is computed in parts, and a larger table refused", async () => {
     const open = await sharedDevice();
     const limits = { ...open.capabilities.limits, maxStorageBufferBindingSize: 1024 };
-    const small = await loadOn({ ...open, capabilities: { ...open.capabilities, limits } });
+    const small = await WebGpuBackend.on({
+      ...open,
+      capabilities: { ...open.capabilities, limits },
+    });
     const call = {
       input: input([2, 3, 40, 16]),
       theta: 1000,
