@@ -4,6 +4,7 @@
  *
  * @module
  */
+export type { DeviceAccess } from "./access.js";
 export { Faults } from "./faults.js";
 export {
   type GpuBuffer,
@@ -22,7 +23,6 @@ export {
   type BufferTensor,
   bufferOf,
   bufferTensor,
-  type DeviceAccess,
   GpuStorage,
   type GpuStorageOptions,
   lastElement,

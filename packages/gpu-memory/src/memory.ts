@@ -13,11 +13,12 @@ import {
   type Tensor,
   type TensorLayout,
 } from "@heed/core";
+import type { DeviceAccess } from "./access.js";
 import { Faults } from "./faults.js";
 import { type GpuBuffer, type GpuDevice, tensorUsage } from "./gpu.js";
 import { BufferPool, type PooledBuffer } from "./pool.js";
 import { type StagedTensor, stageTensor } from "./stage.js";
-import { type BufferTensor, bufferTensor, type DeviceAccess, GpuStorage } from "./storage.js";
+import { type BufferTensor, bufferTensor, GpuStorage } from "./storage.js";
 import { writeBytes } from "./write.js";
 
 /** A tensor in the device's memory: where it is and how it lies there. */

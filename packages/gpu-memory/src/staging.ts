@@ -1,6 +1,6 @@
+import type { DeviceAccess } from "./access.js";
 import { type GpuBuffer, mapRead } from "./gpu.js";
 import type { PooledBuffer } from "./pool.js";
-import type { DeviceAccess } from "./storage.js";
 
 /**
  * Waits for the bytes that were copied into a staging buffer, and gives the buffer back to the pool.

@@ -15,17 +15,9 @@ import {
   type TypedArray,
   tensor,
 } from "@heed/core";
-import type { Faults } from "./faults.js";
+import type { DeviceAccess } from "./access.js";
 import { type GpuBuffer, type GpuDevice, stagingUsage, usage } from "./gpu.js";
-import type { BufferPool } from "./pool.js";
 import { readStaging } from "./staging.js";
-
-/** A device and its buffers, as storages and uploads need them. */
-export interface DeviceAccess<B extends GpuBuffer = GpuBuffer> {
-  readonly device: GpuDevice<B>;
-  readonly faults: Faults;
-  readonly pool: BufferPool<B>;
-}
 
 /** A storage, as its maker describes it. */
 export interface GpuStorageOptions<B extends GpuBuffer> {
