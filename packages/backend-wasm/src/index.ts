@@ -4,21 +4,22 @@
  *
  * @module
  */
-import type { AttentionProvider } from "@heed/core";
-import { WasmBackend } from "./backend.js";
-import { checkOptions, loadWasm, type WasmOptions } from "./load.js";
+import type { Provider } from "@heed/core";
+import { wasmProvider } from "./backend.js";
+import { loadWasm } from "./load.js";
+import { checkOptions, type WasmOptions } from "./options.js";
 
-export { WasmOutOfMemoryError } from "./errors.js";
 export type * from "./globals.js";
-export type { WasmOptions } from "./load.js";
+export { WasmOutOfMemoryError } from "./memory/errors.js";
 export type { SimdBuild } from "./module.js";
+export type { WasmOptions } from "./options.js";
 
 /**
  * The WebAssembly backend: float32 and float16, with all of the semantics.
  *
  * @throws InvalidInputError naming the option at fault
  */
-export function wasm(options: WasmOptions = {}): AttentionProvider {
+export function wasm(options: WasmOptions = {}): Provider {
   checkOptions(options);
-  return { name: "wasm", load: async () => new WasmBackend(await loadWasm(options)) };
+  return wasmProvider(() => loadWasm(options));
 }

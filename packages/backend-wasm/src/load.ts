@@ -1,99 +1,79 @@
-import { BackendUnavailableError, InvalidInputError } from "@heed/core";
-import type { LoadedWasm } from "./backend.js";
-import { mostPages, pageBytes, WasmMemory } from "./memory.js";
+import { type BackendInfo, BackendUnavailableError } from "@heed/core";
+import { mostPages, pageBytes, WasmMemory } from "./memory/memory.js";
 import { chooseBuild, compileBuild, type Kernels, type SimdBuild } from "./module.js";
+import type { WasmOptions } from "./options.js";
 import { ThreadPool } from "./threads/pool.js";
 import { builtin } from "./threads/spawn.js";
 
-export interface WasmOptions {
-  /**
-   * Threads that compute, the calling one among them. `"auto"`, the default: as many as the machine
-   * runs at once, 8 at most. Where threads cannot be had it is one, and `info.notes` says why.
-   */
-  readonly threads?: number | "auto" | undefined;
-  /** Which build: default the best that the engine validates. `"baseline"` does without relaxed SIMD. */
-  readonly simd?: SimdBuild | undefined;
-  /**
-   * A compiled module, for runtimes that compile modules at deployment and forbid to compile bytes: one of
-   * the package's `@heed/backend-wasm/baseline.wasm` and `relaxed.wasm`, or, for threads,
-   * `baseline-shared.wasm` and `relaxed-shared.wasm`. It does not help pages whose content policy lacks
-   * `'wasm-unsafe-eval'`: browsers then refuse to compile or instantiate any module.
-   */
-  readonly module?: WebAssembly.Module | undefined;
-  /**
-   * Whether a row of the output must have the same bits whatever other rows, heads and batch entries are in
-   * the call, and however many threads compute it. Default false: calls of up to four rows a key head take a
-   * kernel of their own, and long caches are split among threads, which is faster when decoding.
-   */
-  readonly batchInvariant?: boolean | undefined;
+/** Everything that the backend's kernels live on. */
+export interface LoadedWasm {
+  readonly memory: WasmMemory;
+  readonly kernels: Kernels;
+  /** The build of the kernels; null for a module that was given. */
+  readonly build: SimdBuild | null;
+  /** Threads that problems are planned for: the same whether or not they have started. */
+  readonly threads: number;
+  /** The threads beside the calling one, perhaps still starting; null where there are none. */
+  readonly pool: ThreadPool | null;
+  /** Whether a row's result must not depend on the other rows of a call: see the option. */
+  readonly batchInvariant: boolean;
+  /** Threads and notes are those of the moment when they are read. */
+  readonly info: BackendInfo;
 }
 
 /** More threads than this hardly help: the memory's bandwidth is shared. */
 const mostAutoThreads = 8;
 
-/** @throws InvalidInputError naming the option at fault */
-export function checkOptions(options: WasmOptions): void {
-  const known = ["threads", "simd", "module", "batchInvariant"];
-  const { threads = "auto", simd, module, batchInvariant } = options;
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name)) {
-      throw new InvalidInputError(`options.${name}`, `only ${known.join(", ")}`, name);
-    }
-  }
-  if (threads !== "auto" && !(Number.isInteger(threads) && threads >= 1)) {
-    throw new InvalidInputError("threads", 'an integer ≥ 1, or "auto"', String(threads));
-  }
-  if (simd !== undefined && simd !== "baseline" && simd !== "relaxed") {
-    throw new InvalidInputError("simd", '"baseline" or "relaxed"', String(simd));
-  }
-  if (module !== undefined && !(module instanceof WebAssembly.Module)) {
-    throw new InvalidInputError("module", "a WebAssembly.Module", String(module));
-  }
-  if (batchInvariant !== undefined && typeof batchInvariant !== "boolean") {
-    throw new InvalidInputError("batchInvariant", "true or false", String(batchInvariant));
-  }
-  if (module !== undefined && simd !== undefined) {
-    throw new InvalidInputError("simd", "nothing beside module, which is a build", simd);
-  }
-}
-
-/** @throws BackendUnavailableError with the reason, where it cannot work */
+/** @throws BackendUnavailableError (rejects) with the reason, where WebAssembly or its SIMD cannot be had */
 export async function loadWasm(options: WasmOptions): Promise<LoadedWasm> {
-  const notes: string[] = [];
-  const { build, reason } = options.module
+  const given = options.module ?? null;
+  const { build, reason } = given
     ? { build: null, reason: "the module that was given" }
     : chooseBuild(options.simd);
-  notes.push(reason);
-  const wanted = wantedThreads(options.threads ?? "auto");
-  let threaded: Instance | null = null;
-  if (wanted > 1) {
+  const threads = wantedThreads(options.threads ?? "auto");
+  const obstacle = threads > 1 ? noSharedMemory() : null;
+  let alone: string | null =
+    threads > 1 ? obstacle : options.threads === 1 ? "asked for" : "the machine has one";
+  let instance = null;
+  if (alone === null) {
     try {
-      threaded = await startThreads(options.module ?? null, build, wanted);
+      instance = await instantiateBuild(given, build, true);
     } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
-      notes.push(`one thread: ${cause}`);
+      alone = messageOf(error);
     }
-  } else {
-    notes.push(options.threads === 1 ? "one thread: asked for" : "one thread: the machine has one");
   }
-  const instance = threaded ?? (await startAlone(options.module ?? null, build));
-  const threads = instance.pool?.threads ?? 1;
+  instance ??= await instantiateBuild(given, build, false);
+  const { module, memory, kernels } = instance;
+  let pool: ThreadPool | null = null;
+  if (alone === null) {
+    try {
+      pool = new ThreadPool(module, memory.memory, kernels, threads);
+      pool.ready.catch((error) => {
+        alone = messageOf(error);
+      });
+    } catch (error) {
+      alone = messageOf(error);
+    }
+  }
   const batchInvariant = options.batchInvariant === true;
-  if (batchInvariant) notes.push("batch-invariant: asked for");
-  return {
-    ...instance,
-    batchInvariant,
-    info: {
-      runtime: "WebAssembly",
-      device: "CPU",
-      features: build === "relaxed" ? ["simd128", "relaxed-simd"] : ["simd128"],
-      threads,
-      notes,
+  const info: BackendInfo = {
+    runtime: "WebAssembly",
+    device: "CPU",
+    features: build === "relaxed" ? ["simd128", "relaxed-simd"] : ["simd128"],
+    get threads() {
+      return pool?.isReady ? threads : 1;
+    },
+    get notes() {
+      const starting = pool?.isReady ? [] : [`one thread: ${alone ?? `${threads - 1} more start`}`];
+      return [reason, ...starting, ...(batchInvariant ? ["batch-invariant: asked for"] : [])];
     },
   };
+  return { memory, kernels, build, threads: pool?.threads ?? 1, pool, batchInvariant, info };
 }
 
-type Instance = Omit<LoadedWasm, "info" | "batchInvariant">;
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
 
 function wantedThreads(threads: number | "auto"): number {
   if (threads !== "auto") return threads;
@@ -103,49 +83,41 @@ function wantedThreads(threads: number | "auto"): number {
   return Math.min(cores, mostAutoThreads);
 }
 
-async function startAlone(
-  given: WebAssembly.Module | null,
-  build: SimdBuild | null,
-): Promise<Instance> {
-  const module = given ?? (await compileBuild(build as SimdBuild, false));
-  const { memory, limit } = makeMemory(false);
-  return {
-    memory: new WasmMemory(memory, limit),
-    kernels: await instantiate(module, memory),
-    pool: null,
-  };
-}
-
-/** @throws why there are no threads */
-async function startThreads(
-  given: WebAssembly.Module | null,
-  build: SimdBuild | null,
-  threads: number,
-): Promise<Instance> {
+/** The reason why memory cannot be shared here, or null. */
+function noSharedMemory(): string | null {
   const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
   if (crossOriginIsolated === false) {
-    throw new Error(
-      "the page is not cross-origin isolated, so that there is no shared memory (COOP and COEP headers make it so)",
-    );
+    return "the page is not cross-origin isolated, so that there is no shared memory (COOP and COEP headers make it so)";
   }
-  if (typeof SharedArrayBuffer !== "function")
-    throw new Error("there is no SharedArrayBuffer here");
-  const module = given ?? (await compileBuild(build as SimdBuild, true));
-  const { memory, limit } = makeMemory(true);
-  let kernels: Kernels;
+  return typeof SharedArrayBuffer === "function" ? null : "there is no SharedArrayBuffer here";
+}
+
+interface Instance {
+  readonly module: WebAssembly.Module;
+  readonly memory: WasmMemory;
+  readonly kernels: Kernels;
+}
+
+/** @throws BackendUnavailableError (rejects) */
+async function instantiateBuild(
+  given: WebAssembly.Module | null,
+  build: SimdBuild | null,
+  shared: boolean,
+): Promise<Instance> {
+  const module = given ?? (await compileBuild(build as SimdBuild, shared));
+  const { memory, limit } = makeMemory(shared);
   try {
-    kernels = await instantiate(module, memory);
+    const kernels = await instantiate(module, memory);
+    return { module, memory: new WasmMemory(memory, limit), kernels };
   } catch (error) {
-    if (given && error instanceof BackendUnavailableError) {
-      throw new Error("the module that was given is not one for shared memory");
+    if (given && shared && error instanceof BackendUnavailableError) {
+      throw new Error("the module that was given is not one for shared memory", { cause: error });
     }
     throw error;
   }
-  const pool = await ThreadPool.start(module, memory, kernels, threads);
-  return { memory: new WasmMemory(memory, limit), kernels, pool };
 }
 
-/** As much as there can be: what is reserved is address space, and taken as needed. */
+/** Memory with the largest maximum that can be had: it reserves address space, and is taken as needed. */
 function makeMemory(shared: boolean): { memory: WebAssembly.Memory; limit: number } {
   let cause: unknown;
   for (let maximum = mostPages; maximum >= mostPages / 64; maximum /= 4) {

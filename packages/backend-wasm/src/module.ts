@@ -4,21 +4,21 @@ import { baseline, type EmbeddedModule, relaxed } from "./generated/modules.js";
 /** The two builds of the kernels. */
 export type SimdBuild = "baseline" | "relaxed";
 
-/** What a module exports: see assembly/index.ts. */
+/** Exports of a module: see assembly/index.ts. */
 export interface Kernels {
   attend(descriptor: number, workspace: number, item: number): void;
   share(thread: number): void;
   merge(descriptor: number, workspace: number, unit: number): void;
   exp2All(address: number, count: number): void;
   tanhAll(address: number, count: number): void;
-  /** Elements that a tile's keys, or its values, have at best: an integer, and a build's own. */
+  /** Number of elements of a tile's keys, or values, that the build works best with. */
   readonly tileElements: { readonly value: number };
 }
 
-/** A build, chosen. */
+/** A build and why it was chosen. */
 export interface ChosenBuild {
   readonly build: SimdBuild;
-  /** Why this one. */
+  /** A sentence for `info.notes`. */
   readonly reason: string;
 }
 

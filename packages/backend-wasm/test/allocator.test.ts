@@ -1,6 +1,6 @@
 import { Random } from "@heed/conformance";
 import { expect, test } from "vitest";
-import { Allocator, alignment } from "../src/allocator.js";
+import { Allocator, alignment } from "../src/memory/allocator.js";
 
 test("hands out aligned parts that never overlap, and takes all of them back", () => {
   const random = new Random("allocator");

@@ -7,26 +7,26 @@ import {
   toFloat64,
 } from "@heed/core";
 import { describe, expect, test } from "vitest";
-import { WasmBackend } from "../src/backend.js";
 import { loadWasm } from "../src/load.js";
+import { backendOver, loadThreads } from "./backends.js";
 
 type Call = AttentionInputs<HostTensor>;
 
 /** Every problem is shared and its keys would be split, however small it is. */
 const shareAll = { sharedWork: 0, leastSplitKeys: 8 };
-const one = new WasmBackend(await loadWasm({ threads: 1, batchInvariant: true }));
-const baseline = new WasmBackend(
+const one = await backendOver(await loadWasm({ threads: 1, batchInvariant: true }));
+const baseline = await backendOver(
   await loadWasm({ threads: 1, batchInvariant: true, simd: "baseline" }),
 );
-const three = new WasmBackend(await loadWasm({ threads: 3, batchInvariant: true }), shareAll);
+const three = await backendOver(await loadThreads({ threads: 3, batchInvariant: true }), shareAll);
 
 const heads = 2;
 const rows = 300;
 const keys = 700;
 const size = 20;
 
-async function run(backend: WasmBackend, call: Call): Promise<Float64Array> {
-  const { output } = await backend.plan(describeProblem(call)).run(call);
+async function run(backend: typeof one, call: Call): Promise<Float64Array> {
+  const { output } = await (await backend.plan(describeProblem(call))).run(call);
   return toFloat64(output as HostTensor);
 }
 
@@ -119,8 +119,9 @@ test("nor do heads, batch entries, a group's other heads or the build's threads 
 
 test("it is an option: by default, few rows take a kernel of their own", async () => {
   const call = some(plain, 0, 1);
-  const fast = new WasmBackend(await loadWasm({ threads: 1 }));
-  const kernel = (backend: WasmBackend) => backend.plan(describeProblem(call)).description.kernel;
-  expect(kernel(fast)).not.toBe(kernel(one));
+  const fast = await backendOver(await loadWasm({ threads: 1 }));
+  const kernel = async (backend: typeof one) =>
+    (await backend.plan(describeProblem(call))).description.kernel;
+  expect(await kernel(fast)).not.toBe(await kernel(one));
   expect(one.info.notes).toContain("batch-invariant: asked for");
 });

@@ -110,3 +110,57 @@ test("foreign, disposed and unusable tensors are refused by name", async () => {
   plan.dispose();
   await expect(plan.run(call)).rejects.toThrow(DisposedError);
 });
+
+test("views of device tensors are inputs, whichever way they lie", async () => {
+  const random = new Random("device views");
+  const [heads, length, size] = [3, 11, 8];
+  const projected = random.tensor([1, length, heads * size], "float32");
+  const turned = random.tensor([1, heads, size, length], "float32");
+  const wide = random.tensor([1, heads, length + 5, size + 4], "float32");
+  const flags = random.mask([length, length], 0.6);
+  const bias = random.tensor([1, 1, length, length + 2], "float32");
+  const host = {
+    query: splitHeads(projected, heads),
+    // Neighbours of a row are not neighbours in memory.
+    key: transpose(turned, [0, 1, 3, 2]),
+    value: slice(slice(wide, 2, 5), 3, 3, 3 + size),
+    mask: transpose(flags, [1, 0]),
+    bias: slice(bias, 3, 2),
+  };
+  const viewOf = async (whole: HostTensor, { shape, strides, offset }: HostTensor) => {
+    const device = await backend.upload(whole);
+    const view = device.view?.({ shape, strides, offset }) as DeviceTensor;
+    // The view keeps the memory.
+    device.dispose();
+    return view;
+  };
+  const device = {
+    query: await viewOf(projected, host.query),
+    key: await viewOf(turned, host.key),
+    value: await viewOf(wide, host.value),
+    mask: await viewOf(flags, host.mask),
+    bias: await viewOf(bias, host.bias),
+  };
+  for (const name of ["query", "key", "value", "mask", "bias"] as const) {
+    expect(toFloat64(await device[name].read())).toEqual(toFloat64(host[name]));
+  }
+  const plan = await backend.plan(describeProblem(host));
+  const expected = await plan.run(host);
+  const got = await plan.run(device);
+  expect(toFloat64(await (got.output as DeviceTensor).read())).toEqual(
+    toFloat64(expected.output as HostTensor),
+  );
+});
+
+test("allocated tensors are zeros, also where others were before", async () => {
+  const { memory } = backend as Required<AttentionBackend>;
+  const noise = new Random("noise").tensor([1000], "float32");
+  (await backend.upload(noise)).dispose();
+  for (const dtype of ["float32", "float16", "bool"] as const) {
+    const fresh = memory.allocate(dtype, [10, 100]);
+    expect(fresh).toMatchObject({ dtype, shape: [10, 100], strides: [100, 1] });
+    expect(toFloat64(await fresh.read()).every((x) => x === 0)).toBe(true);
+    fresh.dispose();
+  }
+  expect(() => memory.allocate("float64", [4])).toThrow(InvalidInputError);
+});

@@ -10,19 +10,21 @@ import {
   zeros,
 } from "@heed/core";
 import { afterEach, expect, test } from "vitest";
-import { alignment } from "../src/allocator.js";
-import { type LoadedWasm, WasmBackend } from "../src/backend.js";
-import { loadWasm } from "../src/load.js";
-import { pageBytes, WasmMemory } from "../src/memory.js";
+import { type LoadedWasm, loadWasm } from "../src/load.js";
+import { alignment } from "../src/memory/allocator.js";
+import { pageBytes, WasmMemory } from "../src/memory/memory.js";
+import { backendOver } from "./backends.js";
 import { calls } from "./calls.js";
+
+type WasmBackend = Awaited<ReturnType<typeof backendOver>>;
 
 const backends: WasmBackend[] = [];
 afterEach(() => {
   for (const backend of backends.splice(0)) backend.dispose();
 });
 
-function backendOf(wasm: LoadedWasm): WasmBackend {
-  const backend = new WasmBackend(wasm);
+async function backendOf(wasm: LoadedWasm): Promise<WasmBackend> {
+  const backend = await backendOver(wasm);
   backends.push(backend);
   return backend;
 }
@@ -31,19 +33,19 @@ function backendOf(wasm: LoadedWasm): WasmBackend {
 async function small(pages: number): Promise<{ backend: WasmBackend; memory: WasmMemory }> {
   const wasm = await loadWasm({ threads: 1 });
   const memory = new WasmMemory(wasm.memory.memory, pages * pageBytes);
-  return { backend: backendOf({ ...wasm, memory }), memory };
+  return { backend: await backendOf({ ...wasm, memory }), memory };
 }
 
 async function run(backend: WasmBackend, call: AttentionInputs): Promise<Float64Array> {
-  const { output } = await backend.plan(describeProblem(call)).run(call);
+  const { output } = await (await backend.plan(describeProblem(call))).run(call);
   return toFloat64("read" in output ? await output.read() : output);
 }
 
 test("ten thousand calls do not grow the memory, and leave nothing in it", async () => {
   const wasm = await loadWasm({ threads: 1 });
-  const backend = backendOf(wasm);
+  const backend = await backendOf(wasm);
   const call = calls.few;
-  const plan = backend.plan(describeProblem(call));
+  const plan = await backend.plan(describeProblem(call));
   await plan.run(call);
   const { size, used } = wasm.memory;
   for (let i = 0; i < 10_000; i++) await plan.run(call);
@@ -89,7 +91,7 @@ test("a call that runs out half-way gives back what it took", async () => {
   const call = calls.heads;
   const filler = await backend.upload(zeros("float32", [(19.5 * pageBytes) / 4]));
   const before = memory.used;
-  const plan = backend.plan(describeProblem(call));
+  const plan = await backend.plan(describeProblem(call));
   await expect(plan.run(call)).rejects.toThrow(OutOfMemoryError);
   expect(memory.used).toBe(before);
   filler.dispose();
@@ -98,7 +100,7 @@ test("a call that runs out half-way gives back what it took", async () => {
 });
 
 test("a problem that can never fit is refused before it runs", async () => {
-  const backend = backendOf(await loadWasm({ threads: 1 }));
+  const backend = await backendOf(await loadWasm({ threads: 1 }));
   const one = new Float32Array(1);
   // 2^26 rows of 16, 4 GiB each: one element, repeated by strides of 0.
   const long = tensor(one, [1, 1, 2 ** 26, 16], { strides: [0, 0, 0, 0] });
@@ -110,14 +112,14 @@ test("a problem that can never fit is refused before it runs", async () => {
 
 test("inputs that are there already are not copied", async () => {
   const wasm = await loadWasm({ threads: 1 });
-  const backend = backendOf(wasm);
+  const backend = await backendOf(wasm);
   const call = calls.decode;
   const device = {
     query: await backend.upload(call.query),
     key: await backend.upload(call.key),
     value: await backend.upload(call.value),
   };
-  const plan = backend.plan(describeProblem(call));
+  const plan = await backend.plan(describeProblem(call));
   const allocated: number[] = [];
   const { allocate } = wasm.memory;
   wasm.memory.allocate = (bytes) => {

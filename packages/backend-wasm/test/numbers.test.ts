@@ -6,8 +6,8 @@ import {
   toFloat64,
 } from "@heed/core";
 import { describe, expect, test } from "vitest";
-import { WasmBackend } from "../src/backend.js";
 import { loadWasm } from "../src/load.js";
+import { backendOver, loadThreads } from "./backends.js";
 
 type Call = AttentionInputs<HostTensor>;
 
@@ -20,14 +20,19 @@ const mask = (data: boolean[]) => tensor(data, [data.length]);
 /** Each way through the kernels: how many copies of the query row there are, and how keys are split. */
 const best = await loadWasm({ threads: 1 });
 const baseline = await loadWasm({ threads: 1, simd: "baseline" });
-const split = new WasmBackend(await loadWasm({ threads: 2 }), { sharedWork: 0, leastSplitKeys: 1 });
-const ways: [string, WasmBackend, number, AttentionInputs["returns"]][] = [
-  ["one row", new WasmBackend(best), 1, { logSumExp: true }],
-  ["three rows", new WasmBackend(best), 3, { logSumExp: true }],
-  ["nine rows", new WasmBackend(best), 9, { logSumExp: true }],
-  ["nine rows and weights", new WasmBackend(best), 9, { logSumExp: true, weights: true }],
-  ["one row, baseline SIMD", new WasmBackend(baseline), 1, { logSumExp: true }],
-  ["nine rows, baseline SIMD", new WasmBackend(baseline), 9, { logSumExp: true }],
+const split = await backendOver(await loadThreads({ threads: 2 }), {
+  sharedWork: 0,
+  leastSplitKeys: 1,
+});
+const whole = await backendOver(best);
+const wholeBaseline = await backendOver(baseline);
+const ways: [string, typeof split, number, AttentionInputs["returns"]][] = [
+  ["one row", whole, 1, { logSumExp: true }],
+  ["three rows", whole, 3, { logSumExp: true }],
+  ["nine rows", whole, 9, { logSumExp: true }],
+  ["nine rows and weights", whole, 9, { logSumExp: true, weights: true }],
+  ["one row, baseline SIMD", wholeBaseline, 1, { logSumExp: true }],
+  ["nine rows, baseline SIMD", wholeBaseline, 9, { logSumExp: true }],
   ["one row, keys split", split, 1, { logSumExp: true }],
   ["nine rows, keys split", split, 9, { logSumExp: true }],
 ];
@@ -46,7 +51,7 @@ describe.each(ways)("%s", (_, backend, rows, returns) => {
       query: matrix(Array.from({ length: rows }, () => query).flat(), query.length),
       returns,
     };
-    const result = await backend.plan(describeProblem(asked)).run(asked);
+    const result = await (await backend.plan(describeProblem(asked))).run(asked);
     const all = (t: HostTensor) => {
       const values = [...toFloat64(t)];
       const size = values.length / rows;
@@ -95,7 +100,7 @@ describe.each(ways)("%s", (_, backend, rows, returns) => {
     for (const bits of [0x7fc00001, 0xffffffff, 0x7fffffff]) {
       const query = new Float32Array(Uint32Array.of(bits).buffer);
       const inputs = { query: matrix(query), key: matrix([1, 1]), value, returns };
-      const result = await backend.plan(describeProblem(inputs)).run(inputs);
+      const result = await (await backend.plan(describeProblem(inputs))).run(inputs);
       expect([...toFloat64(result.output as HostTensor)]).toEqual([Number.NaN]);
     }
   });

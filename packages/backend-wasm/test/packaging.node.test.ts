@@ -92,6 +92,7 @@ describe.skipIf(!built)("the built package", () => {
         `import { check, wasm } from "./bundle.js";
          const result = await check({ threads: 2 });
          const left = await wasm({ threads: 3 }).load();
+         while (left.info.threads === 1) await new Promise((resolve) => setTimeout(resolve, 5));
          console.log(JSON.stringify({ ...result, left: left.info.threads }));`,
       );
       const run = promisify(execFile);

@@ -1,13 +1,13 @@
 import { type AttentionInputs, describeProblem, type FloatDType, tensor, zeros } from "@heed/core";
 import { describe, expect, test } from "vitest";
-import { noItem } from "../src/control.js";
 import {
   defaultLimits,
   planProblem,
   totalBytes,
   type WasmPlan,
   workspaceBytes,
-} from "../src/plan.js";
+} from "../src/attention/plan.js";
+import { noItem } from "../src/shared/control.js";
 
 interface Shape {
   readonly batch?: number;

@@ -21,7 +21,9 @@ const trapping = Uint8Array.of(
 test("a kernel that traps in a worker is an error, not a wait for ever", async () => {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   const here = { share() {} } as unknown as Kernels;
-  const pool = await ThreadPool.start(new WebAssembly.Module(trapping), memory, here, 2);
+  const pool = new ThreadPool(new WebAssembly.Module(trapping), memory, here, 2);
+  await pool.ready;
+  await expect.poll(() => pool.isReady).toBe(true);
   const job = { descriptor: 0, items: 1, threads: 2, workspace: 0, workspaceBytes: 0 };
   expect(() => pool.run(job)).toThrow("trapped");
   expect(() => pool.run(job)).toThrow("have ended");

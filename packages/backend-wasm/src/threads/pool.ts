@@ -1,5 +1,5 @@
-import * as control from "../control.js";
 import type { Kernels } from "../module.js";
+import * as control from "../shared/control.js";
 import { type SpawnedWorker, spawnWorker } from "./spawn.js";
 
 /** A job, ready in memory. */
@@ -8,83 +8,104 @@ export interface SharedJob {
   readonly items: number;
   /** Threads that may take part; there is a workspace for each. */
   readonly threads: number;
-  /** Of the calling thread; the workers' follow. */
+  /** Address of the calling thread's workspace; the workers' follow. */
   readonly workspace: number;
   readonly workspaceBytes: number;
 }
 
 /**
  * Workers over one shared memory. The calling thread takes items of a job like every worker, and a
- * worker that has not woken up yet has taken none: nobody waits for anybody but for the last items.
+ * worker that has not woken up yet has taken none: no thread waits for another but for the last items.
  * Idle workers sleep.
  */
 export class ThreadPool {
+  /** Settles when all workers run; rejects with the reason why they do not, after ending them. */
+  readonly ready: Promise<void>;
   readonly #words: Int32Array;
   readonly #kernels: Kernels;
-  readonly #workers: readonly SpawnedWorker[];
-  readonly #mayWait: boolean;
-  #ended = false;
-
-  private constructor(memory: WebAssembly.Memory, kernels: Kernels, workers: SpawnedWorker[]) {
-    this.#words = controlWords(memory);
-    this.#kernels = kernels;
-    this.#workers = workers;
-    this.#mayWait = mayWait();
-  }
+  readonly #workers: SpawnedWorker[] = [];
+  readonly #mayWait: boolean = mayWait();
+  #state: "starting" | "ready" | "ended" | "broken" = "starting";
 
   /**
+   * Starts the workers without waiting for them.
+   *
    * @param kernels the calling thread's instance over the memory
-   * @param threads with the calling one
-   * @throws why a worker does not start (rejects); none is left then
+   * @param threads number of threads, the calling one among them
+   * @throws Error where no worker can be made; none is left then
    */
-  static async start(
+  constructor(
     module: WebAssembly.Module,
     memory: WebAssembly.Memory,
     kernels: Kernels,
     threads: number,
-  ): Promise<ThreadPool> {
-    Atomics.store(controlWords(memory), control.nextItem, control.noItem);
-    const spawned = await Promise.allSettled(
-      Array.from({ length: threads - 1 }, (_, i) =>
-        spawnWorker({
-          module,
-          memory,
-          thread: i + 1,
-          control: control.controlAddress,
-          wakeCount: control.wakeCount,
-          doneCount: control.doneCount,
-          failed: control.failed,
-          quit: control.quit,
-        }),
-      ),
-    );
-    const workers = spawned.flatMap((s) => (s.status === "fulfilled" ? [s.value] : []));
-    const pool = new ThreadPool(memory, kernels, workers);
-    const failed = spawned.find((s) => s.status === "rejected");
-    if (failed) {
-      pool.dispose();
-      throw failed.reason;
+  ) {
+    this.#kernels = kernels;
+    this.#words = new Int32Array(memory.buffer, control.controlAddress, control.controlBytes / 4);
+    Atomics.store(this.#words, control.nextItem, control.noItem);
+    try {
+      for (let thread = 1; thread < threads; thread++) {
+        this.#workers.push(
+          spawnWorker({
+            module,
+            memory,
+            thread,
+            control: control.controlAddress,
+            readyCount: control.readyCount,
+            wakeCount: control.wakeCount,
+            doneCount: control.doneCount,
+            failed: control.failed,
+            quit: control.quit,
+          }),
+        );
+      }
+    } catch (error) {
+      this.dispose();
+      throw error;
     }
-    return pool;
+    this.ready = Promise.all(this.#workers.map(({ started }) => started)).then(
+      () => {},
+      (reason) => {
+        this.dispose();
+        throw reason;
+      },
+    );
+    // Whoever does not ask still gets no unhandled rejection.
+    this.ready.catch(() => {});
   }
 
-  /** Threads that compute, with the calling one. */
+  /** Threads of the pool, the calling one among them. */
   get threads(): number {
     return this.#workers.length + 1;
   }
 
+  /** Whether all workers run. Workers tell it in shared memory, so that no turn of the event loop is needed. */
+  get isReady(): boolean {
+    if (this.#state === "starting") {
+      const ready = Atomics.load(this.#words, control.readyCount);
+      if (ready === this.#workers.length) this.#state = "ready";
+    }
+    return this.#state === "ready";
+  }
+
+  /** Whether a kernel has trapped, so that memory may hold anything and nothing can be computed any more. */
+  get isBroken(): boolean {
+    return this.#state === "broken";
+  }
+
   /**
-   * Computes a job; when it returns, all of it is done.
+   * Computes a job; when it returns, all of it is done. The pool has to be ready.
    *
    * @throws Error where a kernel trapped, which only a bug of ours can make it do. The workers end:
    *   nobody knows what they had still to write.
    */
   run(job: SharedJob): void {
-    if (this.#ended) throw new Error("the wasm backend's workers have ended; load it again");
+    if (!this.isReady) throw new Error("the wasm backend's workers have ended; load it again");
     try {
       this.#compute(job);
     } catch (cause) {
       this.dispose();
+      this.#state = "broken";
       throw new Error("a kernel of the wasm backend trapped; load it again", { cause });
     }
   }
@@ -112,9 +133,9 @@ export class ThreadPool {
     Atomics.or(words, control.nextItem, control.noItem);
   }
 
-  /** Ends the workers. */
+  /** Ends the workers, also those that have not started yet. */
   dispose(): void {
-    this.#ended = true;
+    this.#state = "ended";
     Atomics.store(this.#words, control.quit, 1);
     this.#wake();
     for (const worker of this.#workers) worker.terminate();
@@ -124,10 +145,6 @@ export class ThreadPool {
     Atomics.add(this.#words, control.wakeCount, 1);
     Atomics.notify(this.#words, control.wakeCount);
   }
-}
-
-function controlWords(memory: WebAssembly.Memory): Int32Array {
-  return new Int32Array(memory.buffer, control.controlAddress, control.controlBytes / 4);
 }
 
 /** Whether this thread may sleep: not so in a page's main thread. */

@@ -1,24 +1,23 @@
 import { nodeWorkerSource, webWorkerSource } from "./worker-source.js";
 
-/** A worker that is ready. */
+/** A worker, perhaps still on its way. It does not keep the process alive. */
 export interface SpawnedWorker {
+  /** Settles when the worker runs; rejects with the reason why it does not. */
+  readonly started: Promise<void>;
   terminate(): void;
 }
 
 /** How long a worker may take to start, in ms: a runtime or policy that blocks it may never say so. */
 export const patience = 10_000;
 
-const late = `a worker did not start within ${patience} ms`;
-
 /**
- * Starts a worker of {@link workerSource} and waits until it is ready. It does not keep the process
- * alive.
+ * Starts a worker that runs the text in worker-source.ts.
  *
- * @param data what the source needs
- * @throws the worker's error (rejects), or one that says what is missing
+ * @param data what that text needs
+ * @throws Error where no worker can be made at all
  */
-export function spawnWorker(data: unknown): Promise<SpawnedWorker> {
-  const node = nodeWorkerThreads();
+export function spawnWorker(data: unknown): SpawnedWorker {
+  const node = builtin<NodeWorkerThreads>("node:worker_threads");
   return node ? spawnInNode(node, data) : spawnInPage(data);
 }
 
@@ -33,7 +32,7 @@ interface NodeWorker {
   terminate(): Promise<unknown>;
 }
 
-/** `process.getBuiltinModule` (Node 20.16) is no import, and so nothing that a bundler stumbles over. */
+/** A module of Node's own. `process.getBuiltinModule` (Node 20.16) is no import that a bundler would follow. */
 export function builtin<T>(name: string): T | null {
   const { process } = globalThis as {
     process?: { getBuiltinModule?: (name: string) => T | undefined; versions?: { node?: string } };
@@ -41,58 +40,58 @@ export function builtin<T>(name: string): T | null {
   return process?.getBuiltinModule?.(name) ?? null;
 }
 
-function nodeWorkerThreads(): NodeWorkerThreads | null {
-  return builtin<NodeWorkerThreads>("node:worker_threads");
-}
-
-function spawnInNode({ Worker }: NodeWorkerThreads, data: unknown): Promise<SpawnedWorker> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(nodeWorkerSource, { eval: true, workerData: data });
-    const fail = (reason: unknown): void => {
-      clearTimeout(timer);
-      void worker.terminate();
-      reject(reason);
-    };
-    const timer = setTimeout(() => fail(new Error(late)), patience);
-    worker.once("message", () => {
-      clearTimeout(timer);
-      worker.unref();
-      resolve({ terminate: () => void worker.terminate() });
-    });
-    worker.once("error", fail);
-    worker.once("exit", (code) => fail(new Error(`a worker ended with code ${String(code)}`)));
-  });
+function spawnInNode({ Worker }: NodeWorkerThreads, data: unknown): SpawnedWorker {
+  const worker = new Worker(nodeWorkerSource, { eval: true, workerData: data });
+  worker.unref();
+  return {
+    terminate: () => void worker.terminate(),
+    started: withinPatience((resolve, reject) => {
+      worker.once("message", () => resolve());
+      worker.once("error", reject);
+      worker.once("exit", (code) => reject(new Error(`a worker ended with code ${String(code)}`)));
+    }),
+  };
 }
 
 const blocked =
   "the worker was blocked: a content policy has to allow it with the source worker-src blob:";
 
-function spawnInPage(data: unknown): Promise<SpawnedWorker> {
-  return new Promise((resolve, reject) => {
-    if (typeof Worker !== "function") throw new Error("there is no Worker here");
-    const url = URL.createObjectURL(new Blob([webWorkerSource], { type: "text/javascript" }));
-    let worker: Worker;
-    try {
-      worker = new Worker(url);
-    } catch (cause) {
-      URL.revokeObjectURL(url);
-      const { name } = cause as { name?: string };
-      throw name === "SecurityError" ? new Error(blocked, { cause }) : cause;
-    }
-    const settle = (then: () => void): void => {
-      clearTimeout(timer);
-      URL.revokeObjectURL(url);
-      then();
-    };
-    const fail = (reason: string): void =>
-      settle(() => {
-        worker.terminate();
-        reject(new Error(reason));
-      });
-    const timer = setTimeout(() => fail(late), patience);
-    worker.onmessage = () => settle(() => resolve({ terminate: () => worker.terminate() }));
+function spawnInPage(data: unknown): SpawnedWorker {
+  if (typeof Worker !== "function") throw new Error("there is no Worker here");
+  const url = URL.createObjectURL(new Blob([webWorkerSource], { type: "text/javascript" }));
+  let worker: Worker;
+  try {
+    worker = new Worker(url);
+  } catch (cause) {
+    URL.revokeObjectURL(url);
+    const { name } = cause as { name?: string };
+    throw name === "SecurityError" ? new Error(blocked, { cause }) : cause;
+  }
+  worker.postMessage(data);
+  const started = withinPatience((resolve, reject) => {
+    worker.onmessage = () => resolve();
     // An event without a message is a worker that never ran: its source was not loaded.
-    worker.onerror = (event) => fail(event.message ? `a worker failed: ${event.message}` : blocked);
-    worker.postMessage(data);
+    worker.onerror = ({ message }) =>
+      reject(new Error(message ? `a worker failed: ${message}` : blocked));
   });
+  const revoke = (): void => URL.revokeObjectURL(url);
+  started.then(revoke, revoke);
+  return { started, terminate: () => worker.terminate() };
+}
+
+type Settle = (resolve: () => void, reject: (reason: unknown) => void) => void;
+
+/** A promise that rejects if it is not settled after {@link patience}. */
+function withinPatience(settle: Settle): Promise<void> {
+  let timer: ReturnType<typeof setTimeout>;
+  const promise = new Promise<void>((resolve, reject) => {
+    const late = () => reject(new Error(`a worker did not start within ${patience} ms`));
+    timer = setTimeout(late, patience);
+    // Node's timers are objects, and keep the process alive.
+    (timer as { unref?: () => void }).unref?.();
+    settle(resolve, reject);
+  });
+  const clear = (): void => clearTimeout(timer);
+  promise.then(clear, clear);
+  return promise;
 }

@@ -1,6 +1,8 @@
 import { type AttentionProblem, bytesPerElement, type PlanDescription } from "@heed/core";
-import { noItem } from "./control.js";
-import { descriptorBytes, fewRows, panelRows, rowStateBytes } from "./descriptor.js";
+import { kernelName } from "../kernel-name.js";
+import type { SimdBuild } from "../module.js";
+import { descriptorBytes, fewRows, panelRows, rowStateBytes } from "../shared/attention.js";
+import { noItem } from "../shared/control.js";
 
 /**
  * `"tiled"`: blocks of query rows against tiles of keys, 8 rows being the lanes. `"few"`: at most four
@@ -8,7 +10,7 @@ import { descriptorBytes, fewRows, panelRows, rowStateBytes } from "./descriptor
  */
 export type WasmKernel = "tiled" | "few";
 
-/** Where a thread's workspace has what, in bytes. */
+/** Layout of a thread's workspace: byte offsets into it. */
 export interface WorkLayout {
   readonly query: number;
   readonly scores: number;
@@ -17,11 +19,11 @@ export interface WorkLayout {
   readonly key: number;
   readonly value: number;
   readonly rows: number;
-  /** The whole. */
+  /** Size of the workspace. */
   readonly bytes: number;
 }
 
-/** What is decided about a problem before it runs. */
+/** Decisions about a problem, made before it runs. */
 export interface WasmPlan {
   readonly kernel: WasmKernel;
   /** Rows of a block: the query heads of a key head stacked, query by query. */
@@ -30,21 +32,21 @@ export interface WasmPlan {
   readonly blocks: number;
   /** Keys of a tile. */
   readonly tileKeys: number;
-  /** Parts that the keys of a block are split into. */
+  /** Number of parts into which the keys of a block are split. */
   readonly splits: number;
   /** Keys of a part. */
   readonly splitKeys: number;
-  /** What threads take: batch × key heads × blocks × splits. */
+  /** Units of work that threads take: batch × key heads × blocks × splits. */
   readonly items: number;
   /** Threads that take part. */
   readonly threads: number;
-  /** Of one thread. */
+  /** Workspace of one thread. */
   readonly work: WorkLayout;
   /** Bytes of partial results, 0 where keys are not split. */
   readonly partialBytes: number;
 }
 
-/** When a problem is shared by threads, and how. */
+/** Limits for sharing a problem among threads. */
 export interface SharingLimits {
   /** Multiply-adds below which a problem stays on one thread. */
   readonly sharedWork: number;
@@ -52,7 +54,7 @@ export interface SharingLimits {
   readonly leastSplitKeys: number;
 }
 
-/** What a plan depends on beside the problem. */
+/** Everything that a plan depends on beside the problem. */
 export interface PlanLimits extends SharingLimits {
   readonly threads: number;
   /**
@@ -60,7 +62,7 @@ export interface PlanLimits extends SharingLimits {
    * number of rows, and no parts of keys.
    */
   readonly batchInvariant: boolean;
-  /** Elements that a tile's keys, or its values, have at best: the build's. */
+  /** Number of elements of a tile's keys, or values, that the build works best with. */
   readonly tileElements: number;
 }
 
@@ -70,16 +72,16 @@ export interface PlanLimits extends SharingLimits {
  */
 export const defaultLimits: SharingLimits = { sharedWork: 2e6, leastSplitKeys: 256 };
 
-/** Rows of a block: enough that what float16 costs, a conversion a block, is small. */
+/** Most rows of a block: enough that converting float16, which is done once a block, costs little. */
 const mostBlockRows = 128;
-/** Of a tile; and what keys are a multiple of, since kernels take 6 or 5 at once. */
+/** Least and most keys of a tile, and their step, a multiple of the 6 or 5 keys that kernels take at once. */
 const leastTileKeys = 60;
 const mostTileKeys = 480;
 const tileStep = 30;
-/** Keys and values of a tile for few rows are read once each: it only has to be long. */
+/** Keys of a tile for few rows. Each is read once, so that a tile only has to be long. */
 const fewTileKeys = 128;
 
-/** Items a thread that even out what each of them takes. */
+/** Items for each thread: enough to even out the time that each of them takes. */
 const itemsPerThread = 4;
 
 /** Pure: the same problem and limits give the same plan everywhere. */
@@ -120,13 +122,13 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   };
 }
 
-/** Keys of a tile for panels: as many as have the elements that the build works best with. */
+/** Keys of a tile for panels: so many that it has about the number of elements given. */
 function tileKeys(size: number, elements: number): number {
   const keys = tileStep * Math.round(elements / size / tileStep);
   return Math.max(leastTileKeys, Math.min(mostTileKeys, keys));
 }
 
-/** Parts of the keys: as few as give every thread enough items, none of less than so many keys. */
+/** Number of parts of the keys: as few as give every thread enough items, with a least length of each. */
 function splitsOf(units: number, keyLength: number, threads: number, leastKeys: number): number {
   if (threads === 1 || units === 0) return 1;
   const wanted = Math.ceil((itemsPerThread * threads) / units);
@@ -191,14 +193,19 @@ export function totalBytes(problem: AttentionProblem, plan: WasmPlan): number {
   );
 }
 
-export function describePlan(problem: AttentionProblem, plan: WasmPlan): PlanDescription {
+/** @param build of the kernels, for their names; null where it is unknown */
+export function describePlan(
+  problem: AttentionProblem,
+  plan: WasmPlan,
+  build: SimdBuild | null,
+): PlanDescription {
+  const { kernel, blockRows, tileKeys, splits } = plan;
+  const { dtype } = problem;
+  const tile = [blockRows, tileKeys];
   return {
-    kernel: `wasm-${plan.kernel}${plan.splits > 1 ? "-split" : ""}`,
-    tiles: {
-      rows: plan.blockRows,
-      keys: plan.tileKeys,
-      ...(plan.splits > 1 && { splitKeys: plan.splitKeys }),
-    },
+    kernel: kernelName({ operation: "attention", kernel, dtype, tile, build }),
+    tiles: { queries: blockRows, keys: tileKeys },
+    ...(splits > 1 && { splits }),
     workspaceBytes: workspaceBytes(problem, plan),
     dispatches: 1,
   };

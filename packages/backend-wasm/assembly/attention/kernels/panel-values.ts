@@ -1,4 +1,4 @@
-import { madd } from "../simd";
+import { madd } from "../../math/simd";
 import { lesserGroups, MOST } from "./groups";
 
 /**

@@ -1,4 +1,4 @@
-import { madd } from "../simd";
+import { madd } from "../../math/simd";
 import { touchRows } from "./touch";
 
 /** Values that are brought into the cache and then used: 8 KiB of a size of 128. */

@@ -1,4 +1,4 @@
-import { madd, sumsOf } from "../simd";
+import { madd, sumsOf } from "../../math/simd";
 
 /**
  * Scores of one query row: `scores[j] = query · key[j]`. Memory bound: keys are read one after another,

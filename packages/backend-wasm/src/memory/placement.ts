@@ -1,11 +1,18 @@
-import { bytesPerElement, elementCount, type HostTensor, type TypedArray } from "@heed/core";
+import {
+  bytesPerElement,
+  type DType,
+  elementCount,
+  type HostTensor,
+  rowMajorStrides,
+  type TypedArray,
+} from "@heed/core";
 import type { WasmMemory } from "./memory.js";
 
-/** Where a tensor's elements are in wasm memory. */
+/** Location of a tensor's elements in wasm memory. */
 export interface Placement {
-  /** Of element `[0, 0, …]`, in bytes. */
+  /** Byte address of element `[0, 0, …]`. */
   readonly address: number;
-  /** One an axis, in elements; 0 repeats, and for axes of size 1. */
+  /** Distance between neighbours along each axis, in elements; 0 repeats. */
   readonly strides: readonly number[];
 }
 
@@ -35,12 +42,55 @@ export function copyIn(memory: WasmMemory, t: HostTensor): Placement {
   return { address, strides: strides.map((stride, axis) => (repeats(axis) ? 0 : stride)) };
 }
 
+/**
+ * Copies elements within or out of wasm memory into row-major order.
+ *
+ * @param to as many elements as the shape says, of the same size, in wasm memory or the host's
+ */
+export function packFrom(
+  memory: WasmMemory,
+  shape: readonly number[],
+  { address, strides }: Placement,
+  to: TypedArray,
+): void {
+  const count = elementCount(shape);
+  if (count === 0) return;
+  const target = elements(to);
+  const rowMajor = rowMajorStrides(shape);
+  const dense = shape.every((n, axis) => n <= 1 || strides[axis] === rowMajor[axis]);
+  const last = shape.reduce((sum, n, axis) => sum + (n - 1) * (strides[axis] as number), 0);
+  const length = dense ? count : last + 1;
+  const from = new target.View(memory.memory.buffer, address, length);
+  if (dense) target.data.set(from);
+  else packRows(from, 0, strides, shape, target.data);
+}
+
+/**
+ * Copies a tensor of wasm memory to a new allocation, row-major.
+ *
+ * @throws WasmOutOfMemoryError
+ */
+export function gather(
+  memory: WasmMemory,
+  dtype: DType,
+  shape: readonly number[],
+  placement: Placement,
+): Placement {
+  const count = elementCount(shape);
+  const size = bytesPerElement(dtype);
+  const address = memory.allocate(count * size);
+  const Bits = size === 1 ? Uint8Array : size === 2 ? Uint16Array : Float32Array;
+  const to = new Bits(memory.memory.buffer as ArrayBuffer, address, count);
+  packFrom(memory, shape, placement, to);
+  return { address, strides: rowMajorStrides(shape) };
+}
+
 interface Elements {
   readonly data: Numbers;
   readonly View: new (buffer: ArrayBufferLike, address: number, length: number) => Numbers;
 }
 
-/** What a typed array has, without a union of signatures. */
+/** The part of a typed array that is used, without a union of signatures. */
 interface Numbers {
   [index: number]: number;
   readonly length: number;
@@ -57,8 +107,8 @@ function elements(data: TypedArray): Elements {
 }
 
 /**
- * A tensor's strides where its elements lie without gaps and neighbours along the last axis are
- * neighbours, in whatever order of axes; null otherwise.
+ * The strides of a tensor whose elements lie without gaps, in whatever order of axes, and whose neighbours
+ * along the last axis are neighbours in memory; null for any other.
  */
 function denseStrides(
   shape: readonly number[],

@@ -1,4 +1,4 @@
-import * as C from "../src/control";
+import * as C from "../../src/shared/control";
 
 // @ts-ignore: decorator
 @inline
@@ -23,7 +23,7 @@ export function takeItem(thread: i32): i32 {
   }
 }
 
-/** Says that an item is done, and wakes whoever waits for the last. */
+/** Counts an item as done, and wakes the thread that waits for the last one. */
 export function finishItem(): void {
   const done = atomic.add<i32>(word(C.doneCount), 1) + 1;
   if (done == atomic.load<i32>(word(C.itemCount))) atomic.notify(word(C.doneCount), 1);

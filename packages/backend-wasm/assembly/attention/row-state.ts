@@ -1,38 +1,10 @@
-import * as D from "../src/descriptor";
+import * as D from "../../src/shared/attention";
+import { size, word } from "../descriptor";
+import { LOWEST } from "../math/constants";
 
-/** What a natural logarithm is multiplied with to become one to base 2. */
-// @ts-ignore: decorator
-@inline
-export const LOG2_E: f32 = 1.4426950408889634;
-/** The lowest float32: the maximum of a row that has seen nothing yet. A hidden key's −∞ minus it is −∞. */
-// @ts-ignore: decorator
-@inline
-export const LOWEST: f32 = -3.4028234663852886e38;
-
-/** A descriptor's word. */
-// @ts-ignore: decorator
-@inline
-export function word(d: usize, at: usize): i32 {
-  return load<i32>(d + at);
-}
-
-/** A descriptor's address, stride or size, as an unsigned number. */
-// @ts-ignore: decorator
-@inline
-export function size(d: usize, at: usize): usize {
-  return load<usize>(d + at);
-}
-
-/** A descriptor's float32. */
-// @ts-ignore: decorator
-@inline
-export function number(d: usize, at: usize): f32 {
-  return load<f32>(d + at);
-}
-
-// What is known of each row of the block at work: arrays of 32-bit elements, one after another, each
-// as long as a block. Rows are stacked query by query: row = i · group + head within the group, so
-// that positions do not descend. Rows that fill up the last panel repeat the last real one.
+// State of the rows of the block at work: arrays of 32-bit elements, one after another, each as long as a
+// block. Rows are stacked query by query: row = i · group + head within the group, so that positions do not
+// descend. Rows that fill up the last panel repeat the last real one.
 
 /** First key that a row sees by lengths and band. */
 // @ts-ignore: decorator

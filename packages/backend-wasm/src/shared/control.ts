@@ -1,7 +1,7 @@
 /**
- * The control block: how threads share a job, as 32-bit words at a fixed place in wasm memory. Like
- * descriptor.ts, this file is compiled by TypeScript and by AssemblyScript. Each constant is an index
- * into the words, unless it says otherwise.
+ * The control block: how threads share a job, as 32-bit words at a fixed place in wasm memory. Each
+ * constant is an index into the words, unless it says otherwise. Like all of this folder, the file is
+ * compiled twice: by TypeScript for the host and by AssemblyScript for the kernels. Hence it has numbers alone.
  */
 
 /** Byte address of the block. Address 0 stands for "nothing". */
@@ -20,7 +20,7 @@ export const wakeCount = 1;
 export const itemCount = 2;
 /** Items done; negative once a worker has failed. */
 export const doneCount = 3;
-/** What a worker that fails sets in `doneCount`: the sign. */
+/** Bit that a worker which fails sets in `doneCount`: the sign. */
 export const failed = -2147483648;
 /** Address of the job's descriptor. */
 export const descriptorAddress = 4;
@@ -32,6 +32,8 @@ export const workspaceStride = 6;
 export const quit = 7;
 /** Threads that have a workspace, and so may take items: those of lower index. */
 export const threadCount = 8;
+/** Workers that run. */
+export const readyCount = 9;
 
 /** Bits of `nextItem` that hold the item. */
 export const itemBits = 16;

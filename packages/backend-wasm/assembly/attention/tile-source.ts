@@ -1,6 +1,6 @@
-import * as D from "../src/descriptor";
-import { widenRows } from "./float16";
-import { size, word } from "./rows";
+import * as D from "../../src/shared/attention";
+import { size, word } from "../descriptor";
+import { widenRows } from "../math/float16";
 
 // A tile of keys or values as float32 rows: where it lies, or a copy in the workspace.
 
@@ -11,7 +11,7 @@ export function paddedBytes(n: i32): usize {
   return 4 * <usize>((n + 3) & ~3);
 }
 
-/** Distance of keys or values in bytes, in place. The words of a tensor follow one another: see descriptor.ts. */
+/** Distance of keys or values in bytes, in place. The words of a tensor follow one another: see src/shared/attention.ts. */
 // @ts-ignore: decorator
 @inline
 function strideInPlace(d: usize, pointer: usize): usize {
@@ -26,7 +26,7 @@ function addressInPlace(d: usize, pointer: usize, b: i32, g: i32, j: i32): usize
 }
 
 /**
- * Where `keys` keys or values of key head g, from the first on, are as float32 rows.
+ * Address of `keys` keys or values of key head g, from the first on, as float32 rows.
  *
  * @param pointer `D.keyPointer` or `D.valuePointer`
  * @param packs whether they are to be copied to `copy`

@@ -1,14 +1,14 @@
+import { controlAddress, controlBytes } from "../shared/control.js";
 import { Allocator } from "./allocator.js";
-import { controlAddress, controlBytes } from "./control.js";
 import { WasmOutOfMemoryError } from "./errors.js";
 
 export const pageBytes = 65536;
-/** What 32-bit addresses reach: 4 GiB. */
+/** Pages that 32-bit addresses reach: 4 GiB. */
 export const mostPages = 65536;
-/** Where what is allocated begins. */
+/** Lowest address that is handed out. */
 export const firstAddress: number = controlAddress + controlBytes;
 
-/** Wasm memory, and who has which part of it. Grows as needed; never shrinks, as wasm memory cannot. */
+/** Wasm memory and its allocations. It grows as needed and never shrinks, as wasm memory cannot. */
 export class WasmMemory {
   readonly memory: WebAssembly.Memory;
   readonly #limit: number;
@@ -32,7 +32,7 @@ export class WasmMemory {
     return this.#allocator.used;
   }
 
-  /** Bytes that it has, used or not. */
+  /** Size in bytes, used or not. */
   get size(): number {
     return this.memory.buffer.byteLength;
   }

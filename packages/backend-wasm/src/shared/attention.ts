@@ -1,7 +1,6 @@
 /**
- * The job descriptor: what the host tells the kernels about a problem, as 32-bit words in wasm memory.
- * Each constant is a byte offset into it. This file is compiled twice: by TypeScript, where the host
- * writes the words, and by AssemblyScript, where the kernels read them; hence nothing but numbers.
+ * The descriptor of a call of attention: all that the kernels are told, as 32-bit words in wasm memory. Each
+ * constant is a byte offset into it. The host writes the words and the kernels read them.
  *
  * Pointers are byte addresses, 0 for what is absent; strides are in elements.
  */
@@ -48,7 +47,7 @@ export const logSumExpPointer = 108;
 /** Row-major `[batch, queryHeads, queryLength, keyLength]`. */
 export const weightsPointer = 112;
 export const scoresPointer = 116;
-/** Partial results where keys are split: see assembly/partial.ts. */
+/** Partial results where keys are split: see assembly/attention/partial.ts. */
 export const partialPointer = 120;
 
 export const queryHeads = 124;
@@ -81,10 +80,10 @@ export const naturalFactor = 176;
 export const stepwise = 180;
 /** float32; 0: no cap. */
 export const softcap = 184;
-/** Which scores: see the constants below. */
+/** The scores to return: one of the constants below. */
 export const scoresKind = 188;
 
-/** Which kernel: see the constants below. */
+/** The kernel: one of the constants below. */
 export const kernel = 192;
 /** Rows of a block, as the plan says. */
 export const blockRows = 196;
@@ -92,7 +91,7 @@ export const blockRows = 196;
 export const blocks = 200;
 /** Keys of a tile. */
 export const tileKeys = 204;
-/** Parts that the keys of a block are split into. */
+/** Number of parts into which the keys of a block are split. */
 export const splits = 208;
 /** Keys of a part. */
 export const splitKeys = 212;
@@ -122,5 +121,5 @@ export const scoresBiased = 3;
 export const panelRows = 8;
 /** Rows of a panel of the kernel for few rows. */
 export const fewRows = 4;
-/** Bytes of state that a row of a block has in the workspace: see assembly/rows.ts. */
+/** Bytes of state that a row of a block has in the workspace: see assembly/attention/row-state.ts. */
 export const rowStateBytes = 44;

@@ -4,7 +4,7 @@ interface Gap {
   end: number;
 }
 
-/** Bytes that every allocation is a multiple of, and aligned to: a cache line. */
+/** Size and address of every allocation are multiples of so many bytes: a cache line. */
 export const alignment = 64;
 
 /**
@@ -29,19 +29,19 @@ export class Allocator {
     return this.#used;
   }
 
-  /** The address after the last that there is. */
+  /** End of the address space. */
   get end(): number {
     return this.#end;
   }
 
-  /** More address space, up to `end`. */
+  /** Extends the address space up to `end`. */
   extend(end: number): void {
     if (end <= this.#end) return;
     this.#release({ start: this.#end, end });
     this.#end = end;
   }
 
-  /** How far the address space must reach for an allocation to succeed that does not now. */
+  /** End that the address space needs for an allocation that fails now to succeed. */
   endFor(bytes: number): number {
     const last = this.#gaps.at(-1);
     const start = last && last.end === this.#end ? last.start : this.#end;
@@ -62,7 +62,7 @@ export class Allocator {
     return address;
   }
 
-  /** Takes back what `allocate` returned. */
+  /** Frees an address that `allocate` returned. */
   free(address: number): void {
     const size = this.#taken.get(address);
     if (size === undefined) throw new RangeError(`${address} is not allocated`);
@@ -88,7 +88,7 @@ export class Allocator {
   }
 }
 
-/** Never 0: two allocations of nothing have addresses of their own. */
+/** Size of an allocation; never 0, so that two allocations of nothing have addresses of their own. */
 function roundUp(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / alignment)) * alignment;
 }

@@ -1,18 +1,6 @@
-import {
-  exp2,
-  exp2C1,
-  exp2C2,
-  exp2C3,
-  exp2C4,
-  exp2C5,
-  exp2Lowest,
-  exp2Magic,
-  exp2One,
-  exp2Scalar,
-  exp2With,
-} from "../exp2";
-import { LOWEST } from "../rows";
-import { maxLanes, sumLanes } from "../simd";
+import { exp2, exp2C1, exp2C2, exp2C3, exp2C4, exp2C5, exp2Lowest, exp2Magic, exp2One, exp2Scalar, exp2With } from "../../math/exp2";
+import { LOWEST } from "../../math/constants";
+import { maxLanes, sumLanes } from "../../math/simd";
 
 // Steps of the online softmax (Milakov & Gimelshein, 2018, arXiv:1805.02867) on a tile: the maxima rise
 // to those of the tile, its scores become weights 2^(factor · (s − max)), and these are added to the sums.
@@ -162,7 +150,7 @@ export function fewSoftmax(
  *
  * @returns the weights' sums, lane by lane
  */
-export function weigh(scores: usize, end: usize, step: usize, factor: v128, max: v128): v128 {
+function weigh(scores: usize, end: usize, step: usize, factor: v128, max: v128): v128 {
   const lowest = exp2Lowest;
   const magic = exp2Magic;
   const one = exp2One;

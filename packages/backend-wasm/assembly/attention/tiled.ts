@@ -1,37 +1,18 @@
-import * as D from "../src/descriptor";
-import { storeFloat16Scalar } from "./float16";
-import { exp2 } from "./exp2";
+import * as D from "../../src/shared/attention";
+import { number, size, word } from "../descriptor";
+import { transpose4 } from "../math/simd";
+import { finishRows } from "./denominators";
 import { allFinite, guardedPanelValues } from "./kernels/guarded";
 import { panelScores } from "./kernels/panel-scores";
 import { panelValues } from "./kernels/panel-values";
 import { panelSoftmax } from "./kernels/softmax";
 import { touchRows } from "./kernels/touch";
-import { addToScores, finishColumn, hideOutside } from "./logits";
-import {
-  FACTOR,
-  HI,
-  INDEX,
-  LO,
-  MAX,
-  number,
-  queryRow,
-  rowState,
-  setRows,
-  size,
-  SUM,
-  word,
-} from "./rows";
-import { transpose4 } from "./simd";
-import { finishRows, outputRow, storePartials, storeRows } from "./store";
+import { storeScores, storeWeights } from "./matrices";
+import { outputRow, storeRows } from "./output";
+import { finishPanel, outputLanes, PANEL, queryLanes, STEP } from "./panel";
+import { storePartials } from "./partial";
+import { FACTOR, HI, LO, MAX, queryRow, rowState, setRows, SUM } from "./row-state";
 import { packRows, paddedBytes, tileAddress, tileStride } from "./tile-source";
-
-// @ts-ignore: decorator
-@inline
-const PANEL: i32 = D.panelRows;
-/** From one key to the next in a tile's scores. */
-// @ts-ignore: decorator
-@inline
-const STEP: usize = 4 * PANEL;
 
 /** Rows of a block up to which it is worth to bring a tile into the cache beforehand. */
 // @ts-ignore: decorator
@@ -113,27 +94,6 @@ function wholeRow(d: usize, work: usize, b: i32, r: i32): usize {
   return copy;
 }
 
-/** Where the query of row r and of the lanes after it starts: at a panel's first row, the panel. */
-// @ts-ignore: decorator
-@inline
-function queryLanes(d: usize, work: usize, r: i32): usize {
-  return work + size(d, D.workQuery) + lanesAt(r, word(d, D.headDim));
-}
-
-/** Likewise for the output. */
-// @ts-ignore: decorator
-@inline
-function outputLanes(d: usize, work: usize, r: i32): usize {
-  return work + size(d, D.workOutput) + lanesAt(r, word(d, D.valueDim));
-}
-
-/** From the first panel to row r's first element, in bytes. */
-// @ts-ignore: decorator
-@inline
-function lanesAt(r: i32, columns: i32): usize {
-  return <usize>(r & -PANEL) * paddedBytes(columns) + 4 * <usize>(r & (PANEL - 1));
-}
-
 /** Keys `from ≤ j < to` against every panel of the block that sees any of them. */
 function attendTile(
   d: usize,
@@ -189,44 +149,6 @@ function attendTile(
   }
 }
 
-/**
- * Steps 2 to 4 of the semantics for a panel.
- *
- * @returns whether any key may be hidden from any row
- */
-function finishPanel(d: usize, work: usize, r: i32, scores: usize, lo: i32, hi: i32): bool {
-  if (word(d, D.stepwise) || word(d, D.maskPointer)) {
-    finishColumn(d, work, r, scores, STEP, lo, hi - lo);
-    finishColumn(d, work, r + 4, scores + 16, STEP, lo, hi - lo);
-  }
-  // Seen by all rows: from where the last row starts to where the first ends.
-  const allFrom = min(hi, load<i32>(rowState(d, work, LO, r + PANEL - 1)));
-  const allTo = max(lo, load<i32>(rowState(d, work, HI, r)));
-  if (lo < allFrom) hidePanel(d, work, r, scores, lo, lo, allFrom);
-  if (allTo < hi) hidePanel(d, work, r, scores, lo, allTo, hi);
-  return (
-    lo < allFrom ||
-    allTo < hi ||
-    word(d, D.maskPointer) != 0 ||
-    word(d, D.biasPointer) != 0
-  );
-}
-
-/** Hides keys `from ≤ j < to` of scores that start at key `lo` from the rows that do not see them. */
-function hidePanel(
-  d: usize,
-  work: usize,
-  r: i32,
-  scores: usize,
-  lo: i32,
-  from: i32,
-  to: i32,
-): void {
-  const at = scores + STEP * <usize>(from - lo);
-  hideOutside(d, work, r, at, STEP, from, to - from);
-  hideOutside(d, work, r + 4, at + 16, STEP, from, to - from);
-}
-
 /** Stores a block's rows, four at a time. */
 function storeBlock(d: usize, work: usize, unit: i32, split: i32, rows: i32): void {
   const columns = word(d, D.valueDim);
@@ -277,117 +199,5 @@ function transposeRows(
     to1 += 16;
     to2 += 16;
     to3 += 16;
-  }
-}
-
-/** Scores anew, as they are wanted: also of keys that the softmax never saw. */
-function storeScores(d: usize, work: usize, b: i32, g: i32, rows: i32, padded: i32): void {
-  const length = word(d, D.keyLength);
-  const existing = load<i32>(size(d, D.kvLengthsPointer) + 4 * <usize>b);
-  const kind = word(d, D.scoresKind);
-  const scores = work + size(d, D.workScores);
-  const tile = word(d, D.tileKeys);
-  clearRows(d, work, D.scoresPointer, rows, existing, length);
-  for (let from = 0; from < existing; from += tile) {
-    const keys = min(tile, existing - from);
-    for (let r = 0; r < padded; r += PANEL) {
-      scorePanel(d, work, b, g, r, from, keys);
-      for (let half = 0; half < PANEL; half += 4) {
-        addToScores(d, work, r + half, scores + 4 * <usize>half, STEP, from, keys, kind);
-      }
-      storeColumns(d, work, D.scoresPointer, r, min(PANEL, rows - r), from, keys);
-    }
-  }
-}
-
-/**
- * Weights anew, now that the denominators are known: 2^(factor · (s − max)) over the denominator. In a row
- * that is NaN, hidden keys still have a weight of 0.
- */
-function storeWeights(
-  d: usize,
-  work: usize,
-  b: i32,
-  g: i32,
-  rows: i32,
-  padded: i32,
-  first: i32,
-  last: i32,
-): void {
-  const scores = work + size(d, D.workScores);
-  const tile = word(d, D.tileKeys);
-  const factor = f32x4.splat(number(d, D.logitFactor));
-  const hidden = f32x4.splat(-Infinity);
-  clearRows(d, work, D.weightsPointer, rows, 0, word(d, D.keyLength));
-  for (let from = first; from < last; from += tile) {
-    const to = min(from + tile, last);
-    for (let r = 0; r < padded; r += PANEL) {
-      const lo = max(from, load<i32>(rowState(d, work, LO, r)));
-      const hi = min(to, load<i32>(rowState(d, work, HI, r + PANEL - 1)));
-      if (lo >= hi) continue;
-      scorePanel(d, work, b, g, r, lo, hi - lo);
-      finishPanel(d, work, r, scores, lo, hi);
-      for (let half = 0; half < PANEL; half += 4) {
-        const max = v128.load(rowState(d, work, MAX, r + half));
-        const inverse = v128.load(rowState(d, work, FACTOR, r + half));
-        let p = scores + 4 * <usize>half;
-        const end = p + STEP * <usize>(hi - lo);
-        while (p < end) {
-          const s = v128.load(p);
-          const weight = f32x4.mul(exp2(f32x4.mul(f32x4.sub(s, max), factor)), inverse);
-          v128.store(p, v128.and(weight, f32x4.ne(s, hidden)));
-          p += STEP;
-        }
-      }
-      storeColumns(d, work, D.weightsPointer, r, min(PANEL, rows - r), lo, hi - lo);
-    }
-  }
-}
-
-/** Scores of one panel, as `attendTile` computes them. */
-function scorePanel(d: usize, work: usize, b: i32, g: i32, r: i32, from: i32, keys: i32): void {
-  const headDim = word(d, D.headDim);
-  const half = word(d, D.isFloat16) != 0;
-  const wide = work + size(d, D.workKey);
-  const key = tileAddress(d, D.keyPointer, b, g, from, keys, headDim, half, wide);
-  const stride = tileStride(d, D.keyPointer, headDim, half);
-  panelScores(queryLanes(d, work, r), headDim, key, stride, keys, work + size(d, D.workScores));
-}
-
-/** Where row r's element j of weights or scores is. */
-function matrixElement(d: usize, work: usize, pointer: usize, r: i32, j: i32): usize {
-  const index = load<usize>(rowState(d, work, INDEX, r));
-  const at = index * size(d, D.keyLength) + <usize>j;
-  return size(d, pointer) + at * (word(d, D.isFloat16) ? 2 : 4);
-}
-
-/** Zeros elements `from ≤ j < to` of each row of weights or scores. */
-function clearRows(d: usize, work: usize, pointer: usize, rows: i32, from: i32, to: i32): void {
-  const bytes = <usize>(to - from) * (word(d, D.isFloat16) ? 2 : 4);
-  for (let r = 0; r < rows; r++) memory.fill(matrixElement(d, work, pointer, r, from), 0, bytes);
-}
-
-/** Stores a panel's scores into rows of weights or scores. */
-function storeColumns(
-  d: usize,
-  work: usize,
-  pointer: usize,
-  r: i32,
-  rows: i32,
-  from: i32,
-  keys: i32,
-): void {
-  const half = word(d, D.isFloat16) != 0;
-  for (let lane = 0; lane < rows; lane++) {
-    let to = matrixElement(d, work, pointer, r + lane, from);
-    let p = work + size(d, D.workScores) + 4 * <usize>lane;
-    const end = p + STEP * <usize>keys;
-    while (p < end) {
-      const x = load<f32>(p);
-      if (half) storeFloat16Scalar(to, x);
-      else store<f32>(to, x);
-      to += half ? 2 : 4;
-      p += STEP;
-    }
   }
 }

@@ -1,4 +1,4 @@
-import { madd } from "../simd";
+import { madd } from "../../math/simd";
 import { rescalePanel } from "./panel-values";
 
 /** Whether `rows` rows of `size` float32, `stride` bytes apart, have neither infinities nor NaN. */

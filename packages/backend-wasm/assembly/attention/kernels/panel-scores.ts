@@ -1,4 +1,4 @@
-import { madd } from "../simd";
+import { madd } from "../../math/simd";
 import { lesserGroups, MOST } from "./groups";
 
 // How far keys are apart, as an argument that is a constant where it is used: `64 · sizeof<Row>()` bytes.

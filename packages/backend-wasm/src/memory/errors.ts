@@ -1,6 +1,6 @@
 import { OutOfMemoryError } from "@heed/core";
 
-/** Wasm memory cannot hold what a call or an upload needs. Nothing was changed. */
+/** Wasm memory cannot hold what a call or an upload needs. The memory is as it was. */
 export class WasmOutOfMemoryError extends OutOfMemoryError {
   /** Bytes asked for. */
   readonly bytes: number;

@@ -1,11 +1,13 @@
-import * as D from "../src/descriptor";
+import * as D from "../../src/shared/attention";
+import { number, size, word } from "../descriptor";
 import { fewScores, singleScores } from "./kernels/few-scores";
 import { fewValues, singleValues } from "./kernels/few-values";
 import { allFinite, guardedFewValues } from "./kernels/guarded";
 import { fewSoftmax, singleSoftmax } from "./kernels/softmax";
 import { finishColumn, hideOutside } from "./logits";
-import { HI, LO, MAX, number, queryRow, rowState, setRows, size, SUM, word } from "./rows";
-import { storePartials, storeRows } from "./store";
+import { storeRows } from "./output";
+import { storePartials } from "./partial";
+import { HI, LO, MAX, queryRow, rowState, setRows, SUM } from "./row-state";
 import { packRows, paddedBytes, tileAddress, tileStride } from "./tile-source";
 
 // @ts-ignore: decorator

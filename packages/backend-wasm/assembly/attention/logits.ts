@@ -1,7 +1,9 @@
-import * as D from "../src/descriptor";
-import { loadFloat16Scalar } from "./float16";
-import { BIAS, HI, LO, LOWEST, MASK, number, POSITION, rowState, size, SLOPE, word } from "./rows";
-import { tanh } from "./tanh";
+import * as D from "../../src/shared/attention";
+import { number, size, word } from "../descriptor";
+import { LOWEST } from "../math/constants";
+import { loadFloat16Scalar } from "../math/float16";
+import { tanh } from "../math/tanh";
+import { BIAS, HI, LO, MASK, POSITION, rowState, SLOPE } from "./row-state";
 
 // Steps 1 to 4 of the semantics, on a column: the dot products of four rows, side by side, with some
 // keys, which are `step` bytes apart.

@@ -1,0 +1,123 @@
+import * as D from "../../src/shared/attention";
+import { number, size, word } from "../descriptor";
+import { exp2 } from "../math/exp2";
+import { storeFloat16Scalar } from "../math/float16";
+import { panelScores } from "./kernels/panel-scores";
+import { addToScores } from "./logits";
+import { finishPanel, PANEL, queryLanes, STEP } from "./panel";
+import { FACTOR, HI, INDEX, LO, MAX, rowState } from "./row-state";
+import { tileAddress, tileStride } from "./tile-source";
+
+// Weights and scores as outputs. Their panels are computed once more, when the rest of a block is done.
+
+/** Computes and stores scores, also those of keys that the softmax never saw. */
+export function storeScores(d: usize, work: usize, b: i32, g: i32, rows: i32, padded: i32): void {
+  const length = word(d, D.keyLength);
+  const existing = load<i32>(size(d, D.kvLengthsPointer) + 4 * <usize>b);
+  const kind = word(d, D.scoresKind);
+  const scores = work + size(d, D.workScores);
+  const tile = word(d, D.tileKeys);
+  clearRows(d, work, D.scoresPointer, rows, existing, length);
+  for (let from = 0; from < existing; from += tile) {
+    const keys = min(tile, existing - from);
+    for (let r = 0; r < padded; r += PANEL) {
+      scorePanel(d, work, b, g, r, from, keys);
+      for (let half = 0; half < PANEL; half += 4) {
+        addToScores(d, work, r + half, scores + 4 * <usize>half, STEP, from, keys, kind);
+      }
+      storeColumns(d, work, D.scoresPointer, r, min(PANEL, rows - r), from, keys);
+    }
+  }
+}
+
+/**
+ * Computes and stores weights, once the denominators are known: 2^(factor · (s − max)) over the denominator.
+ * In a row that is NaN, hidden keys still have a weight of 0.
+ */
+export function storeWeights(
+  d: usize,
+  work: usize,
+  b: i32,
+  g: i32,
+  rows: i32,
+  padded: i32,
+  first: i32,
+  last: i32,
+): void {
+  const scores = work + size(d, D.workScores);
+  const tile = word(d, D.tileKeys);
+  const factor = f32x4.splat(number(d, D.logitFactor));
+  const hidden = f32x4.splat(-Infinity);
+  clearRows(d, work, D.weightsPointer, rows, 0, word(d, D.keyLength));
+  for (let from = first; from < last; from += tile) {
+    const to = min(from + tile, last);
+    for (let r = 0; r < padded; r += PANEL) {
+      const lo = max(from, load<i32>(rowState(d, work, LO, r)));
+      const hi = min(to, load<i32>(rowState(d, work, HI, r + PANEL - 1)));
+      if (lo >= hi) continue;
+      scorePanel(d, work, b, g, r, lo, hi - lo);
+      finishPanel(d, work, r, scores, lo, hi);
+      for (let half = 0; half < PANEL; half += 4) {
+        const max = v128.load(rowState(d, work, MAX, r + half));
+        const inverse = v128.load(rowState(d, work, FACTOR, r + half));
+        let p = scores + 4 * <usize>half;
+        const end = p + STEP * <usize>(hi - lo);
+        while (p < end) {
+          const s = v128.load(p);
+          const weight = f32x4.mul(exp2(f32x4.mul(f32x4.sub(s, max), factor)), inverse);
+          v128.store(p, v128.and(weight, f32x4.ne(s, hidden)));
+          p += STEP;
+        }
+      }
+      storeColumns(d, work, D.weightsPointer, r, min(PANEL, rows - r), lo, hi - lo);
+    }
+  }
+}
+
+/** Scores of one panel, as `attendTile` computes them. */
+function scorePanel(d: usize, work: usize, b: i32, g: i32, r: i32, from: i32, keys: i32): void {
+  const headDim = word(d, D.headDim);
+  const half = word(d, D.isFloat16) != 0;
+  const wide = work + size(d, D.workKey);
+  const key = tileAddress(d, D.keyPointer, b, g, from, keys, headDim, half, wide);
+  const stride = tileStride(d, D.keyPointer, headDim, half);
+  panelScores(queryLanes(d, work, r), headDim, key, stride, keys, work + size(d, D.workScores));
+}
+
+/** Address of element j of row r of weights or scores. */
+function matrixElement(d: usize, work: usize, pointer: usize, r: i32, j: i32): usize {
+  const index = load<usize>(rowState(d, work, INDEX, r));
+  const at = index * size(d, D.keyLength) + <usize>j;
+  return size(d, pointer) + at * (word(d, D.isFloat16) ? 2 : 4);
+}
+
+/** Zeros elements `from ≤ j < to` of each row of weights or scores. */
+function clearRows(d: usize, work: usize, pointer: usize, rows: i32, from: i32, to: i32): void {
+  const bytes = <usize>(to - from) * (word(d, D.isFloat16) ? 2 : 4);
+  for (let r = 0; r < rows; r++) memory.fill(matrixElement(d, work, pointer, r, from), 0, bytes);
+}
+
+/** Stores a panel's scores into rows of weights or scores. */
+function storeColumns(
+  d: usize,
+  work: usize,
+  pointer: usize,
+  r: i32,
+  rows: i32,
+  from: i32,
+  keys: i32,
+): void {
+  const half = word(d, D.isFloat16) != 0;
+  for (let lane = 0; lane < rows; lane++) {
+    let to = matrixElement(d, work, pointer, r + lane, from);
+    let p = work + size(d, D.workScores) + 4 * <usize>lane;
+    const end = p + STEP * <usize>keys;
+    while (p < end) {
+      const x = load<f32>(p);
+      if (half) storeFloat16Scalar(to, x);
+      else store<f32>(to, x);
+      to += half ? 2 : 4;
+      p += STEP;
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import * as D from "../../src/shared/attention";
+import { size, word } from "../descriptor";
+import { storeFloat16, storeFloat16Scalar } from "../math/float16";
+import { finishRows } from "./denominators";
+import { FACTOR, INDEX, rowState } from "./row-state";
+
+/**
+ * Steps 5 and 6 for four rows: their outputs are divided by the denominators and stored, and the
+ * log-sum-exps with them: see `finishRows`.
+ *
+ * @param rows how many of the four are there
+ * @param output the rows' outputs so far, float32, `bytes` apart: padded to a multiple of four
+ */
+export function storeRows(
+  d: usize,
+  work: usize,
+  r: i32,
+  rows: i32,
+  output: usize,
+  bytes: usize,
+): void {
+  finishRows(d, work, r, rows);
+  for (let lane = 0; lane < rows; lane++) {
+    const factor = load<f32>(rowState(d, work, FACTOR, r + lane));
+    storeScaled(d, outputRow(d, work, r + lane), output + bytes * <usize>lane, factor);
+  }
+}
+
+/** Address of a row of the output. */
+export function outputRow(d: usize, work: usize, r: i32): usize {
+  const at = load<usize>(rowState(d, work, INDEX, r)) * size(d, D.valueDim);
+  return size(d, D.outputPointer) + at * (word(d, D.isFloat16) ? 2 : 4);
+}
+
+/** Stores a row of the output: float32 or float16. */
+function storeScaled(d: usize, to: usize, from: usize, factor: f32): void {
+  const columns = size(d, D.valueDim);
+  const half = word(d, D.isFloat16) != 0;
+  const factors = f32x4.splat(factor);
+  const end = from + 4 * (columns & ~3);
+  const last = from + 4 * columns;
+  if (half) {
+    while (from < end) {
+      storeFloat16(to, f32x4.mul(v128.load(from), factors));
+      from += 16;
+      to += 8;
+    }
+    while (from < last) {
+      storeFloat16Scalar(to, load<f32>(from) * factor);
+      from += 4;
+      to += 2;
+    }
+  } else {
+    while (from < end) {
+      v128.store(to, f32x4.mul(v128.load(from), factors));
+      from += 16;
+      to += 16;
+    }
+    while (from < last) {
+      store<f32>(to, load<f32>(from) * factor);
+      from += 4;
+      to += 4;
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import {
+  allocate,
+  bytesPerElement,
+  type DeviceStorage,
+  type DeviceTensor,
+  type DType,
+  deviceTensor,
+  elementCount,
+  type HostTensor,
+  InvalidInputError,
+  rowMajorStrides,
+  type TensorLayout,
+  tensor,
+} from "@heed/core";
+import type { WasmMemory } from "./memory.js";
+import { copyIn, type Placement, packFrom } from "./placement.js";
+
+/** The memory of one or more tensors: an allocation. */
+export class WasmStorage implements DeviceStorage {
+  readonly backend = "wasm";
+  readonly memory: WasmMemory;
+  readonly address: number;
+
+  /** @param address of an allocation, which belongs to the storage from here on */
+  constructor(memory: WasmMemory, address: number) {
+    this.memory = memory;
+    this.address = address;
+  }
+
+  async read(layout: TensorLayout): Promise<HostTensor> {
+    return copyOut(this.memory, layout.dtype, layout.shape, placementOf(this, layout));
+  }
+
+  release(): void {
+    this.memory.free(this.address);
+  }
+}
+
+type Layout = Pick<TensorLayout, "dtype" | "shape"> & Partial<TensorLayout>;
+
+/** Where the elements of a tensor on a storage are. */
+export function placementOf(storage: WasmStorage, layout: Layout): Placement {
+  const { dtype, shape, strides = rowMajorStrides(shape), offset = 0 } = layout;
+  return { address: storage.address + offset * bytesPerElement(dtype), strides };
+}
+
+/**
+ * A tensor over an allocation, which belongs to it from here on.
+ *
+ * @param strides default: row-major
+ */
+export function tensorAt(
+  memory: WasmMemory,
+  dtype: DType,
+  shape: readonly number[],
+  { address, strides }: Placement,
+): DeviceTensor {
+  return deviceTensor(new WasmStorage(memory, address), { dtype, shape, strides });
+}
+
+/** Throws InvalidInputError for element types that no input of a kernel has. */
+function checkHeld(argument: string, dtype: DType): void {
+  if (dtype !== "float32" && dtype !== "float16" && dtype !== "bool") {
+    throw new InvalidInputError(argument, "dtype float32, float16 or bool", dtype);
+  }
+}
+
+/**
+ * Copies a tensor, which is well-formed, into wasm memory.
+ *
+ * @throws WasmOutOfMemoryError, InvalidInputError for a dtype other than float32, float16 and bool
+ */
+export function upload(memory: WasmMemory, t: HostTensor): DeviceTensor {
+  checkHeld("tensor", t.dtype);
+  return tensorAt(memory, t.dtype, t.shape, copyIn(memory, t));
+}
+
+/**
+ * A tensor of zeros in wasm memory.
+ *
+ * @throws WasmOutOfMemoryError, InvalidInputError for a dtype other than float32, float16 and bool
+ */
+export function allocateZeros(
+  memory: WasmMemory,
+  dtype: DType,
+  shape: readonly number[],
+): DeviceTensor {
+  checkHeld("dtype", dtype);
+  const bytes = elementCount(shape) * bytesPerElement(dtype);
+  const address = memory.allocate(bytes);
+  memory.bytes(address, bytes).fill(0);
+  return tensorAt(memory, dtype, shape, { address, strides: rowMajorStrides(shape) });
+}
+
+/** Copies elements out of wasm memory into a row-major host tensor. */
+export function copyOut(
+  memory: WasmMemory,
+  dtype: DType,
+  shape: readonly number[],
+  placement: Placement,
+): HostTensor {
+  const data = allocate(dtype, elementCount(shape));
+  packFrom(memory, shape, placement, data);
+  return tensor(data, shape, { dtype });
+}
