@@ -3,6 +3,7 @@ import { attentionKernels } from "./attention/attention.js";
 import { defaultLimits, type SharingLimits } from "./attention/plan.js";
 import type { LoadedWasm } from "./load.js";
 import { allocateZeros, upload } from "./memory/tensor.js";
+import { rotaryKernels } from "./rotary/rotary.js";
 
 /**
  * The backend over what was loaded. It computes on the calling thread and does not yield, so that runs never
@@ -19,7 +20,7 @@ export function wasmProvider(
     name: "wasm",
     load,
     info: ({ info }) => info,
-    operations: { attention: attentionKernels(limits) },
+    operations: { attention: attentionKernels(limits), rotary: rotaryKernels },
     memory: ({ memory }) => ({
       upload: async (t) => upload(memory, t),
       allocate: (dtype, shape) => allocateZeros(memory, dtype, shape),

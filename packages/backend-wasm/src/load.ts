@@ -143,7 +143,7 @@ async function instantiate(
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new BackendUnavailableError(`the module does not fit: ${message}`, hint, { cause });
   }
-  for (const name of ["attend", "share", "merge"] satisfies (keyof Kernels)[]) {
+  for (const name of ["attend", "share", "merge", "rotate"] satisfies (keyof Kernels)[]) {
     if (typeof exports[name] !== "function") {
       throw new BackendUnavailableError(`the module has no function ${name}`, hint);
     }

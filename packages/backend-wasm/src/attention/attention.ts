@@ -5,9 +5,9 @@ import {
   type BoundAttention,
   type Implementation,
   implement,
-  type SupportReason,
 } from "@heed/core";
 import type { LoadedWasm } from "../load.js";
+import { float64Refused, tooLarge } from "../refusals.js";
 import { Job } from "./job.js";
 import {
   describePlan,
@@ -18,9 +18,6 @@ import {
   type WasmPlan,
 } from "./plan.js";
 
-/** Bytes that alignment and the control block take at most. */
-const reservedBytes = 65536;
-
 /**
  * Attention in float32 and float16. float64 is refused: its vectors have half as many lanes.
  *
@@ -30,12 +27,13 @@ export function attentionKernels(sharing: SharingLimits): Implementation<LoadedW
   return implement(attention, {
     decide: (problem: AttentionProblem, wasm: LoadedWasm) => {
       if (problem.dtype === "float64" || problem.bias?.dtype === "float64") {
-        return { reasons: [float64] };
+        return { reasons: [float64Refused] };
       }
       const decision = planProblem(problem, limitsOf(wasm, sharing));
       const bytes = totalBytes(problem, decision);
-      const limit = wasm.memory.limit - reservedBytes;
-      return bytes > limit ? { reasons: [tooLarge(bytes, limit)] } : { decision };
+      const hint = "split the batch or the heads over several calls";
+      const refusal = tooLarge(wasm.memory, bytes, hint);
+      return refusal ? { reasons: [refusal] } : { decision };
     },
     plan: (problem, decision: WasmPlan, wasm: LoadedWasm) => ({
       description: describePlan(problem, decision, wasm.build),
@@ -49,18 +47,6 @@ function limitsOf(wasm: LoadedWasm, sharing: SharingLimits): PlanLimits {
   const tileElements = kernels.tileElements.value;
   return { ...sharing, threads, batchInvariant, tileElements };
 }
-
-const float64: SupportReason = {
-  code: "dtype",
-  message: "float64 is not supported: the kernels compute in float32",
-  hint: "cast to float32, or use a backend that computes in float64",
-};
-
-const tooLarge = (bytes: number, limit: number): SupportReason => ({
-  code: "memory",
-  message: `inputs, outputs and workspace take ${bytes} bytes, and wasm memory has at most ${limit}`,
-  hint: "split the batch or the heads over several calls",
-});
 
 /** Computes a call. Parts of keys are the same whether one thread or several compute them. */
 function run(wasm: LoadedWasm, plan: WasmPlan, bound: BoundAttention): AttentionOutputs {
