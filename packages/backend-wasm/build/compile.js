@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
+import { encodeDelta } from "./delta.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const builds = { baseline: ["simd", "threads"], relaxed: ["simd", "threads", "relaxed-simd"] };
@@ -71,25 +72,43 @@ function memoryFlagsAt(bytes) {
   throw new Error("no imports");
 }
 
-const lines = ["// Written by build/compile.js from assembly/. Do not edit.", ""];
-lines.push("/** A module's bytes in base64, and where they say that the memory is not shared. */");
-lines.push("export interface EmbeddedModule {");
-lines.push("  readonly base64: string;");
-lines.push("  readonly memoryFlagsAt: number;");
-lines.push("}", "");
+const modules = {};
 for (const [name, features] of Object.entries(builds)) {
-  const bytes = await compile(features);
-  const flags = memoryFlagsAt(bytes);
-  lines.push(`export const ${name}: EmbeddedModule = {`);
-  lines.push(`  base64:\n    "${Buffer.from(bytes).toString("base64")}",`);
-  lines.push(`  memoryFlagsAt: ${flags},`, "};", "");
+  const bytes = Buffer.from(await compile(features));
+  modules[name] = { bytes, memoryFlagsAt: memoryFlagsAt(bytes) };
   write(`dist/${name}.wasm`, bytes);
   const shared = Uint8Array.from(bytes);
-  shared[flags] |= 0x02;
+  shared[modules[name].memoryFlagsAt] |= 0x02;
   write(`dist/${name}-shared.wasm`, shared);
   console.log(`${name}: ${bytes.length} bytes`);
 }
-write("src/generated/modules.ts", lines.join("\n"));
+const { baseline, relaxed } = modules;
+const delta = encodeDelta(baseline.bytes, relaxed.bytes);
+console.log(`relaxed as a difference: ${delta.length} bytes`);
+
+const text = (bytes) => `"${bytes.toString("base64")}"`;
+write(
+  "src/generated/modules.ts",
+  `// Written by build/compile.js from assembly/. Do not edit.
+
+/** The module with baseline SIMD, in base64. */
+export const baseline: string =
+  ${text(baseline.bytes)};
+
+/** The difference to the module with relaxed SIMD (see src/delta.ts), in base64. */
+export const relaxedDelta: string =
+  ${text(delta)};
+
+/** Bytes of the module with relaxed SIMD. */
+export const relaxedLength = ${relaxed.bytes.length};
+
+/** The byte of each module that says that its memory is not shared. */
+export const memoryFlagsAt: { readonly baseline: number; readonly relaxed: number } = {
+  baseline: ${baseline.memoryFlagsAt},
+  relaxed: ${relaxed.memoryFlagsAt},
+};
+`,
+);
 
 function write(name, contents) {
   const path = `${root}/${name}`;

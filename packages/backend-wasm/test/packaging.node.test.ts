@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { type Browser, chromium } from "playwright";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { moduleBytes } from "../src/module.js";
 
 // The built package, as an application gets it: bundled and minified into one file, which is all that
 // there is at run time. Needs `pnpm build`.
@@ -67,6 +68,15 @@ describe.skipIf(!built)("the built package", () => {
       ),
     );
     expect(sizes.reduce((a, b) => a + b)).toBeLessThan(65_536);
+  });
+
+  test("the builds that it carries are those of the files", async () => {
+    for (const name of ["baseline", "relaxed"] as const) {
+      for (const shared of [false, true]) {
+        const file = await readFile(join(root, `dist/${name}${shared ? "-shared" : ""}.wasm`));
+        expect(Buffer.from(moduleBytes(name, shared)).equals(file)).toBe(true);
+      }
+    }
   });
 
   test("the files for other compilers fit the memory that they name", async () => {
