@@ -2,6 +2,7 @@ import { HeedError } from "@heed/core";
 
 /** ONNX Runtime failed at what it had accepted: creating a session of a model, or running it. */
 export class OnnxRuntimeError extends HeedError {
+  override readonly name: string = "OnnxRuntimeError";
   readonly code = "onnx-runtime";
   /** What can be done about it. */
   readonly hint: string;

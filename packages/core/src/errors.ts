@@ -1,19 +1,19 @@
+import { shorten } from "./describe-value.js";
+
 /**
  * Every error that Heed throws on purpose derives from {@link HeedError}, so that one `instanceof`
- * separates "Heed says no" from a bug.
+ * separates "Heed says no" from a bug. Where two copies of this package may be loaded, as with a
+ * backend that brings its own, {@link isHeedError} recognises the errors of both.
  */
 export abstract class HeedError extends Error {
   /** Stable, machine-readable name of the kind of error. */
   abstract readonly code: string;
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
 }
 
 /** An argument is wrong. Thrown before any backend sees the call; nothing has been computed. */
 export class InvalidInputError extends HeedError {
+  // Names are written out: minifiers rename classes.
+  override readonly name: string = "InvalidInputError";
   readonly code = "invalid-input";
   /** The argument at fault, as the caller wrote it, e.g. `"mask"` or `"window.left"`. */
   readonly argument: string;
@@ -23,8 +23,9 @@ export class InvalidInputError extends HeedError {
   readonly actual: string;
 
   constructor(argument: string, expected: string, actual: string, options?: ErrorOptions) {
-    super(`${argument}: expected ${expected}, got ${actual}`, options);
-    this.argument = argument;
+    const name = shorten(argument, 200);
+    super(`${name}: expected ${expected}, got ${actual}`, options);
+    this.argument = name;
     this.expected = expected;
     this.actual = actual;
   }
@@ -48,6 +49,7 @@ export interface BackendReasons {
 
 /** No backend that may run the problem supports it. The message carries every backend's reasons. */
 export class UnsupportedError extends HeedError {
+  override readonly name: string = "UnsupportedError";
   readonly code = "unsupported";
   readonly backends: readonly BackendReasons[];
 
@@ -63,6 +65,7 @@ export class UnsupportedError extends HeedError {
 
 /** A backend cannot work in this environment, or computes wrong numbers in it. */
 export class BackendUnavailableError extends HeedError {
+  override readonly name: string = "BackendUnavailableError";
   readonly code = "backend-unavailable";
   /** Why, in a sentence. */
   readonly reason: string;
@@ -78,6 +81,7 @@ export class BackendUnavailableError extends HeedError {
 
 /** Something was used after its `dispose()`. */
 export class DisposedError extends HeedError {
+  override readonly name: string = "DisposedError";
   readonly code = "disposed";
   /** What was disposed, as the caller knows it, e.g. `"query"` or `"attention"`. */
   readonly argument: string;
@@ -93,8 +97,9 @@ export class DisposedError extends HeedError {
  * has no memory left.
  */
 export class DeviceError extends HeedError {
+  override readonly name: string = "DeviceError";
   readonly code: string = "device-error";
-  /** The backend's name. */
+  /** The backend's name; `"host"` for memory of the JavaScript engine itself. */
   readonly backend: string;
 
   constructor(backend: string, message: string, options?: ErrorOptions) {
@@ -105,6 +110,7 @@ export class DeviceError extends HeedError {
 
 /** A device has too little memory left for what was asked. Disposing tensors may help. */
 export class OutOfMemoryError extends DeviceError {
+  override readonly name: string = "OutOfMemoryError";
   override readonly code = "out-of-memory";
 }
 
@@ -113,7 +119,81 @@ export class OutOfMemoryError extends DeviceError {
  * lost; the provider can load again.
  */
 export class DeviceLostError extends DeviceError {
+  override readonly name: string = "DeviceLostError";
   override readonly code = "device-lost";
+}
+
+/**
+ * A backend broke a promise of its interface: it threw something that is no {@link HeedError}, or
+ * resolved with something that is no result. `cause` is what it threw.
+ */
+export class BackendError extends HeedError {
+  override readonly name: string = "BackendError";
+  readonly code = "backend-error";
+  /** The backend's name. */
+  readonly backend: string;
+
+  constructor(backend: string, message: string, options?: ErrorOptions) {
+    super(`backend ${backend}: ${message}`, options);
+    this.backend = backend;
+  }
+}
+
+/** The error of each code. `"device-error"` includes the two codes that are special cases of it. */
+export interface HeedErrorOfCode {
+  readonly "invalid-input": InvalidInputError;
+  readonly unsupported: UnsupportedError;
+  readonly "backend-unavailable": BackendUnavailableError;
+  readonly disposed: DisposedError;
+  readonly "device-error": DeviceError;
+  readonly "out-of-memory": OutOfMemoryError;
+  readonly "device-lost": DeviceLostError;
+  readonly "backend-error": BackendError;
+}
+
+export type HeedErrorCode = keyof HeedErrorOfCode;
+
+const nameOfCode: Readonly<Record<HeedErrorCode, string>> = {
+  "invalid-input": "InvalidInputError",
+  unsupported: "UnsupportedError",
+  "backend-unavailable": "BackendUnavailableError",
+  disposed: "DisposedError",
+  "device-error": "DeviceError",
+  "out-of-memory": "OutOfMemoryError",
+  "device-lost": "DeviceLostError",
+  "backend-error": "BackendError",
+};
+
+const deviceErrors: ReadonlySet<string> = new Set(["device-error", "out-of-memory", "device-lost"]);
+
+/**
+ * Whether a value is an error of Heed, by what it says of itself instead of by its class, so that
+ * errors of another copy of this package, of another realm or of a minified bundle are recognised.
+ *
+ * @param code the kind of error; left out, any of them
+ */
+export function isHeedError(value: unknown): value is HeedError;
+export function isHeedError<C extends HeedErrorCode>(
+  value: unknown,
+  code: C,
+): value is HeedErrorOfCode[C];
+export function isHeedError(value: unknown, code?: HeedErrorCode): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    const {
+      code: its,
+      name,
+      message,
+    } = value as { code: unknown; name: unknown; message: unknown };
+    if (typeof its !== "string" || typeof message !== "string") return false;
+    if (!Object.hasOwn(nameOfCode, its)) return value instanceof HeedError && code === undefined;
+    const known = value instanceof HeedError || name === nameOfCode[its as HeedErrorCode];
+    const wanted =
+      code === undefined || code === its || (code === "device-error" && deviceErrors.has(its));
+    return known && wanted;
+  } catch {
+    return false;
+  }
 }
 
 /** One line a reason, indented, for messages and reports. */
@@ -125,20 +205,4 @@ export function formatReasons(backends: readonly BackendReasons[]): string {
     .join("\n");
 }
 
-/** How a value reads in an error message: short, unambiguous, never throwing. */
-export function describeValue(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (Array.isArray(value)) {
-    const shown = value.slice(0, 8).map(describeValue).join(", ");
-    return value.length > 8 ? `[${shown}, … ${value.length} in all]` : `[${shown}]`;
-  }
-  if (ArrayBuffer.isView(value)) {
-    const length = "length" in value ? value.length : value.byteLength;
-    return `${Object.prototype.toString.call(value).slice(8, -1)} of ${String(length)}`;
-  }
-  if (typeof value === "object" && value !== null) {
-    return `an object with ${Object.keys(value).slice(0, 8).join(", ") || "no members"}`;
-  }
-  if (typeof value === "function") return "a function";
-  return String(value);
-}
+export { describeValue, messageOf } from "./describe-value.js";

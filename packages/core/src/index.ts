@@ -31,6 +31,7 @@ export type {
   ScoresKind,
 } from "./attention/inputs.js";
 export { attention } from "./attention/operation.js";
+export { paddingMask } from "./attention/padding-mask.js";
 export type { AttentionProblem, BroadcastInput, PositionRule } from "./attention/problem.js";
 export { referenceAttention } from "./attention/reference.js";
 export {
@@ -45,15 +46,18 @@ export {
   visibleKeys,
 } from "./attention/visibility.js";
 export { type AttentionWork, attentionWork, workOf } from "./attention/work.js";
-export { BackendError } from "./backend-error.js";
 export {
+  BackendError,
   type BackendReasons,
   BackendUnavailableError,
   DeviceError,
   DeviceLostError,
   DisposedError,
   HeedError,
+  type HeedErrorCode,
+  type HeedErrorOfCode,
   InvalidInputError,
+  isHeedError,
   OutOfMemoryError,
   type SupportReason,
   UnsupportedError,
@@ -129,8 +133,10 @@ export {
 export {
   allocate,
   bytesPerElement,
+  type DataOfDType,
   type DType,
   type FloatDType,
+  type StatisticsDType,
   statisticsDType,
   type TypedArray,
 } from "./tensor/dtype.js";
@@ -140,14 +146,11 @@ export {
   numberToFloat16Bits,
   roundToFloat16,
 } from "./tensor/float16.js";
+export { checkTensor, isDeviceTensor } from "./tensor/host-tensor.js";
+export { elementCount, rowMajorStrides } from "./tensor/layout.js";
 export {
-  checkTensor,
   type DeviceTensor,
-  elementCount,
   type HostTensor,
-  isContiguous,
-  isDeviceTensor,
-  rowMajorStrides,
   type Tensor,
   type TensorOptions,
   tensor,
@@ -157,8 +160,11 @@ export { cast, fromFloat64, holdsBits, roundTo, toFloat64, writeValues } from ".
 export {
   broadcastTo,
   contiguous,
+  isContiguous,
   mergeHeads,
+  reshape,
   slice,
   splitHeads,
   transpose,
+  type ViewOf,
 } from "./tensor/views.js";

@@ -1,10 +1,14 @@
-import { InvalidInputError } from "../errors.js";
+import { describeValue, InvalidInputError } from "../errors.js";
 import type { Bound } from "../operation/operation.js";
-import { type HostTensor, isDeviceTensor, type Tensor } from "../tensor/tensor.js";
+import { checkProblem } from "../operation/problem.js";
+import { reading } from "../options.js";
+import { isDeviceTensor, isHostTensor, readTensor, takeSame } from "../tensor/host-tensor.js";
+import type { HostTensor, Tensor } from "../tensor/tensor.js";
 import { toFloat64 } from "../tensor/values.js";
 import { broadcastTo } from "../tensor/views.js";
 import type { AttentionInputs, HeadValues } from "./inputs.js";
-import type { AttentionProblem } from "./problem.js";
+import type { AttentionProblem, BroadcastInput } from "./problem.js";
+import { alignedSize } from "./validation/broadcast.js";
 
 /** A call's positions and lengths, resolved to one integer a batch. */
 export interface BoundPositions {
@@ -41,16 +45,18 @@ export class BoundAttention<T extends Tensor = Tensor>
   #expandedBias: T | null = null;
 
   constructor(problem: AttentionProblem, inputs: AttentionInputs<T>) {
+    const { batch, queryHeads, kvHeads, queryLength, keyLength, dtype } = problem;
     this.problem = problem;
-    this.query = inputs.query;
-    this.key = inputs.key;
-    this.value = inputs.value;
-    this.#mask = inputs.mask;
-    this.#bias = inputs.bias;
+    const { headDim, valueDim } = problem;
+    this.query = takeSame("query", inputs.query, [batch, queryHeads, queryLength, headDim], dtype);
+    this.key = takeSame("key", inputs.key, [batch, kvHeads, keyLength, headDim], dtype);
+    this.value = takeSame("value", inputs.value, [batch, kvHeads, keyLength, valueDim], dtype);
+    this.#mask = takeBroadcast(inputs.mask, "mask", problem.mask);
+    this.#bias = takeBroadcast(inputs.bias, "bias", problem.bias);
     this.kvLengths = bindLengths(problem, inputs);
     this.offsets = bindOffsets(problem, inputs, this.kvLengths);
-    this.alibiSlopes = headValues(inputs.alibiSlopes);
-    this.sinks = headValues(inputs.sinks);
+    this.alibiSlopes = headValues("alibiSlopes", inputs.alibiSlopes, queryHeads);
+    this.sinks = headValues("sinks", inputs.sinks, queryHeads);
   }
 
   /**
@@ -124,6 +130,31 @@ export class BoundAttention<T extends Tensor = Tensor>
   }
 }
 
+/** A mask or bias, checked as {@link takeSame} does it. */
+function takeBroadcast<T extends Tensor>(
+  given: T | undefined,
+  name: string,
+  described: BroadcastInput<string> | null,
+): T | undefined {
+  if (given === undefined) {
+    if (described === null) return undefined;
+    throw new InvalidInputError(name, "a tensor, as the problem says", "undefined");
+  }
+  const t = readTensor(name, given);
+  const same =
+    described !== null &&
+    t.dtype === described.dtype &&
+    described.shape.every((size, axis) => size === alignedSize(t, axis));
+  if (same) return t as T;
+  throw new InvalidInputError(
+    name,
+    described === null
+      ? "nothing, as the problem says"
+      : `${described.dtype} that broadcasts as [${described.shape.join(", ")}], as the problem says`,
+    `${t.dtype} of shape [${t.shape.join(", ")}]`,
+  );
+}
+
 /** A bound call whose tensors are all in host memory. */
 export type BoundInputs = BoundAttention<HostTensor>;
 
@@ -133,7 +164,8 @@ export type BoundInputs = BoundAttention<HostTensor>;
  * @param inputs a call that `describeProblem` has turned into `problem`
  */
 export function bindAttention(problem: AttentionProblem, inputs: AttentionInputs): BoundAttention {
-  return new BoundAttention(problem, inputs);
+  checkProblem(problem, "attention");
+  return reading("inputs", () => new BoundAttention(problem, inputs));
 }
 
 /**
@@ -143,13 +175,17 @@ export function bindAttention(problem: AttentionProblem, inputs: AttentionInputs
  * @throws InvalidInputError where a tensor lives on a device
  */
 export function bindInputs(problem: AttentionProblem, inputs: AttentionInputs): BoundInputs {
-  for (const name of ["query", "key", "value", "mask", "bias"] as const) {
-    const t = inputs[name];
-    if (t !== undefined && isDeviceTensor(t)) {
-      throw new InvalidInputError(name, "a host tensor", `a tensor of backend ${t.backend}`);
-    }
+  const bound = bindAttention(problem, inputs);
+  for (const t of bound.reads) {
+    if (!isDeviceTensor(t)) continue;
+    const name = (["query", "key", "value", "mask"] as const).find((name) => bound[name] === t);
+    throw new InvalidInputError(
+      name ?? "bias",
+      "a host tensor",
+      `a tensor of backend ${t.backend}`,
+    );
   }
-  return new BoundAttention(problem, inputs as AttentionInputs<HostTensor>);
+  return bound as BoundInputs;
 }
 
 /**
@@ -158,18 +194,50 @@ export function bindInputs(problem: AttentionProblem, inputs: AttentionInputs): 
  * @param inputs a call that `describeProblem` has turned into `problem`
  */
 export function bindPositions(problem: AttentionProblem, inputs: AttentionInputs): BoundPositions {
+  checkProblem(problem, "attention");
+  return reading("inputs", () => positionsOf(problem, inputs));
+}
+
+function positionsOf(problem: AttentionProblem, inputs: AttentionInputs): BoundPositions {
   const kvLengths = bindLengths(problem, inputs);
   return { offsets: bindOffsets(problem, inputs, kvLengths), kvLengths };
 }
 
 /** Resolves `alibiSlopes` and `sinks`, whichever way they were given. */
 export function bindHeadValues(inputs: AttentionInputs): BoundHeadValues {
-  return { alibiSlopes: headValues(inputs.alibiSlopes), sinks: headValues(inputs.sinks) };
+  return reading("inputs", () => ({
+    alibiSlopes: headValues("alibiSlopes", inputs.alibiSlopes),
+    sinks: headValues("sinks", inputs.sinks),
+  }));
 }
 
 function bindLengths({ batch, keyLength }: AttentionProblem, inputs: AttentionInputs): Int32Array {
-  const lengths = inputs.kvLengths;
-  return lengths === undefined ? constant(batch, keyLength) : Int32Array.from(lengths);
+  const given = inputs.kvLengths;
+  if (given === undefined) return constant(batch, keyLength);
+  const lengths = copyIntegers("kvLengths", given, batch);
+  // Again, on the copy: the array may have changed since it was described, by another thread too.
+  for (let b = 0; b < batch; b++) {
+    const length = lengths[b] as number;
+    if (length >= 0 && length <= keyLength) continue;
+    throw new InvalidInputError(
+      "kvLengths",
+      `lengths from 0 to the key's length ${keyLength}`,
+      `${length}`,
+    );
+  }
+  return lengths;
+}
+
+function copyIntegers(argument: string, given: ArrayLike<number>, count: number): Int32Array {
+  const copy = new Int32Array(count);
+  for (let b = 0; b < count; b++) {
+    const value: unknown = given[b];
+    if (typeof value !== "number") {
+      throw new InvalidInputError(argument, "32-bit signed integers", describeValue(value));
+    }
+    copy[b] = value;
+  }
+  return copy;
 }
 
 function bindOffsets(
@@ -185,7 +253,7 @@ function bindOffsets(
     case "bottom-right":
       return kvLengths.map((length) => length - queryLength);
     case "per-batch":
-      return Int32Array.from(queryOffset as ArrayLike<number>);
+      return copyIntegers("queryOffset", queryOffset as ArrayLike<number>, batch);
   }
 }
 
@@ -206,7 +274,25 @@ function constant(count: number, value: number): Int32Array {
   return array;
 }
 
-function headValues(values: HeadValues | undefined): Float64Array | null {
-  if (values === undefined) return null;
-  return "data" in values ? toFloat64(values) : Float64Array.from(values);
+/** @param count how many there must be; left out, as many as are given */
+function headValues(
+  argument: string,
+  given: HeadValues | undefined,
+  count?: number,
+): Float64Array | null {
+  if (given === undefined) return null;
+  const values = isHostTensor(given) ? toFloat64(given) : given;
+  const heads = count ?? values.length;
+  if (values.length !== heads) {
+    throw new InvalidInputError(argument, `${heads} values, one a query head`, `${values.length}`);
+  }
+  const copy = new Float64Array(heads);
+  for (let h = 0; h < heads; h++) {
+    const value: unknown = values[h];
+    if (typeof value !== "number") {
+      throw new InvalidInputError(argument, "numbers", describeValue(value));
+    }
+    copy[h] = value;
+  }
+  return copy;
 }

@@ -1,5 +1,5 @@
-import { checkNames, flag } from "../operation/options.js";
 import { ProblemTable } from "../operation/problem-table.js";
+import { checkNames, flag, unreadable } from "../options.js";
 import type { DType, FloatDType } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { AttentionInputs } from "./inputs.js";
@@ -57,6 +57,14 @@ const outputShape: [number, number, number, number] = [0, 0, 0, 0];
  * @throws DisposedError naming a device tensor that was disposed
  */
 export function describeProblem(inputs: AttentionInputs): AttentionProblem {
+  try {
+    return describeReadable(inputs);
+  } catch (error) {
+    throw unreadable("inputs", error);
+  }
+}
+
+function describeReadable(inputs: AttentionInputs): AttentionProblem {
   checkNames("inputs", inputs, inputNames);
   const { query, key, value, mask, bias, window, kvLengths, alibiSlopes, sinks, returns } = inputs;
   checkQueryKeyValue(query, key, value);

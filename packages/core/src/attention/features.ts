@@ -1,3 +1,5 @@
+import { checkProblem } from "../operation/problem.js";
+import { reading } from "../options.js";
 import type { AttentionProblem } from "./problem.js";
 
 /**
@@ -29,7 +31,12 @@ export const attentionFeatureNames = [
 export type AttentionFeatureName = (typeof attentionFeatureNames)[number];
 
 /** The features that a problem has, in the order of {@link attentionFeatureNames}. */
-export function attentionFeaturesOf(p: AttentionProblem): AttentionFeatureName[] {
+export function attentionFeaturesOf(problem: AttentionProblem): AttentionFeatureName[] {
+  checkProblem(problem, "attention");
+  return reading("problem", () => featuresOf(problem));
+}
+
+function featuresOf(p: AttentionProblem): AttentionFeatureName[] {
   const has: Partial<Record<AttentionFeatureName, boolean>> = {
     [p.dtype]: true,
     "grouped-query heads": p.queryHeads !== p.kvHeads,

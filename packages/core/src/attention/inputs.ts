@@ -48,7 +48,9 @@ export interface AttentionInputs<T extends Tensor = Tensor> {
   readonly value: T;
   /**
    * bool, true = attend. Rank 1 to 4, right-aligned numpy broadcasting to
-   * `[batch, queryHeads, queryLength, keyLength]`.
+   * `[batch, queryHeads, queryLength, keyLength]`. Rank 2 is `[queryLength, keyLength]`, also where
+   * the batch happens to be as large as queryLength: a padding mask of each sequence is
+   * `[batch, 1, 1, keyLength]`, which `paddingMask` makes.
    */
   readonly mask?: T | undefined;
   /** Added to the logits; the query's dtype or float32; broadcast like `mask`; −∞ hides a key. */

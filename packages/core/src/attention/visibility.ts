@@ -1,3 +1,5 @@
+import { describeValue, InvalidInputError } from "../errors.js";
+import { unreadable } from "../options.js";
 import type { AttentionProblem } from "./problem.js";
 
 /**
@@ -20,9 +22,13 @@ export type TileVisibility = "empty" | "full" | "partial";
 
 /** The band of a problem; see {@link VisibleBand}. */
 export function visibleBand(problem: Pick<AttentionProblem, "causal" | "window">): VisibleBand {
-  const left = problem.window?.left ?? Number.POSITIVE_INFINITY;
-  const right = problem.window?.right ?? Number.POSITIVE_INFINITY;
-  return { left, right: problem.causal ? 0 : right };
+  try {
+    const left = problem.window?.left ?? Number.POSITIVE_INFINITY;
+    const right = problem.window?.right ?? Number.POSITIVE_INFINITY;
+    return { left, right: problem.causal ? 0 : right };
+  } catch (error) {
+    throw unreadable("problem", error);
+  }
 }
 
 /**
@@ -37,8 +43,12 @@ export function visibleKeys(
   first: number,
   last: number = first,
 ): KeyRange {
-  const start = Math.max(0, Math.min(length, first - band.left));
-  return { start, end: Math.max(start, Math.min(length, last + band.right + 1)) };
+  const { left, right } = numbers("band", band, "left", "right");
+  checkNumber("length", length);
+  checkNumber("first", first);
+  checkNumber("last", last);
+  const start = Math.max(0, Math.min(length, first - left));
+  return { start, end: Math.max(start, Math.min(length, last + right + 1)) };
 }
 
 /** How much of a tile of keys the queries at positions `first` to `last` see, as far as the band says. */
@@ -48,9 +58,12 @@ export function tileVisibility(
   first: number,
   last: number,
 ): TileVisibility {
-  const { start, end } = tile;
-  if (end <= start || last + band.right < start || first - band.left >= end) return "empty";
-  return last - band.left <= start && end - 1 <= first + band.right ? "full" : "partial";
+  const { left, right } = numbers("band", band, "left", "right");
+  const { start, end } = numbers("tile", tile, "start", "end");
+  checkNumber("first", first);
+  checkNumber("last", last);
+  if (end <= start || last + right < start || first - left >= end) return "empty";
+  return last - left <= start && end - 1 <= first + right ? "full" : "partial";
 }
 
 /**
@@ -65,16 +78,32 @@ export function rowsSeeing(
   positions: ArrayLike<number>,
   rows: number,
 ): { readonly from: number; readonly to: number } {
-  let from = 0;
-  while (from < rows && (positions[from] as number) + band.right < tile.start) from++;
-  let to = rows;
-  while (to > from && (positions[to - 1] as number) - band.left >= tile.end) to--;
-  return { from, to };
+  const { left, right } = numbers("band", band, "left", "right");
+  const { start, end } = numbers("tile", tile, "start", "end");
+  checkNumber("rows", rows);
+  if (typeof positions !== "object" || positions === null) {
+    throw new InvalidInputError("positions", "an array of numbers", describeValue(positions));
+  }
+  try {
+    const at = (row: number): number => {
+      const position: unknown = positions[row];
+      checkNumber("positions", position);
+      return position;
+    };
+    let from = 0;
+    while (from < rows && at(from) + right < start) from++;
+    let to = rows;
+    while (to > from && at(to - 1) - left >= end) to--;
+    return { from, to };
+  } catch (error) {
+    throw unreadable("positions", error);
+  }
 }
 
 /** Query heads that share a key head; 1 where there are no heads. */
 export function headsPerGroup(problem: Pick<AttentionProblem, "queryHeads" | "kvHeads">): number {
-  return problem.kvHeads === 0 ? 1 : problem.queryHeads / problem.kvHeads;
+  const { queryHeads, kvHeads } = numbers("problem", problem, "queryHeads", "kvHeads");
+  return kvHeads === 0 ? 1 : queryHeads / kvHeads;
 }
 
 /** The key head that a query head reads: floor(h · kvHeads / queryHeads). */
@@ -82,5 +111,30 @@ export function keyHeadOf(
   problem: Pick<AttentionProblem, "queryHeads" | "kvHeads">,
   queryHead: number,
 ): number {
+  checkNumber("queryHead", queryHead);
   return Math.floor(queryHead / headsPerGroup(problem));
+}
+
+function checkNumber(argument: string, value: unknown): asserts value is number {
+  if (typeof value === "number") return;
+  throw new InvalidInputError(argument, "a number", describeValue(value));
+}
+
+/** The object itself, once two members of it are known to be numbers: arithmetic converts anything. */
+function numbers<A extends string, B extends string>(
+  argument: string,
+  value: { readonly [Name in A | B]: number },
+  a: A,
+  b: B,
+): { readonly [Name in A | B]: number } {
+  try {
+    if (typeof value[a] === "number" && typeof value[b] === "number") return value;
+  } catch (error) {
+    throw unreadable(argument, error);
+  }
+  throw new InvalidInputError(
+    argument,
+    `an object with numbers ${a} and ${b}`,
+    describeValue(value),
+  );
 }

@@ -1,4 +1,6 @@
 import type { Work } from "../operation/problem.js";
+import { checkProblem } from "../operation/problem.js";
+import { reading } from "../options.js";
 import { bytesPerElement } from "../tensor/dtype.js";
 import { type BoundPositions, bindPositions } from "./bind.js";
 import type { AttentionInputs } from "./inputs.js";
@@ -34,6 +36,11 @@ export function attentionWork(problem: AttentionProblem, inputs: AttentionInputs
  * @param positions offsets and lengths, one a batch
  */
 export function workOf(problem: AttentionProblem, positions: BoundPositions): AttentionWork {
+  checkProblem(problem, "attention");
+  return reading("positions", () => countWork(problem, positions));
+}
+
+function countWork(problem: AttentionProblem, positions: BoundPositions): AttentionWork {
   const { batch, queryHeads, kvHeads, queryLength, headDim, valueDim } = problem;
   const element = bytesPerElement(problem.dtype);
   let pairs = 0;

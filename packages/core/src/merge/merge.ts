@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../errors.js";
 import { roundOutputs } from "../operation/reference-kernels.js";
-import { type HostTensor, isDeviceTensor } from "../tensor/tensor.js";
+import { isDeviceTensor } from "../tensor/host-tensor.js";
+import type { HostTensor } from "../tensor/tensor.js";
 import type { PartialAttention } from "./inputs.js";
 import { merge } from "./operation.js";
 import type { BoundMerge } from "./problem.js";

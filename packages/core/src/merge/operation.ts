@@ -1,14 +1,17 @@
 import { describeValue, InvalidInputError } from "../errors.js";
 import type { OperandSpec, Operation } from "../operation/operation.js";
-import { checkNames } from "../operation/options.js";
+import { checkProblem } from "../operation/problem.js";
 import { ProblemTable } from "../operation/problem-table.js";
+import { checkNames, guarded, isList } from "../options.js";
 import {
   bytesPerElement,
   type FloatDType,
   isFloatDType,
   statisticsDType,
 } from "../tensor/dtype.js";
-import { checkTensor, type HostTensor, type Tensor } from "../tensor/tensor.js";
+import { checkTensor, takeSame } from "../tensor/host-tensor.js";
+import { sameShape } from "../tensor/layout.js";
+import type { HostTensor, Tensor } from "../tensor/tensor.js";
 import type { MergeInputs, MergeOutputs } from "./inputs.js";
 import type { BoundMerge, MergeProblem } from "./problem.js";
 import { referenceMerge } from "./reference.js";
@@ -24,10 +27,11 @@ const problems = new ProblemTable<MergeProblem>(4 + mostAxes);
 function describeMerge(inputs: MergeInputs): MergeProblem {
   checkNames("inputs", inputs, names);
   const { parts } = inputs;
-  if (!Array.isArray(parts) || parts.length === 0) {
+  if (!isList(parts) || parts.length === 0) {
     throw new InvalidInputError("parts", "at least one partial result", describeValue(parts));
   }
-  for (const [p, part] of (parts as MergeInputs["parts"]).entries()) checkPart(p, part, parts[0]);
+  const [first] = parts as MergeInputs["parts"];
+  for (let p = 0; p < parts.length; p++) checkPart(p, parts[p], first);
   const [{ output, logSumExp }] = parts as [{ output: Tensor; logSumExp: Tensor }];
   const shape = logSumExp.shape;
   const dtype = output.dtype as FloatDType;
@@ -87,22 +91,26 @@ function checkPart(p: number, part: unknown, first: { output: Tensor; logSumExp:
   }
 }
 
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, i) => size === b[i]);
-}
-
 function show(shape: readonly number[]): string {
   return `[${shape.join(", ")}]`;
 }
 
 function bindMerge(problem: MergeProblem, { parts }: MergeInputs): BoundMerge {
-  const outputs = parts.map(({ output }) => output);
-  const logSumExps = parts.map(({ logSumExp }) => logSumExp);
-  const copies = parts.map(({ output, logSumExp }) => ({ output, logSumExp }));
+  checkProblem(problem, "merge");
+  const shape = [...problem.shape, problem.valueDim];
+  const copies = Array.from({ length: problem.parts }, (_, p) => ({
+    output: takeSame(`parts[${p}].output`, parts[p]?.output, shape, problem.dtype),
+    logSumExp: takeSame(
+      `parts[${p}].logSumExp`,
+      parts[p]?.logSumExp,
+      problem.shape,
+      problem.logSumExpDType,
+    ),
+  }));
   return {
     problem,
-    outputs,
-    logSumExps,
+    outputs: copies.map(({ output }) => output),
+    logSumExps: copies.map(({ logSumExp }) => logSumExp),
     reads: copies.flatMap(({ output, logSumExp }) => [output, logSumExp]),
     inputs: { parts: copies },
   };
@@ -129,8 +137,8 @@ function mergeOperands(p: MergeProblem): readonly OperandSpec[] {
 /** Merging of partial attention as an operation; its semantics are those of {@link MergeInputs}. */
 export const merge: Operation<MergeInputs, MergeProblem, MergeOutputs, BoundMerge> = {
   name: "merge",
-  describe: describeMerge,
-  bind: bindMerge,
+  describe: guarded("inputs", describeMerge),
+  bind: guarded("inputs", bindMerge),
   operands: mergeOperands,
   reference: (bound) => referenceMerge(bound as BoundMerge<HostTensor>),
   work: ({ problem: p }) => ({

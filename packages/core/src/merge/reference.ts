@@ -19,9 +19,10 @@ export function referenceMerge(bound: BoundMerge<HostTensor>): MergeOutputs<Host
     for (const lse of lses) sum += Math.exp((lse[row] as number) - max);
     logSumExp.data[row] = max + Math.log(sum);
     for (const [p, from] of outputs.entries()) {
-      const weight = Math.exp(((lses[p] as Float64Array)[row] as number) - max) / sum;
-      // A part that saw no key contributes nothing, whatever its buffer holds.
-      if (weight === 0) continue;
+      const lse = (lses[p] as Float64Array)[row] as number;
+      // A part that saw no key contributes nothing, whatever its buffer holds: 0 · NaN would be NaN.
+      if (lse === Number.NEGATIVE_INFINITY) continue;
+      const weight = Math.exp(lse - max) / sum;
       for (let at = row * valueDim; at < (row + 1) * valueDim; at++) {
         (output.data[at] as number) += weight * (from[at] as number);
       }

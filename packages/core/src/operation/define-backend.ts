@@ -5,15 +5,12 @@ import {
   type SupportReason,
   UnsupportedError,
 } from "../errors.js";
+import { reading } from "../options.js";
 import type { DeviceMemory } from "../tensor/device.js";
 import { type DType, isDType } from "../tensor/dtype.js";
-import {
-  checkShape,
-  checkTensor,
-  type DeviceTensor,
-  type HostTensor,
-  isDeviceTensor,
-} from "../tensor/tensor.js";
+import { checkTensor, isDeviceTensor } from "../tensor/host-tensor.js";
+import { checkShape } from "../tensor/layout.js";
+import type { DeviceTensor, HostTensor } from "../tensor/tensor.js";
 import type { Backend, BackendInfo, Plan, PlanDescription, Provider, Support } from "./backend.js";
 import type { AnyOperation, BoundOf, OutputsOf, ProblemOf } from "./operation.js";
 import type { Problem } from "./problem.js";
@@ -95,10 +92,28 @@ export interface BackendDefinition<Context> {
  * away tensors of other backends, and failing after `dispose`.
  */
 export function defineBackend<Context>(definition: BackendDefinition<Context>): Provider {
+  checkDefinition(definition);
   return {
     name: definition.name,
     load: async () => new DefinedBackend(definition, await definition.load()),
   };
+}
+
+/** @throws InvalidInputError naming what is missing from a definition */
+function checkDefinition(definition: unknown): void {
+  if (typeof definition !== "object" || definition === null) {
+    throw new InvalidInputError("definition", "an object", describeValue(definition));
+  }
+  const kinds = { name: "string", load: "function", info: "function", operations: "object" };
+  for (const [name, kind] of Object.entries(kinds)) {
+    const member = reading("definition", () => (definition as Record<string, unknown>)[name]);
+    if (typeof member === kind && member !== null) continue;
+    throw new InvalidInputError(
+      `definition.${name}`,
+      `a value of type ${kind}`,
+      describeValue(member),
+    );
+  }
 }
 
 /** Verdicts kept for each operation; the oldest goes first. */

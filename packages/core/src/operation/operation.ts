@@ -1,3 +1,4 @@
+import { reading } from "../options.js";
 import type { DType } from "../tensor/dtype.js";
 import type { HostTensor, Tensor } from "../tensor/tensor.js";
 import type { Problem, Work } from "./problem.js";
@@ -78,7 +79,7 @@ export type OutputsOf<O extends AnyOperation> = ReturnType<O["reference"]>;
 
 /** The outputs among an operation's operands: name, shape and dtype of each tensor a run returns. */
 export function outputsOf(operands: readonly OperandSpec[]): readonly OperandSpec[] {
-  return operands.filter(({ access }) => access === "write");
+  return reading("operands", () => operands.filter(({ access }) => access === "write"));
 }
 
 /** Outputs of a call that are known to be in host memory. */

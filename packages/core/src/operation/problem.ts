@@ -1,3 +1,5 @@
+import { describeValue, InvalidInputError } from "../errors.js";
+
 /**
  * The validated, canonical description of one call of an operation: everything that a plan depends
  * on, and no data. Each operation extends it with its own fields.
@@ -22,4 +24,26 @@ export interface Work {
   readonly flops: number;
   /** Bytes that move if each element that is needed moves once. */
   readonly bytes: number;
+}
+
+/** Whether a value says that it is a problem, of an operation or of any. Never throws. */
+export function isProblem(value: unknown, operation?: string): value is Problem {
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    const { operation: its, key } = value as Partial<Problem>;
+    return typeof key === "string" && typeof its === "string" && (operation ?? its) === its;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param operation name of the operation that it must be of; left out, of any
+ * @throws InvalidInputError unless the value says that it is a problem
+ */
+export function checkProblem(value: unknown, operation?: string): asserts value is Problem {
+  if (isProblem(value, operation)) return;
+  const expected =
+    operation === undefined ? "a problem" : `a problem of the operation ${operation}`;
+  throw new InvalidInputError("problem", `${expected}, as describe gives`, describeValue(value));
 }

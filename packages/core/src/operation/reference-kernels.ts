@@ -1,5 +1,6 @@
 import type { DType } from "../tensor/dtype.js";
-import { elementCount, type HostTensor } from "../tensor/tensor.js";
+import { elementCount } from "../tensor/layout.js";
+import type { HostTensor } from "../tensor/tensor.js";
 import { cast } from "../tensor/values.js";
 import { type Implementation, implement } from "./define-backend.js";
 import { type AnyOperation, type OperandSpec, outputsOf } from "./operation.js";

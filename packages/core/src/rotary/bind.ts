@@ -1,4 +1,7 @@
+import { InvalidInputError } from "../errors.js";
 import type { Bound } from "../operation/operation.js";
+import { checkProblem } from "../operation/problem.js";
+import { readTensor, takeSame } from "../tensor/host-tensor.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { RotaryInputs } from "./inputs.js";
 import { bindTokenPositions } from "./positions.js";
@@ -23,14 +26,25 @@ export interface BoundRotary<T extends Tensor = Tensor> extends Bound<RotaryProb
  */
 export function bindRotary(problem: RotaryProblem, inputs: RotaryInputs): BoundRotary {
   const { batch, length, rotaryDim, tableDType } = problem;
-  const { input, interleaved } = inputs;
+  const { interleaved } = inputs;
+  checkProblem(problem, "rotary");
+  const shape = [batch, problem.heads, length, problem.headDim];
+  const input = takeSame("input", inputs.input, shape, problem.dtype);
   const tokens = batch * length;
   let cos: Tensor;
   let sin: Tensor;
   let rows: Int32Array;
   if (inputs.cos !== undefined && inputs.sin !== undefined) {
-    ({ cos, sin } = inputs as Required<RotaryInputs>);
+    cos = readTensor("cos", inputs.cos);
+    sin = takeSame("sin", inputs.sin, cos.shape, tableDType);
+    const table = cos.shape.length === 3 ? [batch, length] : [problem.tableRows];
+    cos = takeSame("cos", cos, [...table, rotaryDim / 2], tableDType);
     rows = cos.shape.length === 3 ? range(tokens) : eachToken(inputs, batch, length);
+    // Again, on the copy: the caller's array may have changed since it was described.
+    if (!rows.every((row) => row >= 0 && row < problem.tableRows)) {
+      const expected = `positions from 0 to ${problem.tableRows - 1}, the rows of cos`;
+      throw new InvalidInputError("positions", expected, "others");
+    }
   } else {
     const frequencies =
       inputs.theta !== undefined

@@ -1,12 +1,14 @@
 import { checkFloat } from "../attention/validation/sizes.js";
 import { describeValue, InvalidInputError } from "../errors.js";
-import { checkNames, flag } from "../operation/options.js";
 import { ProblemTable } from "../operation/problem-table.js";
+import { checkNames, flag, isList } from "../options.js";
 import type { FloatDType } from "../tensor/dtype.js";
-import { checkTensor, isHostTensor, type Tensor } from "../tensor/tensor.js";
+import { checkTensor } from "../tensor/host-tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { typedArrayName } from "../tensor/typed-array.js";
 import { toFloat64 } from "../tensor/values.js";
 import type { RotaryInputs } from "./inputs.js";
-import { checkPositions } from "./positions.js";
+import { checkPositions, isInt32Array } from "./positions.js";
 import { type RotaryProblem, rotaryKey } from "./problem.js";
 
 const inputNames: ReadonlySet<string> = new Set([
@@ -59,7 +61,7 @@ export function describeRotary(inputs: RotaryInputs): RotaryProblem {
     const shared =
       positions === undefined
         ? offset === undefined || typeof offset === "number"
-        : (positions instanceof Int32Array ? positions.length : count(positions)) === length;
+        : (isInt32Array(positions) ? positions.length : count(positions)) === length;
     tableRows = shared ? length : batch * length;
     checkRange(inputs, length);
   }
@@ -205,7 +207,7 @@ function checkLookups(
   };
   if (batch === 0 || length === 0) return;
   if (positions !== undefined) {
-    const values = positions instanceof Int32Array ? positions : toFloat64(positions);
+    const values = isInt32Array(positions) ? positions : toFloat64(positions);
     for (const position of values) check("positions", position);
     return;
   }
@@ -234,25 +236,25 @@ function checkTheta(theta: unknown): void {
 }
 
 function checkFrequencies(values: unknown, half: number): void {
-  const isArray =
-    values instanceof Float64Array || values instanceof Float32Array || Array.isArray(values);
-  if (!isArray || isHostTensor(values)) {
+  const kind = typedArrayName(values);
+  if (kind !== "Float64Array" && kind !== "Float32Array" && !isList(values)) {
     throw new InvalidInputError(
       "inverseFrequencies",
       "a Float64Array, a Float32Array or an array of numbers",
       describeValue(values),
     );
   }
-  if (values.length !== half) {
+  const list = values as ArrayLike<unknown>;
+  if (list.length !== half) {
     throw new InvalidInputError(
       "inverseFrequencies",
       `${half} numbers, one for each pair`,
-      `${values.length} of them`,
+      `${describeValue(list.length)} of them`,
     );
   }
   for (let i = 0; i < half; i++) {
-    if (!Number.isFinite(values[i])) {
-      throw new InvalidInputError("inverseFrequencies", "finite numbers", describeValue(values[i]));
+    if (!Number.isFinite(list[i])) {
+      throw new InvalidInputError("inverseFrequencies", "finite numbers", describeValue(list[i]));
     }
   }
 }

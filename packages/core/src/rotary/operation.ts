@@ -1,4 +1,5 @@
 import type { OperandSpec, Operation } from "../operation/operation.js";
+import { guarded } from "../options.js";
 import { bytesPerElement } from "../tensor/dtype.js";
 import type { HostTensor } from "../tensor/tensor.js";
 import { type BoundRotary, bindRotary } from "./bind.js";
@@ -22,8 +23,8 @@ function rotaryOperands(p: RotaryProblem): readonly OperandSpec[] {
 /** Rotary position embedding as an operation; its semantics are those of {@link RotaryInputs}. */
 export const rotary: Operation<RotaryInputs, RotaryProblem, RotaryOutputs, BoundRotary> = {
   name: "rotary",
-  describe: describeRotary,
-  bind: bindRotary,
+  describe: guarded("inputs", describeRotary),
+  bind: guarded("inputs", bindRotary),
   operands: rotaryOperands,
   reference: (bound) => referenceRotary(bound as BoundRotary<HostTensor>),
   work: ({ problem: p }) => {

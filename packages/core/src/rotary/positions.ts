@@ -1,6 +1,8 @@
 import { describeValue, InvalidInputError } from "../errors.js";
-import { checkBatchIntegers, isInt32 } from "../operation/options.js";
-import { checkTensor, type HostTensor, isDeviceTensor } from "../tensor/tensor.js";
+import { checkBatchIntegers, isInt32 } from "../options.js";
+import { checkTensor, isDeviceTensor } from "../tensor/host-tensor.js";
+import type { HostTensor } from "../tensor/tensor.js";
+import { typedArrayName } from "../tensor/typed-array.js";
 import { toFloat64 } from "../tensor/values.js";
 import type { RotaryInputs } from "./inputs.js";
 
@@ -24,7 +26,7 @@ export function checkPositions(
     }
   }
   if (positions === undefined) return;
-  if (positions instanceof Int32Array) {
+  if (isInt32Array(positions)) {
     if (positions.length !== batch * length && positions.length !== length) {
       throw new InvalidInputError(
         "positions",
@@ -66,9 +68,7 @@ export function bindTokenPositions(
   length: number,
 ): TokenPositions {
   if (positions !== undefined) {
-    const values = Int32Array.from(
-      positions instanceof Int32Array ? positions : toFloat64(positions),
-    );
+    const values = Int32Array.from(isInt32Array(positions) ? positions : toFloat64(positions));
     return { values, shared: values.length === length };
   }
   if (offset === undefined || typeof offset === "number") {
@@ -80,4 +80,9 @@ export function bindTokenPositions(
     for (let l = 0; l < length; l++) values[b * length + l] = (offset[b] as number) + l;
   }
   return { values, shared: false };
+}
+
+/** Whether a value is an Int32Array, of any realm. */
+export function isInt32Array(value: unknown): value is Int32Array {
+  return typedArrayName(value) === "Int32Array";
 }

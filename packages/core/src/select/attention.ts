@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { AttentionInputs, AttentionOutputs } from "../attention/inputs.js";
 import type { AttentionProvider, BackendInfo } from "../operation/backend.js";
 import type { AnyOperation, InputsOf, OutputsOf } from "../operation/operation.js";
@@ -97,6 +98,10 @@ export interface Attention {
   /**
    * Releases plans and backends once the runs under way are done, which is when it resolves. Later
    * calls throw `DisposedError`.
+   *
+   * @throws BackendError (rejects) naming a backend that failed, after all others are released
    */
   dispose(): Promise<void>;
+  /** Calls {@link dispose}, at the end of the scope of an `await using`. */
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
 }

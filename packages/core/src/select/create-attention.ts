@@ -1,6 +1,6 @@
 import { BackendUnavailableError, formatReasons } from "../errors.js";
 import type { Attention, AttentionOptions } from "./attention.js";
-import { loadBackend } from "./load.js";
+import { loadBackend, release } from "./load.js";
 import { checkOptions } from "./options.js";
 import { BackendSelection } from "./selection.js";
 
@@ -13,19 +13,13 @@ import { BackendSelection } from "./selection.js";
 export async function createAttention(options: AttentionOptions): Promise<Attention> {
   const checked = checkOptions(options);
   const slots = await Promise.all(
-    options.backends.map((provider) => loadBackend(provider, checked.selfTest)),
+    checked.providers.map((provider) => loadBackend(provider, checked.selfTest)),
   );
   const missing = slots.filter((slot) => slot.backend === null);
   if (missing.length < slots.length && (checked.fallback !== "error" || missing.length === 0)) {
     return new BackendSelection(slots, checked);
   }
-  for (const slot of slots) {
-    try {
-      slot.backend?.dispose();
-    } catch {
-      // The error below says why there is no attention; every other backend is still released.
-    }
-  }
+  for (const slot of slots) release(slot.backend);
   const what =
     missing.length === slots.length
       ? "no backend is available"

@@ -1,4 +1,5 @@
-import { isDeviceTensor, type Tensor } from "../tensor/tensor.js";
+import { isDeviceTensor } from "../tensor/host-tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 
 /** Timed runs of each candidate, after one that is not timed; the shortest counts. */
 const timedRuns = 3;

@@ -1,5 +1,4 @@
-import { messageOf } from "../backend-error.js";
-import { BackendUnavailableError, describeValue, type SupportReason } from "../errors.js";
+import { describeValue, isHeedError, messageOf, type SupportReason } from "../errors.js";
 import type { AttentionBackend, AttentionProvider } from "../operation/backend.js";
 import { selfTest } from "./self-test.js";
 import { readySlot, type Slot } from "./slot.js";
@@ -12,23 +11,28 @@ import { readySlot, type Slot } from "./slot.js";
  */
 export async function loadBackend(provider: AttentionProvider, test: boolean): Promise<Slot> {
   const { name } = provider;
-  let backend: AttentionBackend | null = null;
+  let loaded: unknown = null;
   try {
-    const loaded: unknown = await provider.load();
+    loaded = await provider.load();
     if (!isBackend(loaded)) {
+      release(loaded);
       const message = `load() gave something that is no backend: ${describeValue(loaded)}`;
       return { name, backend: null, reasons: [{ code: "unavailable", message }] };
     }
-    backend = loaded;
-    if (test) await selfTest(backend);
-    return readySlot(name, backend);
+    if (test) await selfTest(loaded);
+    return readySlot(name, loaded);
   } catch (thrown) {
-    try {
-      backend?.dispose();
-    } catch {
-      // Why it is unavailable matters; that it cannot be released either adds nothing to it.
-    }
+    release(loaded);
     return { name, backend: null, reasons: [reasonOf(thrown)] };
+  }
+}
+
+/** Disposes something that `load` gave. Why it is of no use matters; a second failure adds nothing. */
+export function release(loaded: unknown): void {
+  try {
+    (loaded as Partial<AttentionBackend> | null)?.dispose?.();
+  } catch {
+    // It had the chance to release what it holds.
   }
 }
 
@@ -44,10 +48,15 @@ function isBackend(value: unknown): value is AttentionBackend {
   );
 }
 
+/** By its code: a backend may bring a copy of this package of its own. */
 function reasonOf(thrown: unknown): SupportReason {
-  if (!(thrown instanceof BackendUnavailableError)) {
+  if (!isHeedError(thrown, "backend-unavailable")) {
     return { code: "unavailable", message: `failed to load: ${messageOf(thrown)}` };
   }
   const { reason, hint } = thrown;
-  return { code: "unavailable", message: reason, ...(hint !== undefined && { hint }) };
+  return {
+    code: "unavailable",
+    message: typeof reason === "string" ? reason : messageOf(thrown),
+    ...(typeof hint === "string" && { hint }),
+  };
 }

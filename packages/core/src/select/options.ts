@@ -1,15 +1,17 @@
 import { describeValue, InvalidInputError } from "../errors.js";
-import { checkNames } from "../operation/options.js";
+import type { AttentionProvider } from "../operation/backend.js";
+import { isList, reading, readOptions } from "../options.js";
 import type { AttentionOptions } from "./attention.js";
 import { checkRecommendation } from "./recommendation.js";
 import type { SelectionOptions } from "./selection.js";
 
 /** Options of an attention with everything optional resolved. */
 export interface CheckedOptions extends SelectionOptions {
+  readonly providers: readonly AttentionProvider[];
   readonly selfTest: boolean;
 }
 
-const optionNames: ReadonlySet<string> = new Set([
+const optionNames: ReadonlySet<keyof AttentionOptions> = new Set([
   "backends",
   "select",
   "fallback",
@@ -19,20 +21,12 @@ const optionNames: ReadonlySet<string> = new Set([
 
 /** @throws InvalidInputError naming the option at fault */
 export function checkOptions(options: AttentionOptions): CheckedOptions {
-  const given = options ?? {};
-  checkNames("options", given, optionNames);
-  const { backends, select = "order", fallback = "warn", planCacheSize = 64 } = given;
+  const given = readOptions<Partial<AttentionOptions>>("options", options ?? {}, optionNames);
+  const { select = "order", fallback = "warn", selfTest = true, planCacheSize = 64 } = given;
   const wrong = (argument: string, expected: string, value: unknown): never => {
     throw new InvalidInputError(argument, expected, describeValue(value));
   };
-  if (!Array.isArray(backends) || backends.length === 0) {
-    wrong("backends", "at least one provider, such as js()", backends);
-  }
-  for (const [i, provider] of backends.entries()) {
-    if (typeof provider?.name !== "string" || typeof provider.load !== "function") {
-      wrong(`backends[${i}]`, "a provider, such as js()", provider);
-    }
-  }
+  const providers = readProviders(given.backends);
   if (typeof select === "object" && select !== null) checkRecommendation("select", select);
   else if (select !== "order" && select !== "fastest") {
     wrong("select", '"order", "fastest" or a recommendation', select);
@@ -40,11 +34,30 @@ export function checkOptions(options: AttentionOptions): CheckedOptions {
   if (fallback !== "warn" && fallback !== "error" && fallback !== "silent") {
     wrong("fallback", '"warn", "error" or "silent"', fallback);
   }
-  if (options.selfTest !== undefined && typeof options.selfTest !== "boolean") {
-    wrong("selfTest", "a boolean", options.selfTest);
-  }
+  if (typeof selfTest !== "boolean") wrong("selfTest", "a boolean", selfTest);
   if (!Number.isInteger(planCacheSize) || planCacheSize < 0) {
     wrong("planCacheSize", "an integer ≥ 0", planCacheSize);
   }
-  return { select, fallback, selfTest: options.selfTest ?? true, planCacheSize };
+  return { providers, select, fallback, selfTest, planCacheSize };
+}
+
+/** The providers and their names, each read once. */
+function readProviders(given: unknown): AttentionProvider[] {
+  return reading("backends", () => {
+    if (!isList(given) || given.length === 0) {
+      const expected = "at least one provider, such as js()";
+      throw new InvalidInputError("backends", expected, describeValue(given));
+    }
+    const providers: AttentionProvider[] = [];
+    for (let i = 0; i < given.length; i++) {
+      const provider = given[i] as AttentionProvider | null | undefined;
+      const name: unknown = provider?.name;
+      if (typeof name !== "string" || typeof provider?.load !== "function") {
+        const expected = "a provider, such as js()";
+        throw new InvalidInputError(`backends[${i}]`, expected, describeValue(provider));
+      }
+      providers.push({ name, load: () => provider.load() });
+    }
+    return providers;
+  });
 }

@@ -1,5 +1,6 @@
 import type { AttentionProblem } from "../attention/problem.js";
 import { describeValue, InvalidInputError } from "../errors.js";
+import { unreadable } from "../options.js";
 
 /**
  * Which backends to prefer for which problems: what measuring them found. The benchmark writes one;
@@ -100,6 +101,17 @@ export function checkRecommendation(
   argument: string,
   value: unknown,
 ): asserts value is BackendRecommendation {
+  if (typeof argument !== "string") {
+    throw new InvalidInputError("argument", "a name", describeValue(argument));
+  }
+  try {
+    checkWhole(argument, value);
+  } catch (error) {
+    throw unreadable(argument, error);
+  }
+}
+
+function checkWhole(argument: string, value: unknown): void {
   const whole = members(argument, value, ["format", "version", "measuredOn", "rules"]);
   if (whole.format !== "heed-recommendation") {
     throw wrong(`${argument}.format`, '"heed-recommendation"', whole.format);
@@ -149,7 +161,11 @@ function members(
   }
   const unknown = Object.keys(value).find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw new InvalidInputError(argument, `no members but ${known.join(", ")}`, unknown);
+    throw new InvalidInputError(
+      argument,
+      `no members but ${known.join(", ")}`,
+      describeValue(unknown),
+    );
   }
   return value as Record<string, unknown>;
 }

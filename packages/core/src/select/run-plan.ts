@@ -1,8 +1,16 @@
-import { asBackendError, BackendError } from "../backend-error.js";
-import { describeValue, HeedError, InvalidInputError } from "../errors.js";
+import { asBackendError } from "../backend-error.js";
+import { BackendError, describeValue, InvalidInputError } from "../errors.js";
 import type { Plan } from "../operation/backend.js";
-import type { AnyOperation, Bound } from "../operation/operation.js";
-import { checkTensor, isDeviceTensor } from "../tensor/tensor.js";
+import {
+  type AnyOperation,
+  type Bound,
+  type OperandSpec,
+  outputsOf,
+} from "../operation/operation.js";
+import { isList } from "../options.js";
+import { checkTensor, isDeviceTensor, isIntact } from "../tensor/host-tensor.js";
+import { sameShape } from "../tensor/layout.js";
+import type { Tensor } from "../tensor/tensor.js";
 
 /**
  * Runs a plan on a bound call, also one that was written without `defineBackend`.
@@ -23,12 +31,34 @@ export async function runPlan(
     outputs = await (plan.runBound ? plan.runBound(bound) : plan.run(bound.inputs));
   } catch (thrown) {
     // A buffer that went away explains the error better than what the backend says of it.
-    if (!(thrown instanceof HeedError)) checkStillThere(operation, bound, thrown);
+    checkStillThere(operation, bound, thrown);
     throw asBackendError(backend, "running a plan", thrown);
   }
   checkStillThere(operation, bound);
   if (typeof outputs !== "object" || outputs === null) {
     throw new BackendError(backend, `a plan's run gave no outputs but ${describeValue(outputs)}`);
+  }
+  for (const expected of expectedOutputs(operation, bound)) {
+    const t = (outputs as Readonly<Record<string, Partial<Tensor> | undefined>>)[expected.name];
+    const fits =
+      t?.dtype === expected.dtype && isList(t.shape) && sameShape(t.shape, expected.shape);
+    if (fits) continue;
+    throw new BackendError(
+      backend,
+      `a plan's run gave ${describeValue(t)} for ${expected.name} instead of ${expected.dtype} of shape [${expected.shape.join(", ")}]`,
+    );
+  }
+  return outputs;
+}
+
+/** The outputs of problems that ran lately: a steady call does not work them out again. */
+const outputsOfProblem = new WeakMap<object, readonly OperandSpec[]>();
+
+function expectedOutputs(operation: AnyOperation, { problem }: Bound): readonly OperandSpec[] {
+  let outputs = outputsOfProblem.get(problem);
+  if (outputs === undefined) {
+    outputs = outputsOf(operation.operands(problem));
+    outputsOfProblem.set(problem, outputs);
   }
   return outputs;
 }
@@ -37,8 +67,8 @@ export async function runPlan(
 function checkStillThere(operation: AnyOperation, bound: Bound, cause?: unknown): void {
   const { reads } = bound;
   for (let i = 0; i < reads.length; i++) {
-    const t = reads[i];
-    if (isDeviceTensor(t)) continue;
+    const t = reads[i] as Tensor;
+    if (isIntact(t) || isDeviceTensor(t)) continue;
     try {
       checkTensor("input", t);
     } catch (thrown) {

@@ -5,7 +5,8 @@ import { referenceAttention } from "../attention/reference.js";
 import { BackendUnavailableError } from "../errors.js";
 import type { AttentionBackend } from "../operation/backend.js";
 import type { FloatDType } from "../tensor/dtype.js";
-import { type HostTensor, isDeviceTensor, type Tensor, tensor } from "../tensor/tensor.js";
+import { isDeviceTensor } from "../tensor/host-tensor.js";
+import { type HostTensor, type Tensor, tensor } from "../tensor/tensor.js";
 import { fromFloat64, toFloat64 } from "../tensor/values.js";
 
 /**

@@ -1,6 +1,8 @@
-import { DisposedError } from "../errors.js";
-import type { DType } from "./dtype.js";
-import { type DeviceTensor, type HostTensor, rowMajorStrides } from "./tensor.js";
+import { DisposedError, describeValue, InvalidInputError } from "../errors.js";
+import { reading } from "../options.js";
+import { checkDType, type DType } from "./dtype.js";
+import type { DeviceTensor, HostTensor } from "./interfaces.js";
+import { readShape, readStrides, rowMajorStrides } from "./layout.js";
 
 /** A backend's own memory. */
 export interface DeviceMemory {
@@ -86,7 +88,7 @@ class StoredTensor<S extends DeviceStorage> implements DeviceTensor {
   }
 
   static storage(t: DeviceTensor): DeviceStorage | null {
-    return #storage in t ? t.#storage : null;
+    return typeof t === "object" && t !== null && #storage in t ? t.#storage : null;
   }
 
   get disposed(): boolean {
@@ -121,8 +123,21 @@ export function deviceTensor(
   storage: DeviceStorage,
   layout: Pick<TensorLayout, "dtype" | "shape"> & Partial<TensorLayout>,
 ): DeviceTensor {
-  const { dtype, shape, strides = rowMajorStrides(shape), offset = 0 } = layout;
-  return new StoredTensor(storage, { dtype, shape, strides, offset });
+  return reading("layout", () => {
+    const { dtype, offset = 0 } = layout;
+    const shape = readShape("layout.shape", layout.shape);
+    const strides = layout.strides ?? rowMajorStrides(shape);
+    checkDType("layout.dtype", dtype);
+    if (typeof storage?.backend !== "string" || typeof storage.release !== "function") {
+      throw new InvalidInputError("storage", "a backend's storage", describeValue(storage));
+    }
+    return new StoredTensor(storage, {
+      dtype,
+      shape,
+      strides: readStrides("layout.strides", strides, shape.length),
+      offset,
+    });
+  });
 }
 
 /**
@@ -136,5 +151,5 @@ export function storageOf<S extends DeviceStorage>(
   kind: abstract new (...args: never[]) => S,
 ): S | null {
   const storage = StoredTensor.storage(t);
-  return storage instanceof kind ? storage : null;
+  return typeof kind === "function" && storage instanceof kind ? storage : null;
 }

@@ -1,4 +1,6 @@
-import { Float16ArrayConstructor, type Float16ArrayLike, isFloat16Array } from "./float16.js";
+import { describeValue, InvalidInputError, OutOfMemoryError } from "../errors.js";
+import { Float16ArrayConstructor, type Float16ArrayLike } from "./float16.js";
+import { typedArrayName } from "./typed-array.js";
 
 /**
  * Element types. `float16` is a `Float16Array` where the runtime has one, or a `Uint16Array` of
@@ -9,14 +11,23 @@ export type DType = "float64" | "float32" | "float16" | "int32" | "uint8" | "boo
 /** The dtypes that queries, keys and values can have. */
 export type FloatDType = "float64" | "float32" | "float16";
 
+/** The typed array that holds the elements of each dtype. */
+export interface DataOfDType {
+  readonly float64: Float64Array;
+  readonly float32: Float32Array;
+  readonly float16: Float16ArrayLike | Uint16Array;
+  readonly int32: Int32Array;
+  readonly uint8: Uint8Array;
+  readonly bool: Uint8Array;
+}
+
 /** What can hold a tensor's elements. */
-export type TypedArray =
-  | Float64Array
-  | Float32Array
-  | Float16ArrayLike
-  | Uint16Array
-  | Int32Array
-  | Uint8Array;
+export type TypedArray = DataOfDType[DType];
+
+/** The dtype of softmax statistics, such as log-sum-exp, for inputs of a dtype. */
+export type StatisticsDType<D extends FloatDType = FloatDType> = D extends "float64"
+  ? "float64"
+  : "float32";
 
 export const dtypes: readonly DType[] = ["float64", "float32", "float16", "int32", "uint8", "bool"];
 
@@ -29,8 +40,13 @@ const elementBytes: Readonly<Record<DType, number>> = {
   bool: 1,
 };
 
-/** Bytes that one element takes. */
+/**
+ * Bytes that one element takes.
+ *
+ * @throws InvalidInputError for what is no dtype
+ */
 export function bytesPerElement(dtype: DType): number {
+  checkDType("dtype", dtype);
   return elementBytes[dtype];
 }
 
@@ -38,27 +54,67 @@ export function isDType(value: unknown): value is DType {
   return typeof value === "string" && Object.hasOwn(elementBytes, value);
 }
 
-export function isFloatDType(dtype: DType): dtype is FloatDType {
+/** @throws InvalidInputError */
+export function checkDType(argument: string, dtype: unknown): asserts dtype is DType {
+  if (isDType(dtype)) return;
+  throw new InvalidInputError(argument, `one of ${dtypes.join(", ")}`, describeValue(dtype));
+}
+
+export function isFloatDType(dtype: unknown): dtype is FloatDType {
   return dtype === "float64" || dtype === "float32" || dtype === "float16";
 }
 
-/** The dtype of log-sum-exp: that of the softmax statistics, float32 at least. */
-export function statisticsDType(dtype: FloatDType): "float64" | "float32" {
-  return dtype === "float64" ? "float64" : "float32";
+/**
+ * The dtype of log-sum-exp: that of the softmax statistics, float32 at least.
+ *
+ * @throws InvalidInputError for other dtypes than floats
+ */
+export function statisticsDType<D extends FloatDType>(dtype: D): StatisticsDType<D> {
+  if (!isFloatDType(dtype)) {
+    throw new InvalidInputError("dtype", "float64, float32 or float16", describeValue(dtype));
+  }
+  return (dtype === "float64" ? "float64" : "float32") as StatisticsDType<D>;
 }
+
+const none: readonly DType[] = [];
+const dtypesOfArray: Readonly<Record<string, readonly DType[]>> = {
+  Float64Array: ["float64"],
+  Float32Array: ["float32"],
+  Float16Array: ["float16"],
+  Uint16Array: ["float16"],
+  Int32Array: ["int32"],
+  Uint8Array: ["uint8", "bool"],
+};
 
 /** The dtypes that an array can hold; the first is the one meant when none is named. */
 export function dtypesOf(data: unknown): readonly DType[] {
-  if (data instanceof Float64Array) return ["float64"];
-  if (data instanceof Float32Array) return ["float32"];
-  if (data instanceof Int32Array) return ["int32"];
-  if (data instanceof Uint8Array) return ["uint8", "bool"];
-  if (data instanceof Uint16Array || isFloat16Array(data)) return ["float16"];
-  return [];
+  const name = typedArrayName(data);
+  return name === undefined ? none : (dtypesOfArray[name] ?? none);
 }
 
-/** A zero-filled array for elements of a dtype. */
-export function allocate(dtype: DType, length: number): TypedArray {
+/**
+ * A zero-filled array for elements of a dtype.
+ *
+ * @throws InvalidInputError for what is no dtype or no length
+ * @throws OutOfMemoryError if the JavaScript engine has no memory for it
+ */
+export function allocate<D extends DType>(dtype: D, length: number): DataOfDType[D] {
+  checkDType("dtype", dtype);
+  if (!Number.isSafeInteger(length) || length < 0) {
+    throw new InvalidInputError("length", "an integer ≥ 0", describeValue(length));
+  }
+  try {
+    return allocateUnchecked(dtype, length) as DataOfDType[D];
+  } catch (cause) {
+    throw new OutOfMemoryError(
+      "host",
+      `no memory for ${length} elements of ${dtype}, ${length * elementBytes[dtype]} bytes`,
+      { cause },
+    );
+  }
+}
+
+function allocateUnchecked(dtype: DType, length: number): TypedArray {
   switch (dtype) {
     case "float64":
       return new Float64Array(length);

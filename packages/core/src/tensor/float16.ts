@@ -1,3 +1,6 @@
+import { describeValue, InvalidInputError } from "../errors.js";
+import { typedArrayName } from "./typed-array.js";
+
 /**
  * IEEE 754 binary16. Every runtime can hold float16 data as a `Uint16Array` of bits; newer ones also
  * have `Float16Array` (ES2025). This file is the only place that knows the difference.
@@ -28,15 +31,57 @@ export const Float16ArrayConstructor: Float16ArrayConstructor | undefined = (
   globalThis as { Float16Array?: Float16ArrayConstructor }
 ).Float16Array;
 
+/** Whether a value is a `Float16Array` of a runtime that has them. */
 export function isFloat16Array(value: unknown): value is Float16ArrayLike {
-  return Object.prototype.toString.call(value) === "[object Float16Array]";
+  return typedArrayName(value) === "Float16Array";
+}
+
+/**
+ * The bits of a polyfilled `Float16Array`, a view of the same memory; null for everything else.
+ * Polyfills for Node 20 and 22 (such as `@petamoriken/float16`) wrap a `Uint16Array` of bits in a proxy,
+ * which backends that hand arrays to native code cannot use.
+ */
+export function polyfilledFloat16Bits(value: unknown): Uint16Array | null {
+  if (typeof value !== "object" || value === null || typedArrayName(value)) return null;
+  try {
+    if (Object.prototype.toString.call(value) !== "[object Float16Array]") return null;
+    const { buffer, byteOffset, length, BYTES_PER_ELEMENT } = value as Float16ArrayLike;
+    const isBuffer = byteLengthOf(buffer) !== null;
+    if (!isBuffer || BYTES_PER_ELEMENT !== 2 || !Number.isInteger(length)) return null;
+    return new Uint16Array(buffer, byteOffset, length);
+  } catch {
+    return null;
+  }
+}
+
+const bufferGetters = [
+  ArrayBuffer,
+  ...(typeof SharedArrayBuffer === "undefined" ? [] : [SharedArrayBuffer]),
+].map(({ prototype }) => Object.getOwnPropertyDescriptor(prototype, "byteLength")?.get);
+
+/** The size of a buffer, by its internal slots; null for what is no buffer. */
+function byteLengthOf(buffer: unknown): number | null {
+  for (const get of bufferGetters) {
+    try {
+      return get?.call(buffer) as number;
+    } catch {
+      // Not this kind of buffer.
+    }
+  }
+  return null;
 }
 
 const f32 = new Float32Array(1);
 const u32 = new Uint32Array(f32.buffer);
 
-/** The number that 16 bits stand for. Exact: every binary16 value is a binary64 value. */
+/**
+ * The number that 16 bits stand for. Exact: every binary16 value is a binary64 value.
+ *
+ * @param bits 0 to 0xffff; higher bits are ignored
+ * @throws InvalidInputError for what is no number
+ */
 export function float16BitsToNumber(bits: number): number {
+  if (typeof bits !== "number") throw notANumber("bits", bits);
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;
@@ -45,8 +90,13 @@ export function float16BitsToNumber(bits: number): number {
   return sign * (fraction + 1024) * 2 ** (exponent - 25);
 }
 
-/** The nearest binary16 value of a number, ties to even, as 16 bits; overflow gives ±∞. */
+/**
+ * The nearest binary16 value of a number, ties to even, as 16 bits; overflow gives ±∞.
+ *
+ * @throws InvalidInputError for what is no number
+ */
 export function numberToFloat16Bits(value: number): number {
+  if (typeof value !== "number") throw notANumber("value", value);
   if (Number.isNaN(value)) return 0x7e00;
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
   const magnitude = Math.abs(value);
@@ -62,6 +112,10 @@ export function numberToFloat16Bits(value: number): number {
   const fraction = roundHalfToEven(magnitude * 2 ** (10 - exponent)) - 1024;
   // fraction may carry to 1024, which the addition turns into the next binade.
   return sign | (((exponent + 15) << 10) + fraction);
+}
+
+function notANumber(argument: string, value: unknown): InvalidInputError {
+  return new InvalidInputError(argument, "a number", describeValue(value));
 }
 
 function roundHalfToEven(x: number): number {

@@ -1,25 +1,19 @@
 import { describeValue, InvalidInputError } from "../../errors.js";
-import { checkTensor, type HostTensor, isDeviceTensor } from "../../tensor/tensor.js";
+import { isList, reading } from "../../options.js";
+import { readHostTensor } from "../../tensor/host-tensor.js";
+import type { HostTensor } from "../../tensor/tensor.js";
+import { typedArrayName } from "../../tensor/typed-array.js";
 import { fromFloat64, toFloat64 } from "../../tensor/values.js";
-import { contiguous, splitHeads } from "../../tensor/views.js";
-
-/** A valid host tensor: what the operator's helpers can look into. */
-export function requireHost(argument: string, t: unknown): HostTensor {
-  checkTensor(argument, t);
-  if (isDeviceTensor(t)) {
-    throw new InvalidInputError(argument, "a host tensor", "a device tensor; read() it first");
-  }
-  return t;
-}
+import { splitHeads } from "../../tensor/views.js";
 
 /** Q, K or V as `[batch, heads, length, headSize]`: a view. */
 export function headsFirst(
   argument: "Q" | "K" | "V",
-  t: HostTensor,
+  given: HostTensor,
   rank: number,
   heads: number | undefined,
 ): HostTensor {
-  requireHost(argument, t);
+  const t = readHostTensor(argument, given);
   if (t.shape.length !== rank || (rank !== 3 && rank !== 4)) {
     throw new InvalidInputError(
       argument,
@@ -50,11 +44,11 @@ export function headsFirst(
 /** The cache's keys or values followed by the new ones, along the length. */
 export function concatenateLength(
   pastName: string,
-  past: HostTensor,
+  given: HostTensor,
   newName: string,
   fresh: HostTensor,
 ): HostTensor {
-  requireHost(pastName, past);
+  const past = readHostTensor(pastName, given);
   const [batch, heads, pastLength, size] = past.shape;
   const fits =
     past.shape.length === 4 &&
@@ -88,32 +82,38 @@ export function concatenateLength(
 
 /** `nonpad_kv_seqlen` as one 32-bit integer a batch, checked. */
 export function readNonpad(value: unknown, batch: number, keyLength: number): Int32Array {
+  const name = typedArrayName(value);
   const list =
-    value instanceof BigInt64Array || value instanceof Int32Array || Array.isArray(value)
-      ? value
+    name === "BigInt64Array" || name === "Int32Array" || isList(value)
+      ? (value as ArrayLike<unknown>)
       : integersOf(value);
-  if (list.length !== batch) {
-    throw new InvalidInputError(
-      "nonpad_kv_seqlen",
-      `${batch} lengths, one a batch`,
-      `${list.length} of them`,
-    );
-  }
-  return Int32Array.from(list as ArrayLike<number | bigint>, (item) => {
-    const length = Number(item);
-    if (!Number.isInteger(length) || length < 0 || length > keyLength) {
+  return reading("nonpad_kv_seqlen", () => {
+    if (list.length !== batch) {
       throw new InvalidInputError(
         "nonpad_kv_seqlen",
-        `lengths from 0 to the key's length ${keyLength}`,
-        describeValue(item),
+        `${batch} lengths, one a batch`,
+        `${describeValue(list.length)} of them`,
       );
     }
-    return length;
+    const lengths = new Int32Array(batch);
+    for (let b = 0; b < batch; b++) {
+      const item = list[b];
+      const length = typeof item === "bigint" ? Number(item) : item;
+      if (!Number.isInteger(length) || (length as number) < 0 || (length as number) > keyLength) {
+        throw new InvalidInputError(
+          "nonpad_kv_seqlen",
+          `lengths from 0 to the key's length ${keyLength}`,
+          describeValue(item),
+        );
+      }
+      lengths[b] = length as number;
+    }
+    return lengths;
   });
 }
 
 function integersOf(value: unknown): ArrayLike<number> {
-  const t = requireHost("nonpad_kv_seqlen", value);
+  const t = readHostTensor("nonpad_kv_seqlen", value);
   if (t.dtype !== "int32" || t.shape.length !== 1) {
     throw new InvalidInputError(
       "nonpad_kv_seqlen",
@@ -121,6 +121,5 @@ function integersOf(value: unknown): ArrayLike<number> {
       `${t.dtype} of shape [${t.shape.join(", ")}]`,
     );
   }
-  const { data, offset } = contiguous(t);
-  return data.subarray(offset, offset + (t.shape[0] as number)) as Int32Array;
+  return toFloat64(t);
 }

@@ -1,11 +1,13 @@
-import { InvalidInputError } from "../../errors.js";
+import { describeValue, InvalidInputError, isHeedError } from "../../errors.js";
+import { isList, reading, readOptions } from "../../options.js";
 import type { Attention } from "../../select/attention.js";
+import { readHostTensor } from "../../tensor/host-tensor.js";
 import type { HostTensor } from "../../tensor/tensor.js";
 import { contiguous, mergeHeads } from "../../tensor/views.js";
 import type { AttentionInputs, ScoresKind } from "../inputs.js";
-import { concatenateLength, headsFirst, readNonpad, requireHost } from "./arguments.js";
+import { concatenateLength, headsFirst, readNonpad } from "./arguments.js";
 import { type OnnxAttentionAttributes, type ReadAttributes, readAttributes } from "./attributes.js";
-import { hideInvisible, paddingMask, padMask } from "./mask.js";
+import { hideInvisible, hidePadding, padMask } from "./mask.js";
 
 export type { OnnxAttentionAttributes } from "./attributes.js";
 
@@ -74,12 +76,13 @@ const scoresOfMode: readonly ScoresKind[] = ["raw", "capped", "biased"];
 export async function onnxAttention(
   attention: Pick<Attention, "run">,
   inputs: OnnxAttentionInputs,
-  attributes: OnnxAttentionAttributes = {},
-  options: OnnxAttentionOptions = {},
+  attributes?: OnnxAttentionAttributes,
+  options?: OnnxAttentionOptions,
 ): Promise<OnnxAttentionOutputs> {
-  const wanted = readWanted(options.outputs);
+  checkAttention(attention);
+  const wanted = readWanted(readOptions("options", options, optionNames).outputs);
   const read = readAttributes(attributes);
-  const call = prepare(inputs, read, wanted.has("qk_matmul_output"));
+  const call = prepare(readInputs(inputs), read, wanted.has("qk_matmul_output"));
   const { output, scores, weights } = await withOnnxNames(() => attention.run(call.inputs));
 
   let qk = weights ?? scores;
@@ -90,6 +93,38 @@ export async function onnxAttention(
     ...(wanted.has("present_value") && { present_value: contiguous(call.inputs.value) }),
     ...(qk && { qk_matmul_output: qk }),
   };
+}
+
+const inputNames: ReadonlySet<keyof OnnxAttentionInputs> = new Set([
+  "Q",
+  "K",
+  "V",
+  "attn_mask",
+  "past_key",
+  "past_value",
+  "nonpad_kv_seqlen",
+]);
+const optionNames: ReadonlySet<keyof OnnxAttentionOptions> = new Set(["outputs"]);
+
+function checkAttention(attention: unknown): void {
+  const run = reading("attention", () =>
+    typeof attention === "object" && attention !== null && "run" in attention
+      ? attention.run
+      : undefined,
+  );
+  if (typeof run === "function") return;
+  throw new InvalidInputError(
+    "attention",
+    "what createAttention resolves with",
+    describeValue(attention),
+  );
+}
+
+function readInputs(inputs: unknown): OnnxAttentionInputs {
+  if (typeof inputs !== "object" || inputs === null) {
+    throw new InvalidInputError("inputs", "an object", describeValue(inputs));
+  }
+  return readOptions("inputs", inputs as OnnxAttentionInputs, inputNames) as OnnxAttentionInputs;
 }
 
 interface PreparedCall {
@@ -103,26 +138,32 @@ function prepare(
   attributes: ReadAttributes,
   wantsScores: boolean,
 ): PreparedCall {
-  const rank = requireHost("Q", onnx.Q).shape.length;
+  const rank = readHostTensor("Q", onnx.Q).shape.length;
   const query = headsFirst("Q", onnx.Q, rank, attributes.queryHeads);
   const newKey = headsFirst("K", onnx.K, rank, attributes.kvHeads);
   const newValue = headsFirst("V", onnx.V, rank, attributes.kvHeads);
   const { past_key, past_value, nonpad_kv_seqlen } = onnx;
   if ((past_key === undefined) !== (past_value === undefined)) {
     throw new InvalidInputError(
-      past_key ? "past_value" : "past_key",
+      past_key === undefined ? "past_key" : "past_value",
       "past_key and past_value together",
       "only one of them",
     );
   }
-  if (past_key && nonpad_kv_seqlen !== undefined) {
+  if (past_key !== undefined && nonpad_kv_seqlen !== undefined) {
     throw new InvalidInputError("nonpad_kv_seqlen", "no past_key and past_value beside it", "both");
   }
-  const key = past_key ? concatenateLength("past_key", past_key, "K", newKey) : newKey;
-  const value = past_value ? concatenateLength("past_value", past_value, "V", newValue) : newValue;
+  const key =
+    past_key !== undefined ? concatenateLength("past_key", past_key, "K", newKey) : newKey;
+  const value =
+    past_value !== undefined
+      ? concatenateLength("past_value", past_value, "V", newValue)
+      : newValue;
   const keyLength = key.shape[2] as number;
   const attnMask =
-    onnx.attn_mask && padMask(requireHost("attn_mask", onnx.attn_mask), query.dtype, keyLength);
+    onnx.attn_mask === undefined
+      ? undefined
+      : padMask(readHostTensor("attn_mask", onnx.attn_mask), query.dtype, keyLength);
   const lengths =
     nonpad_kv_seqlen === undefined
       ? undefined
@@ -133,7 +174,7 @@ function prepare(
   // Raw and capped scores are wanted at padding too, where kvLengths would leave no key at all: the
   // padding is then a mask, and the offset one number a batch.
   const asMask = lengths !== undefined && wantsScores && attributes.qkMode < 2;
-  if (asMask) mask = paddingMask(lengths, keyLength, mask);
+  if (asMask) mask = hidePadding(lengths, keyLength, mask);
   const queryLength = query.shape[2] as number;
   const { causal, window, scale, softcap, qkMode } = attributes;
   return {
@@ -150,9 +191,7 @@ function prepare(
       softcap,
       queryOffset: lengths
         ? lengths.map((length) => length - queryLength)
-        : past_key
-          ? (past_key.shape[2] as number)
-          : 0,
+        : keyLength - (newKey.shape[2] as number),
       kvLengths: asMask ? undefined : lengths,
       returns: wantsScores
         ? qkMode === 3
@@ -173,12 +212,21 @@ const outputNames: ReadonlySet<unknown> = new Set<OnnxAttentionOutputName>([
 function readWanted(
   outputs: readonly OnnxAttentionOutputName[] | undefined,
 ): ReadonlySet<OnnxAttentionOutputName> {
-  for (const name of outputs ?? []) {
-    if (!outputNames.has(name)) {
-      throw new InvalidInputError("outputs", [...outputNames].join(", "), String(name));
+  if (outputs === undefined) return outputNames as ReadonlySet<OnnxAttentionOutputName>;
+  const wanted = new Set<OnnxAttentionOutputName>();
+  reading("outputs", () => {
+    if (!isList(outputs)) {
+      throw new InvalidInputError("outputs", "an array of names", describeValue(outputs));
     }
-  }
-  return new Set(outputs ?? (outputNames as ReadonlySet<OnnxAttentionOutputName>));
+    for (let i = 0; i < outputs.length; i++) {
+      const name = outputs[i];
+      if (name === undefined || !outputNames.has(name)) {
+        throw new InvalidInputError("outputs", [...outputNames].join(", "), describeValue(name));
+      }
+      wanted.add(name);
+    }
+  });
+  return wanted;
 }
 
 const onnxNames: Readonly<Record<string, string>> = {
@@ -195,8 +243,8 @@ async function withOnnxNames<R>(run: () => Promise<R>): Promise<R> {
   try {
     return await run();
   } catch (error) {
-    if (error instanceof InvalidInputError) {
-      const name = onnxNames[error.argument];
+    if (isHeedError(error, "invalid-input")) {
+      const name = Object.hasOwn(onnxNames, error.argument) && onnxNames[error.argument];
       if (name) throw new InvalidInputError(name, error.expected, error.actual, { cause: error });
     }
     throw error;

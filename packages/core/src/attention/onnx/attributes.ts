@@ -1,4 +1,5 @@
 import { describeValue, InvalidInputError } from "../../errors.js";
+import { reading } from "../../options.js";
 import type { AttentionWindow } from "../inputs.js";
 
 /** The operator's attributes, by its own names, with its own defaults. */
@@ -51,13 +52,27 @@ const names: ReadonlySet<string> = new Set<keyof OnnxAttentionAttributes>([
   "right_window_size",
 ]);
 
-/** @throws InvalidInputError naming the attribute */
-export function readAttributes(attributes: OnnxAttentionAttributes): ReadAttributes {
-  for (const name of Object.keys(attributes)) {
-    if (!names.has(name)) {
-      throw new InvalidInputError(name, `one of the attributes ${[...names].join(", ")}`, name);
-    }
+/** The attributes, each read once. */
+function knownAttributes(given: unknown): OnnxAttentionAttributes {
+  if (given === undefined) return {};
+  if (typeof given !== "object" || given === null) {
+    throw new InvalidInputError("attributes", "an object", describeValue(given));
   }
+  return reading("attributes", () => {
+    const attributes: Record<string, unknown> = {};
+    for (const name of Object.keys(given)) {
+      if (!names.has(name)) {
+        throw new InvalidInputError(name, `one of the attributes ${[...names].join(", ")}`, name);
+      }
+      attributes[name] = (given as Record<string, unknown>)[name];
+    }
+    return attributes as OnnxAttentionAttributes;
+  });
+}
+
+/** @throws InvalidInputError naming the attribute */
+export function readAttributes(given: OnnxAttentionAttributes | undefined): ReadAttributes {
+  const attributes = knownAttributes(given);
   const integer = (
     name: keyof OnnxAttentionAttributes,
     accepts: (value: number) => boolean,

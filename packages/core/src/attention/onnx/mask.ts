@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../../errors.js";
 import type { DType } from "../../tensor/dtype.js";
-import { elementCount, type HostTensor, tensor } from "../../tensor/tensor.js";
+import { elementCount } from "../../tensor/layout.js";
+import { type HostTensor, tensor } from "../../tensor/tensor.js";
 import { fromFloat64, toFloat64 } from "../../tensor/values.js";
 import { bindInputs } from "../bind.js";
 import { describeProblem } from "../describe.js";
@@ -35,7 +36,7 @@ export function padMask(mask: HostTensor, dtype: DType, keyLength: number): Host
 }
 
 /** `[batch, 1 | …, 1 | …, keyLength]`: false at padding and where `mask` is. */
-export function paddingMask(
+export function hidePadding(
   lengths: Int32Array,
   keyLength: number,
   mask: HostTensor | undefined,

@@ -1,9 +1,14 @@
 import { InvalidInputError } from "../../errors.js";
 import type { FloatDType } from "../../tensor/dtype.js";
-import { checkTensor, type Tensor } from "../../tensor/tensor.js";
+import { checkTensor } from "../../tensor/host-tensor.js";
+import type { Tensor } from "../../tensor/tensor.js";
 
 /** Sizes that masks and biases broadcast to, in order: batch, queryHeads, queryLength, keyLength. */
 export type FullShape = readonly [number, number, number, number];
+
+/** What to do with a tokenizer's mask, which is the mask that people have. */
+const paddingHint =
+  "a padding mask is [batch, 1, 1, keyLength]: paddingMask(mask) makes it from [batch, keyLength], paddingMask(lengths, keyLength) from lengths";
 
 /** @throws InvalidInputError, DisposedError */
 export function checkMask(mask: Tensor, full: FullShape): void {
@@ -11,7 +16,7 @@ export function checkMask(mask: Tensor, full: FullShape): void {
   if (mask.dtype !== "bool") {
     throw new InvalidInputError(
       "mask",
-      "dtype bool, true where a key may be attended to (what is added to the logits is a bias)",
+      `dtype bool, true where a key may be attended to (what is added to the logits is a bias; ${paddingHint})`,
       mask.dtype,
     );
   }
@@ -38,10 +43,12 @@ function checkBroadcast(argument: string, t: Tensor, full: FullShape): void {
     fits = size === 1 || size === full[axis + 4 - length];
   }
   if (!fits) {
+    const { shape } = t;
+    const padding = argument === "mask" && shape.length <= 2 && shape[length - 1] === full[3];
     throw new InvalidInputError(
       argument,
-      `rank 1 to 4, each axis from the right 1 or as in [batch, queryHeads, queryLength, keyLength] = [${full.join(", ")}]`,
-      `[${t.shape.join(", ")}]`,
+      `rank 1 to 4, each axis from the right 1 or as in [batch, queryHeads, queryLength, keyLength] = [${full.join(", ")}]${padding ? `; ${paddingHint}` : ""}`,
+      `[${shape.join(", ")}]`,
     );
   }
 }

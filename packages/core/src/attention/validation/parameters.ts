@@ -1,7 +1,9 @@
 import { describeValue, InvalidInputError } from "../../errors.js";
-import { checkNames, flag } from "../../operation/options.js";
+import { checkNames, flag, isList } from "../../options.js";
 import { type FloatDType, statisticsDType } from "../../tensor/dtype.js";
-import { checkTensor, elementCount, isHostTensor, maxElements } from "../../tensor/tensor.js";
+import { checkTensor, isHostTensor } from "../../tensor/host-tensor.js";
+import { elementCount, maxElements } from "../../tensor/layout.js";
+import { typedArrayName } from "../../tensor/typed-array.js";
 import { roundTo, toFloat64 } from "../../tensor/values.js";
 import type { AttentionInputs, ScoresKind } from "../inputs.js";
 import type { FullShape } from "./broadcast.js";
@@ -119,11 +121,12 @@ export function checkHeadValues(
 }
 
 function headValues(argument: string, value: unknown): ArrayLike<number> {
-  if (value instanceof Float32Array || value instanceof Float64Array) return value;
-  if (Array.isArray(value)) {
-    for (const x of value as readonly unknown[]) {
-      if (typeof x !== "number") {
-        throw new InvalidInputError(argument, "numbers, one a query head", describeValue(x));
+  const kind = typedArrayName(value);
+  if (kind === "Float32Array" || kind === "Float64Array") return value as Float64Array;
+  if (isList(value)) {
+    for (let h = 0; h < value.length; h++) {
+      if (typeof value[h] !== "number") {
+        throw new InvalidInputError(argument, "numbers, one a query head", describeValue(value[h]));
       }
     }
     return value as readonly number[];

@@ -1,5 +1,6 @@
 import { describeValue, InvalidInputError } from "../../errors.js";
-import { checkBatchIntegers, isInt32 } from "../../operation/options.js";
+import { checkBatchIntegers, isInt32, isList } from "../../options.js";
+import { typedArrayName } from "../../tensor/typed-array.js";
 import type { AttentionInputs } from "../inputs.js";
 import type { PositionRule } from "../problem.js";
 
@@ -59,7 +60,7 @@ function offsetRule(offset: unknown, batch: number): PositionRule | null {
     }
     return "fixed";
   }
-  if (!(offset instanceof Int32Array) && !Array.isArray(offset)) {
+  if (typedArrayName(offset) !== "Int32Array" && !isList(offset)) {
     throw new InvalidInputError(
       "queryOffset",
       'an integer, "bottom-right", or an Int32Array, one a batch',

@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../../errors.js";
 import { type DType, type FloatDType, isFloatDType } from "../../tensor/dtype.js";
-import { checkTensor, type Tensor } from "../../tensor/tensor.js";
+import { checkTensor } from "../../tensor/host-tensor.js";
+import type { Tensor } from "../../tensor/tensor.js";
 
 /**
  * Checks query, key and value by themselves and against each other.

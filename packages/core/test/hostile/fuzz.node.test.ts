@@ -1,0 +1,142 @@
+import * as core from "@heed/core";
+import { HeedError, reference, tensor } from "@heed/core";
+import { onnxAttention } from "@heed/core/onnx";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { argument, objectOf } from "./values.js";
+
+/**
+ * Any value at all may be given to any exported function: it works, or it throws (or rejects with) an
+ * error of Heed. Classes are left out: errors and bound calls are made by code that knows what it does.
+ */
+
+const seed = 20_261_128;
+const runs = 400;
+
+/** The error of a call, if it threw or rejected. */
+async function errorOf(run: () => unknown): Promise<unknown> {
+  try {
+    await run();
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+async function expectTyped(run: () => unknown): Promise<void> {
+  const error = await errorOf(run);
+  if (error === null) return;
+  if (!(error instanceof HeedError)) {
+    throw new Error(
+      `an untyped error left: ${error instanceof Error ? error.stack : String(error)}`,
+    );
+  }
+  expect(error.message.length).toBeLessThan(2000);
+}
+
+const isClass = (value: unknown): boolean => /^class\b/.test(String(value));
+
+const functions = Object.entries(core).filter(
+  (entry): entry is [string, (...args: unknown[]) => unknown] =>
+    typeof entry[1] === "function" && !isClass(entry[1]),
+);
+
+describe("exported functions", () => {
+  test.each(functions)("%s", async (_, run) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(argument, { maxLength: 4 }), async (args) => {
+        await expectTyped(() => run(...args.map((make) => make())));
+      }),
+      { seed, numRuns: runs },
+    );
+  });
+});
+
+const shape = [1, 1, 2, 2];
+const t = () => tensor([1, 2, 3, 4], shape);
+const calls = fc.record({
+  changes: objectOf([
+    ..."query key value mask bias causal window queryOffset kvLengths".split(" "),
+    ..."alibiSlopes sinks scale softcap returns mistaken".split(" "),
+  ]),
+  proxied: fc.boolean(),
+});
+
+/** Reads of a getter that answers something else each time. */
+function changing(call: object): object {
+  let reads = 0;
+  return new Proxy(call, {
+    get: (target, name) => {
+      reads += 1;
+      return reads % 5 === 0 ? null : Reflect.get(target, name);
+    },
+  });
+}
+
+describe("calls with members of any value", () => {
+  test("referenceAttention, describeProblem, run and explain", async () => {
+    const attention = await core.createAttention({ backends: [reference()] });
+    await fc.assert(
+      fc.asyncProperty(calls, async ({ changes, proxied }) => {
+        const plain = { query: t(), key: t(), value: t(), ...changes() };
+        const call = (proxied ? changing(plain) : plain) as core.AttentionInputs<core.HostTensor>;
+        await expectTyped(() => core.describeProblem(call));
+        await expectTyped(() => core.referenceAttention(call));
+        await expectTyped(() => attention.run(call));
+        await expectTyped(() => attention.explain(call));
+      }),
+      { seed, numRuns: runs },
+    );
+    await fc.assert(
+      fc.asyncProperty(argument, argument, async (makeX, makeY) => {
+        const [x, y] = [makeX(), makeY()];
+        await expectTyped(() => attention.run(x as never));
+        await expectTyped(() => attention.explain(x as never));
+        await expectTyped(() => attention.upload(x as never, y as never));
+        await expectTyped(() => attention.allocate(x as never, y as never));
+        await expectTyped(() => attention.apply(x as never, y as never));
+      }),
+      { seed, numRuns: runs },
+    );
+    await attention.dispose();
+  });
+
+  test("onnxAttention", async () => {
+    const attention = await core.createAttention({ backends: [reference()] });
+    const inputs = objectOf("Q K V attn_mask past_key past_value nonpad_kv_seqlen Qs".split(" "));
+    const attributes = objectOf(
+      "is_causal q_num_heads scale softcap qk_matmul_output_mode".split(" "),
+    );
+    await fc.assert(
+      fc.asyncProperty(inputs, attributes, objectOf(["outputs"]), async (some, given, options) => {
+        const call = { Q: t(), K: t(), V: t(), ...some() };
+        await expectTyped(() =>
+          onnxAttention(attention, call, given() as never, options() as never),
+        );
+        await expectTyped(() => onnxAttention(attention, some() as never));
+      }),
+      { seed, numRuns: runs },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(argument, { maxLength: 4 }), async (args) => {
+        await expectTyped(() =>
+          (onnxAttention as (...args: unknown[]) => unknown)(...args.map((make) => make())),
+        );
+      }),
+      { seed, numRuns: runs },
+    );
+    await attention.dispose();
+  });
+
+  test("mergePartials and createAttention", async () => {
+    const part = objectOf(["output", "logSumExp"]);
+    const options = objectOf("backends select fallback selfTest planCacheSize slect".split(" "));
+    await fc.assert(
+      fc.asyncProperty(fc.array(part, { maxLength: 3 }), options, async (parts, given) => {
+        await expectTyped(() => core.mergePartials(parts.map((make) => make()) as never));
+        await expectTyped(() => core.createAttention({ backends: [reference()], ...given() }));
+      }),
+      { seed, numRuns: 100 },
+    );
+  });
+});

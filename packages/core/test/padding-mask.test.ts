@@ -1,0 +1,91 @@
+import {
+  describeProblem,
+  type HostTensor,
+  InvalidInputError,
+  paddingMask,
+  referenceAttention,
+  tensor,
+  toFloat64,
+  zeros,
+} from "@heed/core";
+import { describe, expect, test } from "vitest";
+
+const bits = [1, 1, 0, 1, 0, 0];
+
+describe("paddingMask", () => {
+  test.each<[string, () => HostTensor]>([
+    ["a tensor of integers", () => paddingMask(tensor(Int32Array.from(bits), [2, 3]))],
+    ["a tensor of numbers", () => paddingMask(tensor(bits, [2, 3]))],
+    ["a tensor of bool", () => paddingMask(tensor(bits.map(Boolean), [2, 3]))],
+    [
+      "a tensor of bytes that are not 1",
+      () => paddingMask(tensor(Uint8Array.of(2, 255, 0, 4, 0, 0), [2, 3], { dtype: "bool" })),
+    ],
+    [
+      "rows of integers",
+      () =>
+        paddingMask([
+          [1, 1, 0],
+          [1, 0, 0],
+        ]),
+    ],
+    [
+      "rows of booleans",
+      () =>
+        paddingMask([
+          [true, true, false],
+          [true, false, false],
+        ]),
+    ],
+    ["a tokenizer's int64", () => paddingMask(BigInt64Array.from(bits, BigInt), [2, 3])],
+    ["a flat list", () => paddingMask(bits, [2, 3])],
+    ["lengths", () => paddingMask([2, 1], 3)],
+    ["lengths in an array", () => paddingMask(Int32Array.of(2, 1), 3)],
+    ["lengths in int64", () => paddingMask(BigInt64Array.of(2n, 1n), 3)],
+  ])("of %s", (_, make) => {
+    const mask = make();
+    expect(mask).toMatchObject({ dtype: "bool", shape: [2, 1, 1, 3] });
+    expect([...toFloat64(mask)]).toEqual(bits);
+  });
+
+  test("hides each sequence's own padding, also where batch and length are alike", () => {
+    const ones = (shape: number[]) => tensor(new Float32Array(12).fill(1), shape);
+    const { weights } = referenceAttention({
+      query: ones([2, 1, 2, 3]),
+      key: ones([2, 1, 2, 3]),
+      value: ones([2, 1, 2, 3]),
+      mask: paddingMask([1, 2], 2),
+      returns: { weights: true },
+    });
+    expect([...toFloat64(weights as HostTensor)]).toEqual([1, 0, 1, 0, 0.5, 0.5, 0.5, 0.5]);
+  });
+
+  test.each<[string, () => unknown, string]>([
+    ["an additive mask", () => paddingMask(tensor([0, -10_000], [1, 2])), "attend[0][1]"],
+    ["another rank", () => paddingMask(zeros("bool", [2, 1, 1, 3])), "attend"],
+    ["rows of other lengths", () => paddingMask([[1, 1], [1]]), "attend[1]"],
+    ["too few elements", () => paddingMask(bits, [2, 4]), "attend"],
+    ["a length past the keys", () => paddingMask([2, 4], 3), "lengths[1]"],
+    ["a fractional length", () => paddingMask([1.5], 3), "lengths[0]"],
+    ["a negative length of keys", () => paddingMask([0], -1), "keyLength"],
+    ["words", () => paddingMask([["yes"]] as never), "attend[0][0]"],
+    ["nothing", () => paddingMask(undefined as never), "attend"],
+  ])("refuses %s", (_, run, argument) => {
+    let error: unknown;
+    try {
+      run();
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(InvalidInputError);
+    expect((error as InvalidInputError).argument).toBe(argument);
+  });
+
+  test("is what errors about masks point to", () => {
+    const t = zeros("float32", [3, 2, 5, 4]);
+    const call = { query: t, key: t, value: t };
+    const expected = /a padding mask is \[batch, 1, 1, keyLength\].*paddingMask/;
+    const wrong = [tensor(new Int32Array(15), [3, 5]), tensor(new Array(15).fill(true), [3, 5])];
+    for (const mask of wrong) expect(() => describeProblem({ ...call, mask })).toThrow(expected);
+  });
+});
