@@ -68,17 +68,16 @@ const results = [];
 try {
   const started = performance.now();
   if (test({}) !== "lives") throw new Error("the tests fail without a mutant");
-  limit = Math.max(60_000, 10 * (performance.now() - started));
+  limit = Math.max(60_000, Math.ceil(10 * (performance.now() - started)));
   for (const mutant of drawn) {
-    let outcome;
+    let undo = null;
     try {
-      const undo = await language.plant(mutant, workspace.directory);
-      outcome = test(language.environment(mutant));
-      undo();
+      undo = await language.plant(mutant, workspace.directory);
     } catch {
       // It does not compile: no program, and so no bug.
-      outcome = "invalid";
     }
+    const outcome = undo === null ? "invalid" : test(language.environment(mutant));
+    undo?.();
     results.push({ ...mutant, outcome });
     if (outcome === "lives") console.log(`lives: ${describe(mutant)}`);
     else process.stdout.write(outcome === "invalid" ? "i" : ".");
@@ -88,7 +87,7 @@ try {
 }
 const counted = results.filter(({ outcome }) => outcome !== "invalid");
 const lived = counted.filter(({ outcome }) => outcome === "lives");
-const score = (100 * (counted.length - lived.length)) / counted.length;
+const score = (100 * (counted.length - lived.length)) / Math.max(1, counted.length);
 console.log(
   `\n${name}: ${score.toFixed(1)} % of ${counted.length} mutants noticed, ${lived.length} lived`,
 );

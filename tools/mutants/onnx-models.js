@@ -88,8 +88,9 @@ function dropNode(node) {
 
 /** Adds one to the first number of a constant that a node reads; other readers of it get it as it was. */
 function changeConstant(graph, node) {
-  const at = node.input.findIndex((name) => graph.initializer.some((t) => t.name === name));
-  const original = graph.initializer.find(({ name }) => name === node.input[at]);
+  const constants = new Map(graph.initializer.map((t) => [t.name, t]));
+  const at = node.input.findIndex((name) => constants.has(name));
+  const original = constants.get(node.input[at]);
   const changed = { ...original, name: `${original.name}, changed` };
   if (original.rawData?.length > 0) {
     changed.rawData = original.rawData.slice();

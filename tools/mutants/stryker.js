@@ -24,12 +24,17 @@ export function runStryker(root, { name, files = "**/*.ts", concurrency }) {
     execFileSync("npm", ["install", ...flags, ...packages, node], { cwd: home, stdio: "inherit" });
     // The repository's vitest: two copies would not know each other.
     symlinkSync(join(root, "node_modules/vitest"), join(home, "node_modules/vitest"));
+    // Stryker uses the compiler's JavaScript interface, which TypeScript 7 does not have.
+    symlinkSync(join(root, "node_modules/typescript-5"), join(home, "node_modules/typescript"));
   }
   const config = {
     testRunner: "vitest",
     plugins: [join(home, "node_modules/@stryker-mutator/vitest-runner/dist/src/index.js")],
     vitest: { configFile: "tools/mutants/vitest.config.ts", related: false },
     mutate: [`packages/${name}/src/${files}`, "!**/generated/**"],
+    // Tests are run from sources as they are: neither types nor their configuration are looked at.
+    disableTypeChecks: false,
+    tsconfigFile: "none.json",
     coverageAnalysis: "perTest",
     ignoreStatic: true,
     concurrency,
