@@ -43,8 +43,8 @@ const independentOfEngine =
   env.HEED_TEST_SCOPE === "engine"
     ? [
         "**/{mutants,explain,page}.node.test.ts",
-        "**/backend-webgpu/test/{conformance-devices,conformance-kernels.node,limits.node}.test.ts",
-        "**/backend-onnx/test/{conformance-webgpu,group-query,to-onnx}.node.test.ts",
+        "**/backend-webgpu/test/{conformance-devices,conformance-kernels.node}.test.ts",
+        "**/backend-onnx/test/{group-query,to-onnx}.node.test.ts",
         "**/create-backend.node.test.ts",
       ]
     : [];

@@ -4,8 +4,8 @@ import { inBrowser, scope } from "../../../test/select.js";
 import declaration from "../conformance.json" with { type: "json" };
 
 /**
- * The suite on provider webgpu. Without a GPU the CPU does its work, so `pnpm test` runs these parts of it.
- * `HEED_TEST_SCOPE=places` runs the whole in browsers, `HEED_TEST_SCOPE=all` also in Node.
+ * The suite on provider webgpu. With `HEED_TEST_SCOPE=places` the whole runs in browsers and these parts in
+ * Node, since without a GPU the CPU does the work; with `HEED_TEST_SCOPE=all` the whole runs in both.
  */
 export function testOnWebgpu(parts: readonly string[]): void {
   const whole = scope === "all" || (scope === "places" && inBrowser);
