@@ -1,6 +1,7 @@
 /**
  * Kernels that keep float16, deciding as on a GPU. They need an adapter with shader-f16, which
- * SwiftShader is not: README.md says how to test them without a GPU.
+ * SwiftShader is not: docs/kernels/webgpu.md says how to test
+ * them without a GPU.
  */
 import { vi } from "vitest";
 import { asOnGpuWith } from "./devices.js";

@@ -1,5 +1,5 @@
 /**
- * The kernel of subgroups' matrices. It needs an adapter with the experimental feature: README.md says
+ * The kernel of subgroups' matrices. It needs an adapter with the experimental feature: docs/kernels/webgpu.md says
  * how to test it without a GPU.
  */
 import { testBackend } from "@heed/conformance/vitest";
