@@ -122,7 +122,7 @@ export interface PlanDescription {
   /** The kernel's name, in the grammar `<operation>-<kernel>[-<dtype>][-<tile>][-<variant>]`. */
   readonly kernel: string;
   /** Tile sizes; empty where there are none. */
-  readonly tiles: Readonly<Record<string, number>>;
+  readonly tiles: Tiles;
   /** Parts into which keys are split and merged afterwards; left out or 1: not split. */
   readonly splits?: number;
   /** Bytes that a run needs beside inputs and outputs. */

@@ -3,6 +3,7 @@ import {
   type AttentionOutputs,
   type HostTensor,
   type PlanDescription,
+  type Tiles,
   toFloat64,
 } from "@heed/core";
 import { scaledOutput } from "../mistakes/denominators.js";
@@ -26,8 +27,9 @@ const mostOfPairs = 5e5;
 const mostFirsts = 3;
 
 /** What mistakes give: those that an explanation can name, and whose output tells. */
-function candidatesFor(tiles: Readonly<Record<string, number>>): readonly Candidate[] {
-  const told = Object.values(tiles).filter((size) => size > 1);
+function candidatesFor(tiles: Tiles): readonly Candidate[] {
+  const sizes: readonly number[] = Object.values(tiles);
+  const told = sizes.filter((size) => size > 1);
   return catalogue([...new Set([...usualTiles, ...told])]).flatMap((mistake) => {
     const name = sentenceOf(mistake);
     const candidate = name === null ? null : candidateOf(name, mistake.semantics);

@@ -3,10 +3,12 @@ import {
   type AttentionOutputs,
   type AttentionProblem,
   type AttentionProvider,
+  attention,
+  defineBackend,
   describeProblem,
   fromFloat64,
   type HostTensor,
-  hostProvider,
+  implement,
   type PlanDescription,
 } from "@heed/core";
 import { Trial } from "../../../../src/operations/attention/explain/trial.js";
@@ -30,13 +32,19 @@ export function backendOf(
   ) => Promise<AttentionOutputs<HostTensor>>,
   tiles: PlanDescription["tiles"] = {},
 ): AttentionProvider {
-  return hostProvider("mutant", () => ({
-    info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
-    plan: (problem) => ({
-      description: { kernel: "mutant", tiles, workspaceBytes: 0, dispatches: 1 },
-      run: (_bound, inputs) => run(problem, inputs),
-    }),
-  }));
+  return defineBackend<null>({
+    name: "mutant",
+    load: () => null,
+    info: () => ({ runtime: "JavaScript", device: "CPU", features: [], threads: 1 }),
+    operations: {
+      attention: implement(attention, {
+        plan: (problem: AttentionProblem) => ({
+          description: { kernel: "mutant", tiles, workspaceBytes: 0, dispatches: 1 },
+          run: (bound) => run(problem, bound.inputs as AttentionInputs<HostTensor>),
+        }),
+      }),
+    },
+  });
 }
 
 /** A backend that makes a mistake of the catalogue, and is right otherwise. */
