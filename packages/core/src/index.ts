@@ -24,6 +24,7 @@ export {
 export type {
   AttentionInputs,
   AttentionOutputs,
+  AttentionOutputsOf,
   AttentionReturns,
   AttentionWindow,
   BatchIntegers,

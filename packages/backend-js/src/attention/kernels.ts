@@ -5,6 +5,8 @@ import {
   type BoundInputs,
   type Implementation,
   implement,
+  isHeedError,
+  OutOfMemoryError,
 } from "@heed/core";
 import { forward } from "./forward.js";
 import { describePlan, type JsPlan, planProblem, workspaceRefusals } from "./plan.js";
@@ -23,8 +25,16 @@ export const attentionKernels: Implementation<unknown> = implement(attention, {
     return {
       description: describePlan(problem, plan),
       run: (bound: BoundAttention) => {
-        workspace ??= makeWorkspace(problem, plan);
-        return forward(problem, bound as BoundInputs, plan, workspace);
+        try {
+          workspace ??= makeWorkspace(problem, plan);
+          return forward(problem, bound as BoundInputs, plan, workspace);
+        } catch (cause) {
+          // What engines throw for an array that they have no memory for. Loops allocate nothing else.
+          if (!(cause instanceof RangeError) && !isHeedError(cause, "out-of-memory")) throw cause;
+          const { workspaceBytes } = describePlan(problem, plan);
+          const what = `the outputs and ${workspaceBytes} bytes of workspace`;
+          throw new OutOfMemoryError("js", `no memory for ${what}`, { cause });
+        }
       },
     };
   },

@@ -1,4 +1,5 @@
-import type { HostTensor, Tensor } from "../tensor/tensor.js";
+import type { DType, FloatDType, StatisticsDType } from "../tensor/dtype.js";
+import type { DeviceTensor, HostTensor, Tensor } from "../tensor/tensor.js";
 
 /** Per-head values: `[queryHeads]`, as a rank-1 host tensor or a plain array. */
 export type HeadValues = HostTensor | Float64Array | Float32Array | readonly number[];
@@ -39,9 +40,13 @@ export interface AttentionWindow {
  * Hidden keys have no influence: whatever the key, the value and the bias of a hidden key hold, NaN and
  * infinities included, the row's output, log-sum-exp and weights stay the same.
  */
-export interface AttentionInputs<T extends Tensor = Tensor> {
+export interface AttentionInputs<
+  T extends Tensor = Tensor,
+  Query extends T = T,
+  Returns extends AttentionReturns = AttentionReturns,
+> {
   /** `[batch, queryHeads, queryLength, headDim]`, float64, float32 or float16. */
-  readonly query: T;
+  readonly query: Query;
   /** `[batch, kvHeads, keyLength, headDim]`, of the query's dtype; queryHeads is a multiple of kvHeads. */
   readonly key: T;
   /** `[batch, kvHeads, keyLength, valueDim]`, of the query's dtype. */
@@ -75,7 +80,7 @@ export interface AttentionInputs<T extends Tensor = Tensor> {
   /** Bound of the logits (Gemma 2, arXiv:2408.00118), > 0. Left out or 0: no cap. */
   readonly softcap?: number | undefined;
   /** What to return beside the output. */
-  readonly returns?: AttentionReturns | undefined;
+  readonly returns?: Returns | undefined;
 }
 
 export interface AttentionReturns {
@@ -98,3 +103,33 @@ export interface AttentionOutputs<T extends Tensor = Tensor> {
    */
   readonly scores?: T;
 }
+
+/**
+ * {@link AttentionOutputs} of a call whose types say more: what `returns` asks for is there, and what
+ * holds elements follows the query's dtype.
+ */
+export type AttentionOutputsOf<
+  T extends Tensor,
+  D extends DType,
+  Returns extends AttentionReturns,
+> = { readonly output: TensorOf<T, D> } & Returned<
+  "logSumExp",
+  Returns,
+  TensorOf<T, StatisticsDType<Extract<D, FloatDType>>>
+> &
+  Returned<"weights", Returns, TensorOf<T, D>> &
+  Returned<"scores", Returns, TensorOf<T, D>>;
+
+/** A tensor of a dtype that is in host memory if T is. */
+type TensorOf<T extends Tensor, D extends DType> = T extends HostTensor
+  ? HostTensor<D>
+  : DeviceTensor<D>;
+
+/** A member that is there if it was asked for with a value that the compiler knows. */
+type Returned<
+  Name extends keyof AttentionReturns,
+  Returns extends AttentionReturns,
+  Output,
+> = Returns[Name] extends true | ScoresKind
+  ? { readonly [Key in Name]: Output }
+  : { readonly [Key in Name]?: Output };

@@ -2,7 +2,13 @@ import { type HostTensor, zeros } from "../tensor/tensor.js";
 import { toFloat64 } from "../tensor/values.js";
 import { type BoundInputs, bindInputs } from "./bind.js";
 import { describeProblem } from "./describe.js";
-import type { AttentionInputs, AttentionOutputs, ScoresKind } from "./inputs.js";
+import type {
+  AttentionInputs,
+  AttentionOutputs,
+  AttentionOutputsOf,
+  AttentionReturns,
+  ScoresKind,
+} from "./inputs.js";
 import type { AttentionProblem } from "./problem.js";
 import { visibleBand } from "./visibility.js";
 
@@ -13,11 +19,12 @@ import { visibleBand } from "./visibility.js";
  * @returns float64 tensors, whatever the inputs' dtype
  * @throws InvalidInputError, DisposedError as `describeProblem`
  */
-export function referenceAttention(
-  inputs: AttentionInputs<HostTensor>,
-): AttentionOutputs<HostTensor> {
+export function referenceAttention<const Returns extends AttentionReturns = AttentionReturns>(
+  inputs: AttentionInputs<HostTensor, HostTensor, Returns>,
+): AttentionOutputsOf<HostTensor, "float64", Returns> {
   const problem = describeProblem(inputs);
-  return evaluateReference(problem, bindInputs(problem, inputs));
+  const outputs: object = evaluateReference(problem, bindInputs(problem, inputs));
+  return outputs as AttentionOutputsOf<HostTensor, "float64", Returns>;
 }
 
 /** {@link referenceAttention} for a call that is already validated. */

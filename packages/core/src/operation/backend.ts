@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { AttentionInputs, AttentionOutputs } from "../attention/inputs.js";
 import type { AttentionProblem } from "../attention/problem.js";
 import type { SupportReason } from "../errors.js";
@@ -47,6 +48,8 @@ export interface Backend {
   upload?(tensor: HostTensor): Promise<DeviceTensor>;
   /** Releases everything but device tensors handed out. Later calls throw `DisposedError`. */
   dispose(): void;
+  /** Calls {@link dispose}, at the end of the scope of a `using`. `defineBackend` adds it. */
+  readonly [Symbol.dispose]?: () => void;
 }
 
 /** The part of a {@link Backend} that the operation attention needs. */
@@ -102,6 +105,8 @@ export interface Plan<Inputs = unknown, Outputs = unknown> {
   runBound?(bound: Bound): Promise<Outputs>;
   /** Releases what the plan holds. Core calls it when no run is under way. */
   dispose(): void;
+  /** Calls {@link dispose}, at the end of the scope of a `using`. `defineBackend` adds it. */
+  readonly [Symbol.dispose]?: () => void;
 }
 
 /** A plan of the operation attention. */

@@ -1,3 +1,4 @@
+import { makeDisposable } from "../disposable.js";
 import {
   DisposedError,
   describeValue,
@@ -203,6 +204,8 @@ class DefinedBackend<Context> implements Backend, Maker {
   }
 }
 
+makeDisposable(DefinedBackend, ["sync", "async"]);
+
 /** What a plan needs to know of the backend that made it. */
 interface Maker {
   readonly name: string;
@@ -268,6 +271,8 @@ class DefinedPlan<Inputs, Outputs> implements Plan<Inputs, Outputs> {
     }
   }
 }
+
+makeDisposable(DefinedPlan, ["sync", "async"]);
 
 /** The memory behind core's checks: whatever a backend copies in or allocates is well-formed. */
 function checkedMemory(memory: DeviceMemory, checkAlive: () => void): DeviceMemory {

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { AttentionInputs, AttentionOutputs } from "../attention/inputs.js";
+import type { AttentionInputs, AttentionOutputsOf, AttentionReturns } from "../attention/inputs.js";
 import type { AttentionProvider, BackendInfo } from "../operation/backend.js";
 import type { AnyOperation, InputsOf, OutputsOf } from "../operation/operation.js";
 import type { Problem } from "../operation/problem.js";
@@ -42,9 +42,11 @@ export type BackendStatus =
     };
 
 /** The outputs, and which backend computed them. */
-export interface AttentionResult<T extends Tensor = Tensor> extends AttentionOutputs<T> {
-  readonly backend: string;
-}
+export type AttentionResult<
+  T extends Tensor = Tensor,
+  D extends DType = DType,
+  Returns extends AttentionReturns = AttentionReturns,
+> = AttentionOutputsOf<T, D, Returns> & { readonly backend: string };
 
 /** Which backend's memory to use. */
 export interface MemoryOptions {
@@ -62,8 +64,12 @@ export interface Attention {
    * @throws InvalidInputError, DisposedError before any backend sees the call
    * @throws UnsupportedError with every backend's reasons, if none runs the problem
    */
-  run(inputs: AttentionInputs<HostTensor>): Promise<AttentionResult<HostTensor>>;
-  run(inputs: AttentionInputs): Promise<AttentionResult>;
+  run<Query extends HostTensor, const Returns extends AttentionReturns = AttentionReturns>(
+    inputs: AttentionInputs<HostTensor, Query, Returns>,
+  ): Promise<AttentionResult<HostTensor, Query["dtype"], Returns>>;
+  run<Query extends Tensor, const Returns extends AttentionReturns = AttentionReturns>(
+    inputs: AttentionInputs<Tensor, Query, Returns>,
+  ): Promise<AttentionResult<Tensor, Query["dtype"], Returns>>;
   /**
    * Computes any operation under the same choice, explanation and fallback as {@link run}, which is
    * short for applying `attention`.
@@ -87,14 +93,21 @@ export interface Attention {
    * @throws InvalidInputError (rejects) for a malformed tensor or a backend that was not asked for
    * @throws UnsupportedError (rejects) if the backend, or every one, is unavailable or has no memory
    */
-  upload(tensor: HostTensor, options?: MemoryOptions): Promise<DeviceTensor>;
+  upload<D extends DType>(
+    tensor: HostTensor<D>,
+    options?: MemoryOptions,
+  ): Promise<DeviceTensor<D> & Disposable>;
   /**
    * A new row-major tensor of zeros in a backend's own memory, for instance a cache to be filled. It
    * belongs to the caller.
    *
    * @throws InvalidInputError, UnsupportedError, OutOfMemoryError; see {@link upload}
    */
-  allocate(dtype: DType, shape: readonly number[], options?: MemoryOptions): DeviceTensor;
+  allocate<D extends DType>(
+    dtype: D,
+    shape: readonly number[],
+    options?: MemoryOptions,
+  ): DeviceTensor<D> & Disposable;
   /**
    * Releases plans and backends once the runs under way are done, which is when it resolves. Later
    * calls throw `DisposedError`.

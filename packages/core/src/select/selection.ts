@@ -1,8 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { AttentionInputs } from "../attention/inputs.js";
+import type { AttentionInputs, AttentionReturns } from "../attention/inputs.js";
 import { attention } from "../attention/operation.js";
 import { type AttentionProblem, lengthClassKey } from "../attention/problem.js";
 import { asBackendError } from "../backend-error.js";
+import { makeDisposable, withDispose } from "../disposable.js";
 import {
   BackendError,
   type BackendReasons,
@@ -16,13 +17,12 @@ import {
   UnsupportedError,
 } from "../errors.js";
 import type { Plan } from "../operation/backend.js";
-import { makeDisposable } from "../operation/disposable.js";
 import type { AnyOperation, Bound, InputsOf, OutputsOf } from "../operation/operation.js";
 import { isProblem, type Problem } from "../operation/problem.js";
 import { isList, reading, readOptions, unreadable } from "../options.js";
 import type { DeviceMemory } from "../tensor/device.js";
 import type { DType } from "../tensor/dtype.js";
-import type { DeviceTensor, HostTensor } from "../tensor/tensor.js";
+import type { DeviceTensor, HostTensor, Tensor } from "../tensor/tensor.js";
 import type { Attention, AttentionResult, BackendStatus, MemoryOptions } from "./attention.js";
 import { type Explanation, explanation } from "./explanation.js";
 import { fastestOf } from "./fastest.js";
@@ -89,10 +89,14 @@ export class BackendSelection implements Attention {
     this.backends = Object.freeze(slots.map(statusOf));
   }
 
-  run(inputs: AttentionInputs<HostTensor>): Promise<AttentionResult<HostTensor>>;
-  run(inputs: AttentionInputs): Promise<AttentionResult>;
-  run(inputs: AttentionInputs): Promise<AttentionResult> {
-    return this.apply(attention, inputs);
+  run<Query extends HostTensor, const Returns extends AttentionReturns = AttentionReturns>(
+    inputs: AttentionInputs<HostTensor, Query, Returns>,
+  ): Promise<AttentionResult<HostTensor, Query["dtype"], Returns>>;
+  run<Query extends Tensor, const Returns extends AttentionReturns = AttentionReturns>(
+    inputs: AttentionInputs<Tensor, Query, Returns>,
+  ): Promise<AttentionResult<Tensor, Query["dtype"], Returns>>;
+  run(inputs: AttentionInputs): Promise<AttentionResult<never>> {
+    return this.apply(attention, inputs) as Promise<AttentionResult<never>>;
   }
 
   /** Not async: the call is validated and bound, and its arrays copied, before it returns. */
@@ -126,12 +130,21 @@ export class BackendSelection implements Attention {
     return explanation(chosen?.name ?? null, others);
   }
 
-  async upload(tensor: HostTensor, options?: MemoryOptions): Promise<DeviceTensor> {
-    return this.#memory(options).upload(tensor);
+  async upload<D extends DType>(
+    tensor: HostTensor<D>,
+    options?: MemoryOptions,
+  ): Promise<DeviceTensor<D> & Disposable> {
+    const made = await this.#memory(options).upload(tensor);
+    return withDispose(made) as DeviceTensor<D> & Disposable;
   }
 
-  allocate(dtype: DType, shape: readonly number[], options?: MemoryOptions): DeviceTensor {
-    return this.#memory(options).allocate(dtype, shape);
+  allocate<D extends DType>(
+    dtype: D,
+    shape: readonly number[],
+    options?: MemoryOptions,
+  ): DeviceTensor<D> & Disposable {
+    const made = this.#memory(options).allocate(dtype, shape);
+    return withDispose(made) as DeviceTensor<D> & Disposable;
   }
 
   dispose(): Promise<void> {

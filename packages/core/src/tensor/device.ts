@@ -1,3 +1,4 @@
+import { makeDisposable } from "../disposable.js";
 import { DisposedError, describeValue, InvalidInputError } from "../errors.js";
 import { reading } from "../options.js";
 import { checkDType, type DType } from "./dtype.js";
@@ -112,6 +113,8 @@ class StoredTensor<S extends DeviceStorage> implements DeviceTensor {
     leave(this.#storage);
   }
 }
+
+makeDisposable(StoredTensor, ["sync", "async"]);
 
 /**
  * A device tensor over a backend's storage: how every backend makes the tensors it hands out. The

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { DataOfDType, DType } from "./dtype.js";
 
 /**
@@ -45,6 +46,8 @@ export interface DeviceTensor<D extends DType = DType> {
   read(): Promise<HostTensor<D>>;
   /** Gives the memory back. Calling it twice is harmless. */
   dispose(): void;
+  /** Calls {@link dispose}, at the end of the scope of a `using`. Tensors of core have it. */
+  readonly [Symbol.dispose]?: () => void;
 }
 
 export type Tensor<D extends DType = DType> = HostTensor<D> | DeviceTensor<D>;

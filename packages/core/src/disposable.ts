@@ -35,3 +35,11 @@ export function makeDisposable(
     });
   }
 }
+
+/** The object itself, which gets the method of `using` if whoever made it did not give it one. */
+export function withDispose<R extends Releasable>(made: R): R {
+  if (!(disposeKey in made)) {
+    Object.defineProperty(made, disposeKey, { value: () => made.dispose(), configurable: true });
+  }
+  return made;
+}
