@@ -35,12 +35,13 @@ export class Encodings<B extends Bound> {
 
   constructor(
     device: GPUDevice,
-    memory: GpuMemory<GPUBuffer>,
+    // Without the buffers' type, which the declarations of an application without WebGPU's types lack.
+    memory: GpuMemory,
     pipelines: Pipelines,
     program: Program<B>,
   ) {
     this.#device = device;
-    this.#memory = memory;
+    this.#memory = memory as GpuMemory<GPUBuffer>;
     this.#pipelines = pipelines;
     this.#program = program;
   }
