@@ -1,6 +1,7 @@
+import { peerNames as provided } from "@heed/peers";
 import { expect, test } from "vitest";
 import { runBenchmark } from "../src/measure/run-benchmark.js";
-import { peerByName } from "../src/peers/peers.js";
+import { peerByName, peerNames } from "../src/peers/peers.js";
 import type { CaseResult } from "../src/report/report.js";
 import { customWorkload } from "../src/workloads/generated.js";
 import { parseShape } from "../src/workloads/shape.js";
@@ -40,9 +41,10 @@ async function statuses(name: string): Promise<(CaseResult["status"] | undefined
 
 /** What is accepted must be right: a peer that is held to something else is measured unfairly. */
 test.each([
-  ["naive", ["measured", "measured", "measured", "measured", "refused", "measured"]],
-  ["jax-js", ["measured", "measured", "measured", "refused", "refused", "measured"]],
-  ["tfjs-wasm", ["measured", "measured", "refused", "measured", "refused", "measured"]],
+  ["naive", ["measured", "measured", "measured", "measured", "measured", "measured"]],
+  ["jax-js", ["measured", "measured", "measured", "refused", "measured", "measured"]],
+  ["tfjs-wasm", ["measured", "measured", "measured", "measured", "measured", "measured"]],
+  ["ruvector", ["measured", "measured", "measured", "refused", "measured", "measured"]],
   ["ort-node/attention", ["measured", "measured", "refused", "measured", "refused", "measured"]],
   ["ort-node/matmul", ["measured", "measured", "refused", "measured", "refused", "measured"]],
   ["ort-web/fused", ["refused", "measured", "measured", "measured", "measured", "measured"]],
@@ -66,4 +68,8 @@ test("one peer's loading does not break another", async () => {
   });
   const statuses = report.cases.flatMap(({ results }) => results.map(({ status }) => status));
   expect(statuses).toEqual(["measured", "measured", "measured", "measured"]);
+});
+
+test("every name is one of a provider; tfjs on JavaScript is too slow to be compared with", () => {
+  expect([...peerNames, "tfjs"].sort()).toEqual([...provided].sort());
 });

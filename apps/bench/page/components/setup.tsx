@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { backendNames } from "../../src/contenders/backends.js";
 import { messageOf } from "../../src/message.js";
-import { peerNames } from "../../src/peers/peers.js";
+import { pagePeerNames } from "../../src/peers/peers.js";
 import { plural } from "../../src/report/describe.js";
 import { formatSeconds } from "../../src/report/format.js";
 import { type RunRequest, workloadsOf } from "../../src/request.js";
@@ -35,8 +35,7 @@ export function Setup({ request, lacking, onChange }: SetupProps): JSX.Element {
         <summary>Compare with other libraries</summary>
         <Checks
           legend="Peers"
-          // Native code has no place in a page.
-          names={peerNames.filter((name) => !name.startsWith("ort-node"))}
+          names={pagePeerNames}
           chosen={request.peers}
           lacking={lacking}
           onChange={(peers) => onChange({ peers })}

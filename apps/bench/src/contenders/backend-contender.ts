@@ -10,31 +10,51 @@ import {
   isDeviceTensor,
   type Tensor,
 } from "@heed/core";
-import type { Contender, ContenderPlan, LoadedContender, PlacedCall } from "./contender.js";
+import type {
+  Contender,
+  ContenderPlan,
+  InputPlacement,
+  LoadedContender,
+  PlacedCall,
+} from "./contender.js";
 import type { ClockSearch, GpuClock } from "./gpu-clock.js";
 
+export interface ContenderOptions {
+  /** Default `"backend"`. What a peer's calls cost through core's choice is not measured. */
+  readonly kind?: Contender["kind"];
+  /** Opens a device's clock, whose device the provider is then given. */
+  readonly openClock?: (() => Promise<ClockSearch>) | undefined;
+  /** Finds the clock of a device that is there once the provider has loaded, and is not ours. */
+  readonly clockAfterLoad?: () => ClockSearch;
+  /** Where inputs are said to lie; default: in the provider's memory, if it has any. */
+  readonly inputs?: InputPlacement;
+}
+
 /**
- * A Heed backend as a contender. Its plans are timed by themselves, and the same calls through an
+ * A provider as a contender. Its plans are timed by themselves, and those of a Heed backend also through an
  * attention that has this backend alone.
- *
- * @param openClock opens a device's clock, whose device the provider is then given
  */
 export function backendContender(
   name: string,
   provider: (device?: GPUDevice) => Promise<AttentionProvider>,
-  openClock?: () => Promise<ClockSearch>,
+  options: ContenderOptions = {},
 ): Contender {
+  const { kind = "backend", openClock, clockAfterLoad } = options;
   return {
     name,
-    kind: "backend",
+    kind,
     load: async () => {
-      const found = await openClock?.();
-      const clock = found && "clock" in found ? found.clock : null;
+      const opening = await openClock?.();
+      const own = opening && "clock" in opening ? opening.clock : null;
       try {
-        const opened = await open(await provider(clock?.device));
-        return loaded(opened, clock, found ? [clockNote(found)] : []);
+        const opened = await open(await provider(own?.device));
+        const found = opening ?? clockAfterLoad?.();
+        const clock = found && "clock" in found ? found.clock : null;
+        return loaded(opened, options, clock, found ? [clockNote(found)] : [], () =>
+          own?.dispose(),
+        );
       } catch (error) {
-        clock?.dispose();
+        own?.dispose();
         throw error;
       }
     },
@@ -87,29 +107,41 @@ async function open(provider: AttentionProvider): Promise<Opened> {
 
 function loaded(
   opened: Opened,
+  options: ContenderOptions,
   clock: GpuClock | null,
   clockNotes: readonly string[],
+  release: () => void,
 ): LoadedContender {
   const { attention, backend } = opened;
   const { info } = backend;
   return {
-    backend: backend.name,
+    ...(options.kind !== "peer" && { backend: backend.name }),
     info: { ...info, notes: [...(info.notes ?? []), ...clockNotes] },
     supports: (problem) => backend.supports(problem),
-    plan: async (problem) => planned(opened, await backend.plan(problem), clock),
+    plan: async (problem) => planned(opened, options, await backend.plan(problem), clock),
     dispose: async () => {
       await attention.dispose();
-      clock?.dispose();
+      release();
     },
   };
 }
 
-function planned(opened: Opened, plan: AttentionPlan, clock: GpuClock | null): ContenderPlan {
+function planned(
+  opened: Opened,
+  { kind, inputs: where }: ContenderOptions,
+  plan: AttentionPlan,
+  clock: GpuClock | null,
+): ContenderPlan {
   return {
     kernel: plan.description.kernel,
-    workspaceBytes: plan.description.workspaceBytes,
+    // A peer does not say.
+    workspaceBytes: kind === "peer" ? null : plan.description.workspaceBytes,
     place: async (inputs) => {
-      const call = await place(opened, plan, inputs);
+      const { attention, readMs, ...placed } = await place(opened, plan, inputs);
+      const call: PlacedCall =
+        kind === "peer"
+          ? { ...placed, inputs: where ?? placed.inputs }
+          : { ...placed, attention, ...(readMs && { readMs }) };
       if (!clock) return call;
       // What was recorded to bring the inputs in is not a call's.
       await clock.read();

@@ -80,7 +80,7 @@ export function backendByName(spec: string, options: BackendOptions): Contender 
         ...(manifest.threads && { threads: threads ?? options.threads }),
         ...(manifest.choice && choice !== null && { [manifest.choice.option]: choice }),
       }),
-    manifest.device ? openGpuClock : undefined,
+    manifest.device ? { openClock: openGpuClock } : {},
   );
 }
 

@@ -1,50 +1,76 @@
+import type { AttentionProvider } from "@heed/core";
+import { BackendUnavailableError } from "@heed/core";
+import { backendContender } from "../contenders/backend-contender.js";
 import type { Contender } from "../contenders/contender.js";
-import { jax } from "./jax.js";
-import { naive } from "./naive.js";
-import { type OnnxPlace, onnxruntime } from "./onnx/contender.js";
-import type { GraphKind } from "./onnx/graphs.js";
-import { tfjs, type WasmPaths } from "./tfjs.js";
+import { deviceClock, watchDevice } from "../contenders/onnx-clock.js";
+import { messageOf } from "../message.js";
 
 export interface PeerOptions {
   /** For those that can use more than one. */
   readonly threads: number;
-  /** For TensorFlow.js, where it cannot find its own. */
-  readonly tfjsWasm?: WasmPaths | undefined;
+  /** For TensorFlow.js, where it cannot find its own modules. */
+  readonly tfjsWasm?: Readonly<Record<string, string>> | undefined;
 }
 
-type PeerFactory = (options: PeerOptions) => Contender;
+/**
+ * Other ways to compute attention in JavaScript, to compare with. They are providers of a package that is
+ * not published, so that their libraries are not installed with the benchmark.
+ */
+export const peerNames: readonly string[] = [
+  "naive",
+  "jax-js",
+  "tfjs-wasm",
+  "ruvector",
+  "ort-web/attention",
+  "ort-web/fused",
+  "ort-web/matmul",
+  "ort-web-webgpu/fused",
+  "ort-web-webgpu/matmul",
+  "ort-node/attention",
+  "ort-node/fused",
+  "ort-node/matmul",
+  "ort-node-webgpu/fused",
+  "ort-node-webgpu/matmul",
+];
 
-function onnxPeers(
-  where: OnnxPlace["package"],
-  provider: OnnxPlace["provider"],
-  kinds: readonly GraphKind[],
-): Record<string, PeerFactory> {
-  return Object.fromEntries(
-    kinds.map((kind) => {
-      const make: PeerFactory = ({ threads }) =>
-        onnxruntime({ package: where, provider }, kind, threads);
-      return [make({ threads: 1 }).name, make];
-    }),
+/**
+ * Names of peers that work in web pages: native code has no place there.
+ */
+export const pagePeerNames: readonly string[] = peerNames.filter(
+  (name) => !name.startsWith("ort-node") && name !== "ruvector",
+);
+
+/** @param name one of {@link peerNames} */
+export function peerByName(name: string, { threads, tfjsWasm }: PeerOptions): Contender {
+  if (!peerNames.includes(name)) {
+    throw new RangeError(`no peer ${name}; known: ${peerNames.join(", ")}`);
+  }
+  const onGpu = /^ort-(web|node)-webgpu\//.exec(name);
+  return backendContender(
+    name,
+    async (): Promise<AttentionProvider> => {
+      const { peer } = await importPeers();
+      return peer(name, { threads, tfjsWasm, prepareWebGpu: watchDevice });
+    },
+    {
+      kind: "peer",
+      // onnxruntime is fed JavaScript's arrays, and copies them at each run.
+      ...(name.startsWith("ort-") && { inputs: "host" }),
+      ...(onGpu && { clockAfterLoad: () => deviceClock(onGpu[1] as "web" | "node") }),
+    },
   );
 }
 
-const peerFactories: Readonly<Record<string, PeerFactory>> = {
-  naive: () => naive(),
-  "jax-js": () => jax(),
-  "tfjs-wasm": ({ threads, tfjsWasm }) => tfjs(threads, tfjsWasm ?? null),
-  ...onnxPeers("web", "cpu", ["attention", "fused", "matmul"]),
-  // The standard operator does not run on its WebGPU provider.
-  ...onnxPeers("web", "webgpu", ["fused", "matmul"]),
-  ...onnxPeers("node", "cpu", ["attention", "fused", "matmul"]),
-  ...onnxPeers("node", "webgpu", ["fused", "matmul"]),
-};
-
-/** Other ways to compute attention in JavaScript, to compare with. */
-export const peerNames: readonly string[] = Object.keys(peerFactories);
-
-/** @param name one of {@link peerNames} */
-export function peerByName(name: string, options: PeerOptions): Contender {
-  const factory = peerFactories[name];
-  if (!factory) throw new RangeError(`no peer ${name}; known: ${peerNames.join(", ")}`);
-  return factory(options);
+async function importPeers(): Promise<typeof import("@heed/peers")> {
+  try {
+    return await import("@heed/peers");
+  } catch (cause) {
+    throw new BackendUnavailableError(
+      (cause as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND"
+        ? "other libraries are measured in Heed's own repository only"
+        : `@heed/peers does not load: ${messageOf(cause)}`,
+      undefined,
+      { cause },
+    );
+  }
 }

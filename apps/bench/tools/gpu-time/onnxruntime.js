@@ -1,9 +1,7 @@
 import { encodeModel } from "@heed/backend-onnx/model";
 import { describeProblem, splitHeads, tensor } from "@heed/core";
+import { attentionGraph, fusedOperator, fusedReasons, hostFeeds } from "@heed/peers/onnx";
 import { median } from "simple-statistics";
-import { feedsOf } from "../../dist/peers/onnx/feeds.js";
-import { fusedOperator, fusedReasons } from "../../dist/peers/onnx/fused.js";
-import { attentionGraph } from "../../dist/peers/onnx/graphs.js";
 
 /** Copies of the operator beyond the first. */
 const further = 4;
@@ -34,7 +32,7 @@ export async function openOnnxruntime() {
       if (reason) return { reason };
       try {
         const graph = attentionGraph(kind, problem);
-        const feeds = feedsOf(kind, runtime.Tensor, problem, inputs);
+        const feeds = hostFeeds(kind, runtime.Tensor, problem, inputs);
         const one = await create(graph);
         const several = await create(copies(graph, 1 + further));
         const { output } = await one.run(feeds, ["output"]);

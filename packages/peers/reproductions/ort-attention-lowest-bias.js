@@ -1,7 +1,7 @@
 // onnxruntime-web's operator Attention: a row of the lowest float32 as attn_mask gives 0; slightly more
 // gives the average, as does any other number that is the same for every key.
 import * as ort from "onnxruntime-web";
-import { encodeAttention } from "../dist/peers/attention-model.js";
+import { encodeAttention } from "../dist/onnx/attention-model.js";
 
 ort.env.wasm.numThreads = 1;
 const model = { causal: false, scale: 1, softcap: 0, mask: "float", nonpad: false, qk: null };

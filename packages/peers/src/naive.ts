@@ -1,60 +1,46 @@
 import {
-  type AttentionInputs,
   type AttentionProblem,
   allocate,
-  bindPositions,
+  type BoundAttention,
   contiguous,
   type HostTensor,
+  type Provider,
   tensor,
   visibleBand,
 } from "@heed/core";
-import type { Contender, LoadedContender } from "../contenders/contender.js";
-import { type PeerLimits, supportWithin } from "./limits.js";
-
-const limits: PeerLimits = {
-  peer: "the naive loop",
-  dtypes: ["float32", "float64"],
-  features: ["causal", "window", "kvLengths", "valueDim"],
-  mostFlops: 5e9,
-};
+import { type PeerCall, peerProvider } from "./peer.js";
 
 /**
  * What one writes first: three loops over typed arrays and a softmax of one row at a time. Fair, in
  * that keys ruled out by causal, window and lengths are skipped and memory is walked in order; but
  * nothing is tiled or unrolled.
  */
-export function naive(): Contender {
-  return { name: "naive", kind: "peer", load: async () => loaded };
+export function naive(): Provider {
+  return peerProvider("naive", async () => ({
+    info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
+    limits: {
+      dtypes: ["float32", "float64"],
+      features: ["causal", "window", "kvLengths", "valueDim", "empty"],
+      positions: "any",
+      mostFlops: 5e9,
+    },
+    plan: (problem) => ({
+      kernel: "three loops",
+      run: async (call) => ({ output: attend(problem, call) }),
+    }),
+  }));
 }
 
-const loaded: LoadedContender = {
-  info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
-  supports: (problem) => supportWithin(problem, limits),
-  plan: async (problem) => ({
-    kernel: "three loops",
-    workspaceBytes: 4 * problem.keyLength,
-    place: async (inputs) => {
-      const call = {
-        ...inputs,
-        query: contiguous(inputs.query),
-        key: contiguous(inputs.key),
-        value: contiguous(inputs.value),
-      };
-      return { inputs: "host", run: async () => attend(problem, call), dispose: () => {} };
-    },
-    dispose: () => {},
-  }),
-  dispose: () => {},
-};
-
-/** @param inputs query, key and value row-major without gaps */
-function attend(problem: AttentionProblem, inputs: AttentionInputs<HostTensor>): HostTensor {
+function attend(problem: AttentionProblem, { bound, host }: PeerCall): HostTensor {
   const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = problem;
-  const { offsets, kvLengths } = bindPositions(problem, inputs);
+  const { offsets, kvLengths }: BoundAttention = bound;
   const { left, right } = visibleBand(problem);
-  const query = inputs.query.data;
-  const key = inputs.key.data;
-  const value = inputs.value.data;
+  const [queries, keysOf, valuesOf] = [bound.query, bound.key, bound.value].map((t) =>
+    contiguous(host(t)),
+  ) as [HostTensor, HostTensor, HostTensor];
+  const query = queries.data;
+  const key = keysOf.data;
+  const value = valuesOf.data;
   const shape = [batch, queryHeads, queryLength, valueDim];
   const output = allocate(problem.dtype, batch * queryHeads * queryLength * valueDim);
   const row = new Float32Array(keyLength);
@@ -62,13 +48,13 @@ function attend(problem: AttentionProblem, inputs: AttentionInputs<HostTensor>):
   for (let bh = 0; bh < batch * queryHeads; bh++) {
     const b = Math.floor(bh / queryHeads);
     const kvHead = b * kvHeads + Math.floor((bh % queryHeads) / group);
-    const keys = inputs.key.offset + kvHead * keyLength * headDim;
-    const values = inputs.value.offset + kvHead * keyLength * valueDim;
+    const keys = keysOf.offset + kvHead * keyLength * headDim;
+    const values = valuesOf.offset + kvHead * keyLength * valueDim;
     for (let i = 0; i < queryLength; i++) {
       const p = i + (offsets[b] as number);
       const start = Math.max(0, p - left);
       const end = Math.min(kvLengths[b] as number, p + right + 1);
-      const q = inputs.query.offset + (bh * queryLength + i) * headDim;
+      const q = queries.offset + (bh * queryLength + i) * headDim;
       let max = Number.NEGATIVE_INFINITY;
       for (let j = start; j < end; j++) {
         let dot = 0;

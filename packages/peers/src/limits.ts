@@ -1,13 +1,8 @@
-import {
-  type AttentionProblem,
-  type FloatDType,
-  type Support,
-  type SupportReason,
-  workOf,
-} from "@heed/core";
+import { type AttentionProblem, type FloatDType, type SupportReason, workOf } from "@heed/core";
 
 /** Features of a problem that a peer may or may not have. */
 export type Feature =
+  | "empty"
   | "mask"
   | "bias"
   | "causal"
@@ -17,22 +12,12 @@ export type Feature =
   | "sinks"
   | "softcap"
   | "valueDim"
-  | "returns";
-
-export interface PeerLimits {
-  /** As the peer is called in its reasons. */
-  readonly peer: string;
-  readonly dtypes: readonly FloatDType[];
-  readonly features: readonly Feature[];
-  /** Multiply-adds, as two each, past which a call would hold everybody else up. */
-  readonly mostFlops?: number;
-  /** Whether queries may also be the last of more keys. */
-  readonly bottomRight?: boolean;
-  /** Bytes of one float32 score matrix over all heads past which it would run out of memory. */
-  readonly mostScoreBytes?: number;
-}
+  | "logSumExp"
+  | "weights"
+  | "scores";
 
 const present: Readonly<Record<Feature, (problem: AttentionProblem) => boolean>> = {
+  empty: (p) => p.batch * p.queryHeads * p.kvHeads * p.queryLength * p.keyLength === 0,
   mask: (p) => p.mask !== null,
   bias: (p) => p.bias !== null,
   causal: (p) => p.causal,
@@ -42,16 +27,32 @@ const present: Readonly<Record<Feature, (problem: AttentionProblem) => boolean>>
   sinks: (p) => p.sinks,
   softcap: (p) => p.softcap !== null,
   valueDim: (p) => p.valueDim !== p.headDim,
-  returns: (p) => p.returns.logSumExp || p.returns.weights || p.returns.scores !== null,
+  logSumExp: (p) => p.returns.logSumExp,
+  weights: (p) => p.returns.weights,
+  scores: (p) => p.returns.scores !== null,
 };
 
-/**
- * What a peer says to a problem. Peers that know positions know one rule only: query row 0 at key 0,
- * which is what a problem with equal lengths means by default.
- */
-export function supportWithin(problem: AttentionProblem, limits: PeerLimits): Support {
+export interface PeerLimits {
+  readonly dtypes: readonly FloatDType[];
+  readonly features: readonly Feature[];
+  /**
+   * Positions that it can be told: `"any"`, query 0 at key 0 (`"start"`), or that and queries that are the
+   * last of the keys (`"ends"`).
+   */
+  readonly positions: "any" | "start" | "ends";
+  /** Multiply-adds, as two each, past which a call would hold everybody else up. */
+  readonly mostFlops?: number;
+  /** Bytes of one float32 score matrix over all heads past which it would run out of memory. */
+  readonly mostScoreBytes?: number;
+}
+
+/** Why a peer does not compute a problem; empty where it does. */
+export function reasonsWithin(
+  peer: string,
+  problem: AttentionProblem,
+  limits: PeerLimits,
+): SupportReason[] {
   const reasons: SupportReason[] = [];
-  const { peer } = limits;
   if (!limits.dtypes.includes(problem.dtype)) {
     reasons.push({ code: "dtype", message: `${peer} is not driven with ${problem.dtype} here` });
   }
@@ -60,10 +61,7 @@ export function supportWithin(problem: AttentionProblem, limits: PeerLimits): Su
       reasons.push({ code: feature, message: `${peer} has no ${feature}` });
     }
   }
-  const aligned =
-    (problem.positions === "fixed" && problem.queryLength === problem.keyLength) ||
-    (problem.positions === "bottom-right" && limits.bottomRight === true);
-  if (problem.positions !== "none" && !aligned) {
+  if (!knowsPositions(problem, limits)) {
     reasons.push({ code: "queryOffset", message: `${peer} has no choice of query positions` });
   }
   const { flops } = workOf(problem, {
@@ -84,5 +82,15 @@ export function supportWithin(problem: AttentionProblem, limits: PeerLimits): Su
       message: `${peer} would not have room for ${Math.round(scoreBytes / 2 ** 20)} MiB of scores, several times`,
     });
   }
-  return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
+  return reasons;
+}
+
+/** Query row 0 at key 0 is what a problem with equal lengths means by default. */
+function knowsPositions(
+  { positions, queryLength, keyLength }: AttentionProblem,
+  limits: PeerLimits,
+): boolean {
+  if (positions === "none" || limits.positions === "any") return true;
+  if (positions === "bottom-right") return limits.positions === "ends";
+  return positions === "fixed" && queryLength === keyLength;
 }

@@ -1,6 +1,6 @@
 // onnxruntime-web's operator Attention: NaN in a value past nonpad_kv_seqlen reaches the output.
 import * as ort from "onnxruntime-web";
-import { encodeAttention } from "../dist/peers/attention-model.js";
+import { encodeAttention } from "../dist/onnx/attention-model.js";
 
 ort.env.wasm.numThreads = 1;
 const model = { causal: false, scale: 1, softcap: 0, mask: null, nonpad: true, qk: null };

@@ -1,4 +1,4 @@
-import type { AttentionInputs, AttentionProblem, HostTensor } from "@heed/core";
+import type { AttentionProblem, BoundPositions } from "@heed/core";
 
 /** `[B or 1, 1, Lq or 1, Lk]`: no larger than what hides keys varies. */
 export function hidingBiasShape(p: AttentionProblem): [number, number, number, number] {
@@ -9,11 +9,11 @@ export function hidingBiasShape(p: AttentionProblem): [number, number, number, n
  * Of {@link hidingBiasShape}: −∞ where causal or the lengths hide the key, for peers that know
  * neither. Equal lengths, query 0 at key 0.
  */
-export function hidingBias(p: AttentionProblem, inputs: AttentionInputs<HostTensor>): Float32Array {
+export function hidingBias(p: AttentionProblem, { kvLengths }: BoundPositions): Float32Array {
   const [batches, , rows, keys] = hidingBiasShape(p);
   const bias = new Float32Array(batches * rows * keys);
   for (let b = 0; b < batches; b++) {
-    const length = inputs.kvLengths?.[b] ?? keys;
+    const length = kvLengths[b] ?? keys;
     for (let i = 0; i < rows; i++) {
       const end = p.causal ? Math.min(length, i + 1) : length;
       const row = (b * rows + i) * keys;

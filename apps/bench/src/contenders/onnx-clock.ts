@@ -1,5 +1,4 @@
-import { type ClockSearch, type GpuClock, watchAdapter } from "../../contenders/gpu-clock.js";
-import type { OnnxPlace } from "./contender.js";
+import { type ClockSearch, type GpuClock, watchAdapter } from "./gpu-clock.js";
 
 /** The part of onnxruntime's settings that is touched. */
 interface WebGpuSettings {
@@ -30,9 +29,8 @@ export async function watchDevice(settings: WebGpuSettings): Promise<void> {
   await watching;
 }
 
-/** After the first session. */
-export function deviceClock(place: OnnxPlace): ClockSearch {
-  if (place.package === "node")
-    return { missing: "onnxruntime-node keeps its GPU device to itself" };
+/** The clock of onnxruntime's device, once its first session has been made. */
+export function deviceClock(runtime: "web" | "node"): ClockSearch {
+  if (runtime === "node") return { missing: "onnxruntime-node keeps its GPU device to itself" };
   return clock ? { clock } : { missing: "the adapter has no timestamp-query" };
 }

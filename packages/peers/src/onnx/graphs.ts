@@ -3,8 +3,8 @@ import type { AttentionProblem } from "@heed/core";
 import { hidingBiasShape } from "../hiding-bias.js";
 import { fusedGraph } from "./fused-graph.js";
 
-/** How attention is written as a model. */
-export type GraphKind = "attention" | "fused" | "matmul";
+/** How attention is written as a model, beside the operator Attention. */
+export type GraphKind = "fused" | "matmul";
 
 /** {@link attentionGraph} in ONNX's file format. */
 export function attentionModel(kind: GraphKind, problem: AttentionProblem): Uint8Array {
@@ -12,32 +12,11 @@ export function attentionModel(kind: GraphKind, problem: AttentionProblem): Uint
 }
 
 /**
- * The graph of a problem. Unless it is fused, its inputs are `query`, `key`, `value` and, where the problem hides keys in
- * a way that the graph must be told of, `mask` (bool) or `bias` (0 or −∞); its output is `output`.
+ * The graph of a problem. Unless it is fused, its inputs are `query`, `key`, `value` and, where the problem
+ * hides keys, `bias` (0 or −∞); its output is `output`.
  */
 export function attentionGraph(kind: GraphKind, problem: AttentionProblem): ModelGraph {
-  switch (kind) {
-    case "attention":
-      return operatorGraph(problem);
-    case "fused":
-      return fusedGraph(problem);
-    case "matmul":
-      return matmulGraph(problem);
-  }
-}
-
-/** The operator Attention of opset 23, 4-D: it knows grouped queries, causal and masks by itself. */
-function operatorGraph(p: AttentionProblem): ModelGraph {
-  const g = new GraphBuilder(23);
-  const [query, key, value] = tensors(g, p);
-  const mask = p.kvLengths
-    ? [g.input("mask", "bool", [p.batch, 1, p.queryLength, p.keyLength])]
-    : [];
-  const attended = g.op("Attention", [query, key, value, ...mask], {
-    is_causal: p.causal ? 1 : 0,
-    scale: { float: p.scale },
-  });
-  return withOutput(g, p, attended);
+  return kind === "fused" ? fusedGraph(problem) : matmulGraph(problem);
 }
 
 /**

@@ -1,6 +1,6 @@
 // onnxruntime-web's operator Attention: no session with a scale of 0 or below, which ONNX allows.
 import * as ort from "onnxruntime-web";
-import { encodeAttention } from "../dist/peers/attention-model.js";
+import { encodeAttention } from "../dist/onnx/attention-model.js";
 
 ort.env.wasm.numThreads = 1;
 for (const scale of [0.5, 0, -0.5]) {
