@@ -44,17 +44,12 @@ export async function loadWasm(options: WasmOptions): Promise<LoadedWasm> {
   }
   instance ??= await instantiateBuild(given, build, false);
   const { module, memory, kernels } = instance;
-  let pool: ThreadPool | null = null;
-  if (alone === null) {
-    try {
-      pool = new ThreadPool(module, memory.memory, kernels, threads);
-      pool.ready.catch((error) => {
-        alone = messageOf(error);
-      });
-    } catch (error) {
-      alone = messageOf(error);
-    }
-  }
+  const pool = alone === null ? new ThreadPool(module, memory.memory, kernels, threads) : null;
+  pool?.ready.catch((error) => {
+    alone = messageOf(error);
+  });
+  // Starting a worker takes as long as all the rest: loading is over first.
+  pool?.startSoon();
   const batchInvariant = options.batchInvariant === true;
   const info: BackendInfo = {
     runtime: "WebAssembly",

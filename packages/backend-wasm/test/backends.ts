@@ -16,6 +16,7 @@ export async function backendOver(
 /** Loads, and waits until all threads have started. */
 export async function loadThreads(options: WasmOptions): Promise<LoadedWasm> {
   const wasm = await loadWasm(options);
+  wasm.pool?.start();
   await wasm.pool?.ready;
   return wasm;
 }

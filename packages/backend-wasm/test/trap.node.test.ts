@@ -22,6 +22,7 @@ test("a kernel that traps in a worker is an error, not a wait for ever", async (
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   const here = { share() {} } as unknown as Kernels;
   const pool = new ThreadPool(new WebAssembly.Module(trapping), memory, here, 2);
+  pool.start();
   await pool.ready;
   await expect.poll(() => pool.isReady).toBe(true);
   const job = { descriptor: 0, items: 1, threads: 2, workspace: 0, workspaceBytes: 0 };

@@ -52,6 +52,8 @@ function limitsOf(wasm: LoadedWasm, sharing: SharingLimits): PlanLimits {
 function run(wasm: LoadedWasm, plan: WasmPlan, bound: BoundAttention): AttentionOutputs {
   const { memory, kernels, pool } = wasm;
   const { items, splits, work } = plan;
+  // Whoever awaits calls alone gives timers no turn, and would wait for threads in vain.
+  if (plan.threads > 1) pool?.start();
   const threads = pool?.isReady || pool?.isBroken ? plan.threads : 1;
   const job = new Job(memory, plan, bound, threads);
   try {

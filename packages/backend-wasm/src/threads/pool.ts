@@ -19,20 +19,22 @@ export interface SharedJob {
  * Idle workers sleep.
  */
 export class ThreadPool {
+  /** Number of threads, the calling one among them. */
+  readonly threads: number;
   /** Settles when all workers run; rejects with the reason why they do not, after ending them. */
   readonly ready: Promise<void>;
+  #settle: (started: Promise<unknown>) => void = () => {};
+  readonly #module: WebAssembly.Module;
+  readonly #memory: WebAssembly.Memory;
   readonly #words: Int32Array;
   readonly #kernels: Kernels;
   readonly #workers: SpawnedWorker[] = [];
   readonly #mayWait: boolean = mayWait();
-  #state: "starting" | "ready" | "ended" | "broken" = "starting";
+  #state: "waiting" | "starting" | "ready" | "ended" | "broken" = "waiting";
 
   /**
-   * Starts the workers without waiting for them.
-   *
    * @param kernels the calling thread's instance over the memory
    * @param threads number of threads, the calling one among them
-   * @throws Error where no worker can be made; none is left then
    */
   constructor(
     module: WebAssembly.Module,
@@ -40,30 +42,15 @@ export class ThreadPool {
     kernels: Kernels,
     threads: number,
   ) {
+    this.threads = threads;
+    this.#module = module;
+    this.#memory = memory;
     this.#kernels = kernels;
     this.#words = new Int32Array(memory.buffer, control.controlAddress, control.controlBytes / 4);
     Atomics.store(this.#words, control.nextItem, control.noItem);
-    try {
-      for (let thread = 1; thread < threads; thread++) {
-        this.#workers.push(
-          spawnWorker({
-            module,
-            memory,
-            thread,
-            control: control.controlAddress,
-            readyCount: control.readyCount,
-            wakeCount: control.wakeCount,
-            doneCount: control.doneCount,
-            failed: control.failed,
-            quit: control.quit,
-          }),
-        );
-      }
-    } catch (error) {
-      this.dispose();
-      throw error;
-    }
-    this.ready = Promise.all(this.#workers.map(({ started }) => started)).then(
+    this.ready = new Promise<unknown>((resolve) => {
+      this.#settle = resolve;
+    }).then(
       () => {},
       (reason) => {
         this.dispose();
@@ -74,16 +61,44 @@ export class ThreadPool {
     this.ready.catch(() => {});
   }
 
-  /** Threads of the pool, the calling one among them. */
-  get threads(): number {
-    return this.#workers.length + 1;
+  /** Starts the workers in the next turn of the event loop, unless `start` is called before. */
+  startSoon(): void {
+    const timer = setTimeout(() => this.start(), 0);
+    // Node's timers are objects, and keep the process alive.
+    (timer as { unref?: () => void }).unref?.();
+  }
+
+  /** Starts the workers, once, without waiting for them. `ready` says what becomes of them. */
+  start(): void {
+    if (this.#state !== "waiting") return;
+    this.#state = "starting";
+    try {
+      for (let thread = 1; thread < this.threads; thread++) {
+        this.#workers.push(
+          spawnWorker({
+            module: this.#module,
+            memory: this.#memory,
+            thread,
+            control: control.controlAddress,
+            readyCount: control.readyCount,
+            wakeCount: control.wakeCount,
+            doneCount: control.doneCount,
+            failed: control.failed,
+            quit: control.quit,
+          }),
+        );
+      }
+      this.#settle(Promise.all(this.#workers.map(({ started }) => started)));
+    } catch (error) {
+      this.#settle(Promise.reject(error));
+    }
   }
 
   /** Whether all workers run. Workers tell it in shared memory, so that no turn of the event loop is needed. */
   get isReady(): boolean {
     if (this.#state === "starting") {
       const ready = Atomics.load(this.#words, control.readyCount);
-      if (ready === this.#workers.length) this.#state = "ready";
+      if (ready === this.threads - 1) this.#state = "ready";
     }
     return this.#state === "ready";
   }

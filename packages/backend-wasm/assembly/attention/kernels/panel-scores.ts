@@ -10,8 +10,8 @@ type Row128 = u64;
  * read where they lie, one element at a time into all lanes; the rows are the lanes.
  *
  * The variants are written out: a loop over keys would put the accumulators into memory, and nothing in
- * AssemblyScript unrolls one. Where they do odd things, it is for the code that V8 makes of them: see the
- * README, Code generation.
+ * AssemblyScript unrolls one. Their odder lines are for the code that V8 makes of them: see
+ * docs/kernels/wasm.md, Code generation.
  *
  * @param query the panel, `[size, 8]`
  * @param size elements of a query and a key
