@@ -34,7 +34,7 @@ export function runtimeName(runtime: Runtime = globalThis as Runtime): RuntimeNa
   return runtime.process?.versions?.node === undefined ? "browser" : "node";
 }
 
-/** What to install or switch on where WebGPU is present but finds no GPU. */
+/** Names the software to install or the setting to change if WebGPU finds no GPU. */
 export function driverHint(runtime: Runtime = globalThis as Runtime): string {
   if (runtimeName(runtime) === "browser") {
     return "the browser finds no usable GPU: switch on hardware acceleration in its settings, and see its page about the GPU (chrome://gpu, about:support)";

@@ -21,7 +21,7 @@ export interface WebGpuOptions {
    * adapter offers.
    */
   readonly device?: GPUDevice | undefined;
-  /** Which adapter to ask for where there are two. */
+  /** Preference between two adapters, as WebGPU has it. */
   readonly powerPreference?: "low-power" | "high-performance" | undefined;
   /**
    * Whether a fallback adapter, which imitates a GPU on the CPU, will do. Default false: such an

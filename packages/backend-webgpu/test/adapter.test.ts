@@ -1,4 +1,4 @@
-/** Which adapters are refused, and what the reasons say. */
+/** Adapters that are refused, and the reasons and hints of refusals. */
 import { webgpu } from "@heed/backend-webgpu";
 import { BackendUnavailableError } from "@heed/core";
 import { describe, expect, test } from "vitest";

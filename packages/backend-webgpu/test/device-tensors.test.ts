@@ -20,7 +20,7 @@ import { unrequestedDevice } from "./devices.js";
 describe.skipIf(!available)("tensors on the device", () => {
   let device: GPUDevice;
   let backend: WebGpuBackend;
-  /** Of everything that was allocated and not destroyed. */
+  /** Bytes of all buffers that were made and not destroyed. */
   let bytes = 0;
   let allocations = 0;
 

@@ -27,7 +27,7 @@ const tiles = storages.flatMap(([storage, bias]) =>
     ),
   ),
 );
-/** Of lavapipe and Apple, of NVIDIA, of AMD and Intel. */
+/** Sizes on lavapipe and Apple, on NVIDIA, on AMD and Intel. */
 const matrices = [
   { m: 8, n: 8, k: 8 },
   { m: 16, n: 8, k: 16 },

@@ -120,6 +120,20 @@ test("uploads of every layout read back as they were", async () => {
   await expect(memory.upload(zeros("float64", [2]))).rejects.toThrow(InvalidInputError);
 });
 
+test("memory that is shared or resizable is copied before the queue gets it", async () => {
+  const memory = memoryOn(new FakeDevice());
+  const Resizable = ArrayBuffer as unknown as new (
+    bytes: number,
+    options: { maxByteLength: number },
+  ) => ArrayBuffer;
+  for (const buffer of [new Resizable(20, { maxByteLength: 40 }), new SharedArrayBuffer(20)]) {
+    const data = new Float32Array(buffer as ArrayBuffer, 4, 3);
+    data.set([1, 2, 3]);
+    const uploaded = await memory.upload(tensor(data, [3]));
+    expect(Array.from(toFloat64(await uploaded.read()))).toEqual([1, 2, 3]);
+  }
+});
+
 test("allocated memory is zero, also in a buffer that had something else in it", async () => {
   const memory = memoryOn(new FakeDevice());
   const noise = await memory.upload(tensor(new Float32Array(64).fill(7), [64]));

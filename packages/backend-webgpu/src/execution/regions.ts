@@ -1,8 +1,8 @@
 /** A tensor in a buffer, as kernels address it: element [b, h, i, c] is at the sum of index · stride. */
 export interface Operand {
-  /** Of element [0, 0, 0, 0], in elements. */
+  /** Index of element [0, 0, 0, 0] in the buffer, in elements. */
   readonly offset: number;
-  /** Of batch, head, row and column, in elements; 0 repeats. */
+  /** Strides of batch, head, row and column, in elements; 0 repeats. */
   readonly strides: readonly [number, number, number, number];
   readonly elementBytes: number;
 }
@@ -27,7 +27,7 @@ export interface Region {
 
 export type Axis = keyof Region;
 
-/** Which elements of an operand a region needs, as ranges of its four axes. */
+/** The elements of an operand that a region needs, as ranges of its four axes. */
 export type Footprint = (region: Region) => readonly [Range, Range, Range, Range];
 
 /** An operand with what a region needs of it. */
@@ -41,7 +41,7 @@ export interface Window {
   /** In bytes; aligned as bindings must be. */
   readonly start: number;
   readonly size: number;
-  /** Of element [0, 0, 0, 0] within the window, in elements: below 0 where it is before it. */
+  /** Index of element [0, 0, 0, 0] in the window, in elements; negative if it lies before the window. */
   readonly base: number;
 }
 

@@ -85,7 +85,7 @@ const flag_partial = 1024u;
 const flags_elementwise = 15u;
 struct Block {
   exists: bool,
-  /** Of the whole problem. */
+  /** Indices in the whole problem. */
   batch: u32,
   head: u32,
   split: u32,
@@ -270,7 +270,7 @@ fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f3
   return factor;
 }
 var<workgroup> queries: array<vec4<f32>, 256>;
-/** Of a key's four sharers, four rows each; then weights, at sharer 0. */
+/** Partial products of each key by its four threads, four rows to an element; then weights, in the place of the first thread's. */
 var<workgroup> products: array<vec4<f32>, 512>;
 var<workgroup> tops: array<vec4<f32>, 16>;
 var<workgroup> exchange: array<vec4<f32>, 128>;

@@ -89,7 +89,7 @@ const flag_partial = 1024u;
 const flags_elementwise = 15u;
 struct Block {
   exists: bool,
-  /** Of the whole problem. */
+  /** Indices in the whole problem. */
   batch: u32,
   head: u32,
   split: u32,
@@ -396,7 +396,7 @@ fn main(
   var o1_2 = vec4<f32>();
   var o1_3 = vec4<f32>();
   var largest = lowest;
-  /** Of the thread's own keys: weights, and what they are rounded to. */
+  /** Sums over the thread's own keys: of weights, and of weights rounded to float16. */
   var sum = 0.0;
   var rounded_sum = 0.0;
 

@@ -85,7 +85,7 @@ const flag_partial = 1024u;
 const flags_elementwise = 15u;
 struct Block {
   exists: bool,
-  /** Of the whole problem. */
+  /** Indices in the whole problem. */
   batch: u32,
   head: u32,
   split: u32,

@@ -8,9 +8,9 @@ import { logitsFragment } from "../wgsl/logits.js";
 import { notFiniteFragment, rulesFragment } from "../wgsl/rules.js";
 import { attentionKernelName } from "./name.js";
 
-/** Threads of a workgroup, which is also its tile of keys. */
+/** Threads of a workgroup, and keys of its tile: one for each thread. */
 export const decodeThreads = 64;
-/** Rows of a workgroup: those of a group of heads. */
+/** Query rows of a workgroup, taken from all heads of a group. */
 export const decodeRows = 8;
 /** Threads that share a key's product. */
 const sharers = 4;
@@ -24,7 +24,7 @@ export interface DecodeShape {
   readonly vectors: boolean;
   readonly storage: Storage;
   readonly bias: Storage;
-  /** Of the output: f32 for a part that is merged later. */
+  /** Element type of the output: f32 for a part of the keys that is merged later. */
   readonly output: Storage;
 }
 
@@ -35,10 +35,10 @@ export function decodeBytes({ headDim }: Pick<DecodeShape, "headDim">): number {
 }
 
 /**
- * Decoding: eight rows, the query heads of a group, share one read of keys and values, which is all
- * that takes time. Four threads multiply a key, each a quarter of every 16 elements; each thread then
- * applies the rules to one key of the tile; and for the output, threads have four columns each, and
- * the keys in turns if there are fewer columns than threads.
+ * Decoding: eight rows, those of the query heads of a group, share one read of keys and values, which
+ * takes almost all of the time. Four threads multiply a key, each of them a quarter of every 16 elements;
+ * each thread then applies the rules to one key of the tile. For the output, each thread has four value
+ * columns; if there are fewer columns than threads, the threads of a column take turns at the keys.
  */
 export function decodeKernel(shape: DecodeShape): Kernel {
   const { columns, headDim, vectors, storage, bias, output } = shape;
@@ -58,7 +58,7 @@ export function decodeKernel(shape: DecodeShape): Kernel {
   const forRows = (text: (r: number, half: string, component: string) => string): string =>
     repeat(decodeRows, (r) => text(r, r < 4 ? "low" : "high", "xyzw"[r % 4] as string));
   const body = `var<workgroup> queries: array<vec4<f32>, ${(decodeRows * headDim) / 4}>;
-/** Of a key's four sharers, four rows each; then weights, at sharer 0. */
+/** Partial products of each key by its four threads, four rows to an element; then weights, in the place of the first thread's. */
 var<workgroup> products: array<vec4<f32>, ${sharers * decodeThreads * 2}>;
 var<workgroup> tops: array<vec4<f32>, 16>;
 var<workgroup> exchange: array<vec4<f32>, ${decodeThreads * 2}>;

@@ -15,16 +15,14 @@ import { rulesFragment } from "../wgsl/rules.js";
 import { mergedStatisticsFragment } from "../wgsl/statistics.js";
 import { attentionKernelName } from "./name.js";
 
-/**
- * Which of the two matrices a kernel writes: the floor of eight storage buffers has no room for both.
- */
+/** The matrix that a kernel writes: every device has eight storage buffers, too few for both. */
 export type MatrixName = "weights" | "scores";
 
 export interface MatrixShape {
   readonly matrix: MatrixName;
   readonly storage: Storage;
   readonly bias: Storage;
-  /** Of the matrix. */
+  /** Element type of the matrix. */
   readonly output: Storage;
 }
 
@@ -34,9 +32,9 @@ const lanes: Lanes = 8;
 export const matrixKeys: number = tileKeys(lanes);
 
 /**
- * Weights or scores as a matrix `[batch, queryHeads, queryLength, keyLength]`, for those who look into
- * a model. Scores are computed a second time, and weights are exp(s − max) / sum from what the
- * output's kernel left of each part of the keys. A workgroup has 64 rows × 32 keys, its slice.
+ * Weights or scores as a matrix `[batch, queryHeads, queryLength, keyLength]`, for inspecting a model.
+ * Scores are computed a second time; weights are exp(s − max) / sum, with the maxima and sums that the
+ * output's kernel stored for each part of the keys. A workgroup has 64 rows × 32 keys.
  */
 export function matrixKernel(shape: MatrixShape): Kernel {
   const { matrix, storage, bias, output } = shape;

@@ -11,14 +11,14 @@ import { attentionKernelName } from "./name.js";
 /** Invocations of a workgroup: a quad. */
 export const registersThreads = 4;
 
-/** In how many invocations' rows a workgroup's differ. */
+/** How rows and keys are shared out among the invocations of a workgroup. */
 export type RegistersMode =
   /**
    * Invocations have different rows of one head and walk over the same keys: each loads a quarter of a
    * key and they exchange the quarters within their quad.
    */
   | "quad"
-  /** The same, where there are no subgroups: each loads all of a key. */
+  /** As `quad`, for devices without subgroups: each invocation loads whole keys. */
   | "alone"
   /** Invocations have the same rows and different keys, parts that are merged. For few rows. */
   | "stream";
@@ -66,7 +66,7 @@ export function registersKernel(shape: RegistersShape): Kernel {
   const forPairs = (text: (k: number, q: number, pair: number) => string): string =>
     forKeys((k) => forQuads((q) => text(k, q, k * quads + q)));
   const sizeOf = { key: "params.headDim", value: "params.valueDim" } as const;
-  /** Where elements are in a row: an invocation's own of every four, or all four. */
+  /** Offsets of elements in a row: the invocation's own of every four, or all four. */
   const columns = (from: "key" | "value", size: number): string =>
     repeat(size / 4, (chunk) => {
       const place = (element: string): string =>

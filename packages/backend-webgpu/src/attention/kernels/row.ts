@@ -20,7 +20,7 @@ export const rowKeys = 4;
 export interface RowShape {
   readonly storage: Storage;
   readonly bias: Storage;
-  /** Of the output: f32 for a part that is merged later. */
+  /** Element type of the output: f32 for a part of the keys that is merged later. */
   readonly output: Storage;
 }
 

@@ -8,14 +8,14 @@ import { logitsFragment } from "../wgsl/logits.js";
 import { rulesFragment } from "../wgsl/rules.js";
 import { attentionKernelName } from "./name.js";
 
-/** What a subgroup multiplies at once: m × k elements of float16 by k × n, summed in float32. */
+/** Sizes of the matrices that a subgroup multiplies at once: m × k elements of float16 by k × n, summed in float32. */
 export interface MatrixSizes {
   readonly m: number;
   readonly n: number;
   readonly k: number;
 }
 
-/** What is decided about the kernel before it is compiled. */
+/** The decisions that the kernel's text depends on. */
 export interface SubgroupMatrixShape {
   /** Sizes that divide {@link matrixStep}. */
   readonly matrices: MatrixSizes;
@@ -26,7 +26,7 @@ export interface SubgroupMatrixShape {
   /** Value columns that a workgroup accumulates. */
   readonly columns: 32 | 64 | 128;
   readonly bias: Storage;
-  /** Of the output: f32 for a part that is merged later. */
+  /** Element type of the output: f32 for a part of the keys that is merged later. */
   readonly output: Storage;
 }
 
@@ -87,7 +87,7 @@ export function subgroupMatrixKernel(shape: SubgroupMatrixShape): Kernel {
   const bindings = forwardBindings({ query: "f16", key: "f16", bias, output });
   const forQuads = (text: (block: number, quad: number) => string): string =>
     repeat(blocks, (block) => repeat(quads, (quad) => text(block, quad)));
-  /** Offsets in a row of the four columns that a thread's quad has. */
+  /** The four columns of a row that belong to a thread's quad. */
   const ofRow = (array: string, quad: number, at = "row_at"): string =>
     `vec4<f32>(${repeat(4, (c) => `f32(${array}[${at} + ${parts * (4 * quad + c)}u])`, ", ")})`;
   const body = `alias Left = subgroup_matrix_left<f16, ${k}, ${m}>;
@@ -194,7 +194,7 @@ fn main(
 
 ${forQuads((block, quad) => `  var o${block}_${quad} = vec4<f32>();`)}
   var largest = lowest;
-  /** Of the thread's own keys: weights, and what they are rounded to. */
+  /** Sums over the thread's own keys: of weights, and of weights rounded to float16. */
   var sum = 0.0;
   var rounded_sum = 0.0;
 

@@ -17,7 +17,7 @@ import {
 import { notFiniteFragment, rulesFragment } from "../wgsl/rules.js";
 import { attentionKernelName } from "./name.js";
 
-/** What is decided about the kernel before it is compiled. */
+/** The decisions that the kernel's text depends on. */
 export interface TileShape {
   /** Threads along the keys. */
   readonly lanes: Lanes;
@@ -25,7 +25,7 @@ export interface TileShape {
   readonly columns: number;
   readonly storage: Storage;
   readonly bias: Storage;
-  /** Of the output: f32 for a part that is merged later. */
+  /** Element type of the output: f32 for a part of the keys that is merged later. */
   readonly output: Storage;
   /** Whether rows are reduced across lanes by subgroups as far as those reach. */
   readonly subgroups: boolean;

@@ -24,7 +24,7 @@ export interface Forward extends Schedule {
   readonly parts: number | null;
 }
 
-/** Where a row's outputs and statistics go, and how far apart they are. */
+/** The buffers that outputs and statistics are written to: the results, or parts to be merged. */
 interface Target {
   /** Parts of a row, and the first that is written; null: whole rows are. */
   readonly parts: { readonly count: number; readonly first: number } | null;

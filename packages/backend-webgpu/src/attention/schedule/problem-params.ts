@@ -21,7 +21,7 @@ export function problemParams({ problem, choice }: Task): Partial<Params> {
   };
 }
 
-/** The same, and the part of the problem that is computed. */
+/** The shared parameters, and those of the part of the problem that a region is. */
 export function regionParams(task: Task, region: Region): Partial<Params> {
   return {
     ...problemParams(task),

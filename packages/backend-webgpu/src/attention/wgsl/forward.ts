@@ -3,7 +3,7 @@ import type { Binding, Storage } from "../../wgsl/kernel.js";
 /** The bindings of every kernel that computes outputs: eight storage buffers, what every device has. */
 export function forwardBindings(elements: {
   readonly query: string;
-  /** Of keys and values. */
+  /** Element type of keys and values. */
   readonly key: string;
   readonly bias: Storage;
   readonly output: Storage;

@@ -8,7 +8,7 @@ import type { Fragment } from "../../wgsl/emit.js";
 export const gridFragment: Fragment = {
   wgsl: `struct Block {
   exists: bool,
-  /** Of the whole problem. */
+  /** Indices in the whole problem. */
   batch: u32,
   head: u32,
   split: u32,
