@@ -15,9 +15,10 @@ import {
 import { zeroOrOne } from "./booleans.js";
 import type { Bounds, KeyRange } from "./bounds.js";
 import { deviceFeed, onDevice } from "./device/call.js";
+import { keyChunks } from "./graph/chunks.js";
 import { storedDims } from "./graph/inputs.js";
 import { canonicalOrder, type GraphSpec } from "./graph/spec.js";
-import { nativeReadable } from "./runtime/native-float16.js";
+import { runtimeTensor } from "./runtime/native-data.js";
 import type { Runtime, RuntimeDType, RuntimeTensor } from "./runtime/runtime.js";
 
 export type Feeds = Record<string, RuntimeTensor>;
@@ -138,8 +139,8 @@ function hostFeed(runtime: Runtime, t: HostTensor, dims: readonly number[]): Run
   const { data, offset, dtype } = t;
   let count = 1;
   for (const size of dims) count *= size;
-  const own = data.length === count ? data : data.subarray(offset, offset + count);
-  return nativeReadable(runtime, new runtime.Tensor(dtype as RuntimeDType, own, dims));
+  const own = (data.length === count ? data : data.subarray(offset, offset + count)) as TypedArray;
+  return runtimeTensor(runtime, dtype as RuntimeDType, own, dims);
 }
 
 /** Of a graph's inputs, those that `positionInputs` declares and explains. */
@@ -177,6 +178,19 @@ function positionFeeds(
         positions[at] = offset + (at % queryLength);
       }
       return new Tensor(compute, positions, [batches, 1, queryLength, 1]);
+    },
+    chunkedWeights: () => {
+      const { count, length } = keyChunks(keyLength);
+      return new Tensor("int64", BigInt64Array.of(0n, 0n, 0n, BigInt(count), BigInt(length)), [5]);
+    },
+    chunkedValues: () => {
+      const { count, length } = keyChunks(keyLength);
+      const sizes = [0, 0, count, length, problem.valueDim];
+      return new Tensor("int64", BigInt64Array.from(sizes, BigInt), [5]);
+    },
+    chunkedKeys: () => {
+      const { count, length } = keyChunks(keyLength);
+      return new Tensor("int64", BigInt64Array.of(BigInt(count * length)), [1]);
     },
     keyPositions: () =>
       new Tensor(compute, upTo(allocate(compute, keyLength)), [1, 1, 1, keyLength]),

@@ -7,6 +7,7 @@ import {
   DisposedError,
   type HostTensor,
   isDeviceTensor,
+  OutOfMemoryError,
   type PlanDescription,
 } from "@heed/core";
 import { boundsOf, typicalBand } from "./bounds.js";
@@ -31,7 +32,7 @@ import { mayHaveLeaked } from "./leak.js";
 import { hostOutputs, type KnownOutputs } from "./outputs.js";
 import type { LoadedRuntime } from "./runtime/load.js";
 import type { Sessions } from "./runtime/sessions.js";
-import { workspaceBytes } from "./support.js";
+import { fitsWorkspace, workspaceBytes } from "./support.js";
 
 /** What a plan needs of its backend. */
 export interface PlanHost {
@@ -75,7 +76,7 @@ export class OnnxPlan implements AttentionPlan {
     this.description = {
       kernel: kernelName(usual.kind, host.loaded.traits),
       tiles: {},
-      workspaceBytes: workspaceBytes(problem),
+      workspaceBytes: workspaceBytes(problem, usual.kind),
       dispatches: usual.nodes,
     };
   }
@@ -158,10 +159,21 @@ export class OnnxPlan implements AttentionPlan {
     let graph = bound.graphs.get(key);
     if (!graph) {
       graph = this.#graphOf({ band: bound.bounds.band, guard }, order);
+      this.#checkMemory(graph);
       bound.graphs.set(key, graph);
     }
     const main = known ?? mainFeeds(runtime, graph.spec, inputs, knownFeeds);
     return { graph, feeds: callFeeds(runtime, this.#problem, graph, inputs, bound, main) };
+  }
+
+  #checkMemory({ kind }: PreparedGraph): void {
+    const problem = this.#problem;
+    const { traits } = this.#host.loaded;
+    if (fitsWorkspace(problem, kind, traits)) return;
+    throw new OutOfMemoryError(
+      "onnx",
+      `this call hides keys in a way, or holds NaN or infinities, that needs all logits, some ${workspaceBytes(problem, kind)} bytes, and maxWorkspaceBytes is ${traits.maxWorkspaceBytes}`,
+    );
   }
 
   #usualGraph(): PreparedGraph {

@@ -5,25 +5,50 @@ import {
   type SupportReason,
   statisticsDType,
 } from "@heed/core";
+import { typicalBand } from "./bounds.js";
+import { chooseGraph, type GraphKind } from "./graph/choose.js";
+import { graphSpec } from "./graph/spec.js";
 import type { ProviderTraits } from "./traits.js";
 
 /** Matrices of logits that live at once: what an operator reads, and what it writes. */
 const logitsAlive = 2;
 
+/** Matrices of logits of one head that positions need: predicates of two bounds, and what is added. */
+const bandsAlive = 3;
+
 /** Bytes of a matrix of logits, `[batch, queryHeads, queryLength, keyLength]`. */
 function logitsBytes(problem: AttentionProblem): number {
-  const { batch, queryHeads, queryLength, keyLength, dtype } = problem;
-  return batch * queryHeads * queryLength * keyLength * bytesPerElement(statisticsDType(dtype));
+  return problem.queryHeads * bandBytes(problem);
 }
 
-/** Bytes that a run needs beside inputs and outputs: an estimate, as onnxruntime plans its memory. */
-export function workspaceBytes(problem: AttentionProblem): number {
-  return logitsAlive * logitsBytes(problem);
+/** Bytes of a matrix of logits of one head. */
+function bandBytes({ batch, queryLength, keyLength, dtype }: AttentionProblem): number {
+  return batch * queryLength * keyLength * bytesPerElement(statisticsDType(dtype));
 }
 
-/** Pure: what a provider with these traits makes of a problem. */
+/**
+ * Bytes that a run of a graph needs beside inputs and outputs: an estimate, as onnxruntime plans its memory.
+ * GroupQueryAttention works in tiles, and copies queries, keys and values into its own layout.
+ */
+export function workspaceBytes(problem: AttentionProblem, kind: GraphKind): number {
+  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, causal, window } = problem;
+  if (kind === "group-query") {
+    const rows = 2 * queryHeads * queryLength + 4 * kvHeads * keyLength;
+    return batch * rows * headDim * bytesPerElement("float32");
+  }
+  const bands = queryLength > 1 && (causal || window) ? bandsAlive * bandBytes(problem) : 0;
+  return logitsAlive * logitsBytes(problem) + bands;
+}
+
+/** The graph that calls of a problem usually take. */
+export function usualKind(problem: AttentionProblem, traits: ProviderTraits): GraphKind {
+  const spec = graphSpec(problem, traits, { band: typicalBand(problem), guard: "none" });
+  return chooseGraph(spec, traits, problem.queryLength);
+}
+
+/** What a provider with these traits makes of a problem. Pure. */
 export function supportOf(problem: AttentionProblem, traits: ProviderTraits): Support {
-  const { provider, largestTensor, memory } = traits;
+  const { provider, largestTensor, memory, maxWorkspaceBytes } = traits;
   const reasons: SupportReason[] = [];
   if (problem.dtype === "float64" && !traits.float64) {
     reasons.push({
@@ -32,17 +57,44 @@ export function supportOf(problem: AttentionProblem, traits: ProviderTraits): Su
       hint: "providers wasm and cpu have",
     });
   }
-  const tooLarge = (what: string, bytes: number, limit: number | null): void => {
-    if (limit === null || bytes <= limit) return;
+  const needed = workspaceBytes(problem, "plain");
+  const logits = logitsBytes(problem);
+  const fits = needed <= maxWorkspaceBytes && needed <= (memory ?? Number.POSITIVE_INFINITY);
+  // What works in tiles needs much less, and is asked for only where it matters.
+  const tiled = !fits && usualKind(problem, traits) === "group-query";
+  if (largestTensor !== null && logits > largestTensor) {
     reasons.push({
       code: "too-large",
-      message: `${what} some ${mebibytes(bytes)} MiB, and provider ${provider} has ${mebibytes(limit)}`,
+      message: `its logits are one tensor of some ${mebibytes(logits)} MiB, and provider ${provider} has ${mebibytes(largestTensor)}`,
       hint: "onnxruntime keeps every logit: split the query, or use a backend that does not",
     });
-  };
-  tooLarge("its logits are one tensor of", logitsBytes(problem), largestTensor);
-  tooLarge("it needs", workspaceBytes(problem), memory);
+  }
+  if (memory !== null && needed > memory && !tiled) {
+    reasons.push({
+      code: "too-large",
+      message: `it needs some ${mebibytes(needed)} MiB, and provider ${provider} has ${mebibytes(memory)}`,
+      hint: "onnxruntime keeps every logit: split the query, or use a backend that does not",
+    });
+  } else if (needed > maxWorkspaceBytes && !tiled) {
+    reasons.push({
+      code: "memory",
+      message: `it needs some ${mebibytes(needed)} MiB beside inputs and outputs, and maxWorkspaceBytes allows ${mebibytes(maxWorkspaceBytes)}`,
+      hint: "allow more with onnx({ maxWorkspaceBytes }), split the query, or use a backend that does not keep every logit",
+    });
+  }
   return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
+}
+
+/**
+ * Whether a graph may run on a problem that `supportOf` has accepted. Calls may need another graph than
+ * usual: a hidden NaN, or offsets that leave the diagonal, take logits where GroupQueryAttention has none.
+ */
+export function fitsWorkspace(
+  problem: AttentionProblem,
+  kind: GraphKind,
+  { maxWorkspaceBytes }: ProviderTraits,
+): boolean {
+  return kind === "group-query" || workspaceBytes(problem, kind) <= maxWorkspaceBytes;
 }
 
 function mebibytes(bytes: number): number {

@@ -16,6 +16,8 @@ export interface ProviderTraits extends Arithmetic, StorageTraits {
   readonly float64: boolean;
   /** Bytes that one tensor may have; null where nothing is known to limit it. */
   readonly largestTensor: number | null;
+  /** Bytes that a run may need beside inputs and outputs, as the caller or a default has it. */
+  readonly maxWorkspaceBytes: number;
   /** Bytes that there are in all; null where nothing is known to limit it. */
   readonly memory: number | null;
 }
@@ -32,7 +34,31 @@ export interface DeviceFacts {
  */
 const wasmMemory = 3 * 2 ** 30;
 
-export function traitsOf(provider: OnnxProvider, device: DeviceFacts): ProviderTraits {
+/**
+ * Whether sums over so many keys are split into chunks. With few rows that costs next to nothing where the
+ * keys divide evenly; with many it costs passes over the logits, and their kernels are more accurate, as they
+ * add up panels of keys.
+ */
+function manyKeys(keys: number, rows: number): boolean {
+  return keys > (rows < 16 ? 2048 : 4096);
+}
+
+/** The providers whose kernels add up one key after another. */
+const chunkedFrom: Readonly<
+  Partial<Record<OnnxProvider, (keys: number, rows: number) => boolean>>
+> = {
+  cpu: manyKeys,
+  wasm: manyKeys,
+};
+
+/** Bytes that a run may need beside inputs and outputs, if the caller does not say. */
+export const defaultWorkspaceBytes: number = 4 * 2 ** 30;
+
+export function traitsOf(
+  provider: OnnxProvider,
+  device: DeviceFacts,
+  maxWorkspaceBytes: number = defaultWorkspaceBytes,
+): ProviderTraits {
   const onCpu = provider === "wasm" || provider === "cpu";
   return {
     provider,
@@ -43,7 +69,9 @@ export function traitsOf(provider: OnnxProvider, device: DeviceFacts): ProviderT
     groupQueryFrom: provider === "cpu" ? { attention: 768, plain: 512 } : null,
     float64: onCpu,
     float16: onCpu || device.float16,
+    ...(chunkedFrom[provider] && { chunked: chunkedFrom[provider] }),
     largestTensor: onCpu ? null : device.largestTensor,
+    maxWorkspaceBytes,
     memory: provider === "wasm" ? wasmMemory : null,
   };
 }

@@ -7,6 +7,7 @@ import {
   describeProblem,
   type HostTensor,
   InvalidInputError,
+  OutOfMemoryError,
   referenceAttention,
   tensor,
   transpose,
@@ -182,6 +183,67 @@ test("what does not fit into WebAssembly's memory is refused", async () => {
   backend.dispose();
 });
 
+test.each(["cpu", "wasm"] as const)(
+  "%s: what needs more than maxWorkspaceBytes is refused, and what needs less is not",
+  async (provider) => {
+    const problemOf = (
+      queryLength: number,
+      keyLength: number,
+      rules: Partial<AttentionInputs> = {},
+    ) => {
+      const rows = (length: number, size = 8) =>
+        tensor(new Float32Array(size), [1, 1, length, size], { strides: [0, 0, 0, 1] });
+      const [query, key] = [rows(queryLength), rows(keyLength)];
+      return describeProblem({ query, key, value: key, ...rules });
+    };
+    const small = await onnx({ provider, threads: 1, maxWorkspaceBytes: 2 ** 20 }).load();
+    const logits = 2 ** 20 / 2 / 4;
+    expect(small.supports(problemOf(1, logits))).toEqual({ ok: true });
+    const refused = small.supports(problemOf(1, logits + 1));
+    expect(refused).toMatchObject({ ok: false, reasons: [{ code: "memory" }] });
+    expect(JSON.stringify(refused)).toContain("maxWorkspaceBytes");
+    await expect(async () => small.plan(problemOf(1, logits + 1))).rejects.toThrow(
+      UnsupportedError,
+    );
+    small.dispose();
+
+    const usual = await onnx({ provider, threads: 1 }).load();
+    expect(usual.supports(problemOf(40_000, 50_000)).ok).toBe(false);
+    expect(usual.supports(problemOf(10_000, 20_000))).toEqual({ ok: true });
+    usual.dispose();
+  },
+);
+
+test("long causal calls in tiles are not refused, and a hidden NaN in one is a typed error", async () => {
+  const backend = await onnx({ provider: "cpu", threads: 1, maxWorkspaceBytes: 2 ** 21 }).load();
+  const fill = (seed: number) =>
+    tensor(
+      Float32Array.from({ length: 1024 * 64 }, (_, i) => Math.sin(seed + 7 * i)),
+      [1, 1, 1024, 64],
+    );
+  const inputs = { query: fill(1), key: fill(2), value: fill(3), causal: true };
+  const problem = describeProblem(inputs);
+  expect(backend.supports(problem)).toEqual({ ok: true });
+  const plan = await backend.plan(problem);
+  expect(plan.description.workspaceBytes).toBeLessThanOrEqual(2 ** 21);
+  await plan.run(inputs);
+  (inputs.value.data as Float32Array)[1023 * 64] = Number.NaN;
+  await expect(plan.run(inputs)).rejects.toThrow(OutOfMemoryError);
+  backend.dispose();
+});
+
+test("where no provider works, the hint names the package for this runtime", async () => {
+  const broken: OnnxRuntime = {
+    env: { wasm: {}, webgpu: {} },
+    Tensor: ort.Tensor,
+    InferenceSession: { create: () => Promise.reject(new Error("no binary")) },
+  };
+  const error = await onnx({ runtime: broken })
+    .load()
+    .catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ hint: "npm install onnxruntime-node" });
+});
+
 test("a provider that cannot work here is unavailable, with a reason and a hint", async () => {
   const error = await onnx({ provider: "webnn" })
     .load()
@@ -202,6 +264,8 @@ test.each<[object, string]>([
   [{ runtime: {} }, "runtime"],
   [{ device: {}, provider: "wasm" }, "device"],
   [{ providers: "wasm" }, "providers"],
+  [{ maxWorkspaceBytes: -1 }, "maxWorkspaceBytes"],
+  [{ maxWorkspaceBytes: Number.NaN }, "maxWorkspaceBytes"],
 ])("a wrong option is named: %o", (options, name) => {
   expect(() => onnx(options as never)).toThrow(InvalidInputError);
   expect(() => onnx(options as never)).toThrow(name);

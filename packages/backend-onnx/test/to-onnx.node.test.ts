@@ -6,12 +6,13 @@ import {
   describeProblem,
   type HostTensor,
   referenceAttention,
+  type TypedArray,
   tensor,
 } from "@heed/core";
 import { beforeAll, expect, test } from "vitest";
 import { ModelProtoSchema, TensorProtoSchema } from "../src/generated/onnx_pb.js";
 import { importRuntime } from "../src/runtime/import.js";
-import { nativeReadable } from "../src/runtime/native-float16.js";
+import { runtimeTensor } from "../src/runtime/native-data.js";
 import type { Runtime, RuntimeDType, RuntimeTensor } from "../src/runtime/runtime.js";
 
 let runtime: Runtime;
@@ -63,8 +64,7 @@ test.each([...chosen, ...headless].map((c) => [c.id, c] as const))(
     const feeds: Record<string, RuntimeTensor> = {};
     for (const file of files.inputs) {
       const { name, type, data, dims } = decode(file);
-      const fed = new runtime.Tensor(type as RuntimeDType, data, dims);
-      feeds[name] = nativeReadable(runtime, fed);
+      feeds[name] = runtimeTensor(runtime, type as RuntimeDType, data as TypedArray, dims);
     }
     const results = await session.run(feeds);
     await session.release();

@@ -36,16 +36,24 @@ export function chooseGraph(
 
 /** Whether the operator Attention can say a spec, as onnxruntime 1.30's CPU code has it. */
 function attentionSays(spec: GraphSpec): boolean {
-  return operatorSays(spec) && spec.softcap === null && !spec.sinks;
+  return operatorSays(spec) && spec.softcap === null && !spec.sinks && spec.chunks === null;
 }
+
+/** The normal numbers of float32. */
+const [smallestScale, largestScale] = [2 ** -126, 3.4028234663852886e38];
+
+/** Heads whose square a signed 32-bit integer holds: with more, the operator Attention gives other numbers. */
+const mostHeads = 46340;
 
 /** Whether a spec has nothing that neither operator can say. */
 function operatorSays(spec: GraphSpec): boolean {
-  const { alibi, logSumExp, weights, scores, scale, dtype, guard } = spec;
+  const { alibi, logSumExp, weights, scores, scale, dtype, guard, queryHeads } = spec;
   // Without inputs or outputs for them; and they hide as −∞ does, which NaN outlives.
   if (alibi || logSumExp || weights || scores || guard !== "none") return false;
   // They have kernels for float32 (and float16, which is widened here), and take scale 0 for none given.
-  return scale > 0 && dtype !== "float64";
+  // The scale is a float32 attribute, of which they take the square root.
+  if (!(scale >= smallestScale && scale <= largestScale) || dtype === "float64") return false;
+  return queryHeads <= mostHeads;
 }
 
 /** Whether GroupQueryAttention can, and in tiles: rows along the diagonal, with sinks if need be. */

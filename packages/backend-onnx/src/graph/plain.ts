@@ -1,6 +1,7 @@
 import { statisticsDType } from "@heed/core";
 import { GraphBuilder, type Value } from "../model/builder.js";
 import type { ModelDType, ModelGraph } from "../model/model.js";
+import { chunkedProduct } from "./chunks.js";
 import { guardValues, restoreInfinities } from "./guard.js";
 import { broadcastDims, mainInputs, withoutHeads } from "./inputs.js";
 import type { PositionSource, PositionValues } from "./positions.js";
@@ -48,7 +49,7 @@ export function plainGraph(
   const stacked = (rows: Value): Value =>
     perHead && spec.kvHeads !== spec.queryHeads ? g.reshape(rows, 0, spec.kvHeads, -1, 0) : rows;
   const sum = (weights: Value, of: Value): Value =>
-    unstack(g, spec, g.op("MatMul", [stacked(weights), of]));
+    unstack(g, spec, weightedSum(g, spec, stacked(weights), of));
   const finite = softmax.finish(sum(softmax.weights, values.finite));
   const output = restoreInfinities(g, values, softmax, finite, { sum, compute });
   const rows = ["batch", spec.queryHeads, "queryLength"];
@@ -59,6 +60,10 @@ export function plainGraph(
   }
   if (spec.logSumExp) g.output("logSumExp", softmax.logSumExp(), compute, [...rows, 1]);
   return g.build();
+}
+
+function weightedSum(g: GraphBuilder, { chunks }: GraphSpec, weights: Value, of: Value): Value {
+  return chunks ? chunkedProduct(g, chunks, weights, of) : g.op("MatMul", [weights, of]);
 }
 
 /**
@@ -73,29 +78,62 @@ function scaledQuery(
   query: Value,
   compute: ModelDType,
 ): { query: Value; factor: number | null } {
-  const early = spec.softcap !== null && spec.scores !== "raw";
-  const scale = early ? spec.scale / (spec.softcap as number) : spec.scale;
-  // onnxruntime 1.30 fuses a product with a scalar into FusedMatMul, whose alpha is a float32, also
-  // for float64 operands, which leaves 1/√59 with 24 bits. It does not fuse one with a vector. Until
-  // MatmulScaleFusion minds the type: test/runtime-defects.node.test.ts.
-  const constant =
-    compute === "float64"
-      ? g.constant(compute, [spec.headDim], new Array<number>(spec.headDim).fill(scale))
-      : g.scalar(compute, scale);
-  const scaled = scale === 1 ? query : g.op("Mul", [query, constant]);
+  const { softcap: cap } = spec;
+  const early = cap !== null && cap < hugeSoftcap && spec.scores !== "raw";
+  const scale = finite(compute, early ? spec.scale / cap : spec.scale);
+  const scaled = scale === 1 ? query : scaledBy(g, query, scale, 2, compute);
   const stacked =
     spec.kvHeads === spec.queryHeads
       ? scaled
       : g.reshape(scaled, 0, spec.kvHeads, -1, spec.headDim);
-  const factor = spec.softcap === null || early ? null : 1 / spec.softcap;
+  const factor = cap === null || early ? null : finite(compute, 1 / cap);
   return { query: stacked, factor };
 }
 
+/**
+ * A value times a number.
+ *
+ * onnxruntime 1.30 fuses a product with a constant of one element into FusedMatMul, whose alpha is a
+ * float32 also for float64 operands, which leaves 1/√59 with 24 bits. For float64 the constant is therefore
+ * repeated along an axis whose size is known at each run only. To be removed when MatmulScaleFusion respects
+ * the type: test/runtime-defects.node.test.ts.
+ *
+ * @param axis of four: one whose size is symbolic
+ */
+function scaledBy(
+  g: GraphBuilder,
+  value: Value,
+  by: number,
+  axis: 2 | 3,
+  compute: ModelDType,
+): Value {
+  const constant = g.scalar(compute, by);
+  if (compute !== "float64") return g.op("Mul", [value, constant]);
+  const size = g.op("Shape", [value], { start: axis, end: axis + 1 });
+  const shape = axis === 3 ? size : g.op("Concat", [size, g.integers(1)], { axis: 0 });
+  return g.op("Mul", [value, g.op("Expand", [constant, shape])]);
+}
+
+/** The nearest finite number of a dtype: quotients of finite parameters may leave float32's range. */
+function finite(compute: ModelDType, x: number): number {
+  const largest = compute === "float64" ? Number.MAX_VALUE : 3.4028234663852886e38;
+  return Math.max(-largest, Math.min(largest, x));
+}
+
+/**
+ * Softcaps from which on a logit divided by them may be too small to be a normal number. Logits far below
+ * such a softcap are left as they are: softcap · tanh(s / softcap) is s then, as tanh x = x − x³/3 + ….
+ */
+const hugeSoftcap = 2 ** 60;
+
+/** The largest x for which tanh x is x, after rounding. */
+const identityBelow = { float64: 2 ** -28, float32: 2 ** -14 } as const;
+
 /** Whether anything between the products tells a group's heads apart. */
 function needsRows(spec: GraphSpec): boolean {
-  const { mask, bias, band, alibi, sinks, logSumExp, weights, scores, guard } = spec;
+  const { mask, bias, band, alibi, sinks, logSumExp, weights, scores, guard, chunks } = spec;
   const rules = mask || bias || band || alibi || sinks;
-  return Boolean(rules || logSumExp || weights || scores || guard === "elements");
+  return Boolean(rules || logSumExp || weights || scores || chunks || guard === "elements");
 }
 
 /** `[B, Hkv, G·Lq, X]` as `[B, Hq, Lq, X]`. */
@@ -108,11 +146,15 @@ function softcap(
   spec: GraphSpec,
   raw: Value,
   factor: number | null,
-  compute: ModelDType,
+  compute: "float64" | "float32",
 ): Value {
   if (spec.softcap === null) return raw;
-  const divided = factor === null ? raw : g.op("Mul", [raw, g.scalar(compute, factor)]);
-  return g.op("Mul", [g.op("Tanh", [divided]), g.scalar(compute, spec.softcap)]);
+  const cap = finite(compute, spec.softcap);
+  const divided = factor === null ? raw : scaledBy(g, raw, factor, 3, compute);
+  const capped = g.op("Mul", [g.op("Tanh", [divided]), g.scalar(compute, cap)]);
+  if (cap < hugeSoftcap) return capped;
+  const small = g.scalar(compute, cap * identityBelow[compute]);
+  return g.op("Where", [g.op("Less", [g.op("Abs", [raw]), small]), raw, capped]);
 }
 
 function biasInput(g: GraphBuilder, spec: GraphSpec, compute: ModelDType): Value | null {

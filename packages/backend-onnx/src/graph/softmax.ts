@@ -1,5 +1,6 @@
 import type { GraphBuilder, Value } from "../model/builder.js";
 import type { ModelDType } from "../model/model.js";
+import { chunkedSum } from "./chunks.js";
 import type { Arithmetic, GraphSpec } from "./spec.js";
 import { and, asBias, type VisibilityInputs, visibility } from "./visibility.js";
 
@@ -40,7 +41,8 @@ export function softmaxOver(
   const finite = notExcluded(g, spec, arithmetic, logits, context);
   const visible = and(g, arithmetic, ruled, finite);
   const masked = visible ? hide(g, spec, arithmetic, logits, visible, context.compute) : logits;
-  const own = spec.logSumExp || spec.sinks || finite !== null || spec.guard === "elements";
+  const own =
+    spec.logSumExp || spec.sinks || finite !== null || spec.guard === "elements" || spec.chunks;
   return own
     ? ownSoftmax(g, spec, arithmetic, masked, visible, context)
     : operatorSoftmax(g, spec, arithmetic, masked, visible, context);
@@ -167,7 +169,9 @@ function ownSoftmax(
   const offset = g.op("Max", [largest, low]);
   let exponentials = g.op("Exp", [g.op("Sub", [masked, offset])]);
   if (!infinities && visible) exponentials = g.op("Where", [visible, exponentials, zero]);
-  const ofVisible = g.reduce("ReduceSum", exponentials);
+  const ofVisible = spec.chunks
+    ? chunkedSum(g, spec.chunks, exponentials)
+    : g.reduce("ReduceSum", exponentials);
   let sum = ofVisible;
   if (sink) {
     const own = g.op("Exp", [g.op("Sub", [sink, offset])]);

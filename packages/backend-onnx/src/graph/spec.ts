@@ -1,4 +1,5 @@
 import type { AttentionProblem, FloatDType, ScoresKind } from "@heed/core";
+import { keyChunks } from "./chunks.js";
 
 /** Which axes of `[batch, queryHeads, queryLength, keyLength]` a mask or bias has; the rest repeat. */
 export type BroadcastAxes = readonly [boolean, boolean, boolean, boolean];
@@ -32,8 +33,10 @@ export interface Arithmetic {
   readonly and: boolean;
 }
 
-/** What a provider can hold. */
+/** What a provider can hold, and what its kernels lack. */
 export interface StorageTraits {
+  /** Whether its float32 sums over that many keys and rows are to be split into chunks. */
+  readonly chunked?: (keyLength: number, rows: number) => boolean;
   /** Whether it can hold float16; where not, the host widens to float32, and narrows what comes out. */
   readonly float16: boolean;
 }
@@ -85,8 +88,13 @@ export interface GraphSpec {
   readonly scores: ScoresKind | null;
   /** Whether scores are 0 from a length on, given for each batch. */
   readonly scoresEnd: boolean;
+  /** How sums over keys are split; null if they are not. */
+  readonly chunks: ChunkKind | null;
   readonly order: { readonly query: AxisOrder; readonly key: AxisOrder; readonly value: AxisOrder };
 }
+
+/** Whether chunks of equal length are all of the keys, or leave some over: see `keyChunks`. */
+export type ChunkKind = "even" | "ragged";
 
 /**
  * What keeps hidden keys and values out of the results, though they be NaN or ±∞. `"none"`: nothing;
@@ -106,11 +114,12 @@ export interface PositionSpec {
 /** The graph that a problem needs, given what positions and lengths are found to hide. */
 export function graphSpec(
   problem: AttentionProblem,
-  { float16 }: StorageTraits,
+  { float16, chunked }: StorageTraits,
   { band, guard }: PositionSpec,
   order: GraphSpec["order"] = canonicalOrders,
 ): GraphSpec {
-  const { queryHeads, kvHeads, headDim, valueDim, mask, bias } = problem;
+  const { queryHeads, kvHeads, headDim, valueDim, mask, bias, keyLength } = problem;
+  const rows = problem.queryLength * Math.max(1, queryHeads / Math.max(1, kvHeads));
   const stored = (dtype: FloatDType): FloatDType => storedDType(dtype, { float16 });
   const { alibi, sinks, scale, softcap, returns } = problem;
   const axes = (shape: readonly number[]): BroadcastAxes =>
@@ -131,6 +140,8 @@ export function graphSpec(
     softcap,
     ...returns,
     scoresEnd: returns.scores !== null && problem.kvLengths,
+    chunks:
+      problem.dtype !== "float64" && chunked?.(keyLength, rows) ? keyChunks(keyLength).kind : null,
     order,
   };
 }

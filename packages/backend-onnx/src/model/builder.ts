@@ -52,6 +52,11 @@ export class GraphBuilder {
     return name;
   }
 
+  /** Whether a value of this name exists: an input, or what an operator or a constant gave. */
+  has(name: Value): boolean {
+    return this.#values.has(name);
+  }
+
   /**
    * A tensor that is part of the model.
    *

@@ -36,7 +36,7 @@ export async function loadRuntime(options: CheckedOptions): Promise<LoadedRuntim
   }
   throw new BackendUnavailableError(
     `no execution provider works here: ${failures.join("; ")}`,
-    "npm install onnxruntime-web",
+    `npm install ${inNode() ? "onnxruntime-node" : "onnxruntime-web"}`,
   );
 }
 
@@ -79,7 +79,11 @@ async function loadProvider(
   const threads = threadsInUse(runtime, provider, options.threads);
   return {
     runtime,
-    traits: traitsOf(provider, { float16, largestTensor: adapter?.facts.largestBinding ?? null }),
+    traits: traitsOf(
+      provider,
+      { float16, largestTensor: adapter?.facts.largestBinding ?? null },
+      options.maxWorkspaceBytes,
+    ),
     sessionOptions,
     threads,
     adapter: adapter?.facts ?? null,

@@ -1,4 +1,5 @@
 import { InvalidInputError } from "@heed/core";
+import { defaultWorkspaceBytes } from "../traits.js";
 import type { OnnxRuntime } from "./runtime.js";
 
 /** Execution providers that a caller can ask for; see {@link OnnxOptions.provider}. */
@@ -31,6 +32,11 @@ export interface OnnxOptions {
    * setting of the whole runtime and holds from the first session on, whoever made that.
    */
   readonly threads?: number | undefined;
+  /**
+   * Bytes that a call may need beside inputs and outputs. Problems that need more, by an estimate, are
+   * refused with the reason `"memory"`: graphs hold all logits at once. Default: 4 GiB.
+   */
+  readonly maxWorkspaceBytes?: number | undefined;
 }
 
 /** Checked options. */
@@ -39,13 +45,15 @@ export interface CheckedOptions {
   readonly runtime: OnnxRuntime | undefined;
   readonly device: object | undefined;
   readonly threads: number | undefined;
+  readonly maxWorkspaceBytes: number;
 }
 
-const optionNames = ["provider", "runtime", "device", "threads"];
+const optionNames = ["provider", "runtime", "device", "threads", "maxWorkspaceBytes"];
 
 /** @throws InvalidInputError naming the option */
 export function checkOptions(options: OnnxOptions): CheckedOptions {
   const { provider = "auto", runtime, device, threads } = options;
+  const { maxWorkspaceBytes = defaultWorkspaceBytes } = options;
   for (const name of Object.keys(options)) {
     if (!optionNames.includes(name)) {
       throw new InvalidInputError(name, `only the options ${optionNames.join(", ")}`, name);
@@ -57,6 +65,9 @@ export function checkOptions(options: OnnxOptions): CheckedOptions {
   }
   if (threads !== undefined && (!Number.isInteger(threads) || threads < 1)) {
     throw new InvalidInputError("threads", "an integer ≥ 1", String(threads));
+  }
+  if (typeof maxWorkspaceBytes !== "number" || !(maxWorkspaceBytes >= 0)) {
+    throw new InvalidInputError("maxWorkspaceBytes", "a number ≥ 0", String(maxWorkspaceBytes));
   }
   const usable =
     runtime === undefined ||
@@ -72,5 +83,5 @@ export function checkOptions(options: OnnxOptions): CheckedOptions {
   if (device !== undefined && provider !== "webgpu") {
     throw new InvalidInputError("device", 'nothing, but with provider "webgpu"', "a device");
   }
-  return { provider, runtime, device, threads };
+  return { provider, runtime, device, threads, maxWorkspaceBytes };
 }
