@@ -9,7 +9,7 @@ import { encodeModel, GraphBuilder } from "@heed/backend-onnx/model";
 import { describeProblem, tensor } from "@heed/core";
 import ort from "onnxruntime-node";
 import { median } from "simple-statistics";
-import { OnnxBackend } from "../../../packages/backend-onnx/dist/backend.js";
+import { backendOn } from "../../../packages/backend-onnx/dist/backend.js";
 import { loadRuntime } from "../../../packages/backend-onnx/dist/runtime/load.js";
 import { checkOptions } from "../../../packages/backend-onnx/dist/runtime/options.js";
 import { prepareJudge } from "../dist/measure/correctness.js";
@@ -29,8 +29,9 @@ const { values: options } = parseArgs({
 
 const loaded = await loadRuntime(checkOptions({ provider: "cpu", threads: 1 }));
 const backendFrom = (groupQueryFrom) =>
-  new OnnxBackend({ ...loaded, traits: { ...loaded.traits, groupQueryFrom } });
-const [without, withIt] = [backendFrom(null), backendFrom({ attention: 0, plain: 0 })];
+  backendOn({ ...loaded, traits: { ...loaded.traits, groupQueryFrom } });
+const without = await backendFrom(null);
+const withIt = await backendFrom({ operator: 0, plain: 0 });
 
 /** MultiHeadAttention, which takes queries as `[B, L, H·D]`, and keys and values as they are. */
 async function multiHead({ queryHeads, headDim, scale }, { query, key, value }) {

@@ -1,70 +1,64 @@
 import {
-  type AttentionBackend,
-  type AttentionPlan,
-  type AttentionProblem,
-  type BackendInfo,
-  type DeviceTensor,
-  DisposedError,
+  attention,
+  type Backend,
+  type DeviceMemory,
+  type DType,
+  defineBackend,
   type HostTensor,
-  type Support,
-  UnsupportedError,
+  implement,
+  rotary,
 } from "@heed/core";
-import { uploadTensor } from "./device/tensor.js";
-import { KnownFeeds } from "./feeds.js";
-import { OnnxPlan } from "./plan.js";
+import { decideAttention } from "./attention/decide.js";
+import { KnownFeeds } from "./attention/feeds.js";
+import { planAttention } from "./attention/plan.js";
+import type { OnnxContext } from "./context.js";
+import type { GpuDevice } from "./device/gpu.js";
+import { emptyTensor, uploadTensor } from "./device/tensor.js";
+import { decideRotary, planRotary } from "./rotary/plan.js";
 import { type LoadedRuntime, runtimeInfo } from "./runtime/load.js";
 import { Sessions } from "./runtime/sessions.js";
-import { supportOf } from "./support.js";
+import type { ProviderTraits } from "./runtime/traits.js";
 
-/** Attention as ONNX models, on one execution provider of one copy of ONNX Runtime. */
-export class OnnxBackend implements AttentionBackend {
-  readonly name = "onnx";
-  readonly info: BackendInfo;
-  readonly loaded: LoadedRuntime;
-  readonly sessions: Sessions;
-  readonly knownFeeds: KnownFeeds = new KnownFeeds();
-  /** Only where onnxruntime takes tensors that are on its device. */
-  readonly upload?: (t: HostTensor) => Promise<DeviceTensor>;
-  #disposed = false;
+/**
+ * The backend on a loaded runtime. Whether it has memory of its own is known only then: it has where
+ * onnxruntime takes tensors that are on its device.
+ */
+export async function backendOn(loaded: LoadedRuntime): Promise<Backend> {
+  const { device, traits } = loaded;
+  const provider = defineBackend<OnnxContext>({
+    name: "onnx",
+    load: () => ({
+      loaded,
+      sessions: new Sessions(loaded.runtime, loaded.sessionOptions),
+      knownFeeds: new KnownFeeds(),
+    }),
+    info: () => runtimeInfo(loaded),
+    operations: {
+      attention: implement(attention, {
+        decide: (problem, context: OnnxContext) => decideAttention(problem, context.loaded.traits),
+        plan: planAttention,
+      }),
+      rotary: implement(rotary, {
+        decide: (problem, context: OnnxContext) => decideRotary(problem, context.loaded.traits),
+        plan: planRotary,
+      }),
+    },
+    ...(device && { memory: () => deviceMemory(device, traits) }),
+    dispose: ({ sessions }) => {
+      // Nothing awaits the release: what onnxruntime fails to release, it keeps.
+      sessions
+        .release()
+        .then(() => loaded.release())
+        .catch(() => {});
+    },
+  });
+  return provider.load();
+}
 
-  constructor(loaded: LoadedRuntime) {
-    this.loaded = loaded;
-    this.info = runtimeInfo(loaded);
-    this.sessions = new Sessions(loaded.runtime, loaded.sessionOptions);
-    const { device, traits } = loaded;
-    if (device) {
-      this.upload = async (t) => {
-        this.checkAlive("backend");
-        const stored = t.dtype === "float16" && !traits.float16 ? "float32" : t.dtype;
-        return uploadTensor(device, t, stored);
-      };
-    }
-  }
-
-  supports(problem: AttentionProblem): Support {
-    return supportOf(problem, this.loaded.traits);
-  }
-
-  async plan(problem: AttentionProblem): Promise<AttentionPlan> {
-    this.checkAlive("backend");
-    const support = this.supports(problem);
-    if (!support.ok) throw new UnsupportedError([{ backend: this.name, reasons: support.reasons }]);
-    const plan = new OnnxPlan(this, problem);
-    await plan.prepare();
-    return plan;
-  }
-
-  dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    // Nobody waits for this, so nobody can be told: what onnxruntime does not release, it keeps.
-    this.sessions
-      .release()
-      .then(() => this.loaded.release())
-      .catch(() => {});
-  }
-
-  checkAlive(argument: string): void {
-    if (this.#disposed) throw new DisposedError(argument);
-  }
+function deviceMemory(device: GpuDevice, { float16 }: ProviderTraits): DeviceMemory {
+  const stored = (dtype: DType): DType => (dtype === "float16" && !float16 ? "float32" : dtype);
+  return {
+    upload: async (t: HostTensor) => uploadTensor(device, t, stored(t.dtype)),
+    allocate: (dtype, shape) => emptyTensor(device, { dtype, stored: stored(dtype), shape }),
+  };
 }

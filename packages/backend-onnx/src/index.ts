@@ -3,25 +3,25 @@
  *
  * @module
  */
-import type { AttentionProvider } from "@heed/core";
-import { OnnxBackend } from "./backend.js";
+import type { Provider } from "@heed/core";
+import { backendOn } from "./backend.js";
 import { loadRuntime } from "./runtime/load.js";
 import { checkOptions, type OnnxOptions } from "./runtime/options.js";
 
+export { type OnnxTest, toOnnxTest } from "./attention/export/test-data.js";
+export { toOnnx } from "./attention/export/to-onnx.js";
 export { type OnnxTensorOptions, onnxTensor } from "./device/tensor.js";
-export { OnnxRuntimeError } from "./errors.js";
-export { toOnnx } from "./graph/to-onnx.js";
+export { OnnxRuntimeError } from "./runtime/errors.js";
 export type { OnnxOptions, OnnxProvider } from "./runtime/options.js";
 export type { OnnxRuntime } from "./runtime/runtime.js";
-export { type OnnxTest, toOnnxTest } from "./test-data.js";
 
 /**
- * The ONNX backend. Loading it imports onnxruntime-web or onnxruntime-node, whichever the provider
- * needs; both are optional peers.
+ * The ONNX backend: graphs of ONNX operators on one execution provider of ONNX Runtime. Loading it imports
+ * onnxruntime-web or onnxruntime-node, whichever the execution provider needs; both are optional peers.
  *
  * @throws InvalidInputError for a wrong option
  */
-export function onnx(options: OnnxOptions = {}): AttentionProvider {
+export function onnx(options: OnnxOptions = {}): Provider {
   const checked = checkOptions(options);
-  return { name: "onnx", load: async () => new OnnxBackend(await loadRuntime(checked)) };
+  return { name: "onnx", load: async () => backendOn(await loadRuntime(checked)) };
 }

@@ -1,11 +1,12 @@
 import { type AttentionInputs, describeProblem, tensor } from "@heed/core";
 import { expect, test } from "vitest";
-import { boundsOf, typicalBand } from "../src/bounds.js";
-import { chooseGraph, kernelName } from "../src/graph/choose.js";
-import { prepareGraph } from "../src/graph/prepare.js";
-import { graphSpec, type HiddenGuard } from "../src/graph/spec.js";
+import { boundsOf, typicalBand } from "../src/attention/bounds.js";
+import { chooseGraph } from "../src/attention/graph/choose.js";
+import { prepareGraph } from "../src/attention/graph/prepare.js";
+import { graphSpec, type HiddenGuard } from "../src/attention/graph/spec.js";
+import { kernelName } from "../src/kernel-name.js";
 import type { OnnxProvider } from "../src/runtime/options.js";
-import { traitsOf } from "../src/traits.js";
+import { traitsOf } from "../src/runtime/traits.js";
 
 type Rules = Omit<Partial<AttentionInputs>, "query" | "key" | "value">;
 
@@ -50,8 +51,8 @@ test.each<[string, Rules]>([
   ["a mask of keys", { mask: mask(4) }],
   ["lengths alone", { kvLengths: [3] }],
 ])("the operator Attention for %s, on CPU providers", (_, rules) => {
-  expect(choose(rules)).toBe("attention");
-  expect(choose(rules, "wasm")).toBe("attention");
+  expect(choose(rules)).toBe("operator");
+  expect(choose(rules, "wasm")).toBe("operator");
   // There it is registered and not implemented.
   expect(choose(rules, "webgpu")).toBe("plain");
 });
@@ -82,7 +83,7 @@ test("grouped heads of few rows share their keys in plain operators", () => {
     return chooseGraph(spec, traits, problem.queryLength);
   };
   expect(choice(1)).toBe("plain");
-  expect(choice(16)).toBe("attention");
+  expect(choice(16)).toBe("operator");
 });
 
 test("plain operators where hidden data is not finite", () => {
@@ -107,12 +108,12 @@ test.each<[string, Rules, Sizes?]>([
 });
 
 test("short ones are not, nor those of providers where it is slower", () => {
-  expect(chooseLong({ causal: true }, { length: 767 })).toBe("attention");
+  expect(chooseLong({ causal: true }, { length: 767 })).toBe("operator");
   expect(chooseLong({ causal: true, sinks: [0, 1] }, { length: 511 })).toBe("plain");
-  expect(chooseLong({ causal: true }, { dim: 32 })).toBe("attention");
+  expect(chooseLong({ causal: true }, { dim: 32 })).toBe("operator");
   // In whole matrices, which plain operators do faster.
   expect(chooseLong({ causal: true, softcap: 3 })).toBe("plain");
-  expect(chooseLong({ causal: true }, {}, "wasm")).toBe("attention");
+  expect(chooseLong({ causal: true }, {}, "wasm")).toBe("operator");
   expect(chooseLong({ causal: true }, {}, "webgpu")).toBe("plain");
 });
 
@@ -124,7 +125,7 @@ test.each<[string, Rules, Sizes?]>([
   ["a mask", { causal: true, mask: mask(768) }],
   ["lengths", { causal: true, kvLengths: [3], queryOffset: 0 }],
 ])("not with %s", (_, rules, sizes) => {
-  expect(chooseLong(rules, sizes)).toBe("attention");
+  expect(chooseLong(rules, sizes)).toBe("operator");
 });
 
 test("rows that a call moves off the diagonal are not taken to lie on it", () => {
@@ -158,8 +159,7 @@ test("a window is part of the operator's model, and of no other's", () => {
 });
 
 test("plans name provider and graph", () => {
-  const traits = traitsOf("wasm", { float16: true, largestTensor: null });
-  expect(kernelName("attention", traits)).toBe("wasm Attention");
-  expect(kernelName("plain", traits)).toBe("wasm MatMul, Softmax, MatMul");
-  expect(kernelName("group-query", traits)).toBe("wasm GroupQueryAttention");
+  expect(kernelName("attention", "operator", "wasm")).toBe("attention-operator-wasm");
+  expect(kernelName("attention", "plain", "webgpu")).toBe("attention-plain-webgpu");
+  expect(kernelName("attention", "group-query", "cpu")).toBe("attention-group-query-cpu");
 });

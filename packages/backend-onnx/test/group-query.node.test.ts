@@ -2,22 +2,23 @@ import { judge, passes } from "@heed/conformance";
 import {
   type AttentionInputs,
   type AttentionOutputs,
+  type Backend,
   cast,
   describeProblem,
   type HostTensor,
   tensor,
 } from "@heed/core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { OnnxBackend } from "../src/backend.js";
+import { backendOn } from "../src/backend.js";
 import { loadRuntime } from "../src/runtime/load.js";
 import { checkOptions } from "../src/runtime/options.js";
 
 /** GroupQueryAttention for all that it can say, and not from some length on. */
-let backend: OnnxBackend;
+let backend: Backend;
 beforeAll(async () => {
   const loaded = await loadRuntime(checkOptions({ provider: "cpu", threads: 1 }));
-  const groupQueryFrom = { attention: 0, plain: 0 };
-  backend = new OnnxBackend({ ...loaded, traits: { ...loaded.traits, groupQueryFrom } });
+  const groupQueryFrom = { operator: 0, plain: 0 };
+  backend = await backendOn({ ...loaded, traits: { ...loaded.traits, groupQueryFrom } });
 });
 afterAll(() => backend.dispose());
 
@@ -48,7 +49,7 @@ function call(
 
 async function run(inputs: AttentionInputs<HostTensor>): Promise<AttentionOutputs<HostTensor>> {
   const plan = await backend.plan(describeProblem(inputs));
-  expect(plan.description.kernel).toBe("cpu GroupQueryAttention");
+  expect(plan.description.kernel).toBe("attention-group-query-cpu");
   return (await plan.run(inputs)) as AttentionOutputs<HostTensor>;
 }
 

@@ -11,8 +11,8 @@ import {
   toFloat64,
 } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { boundsOf } from "../src/bounds.js";
-import { finiteRuns, guardFor } from "../src/hidden-values.js";
+import { boundsOf } from "../src/attention/bounds.js";
+import { finiteRuns, guardFor } from "../src/attention/hidden-values.js";
 
 type Call = AttentionInputs<HostTensor>;
 

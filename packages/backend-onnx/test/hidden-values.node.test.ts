@@ -66,7 +66,7 @@ test.each([
   ["a sink", { sinks: [0.5] }],
 ])("a row that sees no key is 0, not −0, also with %s", async (_, more) => {
   const all = call((values) => values.fill(-1));
-  // Of more than one, products of 0 and −1 are summed from 0 on, which is 0.
+  // The products of several keys are summed from 0 on, which gives 0.
   const query = slice(slice(all.query, 1, 0, 1), 2, 0, 1);
   const [key, value] = [slice(all.key, 2, 0, 1), slice(all.value, 2, 0, 1)];
   const one = { ...more, query, key, value, causal: true };
@@ -92,7 +92,7 @@ test("a value that no row at the window's ends sees does not leak into rows near
     window: { left: 9 },
   };
   const plan = await backend.plan(describeProblem(inputs));
-  expect(plan.description.kernel).toBe("cpu GroupQueryAttention");
+  expect(plan.description.kernel).toBe("attention-group-query-cpu");
   const output = (await plan.run(inputs)).output as HostTensor;
   const wrong = Array.from({ length }, (_, row) => row).filter((row) =>
     Number.isNaN(output.data[row * size]),

@@ -10,7 +10,7 @@ import {
   tensor,
 } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { keyChunks } from "../src/graph/chunks.js";
+import { keyChunks } from "../src/attention/graph/chunks.js";
 
 type Call = AttentionInputs<HostTensor>;
 

@@ -8,7 +8,7 @@ import {
   tensor,
 } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { zeroOrOne } from "../src/booleans.js";
+import { zeroOrOne } from "../src/runtime/booleans.js";
 
 const shapes = [
   [4],

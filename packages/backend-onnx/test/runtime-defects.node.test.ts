@@ -1,5 +1,5 @@
 /**
- * What of onnxruntime is worked around, reproduced. Each test fails when a version of it gets the
+ * Reproduces the defects of onnxruntime that are worked around. Each test fails when a version gets the
  * thing right: the workaround can then go.
  */
 import { beforeAll, expect, test } from "vitest";

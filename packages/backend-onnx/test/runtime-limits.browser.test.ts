@@ -1,5 +1,5 @@
 /**
- * What the backend refuses in browsers only: see runtime-limits.node.test.ts for the rest.
+ * Limits of onnxruntime in browsers; see runtime-limits.node.test.ts for the rest.
  */
 import { type OnnxRuntime, onnx } from "@heed/backend-onnx";
 import { expect, test } from "vitest";

@@ -1,5 +1,5 @@
 /**
- * What the backend refuses, tried on onnxruntime itself. Each test fails when a version of it can do the
+ * Limits of onnxruntime for which the backend refuses problems. Each test fails when a version of it can do the
  * thing: the refusal can then go.
  */
 import { beforeAll, expect, test } from "vitest";
@@ -46,7 +46,7 @@ test("wasm: memory ends at 4 GiB", async () => {
       dims: new runtime.Tensor("int64" as RuntimeDType, BigInt64Array.of(count), [1]),
     });
   expect((await run(8n)).y?.data).toEqual(Float32Array.of(1));
-  // Whose bytes a 32-bit size does not hold.
+  // A 32-bit size does not hold its number of bytes.
   await expect(run(2n ** 30n)).rejects.toThrow(/overflow|alloc|memory/i);
   await session.release();
 });

@@ -16,7 +16,7 @@ import {
 import * as ort from "onnxruntime-web";
 import { expect, test } from "vitest";
 
-/** What was asked of a runtime. */
+/** Counts of the calls that a runtime received. */
 interface Log {
   /** Tensors that were made. */
   tensors: number;

@@ -47,7 +47,7 @@ const withoutEmpty = cases.filter(({ id }) => !id.includes("empty-") || id.inclu
 const chosen = withoutEmpty.filter(
   ({ id }, i) => id.startsWith("masks/everything") || i % 12 === 0,
 );
-// What onnxruntime's kernels make of other empty tensors, they do not agree on.
+// onnxruntime's kernels do not agree on other empty tensors.
 const headless = cases.filter(({ id }) => id === "core/empty-query-heads");
 
 test.each([...chosen, ...headless].map((c) => [c.id, c] as const))(

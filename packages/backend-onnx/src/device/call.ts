@@ -1,41 +1,33 @@
 import {
-  type AttentionInputs,
-  type AttentionOutputs,
-  type AttentionProblem,
   type DeviceTensor,
-  DisposedError,
-  type FloatDType,
+  type DType,
   InvalidInputError,
   isDeviceTensor,
-  statisticsDType,
   type Tensor,
 } from "@heed/core";
-import type { Dimension, ModelValue } from "../model/model.js";
 import type { Runtime, RuntimeTensor } from "../runtime/runtime.js";
 import type { GpuDevice } from "./gpu.js";
 import { emptyTensor, OnnxTensor } from "./tensor.js";
 
-const tensorNames = ["query", "key", "value", "mask", "bias"] as const;
-
 /**
- * Whether any of a call's tensors is on the device: its outputs then are.
+ * Whether any of a call's tensors is on the device: its outputs then are. The device of a wrapped buffer
+ * becomes known here.
  *
- * @param device of the backend; null where it has none
- * @throws InvalidInputError, DisposedError naming a tensor that this backend cannot read
+ * @param device the backend's; null where it has none
+ * @throws InvalidInputError naming a tensor that this backend cannot read
  */
-export function isResident(inputs: AttentionInputs, device: GpuDevice | null): boolean {
+export function isResident(reads: readonly Tensor[], device: GpuDevice | null): boolean {
+  if (device === null) return false;
   let resident = false;
-  for (const name of tensorNames) {
-    const t = inputs[name];
-    if (t === undefined || !isDeviceTensor(t)) continue;
-    if (!(t instanceof OnnxTensor) || device === null) {
+  for (const t of reads) {
+    if (!isDeviceTensor(t)) continue;
+    if (!(t instanceof OnnxTensor)) {
       throw new InvalidInputError(
-        name,
-        device ? "a host tensor, or one that upload or onnxTensor gave" : "a host tensor",
-        `a tensor of backend ${t.backend}`,
+        "tensor",
+        "a host tensor, or one that upload or onnxTensor gave",
+        `another tensor of backend ${t.backend}`,
       );
     }
-    if (t.disposed) throw new DisposedError(name);
     t.adopt(device);
     resident = true;
   }
@@ -61,40 +53,39 @@ export function deviceFeed(
   return Tensor.fromGpuBuffer(t.buffer, { dataType: stored, dims });
 }
 
-/** Tensors for a session to write its outputs into, which are then the call's. */
+/** Tensors for a session to write its outputs into, which are then those of the call. */
 export interface DeviceOutputs {
   readonly fetches: Readonly<Record<string, RuntimeTensor>>;
-  readonly outputs: AttentionOutputs<DeviceTensor>;
+  readonly outputs: Readonly<Record<string, DeviceTensor>>;
   dispose(): void;
 }
 
-/** @param values the graph's outputs */
+/** An output of a graph, and the tensor that a caller gets for it. */
+export interface OutputForm {
+  readonly name: string;
+  /** Type of the elements in the buffer. */
+  readonly stored: DType;
+  /** Sizes that the graph writes. */
+  readonly dims: readonly number[];
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
 export function deviceOutputs(
   runtime: Runtime,
   device: GpuDevice,
-  problem: AttentionProblem,
-  values: readonly ModelValue[],
+  forms: readonly OutputForm[],
 ): DeviceOutputs {
-  const { batch, queryLength, keyLength } = problem;
-  const named: Readonly<Record<string, number>> = { batch, queryLength, keyLength };
-  const size = (dimension: Dimension): number =>
-    typeof dimension === "number" ? dimension : (named[dimension] as number);
   const fetches: Record<string, RuntimeTensor> = {};
   const outputs: Record<string, OnnxTensor> = {};
-  for (const { name, dtype, dims } of values) {
-    const sizes = dims.map(size);
-    const isLogSumExp = name === "logSumExp";
-    const t = emptyTensor(device, {
-      dtype: isLogSumExp ? statisticsDType(problem.dtype) : problem.dtype,
-      stored: dtype as FloatDType,
-      shape: isLogSumExp ? sizes.slice(0, 3) : sizes,
-    });
+  for (const { name, dtype, stored, shape, dims } of forms) {
+    const t = emptyTensor(device, { dtype, stored, shape });
     outputs[name] = t;
-    fetches[name] = deviceFeed(runtime, name, t, dtype, sizes);
+    fetches[name] = deviceFeed(runtime, name, t, stored, dims);
   }
   return {
     fetches,
-    outputs: outputs as unknown as AttentionOutputs<DeviceTensor>,
+    outputs,
     dispose: () => {
       for (const t of Object.values(outputs)) t.dispose();
     },

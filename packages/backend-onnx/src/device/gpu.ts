@@ -1,4 +1,4 @@
-/** What of WebGPU is used here, spelled out: its types are not every runtime's. */
+/** The parts of WebGPU used here, spelled out since not every project has WebGPU's types. */
 export interface GpuBuffer {
   readonly size: number;
   readonly usage: number;
@@ -31,7 +31,7 @@ export const usage = { mapRead: 0x1, copySource: 0x4, copyTarget: 0x8, storage: 
 
 const mapRead = 0x1;
 
-/** What a tensor's buffer is used for. */
+/** Usage of the buffers of tensors. */
 export const tensorUsage: number = usage.storage | usage.copySource | usage.copyTarget;
 
 /** onnxruntime's kernels read in vectors of four, 16 bytes at most. */

@@ -12,7 +12,7 @@ import {
   type TypedArray,
   tensor,
 } from "@heed/core";
-import { zeroOrOne } from "../booleans.js";
+import { zeroOrOne } from "../runtime/booleans.js";
 import {
   type GpuBuffer,
   type GpuDevice,

@@ -29,7 +29,7 @@ export class GraphBuilder {
   readonly #outputs: ModelValue[] = [];
   /** By what they hold. */
   readonly #constants = new Map<string, ModelConstant>();
-  /** What the caller named, and results and constants, which have a space in them until they are built. */
+  /** Names of inputs and outputs, and provisional names of results and constants, which contain a space. */
   readonly #values = new Set<Value>();
   /** Results that are outputs, and the outputs' names: the node that makes one writes it itself. */
   readonly #outputNames = new Map<Value, string>();
@@ -233,7 +233,7 @@ function checkIdentifier(name: string): void {
   throw new InvalidInputError("name", "letters, digits and _", JSON.stringify(name));
 }
 
-/** What tells equal constants: equal elements once, as a vector of one number is as long as a head. */
+/** Text that equal constants share; equal elements are shown once, as a constant may be as long as a head. */
 function shown(values: readonly number[]): string | null {
   const equal = values.every((value) => Object.is(value, values[0]));
   if (!equal && values.length > comparedElements) return null;

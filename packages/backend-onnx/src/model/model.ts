@@ -56,7 +56,7 @@ export interface ModelConstant {
 }
 
 export interface ModelGraph {
-  /** Of ONNX's own operators. */
+  /** Version of ONNX's own operators. */
   readonly opset: number;
   readonly nodes: readonly ModelNode[];
   readonly inputs: readonly ModelValue[];

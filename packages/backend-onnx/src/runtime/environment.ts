@@ -1,6 +1,6 @@
 import type { GpuDevice } from "../device/gpu.js";
 
-/** Of the WebGPU device that onnxruntime-web uses. */
+/** Facts about the WebGPU device that onnxruntime-web uses. */
 export interface AdapterFacts {
   readonly name: string;
   /** Bytes of the largest storage binding, and so of the largest tensor. */
@@ -12,7 +12,7 @@ export function inNode(): boolean {
   return process?.versions?.node !== undefined;
 }
 
-/** What of WebGPU is looked at; its types are not every runtime's. */
+/** The parts of WebGPU used here, spelled out since not every project has WebGPU's types. */
 interface AdapterInfo {
   readonly description?: string;
   readonly vendor?: string;

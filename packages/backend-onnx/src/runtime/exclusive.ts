@@ -1,4 +1,4 @@
-/** Who may use a runtime: one at a time, in the order in which they asked. */
+/** A queue for the use of a runtime: one user at a time, in the order in which they asked. */
 export class Turns {
   #taken = false;
   readonly #waiting: (() => void)[] = [];
@@ -6,7 +6,7 @@ export class Turns {
   /**
    * Asks for a turn, which lasts until `leave`.
    *
-   * @returns what to wait for; null where it is one's turn at once
+   * @returns a promise that resolves when the turn begins; null if it has begun already
    */
   enter(): Promise<void> | null {
     if (this.#taken) return new Promise((resolve) => this.#waiting.push(resolve));
@@ -24,7 +24,7 @@ export class Turns {
 
 const turns = new WeakMap<object, Turns>();
 
-/** Two backends may share a runtime, since it is a module: so do their turns. */
+/** The queue of a runtime. A runtime is a module, which several backends may share. */
 export function turnsOf(runtime: object): Turns {
   let known = turns.get(runtime);
   if (!known) {
@@ -34,7 +34,7 @@ export function turnsOf(runtime: object): Turns {
   return known;
 }
 
-/** Does something in a turn of its own. */
+/** Runs a function in a turn of its own. */
 export async function exclusively<R>(runtime: object, act: () => Promise<R>): Promise<R> {
   const own = turnsOf(runtime);
   const before = own.enter();

@@ -1,6 +1,6 @@
 import { BackendUnavailableError } from "@heed/core";
-import { messageOf } from "../errors.js";
 import { inNode } from "./environment.js";
+import { messageOf } from "./errors.js";
 import type { OnnxProvider } from "./options.js";
 import type { Runtime } from "./runtime.js";
 

@@ -1,13 +1,13 @@
 import { type BackendInfo, BackendUnavailableError } from "@heed/core";
 import type { GpuDevice } from "../device/gpu.js";
-import { messageOf } from "../errors.js";
-import { type ProviderTraits, traitsOf } from "../traits.js";
 import { type AdapterFacts, adapterFacts, hasHardwareAdapter, inNode } from "./environment.js";
+import { messageOf } from "./errors.js";
 import { exclusively } from "./exclusive.js";
 import { importRuntime } from "./import.js";
 import type { CheckedOptions, OnnxProvider } from "./options.js";
 import { holdsFloat16, probe } from "./probe.js";
 import type { Runtime, SessionOptions } from "./runtime.js";
+import { type ProviderTraits, traitsOf } from "./traits.js";
 
 /** A runtime with a provider that was seen to work in it. */
 export interface LoadedRuntime {
@@ -16,10 +16,10 @@ export interface LoadedRuntime {
   readonly sessionOptions: SessionOptions;
   readonly threads: number;
   readonly adapter: AdapterFacts | null;
-  /** Whose buffers tensors can be in: that of onnxruntime-web's provider webgpu. */
+  /** The device whose buffers can hold tensors; null except with onnxruntime-web's provider webgpu. */
   readonly device: GpuDevice | null;
   readonly notes: readonly string[];
-  /** Gives up what the provider was held by; for when no session of the backend is left. */
+  /** Releases the session that keeps the provider's device alive; called after all other sessions are released. */
   release(): Promise<void>;
 }
 
@@ -97,7 +97,7 @@ function isNative(runtime: Runtime): boolean {
   return runtime.env.versions?.node !== undefined;
 }
 
-/** What a backend tells of its runtime. */
+/** Description of the runtime for `BackendInfo`. */
 export function runtimeInfo(loaded: LoadedRuntime): BackendInfo {
   const { runtime, traits, threads, adapter, notes } = loaded;
   const { versions } = runtime.env;
@@ -136,7 +136,7 @@ function optionsFor(provider: OnnxProvider, { threads, device }: CheckedOptions)
     // A device has to be named for each session: what env.webgpu.device is set to, 1.30 does not look at.
     executionProviders: [device === undefined ? provider : { name: provider, device }],
     graphOptimizationLevel: "all",
-    // Errors only: what warnings say of the placement of nodes is what the option below is for.
+    // Errors only. Warnings about the placement of nodes are covered by the option below.
     logSeverityLevel: 3,
     ...(provider === "cpu" && { interOpNumThreads: 1 }),
     ...(provider === "cpu" && threads !== undefined && { intraOpNumThreads: threads }),

@@ -1,5 +1,4 @@
 import { InvalidInputError } from "@heed/core";
-import { defaultWorkspaceBytes } from "../traits.js";
 import type { OnnxRuntime } from "./runtime.js";
 
 /** Execution providers that a caller can ask for; see {@link OnnxOptions.provider}. */
@@ -7,9 +6,12 @@ export type OnnxProvider = "wasm" | "webgpu" | "webnn" | "cpu";
 
 export const onnxProviders: readonly OnnxProvider[] = ["wasm", "webgpu", "webnn", "cpu"];
 
+/** Bytes that a run may need beside inputs and outputs, if the caller does not say. */
+export const defaultWorkspaceBytes: number = 4 * 2 ** 30;
+
 export interface OnnxOptions {
   /**
-   * Where models run. `"wasm"`: onnxruntime-web on the CPU. `"cpu"`: onnxruntime-node. `"webgpu"`:
+   * The execution provider that runs the models. `"wasm"`: onnxruntime-web on the CPU. `"cpu"`: onnxruntime-node. `"webgpu"`:
    * onnxruntime-web in browsers, onnxruntime-node in Node. `"webnn"`: onnxruntime-web. `"auto"`
    * (default): in Node cpu if onnxruntime-node is installed, else wasm; elsewhere webgpu if there is
    * an adapter that is not a software one, else wasm. A provider that was named and cannot work is

@@ -1,7 +1,7 @@
 import { BackendUnavailableError } from "@heed/core";
-import { messageOf } from "../errors.js";
 import { GraphBuilder } from "../model/builder.js";
 import { encodeModel } from "../model/model.js";
+import { messageOf } from "./errors.js";
 import { exclusively } from "./exclusive.js";
 import type { OnnxProvider } from "./options.js";
 import type { Runtime, RuntimeSession, SessionOptions } from "./runtime.js";
@@ -40,7 +40,7 @@ const hints: Readonly<Record<OnnxProvider, string>> = {
 /** Whether a GPU provider's device can hold float16: the feature shader-f16. */
 export async function holdsFloat16(runtime: Runtime, options: SessionOptions): Promise<boolean> {
   try {
-    // That it fails is an answer, not an error to print.
+    // A failure is an answer here, not an error to print.
     const session = await doubling(runtime, { ...options, logSeverityLevel: 4 }, true);
     await exclusively(runtime, () => session.release());
     return true;

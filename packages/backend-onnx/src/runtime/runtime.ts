@@ -31,7 +31,7 @@ export interface RuntimeSession {
   release(): Promise<void>;
 }
 
-/** Of onnxruntime's `InferenceSession.SessionOptions`, what Heed sets. */
+/** The members of onnxruntime's `InferenceSession.SessionOptions` that Heed sets. */
 export interface SessionOptions {
   readonly executionProviders: readonly (
     | string

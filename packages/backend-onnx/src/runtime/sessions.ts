@@ -1,4 +1,4 @@
-import { messageOf, OnnxRuntimeError } from "../errors.js";
+import { messageOf, OnnxRuntimeError } from "./errors.js";
 import { exclusively, type Turns, turnsOf } from "./exclusive.js";
 import type { Runtime, RuntimeSession, RuntimeTensor, SessionOptions } from "./runtime.js";
 

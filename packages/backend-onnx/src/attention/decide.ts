@@ -1,0 +1,104 @@
+import {
+  type AttentionProblem,
+  bytesPerElement,
+  type SupportReason,
+  statisticsDType,
+  type Verdict,
+} from "@heed/core";
+import type { ProviderTraits } from "../runtime/traits.js";
+import { typicalBand } from "./bounds.js";
+import { chooseGraph, type GraphKind } from "./graph/choose.js";
+import { graphSpec } from "./graph/spec.js";
+
+/** Number of matrices of logits that live at once: the one an operator reads and the one it writes. */
+const logitsAlive = 2;
+
+/** Number of matrices of logits of one head that positions need: two predicates and the added matrix. */
+const bandsAlive = 3;
+
+/** Bytes of a matrix of logits, `[batch, queryHeads, queryLength, keyLength]`. */
+function logitsBytes(problem: AttentionProblem): number {
+  return problem.queryHeads * bandBytes(problem);
+}
+
+/** Bytes of a matrix of logits of one head. */
+function bandBytes({ batch, queryLength, keyLength, dtype }: AttentionProblem): number {
+  return batch * queryLength * keyLength * bytesPerElement(statisticsDType(dtype));
+}
+
+/**
+ * Bytes that a run of a graph needs beside inputs and outputs: an estimate, as onnxruntime plans its memory.
+ * GroupQueryAttention works in tiles, and copies queries, keys and values into its own layout.
+ */
+export function workspaceBytes(problem: AttentionProblem, kind: GraphKind): number {
+  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, causal, window } = problem;
+  if (kind === "group-query") {
+    const rows = 2 * queryHeads * queryLength + 4 * kvHeads * keyLength;
+    return batch * rows * headDim * bytesPerElement("float32");
+  }
+  const bands = queryLength > 1 && (causal || window) ? bandsAlive * bandBytes(problem) : 0;
+  return logitsAlive * logitsBytes(problem) + bands;
+}
+
+/** The graph that calls of a problem usually take. */
+function usualKind(problem: AttentionProblem, traits: ProviderTraits): GraphKind {
+  const spec = graphSpec(problem, traits, { band: typicalBand(problem), guard: "none" });
+  return chooseGraph(spec, traits, problem.queryLength);
+}
+
+/** The kind of graph that calls of a problem usually take, or the reasons why the provider has none. Pure. */
+export function decideAttention(
+  problem: AttentionProblem,
+  traits: ProviderTraits,
+): Verdict<GraphKind> {
+  const { provider, largestTensor, memory, maxWorkspaceBytes } = traits;
+  const kind = usualKind(problem, traits);
+  const reasons: SupportReason[] = [];
+  if (problem.dtype === "float64" && !traits.float64) {
+    reasons.push({
+      code: "dtype",
+      message: `onnxruntime's provider ${provider} has no kernels for float64`,
+      hint: "providers wasm and cpu have",
+    });
+  }
+  const logits = logitsBytes(problem);
+  const needed = workspaceBytes(problem, kind);
+  if (largestTensor !== null && logits > largestTensor) {
+    reasons.push({
+      code: "too-large",
+      message: `its logits are one tensor of some ${mebibytes(logits)} MiB, and provider ${provider} has ${mebibytes(largestTensor)}`,
+      hint: "onnxruntime keeps every logit: split the query, or use a backend that does not",
+    });
+  }
+  if (memory !== null && needed > memory) {
+    reasons.push({
+      code: "too-large",
+      message: `it needs some ${mebibytes(needed)} MiB, and provider ${provider} has ${mebibytes(memory)}`,
+      hint: "onnxruntime keeps every logit: split the query, or use a backend that does not",
+    });
+  } else if (needed > maxWorkspaceBytes) {
+    reasons.push({
+      code: "memory",
+      message: `it needs some ${mebibytes(needed)} MiB beside inputs and outputs, and maxWorkspaceBytes allows ${mebibytes(maxWorkspaceBytes)}`,
+      hint: "allow more with onnx({ maxWorkspaceBytes }), split the query, or use a backend that does not keep every logit",
+    });
+  }
+  return reasons.length === 0 ? { decision: kind } : { reasons };
+}
+
+/**
+ * Whether a graph may run on a problem that {@link decideAttention} has accepted. Calls may need another
+ * graph than usual: a hidden NaN, or offsets that leave the diagonal, take logits where GroupQueryAttention
+ * has none.
+ */
+export function fitsWorkspace(
+  problem: AttentionProblem,
+  kind: GraphKind,
+  { maxWorkspaceBytes }: ProviderTraits,
+): boolean {
+  return kind === "group-query" || workspaceBytes(problem, kind) <= maxWorkspaceBytes;
+}
+
+function mebibytes(bytes: number): number {
+  return Math.ceil(bytes / 2 ** 20);
+}

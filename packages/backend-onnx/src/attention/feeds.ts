@@ -1,0 +1,112 @@
+import {
+  allocate,
+  type BoundAttention,
+  type HostTensor,
+  statisticsDType,
+  type Tensor,
+  type TypedArray,
+} from "@heed/core";
+import { feed, hostFeed } from "../device/feed.js";
+import { canonicalOrder, storedDims } from "../layout/axis-order.js";
+import type { Runtime, RuntimeTensor } from "../runtime/runtime.js";
+import type { GraphSpec } from "./graph/spec.js";
+import { type CallPositions, type FedGraph, type Feeds, positionFeeds } from "./position-feeds.js";
+
+/** Query, key and value as a graph reads them. */
+export interface MainFeeds {
+  readonly query: RuntimeTensor;
+  readonly key: RuntimeTensor;
+  readonly value: RuntimeTensor;
+}
+
+/**
+ * onnxruntime's tensors over host tensors whose memory it reads in place. The keys and values of a cache are
+ * the same tensors at every step, and are not wrapped again. Host tensors that are not frozen are not kept,
+ * since another array may take the place of theirs.
+ */
+export class KnownFeeds {
+  readonly #known = new WeakMap<Tensor, RuntimeTensor>();
+
+  /** The three tensors of a call, if all are known: they are row-major, and stored in their own dtype. */
+  of({ query, key, value }: BoundAttention): MainFeeds | null {
+    const [q, k, v] = [this.get(query), this.get(key), this.get(value)];
+    return q && k && v ? { query: q, key: k, value: v } : null;
+  }
+
+  get(t: Tensor): RuntimeTensor | undefined {
+    return this.#known.get(t);
+  }
+
+  /** Keeps a tensor for later calls, if it reads the host tensor's own memory, and returns it. */
+  keep(t: Tensor, fed: RuntimeTensor): RuntimeTensor {
+    const asItIs = "data" in t && fed.location === "cpu" && t.data === fed.data;
+    if (asItIs && [t, t.shape, t.strides].every(Object.isFrozen)) this.#known.set(t, fed);
+    return fed;
+  }
+}
+
+/** All inputs of a graph, for one call. */
+export function callFeeds(
+  runtime: Runtime,
+  graph: FedGraph,
+  bound: BoundAttention,
+  positions: CallPositions,
+  main: MainFeeds,
+): Feeds {
+  const { problem } = bound;
+  const { mask, bias } = maskAndBias(bound);
+  const { spec } = graph;
+  const feeds: Feeds = { query: main.query, key: main.key, value: main.value };
+  let known = positions.feeds.get(graph);
+  if (!known) {
+    const made = positionFeeds(runtime, problem, graph, positions);
+    known = Object.entries(made).map(([name, fed]) => ({ name, fed }));
+    positions.feeds.set(graph, known);
+  }
+  for (const { name, fed } of known) feeds[name] = fed;
+  if (mask && problem.mask) feeds.mask = feed(runtime, "mask", mask, "bool", problem.mask.shape);
+  if (bias && problem.bias && spec.bias) {
+    feeds.bias = feed(runtime, "bias", bias, spec.bias.dtype, problem.bias.shape);
+  }
+  if (spec.alibi || spec.sinks) addHeadValues(feeds, runtime, bound);
+  return feeds;
+}
+
+/** The mask and the bias as they were given, of their own shapes; the bound call expands them. */
+function maskAndBias({ problem, reads }: BoundAttention): { mask?: Tensor; bias?: Tensor } {
+  const [, , , third, fourth] = reads;
+  if (problem.mask === null) return third === undefined ? {} : { bias: third };
+  return { ...(third && { mask: third }), ...(fourth && { bias: fourth }) };
+}
+
+/**
+ * Query, key and value for a graph. A tensor whose axes lie in the order that the graph reads is given
+ * without a copy.
+ */
+export function mainFeeds(
+  runtime: Runtime,
+  { dtype, order }: GraphSpec,
+  { query, key, value }: BoundAttention,
+  known: KnownFeeds,
+): MainFeeds {
+  const fed = (name: "query" | "key" | "value", t: Tensor): RuntimeTensor =>
+    order[name] === canonicalOrder
+      ? (known.get(t) ?? known.keep(t, feed(runtime, name, t, dtype, t.shape)))
+      : hostFeed(runtime, t as HostTensor, storedDims(t.shape, order[name]));
+  return { query: fed("query", query), key: fed("key", key), value: fed("value", value) };
+}
+
+function addHeadValues(feeds: Feeds, { Tensor }: Runtime, bound: BoundAttention): void {
+  const { dtype, queryHeads } = bound.problem;
+  const compute = statisticsDType(dtype);
+  for (const name of ["alibiSlopes", "sinks"] as const) {
+    const list = bound[name];
+    if (list) feeds[name] = new Tensor(compute, numbers(compute, list), [1, queryHeads, 1, 1]);
+  }
+}
+
+function numbers(dtype: "float64" | "float32", values: ArrayLike<number>): TypedArray {
+  const array = allocate(dtype, values.length);
+  array.set(values as never);
+  return array;
+}

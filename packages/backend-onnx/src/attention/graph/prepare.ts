@@ -1,0 +1,57 @@
+import { encodeModel, type ModelGraph, type ModelValue } from "../../model/model.js";
+import type { ProviderTraits } from "../../runtime/traits.js";
+import { attentionGraph } from "./attention.js";
+import { chooseGraph, type GraphKind } from "./choose.js";
+import { groupQueryGraph } from "./group-query.js";
+import { type LeakSign, leakSign } from "./guard.js";
+import { plainGraph } from "./plain.js";
+import { type PositionSource, positionInputs } from "./positions.js";
+import type { Arithmetic, GraphSpec } from "./spec.js";
+
+/** A graph that is decided on; the model is made when a session is. */
+export interface PreparedGraph {
+  readonly spec: GraphSpec;
+  readonly kind: GraphKind;
+  /** The same for equal models. */
+  readonly key: string;
+  /** Names of its inputs. */
+  readonly reads: readonly string[];
+  readonly outputs: readonly ModelValue[];
+  readonly leakSign: LeakSign;
+  /** Kernels that a run launches, before onnxruntime fuses any. */
+  readonly nodes: number;
+  readonly model: () => Uint8Array;
+}
+
+const writers: Readonly<
+  Record<GraphKind, (spec: GraphSpec, arithmetic: Arithmetic, source: PositionSource) => ModelGraph>
+> = {
+  plain: plainGraph,
+  operator: attentionGraph,
+  "group-query": groupQueryGraph,
+};
+
+export function prepareGraph(
+  spec: GraphSpec,
+  traits: ProviderTraits,
+  queryLength: number,
+): PreparedGraph {
+  const kind = chooseGraph(spec, traits, queryLength);
+  const graph = writers[kind](spec, traits, positionInputs);
+  return {
+    spec,
+    kind,
+    key: `${kind} ${JSON.stringify(kind === "group-query" ? spec : withoutWindow(spec))}`,
+    reads: graph.inputs.map(({ name }) => name),
+    outputs: graph.outputs,
+    leakSign: leakSign(kind, spec, traits),
+    nodes: graph.nodes.length,
+    model: () => encodeModel(graph),
+  };
+}
+
+/** Windows are the host's to work out, but for the operator that has one: others serve every window. */
+function withoutWindow(spec: GraphSpec): GraphSpec {
+  const { band } = spec;
+  return band?.diagonal?.keys == null ? spec : { ...spec, band: { ...band, diagonal: null } };
+}

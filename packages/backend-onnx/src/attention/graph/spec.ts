@@ -1,0 +1,139 @@
+import type { AttentionProblem, FloatDType, ScoresKind } from "@heed/core";
+import { type AxisOrder, canonicalOrder } from "../../layout/axis-order.js";
+import { type ChunkKind, keyChunks } from "./chunks.js";
+
+/** Which axes of `[batch, queryHeads, queryLength, keyLength]` a mask or bias has; the rest repeat. */
+export type BroadcastAxes = readonly [boolean, boolean, boolean, boolean];
+
+/** All three as they are described. */
+export const canonicalOrders: GraphSpec["order"] = {
+  query: canonicalOrder,
+  key: canonicalOrder,
+  value: canonicalOrder,
+};
+
+/** What can differ in the arithmetic of execution providers. */
+export interface Arithmetic {
+  /**
+   * Whether ±∞ behaves as IEEE 754 says. WGSL lets an implementation assume that there is none, so
+   * masking there is by predicates and finite sentinels.
+   */
+  readonly infinities: boolean;
+  /**
+   * Whether the operator And can be relied on. onnxruntime 1.30's WebGPU provider compiles a shader
+   * for operands of which one has a last axis divisible by 4 and the other has not, and takes the
+   * same one where it is the other way round: test/runtime-defects.node.test.ts. There, a product
+   * says it.
+   */
+  readonly and: boolean;
+}
+
+/** What a provider can hold, and what its kernels lack. */
+export interface StorageTraits {
+  /** Whether its float32 sums over that many keys and rows are to be split into chunks. */
+  readonly chunked?: (keyLength: number, rows: number) => boolean;
+  /** Whether it can hold float16; where not, the host widens to float32, and narrows what comes out. */
+  readonly float16: boolean;
+}
+
+/** The dtype in which tensors of a dtype are given to a graph. */
+export function storedDType(dtype: FloatDType, { float16 }: StorageTraits): FloatDType {
+  return dtype === "float16" && !float16 ? "float32" : dtype;
+}
+
+/** Which keys a query row sees, beside `mask`: a range of them, since every position rule gives one. */
+export interface BandSpec {
+  /** Whether rows have a first key that they see. */
+  readonly first: boolean;
+  /** Whether rows have a last key that they see. */
+  readonly last: boolean;
+  /** Whether rows of a batch differ in that. */
+  readonly perRow: boolean;
+  /** Whether a row may see no key at all. */
+  readonly emptyRows: boolean;
+  /** Set if there are as many rows as keys and row i sees no key after key i; null otherwise. */
+  readonly diagonal: DiagonalSpec | null;
+}
+
+export interface DiagonalSpec {
+  /** Keys that a row sees, its own the last of them; null: all up to its own. */
+  readonly keys: number | null;
+}
+
+/**
+ * Everything that a graph depends on: a problem without its lengths, which are symbolic, so that a
+ * session serves all of them.
+ */
+export interface GraphSpec {
+  readonly dtype: FloatDType;
+  readonly queryHeads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly valueDim: number;
+  readonly mask: BroadcastAxes | null;
+  readonly bias: { readonly dtype: FloatDType; readonly axes: BroadcastAxes } | null;
+  readonly band: BandSpec | null;
+  readonly guard: HiddenGuard;
+  readonly alibi: boolean;
+  readonly sinks: boolean;
+  readonly scale: number;
+  readonly softcap: number | null;
+  readonly logSumExp: boolean;
+  readonly weights: boolean;
+  readonly scores: ScoresKind | null;
+  /** Whether scores are 0 from a length on, given for each batch. */
+  readonly scoresEnd: boolean;
+  /** How sums over keys are split; null if they are not. */
+  readonly chunks: ChunkKind | null;
+  readonly order: { readonly query: AxisOrder; readonly key: AxisOrder; readonly value: AxisOrder };
+}
+
+/**
+ * Protection of the results against hidden keys and values that are NaN or ±∞. `"none"`: nothing;
+ * −∞ is added to a logit to hide a key, and a weight of 0 hides its value. `"rows"`: logits are chosen
+ * and not added to, and values that no row of the batch sees are replaced by 0. `"elements"`: all
+ * values that are not finite are, and rows that do see one are told so, at the price of two more
+ * products.
+ */
+export type HiddenGuard = "none" | "rows" | "elements";
+
+/** How a graph treats positions, and hidden values that are not finite. */
+export interface PositionSpec {
+  readonly band: BandSpec | null;
+  readonly guard: HiddenGuard;
+}
+
+/** The graph that a problem needs, given what positions and lengths are found to hide. */
+export function graphSpec(
+  problem: AttentionProblem,
+  { float16, chunked }: StorageTraits,
+  { band, guard }: PositionSpec,
+  order: GraphSpec["order"] = canonicalOrders,
+): GraphSpec {
+  const { queryHeads, kvHeads, headDim, valueDim, mask, bias, keyLength } = problem;
+  const rows = problem.queryLength * Math.max(1, queryHeads / Math.max(1, kvHeads));
+  const stored = (dtype: FloatDType): FloatDType => storedDType(dtype, { float16 });
+  const { alibi, sinks, scale, softcap, returns } = problem;
+  const axes = (shape: readonly number[]): BroadcastAxes =>
+    shape.map((size) => size !== 1) as unknown as BroadcastAxes;
+  return {
+    dtype: stored(problem.dtype),
+    queryHeads,
+    kvHeads,
+    headDim,
+    valueDim,
+    mask: mask && axes(mask.shape),
+    bias: bias && { dtype: stored(bias.dtype), axes: axes(bias.shape) },
+    band,
+    guard,
+    alibi,
+    sinks,
+    scale,
+    softcap,
+    ...returns,
+    scoresEnd: returns.scores !== null && problem.kvLengths,
+    chunks:
+      problem.dtype !== "float64" && chunked?.(keyLength, rows) ? keyChunks(keyLength).kind : null,
+    order,
+  };
+}

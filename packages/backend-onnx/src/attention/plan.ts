@@ -1,0 +1,204 @@
+import {
+  type AttentionOutputs,
+  type AttentionProblem,
+  type BoundAttention,
+  type HostTensor,
+  isDeviceTensor,
+  type KernelPlan,
+  OutOfMemoryError,
+  type PlanDescription,
+} from "@heed/core";
+import type { OnnxContext } from "../context.js";
+import { deviceOutputs, isResident } from "../device/call.js";
+import type { GpuDevice } from "../device/gpu.js";
+import { uploadTensor } from "../device/tensor.js";
+import { kernelName } from "../kernel-name.js";
+import { axisOrders } from "./axis-orders.js";
+import { boundsOf, typicalBand } from "./bounds.js";
+import { fitsWorkspace, workspaceBytes } from "./decide.js";
+import { emptyOutputs, isEmpty } from "./empty.js";
+import { callFeeds, mainFeeds } from "./feeds.js";
+import type { GraphKind } from "./graph/choose.js";
+import { type PreparedGraph, prepareGraph } from "./graph/prepare.js";
+import {
+  canonicalOrders,
+  type GraphSpec,
+  graphSpec,
+  type HiddenGuard,
+  type PositionSpec,
+  storedDType,
+} from "./graph/spec.js";
+import { guardFor } from "./hidden-values.js";
+import { mayHaveLeaked } from "./leak.js";
+import { hostOutputs, type KnownOutputs, outputForms } from "./outputs.js";
+import type { CallPositions, Feeds } from "./position-feeds.js";
+
+/** Positions of a call with everything derived from them, kept for later calls that have the same. */
+interface KnownCall extends CallPositions {
+  readonly offsets: Int32Array;
+  /** By guard and by the order of the tensors' axes in memory. */
+  readonly graphs: Map<string, PreparedGraph>;
+}
+
+/** A graph and its inputs. */
+interface ReadyRun {
+  readonly graph: PreparedGraph;
+  readonly feeds: Feeds;
+}
+
+/** Makes the plan of a problem and the session that its calls usually need, so that the first call is quick. */
+export async function planAttention(
+  problem: AttentionProblem,
+  kind: GraphKind,
+  context: OnnxContext,
+): Promise<OnnxPlan> {
+  const plan = new OnnxPlan(problem, kind, context);
+  await plan.prepare();
+  return plan;
+}
+
+/**
+ * A problem with the graphs that its calls need. Which keys a call hides is known only with its offsets and
+ * lengths: a decode step that sees the whole cache takes the graph without a mask.
+ */
+class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
+  readonly description: PlanDescription;
+  readonly #context: OnnxContext;
+  readonly #problem: AttentionProblem;
+  readonly #graphs = new Map<string, PreparedGraph>();
+  readonly #knownOutputs: KnownOutputs = new Map();
+  #latest: KnownCall | null = null;
+
+  constructor(problem: AttentionProblem, kind: GraphKind, context: OnnxContext) {
+    this.#context = context;
+    this.#problem = problem;
+    this.description = {
+      kernel: kernelName("attention", kind, context.loaded.traits.provider),
+      tiles: {},
+      workspaceBytes: workspaceBytes(problem, kind),
+      dispatches: this.#usualGraph().nodes,
+    };
+  }
+
+  async prepare(): Promise<void> {
+    if (!isEmpty(this.#problem)) await this.#context.sessions.prepare(this.#usualGraph());
+  }
+
+  async run(bound: BoundAttention): Promise<AttentionOutputs> {
+    const { loaded, sessions } = this.#context;
+    const { device } = loaded;
+    const problem = this.#problem;
+    const resident = isResident(bound.reads, device);
+    if (isEmpty(problem)) {
+      const outputs = emptyOutputs(bound);
+      return resident && device ? uploadAll(device, outputs) : outputs;
+    }
+    const known = this.#positionsOf(bound);
+    if (resident && device) return this.#runOnDevice(device, bound, known);
+    const guard = loaded.traits.infinities
+      ? "none"
+      : guardFor(bound.value as HostTensor, known.bounds, problem);
+    const { graph, feeds } = this.#ready(guard, bound, known);
+    const results = await sessions.run(graph, feeds);
+    if (!mayHaveLeaked(graph.leakSign, problem, results)) {
+      return hostOutputs(problem, results, this.#knownOutputs);
+    }
+    const guarded = this.#ready("elements", bound, known);
+    const right = await sessions.run(guarded.graph, guarded.feeds);
+    return hostOutputs(problem, right, this.#knownOutputs);
+  }
+
+  dispose(): void {
+    this.#graphs.clear();
+    this.#latest = null;
+  }
+
+  async #runOnDevice(
+    device: GpuDevice,
+    bound: BoundAttention,
+    known: KnownCall,
+  ): Promise<AttentionOutputs> {
+    const { loaded, sessions } = this.#context;
+    const { value } = bound;
+    // Values on the device are not read: the graph leaves out those that no row sees.
+    const unread = known.bounds.band ? "rows" : "none";
+    const guard = isDeviceTensor(value) ? unread : guardFor(value, known.bounds, this.#problem);
+    const { graph, feeds } = this.#ready(guard, bound, known);
+    const made = deviceOutputs(loaded.runtime, device, outputForms(this.#problem, graph.outputs));
+    try {
+      await sessions.run(graph, feeds, made.fetches);
+    } catch (error) {
+      made.dispose();
+      throw error;
+    }
+    return made.outputs as unknown as AttentionOutputs;
+  }
+
+  /** Offsets and lengths mostly stay the same from call to call, and so does everything derived from them. */
+  #positionsOf({ offsets, kvLengths }: BoundAttention): KnownCall {
+    const latest = this.#latest;
+    if (latest && same(latest.offsets, offsets) && same(latest.kvLengths, kvLengths)) return latest;
+    const bounds = boundsOf(this.#problem, { offsets, kvLengths });
+    this.#latest = { offsets, kvLengths, bounds, feeds: new Map(), graphs: new Map() };
+    return this.#latest;
+  }
+
+  #ready(guard: HiddenGuard, bound: BoundAttention, known: KnownCall): ReadyRun {
+    const { loaded, knownFeeds } = this.#context;
+    const { runtime, traits } = loaded;
+    const fed = knownFeeds.of(bound);
+    const order = fed
+      ? canonicalOrders
+      : axisOrders(bound, storedDType(this.#problem.dtype, traits));
+    const key = order === canonicalOrders ? guard : `${guard} ${JSON.stringify(order)}`;
+    let graph = known.graphs.get(key);
+    if (!graph) {
+      graph = this.#graphOf({ band: known.bounds.band, guard }, order);
+      this.#checkMemory(graph);
+      known.graphs.set(key, graph);
+    }
+    const main = fed ?? mainFeeds(runtime, graph.spec, bound, knownFeeds);
+    return { graph, feeds: callFeeds(runtime, graph, bound, known, main) };
+  }
+
+  #checkMemory({ kind }: PreparedGraph): void {
+    const problem = this.#problem;
+    const { traits } = this.#context.loaded;
+    if (fitsWorkspace(problem, kind, traits)) return;
+    throw new OutOfMemoryError(
+      "onnx",
+      `this call hides keys in a way, or holds NaN or infinities, that needs all logits, some ${workspaceBytes(problem, kind)} bytes, and maxWorkspaceBytes is ${traits.maxWorkspaceBytes}`,
+    );
+  }
+
+  #usualGraph(): PreparedGraph {
+    return this.#graphOf({ band: typicalBand(this.#problem), guard: "none" }, canonicalOrders);
+  }
+
+  #graphOf(positions: PositionSpec, order: GraphSpec["order"]): PreparedGraph {
+    const { traits } = this.#context.loaded;
+    const key = JSON.stringify([positions, order]);
+    let graph = this.#graphs.get(key);
+    if (!graph) {
+      const spec = graphSpec(this.#problem, traits, positions, order);
+      graph = prepareGraph(spec, traits, this.#problem.queryLength);
+      this.#graphs.set(key, graph);
+    }
+    return graph;
+  }
+}
+
+function same(known: Int32Array, given: Int32Array): boolean {
+  if (known === given) return true;
+  for (let i = 0; i < known.length; i++) {
+    if (known[i] !== given[i]) return false;
+  }
+  return true;
+}
+
+/** Leaves the outputs of an empty problem on the device, too, if its inputs are there. */
+function uploadAll(device: GpuDevice, outputs: AttentionOutputs<HostTensor>): AttentionOutputs {
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, t]) => [name, uploadTensor(device, t, t.dtype)]),
+  ) as unknown as AttentionOutputs;
+}
