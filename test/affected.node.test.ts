@@ -34,7 +34,7 @@ test("packages are as far from a change as they depend on it", () => {
 
 test("this repository's packages are found", () => {
   const found = readPackages(".");
-  expect(found.get("packages/core")).toEqual({ name: "@heed/core", needs: [] });
+  expect(found.get("packages/core").name).toBe("@heed/core");
   expect(found.get("packages/backend-js").needs).toContain("@heed/core");
 });
 
