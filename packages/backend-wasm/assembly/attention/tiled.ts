@@ -119,6 +119,7 @@ function attendTile(
     touchRows(value, valueStride, keys, 4 * <usize>valueDim, work + size(d, D.workScores));
   }
   const scores = work + size(d, D.workScores);
+  const sums = work + size(d, D.workRow);
   /** Whether the tile's values are all finite: −1 as long as nobody needs to know. */
   let finite = -1;
   for (let r = 0; r < padded; r += PANEL) {
@@ -141,11 +142,11 @@ function attendTile(
     if (partial) {
       if (finite < 0) finite = allFinite(value, valueStride, keys, valueDim) ? 1 : 0;
       if (finite == 0) {
-        guardedPanelValues(scores, seen, firstValue, valueStride, valueDim, output);
+        guardedPanelValues(scores, seen, firstValue, valueStride, valueDim, output, sums);
         continue;
       }
     }
-    panelValues(scores, seen, firstValue, valueStride, valueDim, output);
+    panelValues(scores, seen, firstValue, valueStride, valueDim, output, sums);
   }
 }
 

@@ -1,5 +1,5 @@
 import { madd } from "../../math/simd";
-import { rescalePanel } from "./panel-values";
+import { addPanel } from "./panel-values";
 
 /** Whether `rows` rows of `size` float32, `stride` bytes apart, have neither infinities nor NaN. */
 export function allFinite(from: usize, stride: usize, rows: i32, size: i32): bool {
@@ -45,9 +45,10 @@ export function guardedPanelValues(
   stride: usize,
   size: i32,
   output: usize,
+  sums: usize,
 ): void {
   const end = weights + 32 * <usize>keys;
-  rescalePanel(output, size, end);
+  let to = sums;
   for (let c = 0; c < size; c++) {
     let sum0 = i32x4.splat(0);
     let sum1 = i32x4.splat(0);
@@ -58,10 +59,11 @@ export function guardedPanelValues(
       sum1 = guardedMadd(v128.load(w, 16), element, sum1);
       v += stride;
     }
-    v128.store(output, f32x4.add(sum0, v128.load(output)));
-    v128.store(output, f32x4.add(sum1, v128.load(output, 16)), 16);
-    output += 32;
+    v128.store(to, sum0);
+    v128.store(to, sum1, 16);
+    to += 32;
   }
+  addPanel(output, size, end, sums);
 }
 
 /** `fewValues` that leaves weights of 0 out. */

@@ -6,14 +6,15 @@ import { lesserGroups, MOST } from "./groups";
  * `output[c][r] = rescale[r] · output[c][r] + Σ weights[j][r] · value[j][c]`. Written like `panelScores`.
  *
  * The tile's sum is formed by itself and then added: in one sum over all keys, the rounding errors of a long
- * cache of equal values would all go the same way. Outputs are rescaled beforehand: kernels that end with
- * more than an addition and a store spill inside their loops on V8 11.3.
+ * cache of equal values would all go the same way. It goes through memory: kernels that end with more than
+ * stores spill inside their loops on V8 11.3.
  *
- * @param weights `[keys, 8]`, and then `rescale` `[8]`
+ * @param weights `[keys, 8]`, followed by `rescale` `[8]`
  * @param keys how many
  * @param value the first key's value; values are `stride` bytes apart
  * @param size elements of a value
  * @param output `[size, 8]`
+ * @param sums `[size, 8]`: room for the tile's sums
  */
 export function panelValues(
   weights: usize,
@@ -22,64 +23,64 @@ export function panelValues(
   stride: usize,
   size: i32,
   output: usize,
+  sums: usize,
 ): void {
-  rescalePanel(output, size, weights + 32 * <usize>keys);
-  tileValues(weights, keys, value, stride, size, output);
+  tileValues(weights, keys, value, stride, size, sums);
+  addPanel(output, size, weights + 32 * <usize>keys, sums);
 }
 
-/** `output[c][r] *= rescale[r]`; most tiles far into a row leave its maximum, and the factor is 1. */
-export function rescalePanel(output: usize, size: i32, rescale: usize): void {
+/** `output[c][r] = rescale[r] · output[c][r] + sums[c][r]`. */
+export function addPanel(output: usize, size: i32, rescale: usize, sums: usize): void {
   const rescale0 = v128.load(rescale);
   const rescale1 = v128.load(rescale, 16);
-  const one = f32x4.splat(1);
-  if (i32x4.all_true(v128.and(f32x4.eq(rescale0, one), f32x4.eq(rescale1, one)))) return;
   const end = output + 32 * <usize>size;
   while (output < end) {
-    v128.store(output, f32x4.mul(v128.load(output), rescale0));
-    v128.store(output, f32x4.mul(v128.load(output, 16), rescale1), 16);
+    v128.store(output, madd(v128.load(output), rescale0, v128.load(sums)));
+    v128.store(output, madd(v128.load(output, 16), rescale1, v128.load(sums, 16)), 16);
     output += 32;
+    sums += 32;
   }
 }
 
-/** `output[c][r] += Σ weights[j][r] · value[j][c]`. */
+/** `sums[c][r] = Σ weights[j][r] · value[j][c]`. */
 function tileValues(
   weights: usize,
   keys: i32,
   value: usize,
   stride: usize,
   size: i32,
-  output: usize,
+  sums: usize,
 ): void {
   const bytes = 32 * <usize>keys;
   const end = weights + bytes;
   let columns = size;
   for (let groups = lesserGroups(columns); groups > 0; groups--) {
-    if (ASC_FEATURE_RELAXED_SIMD) values5(bytes, end, value - stride, stride, output);
-    else values4(weights, end, value, stride, output);
+    if (ASC_FEATURE_RELAXED_SIMD) values5(bytes, end, value - stride, stride, sums);
+    else values4(weights, end, value, stride, sums);
     value += (MOST - 1) * 4;
-    output += (MOST - 1) * 32;
+    sums += (MOST - 1) * 32;
     columns -= MOST - 1;
   }
   while (columns >= MOST) {
-    if (ASC_FEATURE_RELAXED_SIMD) values6(bytes, end, value - stride, stride, output);
-    else values5(bytes, end, value - stride, stride, output);
+    if (ASC_FEATURE_RELAXED_SIMD) values6(bytes, end, value - stride, stride, sums);
+    else values5(bytes, end, value - stride, stride, sums);
     value += MOST * 4;
-    output += MOST * 32;
+    sums += MOST * 32;
     columns -= MOST;
   }
   if (columns >= 4) {
-    values4(weights, end, value, stride, output);
+    values4(weights, end, value, stride, sums);
     value += 4 * 4;
-    output += 4 * 32;
+    sums += 4 * 32;
     columns -= 4;
   }
   if (columns >= 2) {
-    values2(weights, end, value, stride, output);
+    values2(weights, end, value, stride, sums);
     value += 2 * 4;
-    output += 2 * 32;
+    sums += 2 * 32;
     columns -= 2;
   }
-  if (columns > 0) values1(weights, end, value, stride, output);
+  if (columns > 0) values1(weights, end, value, stride, sums);
 }
 
 /** 6 columns of the values: 12 accumulators. */
@@ -88,7 +89,7 @@ function values6(
   end: usize,
   before: usize,
   stride: usize,
-  output: usize,
+  sums: usize,
 ): void {
   let o00 = i32x4.splat(0);
   let o01 = i32x4.splat(0);
@@ -133,18 +134,18 @@ function values6(
     weights += 32;
     value += stride;
   }
-  v128.store(output, f32x4.add(o00, v128.load(output, 0)), 0);
-  v128.store(output, f32x4.add(o01, v128.load(output, 16)), 16);
-  v128.store(output, f32x4.add(o10, v128.load(output, 32)), 32);
-  v128.store(output, f32x4.add(o11, v128.load(output, 48)), 48);
-  v128.store(output, f32x4.add(o20, v128.load(output, 64)), 64);
-  v128.store(output, f32x4.add(o21, v128.load(output, 80)), 80);
-  v128.store(output, f32x4.add(o30, v128.load(output, 96)), 96);
-  v128.store(output, f32x4.add(o31, v128.load(output, 112)), 112);
-  v128.store(output, f32x4.add(o40, v128.load(output, 128)), 128);
-  v128.store(output, f32x4.add(o41, v128.load(output, 144)), 144);
-  v128.store(output, f32x4.add(o50, v128.load(output, 160)), 160);
-  v128.store(output, f32x4.add(o51, v128.load(output, 176)), 176);
+  v128.store(sums, o00, 0);
+  v128.store(sums, o01, 16);
+  v128.store(sums, o10, 32);
+  v128.store(sums, o11, 48);
+  v128.store(sums, o20, 64);
+  v128.store(sums, o21, 80);
+  v128.store(sums, o30, 96);
+  v128.store(sums, o31, 112);
+  v128.store(sums, o40, 128);
+  v128.store(sums, o41, 144);
+  v128.store(sums, o50, 160);
+  v128.store(sums, o51, 176);
 }
 
 /** 5 columns of the values: 10 accumulators. */
@@ -153,7 +154,7 @@ function values5(
   end: usize,
   before: usize,
   stride: usize,
-  output: usize,
+  sums: usize,
 ): void {
   let o00 = i32x4.splat(0);
   let o01 = i32x4.splat(0);
@@ -192,20 +193,20 @@ function values5(
     weights += 32;
     value += stride;
   }
-  v128.store(output, f32x4.add(o00, v128.load(output, 0)), 0);
-  v128.store(output, f32x4.add(o01, v128.load(output, 16)), 16);
-  v128.store(output, f32x4.add(o10, v128.load(output, 32)), 32);
-  v128.store(output, f32x4.add(o11, v128.load(output, 48)), 48);
-  v128.store(output, f32x4.add(o20, v128.load(output, 64)), 64);
-  v128.store(output, f32x4.add(o21, v128.load(output, 80)), 80);
-  v128.store(output, f32x4.add(o30, v128.load(output, 96)), 96);
-  v128.store(output, f32x4.add(o31, v128.load(output, 112)), 112);
-  v128.store(output, f32x4.add(o40, v128.load(output, 128)), 128);
-  v128.store(output, f32x4.add(o41, v128.load(output, 144)), 144);
+  v128.store(sums, o00, 0);
+  v128.store(sums, o01, 16);
+  v128.store(sums, o10, 32);
+  v128.store(sums, o11, 48);
+  v128.store(sums, o20, 64);
+  v128.store(sums, o21, 80);
+  v128.store(sums, o30, 96);
+  v128.store(sums, o31, 112);
+  v128.store(sums, o40, 128);
+  v128.store(sums, o41, 144);
 }
 
 /** 4 columns of the values: 8 accumulators. */
-function values4(weights: usize, end: usize, value: usize, stride: usize, output: usize): void {
+function values4(weights: usize, end: usize, value: usize, stride: usize, sums: usize): void {
   let o00 = i32x4.splat(0);
   let o01 = i32x4.splat(0);
   let o10 = i32x4.splat(0);
@@ -232,18 +233,18 @@ function values4(weights: usize, end: usize, value: usize, stride: usize, output
     weights += 32;
     value += stride;
   }
-  v128.store(output, f32x4.add(o00, v128.load(output, 0)), 0);
-  v128.store(output, f32x4.add(o01, v128.load(output, 16)), 16);
-  v128.store(output, f32x4.add(o10, v128.load(output, 32)), 32);
-  v128.store(output, f32x4.add(o11, v128.load(output, 48)), 48);
-  v128.store(output, f32x4.add(o20, v128.load(output, 64)), 64);
-  v128.store(output, f32x4.add(o21, v128.load(output, 80)), 80);
-  v128.store(output, f32x4.add(o30, v128.load(output, 96)), 96);
-  v128.store(output, f32x4.add(o31, v128.load(output, 112)), 112);
+  v128.store(sums, o00, 0);
+  v128.store(sums, o01, 16);
+  v128.store(sums, o10, 32);
+  v128.store(sums, o11, 48);
+  v128.store(sums, o20, 64);
+  v128.store(sums, o21, 80);
+  v128.store(sums, o30, 96);
+  v128.store(sums, o31, 112);
 }
 
 /** 2 columns of the values: 4 accumulators. */
-function values2(weights: usize, end: usize, value: usize, stride: usize, output: usize): void {
+function values2(weights: usize, end: usize, value: usize, stride: usize, sums: usize): void {
   let o00 = i32x4.splat(0);
   let o01 = i32x4.splat(0);
   let o10 = i32x4.splat(0);
@@ -260,14 +261,14 @@ function values2(weights: usize, end: usize, value: usize, stride: usize, output
     weights += 32;
     value += stride;
   }
-  v128.store(output, f32x4.add(o00, v128.load(output, 0)), 0);
-  v128.store(output, f32x4.add(o01, v128.load(output, 16)), 16);
-  v128.store(output, f32x4.add(o10, v128.load(output, 32)), 32);
-  v128.store(output, f32x4.add(o11, v128.load(output, 48)), 48);
+  v128.store(sums, o00, 0);
+  v128.store(sums, o01, 16);
+  v128.store(sums, o10, 32);
+  v128.store(sums, o11, 48);
 }
 
 /** 1 column of the values: 2 accumulators. */
-function values1(weights: usize, end: usize, value: usize, stride: usize, output: usize): void {
+function values1(weights: usize, end: usize, value: usize, stride: usize, sums: usize): void {
   let o00 = i32x4.splat(0);
   let o01 = i32x4.splat(0);
   while (weights < end) {
@@ -279,6 +280,6 @@ function values1(weights: usize, end: usize, value: usize, stride: usize, output
     weights += 32;
     value += stride;
   }
-  v128.store(output, f32x4.add(o00, v128.load(output, 0)), 0);
-  v128.store(output, f32x4.add(o01, v128.load(output, 16)), 16);
+  v128.store(sums, o00, 0);
+  v128.store(sums, o01, 16);
 }
