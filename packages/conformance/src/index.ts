@@ -56,6 +56,9 @@ export { formatBudgets, formatFailure, formatSummary } from "./report/text.js";
 export {
   type CheckContext,
   type ConformanceCase,
+  type OperationCase,
+  type OperationContext,
+  type OperationFinding,
   type Profile,
   type ProgramCase,
   type ProgramFinding,

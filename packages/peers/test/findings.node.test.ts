@@ -25,7 +25,8 @@ interface Project {
   readonly passes: number;
 }
 
-const poisoned = ({ id }: CaseResult): boolean => /poison|hidden-keys/.test(id);
+const poisoned = ({ id }: CaseResult): boolean =>
+  /poison|hidden-(keys|NaN|infinity|large)/.test(id);
 const emptyRow = (result: CaseResult): boolean =>
   !poisoned(result) && result.failures.some((failure) => failure.includes("sees no key"));
 
@@ -44,7 +45,7 @@ const projects: readonly Project[] = [
         reproduction: "jax-empty-row.js",
       },
       {
-        what: "A value past `keyValueSeqLengths`, or hidden by `isCausal` or `localWindowSize`, is multiplied by a weight of 0: NaN there reaches every row.",
+        what: "A value past `keyValueSeqLengths`, or hidden by a mask, `isCausal` or `localWindowSize`, is multiplied by a weight of 0: NaN there reaches every row.",
         explains: poisoned,
         reproduction: "jax-hidden-nan.js",
       },
@@ -97,7 +98,7 @@ const projects: readonly Project[] = [
     passes: 30,
     defects: [
       {
-        what: "A value past `nonpad_kv_seqlen`, or hidden by `is_causal`, is multiplied by a weight of 0: NaN or ∞ in unused slots of a cache reaches every row.",
+        what: "A value past `nonpad_kv_seqlen`, or hidden by a mask or `is_causal`, is multiplied by a weight of 0: NaN or ∞ in unused slots of a cache reaches every row.",
         explains: poisoned,
         reproduction: "ort-attention-hidden-nan.js",
       },

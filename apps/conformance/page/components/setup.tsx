@@ -13,6 +13,7 @@ const about: Readonly<Record<Profile, string>> = {
   pairs: "every pair of features",
   laws: "what holds between calls",
   behaviour: "plans, order, disposal, wrong calls",
+  rotary: "rotary position embedding",
 };
 
 /** The backends and the cases to check. */

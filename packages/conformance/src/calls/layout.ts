@@ -23,6 +23,19 @@ export function layOut(t: HostTensor, layout: Layout): HostTensor {
       }
       return view;
     }
+    case "odd-start":
+    case "odd-heads": {
+      const [b, h, l, d] = t.shape as [number, number, number, number];
+      const head = l * d + (layout === "odd-heads" ? 1 : 0);
+      const start = layout === "odd-start" ? 1 : 0;
+      const length = start + b * h * head;
+      const wide = fromFloat64(new Float64Array(length).fill(Number.NaN), [length], t.dtype);
+      for (let r = 0; r < b * h; r++) {
+        wide.data.set(t.data.subarray(r * l * d, (r + 1) * l * d) as never, start + r * head);
+      }
+      const strides = [h * head, head, d, 1];
+      return tensor(wide.data, t.shape, { dtype: t.dtype, strides, offset: start });
+    }
     default:
       return t;
   }

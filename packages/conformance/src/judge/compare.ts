@@ -1,4 +1,5 @@
 import type { FloatDType } from "@heed/core";
+import type { Leniency } from "./leniency.js";
 import { finiteOr0, largestNumber } from "./roundoff.js";
 import type { WorstElement } from "./verdict.js";
 
@@ -16,6 +17,8 @@ export interface ComparisonInput {
   readonly factor: number;
   /** What is allowed beside that, of an element of a row. */
   readonly floor: (row: number, expected: number) => number;
+  /** What else may stand at a flat index of a row. Default nothing. */
+  readonly leniency?: (row: number, at: number) => Leniency;
 }
 
 export interface Comparison {
@@ -29,7 +32,7 @@ export interface Comparison {
 
 /** Compares row by row. Beyond the dtype's range ±∞ and the largest value pass. */
 export function compareRows(input: ComparisonInput): Comparison {
-  const { got, expected, naive, oracle, rowSize, factor, dtype } = input;
+  const { got, expected, naive, oracle, rowSize, factor, dtype, leniency } = input;
   let worst: WorstElement | null = null;
   const wrongRows: number[] = [];
   let errorSquares = 0;
@@ -37,9 +40,13 @@ export function compareRows(input: ComparisonInput): Comparison {
   for (let start = 0, row = 0; start < got.length; start += rowSize, row++) {
     let naiveError = 0;
     for (let at = start; at < start + rowSize; at++) {
+      if (leniency !== undefined && leniency(row, at) !== "none") continue;
       naiveError = Math.max(naiveError, distance(naive[at], oracle[at], dtype));
     }
     for (let at = start; at < start + rowSize; at++) {
+      const lenient = leniency?.(row, at) ?? "none";
+      if (lenient === "anything") continue;
+      if (lenient === "not-finite" && mayStand(got[at], expected[at])) continue;
       const error = distance(got[at], expected[at], dtype);
       const allowed = factor * finiteOr0(naiveError) + input.floor(row, expected[at] as number);
       const budgets = error === 0 ? 0 : error / allowed;
@@ -61,6 +68,11 @@ export function compareRows(input: ComparisonInput): Comparison {
   }
   const nmse = errorSquares === 0 ? 0 : errorSquares / squares;
   return { worst, nmse, wrongRows, name: input.name, shape: input.shape };
+}
+
+/** Whether a number that is not finite may stand for another: only NaN stands for NaN. */
+function mayStand(got: unknown, expected: unknown): boolean {
+  return Number.isNaN(got) || (!Number.isFinite(got) && !Number.isNaN(expected));
 }
 
 function distance(got: unknown, expected: unknown, dtype: FloatDType): number {

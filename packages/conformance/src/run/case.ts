@@ -1,12 +1,13 @@
 import type { AttentionBackend, AttentionProvider, SupportReason } from "@heed/core";
 import type { Arithmetic } from "../judge/arithmetic.js";
+import type { Verdict } from "../judge/verdict.js";
 import type { CaseSpec } from "../operations/attention/spec.js";
 
 /**
  * What a case is about. `core`: what a first backend must get right, float32. `decode`: few queries
  * against a cache. `masks`: every way to hide keys. `numerics`: other dtypes, extreme numbers and
  * sizes. `pairs`: every pair of features together. `laws`: what holds between calls, on random ones.
- * `behaviour`: plans, order, concurrency, disposal, wrong calls.
+ * `behaviour`: plans, order, concurrency, disposal, wrong calls. `rotary`: the operation rotary.
  */
 export type Profile = (typeof profiles)[number];
 
@@ -18,6 +19,7 @@ export const profiles = [
   "pairs",
   "laws",
   "behaviour",
+  "rotary",
 ] as const;
 
 /** A synthetic case: data, with an id that stays and from which its numbers follow. */
@@ -31,6 +33,11 @@ export interface ConformanceCase {
    * runs once. Default all.
    */
   readonly rows?: number;
+  /**
+   * Whether it also runs on tensors that were uploaded, where the backend has memory of its own. Default
+   * in the profile `pairs` only.
+   */
+  readonly resident?: boolean;
 }
 
 /** What a {@link ProgramCase} gets. */
@@ -62,6 +69,31 @@ export interface ProgramCase {
   readonly statement: string;
   /** Runs it. What it throws is the backend's failure. */
   readonly run: (context: CheckContext) => Promise<ProgramFinding>;
+}
+
+/** What an {@link OperationCase} gets. */
+export interface OperationContext extends CheckContext {
+  /** How to read a recorded vector. Default: beside this package's modules. */
+  readonly readVector?: ((path: string) => Promise<Uint8Array>) | undefined;
+}
+
+/** What an {@link OperationCase} found. */
+export interface OperationFinding extends ProgramFinding {
+  /** How outputs compare with what is expected, where there are any. */
+  readonly verdict?: Verdict;
+  /** Mistakes that would give what came, as alternatives. */
+  readonly explanations?: readonly (readonly string[])[];
+}
+
+/** A case of an operation other than attention: a call that is judged, or several. */
+export interface OperationCase {
+  /** E.g. `"rotary/shape-d16"`; unique. */
+  readonly id: string;
+  readonly profile: Profile;
+  /** The operation's name. */
+  readonly operation: string;
+  /** Runs it. What it throws is the backend's failure. */
+  readonly check: (context: OperationContext) => Promise<OperationFinding>;
 }
 
 /** Cases of one profile. */

@@ -21,12 +21,12 @@ import { judgeRows, sampleRows } from "../operations/attention/judge/sample.js";
 import { runVector } from "../operations/attention/vectors/run.js";
 import type { CaseResult } from "../report/report.js";
 import { borrow } from "./borrow.js";
-import type { ConformanceCase, ProgramCase } from "./case.js";
+import type { ConformanceCase, OperationCase, ProgramCase } from "./case.js";
 import { guardedRun } from "./guarded-run.js";
 import { residentViolations } from "./resident.js";
 
 /** Any case: synthetic, recorded, or a program. */
-export type AnyCase = ConformanceCase | VectorCase | ProgramCase;
+export type AnyCase = ConformanceCase | VectorCase | ProgramCase | OperationCase;
 
 /** A backend under test, and where it came from. */
 export interface Subject {
@@ -67,6 +67,7 @@ export async function checkCase(
 function find(subject: Subject, c: AnyCase, options: CaseOptions): Promise<Finding> {
   if ("spec" in c) return checkSynthetic(subject.backend, c);
   if ("run" in c) return checkProgram(subject, c, options);
+  if ("check" in c) return checkOperation(subject, c, options);
   return checkVector(subject.backend, c, options.readVector);
 }
 
@@ -112,6 +113,34 @@ async function checkProgram(
     return reasons ? { features, outcome: "unsupported", reasons } : { features, outcome: "pass" };
   } catch (error) {
     return { features, outcome: "fail", failures: [c.statement, describeError(error)] };
+  }
+}
+
+async function checkOperation(
+  { backend, provider }: Subject,
+  c: OperationCase,
+  { runs, seed = 1, readVector }: CaseOptions,
+): Promise<Finding> {
+  const features: string[] = [];
+  const arithmetic = arithmeticOf(backend.info);
+  try {
+    const { failures, reasons, verdict, explanations } = await c.check({
+      backend,
+      provider,
+      arithmetic,
+      runs: runs ?? (arithmetic.nonFinite ? 12 : 4),
+      seed,
+      readVector,
+    });
+    if (failures.length > 0) return { features, outcome: "fail", failures };
+    if (reasons) return { features, outcome: "unsupported", reasons };
+    return {
+      features,
+      ...(verdict ? verdictFinding(verdict) : { outcome: "pass" }),
+      ...(explanations && explanations.length > 0 && { explanations }),
+    };
+  } catch (error) {
+    return { features, ...crash(error) };
   }
 }
 
@@ -168,7 +197,9 @@ async function judgedRun(
     const { outputs, violations } = await guardedRun(plan, problem, inputs, arithmetic);
     const verdict = judge(inputs, outputs, undefined, arithmetic);
     const resident =
-      c.profile === "pairs" ? await residentViolations(backend, plan, inputs, outputs) : [];
+      (c.resident ?? c.profile === "pairs")
+        ? await residentViolations(backend, plan, inputs, outputs)
+        : [];
     return {
       verdict: { ...verdict, violations: [...verdict.violations, ...violations, ...resident] },
       explanations: passes(verdict) ? [] : explainOutputs(inputs, outputs, plan.description),

@@ -4,6 +4,7 @@ import { behaviours } from "../operations/attention/behaviours/index.js";
 import { exhaustiveCases } from "../operations/attention/cases/exhaustive.js";
 import { cases } from "../operations/attention/cases/index.js";
 import { laws } from "../operations/attention/laws/index.js";
+import { rotarySuite, rotaryVectors } from "../operations/rotary/index.js";
 import { type CaseResult, type ConformanceReport, noCounts } from "../report/report.js";
 import type { ConformanceCase, Profile } from "./case.js";
 import { type AnyCase, type CaseOptions, checkCase } from "./check-case.js";
@@ -34,7 +35,14 @@ export interface CheckOptions extends CaseOptions {
 export function selectCases(options: CheckOptions = {}): AnyCase[] {
   const { filter = "", profile, id, pasted, exhaustive, vectors = true } = options;
   if (pasted) return [{ ...pasted, profile: "numerics" }];
-  const own = [...cases, ...(exhaustive ? exhaustiveCases() : []), ...laws, ...behaviours];
+  const own = [
+    ...cases,
+    ...(exhaustive ? exhaustiveCases() : []),
+    ...laws,
+    ...behaviours,
+    ...rotarySuite,
+    ...(vectors ? rotaryVectors : []),
+  ];
   const ofProfile = own.filter((c) => profile === undefined || c.profile === profile);
   const recorded = vectors && profile === undefined ? vectorCases : [];
   return [...ofProfile, ...recorded].filter(

@@ -12,7 +12,11 @@ export type Layout =
   /** Slices of one `[batch, length, (queryHeads + 2·kvHeads)·size]`; lengths must be equal. */
   | "packed"
   /** In the middle of a larger buffer. */
-  | "offset";
+  | "offset"
+  /** Row-major, from the second element of a buffer on: no vector of 2 or 4 is aligned. */
+  | "odd-start"
+  /** Row-major, but for one element between heads: every second head starts at an odd element. */
+  | "odd-heads";
 
 /** What is special about a call's numbers. */
 export type Values =
@@ -33,10 +37,23 @@ export type Values =
   /** Values from 1 up: their average is not what a row without keys gives. */
   | "positive-values"
   /** Values next to the dtype's largest, and scores of half of float16's. */
-  | "largest-values";
+  | "largest-values"
+  /** Values of 1; the first key scores 1, and the others 0: sums over many keys drift. */
+  | "nearly-equal-scores"
+  /** Queries of 0: every score is 0, whatever the scale. */
+  | "zero-queries"
+  /** Scores of about ±10⁵, beyond what float16 holds. */
+  | "scores-beyond-float16";
 
 /** What keys and values hold where no query may look. */
 export type Poison = "NaN" | "infinity" | "large";
+
+/** A number that is not finite, in something that rows see: they see it where its key is visible. */
+export interface NotFinite {
+  /** One element: of a query's row, of a key or value in the middle, or of the bias. */
+  readonly in: "query" | "key" | "value" | "bias";
+  readonly value: "NaN" | "Infinity" | "-Infinity";
+}
 
 /** A synthetic call as data. What is left out is as in the smallest useful call. */
 export interface CaseSpec {
@@ -67,6 +84,10 @@ export interface CaseSpec {
   readonly kvLengths?: readonly number[];
   /** Fills keys and values that no row can see by kvLengths, causal or window. */
   readonly poison?: Poison;
+  /** With poison: also what mask or bias hide from every row that reads the key's head. */
+  readonly poisonAnyRule?: boolean;
+  /** What some rows see. */
+  readonly notFinite?: NotFinite;
   /**
    * A mask of this shape, two thirds true. "empty-rows": every third row hides all keys.
    * "after-diagonal": true where j > i, and nowhere else.
@@ -74,10 +95,13 @@ export interface CaseSpec {
   readonly mask?: {
     readonly shape: readonly number[];
     readonly rows?: "empty-rows" | "after-diagonal";
+    /** Bytes that are true are any but 0, not only 1. */
+    readonly anyByte?: boolean;
   };
   /**
    * A bias of this shape. "-inf": a third of it hides; "finfo-min": a third is the lowest finite
-   * number; "…-rows": so is all of every third row, or in "finfo-min-and-inf-rows" one or the other.
+   * number; "…-rows": so is all of every third row, or in "finfo-min-and-inf-rows" one or the other;
+   * "one-largest": of each row, one element is as large as the dtype holds, and the others are 0.
    */
   readonly bias?: {
     readonly shape: readonly number[];
@@ -87,7 +111,8 @@ export interface CaseSpec {
       | "finfo-min"
       | "-inf-rows"
       | "finfo-min-rows"
-      | "finfo-min-and-inf-rows";
+      | "finfo-min-and-inf-rows"
+      | "one-largest";
   };
   /** Mask and bias are read through transposed strides. */
   readonly stridedMask?: boolean;
@@ -114,7 +139,9 @@ export const caseSpecSchema: v.GenericSchema<unknown, CaseSpec> = v.strictObject
   headDim: v.optional(size),
   valueDim: v.optional(size),
   dtype: v.optional(dtype),
-  layout: v.optional(v.picklist(["bhld", "blhd", "bhdl", "packed", "offset"])),
+  layout: v.optional(
+    v.picklist(["bhld", "blhd", "bhdl", "packed", "offset", "odd-start", "odd-heads"]),
+  ),
   values: v.optional(
     v.picklist([
       "normal",
@@ -126,6 +153,9 @@ export const caseSpecSchema: v.GenericSchema<unknown, CaseSpec> = v.strictObject
       "subnormal-scores",
       "positive-values",
       "largest-values",
+      "nearly-equal-scores",
+      "zero-queries",
+      "scores-beyond-float16",
     ]),
   ),
   sharedKeyValue: v.optional(v.boolean()),
@@ -134,15 +164,33 @@ export const caseSpecSchema: v.GenericSchema<unknown, CaseSpec> = v.strictObject
   queryOffset: v.optional(v.union([integer, v.literal("bottom-right"), v.array(integer)])),
   kvLengths: v.optional(v.array(size)),
   poison: v.optional(v.picklist(["NaN", "infinity", "large"])),
+  poisonAnyRule: v.optional(v.boolean()),
+  notFinite: v.optional(
+    v.strictObject({
+      in: v.picklist(["query", "key", "value", "bias"]),
+      value: v.picklist(["NaN", "Infinity", "-Infinity"]),
+    }),
+  ),
   mask: v.optional(
-    v.strictObject({ shape, rows: v.optional(v.picklist(["empty-rows", "after-diagonal"])) }),
+    v.strictObject({
+      shape,
+      rows: v.optional(v.picklist(["empty-rows", "after-diagonal"])),
+      anyByte: v.optional(v.boolean()),
+    }),
   ),
   bias: v.optional(
     v.strictObject({
       shape,
       dtype: v.optional(dtype),
       holes: v.optional(
-        v.picklist(["-inf", "finfo-min", "-inf-rows", "finfo-min-rows", "finfo-min-and-inf-rows"]),
+        v.picklist([
+          "-inf",
+          "finfo-min",
+          "-inf-rows",
+          "finfo-min-rows",
+          "finfo-min-and-inf-rows",
+          "one-largest",
+        ]),
       ),
     }),
   ),

@@ -1,8 +1,10 @@
 import {
   type AttentionInputs,
   bindPositions,
+  broadcastTo,
   describeProblem,
   type HostTensor,
+  toFloat64,
   visibleBand,
 } from "@heed/core";
 import { rewriteElements } from "../../../calls/elements.js";
@@ -10,7 +12,8 @@ import type { Poison } from "../spec.js";
 
 /**
  * Which keys a call hides from every row of a batch by kvLengths, causal or window: what they hold
- * may not be read into a result. (A mask or a bias hides a weight, not a key.)
+ * may not be read into a result. Masks and biases hide a key from some rows only, as a rule: see
+ * {@link keysHiddenByAnyRule}.
  */
 export function hiddenKeys(
   inputs: AttentionInputs<HostTensor>,
@@ -25,26 +28,72 @@ export function hiddenKeys(
   };
 }
 
-/** Replaces the elements of keys and values that {@link hiddenKeys} names; layouts stay. */
+/**
+ * Replaces the elements of hidden keys and values; layouts stay.
+ *
+ * @param isHidden default: those that {@link hiddenKeys} names
+ */
 export function rewriteHidden(
   inputs: AttentionInputs<HostTensor>,
   replace: (old: number, at: number) => number,
+  isHidden?: (batch: number, kvHead: number, key: number) => boolean,
 ): AttentionInputs<HostTensor> {
-  const hidden = hiddenKeys(inputs);
+  const byPosition = hiddenKeys(inputs);
+  const hidden = isHidden ?? ((b: number, _: number, j: number) => byPosition(b, j));
   const { key, value } = inputs;
   const replaced = rewriteElements([key, value], (old, at, { shape }) => {
     const [, heads, length, size] = shape as [number, number, number, number];
     const j = Math.floor(at / size) % length;
     const b = Math.floor(at / (heads * length * size));
-    return hidden(b, j) ? replace(old, at) : old;
+    const g = Math.floor(at / (length * size)) % heads;
+    return hidden(b, g, j) ? replace(old, at) : old;
   });
   return { ...inputs, key: replaced[0] as HostTensor, value: replaced[1] as HostTensor };
 }
 
-/** Poisons what no row can see. */
+/**
+ * Which keys a call hides, by any rule, from every row that reads their head: by kvLengths, causal or
+ * window, by a mask, or by a bias of −∞.
+ */
+export function keysHiddenByAnyRule(
+  inputs: AttentionInputs<HostTensor>,
+): (batch: number, kvHead: number, key: number) => boolean {
+  const problem = describeProblem(inputs);
+  const { queryHeads, kvHeads, queryLength, keyLength } = problem;
+  const { offsets, kvLengths } = bindPositions(problem, inputs);
+  const { left, right } = visibleBand(problem);
+  const full = [problem.batch, queryHeads, queryLength, keyLength];
+  const mask = inputs.mask && toFloat64(broadcastTo(inputs.mask, full));
+  const bias = inputs.bias && toFloat64(broadcastTo(inputs.bias, full));
+  const group = queryHeads / kvHeads;
+  const seen = (b: number, h: number, i: number, j: number): boolean => {
+    const p = (offsets[b] as number) + i;
+    const at = ((b * queryHeads + h) * queryLength + i) * keyLength + j;
+    return (
+      j < (kvLengths[b] as number) &&
+      p - left <= j &&
+      j <= p + right &&
+      mask?.[at] !== 0 &&
+      bias?.[at] !== Number.NEGATIVE_INFINITY
+    );
+  };
+  return (b, g, j) => {
+    for (let h = g * group; h < (g + 1) * group; h++) {
+      for (let i = 0; i < queryLength; i++) if (seen(b, h, i, j)) return false;
+    }
+    return true;
+  };
+}
+
+/**
+ * Poisons what no row can see.
+ *
+ * @param anyRule whether masks and biases hide, too, and not only positions
+ */
 export function poisonHidden(
   inputs: AttentionInputs<HostTensor>,
   poison: Poison,
+  anyRule: boolean = false,
 ): AttentionInputs<HostTensor> {
   const large = inputs.key.dtype === "float16" ? 6e4 : 1e30;
   const signed = (size: number) => (_: number, at: number) => (at % 2 === 0 ? size : -size);
@@ -53,5 +102,5 @@ export function poisonHidden(
     infinity: signed(Number.POSITIVE_INFINITY),
     large: signed(large),
   };
-  return rewriteHidden(inputs, bad[poison]);
+  return rewriteHidden(inputs, bad[poison], anyRule ? keysHiddenByAnyRule(inputs) : undefined);
 }

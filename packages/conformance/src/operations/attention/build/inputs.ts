@@ -5,12 +5,13 @@ import {
   slice,
   splitHeads,
 } from "@heed/core";
+import { rewriteElements } from "../../../calls/elements.js";
 import { layOut, strided } from "../../../calls/layout.js";
 import { Random } from "../../../calls/random.js";
 import { type Arithmetic, ieee754 } from "../../../judge/arithmetic.js";
 import type { ConformanceCase } from "../../../run/case.js";
 import { features } from "../features/index.js";
-import type { CaseSpec, Poison } from "../spec.js";
+import type { CaseSpec, NotFinite, Poison } from "../spec.js";
 import { poisonHidden } from "./hidden.js";
 import { buildBias, buildMask } from "./masks.js";
 import { shapeValues } from "./values.js";
@@ -45,7 +46,9 @@ export function buildInputs(
         ? Float32Array.from(random.normals(queryHeads))
         : spec.sinks && [...spec.sinks],
   };
-  return spec.poison ? poisonHidden(inputs, poisonFor(spec.poison, arithmetic)) : inputs;
+  const seen = spec.notFinite ? withNotFinite(inputs, spec.notFinite) : inputs;
+  if (!spec.poison) return seen;
+  return poisonHidden(seen, poisonFor(spec.poison, arithmetic), spec.poisonAnyRule);
 }
 
 /**
@@ -64,6 +67,24 @@ export function caseInputs(
 function asTheyAre({ returns, ...spec }: CaseSpec): Partial<AttentionInputs<HostTensor>> {
   const plain = features.filter(({ isArgument }) => isArgument).map(({ field }) => field);
   return { ...Object.fromEntries(plain.map((field) => [field, spec[field]])), returns };
+}
+
+/**
+ * The call with one number that is not finite: in the last query row of the first head, in the key or
+ * value in the middle of the first head, or in the bias of the first row. Such numbers are given to every
+ * device: one that does without NaN may make of the rows that see them what it likes.
+ */
+function withNotFinite(
+  inputs: AttentionInputs<HostTensor>,
+  { in: name, value }: NotFinite,
+): AttentionInputs<HostTensor> {
+  const t = inputs[name];
+  if (t === undefined) return inputs;
+  const [rows, columns] = t.shape.slice(-2) as [number, number];
+  const row = name === "query" ? rows - 1 : name === "bias" ? 0 : Math.floor(rows / 2);
+  const place = row * columns + Math.floor(columns / 2);
+  const [changed] = rewriteElements([t], (old, at) => (at === place ? Number(value) : old));
+  return { ...inputs, [name]: changed };
 }
 
 /** Where NaN and ±∞ may not exist, the largest numbers take their place. */

@@ -4,7 +4,7 @@ import { largestNumber } from "../../../judge/roundoff.js";
 import type { CaseSpec } from "../spec.js";
 
 export function buildMask(
-  { shape, rows }: NonNullable<CaseSpec["mask"]>,
+  { shape, rows, anyByte }: NonNullable<CaseSpec["mask"]>,
   random: Random,
 ): HostTensor {
   const mask = random.mask(shape, 2 / 3);
@@ -18,6 +18,13 @@ export function buildMask(
     const keys = shape.at(-1) as number;
     for (let at = 0; at < mask.data.length; at++) {
       if (Math.floor(at / keys) % 3 === 1) mask.data[at] = 0;
+    }
+  }
+  if (anyByte) {
+    // 2 and 128 have no lowest bit, 255 is −1 as a signed byte.
+    const bytes = [2, 128, 255, 1, 4, 254] as const;
+    for (let at = 0; at < mask.data.length; at++) {
+      if (mask.data[at] !== 0) mask.data[at] = bytes[at % bytes.length] as number;
     }
   }
   return mask;
@@ -34,6 +41,8 @@ export function buildBias(
   for (let at = 0; at < values.length; at++) {
     if (holes === "-inf" && random.uniform() < 1 / 3) values[at] = Number.NEGATIVE_INFINITY;
     if (holes === "finfo-min" && random.uniform() < 1 / 3) values[at] = lowest;
+    if (holes === "one-largest")
+      values[at] = at % keys === Math.floor(at / keys) % keys ? -lowest : 0;
     if (Math.floor(at / keys) % 3 !== 1) continue;
     if (holes === "-inf-rows") values[at] = Number.NEGATIVE_INFINITY;
     if (holes === "finfo-min-rows") values[at] = lowest;

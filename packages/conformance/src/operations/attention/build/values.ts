@@ -31,6 +31,17 @@ export function shapeValues(
     const rise = 8 / Math.sqrt(size) / keys;
     change(key, (x, i) => 0.2 * x + rise * (Math.floor(i / size) % keys));
   }
+  if (values === "zero-queries") change(query, () => 0);
+  if (values === "nearly-equal-scores") {
+    change(value, () => 1);
+    change(query, (_, i) => (i % size === 0 ? Math.sqrt(size) : 0));
+    change(key, (_, i) => (i % perHead === 0 ? 1 : 0));
+  }
+  if (values === "scores-beyond-float16") {
+    // |score| is about √size · 300 · 300 / √size = 90,000 where signs agree.
+    change(query, (x, i) => (i % size === 0 ? 300 * Math.sqrt(size) : x));
+    change(key, (x, i) => (i % size === 0 ? 300 + Math.sign(x) : 0.1 * x));
+  }
   const subnormal = { float64: 1e-310, float32: 1e-40, float16: 1e-7 }[dtype];
   if (values === "subnormal-values") change(value, (x) => x * subnormal);
   if (values === "subnormal-scores") {

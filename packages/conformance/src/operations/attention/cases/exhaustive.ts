@@ -3,6 +3,7 @@ import { Random } from "../../../calls/random.js";
 import { type ConformanceCase, ofProfile } from "../../../run/case.js";
 import { compatible, factors, nameOf, specOf } from "../pairwise/features.js";
 import type { CaseSpec } from "../spec.js";
+import { longestCaches } from "./edges.js";
 
 const lengths = [1, 2, 3, 7, 8, 16, 17, 31, 33, 63, 64, 65, 97, 128, 129] as const;
 const sizes = [1, 7, 8, 15, 16, 32, 59, 64, 80, 128] as const;
@@ -69,5 +70,5 @@ function fill(fixed: Assignment, random: Random): Assignment | null {
 
 /** What only an exhaustive run has: some thousands of cases. */
 export function exhaustiveCases(): readonly ConformanceCase[] {
-  return [...ofProfile("core", shapes()), ...ofProfile("pairs", company())];
+  return [...ofProfile("core", shapes()), ...ofProfile("pairs", company()), ...longestCaches];
 }

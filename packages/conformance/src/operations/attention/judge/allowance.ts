@@ -75,7 +75,12 @@ export function allowance(
         keyLength * tiny[statisticsDType(dtype)]
       );
     case "logSumExp":
-      return relative + dot + u * Math.abs(naive.logSumExp[row] as number);
+      // A naive evaluation that overflowed says nothing about the size.
+      return (
+        relative +
+        dot +
+        u * Math.abs(finiteOr0(naive.logSumExp[row] as number) || finiteOr0(expected))
+      );
     case "weights":
       return relative + 2 * tiny[outputDType];
     case "scores":

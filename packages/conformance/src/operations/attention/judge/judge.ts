@@ -13,6 +13,7 @@ import { type OutputName, summarise, type Verdict } from "../../../judge/verdict
 import { describeRows } from "../../../judge/where.js";
 import { allowance, naiveFactor } from "./allowance.js";
 import { naiveAttention } from "./naive.js";
+import { leniencyOf } from "./not-finite.js";
 import { formViolation, ruleViolations } from "./rules.js";
 
 /** Recorded outputs. */
@@ -87,6 +88,7 @@ export function judge(
         naive: naive[name] as Float64Array,
         oracle: toFloat64((isOracle ? want : oracle()[name]) as HostTensor),
         factor: times * naiveFactor(inputs),
+        leniency: leniencyOf(name, naive, arithmetic),
         floor: (row, wanted) =>
           times * allowance(name, row, wanted, naive, outputDType, arithmetic),
       }),

@@ -10,6 +10,7 @@ import {
   visibleBand,
 } from "@heed/core";
 import { largestNumber, unitRoundoff } from "../../../judge/roundoff.js";
+import { logitNotFinite, valueNotFinite } from "./flags.js";
 
 /** A naive evaluation, and the magnitudes that its rounding errors grow with. */
 export interface NaiveEvaluation {
@@ -25,6 +26,8 @@ export interface NaiveEvaluation {
   readonly visible: Uint8Array | null;
   /** Whether a row sees any key. */
   readonly seesAny: Uint8Array;
+  /** What a row sees that is not finite: `logitNotFinite`, `valueNotFinite`, both, or 0. */
+  readonly notFinite: Uint8Array;
   /**
    * By how much rounding a logit once may move it, the most of a row's keys that count: those within
    * e^−104 of the largest, below which float32 has nothing left. The unit roundoff times |logit|, at
@@ -59,9 +62,15 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
   const step: FloatDType = dtype === "float64" ? "float64" : "float32";
   const f = (x: number): number => roundTo(step, x);
   const stored = (x: number): number => roundTo(dtype, x);
-  // A logit below float16's range is still one: it does not turn into −∞, which would hide its key.
-  const held = (x: number): number =>
-    x === Number.NEGATIVE_INFINITY ? x : Math.max(stored(x), -largestNumber[dtype]);
+  // A logit beyond float16's range keeps float16's precision, not its range: −∞ would hide its key, +∞
+  // would make its row NaN, and no budget could be told from that.
+  const held = (x: number): number => {
+    if (dtype !== "float16" || !(Math.abs(x) > largestNumber.float16) || !Number.isFinite(x)) {
+      return stored(x);
+    }
+    const unit = 2 ** Math.floor(Math.log2(Math.abs(x)));
+    return roundTo("float16", x / unit) * unit;
+  };
   const u = unitRoundoff[dtype];
   const [query, key, value] = [bound.query, bound.key, bound.value].map(toFloat64) as [
     Float64Array,
@@ -85,6 +94,7 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
     scores: matrix(problem.returns.scores !== null),
     visible: problem.returns.weights ? new Uint8Array(rows * keyLength) : null,
     seesAny: new Uint8Array(rows),
+    notFinite: new Uint8Array(rows),
     logitRounding: new Float64Array(rows),
     productMagnitude: new Float64Array(rows),
     valueMagnitude: new Float64Array(rows),
@@ -112,16 +122,16 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
           let magnitude = 0;
           for (let c = 0; c < headDim; c++) {
             const q = query[row * headDim + c] as number;
-            const product = f(q * (key[(kvHead * keyLength + j) * headDim + c] as number));
-            dot = f(dot + product);
+            const product = q * (key[(kvHead * keyLength + j) * headDim + c] as number);
+            dot = f(dot + f(product));
             magnitude += Math.abs(product);
           }
-          const raw = stored(f(scale * dot));
-          const capped =
-            softcap === null ? raw : stored(f(softcap * f(Math.tanh(f(raw / softcap)))));
+          const raw = held(f(scale * dot));
+          const capped = softcap === null ? raw : held(f(softcap * f(Math.tanh(f(raw / softcap)))));
           let s = capped;
           const distance = bound.alibiSlopes ? f(slope * Math.abs(p - j)) : 0;
-          if (bias) s = held(f(s + (bias[row * keyLength + j] as number)));
+          const added = bias ? (bias[row * keyLength + j] as number) : 0;
+          if (bias) s = held(f(s + added));
           if (bound.alibiSlopes) s = held(f(s - distance));
           if (result.scores) {
             const kind = problem.returns.scores;
@@ -130,12 +140,17 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
             raise(result.productMagnitude, row, Math.abs(scale) * magnitude);
           }
           const attended = mask?.[row * keyLength + j] !== 0;
-          if (inBand && attended && s > Number.NEGATIVE_INFINITY) {
+          // A bias of −∞ hides its key whatever the product is.
+          const excluded = added === Number.NEGATIVE_INFINITY || s === Number.NEGATIVE_INFINITY;
+          if (inBand && attended && !excluded) {
+            if (!Number.isFinite(s)) result.notFinite[row] |= logitNotFinite;
             logits[j] = s;
             seen.push(j);
             products[j] = Math.abs(scale) * magnitude;
             const swallowed = bias ? Math.abs(capped) + distance : Number.POSITIVE_INFINITY;
-            roundings[j] = Math.max(u * Math.abs(raw), Math.min(u * Math.abs(s), swallowed));
+            roundings[j] = Number.isFinite(s)
+              ? Math.max(u * Math.abs(raw), Math.min(u * Math.abs(s), swallowed))
+              : u * (products[j] as number);
           }
         }
         let max = sink;
@@ -149,7 +164,7 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
         for (const j of seen) sum = f(sum + f(Math.exp(f((logits[j] as number) - max))));
         result.logSumExp[row] = f(max + f(Math.log(sum)));
         for (const j of seen) {
-          if ((logits[j] as number) >= max - 104) {
+          if (!((logits[j] as number) < max - 104)) {
             raise(result.productMagnitude, row, products[j] as number);
             raise(result.logitRounding, row, roundings[j] as number);
           }
@@ -159,6 +174,7 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
           for (let c = 0; c < valueDim; c++) {
             const v = value[(kvHead * keyLength + j) * valueDim + c] as number;
             const at = row * valueDim + c;
+            if (!Number.isFinite(v)) result.notFinite[row] |= valueNotFinite;
             result.output[at] = f((result.output[at] as number) + f(weight * v));
             raise(result.valueMagnitude, row, Math.abs(v));
             raise(result.highestValue, at, v);

@@ -2,7 +2,9 @@ import { type AttentionInputs, type FloatDType, type HostTensor, isContiguous } 
 import type { Arithmetic } from "../../../judge/arithmetic.js";
 import type { OutputName } from "../../../judge/verdict.js";
 import { hullAllowance, sumAllowance } from "./allowance.js";
+import { logitNotFinite } from "./flags.js";
 import type { NaiveEvaluation } from "./naive.js";
+import { leniencyOf } from "./not-finite.js";
 
 /** What is wrong with an output's shape, dtype or layout; `null` for nothing. */
 export function formViolation(
@@ -20,7 +22,7 @@ export function formViolation(
 }
 
 /**
- * The rules that hold however logits are rounded: nothing is NaN; a row without keys gives 0, and a
+ * The rules that hold however logits are rounded: nothing is NaN but where NaN or +∞ is seen; a row without keys gives 0, and a
  * log-sum-exp of −∞; hidden keys weigh exactly 0; weights are at least 0 and sum to 1, or to less
  * beside a sink; an output lies between the smallest and the largest value that its row sees.
  *
@@ -36,7 +38,10 @@ export function ruleViolations(
   arithmetic: Arithmetic,
 ): string[] {
   const found: string[] = [];
-  const nan = got.findIndex(Number.isNaN);
+  const lenient = leniencyOf(name, naive, arithmetic);
+  const rowSize = got.length / Math.max(1, naive.seesAny.length);
+  const rowOf = (at: number): number => Math.floor(at / rowSize);
+  const nan = got.findIndex((x, at) => Number.isNaN(x) && lenient(rowOf(at), at) === "none");
   if (nan >= 0) found.push(`${name} has NaN, first at flat index ${nan}`);
   if (name === "output") {
     const broken = emptyRow(got, naive) ?? outsideHull(got, dtype, naive, arithmetic);
@@ -50,7 +55,9 @@ export function ruleViolations(
   }
   if (name === "weights" && naive.visible) {
     const { keyLength } = naive.problem;
-    const at = naive.visible.findIndex((visible, i) => visible === 0 && got[i] !== 0);
+    const at = naive.visible.findIndex(
+      (visible, i) => visible === 0 && got[i] !== 0 && naive.notFinite[rowOf(i)] === 0,
+    );
     if (at >= 0) {
       const [row, key] = [Math.floor(at / keyLength), at % keyLength];
       found.push(`weights is not 0 at hidden key ${key} of row ${row}`);
@@ -84,6 +91,7 @@ function outsideHull(
     const [x, low, high] = [got[at], lowestValue[at], highestValue[at]] as [number, number, number];
     // A sum beyond the dtype's range may overflow.
     if (naive.seesAny[row] === 0 || Number.isNaN(x) || !Number.isFinite(naive.output[at])) continue;
+    if (naive.notFinite[row] !== 0) continue;
     const more = hullAllowance(row, naive, dtype, arithmetic);
     if (x >= low - more && x <= high + more) continue;
     return `output of row ${row} is not between the values that it sees: ${x} in column ${at % valueDim}, where they are from ${low} to ${high}`;
@@ -100,6 +108,7 @@ function wrongSum(
   const { keyLength, sinks } = naive.problem;
   const more = sumAllowance(naive) + keyLength * tiny[dtype];
   for (const [row, sees] of naive.seesAny.entries()) {
+    if (((naive.notFinite[row] as number) & logitNotFinite) !== 0) continue;
     const weights = got.subarray(row * keyLength, (row + 1) * keyLength);
     const negative = weights.findIndex((weight) => weight < 0);
     if (negative >= 0) return `weights of row ${row} are negative at key ${negative}`;

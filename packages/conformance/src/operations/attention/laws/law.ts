@@ -1,4 +1,4 @@
-import type { AttentionOutputs, HostTensor } from "@heed/core";
+import type { AttentionOutputs, BackendInfo, HostTensor } from "@heed/core";
 import type { Random } from "../../../calls/random.js";
 import type { Arithmetic } from "../../../judge/arithmetic.js";
 import type { FeatureField } from "../features/feature.js";
@@ -23,6 +23,11 @@ export interface Law {
   readonly features: readonly FeatureField[];
   /** What they must have. */
   readonly always?: Partial<CaseSpec>;
+  /**
+   * Whether a backend promises what it says, by what it says about itself; without the promise nothing is
+   * asked. Default: every backend must keep it.
+   */
+  readonly isPromised?: (info: BackendInfo) => boolean;
   /** Whether it says nothing without log-sum-exps. */
   readonly needsLogSumExp?: boolean;
   /** @returns how the law is broken, in a sentence; or `null` */

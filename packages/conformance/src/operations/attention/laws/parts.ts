@@ -1,4 +1,5 @@
-import { type AttentionOutputs, type HostTensor, slice } from "@heed/core";
+import { type AttentionOutputs, type BackendInfo, type HostTensor, slice } from "@heed/core";
+import { differing, outputBits } from "../../../calls/bits.js";
 import { difference, toleranceOf } from "./compare.js";
 import { choose, type Law } from "./law.js";
 import { everyFeature } from "./problems.js";
@@ -42,7 +43,40 @@ async function independent(
   return null;
 }
 
+/** Whether a backend says that it is batch-invariant, among its features or its notes. */
+function saysInvariant({ features, notes = [] }: BackendInfo): boolean {
+  return [...features, ...notes].some((told) => /^batch-?invariant\b/i.test(told));
+}
+
 export const partLaws: readonly Law[] = [
+  {
+    name: "batch-invariance",
+    statement:
+      "Where the backend promises it, a row has the same bits whatever rows, heads and batches stand beside it.",
+    features: everyFeature,
+    isPromised: saysInvariant,
+    check: async (call, { run, random }) => {
+      const whole = await run(call);
+      const [batch, heads, rows] = call.query.shape as [number, number, number];
+      const [b, h, i] = [batch, heads, rows].map((size) => choose(random, size - 1)) as [
+        number,
+        number,
+        number,
+      ];
+      const end = i + 1 + choose(random, rows - i - 1);
+      const tries: readonly (readonly [string, Call, Outputs])[] = [
+        [`batch ${b}`, onBatch(call, b), part(whole, 0, b, b + 1)],
+        [`head ${h}`, onHead(call, h), part(whole, 1, h, h + 1)],
+        [`row ${i}`, onQueries(call, i, i + 1), part(whole, 2, i, i + 1)],
+        [`rows ${i} to ${end}`, onQueries(call, i, end), part(whole, 2, i, end)],
+      ];
+      for (const [what, alone, among] of tries) {
+        const names = differing(outputBits(await run(alone)), outputBits(among));
+        if (names.length > 0) return `${what} alone: ${names.join(" and ")} has other bits`;
+      }
+      return null;
+    },
+  },
   {
     name: "batch-independence",
     statement: "Each batch on its own gives what it gives among the others.",

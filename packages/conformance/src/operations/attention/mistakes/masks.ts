@@ -11,7 +11,7 @@ import {
   withoutInfinity,
 } from "./changes.js";
 import { type Call, callMistake, type Mistake, stepMistake } from "./mistake.js";
-import { steps } from "./steps.js";
+import { at, steps } from "./steps.js";
 
 /** Masks and biases: whose they are, what they hide, and where they lie. */
 export const maskMistakes: readonly Mistake[] = [
@@ -63,6 +63,9 @@ export const maskMistakes: readonly Mistake[] = [
     },
     "onnxruntime#24017",
   ),
+  stepMistake("a byte of a mask is true only if it is 1", "masks", {
+    attends: ({ b, h, i }, j, { bound }) => bound.mask === null || at(bound.mask, b, h, i, j) === 1,
+  }),
   stepMistake("a masked key has the lowest float32 as its logit", "masks", {
     attends: () => true,
     biased: (s, place, j, call) =>

@@ -1,4 +1,4 @@
-import { bindPositions, describeProblem } from "@heed/core";
+import { bindPositions, describeProblem, visibleBand } from "@heed/core";
 import { withOffsets } from "../laws/transform.js";
 import { type Band, moved } from "./bands.js";
 import { atOffset, withLengths, without } from "./changes.js";
@@ -98,6 +98,14 @@ export const positionMistakes: readonly Mistake[] = [
     ...band,
     last: band.last + 1,
   })),
+  stepMistake("the ends of a window wrap around in 32 bits", "numerics", {
+    inBand: ({ p }, j, { problem }) => {
+      const { left, right } = visibleBand(problem);
+      const first = Number.isFinite(left) ? (p - left) | 0 : left;
+      const last = Number.isFinite(right) ? (p + right) | 0 : right;
+      return (first === Number.POSITIVE_INFINITY || first <= j) && j <= last;
+    },
+  }),
   stepMistake("a window needs causal to count", "masks", {
     inBand: (place, j, call) => !call.problem.causal || steps.inBand(place, j, call),
   }),

@@ -1,5 +1,6 @@
 import { largestNumber } from "../../../judge/roundoff.js";
 import { type Mistake, stepMistake } from "./mistake.js";
+import { steps } from "./steps.js";
 
 /** Steps 5 and 6: the softmax, sinks, and what is returned. */
 export const softmaxMistakes: readonly Mistake[] = [
@@ -12,6 +13,22 @@ export const softmaxMistakes: readonly Mistake[] = [
   }),
   stepMistake("weights come from the rounded log-sum-exp", "masks", {
     weight: (logit, max, sum) => Math.exp(logit - Math.fround(max + Math.log(sum))),
+  }),
+  stepMistake("a logit of NaN hides its key", "numerics", {
+    visible: (s, ...where) => s > Number.NEGATIVE_INFINITY && steps.visible(s, ...where),
+  }),
+  stepMistake("a row whose maximum is +∞ counts as empty", "numerics", {
+    max: (max) => (max === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : max),
+  }),
+  stepMistake("a bias of −∞ hides no key whose product is NaN", "numerics", {
+    visible: (s) => s !== Number.NEGATIVE_INFINITY,
+  }),
+  stepMistake("logits are float32 numbers to base 2, which may overflow", "numerics", {
+    biased: (s, place, j, call) =>
+      Math.fround(steps.biased(s, place, j, call) * Math.LOG2E) / Math.LOG2E,
+  }),
+  stepMistake("sinks are float32 numbers to base 2, which may overflow", "numerics", {
+    sink: (place, call) => Math.fround(steps.sink(place, call) * Math.LOG2E) / Math.LOG2E,
   }),
   stepMistake("the maximum is not subtracted", "numerics", {
     max: (max) => (max === Number.NEGATIVE_INFINITY ? max : 0),

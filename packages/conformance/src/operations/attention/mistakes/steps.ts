@@ -62,7 +62,8 @@ export const steps = {
   },
   attends: ({ b, h, i }: Place, j: number, { bound }: BoundCall): boolean =>
     bound.mask === null || at(bound.mask, b, h, i, j) !== 0,
-  visible: (s: number): boolean => s > Number.NEGATIVE_INFINITY,
+  visible: (s: number, place: Place, j: number, call: BoundCall): boolean =>
+    s !== Number.NEGATIVE_INFINITY && steps.bias(place, j, call) !== Number.NEGATIVE_INFINITY,
   sink: ({ h }: Place, { bound }: BoundCall): number =>
     bound.sinks?.[h] ?? Number.NEGATIVE_INFINITY,
   max: (max: number): number => max,
@@ -140,7 +141,7 @@ export function attend(
       if (problem.returns.scores) {
         scores[row * keyLength + j] = s.score(raw, capped, biased, call);
       }
-      if (!inBand || !s.attends(place, j, call) || !s.visible(biased)) continue;
+      if (!inBand || !s.attends(place, j, call) || !s.visible(biased, place, j, call)) continue;
       logits[j] = biased;
       max = Math.max(max, biased);
     }

@@ -37,6 +37,15 @@ export const storageMistakes: readonly Mistake[] = [
   stepMistake("subnormal numbers are flushed to 0, on a CPU", "numerics", {
     store: (x) => (Math.abs(x) < 2 ** -126 ? 0 : x),
   }),
+  stepMistake("values are summed in float32 from the first key to the last", "numerics", {
+    add: (sum, weight, value) => Math.fround(sum + weight * value),
+  }),
+  stepMistake("heads lie a whole number of vectors of 4 apart", "numerics", {
+    read: (t) => {
+      const [batch, head = 0, ...rest] = t.strides;
+      return toFloat64({ ...t, strides: [batch as number, head - (head % 4), ...rest] });
+    },
+  }),
   stepMistake("strides are ignored", "core", {
     read: (t) => (isContiguous(t) ? toFloat64(t) : toFloat64({ ...contiguous(t), data: t.data })),
   }),

@@ -5,8 +5,14 @@ import {
   type AttentionPlan,
   type AttentionProblem,
   type AttentionProvider,
+  float16BitsToNumber,
+  fromFloat64,
   type HostTensor,
+  isDeviceTensor,
+  numberToFloat16Bits,
+  referenceAttention,
   type TypedArray,
+  toFloat64,
   UnsupportedError,
 } from "@heed/core";
 import type { PublishedName } from "../../../../src/operations/attention/mistakes/published.js";
@@ -56,6 +62,43 @@ function membersOf(plan: AttentionPlan): AttentionPlan {
     run: (inputs) => plan.run(inputs),
     dispose: () => plan.dispose(),
   };
+}
+
+/** Numbers of batches that are kept from call to call, told apart by those of batch 0. */
+function keeping(name: "kvLengths" | "queryOffset"): AttentionProvider {
+  let kept: Int32Array | null = null;
+  return backendOf(async (problem, inputs) => {
+    const own = inputs[name];
+    if (typeof own !== "object") return attend(problem, inputs, {});
+    const given = Int32Array.from(own);
+    if (kept === null || kept.length !== given.length || kept[0] !== given[0]) kept = given;
+    return attend(problem, { ...inputs, [name]: kept }, {});
+  });
+}
+
+/**
+ * A backend whose float16 results are the nearest numbers but for some steps away from 0.
+ *
+ * @param steps between neighbouring float16, from what a result is and what is nearest to it
+ */
+function rounding(steps: (exact: number, near: number) => number): Run {
+  return async (problem, inputs) => {
+    const right = attend(problem, inputs, {});
+    if (problem.dtype !== "float16") return right;
+    const exact = toFloat64(referenceAttention({ ...inputs, returns: {} }).output);
+    const near = toFloat64(right.output);
+    const bits = near.map((x, at) => {
+      const size = numberToFloat16Bits(Math.abs(x)) + steps(exact[at] as number, x);
+      return float16BitsToNumber(size) * (x < 0 ? -1 : 1);
+    });
+    return { ...right, output: fromFloat64(bits, right.output.shape, "float16") };
+  };
+}
+
+/** Whether a number is as far from its neighbour away from 0 as from the float16 nearest to it. */
+function isTie(x: number, near: number): boolean {
+  const other = float16BitsToNumber(numberToFloat16Bits(Math.abs(near)) + 1);
+  return Math.abs(x) - Math.abs(near) === other - Math.abs(x);
 }
 
 /** Output memory that later runs use again. */
@@ -246,6 +289,98 @@ export const conductMutants: readonly ConductMutant[] = [
         return outputs;
       }),
     ),
+  },
+  {
+    name: "arrays of a call are read when its turn comes",
+    profile: "behaviour",
+    provider: altered((inner) => ({
+      plan: async (problem: AttentionProblem) => {
+        const plan = await inner.plan(problem);
+        return {
+          ...membersOf(plan),
+          run: async (inputs: AttentionInputs) => {
+            await new Promise((resolve) => setTimeout(resolve, 1));
+            return plan.run(inputs);
+          },
+        };
+      },
+    })),
+  },
+  {
+    name: "lengths of the last call serve again where those of batch 0 are the same",
+    profile: "behaviour",
+    provider: () => keeping("kvLengths"),
+  },
+  {
+    name: "offsets of the last call serve again where those of batch 0 are the same",
+    profile: "behaviour",
+    provider: () => keeping("queryOffset"),
+  },
+  {
+    name: "the layout of a plan's first call serves all calls",
+    profile: "behaviour",
+    provider: altered((inner) => ({
+      plan: async (problem: AttentionProblem) => {
+        const plan = await inner.plan(problem);
+        let first: HostTensor | null = null;
+        return {
+          ...membersOf(plan),
+          run: (inputs: AttentionInputs) => {
+            const { key } = inputs;
+            if (isDeviceTensor(key)) return plan.run(inputs);
+            first ??= key;
+            const { strides } = first;
+            const fits = key.data.length >= first.data.length;
+            return plan.run(fits ? { ...inputs, key: { ...key, strides } } : inputs);
+          },
+        };
+      },
+    })),
+  },
+  {
+    name: "uploads are not checked",
+    profile: "behaviour",
+    provider: altered(() => ({
+      upload: async (t: HostTensor) => ({
+        backend: "mutant",
+        dtype: t?.dtype,
+        shape: t?.shape,
+        read: async () => t,
+        dispose: () => {},
+      }),
+    })),
+  },
+  {
+    name: "float16 results are rounded toward 0",
+    profile: "behaviour",
+    provider: over(rounding((x, near) => (Math.abs(near) > Math.abs(x) ? -1 : 0))),
+  },
+  {
+    name: "float16 results that are ties are rounded away from 0",
+    profile: "behaviour",
+    provider: over(rounding((x, near) => (isTie(x, near) && Math.abs(near) < Math.abs(x) ? 1 : 0))),
+  },
+  {
+    name: "a row's last bit depends on how many stand beside it, though the backend promises otherwise",
+    profile: "laws",
+    provider: () => {
+      const inner = backendOf(
+        returning((outputs, { queryLength }) => {
+          const { data } = outputs.output;
+          const factor = queryLength % 2 === 0 ? 1.5 : 1;
+          for (let at = 0; at < data.length; at++) data[at] = Number(data[at]) * factor;
+          return outputs;
+        }),
+      );
+      return {
+        ...inner,
+        load: async () => {
+          const backend = await inner.load();
+          const info = { ...backend.info, features: ["batch-invariant"] };
+          return { ...borrow(backend), info };
+        },
+      };
+    },
   },
   {
     name: "a disposed plan runs on",

@@ -1,0 +1,94 @@
+import {
+  type BoundRotary,
+  type HostTensor,
+  isContiguous,
+  type RotaryOutputs,
+  rotary,
+  toFloat64,
+} from "@heed/core";
+import type { Arithmetic } from "../../judge/arithmetic.js";
+import { compareRows } from "../../judge/compare.js";
+import type { Leniency } from "../../judge/leniency.js";
+import { unitRoundoff } from "../../judge/roundoff.js";
+import { summarise, type Verdict } from "../../judge/verdict.js";
+import { describeRows } from "../../judge/where.js";
+import type { RotaryCall } from "./build.js";
+
+/**
+ * Judges a call's output against float64. An element is x·cos − y·sin: with u the unit roundoff of the
+ * dtype, each product, their sum and the result are rounded once, which is off by at most
+ * 3u·(|x·cos| + |y·sin|); twice that is allowed, and the spacing of the subnormal numbers. Elements that
+ * are not turned must stay as they are, to the bit. A NaN spoils its own pair and nothing else.
+ *
+ * @param recorded what to compare with; default the reference
+ */
+export function judgeRotary(
+  call: RotaryCall,
+  outputs: RotaryOutputs<HostTensor>,
+  { tiny, nonFinite }: Arithmetic,
+  recorded?: HostTensor,
+): Verdict {
+  const problem = rotary.describe(call);
+  const bound = rotary.bind(problem, call) as BoundRotary<HostTensor>;
+  const { batch, heads, length, headDim, dtype } = problem;
+  const shape = [batch, heads, length, headDim];
+  const { output } = outputs;
+  const violations = formViolations(output, shape, dtype);
+  if (violations.length > 0) return summarise([], violations);
+  const expected = toFloat64(recorded ?? (rotary.reference(bound).output as HostTensor));
+  const size = magnitudes(bound);
+  const u = unitRoundoff[dtype];
+  const comparison = compareRows({
+    name: "output",
+    shape,
+    rowSize: 1,
+    dtype,
+    got: toFloat64(output),
+    expected,
+    naive: expected,
+    oracle: expected,
+    factor: 1,
+    floor: (at) => (size[at] === 0 ? 0 : 6 * u * (size[at] as number) + 2 * tiny[dtype]),
+    leniency: (at): Leniency => (!nonFinite && Number.isNaN(expected[at]) ? "anything" : "none"),
+  });
+  const wrong = [...new Set(comparison.wrongRows.map((at) => Math.floor(at / headDim)))];
+  return summarise(
+    [comparison],
+    [],
+    wrong.length > 0 ? [`output is ${describeRows(wrong, [batch, heads, length])}`] : [],
+  );
+}
+
+function formViolations(
+  t: HostTensor | undefined,
+  shape: readonly number[],
+  dtype: string,
+): string[] {
+  if (t === undefined) return ["output is missing"];
+  if (t.shape.join() !== shape.join())
+    return [`output has shape [${t.shape}] instead of [${shape}]`];
+  if (t.dtype !== dtype) return [`output is ${t.dtype} instead of ${dtype}`];
+  return isContiguous(t) ? [] : ["output is not row-major"];
+}
+
+/** |x·cos| + |y·sin| of each element; 0 where it is not turned. */
+function magnitudes(bound: BoundRotary<HostTensor>): Float64Array {
+  const { heads, length, headDim, rotaryDim, interleaved } = bound.problem;
+  const input = toFloat64(bound.input);
+  const [cos, sin] = [toFloat64(bound.cos), toFloat64(bound.sin)];
+  const half = rotaryDim / 2;
+  return input.map((x, at) => {
+    const c = at % headDim;
+    if (c >= rotaryDim) return 0;
+    const first = interleaved ? c % 2 === 0 : c < half;
+    const i = interleaved ? Math.floor(c / 2) : c % half;
+    const other = input[at + (first ? 1 : -1) * (interleaved ? 1 : half)] as number;
+    const token = Math.floor(at / headDim);
+    const b = Math.floor(token / (heads * length));
+    const angle = (bound.rows[b * length + (token % length)] as number) * half + i;
+    return (
+      Math.abs(x * (cos[angle] as number)) + Math.abs(other * (sin[angle] as number)) ||
+      Number.MIN_VALUE
+    );
+  });
+}

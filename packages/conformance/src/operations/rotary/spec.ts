@@ -1,0 +1,54 @@
+import type { FloatDType } from "@heed/core";
+import type { Layout } from "../attention/spec.js";
+
+/** Where cosines and sines come from. */
+export type RotarySource =
+  /** A base of the frequencies. */
+  | "theta"
+  /** The frequencies, as scalings of long contexts give them. */
+  | "frequencies"
+  /** Tables that positions are looked up in. */
+  | "table"
+  /** Tables of the input's own dtype. */
+  | "own-table"
+  /** One row a token. */
+  | "rows";
+
+/** How positions are said. */
+export type RotaryPositions =
+  /** Not at all: 0, 1, 2, … */
+  | "none"
+  /** One offset for all batches. */
+  | "offset"
+  /** One offset a batch. */
+  | "offset-per-batch"
+  /** Positions of tokens, of all batches. */
+  | "shared"
+  /** Positions of tokens, of each batch. */
+  | "per-batch";
+
+/** A synthetic call of rotary position embedding as data. */
+export interface RotarySpec {
+  /** Default 1. */
+  readonly batch?: number;
+  /** Default 2. */
+  readonly heads?: number;
+  readonly length: number;
+  /** Default 16. */
+  readonly headDim?: number;
+  /** Default headDim. */
+  readonly rotaryDim?: number;
+  readonly interleaved?: boolean;
+  /** Default float32. */
+  readonly dtype?: FloatDType;
+  /** Default bhld. */
+  readonly layout?: Exclude<Layout, "packed">;
+  /** Default theta. */
+  readonly source?: RotarySource;
+  /** Default none. */
+  readonly positions?: RotaryPositions;
+  /** Of the first token, for `positions: "offset"`. Default 3. */
+  readonly offset?: number;
+  /** One element of the last token is NaN. */
+  readonly notANumber?: boolean;
+}
