@@ -43,11 +43,19 @@ export class PlanCache {
    * of {@link release}, once the plan is not used any more; calls may overlap.
    */
   take(key: string, make: () => Plan | Promise<Plan>): CachedPlan {
-    let entry = this.#entries.get(key);
-    if (entry === undefined) entry = this.#start(key, make);
-    else if (entry !== this.#newest) this.#entries.delete(key);
+    return this.#use(key, this.#entries.get(key) ?? this.#start(key, make));
+  }
+
+  /** As {@link take}, for a plan that is made already; null where there is none. */
+  takeReady(key: string): CachedPlan | null {
+    const entry = this.#entries.get(key);
+    return entry === undefined || entry.ready === null ? null : this.#use(key, entry);
+  }
+
+  #use(key: string, entry: CachedPlan): CachedPlan {
     entry.users += 1;
     if (entry !== this.#newest) {
+      this.#entries.delete(key);
       this.#entries.set(key, entry);
       this.#newest = entry;
       this.#shrink();

@@ -12,28 +12,25 @@ import { checkTensor, isDeviceTensor, isIntact } from "../tensor/host-tensor.js"
 import { sameShape } from "../tensor/layout.js";
 import type { Tensor } from "../tensor/tensor.js";
 
+/** Starts a plan on a bound call, also one that was written without `defineBackend`. May throw. */
+export function startPlan(plan: Plan, bound: Bound): Promise<unknown> {
+  return plan.runBound ? plan.runBound(bound) : plan.run(bound.inputs);
+}
+
 /**
- * Runs a plan on a bound call, also one that was written without `defineBackend`.
+ * The outputs of a run, if they are what the problem says.
  *
  * @param backend the backend's name, for errors
- * @param operation of the call
- * @throws BackendError (rejects) where the plan throws something that is no HeedError, or gives nothing
- * @throws InvalidInputError (rejects) where an input lost its data while the call was pending
+ * @param outputs whatever the plan resolved with
+ * @throws BackendError for anything else
+ * @throws InvalidInputError if an input lost its data while the call was pending
  */
-export async function runPlan(
+export function checkOutputs(
   backend: string,
-  plan: Plan,
   operation: AnyOperation,
   bound: Bound,
-): Promise<object> {
-  let outputs: unknown;
-  try {
-    outputs = await (plan.runBound ? plan.runBound(bound) : plan.run(bound.inputs));
-  } catch (thrown) {
-    // A buffer that went away explains the error better than what the backend says of it.
-    checkStillThere(operation, bound, thrown);
-    throw asBackendError(backend, "running a plan", thrown);
-  }
+  outputs: unknown,
+): object {
   checkStillThere(operation, bound);
   if (typeof outputs !== "object" || outputs === null) {
     throw new BackendError(backend, `a plan's run gave no outputs but ${describeValue(outputs)}`);
@@ -49,6 +46,42 @@ export async function runPlan(
     );
   }
   return outputs;
+}
+
+/** The error of a run that failed, whatever the plan threw. */
+export function runFailure(
+  backend: string,
+  operation: AnyOperation,
+  bound: Bound,
+  thrown: unknown,
+): unknown {
+  try {
+    // A buffer that went away explains the error better than what the backend says of it.
+    checkStillThere(operation, bound, thrown);
+  } catch (error) {
+    return error;
+  }
+  return asBackendError(backend, "running a plan", thrown);
+}
+
+/**
+ * Runs a plan on a bound call.
+ *
+ * @throws as {@link checkOutputs} and {@link runFailure} say (rejects)
+ */
+export async function runPlan(
+  backend: string,
+  plan: Plan,
+  operation: AnyOperation,
+  bound: Bound,
+): Promise<object> {
+  let outputs: unknown;
+  try {
+    outputs = await startPlan(plan, bound);
+  } catch (thrown) {
+    throw runFailure(backend, operation, bound, thrown);
+  }
+  return checkOutputs(backend, operation, bound, outputs);
 }
 
 /** The outputs of problems that ran lately: a steady call does not work them out again. */
