@@ -1,4 +1,4 @@
-import { type BackendReasons, formatReasons } from "../errors.js";
+import { type BackendReasons, formatReasons, type SupportReason } from "../errors.js";
 
 /** Which backend runs a problem, and why the others do not. It prints readably on consoles. */
 export interface Explanation {
@@ -47,4 +47,33 @@ class ReadableExplanation implements Explanation {
   [Symbol.for("Deno.customInspect")](): string {
     return this.text;
   }
+}
+
+/**
+ * The reason for not choosing a backend that could run a problem.
+ *
+ * @param select how backends are chosen
+ * @param chosen name of the backend that runs it; undefined until one is measured to be the fastest
+ */
+export function whyNotChosen(
+  select: "order" | "fastest" | object,
+  chosen: string | undefined,
+): SupportReason {
+  if (chosen === undefined) {
+    return {
+      code: "not-measured",
+      message: "could run it; the first call measures which backend is fastest",
+    };
+  }
+  if (select === "fastest") {
+    return {
+      code: "slower",
+      message: `could run it, but ${chosen} was measured to be faster`,
+    };
+  }
+  const whose = select === "order" ? "" : " in the recommendation";
+  return {
+    code: "lower-priority",
+    message: `could run it, but comes after ${chosen}${whose}`,
+  };
 }

@@ -19,13 +19,14 @@ import {
 import type { Plan } from "../operation/backend.js";
 import type { AnyOperation, Bound, InputsOf, OutputsOf } from "../operation/operation.js";
 import { isProblem, type Problem } from "../operation/problem.js";
-import { isList, reading, readOptions, unreadable } from "../options.js";
+import { isList, reading, unreadable } from "../options.js";
 import type { DeviceMemory } from "../tensor/device.js";
 import type { DType } from "../tensor/dtype.js";
 import type { DeviceTensor, HostTensor, Tensor } from "../tensor/tensor.js";
 import type { Attention, AttentionResult, BackendStatus, MemoryOptions } from "./attention.js";
-import { type Explanation, explanation } from "./explanation.js";
+import { type Explanation, explanation, whyNotChosen } from "./explanation.js";
 import { fastestOf } from "./fastest.js";
+import { memoryOf } from "./memory.js";
 import { type CachedPlan, PlanCache } from "./plan-cache.js";
 import { type BackendRecommendation, rankBackends } from "./recommendation.js";
 import { checkOutputs, ownerOf, runFailure, runPlan, startPlan } from "./run-plan.js";
@@ -42,9 +43,9 @@ export interface SelectionOptions {
 interface Route {
   /** Every slot, in the order of preference for the problem. */
   readonly order: readonly Slot[];
-  /** Those that may run the problem, in order of preference. */
+  /** Slots that may run the problem, in order of preference. */
   readonly candidates: readonly ReadySlot[];
-  /** Those that may not, in order of preference, with their reasons. */
+  /** Slots that may not, in order of preference, with their reasons. */
   readonly refusals: ReadonlyMap<Slot, readonly SupportReason[]>;
   /** The plan cache's key for the first candidate. */
   readonly planKey: string;
@@ -58,12 +59,10 @@ const routesKept = 1024;
 /** Different warnings that are printed; beyond that, backends refuse for reasons without end. */
 const mostWarnings = 256;
 
-const memoryOptionNames: ReadonlySet<keyof MemoryOptions> = new Set(["backend"]);
-
 /** Measurements kept for `select: "fastest"`; the oldest goes first. */
 const measurementsKept = 1024;
 
-/** What `createAttention` returns: chooses a backend for each call, keeps plans, and runs them. */
+/** The attention that `createAttention` returns: chooses a backend for each call, keeps plans, runs them. */
 export class BackendSelection implements Attention {
   declare readonly [Symbol.asyncDispose]: () => Promise<void>;
   readonly backends: readonly BackendStatus[];
@@ -125,7 +124,7 @@ export class BackendSelection implements Attention {
       .filter((slot) => slot !== chosen)
       .map((slot) => ({
         backend: slot.name,
-        reasons: refusals.get(slot) ?? [this.#whyNotChosen(chosen)],
+        reasons: refusals.get(slot) ?? [whyNotChosen(this.#options.select, chosen?.name)],
       }));
     return explanation(chosen?.name ?? null, others);
   }
@@ -177,20 +176,7 @@ export class BackendSelection implements Attention {
 
   #memory(options: MemoryOptions | undefined): DeviceMemory {
     this.#checkAlive();
-    const { backend } = readOptions("options", options, memoryOptionNames);
-    const asked = this.#slots.filter(({ name }) => backend === undefined || name === backend);
-    if (asked.length === 0) {
-      const names = this.#slots.map(({ name }) => JSON.stringify(name));
-      throw new InvalidInputError("backend", `one of ${names.join(", ")}`, describeValue(backend));
-    }
-    for (const slot of asked) if (slot.backend?.memory) return slot.backend.memory;
-    const message = "has no memory of its own: it computes on host tensors";
-    throw new UnsupportedError(
-      asked.map((slot) => ({
-        backend: slot.name,
-        reasons: isReady(slot) ? [{ code: "memory", message }] : slot.reasons,
-      })),
-    );
+    return memoryOf(this.#slots, options);
   }
 
   /**
@@ -350,26 +336,6 @@ export class BackendSelection implements Attention {
     if (!this.#measures(candidates)) return candidates[0];
     const measured = this.#fastest.get(classKey(problem));
     return measured instanceof Promise ? undefined : measured;
-  }
-
-  #whyNotChosen(chosen: Slot | undefined): SupportReason {
-    if (chosen === undefined) {
-      return {
-        code: "not-measured",
-        message: "could run it; the first call measures which backend is fastest",
-      };
-    }
-    if (this.#options.select === "fastest") {
-      return {
-        code: "slower",
-        message: `could run it, but ${chosen.name} was measured to be faster`,
-      };
-    }
-    const whose = this.#options.select === "order" ? "" : " in the recommendation";
-    return {
-      code: "lower-priority",
-      message: `could run it, but comes after ${chosen.name}${whose}`,
-    };
   }
 
   async #findFastest(
