@@ -3,7 +3,7 @@ import { relative } from "node:path";
 import type { CaseMeta } from "@heed/conformance/vitest";
 import type { Reporter, TestModule, Vitest } from "vitest/node";
 
-/** What a run leaves in the file that `HEED_TEST_REPORT` names. */
+/** Contents of the file that `HEED_TEST_REPORT` names, written after a run. */
 export interface TestReport {
   readonly passed: number;
   readonly failed: number;
@@ -11,7 +11,7 @@ export interface TestReport {
   readonly conformance: readonly TestedBackend[];
 }
 
-/** What one call of `testBackend` found: a `CaseResult` for each test of a case. */
+/** Results of one call of `testBackend`: a `CaseResult` for each test of a case. */
 export interface TestedBackend {
   readonly project: string;
   /** Title of the group of tests. */

@@ -15,7 +15,7 @@ const compilers = [
   { name: "TypeScript 7", path: "node_modules/typescript/bin/tsc" },
 ];
 
-/** What an application has beside the packages. Snippets print, so they need a console. */
+/** Platform types that an application may have. Snippets print, so they need a console. */
 const settings = [
   { name: "DOM", lib: ["ES2022", "DOM", "DOM.Iterable"], types: [], snippets: true },
   { name: "Node, no DOM", lib: ["ES2022"], types: ["node"], snippets: true },

@@ -41,7 +41,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   try {
     main();
   } catch (error) {
-    // Of a command that failed, everything has been said.
+    // A child command that failed has already printed its own error.
     if (error.status === undefined) console.error(`error: ${error.message}`);
     process.exitCode = 2;
   }

@@ -1,4 +1,4 @@
-// What `pnpm mutants` changes in each package that Stryker cannot read, and which tests have to notice.
+// Mutants for packages in languages that Stryker cannot read, and the tests that must kill them.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -17,7 +17,7 @@ import { lineMutants } from "./text.js";
  * @property {(mutant: object) => Record<string, string>} environment variables for the tests
  */
 
-/** What a package resolves its dependencies with. */
+/** A `require` function that resolves as the package at a path does. */
 const requireFrom = (path) => createRequire(resolve(path, "package.json"));
 
 /** Files under a directory. */
@@ -102,7 +102,7 @@ export const languages = {
     environment: () => ({}),
   },
   "backend-webgpu": {
-    // As emitted: a change applies wherever the same line is emitted.
+    // Lines of emitted WGSL: a mutant changes every place where the same line is emitted.
     all: () => {
       const lines = new Set(kernelTexts().flatMap((text) => text.split("\n")));
       return [...lines].flatMap(lineMutants).map((mutant) => ({ language: "wgsl", ...mutant }));

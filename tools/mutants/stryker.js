@@ -35,7 +35,7 @@ export function runStryker(root, { name, files = "**/*.ts", concurrency }) {
     // Tests are run from sources as they are: neither types nor their configuration are looked at.
     disableTypeChecks: false,
     tsconfigFile: "none.json",
-    // What a message says is not what is asked here.
+    // The wording of messages is not tested, so strings are not mutated.
     mutator: { excludedMutations: ["StringLiteral"] },
     coverageAnalysis: "perTest",
     ignoreStatic: true,

@@ -41,7 +41,7 @@ export function App({ actions }: { actions: UrlActions }): JSX.Element {
     detectCapabilities().then((found) => {
       capabilities.value = found;
       if (!actions.run) {
-        // What nobody has asked for by name is not measured where it cannot work.
+        // Contenders that cannot work in this browser are deselected, unless the address names backends.
         if (!actions.backends) leaveOutMissing(found);
         return;
       }
@@ -51,7 +51,7 @@ export function App({ actions }: { actions: UrlActions }): JSX.Element {
     if (actions.report !== null) void openAddress(actions.report);
     return acceptDrops();
   }, []);
-  // To what a run or a file has brought, once it is on the page.
+  // Scrolls to the report that a run or a file has brought, once it is on the page.
   const arrived = arrivals.value;
   useEffect(() => {
     if (arrived === 0) return;

@@ -142,7 +142,7 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     await alert.getByText("report.version: expected 2").waitFor();
     await give(page, "cut.json", "[");
     await alert.getByText("cut.json is not a result file").waitFor();
-    // What was there is still shown.
+    // The report that was shown before is still shown.
     expect(await page.locator(".results").count()).toBe(1);
   });
 
@@ -156,7 +156,7 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     expect(await origin.textContent()).toContain(`numbers of ${isolated.url}theirs.json`);
     expect(await origin.textContent()).toContain("Abacus 9000, 2 cores");
     expect(await page.textContent("#advice")).toBe("What to use where this was measured");
-    // What this page measures takes its place.
+    // The page's own measurements replace it.
     await page.goto(
       `${isolated.url}?cases=sweep-length-16&backends=js&samples=1&ceiling=false&run`,
     );

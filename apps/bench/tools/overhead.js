@@ -1,4 +1,4 @@
-// What core itself costs: beside a backend's kernels, a call, and when an attention is created.
+// Measures core's own overhead: per call, beside a backend's kernels, and when an attention is created.
 //
 //   node apps/bench/tools/overhead.js [--processes 11] [--json overhead.json]
 //

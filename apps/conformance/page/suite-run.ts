@@ -16,7 +16,7 @@ export interface RunProgress {
   /** Cases done, of all backends. */
   readonly done: number;
   readonly total: number;
-  /** What is being done, in a few words. */
+  /** The current step, in a few words. */
   readonly now: string;
 }
 
@@ -26,7 +26,7 @@ export interface ShownCase {
   readonly results: readonly { readonly backend: string; readonly result: CaseResult }[];
 }
 
-/** What the page is asked to run, how far it is, and what it has found. */
+/** State of a run of the suite: the backends and cases asked for, the progress, and the results. */
 export class SuiteRun {
   readonly query: PageQuery;
   /** Names of backends to check. */
@@ -97,7 +97,7 @@ export class SuiteRun {
       failed === 0
         ? "Done: nothing failed."
         : `Done: ${failed} case${failed === 1 ? "" : "s"} failed.`;
-    // One case is what somebody came to see.
+    // An address that names one case shows that case's results at once.
     if (this.query.id !== undefined) this.chosen.value = this.query.id;
     return this.reports.value;
   }

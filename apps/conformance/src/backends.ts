@@ -4,12 +4,12 @@ import { type AttentionProvider, reference } from "@heed/core";
 
 /** A backend that the page offers. */
 export interface Offered {
-  /** As addresses and reports have it, e.g. `"onnx:webgpu"`. */
+  /** Name in addresses and reports, e.g. `"onnx:webgpu"`. */
   readonly name: string;
-  /** What it needs and this browser lacks; `null` for nothing that is known beforehand. */
+  /** A sentence about the API it needs that this browser lacks; `null` if none is known to be missing. */
   readonly lacking: string | null;
   readonly load: () => Promise<AttentionProvider>;
-  /** What its package says about itself. */
+  /** Loads the declaration that its package ships, conformance.json, if it has one. */
   readonly declaration: () => Promise<Declaration | undefined>;
 }
 
@@ -25,7 +25,7 @@ const declarations = import.meta.glob<Declaration>("../../../packages/backend-*/
   import: "default",
 });
 
-/** What a browser must have, by the last part of a backend's name. */
+/** API that a browser must have, by the last part of a backend's name. */
 const needs: Readonly<Record<string, keyof typeof apis>> = { webgpu: "gpu", webnn: "ml" };
 const apis = { gpu: "WebGPU", ml: "WebNN" } as const;
 
@@ -46,7 +46,7 @@ function offer(name: string, options: object): Offered {
   };
 }
 
-/** Where a backend runs on one of several things, each is offered by itself. */
+/** Entries for a backend: one for each execution provider that its package names for pages, or a single one. */
 function offers(name: string): readonly Offered[] {
   const manifest = readManifest(packages[`../../../packages/backend-${name}/package.json`]);
   const { choice, options } = manifest;

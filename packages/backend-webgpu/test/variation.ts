@@ -18,7 +18,7 @@ export function kernelsOf(provider: AttentionProvider): Signature {
   let loading: Promise<WebGpuBackend> | undefined;
   const load = async (): Promise<WebGpuBackend> => {
     const backend = (await provider.load()) as WebGpuBackend;
-    // What it decides stays known.
+    // Only the choice of kernels is needed, and a disposed backend still makes it.
     backend.dispose();
     return backend;
   };
@@ -33,11 +33,11 @@ export function kernelsOf(provider: AttentionProvider): Signature {
   };
 }
 
-/** What runs beside the filtered cases when time allows. */
+/** Cases to run beside the filtered ones in the wider test scopes. */
 interface Wider {
   /** Cases whose id contains this. Default all. */
   readonly filter?: string;
-  /** What the whole suite runs on: cases that it computes by the same kernels are left to it. */
+  /** Provider that the whole suite runs on; cases that it computes with the same kernels are skipped. */
   readonly usual?: AttentionProvider;
 }
 

@@ -1,15 +1,15 @@
 import type { AttentionProvider } from "@heed/core";
 
 /**
- * What a backend's package says of itself for programs that offer backends by name: the field `heed` of
- * its package.json. Each member may be left out.
+ * The field `heed` of a backend's package.json: facts about the backend for programs that offer
+ * backends by name. Each member may be left out.
  */
 export interface BackendManifest {
   /** Whether its function takes `{ threads }`; default false. */
   readonly threads: boolean;
   /** Whether its function takes `{ device }`, a GPUDevice; default false. */
   readonly device: boolean;
-  /** What its user can choose by name, such as what it runs on or which build; default null. */
+  /** An option that users choose by name, such as an execution provider or a build; default null. */
   readonly choice: BackendChoice | null;
   /**
    * Options that its function is given by programs that check or measure it, which want it on any device:
@@ -23,7 +23,7 @@ export interface BackendChoice {
   /** The option's name, e.g. `"provider"`. */
   readonly option: string;
   readonly values: readonly string[];
-  /** Those of the values that a web page offers each by itself; default none. */
+  /** Values that a web page offers as separate backends; default none. */
   readonly inPages: readonly string[];
 }
 

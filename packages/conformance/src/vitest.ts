@@ -25,7 +25,7 @@ export interface TestBackendOptions
 /** Says whether to run a case. */
 export type CaseSelection = (c: AnyCase) => boolean | Promise<boolean>;
 
-/** What each test of a case leaves in its meta data, for reporters. */
+/** Metadata that each test of a case records for reporters. */
 export interface CaseMeta {
   conformance?: { readonly provider: string; readonly result: CaseResult };
 }

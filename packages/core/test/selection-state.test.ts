@@ -16,7 +16,7 @@ import {
 } from "@heed/core";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
-/** What outlives a call: plans, their use, and measurements. */
+/** State that outlives a call: plans, their use, and measurements. */
 
 interface Told {
   readonly log: string[];
@@ -26,7 +26,7 @@ interface Told {
 interface Toy {
   /** Milliseconds that a run takes. */
   readonly takes?: number;
-  /** What every output is filled with. */
+  /** Value that every output is filled with. */
   readonly value?: number;
 }
 

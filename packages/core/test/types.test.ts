@@ -22,7 +22,7 @@ import {
 } from "@heed/core";
 import { describe, expect, expectTypeOf, test } from "vitest";
 
-/** What the compiler knows; that the functions do as they say is tested elsewhere. */
+/** Tests of the types alone; other files test what the functions return. */
 
 describe("data follows the dtype", () => {
   test("of arrays and lists", () => {

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 
 interface FoldedProps {
-  /** What is to be seen of it while it is folded. */
+  /** The line that stays visible while the rest is folded. */
   readonly summary: ComponentChildren;
   /** Whether it is open at first. */
   readonly open?: boolean;

@@ -3,9 +3,9 @@ import type { ComponentChildren, JSX } from "preact";
 interface ProgressProps {
   /** From 0 to 1. */
   readonly share: number;
-  /** What is being done; spoken when it changes. */
+  /** The current step; screen readers announce each change. */
   readonly status: string;
-  /** More of it, which is not spoken. */
+  /** Details of the step, which are not announced. */
   readonly detail?: ComponentChildren;
   readonly cancelling?: boolean;
   /** Ends the run; left out where it cannot be ended. */

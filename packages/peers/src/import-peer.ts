@@ -18,7 +18,7 @@ export async function importPeer<T>(name: string, load: () => Promise<T>): Promi
   }
 }
 
-/** What something that was thrown says, whatever it is. */
+/** Message of a thrown value, which need not be an Error. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -1,12 +1,12 @@
-/** Where the wasm modules of TensorFlow.js lie, by file name; found beside the package in Node. */
+/** Paths of TensorFlow.js's wasm modules, by file name. Node needs none: they are beside the package. */
 export type WasmPaths = Readonly<Record<string, string>>;
 
 /** Options that peers are made with. */
 export interface PeerOptions {
-  /** For those that can use more than one. */
+  /** Threads for the peers that can use more than one. */
   readonly threads: number;
-  /** For TensorFlow.js, where it cannot find its own modules. */
+  /** Paths for TensorFlow.js where it cannot find its own modules. */
   readonly tfjsWasm?: WasmPaths | undefined;
-  /** Is given onnxruntime-web's settings before it makes its WebGPU device, such as to have it timed. */
+  /** Called with onnxruntime-web's settings before it creates its WebGPU device, e.g. to enable timestamps. */
   readonly prepareWebGpu?: ((settings: { adapter: unknown }) => Promise<void>) | undefined;
 }

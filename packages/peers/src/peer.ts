@@ -39,14 +39,14 @@ export interface Peer<Form = never> {
 
 /** A problem made ready to run on a peer. */
 export interface PeerPlan<Form = never> {
-  /** What runs, in the library's own words. */
+  /** The kernel that runs, named as the library names it. */
   readonly kernel: string;
   /** Computes; the outputs are in JavaScript's memory when it resolves. */
   run(call: PeerCall<Form>): Promise<AttentionOutputs<HostTensor>>;
   dispose?(): void;
 }
 
-/** One call. */
+/** One call: its bound inputs, and access to their values. */
 export interface PeerCall<Form = never> {
   readonly bound: BoundAttention;
   /** A tensor's values in JavaScript's memory, wherever it lies. */

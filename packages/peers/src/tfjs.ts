@@ -116,7 +116,7 @@ function plan(tf: Tfjs, backend: TfjsOptions["backend"], p: AttentionProblem): P
   return {
     kernel: "matMul, softmax, matMul",
     run: async (call) => {
-      // One library has one backend at a time, and another provider may have chosen another.
+      // TensorFlow.js has one global backend, and another provider may have switched it.
       if (tf.getBackend() !== backend) await tf.setBackend(backend);
       const bias = hides ? hiding.of(call.bound) : null;
       const [output, weights] = attend(tf, p, call, bias);
@@ -174,12 +174,12 @@ function attend(
   }) as [output: Tensor, weights?: Tensor];
 }
 
-/** What is added to a score: seen or not. */
+/** Bias that a boolean mask becomes: 0 for a visible key, −10⁹ for a hidden one. */
 function hidden(visible: number): number {
   return visible ? 0 : -1e9;
 }
 
-/** What ALiBi takes from each score, negative. */
+/** ALiBi's bias for each score, `[batch, queryHeads, queryLength, keyLength]`; never positive. */
 function alibi(p: AttentionProblem, { alibiSlopes, offsets }: BoundAttention): Float32Array {
   const values = new Float32Array(p.batch * p.queryHeads * p.queryLength * p.keyLength);
   for (let at = 0; at < values.length; at++) {

@@ -24,7 +24,7 @@ import { ComparisonView } from "./comparison.js";
 import { Legend } from "./legend.js";
 import { ResultTable, TableLegend } from "./table.js";
 
-/** Up to so many, what each runs on is shown at once. */
+/** Number of contenders up to which the runtime and device of each are shown unfolded. */
 const fewContenders = 6;
 
 /** Below so many, all of them take no more height than another plot, and better all of the width. */
@@ -32,9 +32,9 @@ const fewCases = 13;
 
 interface ReportViewProps {
   readonly report: BenchReport;
-  /** Where it is from, in words; null for what this page has measured itself. */
+  /** Address or file that the report came from, in words; null for this page's own measurements. */
   readonly origin: string | null;
-  /** An earlier one to compare with. */
+  /** An earlier report to compare with; null for none. */
   readonly earlier: BenchReport | null;
 }
 
@@ -158,7 +158,7 @@ function Contenders({ report }: { report: BenchReport }): JSX.Element {
   );
 }
 
-/** Whose numbers these are, where they are not this page's own. */
+/** A notice that names the source of a report that this page did not measure. */
 function Origin({ report, origin }: { report: BenchReport; origin: string }): JSX.Element {
   const [environment] = report.environments;
   return (

@@ -14,7 +14,7 @@ interface TableProps {
 
 /** Rows up to which all of them are shown at once, where there is room. */
 const fewRows = 40;
-/** What a phone has room for. */
+/** Heads of the columns that a narrow screen shows. */
 const essential = new Set(["error", "median ms", "× first"]);
 
 /** Every result, case by case: in one table where that is short, and each case folded where it is not. */
@@ -192,7 +192,7 @@ function ContenderRow({ row, columns, best }: ContenderRowProps): JSX.Element {
   );
 }
 
-/** What the columns mean. */
+/** A legend, folded at first, that explains each column. */
 export function TableLegend({ rows, details }: TableProps): JSX.Element {
   return (
     <details>

@@ -4,7 +4,7 @@ import { formatNumber } from "../../src/report/format.js";
 import { type Canvas, type Drawing, lookScales } from "./look.js";
 import { formatTick } from "./series.js";
 
-/** Of a line that names a roof. */
+/** Height of a line of text that names a roof, in pixels. */
 const labelHeight = 15;
 
 /** Throughput over operations a byte, under what the machine can do at best. */

@@ -3,7 +3,7 @@ import type { Crossover, SeriesCurves, SeriesPoint } from "../../src/plots/serie
 import { formatNumber } from "../../src/report/format.js";
 import { type Canvas, type Drawing, lookScales } from "./look.js";
 
-/** What a curve can show. */
+/** Quantity on the vertical axis: time of a call, or throughput. */
 export type SeriesQuantity = "ms" | "gflops";
 
 export const quantityLabels: Readonly<Record<SeriesQuantity, string>> = {
@@ -11,7 +11,7 @@ export const quantityLabels: Readonly<Record<SeriesQuantity, string>> = {
   gflops: "throughput, GFLOP/s",
 };
 
-/** Of a line that says where two cross. */
+/** Height of the label of a crossing of two curves, in pixels. */
 const labelHeight = 15;
 
 /** Curves over the size that varies, on logarithmic axes, with the points where the winner changes. */
@@ -71,7 +71,7 @@ export function seriesPlot(
           `${point.contender}, ${axis} ${point.at}\n${formatNumber(point.ms)} ms, ${formatNumber(point.gflops)} GFLOP/s`,
         tip: true,
       }),
-      // One above another: none covers the next.
+      // Labels are stacked, so that none covers another.
       ...placed.map(({ crossing, text, anchor }, i) =>
         Plot.text([crossing], {
           x: "at",
@@ -88,7 +88,7 @@ export function seriesPlot(
 }
 
 const margins = { left: 52, right: 16 };
-/** Of a bold character of 12 pixels, about. */
+/** Approximate width of a bold character at a font size of 12 pixels, in pixels. */
 const characterWidth = 7;
 
 /**
@@ -114,18 +114,18 @@ function placeLabel(
 /** Pixels that a size's tick needs. */
 const tickWidth = 44;
 
-/** As many of the sizes as there is room for, the first among them. */
+/** Ticks of the size axis: as many of the sizes as there is room for, including the smallest. */
 function ticksFor(sizes: readonly number[], width: number): readonly number[] {
   const step = Math.ceil((sizes.length * tickWidth) / width);
   return [...sizes].sort((a, b) => a - b).filter((_, i) => i % step === 0);
 }
 
-/** Sizes are often powers of two. */
+/** Formats a size for a tick; large multiples of 1024 are written as Ki. */
 function formatSize(size: number): string {
   return size >= 8192 && size % 1024 === 0 ? `${size / 1024}Ki` : `${size}`;
 }
 
-/** No more digits than a tick needs. */
+/** Formats a number with no more digits than a tick needs. */
 export function formatTick(value: number): string {
   if (value >= 1e4) return `${Number((value / 1000).toPrecision(3))}k`;
   return value >= 1 ? `${value}` : `${Number(value.toPrecision(2))}`;

@@ -3,10 +3,10 @@ import { messageOf } from "../../src/message.js";
 import { parseReport } from "../../src/report/parse.js";
 import type { BenchReport } from "../../src/report/report.js";
 
-/** What is shown. */
+/** The report that the page shows; null before there is one. */
 export const report = signal<BenchReport | null>(null);
 
-/** Where that is from, in words; null for what this page has measured itself. */
+/** Address or file that the shown report came from, in words; null for this page's own measurements. */
 export const origin = signal<string | null>(null);
 
 /** Counts reports that are complete and worth scrolling to. */
@@ -18,10 +18,10 @@ export function showOwn(own: BenchReport): void {
   origin.value = null;
 }
 
-/** What it is compared with; null for nothing. */
+/** An earlier report that the shown one is compared with; null for none. */
 export const earlier = signal<BenchReport | null>(null);
 
-/** What went wrong with a file, for the person who gave it. */
+/** Error message for a file that could not be opened; null if there is none. */
 export const fileProblem = signal<string | null>(null);
 
 /**
@@ -41,7 +41,7 @@ export async function openFiles(files: Iterable<File>): Promise<void> {
   }
 }
 
-/** What is fetched has its address for a name; a person's file has a name that is no address. */
+/** Describes the source of a file: a fetched file is named by its address, any other is "the file NAME". */
 function nameOf({ name }: File): string {
   return /^[a-z]+:/.test(name) ? name : `the file ${name}`;
 }

@@ -26,7 +26,7 @@ export interface ContenderOptions {
   readonly openClock?: (() => Promise<ClockSearch>) | undefined;
   /** Finds the clock of a device that is there once the provider has loaded, and is not ours. */
   readonly clockAfterLoad?: () => ClockSearch;
-  /** Where inputs are said to lie; default: in the provider's memory, if it has any. */
+  /** Memory that reports name as the place of the inputs. Default: the provider's own, if it has any. */
   readonly inputs?: InputPlacement;
 }
 
@@ -100,7 +100,7 @@ async function open(provider: AttentionProvider): Promise<Opened> {
     });
     return { attention, backend: backend as unknown as AttentionBackend };
   } catch (error) {
-    // Of the backend itself, rather than that none is available.
+    // The backend's own error says more than core's, which only says that no backend is available.
     throw problem ?? error;
   }
 }
@@ -143,7 +143,7 @@ function planned(
           ? { ...placed, inputs: where ?? placed.inputs }
           : { ...placed, attention, ...(readMs && { readMs }) };
       if (!clock) return call;
-      // What was recorded to bring the inputs in is not a call's.
+      // Discards the timestamps recorded while inputs were uploaded: they belong to no call.
       await clock.read();
       return { ...call, deviceMs: () => clock.read() };
     },

@@ -8,14 +8,14 @@ import { openGpuClock } from "./gpu-clock.js";
 import { isPath, type RegisteredBackend } from "./registry/registry.js";
 
 export interface BackendOptions {
-  /** For those that can use more than one. */
+  /** Threads for backends that can use more than one. */
   readonly threads: number;
 }
 
-/** Past this a number of threads is a slip, and would take the machine's memory. */
+/** Largest accepted thread count; a larger one is taken for a typing error that would exhaust memory. */
 export const mostThreads = 256;
 
-/** Those measured when none is named: all that are registered here. */
+/** Backends that are measured when none is named: all that are registered here. */
 export const defaultBackendNames: readonly string[] = registry.backends.map(({ name }) => name);
 
 /** Every backend by name; `reference` is core's own and measured only when asked for. */
@@ -24,7 +24,7 @@ export const backendNames: readonly string[] = [...defaultBackendNames, "referen
 /** A backend by its name or its module's path, with a choice and threads of its own where it says so. */
 export interface BackendSpec {
   readonly name: string;
-  /** What it runs on, or which of its builds. */
+  /** Execution provider or build, e.g. `"wasm"` of `onnx:wasm`; null for the backend's default. */
   readonly choice: string | null;
   readonly threads: number | null;
 }

@@ -18,11 +18,11 @@ export interface ReadyContender {
   readonly loaded: LoadedContender;
 }
 
-/** One that has computed once and waits to be timed. */
+/** A contender that has computed the case once and waits to be timed. */
 export interface Candidate {
   readonly at: number;
   readonly name: string;
-  /** What is wrong with its output; null if nothing is. */
+  /** Description of an error in its output; null if the output is right. */
   readonly wrong: string | null;
   readonly first: FirstCall;
   readonly plan: ContenderPlan;
@@ -41,7 +41,7 @@ export interface AttentionCandidate {
 }
 
 export interface CheckOptions extends SamplingOptions {
-  /** Whether what computes something wrong is timed, too. */
+  /** Whether contenders whose output is wrong are timed, too. */
   readonly timeWrong: boolean;
   readonly memory?: MemoryMeter | undefined;
 }
@@ -117,7 +117,7 @@ interface AttentionChecked {
     /** ms of its first call. */
     readonly firstMs: number;
   }[];
-  /** What is wrong with an output; null if nothing is. */
+  /** Description of the error in a wrong output; null if every output is right. */
   readonly wrong: string | null;
 }
 

@@ -7,25 +7,25 @@ import type { Yardstick } from "./yardstick.js";
 export interface TimedSubject {
   /** One call; done when it resolves. */
   run(): Promise<unknown>;
-  /** What a call took when it was tried, in ms. */
+  /** Time of a trial call, in ms. */
   readonly estimate: number;
-  /** What the latest call took by its device's clock, in ms; null where it has none. */
+  /** Time of the latest call by its device's clock, in ms; null if the device has none. */
   readonly deviceMs?: (() => Promise<number | null>) | undefined;
-  /** How much of the calls since it was last asked was the reading of outputs, in ms. */
+  /** Time spent reading outputs back, in ms, over all calls since this was last asked. */
   readonly readMs?: (() => number) | undefined;
-  /** What differs for this subject from the options of all. */
+  /** Sampling options for this subject alone; they override those given for all. */
   readonly sampling?: Partial<SamplingOptions> | undefined;
 }
 
-/** What was measured of a subject, in ms. */
+/** Measured times of a subject, in ms. */
 export interface SubjectTimes {
-  /** By round, by the wall clock; each of `repeats` calls in a row, a call. */
+  /** Wall-clock samples by round; each is the mean time of a call over `repeats` consecutive calls. */
   readonly rounds: readonly (readonly number[])[];
-  /** Of each round, what the yardstick took before it. */
+  /** Time of the yardstick before each round. */
   readonly yardstick: readonly number[];
-  /** Every call by the device's clock; empty where it has none. */
+  /** Samples by the device's clock, in ms a call; empty if the device has none. */
   readonly device: readonly number[];
-  /** Of every sample, the part of a call that was the reading of its output; empty where none is. */
+  /** Part of each sample spent reading outputs back, in ms a call; empty if none are read back. */
   readonly read: readonly number[];
   /** Calls that each sample is the mean of: more than one where the clock is too coarse for one. */
   readonly repeats: number;
@@ -50,7 +50,7 @@ export interface SamplingPlan {
   readonly calls: number;
   /** Calls in each sample. */
   readonly repeats: number;
-  /** In all. */
+  /** Samples over all rounds. */
   readonly samples: number;
 }
 

@@ -21,7 +21,7 @@ import type { Yardstick } from "./yardstick.js";
 export interface CaseOptions extends CheckOptions {
   readonly dtype: FloatDType;
   readonly yardstick: Yardstick;
-  /** Where recorded tensors are read from. */
+  /** Reads recorded tensors. */
   readonly readVector?: ReadVector | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told before each step of the case: a contender's check, then the timing of all. */
@@ -78,7 +78,7 @@ function sizesOf(problem: AttentionProblem): CaseSizes {
   return { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim };
 }
 
-/** What a candidate is timed as: its plan, then `attention.run` in each way. */
+/** The subjects that time a candidate: its plan, then each way to call `attention.run`. */
 function subjectsOf(
   { call, estimate, attention }: Candidate,
   budget: number,
@@ -134,7 +134,7 @@ async function time(
     if (own) return [launchOf(candidate, [own, ...others])];
     return [{ rounds: [[candidate.first.firstCallMs]], yardstick: [options.yardstick()] }];
   });
-  // What is wrong is no baseline.
+  // Times are compared with the first candidate whose output is right.
   const baseline = candidates.findIndex(({ wrong }) => wrong === null);
   return candidates.map(({ at, name, wrong, first }, i) => {
     const own = launches[i] as LaunchSamples[];

@@ -14,7 +14,7 @@ import type {
 } from "../report/report.js";
 import { segment } from "./segments.js";
 
-/** What a report says to somebody who has to choose, in one environment. */
+/** Advice on which backends to choose in one environment, from a report. */
 export interface Advice {
   readonly environment: string;
   /**
@@ -22,13 +22,13 @@ export interface Advice {
    * tensors of a backend runs on that backend, whatever is recommended.
    */
   readonly recommendation: BackendRecommendation;
-  /** The calls that `recommendation` and `words` are about. */
+  /** The calls that `recommendation` and `words` apply to, as a phrase. */
   readonly holds: string;
-  /** The same, a line a rule. */
+  /** The recommendation in words, one line per rule. */
   readonly words: readonly string[];
   /**
-   * What is fastest where inputs stay in the memory of the backend that runs, a line a rule: which one
-   * to upload to. Empty where no backend with memory of its own was measured.
+   * Fastest backends for inputs that stay in the memory of the backend that runs, which is the backend
+   * to upload to; one line per rule. Empty if no backend with memory of its own was measured.
    */
   readonly resident: readonly string[];
 }
@@ -40,10 +40,10 @@ export const holdsFor = {
   resident: "calls on tensors that stay in the memory of the backend that runs",
 } as const;
 
-/** What a result counts with, in ms. */
+/** The time by which results are compared, in ms. */
 type Quantity = (result: Measured) => number;
 
-/** Of results that were too slow to be repeated through `attention.run`, the plan's time is near enough. */
+/** Results too slow to be repeated through `attention.run` have the plan's time alone, which is close enough. */
 const onHost: Quantity = ({ attention, timing }) => attention?.host.median ?? timing.median;
 /** A backend without memory of its own has its tensors in JavaScript's. */
 const onDevice: Quantity = (result) => result.attention?.resident?.median ?? onHost(result);
@@ -58,7 +58,7 @@ type Phase = "prefill" | "decode";
 /** Queries up to which it is decoding, where there are more keys than queries. */
 const mostDecoded = 8;
 
-/** What a further range has to save: as much as one case taking half as long again. */
+/** Least saving that justifies a further range, as a logarithm: one case taking half as long again. */
 const worth = Math.log(1.5);
 
 /**
@@ -177,11 +177,11 @@ function ran(times: Times, name: string, size: number): boolean {
   return (times.get(size) ?? []).some((logs) => logs.has(name));
 }
 
-/** Over the cases of a size, how much longer it took than the fastest, as a logarithm. */
+/** How much longer a backend took than the fastest, as a logarithm summed over the cases of a size. */
 function lossOf(times: Times, name: string, size: number): number {
   return (times.get(size) ?? []).reduce((sum, logs) => {
     const all = [...logs.values()];
-    // Where it refuses another takes over, at worst the slowest.
+    // If it refuses a case, another backend runs it: in the worst case the slowest.
     return sum + (logs.get(name) ?? Math.max(...all)) - Math.min(...all);
   }, 0);
 }
@@ -213,7 +213,7 @@ function preferenceOf(contender: ContenderReport): RecommendedBackend {
   return { backend, ...(threads > 1 && { threads }) };
 }
 
-/** Without the environment that a merged report puts in front. */
+/** A contender's name without the environment that a merged report puts in front. */
 function plainName({ name, environment }: ContenderReport): string {
   return name.startsWith(`${environment}/`) ? name.slice(environment.length + 1) : name;
 }

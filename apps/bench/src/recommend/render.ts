@@ -1,6 +1,6 @@
 import { type Advice, holdsFor } from "./recommend.js";
 
-/** What to use, as plain text. */
+/** Renders the advice on which backends to use as plain text. */
 export function renderAdvice(all: readonly Advice[]): string {
   return all
     .map(({ environment, holds, words, resident }) =>

@@ -15,7 +15,7 @@ export function markdownText(text: string): string {
       .replaceAll("&", "&amp;")
       .replaceAll("<", "&lt;")
       .replaceAll(">", "&gt;")
-      // What would begin a heading or a list.
+      // Characters that would begin a heading or a list at the start of the text.
       .replace(/^(\s*)(#+|[+-])(?=\s|$)/, "$1\\$2")
       .replace(/^(\s*\d+)([.)])(?=\s|$)/, "$1\\$2")
   );

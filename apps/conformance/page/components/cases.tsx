@@ -7,7 +7,7 @@ import { Bar } from "./bar.js";
 
 interface MatrixProps {
   readonly suite: SuiteRun;
-  /** Of backends that ran. */
+  /** Reports of the backends that ran. */
   readonly reports: readonly ConformanceReport[];
 }
 

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { offered } from "../../src/backends.js";
 import type { SuiteRun } from "../suite-run.js";
 
-/** What a profile is about, to choose by. */
+/** Short description of each profile, shown beside its name. */
 const about: Readonly<Record<Profile, string>> = {
   core: "the least that a backend must get right",
   decode: "few queries against a cache",

@@ -15,10 +15,10 @@ const signs: Readonly<Record<FeatureSupport["status"], string>> = {
   none: "",
 };
 
-/** What each backend supports, feature by feature, with the reasons of what it refuses. */
+/** A table of the features that each backend supports, with its reasons for each refusal. */
 export function SupportMatrix({ reports }: { reports: readonly ConformanceReport[] }): JSX.Element {
   const supports = reports.map(supportOf);
-  // Of a part of the cases, some features are in none.
+  // A selection of the cases may leave some features without any case.
   const present = featureNames.filter((feature) =>
     supports.some((support) => support.get(feature)?.status !== "none"),
   );

@@ -29,7 +29,7 @@ export const attentionKernels: Implementation<unknown> = implement(attention, {
           workspace ??= makeWorkspace(problem, plan);
           return forward(problem, bound as BoundInputs, plan, workspace);
         } catch (cause) {
-          // What engines throw for an array that they have no memory for. Loops allocate nothing else.
+          // A RangeError means that the engine has no memory for an array, here the outputs or the workspace.
           if (!(cause instanceof RangeError) && !isHeedError(cause, "out-of-memory")) throw cause;
           const { workspaceBytes } = describePlan(problem, plan);
           const what = `the outputs and ${workspaceBytes} bytes of workspace`;

@@ -38,7 +38,7 @@ export class WasmStorage implements DeviceStorage {
 
 type Layout = Pick<TensorLayout, "dtype" | "shape"> & Partial<TensorLayout>;
 
-/** Where the elements of a tensor on a storage are. */
+/** Address of a tensor's first element in wasm memory, in bytes, and its strides, in elements. */
 export function placementOf(storage: WasmStorage, layout: Layout): Placement {
   const { dtype, shape, strides = rowMajorStrides(shape), offset = 0 } = layout;
   return { address: storage.address + offset * bytesPerElement(dtype), strides };

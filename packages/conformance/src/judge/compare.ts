@@ -11,13 +11,13 @@ export interface ComparisonInput {
   readonly got: Float64Array;
   readonly expected: Float64Array;
   readonly naive: Float64Array;
-  /** What the naive evaluation's error is measured by. */
+  /** Exact values that the naive evaluation's error is measured against. */
   readonly oracle: Float64Array;
-  /** Times the naive evaluation's error, the largest of the row, that is allowed. */
+  /** Allowed error, as a multiple of the naive evaluation's largest error in the row. */
   readonly factor: number;
-  /** What is allowed beside that, of an element of a row. */
+  /** Absolute error allowed on top of that, for an element of a row. */
   readonly floor: (row: number, expected: number) => number;
-  /** What else may stand at a flat index of a row. Default nothing. */
+  /** Other values accepted at a flat index of a row. Default `"none"`. */
   readonly leniency?: (row: number, at: number) => Leniency;
 }
 

@@ -2,16 +2,16 @@ import type { BackendInfo, SupportReason } from "@heed/core";
 import type { WorstElement } from "../judge/verdict.js";
 import type { Profile } from "../run/case.js";
 
-/** What became of a case. A backend that is unavailable has no cases: see {@link ConformanceReport}. */
+/** Outcome of a case. A backend that is unavailable has no cases: see {@link ConformanceReport}. */
 export type Outcome = "pass" | "fail" | "known-failure" | "unsupported";
 
 /** A case that a backend is known to get wrong. */
 export interface KnownFailure {
   /** The case's id. */
   readonly case: string;
-  /** Where the defect is described: an issue. */
+  /** Link to the issue that describes the defect. */
   readonly link: string;
-  /** What goes wrong, in a sentence. */
+  /** Description of the defect, in a sentence. */
   readonly why: string;
 }
 
@@ -26,18 +26,18 @@ export interface CaseResult {
   /** Normalised mean-square error. */
   readonly nmse: number | null;
   readonly worst: WorstElement | null;
-  /** What went wrong, a sentence each; empty where nothing did. */
+  /** Failures, one sentence each; empty if there are none. */
   readonly failures: readonly string[];
   /** Mistakes that would give what came, as alternatives, each of mistakes made together. */
   readonly explanations?: readonly (readonly string[])[];
   /** Why the backend refused. */
   readonly reasons: readonly SupportReason[];
-  /** What the backend's own package says about a `"known-failure"`. */
+  /** Entry for a `"known-failure"` in the declaration of the backend's package. */
   readonly known?: KnownFailure;
   readonly milliseconds: number;
 }
 
-/** What the suite found in one backend. */
+/** Results of the suite for one backend. */
 export interface ConformanceReport {
   readonly backend: string;
   /** Set where the backend could not be loaded; there are then no results. */

@@ -4,7 +4,7 @@ import type { Verdict } from "../judge/verdict.js";
 import type { CaseSpec } from "../operations/attention/spec.js";
 
 /**
- * What a case is about. `core`: what a first backend must get right, float32. `decode`: few queries
+ * Subject of a case. `core`: what a first backend must get right, float32. `decode`: few queries
  * against a cache. `masks`: every way to hide keys. `numerics`: other dtypes, extreme numbers and
  * sizes. `pairs`: every pair of features together. `laws`: what holds between calls, on random ones.
  * `behaviour`: plans, order, concurrency, disposal, wrong calls. `rotary`: the operation rotary.
@@ -40,21 +40,21 @@ export interface ConformanceCase {
   readonly resident?: boolean;
 }
 
-/** What a {@link ProgramCase} gets. */
+/** Arguments of {@link ProgramCase.run}. */
 export interface CheckContext {
   readonly backend: AttentionBackend;
-  /** To load the backend anew. */
+  /** The backend's provider, for cases that load the backend anew. */
   readonly provider: AttentionProvider;
   readonly arithmetic: Arithmetic;
-  /** Random problems for each law. */
+  /** Number of random problems for each law. */
   readonly runs: number;
-  /** Of the random problems; default fixed. */
+  /** Seed of the random problems; default fixed. */
   readonly seed: number;
 }
 
-/** What a {@link ProgramCase} found. */
+/** Result of {@link ProgramCase.run}. */
 export interface ProgramFinding {
-  /** What went wrong, a sentence each; empty where nothing did. */
+  /** Failures, one sentence each; empty if there are none. */
   readonly failures: readonly string[];
   /** Why the backend refused, where it refused all that was tried. */
   readonly reasons?: readonly SupportReason[];
@@ -65,23 +65,23 @@ export interface ProgramCase {
   /** E.g. `"laws/batch-independence"`; unique. */
   readonly id: string;
   readonly profile: Profile;
-  /** What must hold, as a sentence. */
+  /** The rule that must hold, as a sentence. */
   readonly statement: string;
   /** Runs it. What it throws is the backend's failure. */
   readonly run: (context: CheckContext) => Promise<ProgramFinding>;
 }
 
-/** What an {@link OperationCase} gets. */
+/** Arguments of an {@link OperationCase}. */
 export interface OperationContext extends CheckContext {
   /** How to read a recorded vector. Default: beside this package's modules. */
   readonly readVector?: ((path: string) => Promise<Uint8Array>) | undefined;
 }
 
-/** What an {@link OperationCase} found. */
+/** Result of an {@link OperationCase}. */
 export interface OperationFinding extends ProgramFinding {
   /** How outputs compare with what is expected, where there are any. */
   readonly verdict?: Verdict;
-  /** Mistakes that would give what came, as alternatives. */
+  /** Mistakes that would give the outputs that the backend gave: alternatives, each of mistakes made together. */
   readonly explanations?: readonly (readonly string[])[];
 }
 

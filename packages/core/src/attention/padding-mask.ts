@@ -61,7 +61,7 @@ export function paddingMask(
 }
 
 interface Padding {
-  /** Of any kind, `batch · keyLength` of them. */
+  /** `batch · keyLength` values, not yet checked to be 0, 1 or booleans. */
   readonly values: ArrayLike<unknown>;
   readonly batch: number;
   readonly keyLength: number;

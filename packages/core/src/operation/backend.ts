@@ -68,13 +68,13 @@ export type Support =
   | { readonly ok: true }
   | { readonly ok: false; readonly reasons: readonly SupportReason[] };
 
-/** What a backend runs on; everything that it chose by itself is told here. */
+/** The runtime and device that a backend runs on, and every choice that it made by itself. */
 export interface BackendInfo {
-  /** What executes it, e.g. `"JavaScript"`, `"WebAssembly"`. */
+  /** The backend's runtime, e.g. `"JavaScript"`, `"WebAssembly"`. */
   readonly runtime: string;
   /**
-   * What it executes on: an adapter's name, or exactly `"CPU"`, which promises the arithmetic of
-   * IEEE 754. Anything else may assume that no NaN or infinity exists, and flush subnormal numbers.
+   * The backend's device: an adapter's name, or exactly `"CPU"`, which promises the arithmetic of
+   * IEEE 754. Any other device may assume that no NaN or infinity exists, and flush subnormal numbers.
    */
   readonly device: string;
   /** Instruction sets or GPU features in use, e.g. `"simd128"`, `"shader-f16"`. */
@@ -122,7 +122,7 @@ export interface Tiles {
   readonly columns?: number;
 }
 
-/** What a plan decided, and needs, before it runs. */
+/** The kernel, tile sizes and memory that a plan has decided on; known before it runs. */
 export interface PlanDescription {
   /** The kernel's name, in the grammar `<operation>-<kernel>[-<dtype>][-<tile>][-<variant>]`. */
   readonly kernel: string;

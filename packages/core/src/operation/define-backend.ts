@@ -76,7 +76,7 @@ export interface BackendDefinition<Context> {
    * @throws BackendUnavailableError (rejects) with the reason, where it cannot work
    */
   readonly load: () => Context | Promise<Context>;
-  /** What the loaded backend runs on. */
+  /** Describes the runtime and device of the loaded backend. */
   readonly info: (context: Context) => BackendInfo;
   /** Every operation that the backend computes, under its name. */
   readonly operations: Readonly<Record<string, Implementation<Context>>>;
@@ -206,7 +206,7 @@ class DefinedBackend<Context> implements Backend, Maker {
 
 makeDisposable(DefinedBackend, ["sync", "async"]);
 
-/** What a plan needs to know of the backend that made it. */
+/** The parts of a backend that its plans use. */
 interface Maker {
   readonly name: string;
   readonly memory?: DeviceMemory;

@@ -19,8 +19,8 @@ export interface AttentionOptions {
    */
   readonly select?: "order" | "fastest" | BackendRecommendation | undefined;
   /**
-   * What happens where a backend earlier in the order is unavailable or refuses a problem, and a
-   * later one would run it: `"warn"` (default) says so once on the console, `"error"` throws
+   * Reaction to a fallback, when a backend earlier in the order is unavailable or refuses a problem and
+   * a later one would run it: `"warn"` (default) says so once on the console, `"error"` throws
    * ({@link createAttention} for an unavailable backend, `run` for a refusal), `"silent"` does
    * neither.
    */
@@ -48,7 +48,7 @@ export type AttentionResult<
   Returns extends AttentionReturns = AttentionReturns,
 > = AttentionOutputsOf<T, D, Returns> & { readonly backend: string };
 
-/** Which backend's memory to use. */
+/** Options that choose the backend whose memory is used. */
 export interface MemoryOptions {
   /** Name of a backend. Default: the first ready one that has memory of its own. */
   readonly backend?: string | undefined;

@@ -35,7 +35,7 @@ export async function selfTest(backend: AttentionBackend): Promise<void> {
   }
 }
 
-/** What the reference gives, the same for every dtype; worked out once, when first needed. */
+/** Outputs of the reference in float64, compared with every dtype's; computed once, when first needed. */
 let references: readonly AttentionOutputs<HostTensor>[] | null = null;
 
 function expectedOf(index: number): AttentionOutputs<HostTensor> {

@@ -21,7 +21,7 @@ export interface DataOfDType {
   readonly bool: Uint8Array;
 }
 
-/** What can hold a tensor's elements. */
+/** A typed array that can hold a tensor's elements. */
 export type TypedArray = DataOfDType[DType];
 
 /** The dtype of softmax statistics, such as log-sum-exp, for inputs of a dtype. */

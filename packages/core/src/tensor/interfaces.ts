@@ -11,7 +11,7 @@ export interface HostTensor<D extends DType = DType> {
   readonly shape: readonly number[];
   /** Distance between neighbours along each axis, in elements; never negative; 0 repeats. */
   readonly strides: readonly number[];
-  /** Where element `[0, 0, …]` is, in elements. */
+  /** Index of element `[0, 0, …]` in `data`, in elements. */
   readonly offset: number;
   readonly data: DataOfDType[D];
 }
@@ -27,7 +27,7 @@ export interface DeviceTensor<D extends DType = DType> {
   readonly shape: readonly number[];
   /** Distance between neighbours along each axis, in elements; never negative; 0 repeats. */
   readonly strides?: readonly number[];
-  /** Where element `[0, 0, …]` is, in elements from the start of the memory that it shares. */
+  /** Offset of element `[0, 0, …]`, in elements from the start of the memory that the tensor shares. */
   readonly offset?: number;
   /** Whether `dispose` has been called. */
   readonly disposed?: boolean;

@@ -46,7 +46,7 @@ export function feedsOf(
   };
 }
 
-/** What the graph has to be told of positions and lengths. */
+/** Feeds that tell the graph positions and lengths: a bias, a mask, or the index of the last key. */
 export function positionFeeds(
   kind: GraphKind,
   Tensor: TensorClass,

@@ -8,10 +8,10 @@ import {
 import type { InferenceSession } from "onnxruntime-web";
 import { importPeer, messageOf } from "../import-peer.js";
 
-/** What onnxruntime-web and onnxruntime-node have in common. */
+/** The API that onnxruntime-web and onnxruntime-node share, as far as it is used here. */
 export type Runtime = Pick<typeof import("onnxruntime-web"), "InferenceSession" | "Tensor" | "env">;
 
-/** Where onnxruntime runs. */
+/** Package and execution provider that onnxruntime runs with. */
 export interface OnnxPlace {
   readonly package: "web" | "node";
   readonly provider: "cpu" | "webgpu";
@@ -20,7 +20,7 @@ export interface OnnxPlace {
 interface Package {
   readonly name: "onnxruntime-web" | "onnxruntime-node";
   readonly import: () => Promise<Runtime>;
-  /** As the package calls its CPU provider. */
+  /** The package's name for its CPU provider. */
   readonly cpu: "wasm" | "cpu";
 }
 
@@ -71,7 +71,7 @@ export async function loadRuntime(
       interOpNumThreads: 1,
       // Shape inference takes an output of Attention-24 to have no keys, and says so at each run.
       logSeverityLevel: 3,
-      // What the GPU cannot run would be handed to the CPU without a word.
+      // Without this, operators that the GPU cannot run would silently run on the CPU.
       ...(gpu && { extra: { session: { disable_cpu_ep_fallback: "1" } } }),
     });
   if (gpu) {

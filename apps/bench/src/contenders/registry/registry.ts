@@ -4,7 +4,7 @@ import type { BackendManifest } from "@heed/conformance";
 export interface RegisteredBackend {
   /** E.g. `"wasm"`. */
   readonly name: string;
-  /** What is imported, for messages: a package's name, or the path of a module. */
+  /** Package name or module path that is imported, for messages. */
   readonly specifier: string;
   readonly manifest: BackendManifest;
   /** Imports it. */

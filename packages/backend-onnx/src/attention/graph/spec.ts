@@ -12,7 +12,7 @@ export const canonicalOrders: GraphSpec["order"] = {
   value: canonicalOrder,
 };
 
-/** What can differ in the arithmetic of execution providers. */
+/** Differences between the arithmetic of execution providers. */
 export interface Arithmetic {
   /**
    * Whether ±∞ behaves as IEEE 754 says. WGSL lets an implementation assume that there is none, so
@@ -22,17 +22,17 @@ export interface Arithmetic {
   /**
    * Whether the operator And can be relied on. onnxruntime 1.30's WebGPU provider compiles a shader
    * for operands of which one has a last axis divisible by 4 and the other has not, and takes the
-   * same one where it is the other way round: test/runtime-defects.node.test.ts. There, a product
-   * says it.
+   * same one where it is the other way round: test/runtime-defects.node.test.ts. Graphs for it multiply
+   * instead.
    */
   readonly and: boolean;
 }
 
-/** What a provider can hold, and what its kernels lack. */
+/** Dtypes that an execution provider can store, and limits of its kernels' sums. */
 export interface StorageTraits {
-  /** Whether its float32 sums over that many keys and rows are to be split into chunks. */
+  /** Whether float32 sums over that many keys, in that many rows, have to be split into chunks. */
   readonly chunked?: (keyLength: number, rows: number) => boolean;
-  /** Whether it can hold float16; where not, the host widens to float32, and narrows what comes out. */
+  /** Whether it can store float16; if not, the host widens inputs to float32 and narrows outputs. */
   readonly float16: boolean;
 }
 

@@ -18,7 +18,7 @@ export type Layout =
   /** Row-major, but for one element between heads: every second head starts at an odd element. */
   | "odd-heads";
 
-/** What is special about a call's numbers. */
+/** Distribution of the numbers in query, key and value. */
 export type Values =
   /** Standard normal. */
   | "normal"
@@ -45,7 +45,7 @@ export type Values =
   /** Scores of about ±10⁵, beyond what float16 holds. */
   | "scores-beyond-float16";
 
-/** What keys and values hold where no query may look. */
+/** Kind of number that fills keys and values which no query may see. */
 export type Poison = "NaN" | "infinity" | "large";
 
 /** A number that is not finite, in something that rows see: they see it where its key is visible. */
@@ -86,7 +86,7 @@ export interface CaseSpec {
   readonly poison?: Poison;
   /** With poison: also what mask or bias hide from every row that reads the key's head. */
   readonly poisonAnyRule?: boolean;
-  /** What some rows see. */
+  /** A non-finite number in an input, which some rows see. */
   readonly notFinite?: NotFinite;
   /**
    * A mask of this shape, two thirds true. "empty-rows": every third row hides all keys.

@@ -1,7 +1,7 @@
 import { type BoundRotary, fromFloat64, type HostTensor, rotary, toFloat64 } from "@heed/core";
 import type { RotaryCall } from "./build.js";
 
-/** What an evaluation of one pair of one token gets. */
+/** Arguments of the rotation of one pair of elements: batch `b`, token `l`, pair `i`, and the bound call. */
 interface Pair {
   readonly b: number;
   readonly l: number;

@@ -1,7 +1,7 @@
 import type { FloatDType } from "@heed/core";
 import type { Layout } from "../attention/spec.js";
 
-/** Where cosines and sines come from. */
+/** Source of the cosines and sines. */
 export type RotarySource =
   /** A base of the frequencies. */
   | "theta"
@@ -11,12 +11,12 @@ export type RotarySource =
   | "table"
   /** Tables of the input's own dtype. */
   | "own-table"
-  /** One row a token. */
+  /** Tables with one row for each token. */
   | "rows";
 
-/** How positions are said. */
+/** How the call states the positions of its tokens. */
 export type RotaryPositions =
-  /** Not at all: 0, 1, 2, … */
+  /** No positions are given: they are 0, 1, 2, … */
   | "none"
   /** One offset for all batches. */
   | "offset"
@@ -47,7 +47,7 @@ export interface RotarySpec {
   readonly source?: RotarySource;
   /** Default none. */
   readonly positions?: RotaryPositions;
-  /** Of the first token, for `positions: "offset"`. Default 3. */
+  /** Position of the first token, for `positions: "offset"`. Default 3. */
   readonly offset?: number;
   /** One element of the last token is NaN. */
   readonly notANumber?: boolean;

@@ -6,7 +6,7 @@ import type { Tensor } from "../../tensor/tensor.js";
 /** Sizes that masks and biases broadcast to, in order: batch, queryHeads, queryLength, keyLength. */
 export type FullShape = readonly [number, number, number, number];
 
-/** What to do with a tokenizer's mask, which is the mask that people have. */
+/** Hint in error messages on how to convert a tokenizer's padding mask, the mask that callers usually have. */
 const paddingHint =
   "a padding mask is [batch, 1, 1, keyLength]: paddingMask(mask) makes it from [batch, keyLength], paddingMask(lengths, keyLength) from lengths";
 

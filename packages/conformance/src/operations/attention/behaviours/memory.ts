@@ -6,10 +6,10 @@ import { spoilTensor } from "../../../calls/spoiled-tensors.js";
 import type { ProgramCase } from "../../../run/case.js";
 import { named } from "./context.js";
 
-/** Times that each way to spoil a tensor is tried: some draw what they put in. */
+/** How often each way to spoil a tensor is tried; some of them put in random values. */
 const draws = 6;
 
-/** What enters a backend's own memory. Backends without any have nothing to show. */
+/** Behaviour of uploads into a backend's own memory. Backends without memory of their own pass. */
 export const memoryBehaviours: readonly ProgramCase[] = [
   {
     id: "behaviour/uploads-are-checked",

@@ -131,7 +131,7 @@ const twinRules: Readonly<Record<string, string>> = {
   "the slope of the last head": "alibiSlopes",
 };
 
-/** What one call leaves behind must not reach another: arrays, layouts, and everything that is kept. */
+/** Checks that no state of one call reaches another: arrays, layouts, and everything that is cached. */
 export const reuseBehaviours: readonly ProgramCase[] = [
   {
     id: "behaviour/read-at-the-call",

@@ -51,7 +51,7 @@ export const finfoMinCall: CaseSpec = {
   returns: { logSumExp: true, weights: true },
 };
 
-/** What is returned beside the output, of a small call and of one that has several tiles. */
+/** Cases that ask for outputs beside `output`: a small call, and one that spans several tiles. */
 export function returnsCases(
   name: string,
   spec: Partial<CaseSpec>,

@@ -53,7 +53,8 @@ const byteRules: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] =
 ];
 
 /**
- * What any rule hides must not leak, whatever stands there; and a byte of a mask is true unless it is 0.
+ * Keys and values that any rule hides must not affect the output, whatever numbers they hold; and a byte
+ * of a mask is true unless it is 0.
  */
 export const hiddenCases: readonly ConformanceCase[] = [
   ...ofProfile(

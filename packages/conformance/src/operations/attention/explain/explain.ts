@@ -19,14 +19,14 @@ type Call = AttentionInputs<HostTensor>;
 /** Mistakes that together give what a backend gave. */
 export type Explanation = readonly string[];
 
-/** Multiply-adds of a call past which looking for explanations takes too long: for one, and for two. */
+/** Multiply-adds of a call past which the search takes too long: for single mistakes, and for pairs. */
 const most = 4e6;
 const mostOfPairs = 5e5;
 
-/** How many mistakes that explain some rows are tried together with each other one. */
+/** Number of mistakes, each explaining some rows, that are tried in pairs with every other mistake. */
 const mostFirsts = 3;
 
-/** What mistakes give: those that an explanation can name, and whose output tells. */
+/** Mistakes that have a sentence to explain them and whose effect on `output` can be computed. */
 function candidatesFor(tiles: Tiles): readonly Candidate[] {
   const sizes: readonly number[] = Object.values(tiles);
   const told = sizes.filter((size) => size > 1);
@@ -103,7 +103,7 @@ export function explainOutputs(
     .map(({ candidate }) => candidate);
   const pairs = firsts.flatMap((first) => {
     const others = candidates.filter(({ name }) => name !== first.name);
-    // One of the two is a call of its own, on which the other is made.
+    // One mistake of the pair changes the call, and the other is applied to the changed call.
     if (first.change) {
       const on = own.on(first);
       return on

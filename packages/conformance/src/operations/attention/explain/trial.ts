@@ -9,9 +9,9 @@ export type Change = (call: Call) => Call | null;
 /** A mistake that is tried. */
 export interface Candidate {
   readonly name: string;
-  /** The call that is computed instead, where it can be said as one: others can be made on that. */
+  /** Makes the call that is computed instead, on which a second mistake can be tried; `null` if none is. */
   readonly change: Change | null;
-  /** What it makes of a call; of one row, or of all. `null` where that is nothing. */
+  /** Output of a call with this mistake, for one row or (`null`) all; `null` if it does not apply. */
   readonly output: (on: Trial, row: number | null) => Float64Array | null;
 }
 
@@ -20,7 +20,7 @@ export function plainOutput(inputs: Call): Float64Array {
   return toFloat64(referenceAttention({ ...inputs, returns: undefined }).output);
 }
 
-/** Mistakes are made on a call, row by row where that is enough. */
+/** Applies mistakes to a call, to single rows of it where that is enough. */
 export class Trial {
   readonly #call: Call;
   readonly #changed = new Map<string, Call | null>();
@@ -30,7 +30,7 @@ export class Trial {
     this.#call = call;
   }
 
-  /** What comes out with a mistake; `null` where that cannot be said. */
+  /** Output with a mistake, for one row or (`null`) all; `null` if it does not apply or cannot be computed. */
   make({ output }: Candidate, row: number | null): Float64Array | null {
     return orNull(() => output(this, row));
   }
@@ -75,7 +75,7 @@ export class Trial {
     return this.#changed.get(name) ?? null;
   }
 
-  /** Of the call, or of one of its rows. */
+  /** Logits of the call, or of one of its rows. */
   logits(row: number | null): Logits {
     const found = this.#logits.get(row) ?? logitsOf(this.callOf(row));
     this.#logits.set(row, found);

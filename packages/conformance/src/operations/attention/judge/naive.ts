@@ -26,7 +26,7 @@ export interface NaiveEvaluation {
   readonly visible: Uint8Array | null;
   /** Whether a row sees any key. */
   readonly seesAny: Uint8Array;
-  /** What a row sees that is not finite: `logitNotFinite`, `valueNotFinite`, both, or 0. */
+  /** Flags of each row for the non-finite numbers it sees: `logitNotFinite`, `valueNotFinite`, both, or 0. */
   readonly notFinite: Uint8Array;
   /**
    * By how much rounding a logit once may move it, the most of a row's keys that count: those within

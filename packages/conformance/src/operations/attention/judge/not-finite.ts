@@ -5,11 +5,11 @@ import { logitNotFinite, valueNotFinite } from "./flags.js";
 import type { NaiveEvaluation } from "./naive.js";
 
 /**
- * What may stand in place of an output's element. A row that sees a NaN or a +∞ among its logits is NaN:
+ * Values accepted for each element of an output. A row that sees a NaN or a +∞ among its logits is NaN:
  * output, weights and log-sum-exp. A value that is not finite spoils its own column of the rows that see
- * it. Products that overflow the dtype of the arithmetic are +∞ to some evaluations and not to others: the
- * right number, NaN or an infinity, but never another number. Where the device promises nothing about
- * NaN, such rows may hold anything; all others must be right on every device.
+ * it. Products that overflow the dtype of the arithmetic are +∞ in some evaluations and not in others:
+ * the right number, NaN or an infinity is accepted, but no other number. Where the device promises
+ * nothing about NaN, such rows may hold anything; all others must be right on every device.
  */
 export function leniencyOf(
   name: OutputName,

@@ -3,10 +3,10 @@ import type { FeatureField } from "../features/feature.js";
 import { drawnFeatures } from "../features/index.js";
 import type { CaseSpec } from "../spec.js";
 
-/** What a law's problems may have beside their sizes and an offset of the queries. */
+/** Every feature that random problems of a law may have, beside sizes and a query offset. */
 export const everyFeature: readonly FeatureField[] = drawnFeatures.map(({ field }) => field);
 
-/** Every feature but some. */
+/** Every feature but those given. */
 export function everyFeatureBut(...left: readonly FeatureField[]): readonly FeatureField[] {
   return everyFeature.filter((field) => !left.includes(field));
 }

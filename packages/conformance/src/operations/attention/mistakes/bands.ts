@@ -10,9 +10,9 @@ import {
 import { withOffsets } from "../laws/transform.js";
 import type { Call } from "./mistake.js";
 
-/** What causal, window and kvLengths leave to a row: keys `first ≤ j ≤ last`, of those before `end`. */
+/** Keys that causal, window and kvLengths let a row see: `first ≤ j ≤ last` and `j < end`. */
 export interface Band {
-  /** −∞ where nothing bounds it. May lie outside the keys, as `last` may. */
+  /** −∞ if nothing bounds it. Like `last`, it may lie outside the keys. */
   readonly first: number;
   readonly last: number;
   readonly end: number;

@@ -27,7 +27,7 @@ export function without(call: Call, name: keyof Call): Call | null {
   return call[name] === undefined ? null : { ...withOffsets(call), [name]: undefined };
 }
 
-/** Mask or bias of index 0 of an axis, counted from the right, for all. */
+/** Uses index 0 of a mask's or bias's axis, counted from the right, for all indices of that axis. */
 export function firstOf(call: Call, name: "mask" | "bias", fromRight: number): Call | null {
   const t = call[name];
   const axis = t ? t.shape.length - fromRight : -1;
@@ -35,7 +35,7 @@ export function firstOf(call: Call, name: "mask" | "bias", fromRight: number): C
   return { ...call, [name]: broadcastTo(slice(t, axis, 0, 1), t.shape) };
 }
 
-/** Of each query head what its key head's number leads to, in a mask or bias that has heads. */
+/** Indexes the head axis of a mask or bias by the key head; `null` if it has none or heads are not grouped. */
 export function ofKeyHeads(call: Call, name: "mask" | "bias"): Call | null {
   const t = call[name];
   const axis = t ? t.shape.length - 3 : -1;
@@ -110,7 +110,7 @@ export function ignoringStrides(t: HostTensor): HostTensor {
   return { ...t, offset: 0, strides: rowMajorStrides(t.shape) };
 }
 
-/** As far as the array reaches: otherwise it cannot be what happened. */
+/** Whether the array has enough elements to be read row-major from its start in the tensor's shape. */
 export function reaches(t: HostTensor): boolean {
   return t.shape.reduce((product, size) => product * size, 1) <= t.data.length;
 }

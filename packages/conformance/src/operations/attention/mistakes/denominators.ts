@@ -2,12 +2,13 @@ import { bindHeadValues, type HostTensor, referenceAttention, toFloat64 } from "
 import { withOffsets } from "../laws/transform.js";
 import type { Call, Mistake } from "./mistake.js";
 
-/** What a row's denominator is made of. */
+/** Terms of a row's softmax denominator. */
 interface Row {
   /** ln Σ exp(s) of the visible keys; −∞ for none. */
   readonly keys: number;
-  /** The largest logit of the visible keys, and that or the sink. */
+  /** Largest logit of the visible keys. */
   readonly max: number;
+  /** The larger of `max` and the sink. */
   readonly most: number;
   readonly sink: number;
 }

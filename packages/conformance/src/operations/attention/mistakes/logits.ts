@@ -13,7 +13,7 @@ import { scaled, valuesOfKeyHeads, without } from "./changes.js";
 import { type Call, callMistake, type Mistake, stepMistake, type Use } from "./mistake.js";
 import { steps } from "./steps.js";
 
-/** What a logit is made of. */
+/** Terms of a logit. */
 interface Parts {
   /** q · k · scale. */
   readonly raw: number;
@@ -22,7 +22,7 @@ interface Parts {
   readonly cap: number | null;
   readonly bias: number;
   readonly slope: number;
-  /** Of the query, its offset included, and of the key. */
+  /** Position of the query: its index plus `offset`. The key's position is `key`. */
   readonly position: number;
   readonly offset: number;
   readonly key: number;

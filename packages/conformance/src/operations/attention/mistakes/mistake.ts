@@ -9,7 +9,7 @@ export type Call = AttentionInputs<HostTensor>;
 /** An output beside `output`. */
 export type Statistic = "logSumExp" | "weights" | "scores";
 
-/** How a mistake changes what is computed: each is a way to say it that others can be made on. */
+/** How a mistake changes what is computed. */
 export type Semantics =
   /** Another call is computed instead; `null` where it makes no difference. */
   | { readonly kind: "call"; readonly change: (call: Call) => Call | null }
@@ -53,7 +53,7 @@ export function sentenceOf({ name, sentence }: Mistake): string | null {
   return sentence === undefined ? name : sentence;
 }
 
-/** What a mistake in the catalogue has beside its name and its change. */
+/** Optional members of a mistake: how explanations, mutants and published bugs refer to it. */
 export type Use = Pick<Mistake, "sentence" | "mutant" | "published">;
 
 /** A mistake that computes another call. */

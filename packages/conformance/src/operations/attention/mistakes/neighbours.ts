@@ -1,7 +1,7 @@
 import { gather, withOffsets } from "../laws/transform.js";
 import { type Call, callMistake, type Mistake } from "./mistake.js";
 
-/** What each batch has of its own, and how it is taken from others. */
+/** Inputs that differ between batches, and how a call takes each from other batches. */
 const ofBatches: readonly (readonly [
   words: string,
   take: (call: Call, from: readonly number[]) => Call | null,
@@ -20,12 +20,12 @@ const ofBatches: readonly (readonly [
   ],
 ];
 
-/** Indices of batches that are off by one, or stay where they began. */
+/** Mistakes in which the index of the batch is off by one. */
 export const neighbours: readonly Mistake[] = ofBatches.flatMap(([words, take]) => [
   callMistake(`batch b has ${words} of batch b + 1`, (call) =>
     among(call, 2, take, (b, batch) => Math.min(b + 1, batch - 1)),
   ),
-  // Of two batches, the first then serves both, which is another mistake.
+  // Needs three batches: with two, batch 0 would serve both, which is a different mistake.
   callMistake(`batch b has ${words} of batch b − 1`, (call) =>
     among(call, 3, take, (b) => Math.max(0, b - 1)),
   ),

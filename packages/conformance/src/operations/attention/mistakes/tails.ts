@@ -1,10 +1,10 @@
 import { fromFloat64, type HostTensor, toFloat64 } from "@heed/core";
 import { type Call, callMistake, type Mistake } from "./mistake.js";
 
-/** Elements that vectors and tiles have. */
+/** Sizes of vectors and tiles, in elements. */
 const widths = [2, 4, 8, 16, 32, 64] as const;
 
-/** What is left over where a size is no multiple of a vector's or a tile's. */
+/** Mistakes with head sizes that are no multiple of a vector's or tile's size, or that differ for values. */
 export const tails: readonly Mistake[] = [
   ...widths.map((n) => {
     const sentence = `elements of query and key past the last whole ${n} are left out`;

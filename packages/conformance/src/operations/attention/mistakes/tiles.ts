@@ -3,7 +3,7 @@ import type { TileSteps } from "./tiled-softmax.js";
 
 const unlessFull = (factor: number, full: boolean): number => (full ? factor : 1);
 
-/** What goes wrong in kernels that take their keys a tile at a time, with an online softmax. */
+/** Mistakes of kernels that process keys one tile at a time with an online softmax. */
 const families: readonly {
   readonly name: (tile: number) => string;
   readonly make: Partial<TileSteps>;

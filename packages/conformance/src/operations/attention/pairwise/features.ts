@@ -26,8 +26,8 @@ const sizeFactors = {
 } as const;
 
 /**
- * What a call can have, by factor and name; the first of each is the plainest. A factor is anything
- * that a kernel may treat apart, so that a pair is something that may be forgotten.
+ * Factors of a call and their values by name; the first value of each is the plainest. A factor is
+ * anything that a kernel may handle separately, so that a kernel may forget to handle a pair of them.
  */
 const tried: Readonly<Record<string, Factor>> = {
   ...sizeFactors,
