@@ -1,4 +1,4 @@
-/** What something that was thrown says, whatever it is. */
+/** The message of anything that was thrown, whether or not it is an Error. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

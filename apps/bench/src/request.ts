@@ -12,7 +12,7 @@ import { selectNames, selectWorkloads, workloads } from "./workloads/select.js";
 import { formatShape } from "./workloads/shape.js";
 import type { Workload } from "./workloads/workload.js";
 
-/** What is to be measured, by names: what a command line and a page's URL say. */
+/** A measurement to make, by names, as a command line or a page's URL specifies it. */
 export interface RunRequest {
   /** Suites, ids and patterns. */
   readonly cases: readonly string[];
@@ -35,7 +35,7 @@ export interface RunRequest {
 /** ms for one contender and case: everything but the slowest fits into two minutes. */
 export const defaultBudget = 1000;
 
-/** What is measured when nothing is said. */
+/** The measurement that is made if nothing is specified. */
 export const defaultRequest: RunRequest = {
   cases: ["standard"],
   own: [],

@@ -1,6 +1,6 @@
 import { median, quantile } from "simple-statistics";
 
-/** What a set of timings says. Milliseconds. */
+/** Summary statistics of a set of timings, in milliseconds. */
 export interface TimingSummary {
   readonly median: number;
   /** Quartiles: half of the samples lie between them. */
@@ -34,19 +34,19 @@ export function summarize(samples: readonly number[]): TimingSummary {
 }
 
 /**
- * What one process found. Code is laid out and compiled once a process, so that what two processes
- * find can differ by more than what either sees in itself.
+ * The samples of one process. Code is laid out and compiled once a process, so that two processes can
+ * differ by more than the spread within either.
  */
 export interface LaunchSamples {
   /** `rounds[r]` are the samples taken in round r, in ms. */
   readonly rounds: readonly (readonly number[])[];
-  /** What a fixed piece of work took beside each round, in ms: how fast the machine was then. */
+  /** Duration of a fixed piece of work beside each round, in ms: how fast the machine was then. */
   readonly yardstick: readonly number[];
   /** Every call by the device's own clock, in ms; left out where it has none. */
   readonly device?: readonly number[] | undefined;
   /**
-   * Of every sample, in ms, the part that was the copying of the output into a new array; left out
-   * where there is no such part.
+   * The part of every sample, in ms, spent copying the output into a new array; left out where nothing
+   * is copied.
    */
   readonly read?: readonly number[] | undefined;
   /** Calls that each sample is the mean of, where the clock was too coarse for one; 1 if left out. */

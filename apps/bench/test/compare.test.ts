@@ -130,11 +130,11 @@ test("p-values of textbook samples", () => {
   const one = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0, 2];
   const two = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4];
   const differences = one.map((x, i) => x - (two[i] as number));
-  // Of four nothing is left out, and it is Student's: p = 0.0121230 by scipy.stats.ttest_1samp.
+  // Four values are too few to trim: Student's test, p = 0.0121230 by scipy.stats.ttest_1samp.
   const four = trimmedMean(differences.slice(0, 4));
   expect(four.value).toBeCloseTo(-1.55, 12);
   expect(four.p).toBeCloseTo(0.012123, 6);
-  // Of ten two at either end: the middle six of -4.6 -2.4 -1.8 -1.4 -1.3 -1.3 -1.2 -1 -0.8 0.
+  // Ten values lose two at either end: the middle six of -4.6 -2.4 -1.8 -1.4 -1.3 -1.3 -1.2 -1 -0.8 0.
   expect(trimmedMean(differences).value).toBeCloseTo(-8 / 6, 12);
   const slept = welch(one, two);
   expect(slept?.p).toBeCloseTo(0.07939, 5);

@@ -23,7 +23,7 @@ test("memories are seen that are made by name, and that come out of an instance"
   expect(growth().bytes).toBe((4 + 3 * 3) * pages);
   const names = [instance, other, third].map(({ exports }) => Object.keys(exports).join());
   expect(names).toEqual(["memory", "memory", "memory"]);
-  // What was there before does not count again.
+  // Memory that existed before the meter was started does not count.
   expect(meter.start(wasm)().bytes).toBe(0);
 });
 

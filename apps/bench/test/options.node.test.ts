@@ -17,7 +17,7 @@ const added = readdirSync(join(import.meta.dirname, "../../../packages"))
   .filter((name) => !["js", "wasm", "webgpu", "onnx"].includes(name))
   .sort();
 
-/** What a wrong command line is told. */
+/** The error message that a wrong command line gets. */
 function complaint(...args: string[]): string {
   let told = "";
   const writeErr = (text: string) => {

@@ -39,7 +39,7 @@ async function statuses(name: string): Promise<(CaseResult["status"] | undefined
   return report.cases.map(({ results }) => results[1]?.status);
 }
 
-/** What is accepted must be right: a peer that is held to something else is measured unfairly. */
+/** A peer must be right on each case it accepts: comparing times of different problems is unfair. */
 test.each([
   ["naive", ["measured", "measured", "measured", "measured", "measured", "measured"]],
   ["jax-js", ["measured", "measured", "measured", "refused", "measured", "measured"]],

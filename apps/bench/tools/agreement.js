@@ -48,7 +48,7 @@ for (let launch = 0; launch < launches; launch++) {
   for (const measure of launch % 2 === 0 ? [inNode, onPage] : [onPage, inNode]) await measure();
 }
 
-/** Of a report: ms of calls, and of the reading in them, by case and backend. */
+/** A report's median ms of calls, and of reading the output within them, by case and backend. */
 function timesOf({ cases: all }) {
   const times = new Map();
   for (const { id, results } of all) {

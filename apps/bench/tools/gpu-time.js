@@ -1,14 +1,14 @@
-// What the WebGPU kernels make of a real GPU: their time by its own timestamps, as a part of its float32
-// peak and of its memory bandwidth, beside onnxruntime's WebGPU provider and PyTorch's backends. Run
-// after a build, where nothing else uses the GPU:
+// Times the WebGPU kernels on a real GPU by its own timestamps, and gives their throughput as fractions of
+// the GPU's float32 peak and memory bandwidth, beside onnxruntime's WebGPU provider and PyTorch's
+// backends. Run it after a build, where nothing else uses the GPU:
 //
 //   node apps/bench/tools/gpu-time.js [--tflops 67] [--gbytes 3350] [--shape B1,H32,L2048,D64]
 //     [--dtype float32,float16] [--runs 20] [--python python3] [--json times.json] [--quick]
 //
 // --tflops and --gbytes are the GPU's float32 peak (10^12/s) and memory bandwidth (10^9 bytes/s) by its
-// data sheet; what this machine shows of them is measured, and taken where they are left out. --shape, as
-// in `pnpm bench`, replaces the shapes below and may be repeated. --quick takes small ones, to see
-// whether everything works. Each output is judged first; the exit code is 1 if one of ours is wrong.
+// data sheet; both are also measured on this machine, and those figures are used where they are left out.
+// --shape, as in `pnpm bench`, replaces the shapes below and may be repeated. --quick uses small shapes,
+// to see whether everything works. Each output is judged first; the exit code is 1 if one of ours is wrong.
 //
 // On Linux with an NVIDIA GPU, VK_DRIVER_FILES names the driver's nvidia_icd.json.
 

@@ -1,9 +1,10 @@
-// What onnxruntime's own operators are worth as graphs of the ONNX backend, with the transposes that their
-// layout needs: the backend's graph without them, and by them, in turns on one thread of onnxruntime-node.
+// Measures whether onnxruntime's own attention operators pay in the ONNX backend: each case runs as
+// the backend's graph without them, and as a graph of them with the transposes that their layout needs, in
+// turns on one thread of onnxruntime-node.
 //
 //   node tools/onnx-operators.js [--cases NAMES] [--ms 1500]
 //
-// in apps/bench, after a build; prints a row of Markdown a case, in time that the process ran.
+// in apps/bench, after a build; prints a row of Markdown a case, in CPU time of the process.
 import { parseArgs } from "node:util";
 import { encodeModel, GraphBuilder } from "@heed/backend-onnx/model";
 import { describeProblem, tensor } from "@heed/core";

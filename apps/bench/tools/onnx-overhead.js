@@ -1,15 +1,15 @@
-// What the ONNX backend adds to onnxruntime: each case through the backend, and by calls of
-// onnxruntime itself with every graph that says the case, in turns, on one provider.
+// Measures the overhead that the ONNX backend adds to onnxruntime: each case runs through the backend, and
+// as calls of onnxruntime itself with every graph that expresses the case, in turns, on one provider.
 //
 //   node tools/onnx-overhead.js wasm|cpu|webgpu [--cases NAMES] [--ms 400] [--skip N] [--stop 170]
 //     [--clock wall|processor]
 //
-// in apps/bench, after a build; prints a row of Markdown a case. The clock `processor` counts the time
-// that this process ran, on however busy a machine: for wasm and cpu, which run on one thread here. The
-// first ratio is the backend's to the fastest direct call whose output the suite's judge accepts, each
-// round's ratio for itself, and of those the median; the second to its own model, called directly. The
-// fused operators are shown, and are not among the fastest: they are given tensors in their own layout,
-// brought there outside of the clock. What they are worth with that inside, onnx-operators.js says.
+// in apps/bench, after a build; prints a row of Markdown a case. The clock `processor` counts the CPU time
+// of this process, however busy the machine: for wasm and cpu, which run on one thread here. The first
+// ratio is the backend's time to that of the fastest direct call whose output the suite's judge accepts,
+// as the median of the rounds' ratios; the second is to its own model, called directly. The fused
+// operators are shown, but do not count as the fastest: they get tensors in their own layout, converted
+// before the clock starts. onnx-operators.js times them with the conversion included.
 import { parseArgs } from "node:util";
 import { onnx } from "@heed/backend-onnx";
 import { describeProblem } from "@heed/core";

@@ -93,7 +93,7 @@ ${nested}
 `;
 }
 
-/** Of each case, the median of every backend in milliseconds; what has none is left out. */
+/** Markdown table of every backend's median time in milliseconds by case; untimed results are left out. */
 function summary() {
   const rows = rowsOf(report).filter(({ numbers }) => numbers !== null);
   const backends = [...new Set(rows.map(({ result }) => result.contender))];

@@ -39,10 +39,10 @@ const { values, positionals } = parseArgs({
   },
 });
 
-/** Of each backend. */
+/** The fewest cases that each backend must have been measured on. */
 const fewestCases = 5;
 
-/** The contender with calls that take longer by a part of what they take. */
+/** Wraps a contender so that each call takes longer, by the fraction `part` of its own duration. */
 function slower(contender, part) {
   const prolong = (call) => ({
     ...call,

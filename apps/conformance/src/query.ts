@@ -1,11 +1,11 @@
 import { type Profile, profiles } from "@heed/conformance";
 import { offered } from "./backends.js";
 
-/** What the page is opened with, from its address. */
+/** The options in the page's address. */
 export interface PageQuery {
-  /** Names of backends. Default all that this browser has what they need for, but the reference. */
+  /** Names of backends. Default: all whose requirements this browser meets, except the reference. */
   readonly backends: readonly string[];
-  /** Names that are asked for and that the page does not know. */
+  /** Names in the address that match no backend of the page. */
   readonly unknown: readonly string[];
   /** Only the case of this id. */
   readonly id: string | undefined;

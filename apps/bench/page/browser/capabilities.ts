@@ -1,19 +1,19 @@
 import { fusedMultiplyAdd, multiplyThenAdd } from "../../src/ceiling/generated/modules.js";
 import { decode } from "../../src/ceiling/module.js";
 
-/** Something that backends can use: there, or why not and what can be done. */
+/** A feature of the browser that backends can use: present, or why it is missing and what would help. */
 export interface Capability {
   readonly title: string;
   readonly present: boolean;
-  /** What it is for, or its particulars where it is there. */
+  /** The feature's purpose, or its particulars if it is present. */
   readonly detail: string;
   /** Why it is missing. */
   readonly missing: string;
-  /** What would bring it; empty where nothing would. */
+  /** How to get the feature, or what is used without it; empty if there is nothing to say. */
   readonly hint: string;
 }
 
-/** What this browser has that matters to attention. */
+/** Detects the browser features that attention backends can use. */
 export async function detectCapabilities(): Promise<readonly Capability[]> {
   return [simd(), relaxedSimd(), threads(), float16(), await webgpu()];
 }

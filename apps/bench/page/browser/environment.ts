@@ -2,7 +2,7 @@ import Bowser from "bowser";
 import type { Environment } from "../../src/report/report.js";
 import type { Capability } from "./capabilities.js";
 
-/** What this page runs in. Browsers name neither the processor nor the memory. */
+/** The environment that this page runs in. Browsers name neither the processor nor the memory. */
 export function browserEnvironment(capabilities: readonly Capability[]): Environment {
   const { browser, engine, os, platform } = Bowser.parse(navigator.userAgent);
   const name = browserName(browser.name ?? "browser");

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import type { Capability } from "../browser/capabilities.js";
 
-/** What this browser has, and why it does not have the rest. */
+/** Lists the features that this browser has, and why each of the others is missing. */
 export function Capabilities({ all }: { all: readonly Capability[] }): JSX.Element {
   return (
     <ul class="capabilities">

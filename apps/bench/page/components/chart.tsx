@@ -4,9 +4,9 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Drawing } from "../plots/look.js";
 
 interface ChartProps {
-  /** What it shows, in a few words. */
+  /** The chart's subject, in a few words. */
   readonly title: string;
-  /** What is to be seen in it, for those who cannot see it as for those who can. */
+  /** The chart's message in words, for everybody, and in place of the drawing for screen readers. */
   readonly summary: string;
   /** Controls, right of the title. */
   readonly children?: ComponentChildren;

@@ -16,7 +16,7 @@ import {
 import { plural } from "../../src/report/describe.js";
 import { formatNumber } from "../../src/report/format.js";
 
-/** What changed between two runs: signal first, noise on request. */
+/** Changes between two runs: signal first, noise on request. */
 export function ComparisonView({ comparison }: { comparison: Comparison }): JSX.Element {
   const { caveats, machine, launches, contenders, cases, unmatched } = comparison;
   const telling = cases.filter(({ verdict }) => verdict !== "same");

@@ -18,7 +18,7 @@ interface SetupProps {
   onChange(change: Partial<RunRequest>): void;
 }
 
-/** What is to be measured. */
+/** The form in which cases, backends and peers to measure are chosen. */
 export function Setup({ request, lacking, onChange }: SetupProps): JSX.Element {
   return (
     <div class="setup">

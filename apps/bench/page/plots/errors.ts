@@ -74,7 +74,7 @@ function pointOf({ report, result }: Row): Point[] {
   if (result.status !== "measured" && result.status !== "wrong") return [];
   const { contender, errorInBudgets } = result;
   const wrong = result.status === "wrong";
-  // What is not even a number is as far off as it gets, and stands at the edge.
+  // An error that is not a number counts as the largest one, and is drawn at the edge.
   const error = errorInBudgets === null ? 1e6 : Math.max(least, errorInBudgets);
   return [{ contender, case: report.id, error, wrong }];
 }

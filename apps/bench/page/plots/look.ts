@@ -62,11 +62,11 @@ export function lookScales(looks: ReadonlyMap<string, Look>): {
 
 export type Drawing = SVGSVGElement | HTMLElement;
 
-/** What every plot is given. */
+/** The drawing parameters that every plot takes. */
 export interface Canvas {
   /** In CSS pixels. */
   readonly width: number;
   readonly looks: ReadonlyMap<string, Look>;
-  /** Whether a contender is to be seen. */
+  /** Whether a contender is drawn. */
   readonly shown: (contender: string) => boolean;
 }

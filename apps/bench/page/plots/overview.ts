@@ -4,7 +4,7 @@ import type { Row } from "../../src/report/rows.js";
 import { type Canvas, type Drawing, lookScales } from "./look.js";
 import { formatTick } from "./series.js";
 
-/** What the overview can show of each case. */
+/** The quantities that the overview can plot for each case. */
 export type OverviewQuantity = "slower" | "ms" | "gflops";
 
 export const overviewLabels: Readonly<Record<OverviewQuantity, string>> = {

@@ -1,13 +1,13 @@
 import type { BenchReport } from "../../src/report/report.js";
 
-/** How a run that a program started has ended. */
+/** The result of a run that a program started: its report, or why there is none. */
 export type Outcome = { readonly report: BenchReport } | { readonly problem: string };
 
-/** What a program that drives the page, such as the command line, sees of it. */
+/** Global variables through which a program, such as the command line, drives the page. */
 interface Driven {
   /** Set when a run is over. */
   heedOutcome?: Outcome;
-  /** Put there by the program: is told of each case that is done. */
+  /** Set by the program: called with a line about each case that is done. */
   heedProgress?(line: string): void;
 }
 

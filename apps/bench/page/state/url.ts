@@ -7,10 +7,10 @@ import {
   requestToParams,
 } from "../../src/request.js";
 
-/** What the page measures next; kept in the URL, so that a link and a reload bring it back. */
+/** The page's next measurement; kept in the URL, so that a link and a reload restore it. */
 export const request = signal<RunRequest>(pageDefault());
 
-/** What is wrong with the URL; null if nothing is. */
+/** The error in the URL's parameters; null if there is none. */
 export const urlProblem = signal<string | null>(null);
 
 /** Parameters that a URL can have beside the request. */
@@ -53,7 +53,7 @@ export function leaveOut(missing: (backend: string) => boolean): void {
 /** Writes the request into the page's URL. Everything else that the URL says stays. */
 export function writeUrl(): void {
   const params = requestToParams(request.value);
-  // What is left out on this page is that it is measured.
+  // On this page the ceiling is measured by default, so only `false` has to be written.
   if (request.value.ceiling) params.delete("ceiling");
   else params.set("ceiling", "false");
   const known = [

@@ -1,6 +1,6 @@
 import type { MemoryMeter } from "../../src/measure/memory.js";
 
-/** Bytes of something that is there until it is collected or destroyed. */
+/** Total size, in bytes, of objects that hold memory until they are collected or destroyed. */
 class Holdings {
   #held = 0;
   #peak = 0;
@@ -25,7 +25,7 @@ class Holdings {
     entry.bytes = 0;
   }
 
-  /** @returns a function that gives what the peak since now is above what is held now */
+  /** @returns a function that gives the peak since this call, less the bytes held at this call */
   watch(): () => number {
     const before = this.#held;
     this.#peak = before;
@@ -33,7 +33,7 @@ class Holdings {
   }
 }
 
-/** Those of this worker that have not been collected. */
+/** This worker's wasm memories that have not been garbage-collected. */
 class WasmMemories {
   readonly #memories = new Set<WeakRef<WebAssembly.Memory>>();
   readonly #known = new WeakSet<WebAssembly.Memory>();

@@ -1,7 +1,7 @@
 import type { ProgressEvent } from "../../src/measure/run-benchmark.js";
 import type { BenchReport, Environment } from "../../src/report/report.js";
 
-/** What the page tells the worker. */
+/** Messages from the page to the worker. */
 export type ToWorker =
   | {
       readonly type: "run";
@@ -11,7 +11,7 @@ export type ToWorker =
     }
   | { readonly type: "cancel" };
 
-/** What the worker tells the page. */
+/** Messages from the worker to the page. */
 export type FromWorker =
   | { readonly type: "ceiling"; readonly environment: Environment }
   | { readonly type: "event"; readonly event: ProgressEvent }

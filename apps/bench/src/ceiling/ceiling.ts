@@ -7,7 +7,7 @@ import {
 } from "./generated/modules.js";
 import { decode, instantiate } from "./module.js";
 
-/** What one thread reaches. */
+/** Peak rates measured on one thread. */
 export interface ThreadCeiling {
   /** A register-only loop of multiply-adds, by how they are done. */
   readonly arithmetic: readonly ArithmeticCeiling[];

@@ -1,7 +1,10 @@
 import type { CeilingReport } from "../report/report.js";
 import { measureThread, type ThreadCeiling } from "./ceiling.js";
 
-/** What a thread gets; the barrier is two int32: how many have arrived, and how often all have. */
+/**
+ * Arguments of a measuring thread. The barrier holds two int32: how many threads have arrived, and how
+ * often all of them have.
+ */
 export interface ThreadStart {
   readonly threads: number;
   readonly barrier: SharedArrayBuffer;

@@ -4,7 +4,7 @@ import { formatNumber } from "../report/format.js";
 import { workloads } from "../workloads/select.js";
 import { suites } from "../workloads/workload.js";
 
-/** What can be named on the command line, with sources. */
+/** Lists the names that the command line accepts: cases with their sources, backends and peers. */
 export function renderList(): string {
   const width = Math.max(...workloads.map(({ id }) => id.length));
   const cases = suites.flatMap((suite) => [

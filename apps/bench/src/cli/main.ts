@@ -113,7 +113,7 @@ async function readReport(option: string, path: string): Promise<BenchReport> {
 
 interface Outcome {
   readonly report: BenchReport;
-  /** What is not in it, or not in a file, against what was asked for. */
+  /** A message for each result or file that was asked for and is missing. */
   readonly lacks: string[];
 }
 
@@ -134,7 +134,7 @@ async function measure(
       const there = await measureInChromium(request, signal, (id) => console.error(`  ${id}`));
       return { report: mergeEnvironments([here, there]), lacks: [] };
     } catch (error) {
-      // What Node has measured is not lost.
+      // Node's results are kept.
       if (signal.aborted) return { report: { ...here, interrupted: true }, lacks: [] };
       return { report: here, lacks: [`chromium's results are missing: ${messageOf(error)}`] };
     }

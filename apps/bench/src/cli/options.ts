@@ -19,7 +19,7 @@ import { selectNames, selectWorkloads, suiteNames } from "../workloads/select.js
 import { parseShape } from "../workloads/shape.js";
 import type { Workload } from "../workloads/workload.js";
 
-/** What the command line asks for, checked. */
+/** The command line's options, checked. */
 export interface CliOptions {
   readonly request: RunRequest;
   /** Processes to measure in, one after another. */

@@ -11,7 +11,7 @@ import { writeAdvice } from "./advice.js";
 import { reportToHtml } from "./html.js";
 import type { CliOptions, FileFormat } from "./options.js";
 
-/** What writes files, of the options. */
+/** The options that name files to write. */
 type Outputs = Pick<CliOptions, "files" | "recommendation">;
 
 type Writer = (report: BenchReport, earlier: BenchReport | null) => string | Promise<string>;

@@ -5,7 +5,7 @@ import type { LaunchSamples } from "../statistics.js";
 import { holm } from "./holm.js";
 import { type Interval, type Middle, trimmedMean, welch } from "./t-test.js";
 
-/** What became of one contender on one case between two runs. */
+/** The change in one contender's time on one case between two runs. */
 export interface CaseComparison {
   readonly case: string;
   readonly contender: string;
@@ -30,13 +30,13 @@ export interface CaseComparison {
  */
 export type Verdict = "slower" | "faster" | "same" | "unsure";
 
-/** What became of one contender over all cases. */
+/** The change in one contender's time over all cases between two runs. */
 export interface ContenderComparison {
   readonly contender: string;
   readonly cases: number;
   /** Geometric mean of the cases' changes, without a fifth of them at either end. */
   readonly change: number;
-  /** As a case's; over the cases' changes. */
+  /** As in {@link CaseComparison}, but tested over the cases' changes. */
   readonly p: number | null;
   readonly interval: Interval | null;
   readonly verdict: Verdict;
@@ -110,9 +110,9 @@ interface Pair {
 interface Changed extends Pair {
   /** Logarithm of the change. */
   readonly log: number;
-  /** Uncorrected. */
+  /** Before the correction for the number of comparisons. */
   readonly p: number | null;
-  /** Of the logarithm. */
+  /** Confidence interval of the logarithm. */
   readonly interval: Interval | null;
 }
 

@@ -2,10 +2,10 @@
 import jstat from "jstat";
 import { mean, sampleVariance } from "simple-statistics";
 
-/** From the least to the greatest value that is to be reckoned with. */
+/** A confidence interval. */
 export type Interval = readonly [low: number, high: number];
 
-/** What two samples say about the difference of their means, the second's less the first's. */
+/** Test of the difference between two samples' means, the second's less the first's. */
 export interface Difference {
   /** How likely it is for samples of the same mean to differ so much, two-sided. */
   readonly p: number;
@@ -43,7 +43,7 @@ interface Moments {
   readonly n: number;
 }
 
-/** What a sample says about the middle that it was drawn around. */
+/** A sample's trimmed mean, with its test against 0. */
 export interface Middle {
   readonly value: number;
   /** How likely it is to be so far from 0 by chance, two-sided; null without a variance. */
@@ -52,7 +52,7 @@ export interface Middle {
   readonly interval: Interval | null;
 }
 
-/** Of either end, the part of a sample that is left out. */
+/** Fraction of a sample that is trimmed at either end. */
 const trim = 0.2;
 
 /**
@@ -68,7 +68,7 @@ export function trimmedMean(sample: readonly number[]): Middle {
   const out = Math.floor(trim * n);
   const value = mean(sorted.slice(out, n - out));
   if (n < 2) return { value, p: null, interval: null };
-  // Those left out count as the last ones that are in.
+  // Winsorized: each trimmed value is replaced by the nearest one that is kept.
   const [low, high] = [sorted[out] as number, sorted[n - out - 1] as number];
   const winsorized = sorted.map((x) => Math.min(high, Math.max(low, x)));
   const error = Math.sqrt(sampleVariance(winsorized) / n) / (1 - (2 * out) / n);

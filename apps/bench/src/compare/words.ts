@@ -26,7 +26,7 @@ export function formatInterval(interval: Interval | null): string {
   return ` (${low} to ${high} %)`;
 }
 
-/** What a contender's verdict rests on: `over 14 cases, p 0.002`. */
+/** The evidence for a contender's verdict: `over 14 cases, p 0.002`. */
 export function formatBasis({ cases, p }: ContenderComparison): string {
   const over = `over ${plural(cases, "case")}`;
   return p === null && cases < fewestCases

@@ -41,7 +41,7 @@ export interface ContenderPlan {
   dispose(): void;
 }
 
-/** Where a call's inputs lie before its clock starts. */
+/** Memory that holds a call's inputs before its clock starts: the contender's own, or JavaScript's. */
 export type InputPlacement = "resident" | "host";
 
 /** A call that is ready to go, any number of times. */
@@ -54,7 +54,7 @@ export interface PlacedCall {
    * @returns `[batch, queryHeads, queryLength, valueDim]`, a view where that costs nothing
    */
   run(): Promise<HostTensor>;
-  /** What the latest call took by the device's own timestamps, in ms; null where there are none. */
+  /** Duration of the latest call by the device's own timestamps, in ms; null where there are none. */
   readonly deviceMs?: (() => Promise<number | null>) | undefined;
   /**
    * How much of the calls since it was last asked was the copying of outputs into new arrays, in ms;

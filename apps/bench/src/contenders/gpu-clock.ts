@@ -16,10 +16,10 @@ export interface GpuClock {
 /** A clock, or why there is none. */
 export type ClockSearch = { readonly clock: GpuClock } | { readonly missing: string };
 
-/** Encoders with passes, and passes of each, between two readings. */
+/** Most encoders with passes, and most passes of each, that are timed between two readings. */
 const mostEncoders = 16;
 const mostPasses = 64;
-/** Of one encoder; a multiple of 256, as resolving wants. */
+/** Bytes of one encoder's timestamps; a multiple of 256, as `resolveQuerySet` demands of offsets. */
 const bytesEach = mostPasses * 2 * 8;
 
 /** Members of GPUBufferUsage and GPUMapMode, which Node has no globals for. */
@@ -70,10 +70,10 @@ export function watchAdapter(adapter: GPUAdapter, onDevice: (clock: GpuClock) =>
   };
 }
 
-/** What Node's package gave: once it is collected, Dawn ends the process at the next call. */
+/** The GPU object of Node's package, kept: once it is collected, Dawn ends the process at the next call. */
 let created: Promise<GPU | null> | null = null;
 
-/** Of this runtime; null where there is none, and whoever computes will say why. */
+/** This runtime's GPU object; null where there is none, which the contenders then report themselves. */
 async function findGpu(): Promise<GPU | null> {
   const { navigator, process } = globalThis as {
     navigator?: { gpu?: GPU };
@@ -113,7 +113,7 @@ export function watch(device: GPUDevice): GpuClock {
   const createCommandEncoder = device.createCommandEncoder.bind(device);
   device.createCommandEncoder = (descriptor) => {
     const encoder = createCommandEncoder(descriptor);
-    // Those that only copy take none.
+    // A slot is taken with the first compute pass: encoders that only copy need none.
     let slot = -1;
     let begun = 0;
     const beginComputePass = encoder.beginComputePass.bind(encoder);

@@ -1,11 +1,11 @@
 import { type ClockSearch, type GpuClock, watchAdapter } from "./gpu-clock.js";
 
-/** The part of onnxruntime's settings that is touched. */
+/** The part of onnxruntime's settings that is changed here. */
 interface WebGpuSettings {
   adapter: unknown;
 }
 
-/** Of the one device that onnxruntime-web has; null until its first session has been made. */
+/** The clock of onnxruntime-web's only device; null until its first session has been made. */
 let clock: GpuClock | null = null;
 let watching: Promise<void> | null = null;
 
@@ -14,7 +14,7 @@ let watching: Promise<void> | null = null;
  * uses no other. Its own profiling would give each kernel a pass of its own, and so change what is
  * measured; its adapter can be altered beforehand.
  *
- * Where there is no adapter, the session says so.
+ * Does nothing without an adapter: making the session then throws, and says so.
  */
 export async function watchDevice(settings: WebGpuSettings): Promise<void> {
   watching ??= (async () => {

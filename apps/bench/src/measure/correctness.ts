@@ -13,11 +13,11 @@ import {
   type HostTensor,
 } from "@heed/core";
 
-/** What is said of an output. */
+/** The judgement of one output. */
 export interface Verdict {
-  /** The worst row's error, where 1 is all that is tolerated; null where it is not even a number. */
+  /** The worst row's error, where 1 is the most that is tolerated; null where it is not a number. */
   readonly errorInBudgets: number | null;
-  /** What is wrong, and where; null if nothing is. */
+  /** The errors found, and their places; null if the output is right. */
   readonly wrong: string | null;
 }
 

@@ -4,7 +4,7 @@ import type { BackendInfo } from "@heed/core";
 export interface MemoryGrowth {
   /** Null where that cannot be told. */
   readonly bytes: number | null;
-  /** What was watched, or why nothing could be. */
+  /** Which memory was watched, or why none could be. */
   readonly of: string;
 }
 
@@ -19,7 +19,7 @@ export interface MemoryMeter {
   start(info: BackendInfo): () => MemoryGrowth;
 }
 
-/** Where nothing can be watched. */
+/** A meter for environments where memory cannot be watched: it only reports why. */
 export function noMemoryMeter(why: string): MemoryMeter {
   return { start: () => () => ({ bytes: null, of: `not measurable here: ${why}` }) };
 }

@@ -23,11 +23,11 @@ export interface BenchmarkOptions {
   readonly budget: number;
   /** Samples of each contender and case, whatever they cost; null: what the budget allows. */
   readonly samples: number | null;
-  /** Whether what computes something wrong is timed, too; false if left out. */
+  /** Whether contenders with wrong outputs are timed, too; false if left out. */
   readonly timeWrong?: boolean | undefined;
-  /** Where recorded tensors are read from; the conformance package's folder if left out. */
+  /** Reads recorded tensors; from the conformance package's folder if left out. */
   readonly readVector?: ReadVector | undefined;
-  /** For the peak of each contender's memory; untold if left out. */
+  /** Measures the peak of each contender's memory, which is not reported if left out. */
   readonly memory?: MemoryMeter | undefined;
   /** Ends the run at the next pause; what is done by then is what the report holds. */
   readonly signal?: AbortSignal | undefined;

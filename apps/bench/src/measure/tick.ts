@@ -20,7 +20,7 @@ export function clockTick(): number {
   return least;
 }
 
-/** Of what is timed, the part that a tick may be. */
+/** Largest fraction of a timed interval that one tick of the clock may be. */
 const precision = 0.01;
 
 /** How often something that takes `ms` has to be done between two looks at the clock. */

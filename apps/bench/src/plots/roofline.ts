@@ -8,11 +8,11 @@ export interface RooflinePoint {
   /** Operations for each byte that has to move. */
   readonly intensity: number;
   readonly gflops: number;
-  /** Of the roof above it; null without one. */
+  /** Throughput as a fraction of the roof at this intensity; null without a roof. */
   readonly fraction: number | null;
 }
 
-/** What an environment's machine can do at best. */
+/** Measured peak arithmetic throughput and memory bandwidth of an environment's machine. */
 export interface Roof {
   readonly environment: string;
   readonly threads: number;
@@ -55,7 +55,7 @@ export function rooflineOf(report: BenchReport): Roofline {
   };
 }
 
-/** What a roof allows at an intensity, in GFLOP/s. */
+/** Highest throughput that a roof allows at an intensity (operations a byte), in GFLOP/s. */
 export function roofAt({ gflops, gbps }: Pick<Roof, "gflops" | "gbps">, intensity: number): number {
   return Math.min(gflops, gbps * intensity);
 }

@@ -7,7 +7,7 @@ export interface SeriesCurves {
   readonly axis: SeriesAxis;
   /** Every contender's points, in the order of the contenders, then of the sizes. */
   readonly points: readonly SeriesPoint[];
-  /** Where another contender becomes the fastest, from small to large. */
+  /** Points at which another contender becomes the fastest, by ascending size. */
   readonly crossovers: readonly Crossover[];
 }
 
@@ -23,7 +23,7 @@ export interface SeriesPoint {
   readonly gflops: number;
 }
 
-/** Where the fastest changes. */
+/** A point at which the fastest contender changes. */
 export interface Crossover {
   readonly at: number;
   readonly ms: number;

@@ -26,14 +26,14 @@ export function segment<C>(
     }));
     return totals.sort((a, b) => a.total - b.total);
   };
-  /** Of the first `end` sizes: the least that is lost, and where the last range begins. */
+  /** `best[end]` is for the first `end` sizes: the least cost, and the start of the last range. */
   const best: { cost: number; start: number }[] = [{ cost: 0, start: 0 }];
   for (let end = 1; end <= sizes.length; end++) {
     let least = { cost: Number.POSITIVE_INFINITY, start: 0 };
     for (let start = 0; start < end; start++) {
       const before = best[start] as { cost: number };
       const cost = before.cost + (rank(start, end)[0]?.total ?? 0) + (start > 0 ? worth : 0);
-      // Of equals the longer range.
+      // On equal cost the earlier start stays, so that the range is longer.
       if (cost < least.cost) least = { cost, start };
     }
     best.push(least);

@@ -4,7 +4,7 @@ import { formatError, type Row, type RowNumbers } from "./rows.js";
 /** A column of a table of results for people. */
 export interface Column {
   readonly head: string;
-  /** What it says, for a legend or a tooltip. */
+  /** The column's meaning, for a legend or a tooltip. */
   readonly about: string;
   readonly align: "left" | "right";
   cell(numbers: RowNumbers): string;
@@ -117,7 +117,7 @@ const workspace: Column = {
   cell: (n) => (n.workspaceBytes === null ? "?" : formatBytes(n.workspaceBytes)),
 };
 
-/** What it says differs by environment and by contender. */
+/** The column of peak memory; which memory that is differs by environment and by contender. */
 function peak(rows: readonly Row[]): Column {
   const whose = new Map<string, Set<string>>();
   for (const { result, shown } of rows) {

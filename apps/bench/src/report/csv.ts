@@ -16,7 +16,7 @@ function withoutFormulas<T extends object>(row: T): T {
 /** Every result as a line of comma-separated values (RFC 4180), units in the header. */
 export function reportToCsv(report: BenchReport): string {
   const rows = rowsOf(report).map(({ report: c, result, environment, note, shown: n }) => {
-    // What is wrong has its status beside its numbers.
+    // Wrong results keep their numbers; the column `status` marks them.
     return {
       case: c.id,
       suite: c.suite,

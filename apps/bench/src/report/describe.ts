@@ -12,7 +12,7 @@ export function describeVersions({ versions }: Environment): string {
     .join(", ");
 }
 
-/** What a contender runs on, or why it does not. */
+/** The runtime, device and features that a contender runs on, or why it is unavailable. */
 export function describeContender({ status, info, reason, hint }: ContenderReport): string {
   if (status === "unavailable" || !info) {
     return `unavailable: ${reason ?? "no reason given"}${hint === undefined ? "" : ` (${hint})`}`;

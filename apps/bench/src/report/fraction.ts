@@ -1,9 +1,9 @@
 import type { CaseReport, CeilingReport, Timed } from "./report.js";
 
-/** A result as a part of what the machine can do. */
+/** A result as a fraction of the machine's measured peak. */
 export interface CeilingFraction {
   readonly fraction: number;
-  /** What limits such a case: the multiply-add units, or memory. */
+  /** The resource that limits such a case: the multiply-add units, or memory bandwidth. */
   readonly limit: "arithmetic" | "memory";
 }
 

@@ -10,7 +10,7 @@ export const reportVersion = 2;
 export interface BenchReport {
   readonly format: "heed-bench";
   readonly version: typeof reportVersion;
-  /** Where contenders were measured: one place, or several that were merged. */
+  /** The environments that contenders were measured in: one, or several if reports were merged. */
   readonly environments: readonly Environment[];
   readonly options: ReportOptions;
   readonly contenders: readonly ContenderReport[];
@@ -33,7 +33,7 @@ export interface Environment {
   readonly platform: string;
   /** Bytes; null where the runtime does not tell. */
   readonly memory: number | null;
-  /** What holds a measurement back here, e.g. that there is no cross-origin isolation. */
+  /** Limitations of the environment that affect measurements, e.g. no cross-origin isolation. */
   readonly notes?: readonly string[] | undefined;
   /** Measured where asked for. */
   readonly ceiling?: CeilingReport | undefined;
@@ -57,7 +57,7 @@ export interface ContenderReport {
   readonly status: "ready" | "unavailable";
   /** The name that a backend gives itself, e.g. `wasm` of the contender `wasm@2`. */
   readonly backend?: string | undefined;
-  /** Of those that are ready. */
+  /** Only for contenders that are ready. */
   readonly info?: BackendInfo | undefined;
   /** Why it is unavailable. */
   readonly reason?: string | undefined;
@@ -103,7 +103,7 @@ interface ResultOf<S extends string> {
 /** Named in every output. */
 export type Clock = "gpu timestamps" | "wall clock";
 
-/** What calls took once everything was warm. */
+/** Durations of calls after warm-up. */
 export interface Timed {
   /** By the wall clock: from the call until JavaScript can read the output. */
   readonly timing: TimingSummary;
@@ -112,8 +112,8 @@ export interface Timed {
   /** By the device's own timestamps, where it has them: its kernels alone. */
   readonly deviceTiming?: TimingSummary | undefined;
   /**
-   * Of `timing`, the part that was the copying of the output from the backend's memory into a new
-   * array; left out where there is no such part, or where it includes waiting for a device.
+   * The part of `timing` spent copying the output from the backend's memory into a new array; left
+   * out where nothing is copied, or where it includes waiting for a device.
    */
   readonly readTiming?: TimingSummary | undefined;
   /**
@@ -121,7 +121,7 @@ export interface Timed {
    * adds to it. Left out for peers, and for calls too slow to be made that often.
    */
   readonly attention?: AttentionTimings | undefined;
-  /** What the kernels were timed by: the device's own clock, or the only one there is. */
+  /** The clock that timed the kernels: the device's timestamps, or else the wall clock. */
   readonly clock?: Clock | undefined;
   /**
    * How many times as fast as the case's first measured contender; left out for that one itself, and
@@ -143,7 +143,7 @@ export interface Measured extends ResultOf<"measured">, FirstCall, Timed {}
 
 /** It computed something else. */
 export interface Wrong extends ResultOf<"wrong">, FirstCall {
-  /** Where it is worst, and what stands there. */
+  /** The rules that the output breaks, and its worst element: index, value and expected value. */
   readonly message: string;
   /**
    * Only where that was asked for. Apart from everything else, so that nothing counts it as the time
@@ -184,7 +184,7 @@ export interface FirstCall {
   readonly peakOf?: string | undefined;
 }
 
-/** What the machine can do at best, at some number of threads. */
+/** Measured peaks of the machine, at a number of threads. */
 export interface CeilingReport {
   readonly threads: number;
   /** By instruction set: a register-only multiply-add loop. */

@@ -15,11 +15,11 @@ import { timedOf } from "./timed.js";
 export interface Row {
   readonly report: CaseReport;
   readonly result: CaseResult;
-  /** Of the contender. */
+  /** The environment that the contender ran in. */
   readonly environment: Environment;
-  /** What is shown; null where it was not timed. Those of what is wrong are to be shown as such. */
+  /** Numbers to show; null if the result was not timed. A wrong result's must be marked as wrong. */
   readonly shown: RowNumbers | null;
-  /** The same, but for what is wrong, which is ranked nowhere: null. */
+  /** The same numbers, but null for a wrong result, which must not be ranked. */
   readonly numbers: RowNumbers | null;
   /** In words, where numbers alone would not say it: why it was refused, what was wrong. */
   readonly note: string | null;
@@ -35,7 +35,7 @@ export interface RowNumbers {
   readonly p75: number;
   readonly count: number;
   readonly outliers: number;
-  /** That each sample is the mean of. */
+  /** Number of calls that each sample is the mean of. */
   readonly callsPerSample: number;
   /** ms by the device's own timestamps, or null. */
   readonly deviceMedian: number | null;
@@ -52,15 +52,15 @@ export interface RowNumbers {
   readonly peakBytes: number | null;
   /** Which memory that is, or why it cannot be told. */
   readonly peakOf: string;
-  /** What ran, as its plan names it. */
+  /** The kernel that ran, as its plan names it. */
   readonly kernel: string;
   readonly inputs: InputPlacement;
   readonly planMs: number;
   readonly placeMs: number;
   readonly firstCallMs: number;
   /**
-   * How many times as fast as the case's first that is right, and whether by paired rounds; null for
-   * that one, and where there is none.
+   * Speed relative to the case's first correct result (2: twice as fast), and whether it comes from
+   * paired rounds; null for that result itself, and where there is none.
    */
   readonly ratio: { readonly value: number; readonly paired: boolean } | null;
 }

@@ -1,13 +1,13 @@
 import { type LaunchSamples, summarize, type TimingSummary } from "../statistics.js";
 import type { AttentionTimings, CaseResult, Timed } from "./report.js";
 
-/** What a result was timed at, right or wrong; null where it was not. */
+/** The timings of a result, right or wrong; null if it was not timed. */
 export function timedOf(result: CaseResult): Timed | null {
   if (result.status === "measured") return result;
   return (result.status === "wrong" ? result.timed : null) ?? null;
 }
 
-/** What launches found, put together; without a ratio to others. */
+/** Combines the samples of several launches; without a ratio to other contenders. */
 export function summarizeLaunches(launches: readonly LaunchSamples[]): Timed {
   const device = launches.flatMap((launch) => launch.device ?? []);
   const read = launches.flatMap((launch) => launch.read ?? []);

@@ -30,7 +30,7 @@ const standard: readonly string[] = [
   "gpt-oss-20b-local-decode-2048",
 ];
 
-/** What stands for several cases, beside patterns. */
+/** Names that stand for several cases. */
 export const suiteNames: readonly string[] = ["standard", ...suites, "all"];
 
 /** Names that a message lists: every backend and peer, and every suite with some cases. */

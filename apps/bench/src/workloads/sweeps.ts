@@ -13,8 +13,8 @@ interface Sweep {
 const source = "a sweep: one size varies, the others are those of common models";
 
 /**
- * What each size costs. The lengths go from where a call's fixed costs are everything to where they
- * are nothing; crossings between backends lie in between.
+ * Sweeps that show how cost depends on each size. Lengths range from those at which a call's fixed
+ * costs dominate to those at which they are negligible; crossovers between backends lie in between.
  */
 const sweeps: readonly Sweep[] = [
   {

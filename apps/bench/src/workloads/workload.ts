@@ -24,14 +24,14 @@ export interface WorkloadShape {
 export interface Workload {
   /** Stable; names it on the command line and in result files. */
   readonly id: string;
-  /** One line on what it is. */
+  /** The workload in one line. */
   readonly title: string;
-  /** Where the sizes or the tensors come from. */
+  /** The origin of the sizes or of the tensors. */
   readonly source: string;
   readonly suite: Suite;
-  /** Its place in a line of cases that differ in one size. */
+  /** Its place in a series of cases that differ in one size. */
   readonly series?: Series | undefined;
-  /** Of generated data. */
+  /** The shape that data is generated for; left out for recorded tensors. */
   readonly shape?: WorkloadShape | undefined;
   /** About what a call costs; for choosing among workloads. Reports count the call itself. */
   readonly flops: number;

@@ -22,7 +22,7 @@ export async function openOnnxruntime() {
   const create = (graph) =>
     runtime.InferenceSession.create(encodeModel(graph), {
       executionProviders: ["webgpu"],
-      // What the GPU cannot run would be handed to the CPU without a word.
+      // Otherwise nodes that the GPU cannot run fall back to the CPU silently.
       extra: { session: { disable_cpu_ep_fallback: "1" } },
     });
   return {

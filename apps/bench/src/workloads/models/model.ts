@@ -1,7 +1,7 @@
 import { generated, type PartialShape } from "../generated.js";
 import type { Workload } from "../workload.js";
 
-/** What the cases of one model have in common. */
+/** The properties that all cases of one model share. */
 export interface Model {
   /** Begins the ids of its cases. */
   readonly id: string;
