@@ -1,6 +1,6 @@
 /**
- * What an attention backend gets wrong, exactly: cases, oracles, budgets and a report, for any test
- * runner and any runtime.
+ * Conformance suite that finds exactly what an attention backend gets wrong: cases, oracles, budgets
+ * and a report, for any test runner and any runtime.
  *
  * @module
  */

@@ -9,7 +9,7 @@ import {
   writeValues,
 } from "@heed/core";
 
-/** Where element number `at`, counted row-major, is in a tensor's data. */
+/** Index in a tensor's data of its element number `at`, counted row-major. */
 function dataIndex(t: HostTensor, at: number): number {
   let index = t.offset;
   let rest = at;

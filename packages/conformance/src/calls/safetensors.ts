@@ -6,7 +6,7 @@ import {
   tensor,
 } from "@heed/core";
 
-/** What a safetensors file holds. int64 tensors become int32, since their values are lengths. */
+/** The contents of a safetensors file. int64 tensors become int32, since their values are lengths. */
 export interface SafeTensors {
   readonly tensors: Readonly<Record<string, HostTensor>>;
   readonly metadata: Readonly<Record<string, string>>;

@@ -5,7 +5,7 @@ import type { Random } from "./random.js";
 /** A way to spoil a tensor. */
 export type Spoil = (t: HostTensor, random: Random) => unknown;
 
-/** An element of a list replaced. */
+/** A copy of a list with one element, chosen at random, replaced. */
 function replaceOne(list: readonly number[], random: Random, value: unknown): unknown[] {
   const copy: unknown[] = [...list];
   copy[Math.floor(random.uniform() * copy.length)] = value;
@@ -18,7 +18,7 @@ function detach(data: TypedArray): TypedArray {
   return copy;
 }
 
-/** An array over a buffer that shrinks under it. */
+/** A typed array whose buffer has been resized to 0 bytes. */
 function shrunk(data: TypedArray): TypedArray {
   const resizable = ArrayBuffer as unknown as new (
     bytes: number,
@@ -26,13 +26,13 @@ function shrunk(data: TypedArray): TypedArray {
   ) => ArrayBuffer & { resize?: (bytes: number) => void };
   const buffer = new resizable(data.byteLength, { maxByteLength: data.byteLength });
   const array = new (data.constructor as new (buffer: ArrayBuffer) => TypedArray)(buffer);
-  // Where buffers cannot be resized, one that is too short has to do.
+  // Without resizable buffers, an array of length 0 serves instead.
   if (buffer.resize === undefined) return data.subarray(0, 0) as TypedArray;
   buffer.resize(0);
   return array;
 }
 
-/** What makes any tensor invalid, by what is wrong with it. Each needs an element to be there. */
+/** Changes that make any tensor invalid, by the defect. Each needs a tensor of at least one element. */
 export const spoilTensor: Readonly<Record<string, Spoil>> = {
   "is junk": (_, random) => pick(random, junk),
   "is its data": (t) => t.data,
@@ -102,7 +102,7 @@ export const spoilTensor: Readonly<Record<string, Spoil>> = {
   }),
 };
 
-/** What makes query, key or value invalid beside each other. Sizes are at least 2. */
+/** Changes that make query, key or value inconsistent with the others. All sizes must be at least 2. */
 export const spoilSizes: Readonly<Record<string, Spoil>> = {
   "has another batch size": (t) => slice(t, 0, 0, 1),
   "has another head size": (t) => slice(t, 3, 0, 1),

@@ -11,7 +11,7 @@ import { caseInputs } from "../operations/attention/build/inputs.js";
 import type { ConformanceCase } from "../run/case.js";
 import { importBackend } from "./providers.js";
 
-/** What `@heed/backend-onnx` makes of a call: see its `toOnnxTest`. */
+/** An ONNX test that `toOnnxTest` of `@heed/backend-onnx` makes of a call. */
 interface OnnxTest {
   readonly model: Uint8Array;
   readonly inputs: readonly Uint8Array[];

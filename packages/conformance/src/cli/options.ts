@@ -22,10 +22,10 @@ export interface CliOptions {
   readonly check?: boolean;
 }
 
-/** Where `pnpm conformance` leaves its reports if nothing else is said. */
+/** Default directory for the reports of `pnpm conformance`. */
 export const defaultDirectory = "conformance-report";
 
-/** Where `pnpm conformance:page` serves the suite's page. */
+/** Address at which `pnpm conformance:page` serves the suite's page. */
 const defaultPage = "http://localhost:5177/";
 
 /**

@@ -1,6 +1,6 @@
 import type { BackendInfo, FloatDType } from "@heed/core";
 
-/** What a device's arithmetic keeps of IEEE 754, as far as cases and budgets depend on it. */
+/** The guarantees of IEEE 754 that a device's arithmetic keeps, as far as cases and budgets need them. */
 export interface Arithmetic {
   /** Whether NaN and ±∞ may stand in data that nothing reads into a result. */
   readonly nonFinite: boolean;

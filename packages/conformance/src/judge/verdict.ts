@@ -1,7 +1,7 @@
 /** An output's name. */
 export type OutputName = "output" | "logSumExp" | "weights" | "scores";
 
-/** Where and by how much an output is worst. */
+/** The element of an output with the largest error relative to its row's allowance. */
 export interface WorstElement {
   readonly output: string;
   readonly index: readonly number[];
@@ -17,9 +17,9 @@ export interface Verdict {
   /** Σ(got − expected)² / Σ expected², the largest of the outputs'. */
   readonly nmse: number;
   readonly worst: WorstElement | null;
-  /** Rules that hold whatever is rounded and were broken, each as a sentence. */
+  /** Violations of rules that hold however numbers are rounded, each as a sentence. */
   readonly violations: readonly string[];
-  /** Where errors are larger than allowed, a phrase for each output: heads, rows. */
+  /** The heads and rows in which errors are larger than allowed, one phrase for each output. */
   readonly where: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * Where wrong rows are, in words: `"wrong in 8 of 24 rows: heads 1–2 of 4"`. An axis of which every
- * index is concerned is not named.
+ * Describes the positions of wrong rows: `"wrong in 8 of 24 rows: heads 1–2 of 4"`. An axis is not
+ * named if all its indices have wrong rows.
  *
  * @param rows flat indices of wrong rows
  * @param sizes of `[batch, heads, queries]`

@@ -66,7 +66,7 @@ export const documentSchema: v.GenericSchema<unknown> = v.object({
   reports: v.array(report),
 });
 
-/** What `report.json` holds. */
+/** The contents of `report.json`. */
 export interface ReportDocument {
   readonly format: "heed-conformance";
   readonly version: 1;
@@ -112,7 +112,7 @@ export function parseDocument(json: string, name: string = "report"): ReportDocu
   return revive(parsed.output) as ReportDocument;
 }
 
-/** Where numbers may be, strings of the numbers that JSON lacks become those. */
+/** Turns the strings that stand for ±∞ and NaN back into numbers, in numeric fields. */
 function revive(document: unknown): unknown {
   const numeric = new Set(["expected", "got", "budgets", "nmse"]);
   return JSON.parse(JSON.stringify(document), (key, value) =>

@@ -1,4 +1,4 @@
-/** Of the HTML report and of the suite's page, in light and dark. */
+/** CSS of the HTML report and of the suite's page, for light and dark. */
 export const style = `
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; --line: #8885; --soft: #8882; --good: light-dark(#1d6b38, #6fce8d); --bad: light-dark(#b3261e, #ff8a80); --meh: light-dark(#7d5300, #eab54d); }
 body { margin: 0; }

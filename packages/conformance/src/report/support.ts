@@ -1,7 +1,7 @@
 import { type FeatureName, featureNames } from "./features.js";
 import type { ConformanceReport } from "./report.js";
 
-/** What a backend makes of the cases that have a feature. */
+/** A backend's results on the cases that have a feature. */
 export interface FeatureSupport {
   /**
    * `"pass"`: all; `"partly"`: some are refused for reasons that have to do with the feature;
@@ -14,7 +14,7 @@ export interface FeatureSupport {
   readonly reasons: readonly string[];
 }
 
-/** What a backend supports, feature by feature. */
+/** A backend's support of every feature, derived from its report. */
 export function supportOf(report: ConformanceReport): ReadonlyMap<FeatureName, FeatureSupport> {
   const refused = new Set<string>(
     featureNames.filter((feature) => {

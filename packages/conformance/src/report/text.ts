@@ -11,13 +11,13 @@ export function formatSummary(report: ConformanceReport): string {
   return `${backend}: ${counts.pass} pass, ${counts.fail} fail, ${known > 0 ? `${known} known failures, ` : ""}${counts.unsupported} unsupported`;
 }
 
-/** Explanations of one case that are printed: what other cases say tells them apart. */
+/** Most explanations that are printed for one case; other cases help to choose among them. */
 const mostAlternatives = 3;
 
 /**
- * What a failing case got wrong, in a few lines.
+ * Describes the errors of a failing case in a few lines.
  *
- * @param likely mistakes that other cases speak for: explanations by those come first
+ * @param likely mistakes that other cases point to as well: explanations by those come first
  */
 export function formatFailure(result: CaseResult, likely: readonly string[] = []): string {
   const lines = [`${result.id}: ${result.outcome}`];

@@ -39,7 +39,7 @@ export interface CaseOptions {
   readonly readVector?: ReadVector | undefined;
   /** Random problems for each law. Default 12 on a CPU and 4 elsewhere, where each may compile. */
   readonly runs?: number | undefined;
-  /** Of the random problems. Default 1: the same ones each time. */
+  /** Seed of the random problems. Default 1: the same ones each time. */
   readonly seed?: number | undefined;
 }
 

@@ -23,9 +23,9 @@ export interface CheckOptions extends CaseOptions {
   readonly exhaustive?: boolean | undefined;
   /** Whether recorded vectors run too. Default true. */
   readonly vectors?: boolean | undefined;
-  /** What the report calls the backend. Default its own name. */
+  /** The backend's name in the report. Default its own name. */
   readonly name?: string | undefined;
-  /** What the backend says about itself: its `conformance.json`. */
+  /** The backend's declaration, from its `conformance.json`. */
   readonly declaration?: Declaration | undefined;
   /** Called after each case. */
   readonly onResult?: ((result: CaseResult, done: number, total: number) => void) | undefined;

@@ -2,7 +2,7 @@ import { InvalidInputError } from "@heed/core";
 import type { CaseResult, KnownFailure } from "../report/report.js";
 import { type Profile, profiles } from "./case.js";
 
-/** What a backend says about itself, in its own package: `conformance.json` beside package.json. */
+/** A backend's claims about itself, in its own package: `conformance.json` beside package.json. */
 export interface Declaration {
   /** Profiles of which it passes every case, and refuses none. */
   readonly profiles?: readonly string[];
@@ -43,8 +43,8 @@ export function readDeclaration(value: unknown, ids: Iterable<string>): Declarat
 }
 
 /**
- * What a case's result means given what the backend says about itself: a known failure is counted
- * apart while it lasts and fails once it is over; a refusal fails in a profile that is claimed.
+ * Adjusts a case's result to the backend's declaration: a known failure is counted separately while it
+ * lasts, and is a failure once the case passes; a refusal is a failure in a profile that is claimed.
  */
 export function applyDeclaration(
   result: CaseResult,

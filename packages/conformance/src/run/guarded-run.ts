@@ -18,7 +18,7 @@ type Call = AttentionInputs<HostTensor>;
 /** Elements before and after an array that is embedded: more than any vector or tile loads at once. */
 const zone = 64;
 
-/** What a run gave, and which rules it broke around its numbers. */
+/** A run's outputs, and the rules it broke apart from its numbers. */
 export interface GuardedRun {
   readonly outputs: AttentionOutputs<HostTensor>;
   /** Each as a sentence. */
@@ -59,7 +59,7 @@ export async function guardedRun(
     violations.push(`${name}, which the caller owns, was changed by a later run`);
   }
 
-  // What the caller writes into outputs is its own business.
+  // The caller may overwrite its outputs: later runs must not depend on them.
   for (const t of Object.values(first)) t.data.fill(1);
   const fill = arithmetic.nonFinite ? Number.NaN : 1e30;
   const elsewhere = embedArrays(inputs, zone, fill);

@@ -8,12 +8,12 @@ import { type CommonMistake, commonMistakes, explains } from "../report/common-m
 import type { ConformanceReport } from "../report/report.js";
 import type { AnyCase } from "./check-case.js";
 
-/** What many failures come down to. */
+/** The common causes of many failures. */
 export interface ReportExplanation {
   readonly mistakes: readonly CommonMistake[];
   /** Failing cases that no known mistake explains. */
   readonly unexplained: number;
-  /** What those have in common. */
+  /** The traits that those cases have in common. */
   readonly traits: readonly CommonTrait[];
 }
 
@@ -51,7 +51,7 @@ export function formatExplanations(
   return reports.map((report) => formatExplanation(report, cases)).filter((text) => text !== "");
 }
 
-/** Of one; empty where nothing failed, or nothing can be said. */
+/** The explanation of one report; empty if nothing failed or nothing explains the failures. */
 export function formatExplanation(report: ConformanceReport, cases?: readonly AnyCase[]): string {
   const { mistakes, unexplained, traits } = explainReport(report, cases);
   const lines: string[] = [];

@@ -51,7 +51,7 @@ export async function bitsOnce(backend: AttentionBackend, inputs: Call): Promise
   return outputBits(await runOnce(backend, inputs));
 }
 
-/** What a promise was rejected with; `null` where it was not. */
+/** The error that a function throws or its promise rejects with; `null` if there is none. */
 export async function rejection(act: () => unknown): Promise<unknown> {
   try {
     await act();

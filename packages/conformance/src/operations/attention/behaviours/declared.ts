@@ -7,10 +7,10 @@ import type { CaseSpec } from "../spec.js";
 import { acceptedCalls, planOf, runOnce } from "./context.js";
 import { variations } from "./variations.js";
 
-/** Larger tiles than that are not walked around: the cases of extreme sizes have long lengths. */
+/** Largest tile whose neighbouring lengths are tried: cases of extreme sizes cover the longer ones. */
 const largestTile = 600;
 
-/** What a plan says, and lengths around it. */
+/** Requirements on `supports` and on plans' descriptions, and on lengths around the tiles they declare. */
 export const declaredBehaviours: readonly ProgramCase[] = [
   {
     id: "behaviour/plan-description",

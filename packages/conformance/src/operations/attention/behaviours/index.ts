@@ -6,7 +6,7 @@ import { orderBehaviours } from "./order.js";
 import { reuseBehaviours } from "./reuse.js";
 import { roundingBehaviours } from "./rounding.js";
 
-/** What a backend must do beside computing one call. */
+/** Requirements on a backend beyond computing one call. */
 export const behaviours: readonly ProgramCase[] = [
   ...orderBehaviours,
   ...lifetimeBehaviours,

@@ -87,7 +87,7 @@ function withNotFinite(
   return { ...inputs, [name]: changed };
 }
 
-/** Where NaN and ±∞ may not exist, the largest numbers take their place. */
+/** The poison for a device's arithmetic: the largest numbers if it lacks NaN and ±∞. */
 function poisonFor(poison: Poison, { nonFinite }: Arithmetic): Poison {
   return nonFinite ? poison : "large";
 }

@@ -50,7 +50,7 @@ const outputs: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
   ["all", { returns: { logSumExp: true, weights: true, scores: "raw" } }],
 ];
 
-/** What nearly every model needs, small enough that nothing but a feature itself can be wrong. */
+/** Features that nearly every model needs, in sizes so small that only the feature can be wrong. */
 const features: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
   ["causal-offset", { causal: true, queryOffset: 3 }],
   ["causal-offset-negative", { causal: true, queryOffset: -2 }],
@@ -87,7 +87,7 @@ const empty: readonly (readonly [name: string, spec: CaseSpec])[] = [
   ["keys-masked", { queryLength: 5, keyLength: 0, mask: { shape: [5, 0] } }],
 ];
 
-/** What a first backend must get right. */
+/** The cases that a first backend must pass. */
 export const coreCases: readonly ConformanceCase[] = ofProfile("core", [
   ...shapes.map(([name, spec]) => ({ id: `core/shape-${name}`, spec })),
   ...heads.map(([name, spec]) => ({

@@ -68,7 +68,7 @@ function fill(fixed: Assignment, random: Random): Assignment | null {
   return null;
 }
 
-/** What only an exhaustive run has: some thousands of cases. */
+/** The cases that only an exhaustive run includes: some thousands. */
 export function exhaustiveCases(): readonly ConformanceCase[] {
   return [...ofProfile("core", shapes()), ...ofProfile("pairs", company()), ...longestCaches];
 }

@@ -12,7 +12,7 @@ function multiplesOf4(): number[] {
   return all.filter((n) => (n & (n - 1)) !== 0);
 }
 
-/** What sets a case apart, in words that complete "cases with …". */
+/** The properties that distinguish a case, in words that complete "cases with …". */
 export function traitsOf(c: Pick<ConformanceCase, "id" | "spec">): string[] {
   const { spec } = c;
   const { keyLength = spec.queryLength, queryLength, headDim = 16, valueDim = headDim } = spec;
@@ -61,12 +61,12 @@ export interface CommonTrait {
   readonly passing: number;
 }
 
-/** Four in five cases that have a trait must fail: otherwise it explains little. */
+/** Cases with a trait that must fail for each one that passes: otherwise it explains little. */
 const against = 4;
 
 /**
- * What failing cases have in common and passing ones lack: the traits that explain most, one after
- * another, each among the failures that those before it leave.
+ * Traits that failing cases have in common and passing ones lack. Chosen greedily: each trait explains
+ * the most of the failures that the traits before it leave unexplained.
  *
  * @param traits of a case, by its id
  */

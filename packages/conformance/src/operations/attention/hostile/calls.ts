@@ -10,7 +10,7 @@ type Call = AttentionInputs<HostTensor>;
 
 /** A call that must be refused before any backend sees it. */
 export interface HostileCall {
-  /** What is wrong with it. */
+  /** The defect that makes the call invalid. */
   readonly name: string;
   readonly inputs: unknown;
 }
@@ -19,7 +19,7 @@ type Change = (call: Call, random: Random) => Record<string, unknown>;
 
 const [B, H, Q, K, D] = [2, 4, 5, 7, 8];
 
-/** A call that has everything, so that anything can go wrong with it. */
+/** A valid call with every argument, so that each of them can be spoiled. */
 function validCall(seed: string): Call {
   return buildInputs(
     {

@@ -32,9 +32,9 @@ export function cappingError({ dtype, softcap }: AttentionProblem): number {
 }
 
 /**
- * What is allowed of an element beside the naive evaluation's own error, which a lucky row may not
- * show. With u the unit roundoff of the inputs' dtype, a that of the accumulators, n keys, D the head
- * size, V a row's largest |value|, and P its largest Σ|scale·q·k|:
+ * The error that an element is allowed in addition to the naive evaluation's own error, which can be
+ * small in a row by luck. With u the unit roundoff of the inputs' dtype, a that of the accumulators, n
+ * keys, D the head size, V a row's largest |value|, and P its largest Σ|scale·q·k|:
  *
  * - A logit that is rounded once is off by at most δ ({@link NaiveEvaluation.logitRounding}); a weight
  *   is exp(logit − log-sum-exp), where both are, and so is off by the factor exp(2δ) ≈ 1 + 2δ.

@@ -6,7 +6,7 @@ import { logitNotFinite } from "./flags.js";
 import type { NaiveEvaluation } from "./naive.js";
 import { leniencyOf } from "./not-finite.js";
 
-/** What is wrong with an output's shape, dtype or layout; `null` for nothing. */
+/** A sentence on the error in an output's shape, dtype or layout; `null` if there is none. */
 export function formViolation(
   name: string,
   got: HostTensor | undefined,
@@ -26,8 +26,8 @@ export function formViolation(
  * log-sum-exp of −∞; hidden keys weigh exactly 0; weights are at least 0 and sum to 1, or to less
  * beside a sink; an output lies between the smallest and the largest value that its row sees.
  *
- * Where every key of a row has a bias of −3.4·10³⁸, nothing else can be said: a score that is added to
- * that is lost, or kept if the bias's maximum is subtracted first, and any weights may come of it.
+ * If every key of a row has a bias of −3.4·10³⁸, nothing else is required of it: a score added to that
+ * is lost in rounding, or kept if the bias's maximum is subtracted first, so that any weights may result.
  */
 export function ruleViolations(
   name: OutputName,

@@ -6,11 +6,11 @@ import type { Call } from "./transform.js";
 
 type Outputs = AttentionOutputs<HostTensor>;
 
-/** By how much two correct evaluations of a call may differ, by row. */
+/** Largest difference between two correct evaluations of a call, by row. */
 export interface Tolerance {
   readonly output: (row: number) => number;
   readonly logSumExp: (row: number) => number;
-  /** Of a weight. */
+  /** Relative, for a single weight. */
   readonly weight: (row: number) => number;
   /** Whether a row sees a key. */
   readonly sees: (row: number) => boolean;
@@ -48,7 +48,7 @@ export function toleranceOf(call: Call): Tolerance {
   };
 }
 
-/** What the law expects of an output given that of the other call. */
+/** The outputs that a law expects, as functions of the other call's. */
 export interface Expectation {
   /** Default: the same. */
   readonly output?: (x: number) => number;

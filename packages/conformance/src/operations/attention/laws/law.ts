@@ -5,11 +5,11 @@ import type { FeatureField } from "../features/feature.js";
 import type { CaseSpec } from "../spec.js";
 import type { Call } from "./transform.js";
 
-/** What a law gets to check a call with. */
+/** The means by which a law checks a call. */
 export interface LawContext {
   /** Runs a call on the backend under test. */
   readonly run: (call: Call) => Promise<AttentionOutputs<HostTensor>>;
-  /** For what the law chooses by itself: where to split, which order. */
+  /** For the law's own choices, such as where to split the keys or how to order them. */
   readonly random: Random;
   readonly arithmetic: Arithmetic;
 }
@@ -17,18 +17,18 @@ export interface LawContext {
 /** Something that holds between calls, whatever the numbers: it needs no oracle. */
 export interface Law {
   readonly name: string;
-  /** What holds, as a sentence. */
+  /** The property that holds, as a sentence. */
   readonly statement: string;
-  /** What its problems may have. */
+  /** The features that its random problems may have. */
   readonly features: readonly FeatureField[];
-  /** What they must have. */
+  /** The settings that all its problems have. */
   readonly always?: Partial<CaseSpec>;
   /**
-   * Whether a backend promises what it says, by what it says about itself; without the promise nothing is
-   * asked. Default: every backend must keep it.
+   * Whether a backend promises that the law holds, by its `info`; without that promise the law is not
+   * tried. Default: every backend must obey it.
    */
   readonly isPromised?: (info: BackendInfo) => boolean;
-  /** Whether it says nothing without log-sum-exps. */
+  /** Whether the law cannot be checked without log-sum-exps. */
   readonly needsLogSumExp?: boolean;
   /** @returns how the law is broken, in a sentence; or `null` */
   readonly check: (call: Call, context: LawContext) => Promise<string | null>;

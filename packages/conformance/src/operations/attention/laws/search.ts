@@ -19,16 +19,17 @@ import type { Law } from "./law.js";
 import { problems } from "./problems.js";
 import type { Call } from "./transform.js";
 
-/** What fast-check draws for one try of a law. */
+/** The values that fast-check generates for one try of a law. */
 interface Try {
   readonly spec: CaseSpec;
-  /** Of the numbers, and of what the law chooses by itself; not shrunk. */
+  /** Seed of the tensors' numbers and of the law's own choices; not shrunk. */
   readonly numbers: number;
 }
 
 /**
- * How long a law is tried: past that, a failure is reported as small as it is by then. The problems of
- * an ordinary run take seconds, and a test's own limit is a minute; an exhaustive run may take longer.
+ * Time limit in ms for trying a law and shrinking a failure; the smallest failure found by then is
+ * reported. An ordinary run's problems take seconds, and a test's own limit is a minute; an exhaustive
+ * run may take longer.
  */
 function milliseconds(runs: number): number {
   return Math.max(25_000, 300 * runs);

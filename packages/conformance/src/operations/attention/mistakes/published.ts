@@ -2,7 +2,7 @@
 export interface PublishedBug {
   readonly name: string;
   readonly link: string;
-  /** What was wrong, as the thread tells it. */
+  /** The defect, as the thread describes it. */
   readonly what: string;
 }
 

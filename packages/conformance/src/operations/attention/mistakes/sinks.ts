@@ -13,15 +13,15 @@ type Call = AttentionInputs<HostTensor>;
 export interface DenominatorMistake {
   /** Completes "this is what comes out if …". */
   readonly name: string;
-  /** By what the rows of a call come out too large, `[batch · queryHeads · queryLength]`. */
+  /** Factors by which the rows of a call come out too large, `[batch · queryHeads · queryLength]`. */
   readonly factors: (call: Call) => Float64Array | null;
 }
 
-/** What a row's denominator is made of. */
+/** The quantities that make up a row's softmax denominator. */
 interface Row {
   /** ln Σ exp(s) of the visible keys; −∞ for none. */
   readonly keys: number;
-  /** The largest logit of the visible keys, and that or the sink. */
+  /** `max` is the largest logit of the visible keys; `most` is the larger of that and the sink. */
   readonly max: number;
   readonly most: number;
   readonly sink: number;

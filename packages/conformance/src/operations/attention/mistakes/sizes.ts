@@ -84,7 +84,7 @@ function confusionsOfKeys(names: readonly Name[], words: string): (typeof confus
   ];
 }
 
-/** What is found past the end of an array: it depends on language and device. */
+/** Values that reads past the end of an array may give; they depend on language and device. */
 const pastTheEnd = [
   ["bias", Number.NaN, "is NaN"],
   ["bias", 0, "is 0"],

@@ -10,14 +10,14 @@ import {
 
 type Call = AttentionInputs<HostTensor>;
 
-/** What a tile does to what the tiles before it left. `full` says whether it has all its keys. */
+/** A tile's effect on the sums of the tiles before it. `full` says whether it has all its keys. */
 export interface TileSteps {
-  /** Factor of the output so far, where the maximum rises by the given factor's logarithm. */
+  /** Factor applied to the output so far; `factor` is exp(old maximum − new maximum). */
   readonly output: (factor: number, full: boolean) => number;
   readonly sum: (factor: number, full: boolean) => number;
   /** How often a tile is counted. */
   readonly times: (full: boolean) => number;
-  /** The logit of keys that a last tile lacks. */
+  /** The logit that stands for each key that the last tile lacks. */
   readonly missing: number;
   /** Whether the sink is added by each tile, not once. */
   readonly sinkOfEach: boolean;
@@ -42,7 +42,7 @@ export interface Logits {
   readonly sinks: Float64Array;
   /** Keys that exist, `[rows]`. */
   readonly lengths: Int32Array;
-  /** Of the row's key head, where its values begin. */
+  /** Index in `values` at which those of the row's key head begin, `[rows]`. */
   readonly valueStart: Int32Array;
   readonly values: Float64Array;
 }

@@ -227,7 +227,7 @@ function asCall(
   };
 }
 
-/** What the operator passes on is a copy, to the bit, and everything has the recorded shape. */
+/** Violations among the operator's outputs: wrong shapes, and `present_*` that are not bit-exact copies. */
 function copyViolations(
   recorded: readonly (readonly [OnnxAttentionOutputName, HostTensor])[],
   got: OnnxAttentionOutputs,

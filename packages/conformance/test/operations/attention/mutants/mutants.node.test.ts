@@ -29,7 +29,7 @@ const mutants = [
 ];
 const report: Killed[] = [];
 
-/** What a case costs, about: small cases kill as well as large ones. */
+/** A case's approximate cost in multiply-adds: small cases kill mutants as well as large ones. */
 function cost(c: AnyCase): number {
   if (!("spec" in c)) return 0;
   const { batch = 1, queryHeads = 2, queryLength, keyLength = queryLength, headDim = 16 } = c.spec;
