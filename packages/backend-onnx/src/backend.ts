@@ -6,6 +6,7 @@ import {
   defineBackend,
   type HostTensor,
   implement,
+  merge,
   rotary,
 } from "@heed/core";
 import { decideAttention } from "./attention/decide.js";
@@ -14,6 +15,8 @@ import { planAttention } from "./attention/plan.js";
 import type { OnnxContext } from "./context.js";
 import type { GpuDevice } from "./device/gpu.js";
 import { emptyTensor, uploadTensor } from "./device/tensor.js";
+import { decideMerge } from "./merge/decide.js";
+import { planMerge } from "./merge/plan.js";
 import { decideRotary, planRotary } from "./rotary/plan.js";
 import { type LoadedRuntime, runtimeInfo } from "./runtime/load.js";
 import { Sessions } from "./runtime/sessions.js";
@@ -41,6 +44,10 @@ export async function backendOn(loaded: LoadedRuntime): Promise<Backend> {
       rotary: implement(rotary, {
         decide: (problem, context: OnnxContext) => decideRotary(problem, context.loaded.traits),
         plan: planRotary,
+      }),
+      merge: implement(merge, {
+        decide: (problem, context: OnnxContext) => decideMerge(problem, context.loaded.traits),
+        plan: planMerge,
       }),
     },
     ...(device && { memory: () => deviceMemory(device, traits) }),
