@@ -22,7 +22,7 @@ const tests = [
   "test/**/*.test.ts",
 ];
 
-/** What tests are told, in Node and in browsers. */
+/** Environment variables that tests get, in Node and in browsers. */
 const env = {
   HEED_REQUIRE: process.env.HEED_REQUIRE ?? "",
   HEED_TEST_SCOPE: process.env.HEED_TEST_SCOPE ?? "",

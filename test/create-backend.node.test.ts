@@ -21,7 +21,7 @@ beforeEach(async () => {
     filter: (source) => !/node_modules|dist|tsbuildinfo/.test(source),
   });
   await mkdir(join(root, "packages"));
-  // What the package's tsconfig.json refers to.
+  // The packages that the new package's tsconfig.json refers to.
   for (const name of packages)
     await symlink(resolve("packages", name), join(root, "packages", name));
   await symlink(resolve("node_modules"), join(root, "node_modules"));

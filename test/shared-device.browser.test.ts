@@ -53,7 +53,7 @@ async function chain(first: AttentionBackend, second: AttentionBackend, wrap: Wr
   const upload = (backend: AttentionBackend, t: HostTensor) =>
     backend.upload?.(t) as Promise<DeviceTensor>;
   const query = await upload(first, inputs.query);
-  // What the second reads beside, too, was brought in by the first.
+  // The key, which only the second backend reads, is uploaded by the first, too.
   const key = await upload(first, other.key);
   readBacks = 0;
   const { output: between } = await run(first, { ...inputs, query });

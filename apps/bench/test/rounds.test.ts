@@ -103,7 +103,7 @@ test("what reading took is kept beside the whole, a call", async () => {
       return ms;
     },
   };
-  reading = 1000; // What came before is not a sample's.
+  reading = 1000; // Reading before the first sample must not count in it.
   const [times] = await timeInRounds([subject], { budget: 1, samples: 3, tick: 0.01 }, yardstick);
   expect(times?.repeats).toBe(5);
   expect(times?.read).toEqual([6, 6, 6]);

@@ -40,7 +40,7 @@ async function compile(features) {
   return files.get("module.wasm");
 }
 
-/** Where the byte is that says whether the imported memory is shared: the flags of its limits. */
+/** Offset of the imported memory's limits flags: the byte that says whether the memory is shared. */
 function memoryFlagsAt(bytes) {
   let at = 8;
   const read = () => {

@@ -28,7 +28,7 @@ test("hands out aligned parts that never overlap, and takes all of them back", (
   }
   for (const address of taken.keys()) allocator.free(address);
   expect(allocator.used).toBe(0);
-  // What was free in pieces is whole again.
+  // The freed pieces have merged into one block again.
   expect(allocator.allocate((1 << 16) - 128)).toBe(128);
 });
 

@@ -17,9 +17,9 @@ export class InvalidInputError extends HeedError {
   readonly code = "invalid-input";
   /** The argument at fault, as the caller wrote it, e.g. `"mask"` or `"window.left"`. */
   readonly argument: string;
-  /** What would have been accepted. */
+  /** The values that the argument accepts, in words. */
   readonly expected: string;
-  /** What came instead. */
+  /** The value that was given, in words. */
   readonly actual: string;
 
   constructor(argument: string, expected: string, actual: string, options?: ErrorOptions) {
@@ -37,7 +37,7 @@ export interface SupportReason {
   readonly code: string;
   /** The reason in a sentence. */
   readonly message: string;
-  /** What the caller can do about it. */
+  /** A remedy for the caller, in words. */
   readonly hint?: string;
 }
 
@@ -67,9 +67,9 @@ export class UnsupportedError extends HeedError {
 export class BackendUnavailableError extends HeedError {
   override readonly name: string = "BackendUnavailableError";
   readonly code = "backend-unavailable";
-  /** Why, in a sentence. */
+  /** The reason why it is unavailable, in a sentence. */
   readonly reason: string;
-  /** What would make it available. */
+  /** A way to make it available, in words. */
   readonly hint: string | undefined;
 
   constructor(reason: string, hint?: string, options?: ErrorOptions) {
@@ -83,7 +83,7 @@ export class BackendUnavailableError extends HeedError {
 export class DisposedError extends HeedError {
   override readonly name: string = "DisposedError";
   readonly code = "disposed";
-  /** What was disposed, as the caller knows it, e.g. `"query"` or `"attention"`. */
+  /** Name of the disposed object as the caller knows it, e.g. `"query"` or `"attention"`. */
   readonly argument: string;
 
   constructor(argument: string) {

@@ -21,7 +21,7 @@ import {
 import { afterEach, describe, expect, test, vi } from "vitest";
 
 interface Fake extends AttentionProvider {
-  /** What happened, in order. */
+  /** The calls that the backend received, in order. */
   readonly log: string[];
 }
 
@@ -33,7 +33,7 @@ interface FakeOptions {
   readonly delay?: number;
 }
 
-/** A backend that keeps a diary, and computes with the reference. */
+/** A backend that logs the calls it receives, and computes with the reference. */
 function fake(name: string, options: FakeOptions = {}): Fake {
   const log: string[] = [];
   return {

@@ -1,13 +1,13 @@
 import type { AttentionProblem, BoundPositions } from "@heed/core";
 
-/** `[B or 1, 1, Lq or 1, Lk]`: no larger than what hides keys varies. */
+/** The smallest shape that a bias can hide the keys with: `[B or 1, 1, Lq or 1, Lk]`. */
 export function hidingBiasShape(p: AttentionProblem): [number, number, number, number] {
   return [p.kvLengths ? p.batch : 1, 1, p.causal ? p.queryLength : 1, p.keyLength];
 }
 
 /**
- * Of {@link hidingBiasShape}: −∞ where causal or the lengths hide the key, for peers that know
- * neither. Equal lengths, query 0 at key 0.
+ * A bias of {@link hidingBiasShape} that is −∞ where causal or the lengths hide the key, for peers that
+ * support neither. Query and key lengths are equal, and query 0 is at key 0.
  */
 export function hidingBias(p: AttentionProblem, { kvLengths }: BoundPositions): Float32Array {
   const [batches, , rows, keys] = hidingBiasShape(p);

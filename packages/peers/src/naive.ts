@@ -11,9 +11,9 @@ import {
 import { type PeerCall, peerProvider } from "./peer.js";
 
 /**
- * What one writes first: three loops over typed arrays and a softmax of one row at a time. Fair, in
- * that keys ruled out by causal, window and lengths are skipped and memory is walked in order; but
- * nothing is tiled or unrolled.
+ * The straightforward implementation: three loops over typed arrays and a softmax of one row at a
+ * time. The comparison is fair in that keys ruled out by causal, window and lengths are skipped and
+ * memory is walked in order; but nothing is tiled or unrolled.
  */
 export function naive(): Provider {
   return peerProvider("naive", async () => ({

@@ -126,7 +126,7 @@ function smallCases(): AnyCase[] {
   });
 }
 
-/** What is to be said about each project. */
+/** Sections of the page of findings, one list for each project. */
 const sections: string[][] = [];
 
 describe.each(projects.map((project) => [project.title, project] as const))("%s", (_, project) => {
@@ -181,7 +181,7 @@ async function section(
   ].join("\n\n");
 }
 
-/** TensorFlow.js greets whoever runs it in Node. */
+/** The output without the banner that TensorFlow.js prints in Node. */
 function withoutBanner(output: string): string {
   return output
     .split("\n")

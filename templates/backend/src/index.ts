@@ -17,11 +17,11 @@ import {
   zeros,
 } from "@heed/core";
 
-/** What applications import. It does nothing until it is loaded. */
+/** The provider that applications import. It does nothing until it is loaded. */
 export function template(): Provider {
   return defineBackend({
     name: "template",
-    // Modules, devices, workers: whatever the backend needs to live, handed to everything below.
+    // Loads the modules, devices or workers that the backend needs; the result is passed to all below.
     load: () => null,
     info: () => ({ runtime: "JavaScript", device: "CPU", features: [], threads: 1 }),
     operations: {
@@ -44,7 +44,7 @@ export function template(): Provider {
   });
 }
 
-/** What is not computed here is refused, with reasons: callers read them, and another backend runs. */
+/** Reasons to refuse problems that are not computed here: callers read them, and another backend runs. */
 function refusals({ dtype, window, alibi }: AttentionProblem): SupportReason[] {
   const reasons: SupportReason[] = [];
   if (dtype !== "float32") reasons.push({ code: "dtype", message: `has no ${dtype}` });

@@ -1,5 +1,5 @@
 import { template } from "@heed/backend-template";
 import { testBackend } from "@heed/conformance/vitest";
 
-// What a first backend must get right. Without `profile`, everything.
+// The cases that a first backend must pass. Without `profile`, all cases run.
 testBackend(template(), { profile: "core" });

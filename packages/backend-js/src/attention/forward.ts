@@ -41,7 +41,7 @@ interface Tile extends KeyRange {
   readonly full: boolean;
 }
 
-/** Where a tile's rows are: packed in the workspace, or in place in a tensor. */
+/** The location of a tile's rows: packed in the workspace, or in place in a tensor. */
 interface TileRows<D extends Packed> {
   readonly data: D;
   readonly base: number;
@@ -369,12 +369,12 @@ class ForwardPass {
     writeValues(row, weights.data, this.#outputRow(r) * keyLength, weights.dtype);
   }
 
-  /** From one element of a row to the next, in panels of rows or in rows. */
+  /** Distance from one element of a row to the next: in panels of rows (tiled), or in plain rows. */
   get #step(): number {
     return this.#plan.kernel === "tiled" ? panelRows : 1;
   }
 
-  /** Where a row starts among rows of `size`, in panels or not. */
+  /** Index of a row's first element among rows of `size` elements, in panels or in plain rows. */
   #rowStart(r: number, size: number): number {
     if (this.#plan.kernel === "stream") return r * size;
     return panelStart(r) * size + (r % panelRows);

@@ -87,7 +87,7 @@ export function hideMasked(row: LogitsRow, mask: HostTensor, start: number): voi
   }
 }
 
-/** Copies a row's logits to where they stand one after another. */
+/** Copies a row's logits into consecutive elements of `to`, from `start` on. */
 export function copyRow(
   { data, at, step, keys }: LogitsRow,
   to: Float64Array,
@@ -97,9 +97,9 @@ export function copyRow(
 }
 
 /**
- * Where row `[b, h, i]` from key j starts in an expanded tensor's data. By index, not by destructuring:
- * this is called for every row of every tile, and once a polyfill has touched iterators (as core-js
- * does), V8 runs array patterns through the iterator protocol.
+ * Index in an expanded tensor's data of element `[b, h, i, j]`. Strides are read by index, not by
+ * destructuring: this is called for every row of every tile, and once a polyfill has touched iterators
+ * (as core-js does), V8 runs array patterns through the iterator protocol.
  */
 export function elementOffset(t: HostTensor, b: number, h: number, i: number, j: number): number {
   const { strides } = t;

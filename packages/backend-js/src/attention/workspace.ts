@@ -2,7 +2,7 @@ import type { AttentionProblem } from "@heed/core";
 import type { RowStatistics } from "./kernels/softmax.js";
 import { type JsPlan, workspaceElements } from "./plan.js";
 
-/** A block's rows: which query of which head each is. */
+/** The query row and query head that each row of a block stands for. */
 export interface BlockRows {
   /** Query head. */
   readonly head: Int32Array;
@@ -29,7 +29,7 @@ export function doubles(length: number): Doubles {
   return array.fill(0);
 }
 
-/** What a run needs beside inputs and outputs; made once a plan, independent of the lengths. */
+/** A run's memory beside inputs and outputs; made once a plan, independent of the lengths. */
 export interface Workspace {
   /** Scaled. Tiled: panels of 3 rows, `[rows/3, headDim, 3]`; stream: `[rows, headDim]`. */
   readonly query: Doubles;

@@ -1,6 +1,6 @@
 import { type HostTensor, holdsBits } from "@heed/core";
 
-/** What kernels read: doubles, or float32 for what could also be read in place. */
+/** Arrays that kernels read: doubles, or float32 for tensors that could also be read in place. */
 export type Packed = number[] | Float32Array;
 
 /** Every float16 value by its bits. Made when first needed: 256 KB. */
@@ -11,7 +11,7 @@ function float16Table(): Float32Array {
   return float16Values;
 }
 
-/** Binade by binade: a call for each of the 65,536 values takes 35 ms in code that is not compiled yet. */
+/** Filled binade by binade: a call for each of the 65,536 values takes 35 ms in code not compiled yet. */
 function makeFloat16Table(): Float32Array {
   const table = new Float32Array(0x10000);
   for (let exponent = 0; exponent < 31; exponent++) {

@@ -1,4 +1,4 @@
-// What an application would write; packaging.node.test.ts bundles it and runs it everywhere.
+// Code as an application would write it; packaging.node.test.ts bundles it and runs it everywhere.
 import { wasm } from "@heed/backend-wasm";
 import { createAttention, referenceAttention, tensor, toFloat64 } from "@heed/core";
 
@@ -19,7 +19,7 @@ export async function check(options) {
   for (let i = 0; i < expected.length; i++) {
     worst = Math.max(worst, Math.abs(output.data[i] - expected[i]));
   }
-  // Threads start meanwhile, or turn out not to.
+  // Threads start in the meantime, or fail to.
   const starts = () => attention.backends[0].info.notes.some((note) => note.endsWith("start"));
   while (starts()) await new Promise((resolve) => setTimeout(resolve, 5));
   await attention.run(call);

@@ -30,13 +30,13 @@ export type Axis = keyof Region;
 /** The elements of an operand that a region needs, as ranges of its four axes. */
 export type Footprint = (region: Region) => readonly [Range, Range, Range, Range];
 
-/** An operand with what a region needs of it. */
+/** An operand with the elements of it that a region needs. */
 export interface Access {
   readonly operand: Operand;
   readonly footprint: Footprint;
 }
 
-/** Bytes of a buffer that are bound, and how far the operand's offset moves back for that. */
+/** The bytes of a buffer that are bound, and the operand's offset relative to them. */
 export interface Window {
   /** In bytes; aligned as bindings must be. */
   readonly start: number;
@@ -91,7 +91,8 @@ export function divide(
     const size = Math.max(excess(halves[0]), excess(halves[1]));
     if (best === null || size < best.size) best = { halves, size };
   }
-  // Where no halving makes the largest window smaller, two axes share it: any may go first.
+  // A halving counts even if it does not shrink the largest window: then two axes determine the
+  // window's size, and either may be halved first.
   if (best === null) return null;
   const parts: Region[] = [];
   for (const half of best.halves) {

@@ -64,7 +64,7 @@ export interface AttentionInputs<
   readonly causal?: boolean | undefined;
   readonly window?: AttentionWindow | undefined;
   /**
-   * Where query row 0 sits on the key axis; may be negative. `"bottom-right"` is keyLength −
+   * Position of query row 0 on the key axis; may be negative. `"bottom-right"` is keyLength −
    * queryLength, or `kvLengths[b]` − queryLength. No default where a rule needs positions (causal,
    * window, ALiBi) and queryLength ≠ keyLength or `kvLengths` is given.
    */
@@ -79,7 +79,7 @@ export interface AttentionInputs<
   readonly scale?: number | undefined;
   /** Bound of the logits (Gemma 2, arXiv:2408.00118), > 0. Left out or 0: no cap. */
   readonly softcap?: number | undefined;
-  /** What to return beside the output. */
+  /** Further results to return beside the output. */
   readonly returns?: Returns | undefined;
 }
 
@@ -89,7 +89,7 @@ export interface AttentionReturns {
   readonly scores?: ScoresKind | undefined;
 }
 
-/** What a run gives. All tensors are row-major and belong to the caller. */
+/** The outputs of a run. All tensors are row-major and belong to the caller. */
 export interface AttentionOutputs<T extends Tensor = Tensor> {
   /** `[batch, queryHeads, queryLength, valueDim]`, of the query's dtype. */
   readonly output: T;
@@ -105,8 +105,8 @@ export interface AttentionOutputs<T extends Tensor = Tensor> {
 }
 
 /**
- * {@link AttentionOutputs} of a call whose types say more: what `returns` asks for is there, and what
- * holds elements follows the query's dtype.
+ * {@link AttentionOutputs}, typed by the call: members that `returns` asks for are present, and tensors
+ * have the dtype that follows from the query's.
  */
 export type AttentionOutputsOf<
   T extends Tensor,
@@ -120,12 +120,12 @@ export type AttentionOutputsOf<
   Returned<"weights", Returns, TensorOf<T, D>> &
   Returned<"scores", Returns, TensorOf<T, D>>;
 
-/** A tensor of a dtype that is in host memory if T is. */
+/** A tensor of dtype D: in host memory if T is, otherwise on a device. */
 type TensorOf<T extends Tensor, D extends DType> = T extends HostTensor
   ? HostTensor<D>
   : DeviceTensor<D>;
 
-/** A member that is there if it was asked for with a value that the compiler knows. */
+/** An output that is present if `returns` asks for it with a value known at compile time; else optional. */
 type Returned<
   Name extends keyof AttentionReturns,
   Returns extends AttentionReturns,

@@ -3,26 +3,26 @@ import { describeValue, InvalidInputError } from "../errors.js";
 import { unreadable } from "../options.js";
 
 /**
- * Which backends to prefer for which problems: what measuring them found. The benchmark writes one;
- * it can be kept as JSON and given to `createAttention({ select })`.
+ * Preferred backends by problem size, as found by measurement. The benchmark writes one; it can be
+ * kept as JSON and given to `createAttention({ select })`.
  */
 export interface BackendRecommendation {
   readonly format: "heed-recommendation";
   readonly version: 1;
-  /** Where it was measured, in words. */
+  /** The environment that it was measured in, in words. */
   readonly measuredOn?: string;
-  /** The first that fits a problem counts; where none does, the order of the backends does. */
+  /** The first rule that fits a problem applies; if none fits, backends keep their order. */
   readonly rules: readonly RecommendationRule[];
 }
 
 export interface RecommendationRule {
-  /** What a problem has to be like; left out, every problem is. */
+  /** The condition on a problem. Default: the rule fits every problem. */
   readonly when?: RecommendationCondition;
   /** In order of preference. Backends that are not named come after those that are. */
   readonly prefer: readonly RecommendedBackend[];
 }
 
-/** All that is given has to hold. Both ends of a range are inclusive. */
+/** Every range that is given must hold. Both ends of a range are inclusive. */
 export interface RecommendationCondition {
   readonly queryLength?: RecommendationRange;
   readonly keyLength?: RecommendationRange;
@@ -38,11 +38,14 @@ export interface RecommendationRange {
 export interface RecommendedBackend {
   /** The backend's name, e.g. `"wasm"`. */
   readonly backend: string;
-  /** The number of threads it had; of several backends of the name, those with as many are meant. */
+  /**
+   * The thread count it was measured with: selects those backends of the name that have it, or all of
+   * the name if none has.
+   */
   readonly threads?: number;
 }
 
-/** What a rule tells backends apart by. */
+/** The properties by which a recommendation tells backends apart. */
 export interface RankedBackend {
   readonly name: string;
   /** null for one that is not loaded. */
@@ -80,7 +83,7 @@ function fits(
   });
 }
 
-/** Where none of the name has that many threads, it is meant however many it has. */
+/** The backends that a preference selects. If none of its name has its thread count, all of the name. */
 function meant<B extends RankedBackend>(
   { backend, threads }: RecommendedBackend,
   backends: readonly B[],

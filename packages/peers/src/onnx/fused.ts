@@ -1,15 +1,15 @@
 import type { AttentionProblem, SupportReason } from "@heed/core";
 
-/** The operator of com.microsoft that a problem is written with. */
+/** Operators of com.microsoft that express attention. */
 export type FusedOperator = "MultiHeadAttention" | "GroupQueryAttention";
 
-/** Grouped heads, and what only the one knows, take the one; everything else the other. */
+/** The operator for a problem: GroupQueryAttention only for grouped heads, windows and soft caps. */
 export function fusedOperator(p: AttentionProblem): FusedOperator {
   const grouped = p.kvHeads !== p.queryHeads || p.window !== null || p.softcap !== null;
   return grouped ? "GroupQueryAttention" : "MultiHeadAttention";
 }
 
-/** What these operators cannot be told, beside what a peer's limits say. */
+/** Reasons why the operator cannot express a problem, in addition to a peer's limits. */
 export function fusedReasons(p: AttentionProblem): SupportReason[] {
   if (fusedOperator(p) === "MultiHeadAttention") return [];
   const reasons: SupportReason[] = [];

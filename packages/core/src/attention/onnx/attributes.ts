@@ -11,7 +11,7 @@ export interface OnnxAttentionAttributes {
   /** Heads of K and V. Needed for 3-D inputs. */
   readonly kv_num_heads?: number | undefined;
   /**
-   * What qk_matmul_output is: 0 (default) the scaled product, 1 after softcap, 2 after the mask
+   * Contents of qk_matmul_output: 0 (default) the scaled product, 1 after softcap, 2 after the mask
    * (−∞ where hidden), 3 the softmax.
    */
   readonly qk_matmul_output_mode?: number | undefined;
@@ -20,8 +20,8 @@ export interface OnnxAttentionAttributes {
   /** Default 0: no cap. */
   readonly softcap?: number | undefined;
   /**
-   * An element type of TensorProto: 1 float, 10 float16, 11 double, 16 bfloat16. Accepted for what
-   * it is, a wish: softmax statistics are float32 at least, float64 for float64 inputs.
+   * An element type of TensorProto: 1 float, 10 float16, 11 double, 16 bfloat16. Accepted
+   * only as a hint: softmax statistics are float32 at least, float64 for float64 inputs.
    */
   readonly softmax_precision?: number | undefined;
   /** Opset 25: keys before position − left_window_size are hidden. Default −1: unbounded. */
