@@ -4,6 +4,7 @@ import { tanh } from "./math/tanh";
 import { finishItem, jobDescriptor, jobWorkspace, takeItem } from "./threads/share";
 
 export { attend, merge, tileElements } from "./attention/attend";
+export { mergeParts } from "./merge/merge";
 export { rotate } from "./rotary/rotate";
 
 /** Takes items of the shared job until none is left: see src/shared/control.ts. */

@@ -3,6 +3,7 @@ import { attentionKernels } from "./attention/attention.js";
 import { defaultLimits, type SharingLimits } from "./attention/plan.js";
 import type { LoadedWasm } from "./load.js";
 import { allocateZeros, upload } from "./memory/tensor.js";
+import { mergeKernels } from "./merge/merge.js";
 import { rotaryKernels } from "./rotary/rotary.js";
 
 /**
@@ -20,7 +21,11 @@ export function wasmProvider(
     name: "wasm",
     load,
     info: ({ info }) => info,
-    operations: { attention: attentionKernels(limits), rotary: rotaryKernels },
+    operations: {
+      attention: attentionKernels(limits),
+      merge: mergeKernels,
+      rotary: rotaryKernels,
+    },
     memory: ({ memory }) => ({
       upload: async (t) => upload(memory, t),
       allocate: (dtype, shape) => allocateZeros(memory, dtype, shape),

@@ -126,6 +126,15 @@ function makeMemory(shared: boolean): { memory: WebAssembly.Memory; limit: numbe
   throw new BackendUnavailableError("wasm memory cannot be had", undefined, { cause });
 }
 
+/** Functions of a module that runs need. */
+const kernelFunctions = [
+  "attend",
+  "share",
+  "merge",
+  "rotate",
+  "mergeParts",
+] satisfies (keyof Kernels)[];
+
 async function instantiate(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
@@ -138,7 +147,7 @@ async function instantiate(
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new BackendUnavailableError(`the module does not fit: ${message}`, hint, { cause });
   }
-  for (const name of ["attend", "share", "merge", "rotate"] satisfies (keyof Kernels)[]) {
+  for (const name of kernelFunctions) {
     if (typeof exports[name] !== "function") {
       throw new BackendUnavailableError(`the module has no function ${name}`, hint);
     }
