@@ -15,10 +15,9 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { webgpu } from "@heed/backend-webgpu";
-import { describeProblem } from "@heed/core";
+import { attentionWork, describeProblem } from "@heed/core";
 import { markdownTable } from "markdown-table";
 import { prepareJudge } from "../dist/measure/correctness.js";
-import { attentionWork } from "../dist/work.js";
 import { customWorkload } from "../dist/workloads/generated.js";
 import { parseShape } from "../dist/workloads/shape.js";
 import { measureBandwidth, measureFloat32Peak } from "./gpu-time/ceilings.js";

@@ -88,11 +88,19 @@ function givenTensors(inputs: AttentionInputs<HostTensor>): Record<string, HostT
     query,
     key,
     value,
-    mask: rank4(mask),
+    mask: rank4(mask && cleanMask(mask)),
     bias: rank4(bias),
     alibiSlopes: perHead(heads.alibiSlopes),
     sinks: perHead(heads.sinks),
   };
+}
+
+/** The mask with bytes 0 and 1, the only ones that ONNX's bool has; any byte but 0 is true in a call. */
+function cleanMask(mask: HostTensor): HostTensor {
+  const { data, offset } = contiguous(mask);
+  const bytes = new Uint8Array(elementCount(mask.shape));
+  for (let i = 0; i < bytes.length; i++) bytes[i] = data[offset + i] === 0 ? 0 : 1;
+  return tensor(bytes, mask.shape, { dtype: "bool" });
 }
 
 /** The int64 inputs of a model. */
