@@ -76,7 +76,7 @@ test("one line a backend, with its fate", async () => {
     "1.50 KiB",
     "host",
     "1",
-    "reference",
+    "attention-reference",
     "",
   ]);
   expect(row("choosy")).toContain("refuses: only bfloat16 is good enough; the moon is waning");
