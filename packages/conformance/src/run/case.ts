@@ -7,7 +7,8 @@ import type { CaseSpec } from "../operations/attention/spec.js";
  * Subject of a case. `core`: what a first backend must get right, float32. `decode`: few queries
  * against a cache. `masks`: every way to hide keys. `numerics`: other dtypes, extreme numbers and
  * sizes. `pairs`: every pair of features together. `laws`: what holds between calls, on random ones.
- * `behaviour`: plans, order, concurrency, disposal, wrong calls. `rotary`: the operation rotary.
+ * `behaviour`: plans, order, concurrency, disposal, wrong calls. `rotary`, `merge`: the operations
+ * of these names.
  */
 export type Profile = (typeof profiles)[number];
 
@@ -20,6 +21,7 @@ export const profiles = [
   "laws",
   "behaviour",
   "rotary",
+  "merge",
 ] as const;
 
 /** A synthetic case: data, with an id that stays and from which its numbers follow. */

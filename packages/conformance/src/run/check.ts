@@ -4,6 +4,7 @@ import { behaviours } from "../operations/attention/behaviours/index.js";
 import { exhaustiveCases } from "../operations/attention/cases/exhaustive.js";
 import { cases } from "../operations/attention/cases/index.js";
 import { laws } from "../operations/attention/laws/index.js";
+import { mergeSuite, mergeVectors } from "../operations/merge/index.js";
 import { rotarySuite, rotaryVectors } from "../operations/rotary/index.js";
 import { type CaseResult, type ConformanceReport, noCounts } from "../report/report.js";
 import type { ConformanceCase, Profile } from "./case.js";
@@ -41,7 +42,8 @@ export function selectCases(options: CheckOptions = {}): AnyCase[] {
     ...laws,
     ...behaviours,
     ...rotarySuite,
-    ...(vectors ? rotaryVectors : []),
+    ...mergeSuite,
+    ...(vectors ? [...rotaryVectors, ...mergeVectors] : []),
   ];
   const ofProfile = own.filter((c) => profile === undefined || c.profile === profile);
   const recorded = vectors && profile === undefined ? vectorCases : [];
