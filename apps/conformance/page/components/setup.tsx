@@ -14,6 +14,7 @@ const about: Readonly<Record<Profile, string>> = {
   laws: "what holds between calls",
   behaviour: "plans, order, disposal, wrong calls",
   rotary: "rotary position embedding",
+  merge: "merging of partial attention",
 };
 
 /** The backends and the cases to check. */
