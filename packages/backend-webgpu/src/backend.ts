@@ -9,6 +9,7 @@ import {
   type BackendInfo,
   type Bound,
   type BoundAttention,
+  type BoundMerge,
   type BoundRotary,
   type DeviceMemory,
   type DeviceTensor,
@@ -17,6 +18,8 @@ import {
   type HostTensor,
   InvalidInputError,
   implement,
+  type MergeOutputs,
+  merge,
   type Plan,
   type PlanDescription,
   type Problem,
@@ -31,6 +34,7 @@ import { Context } from "./context.js";
 import type { OpenDevice } from "./device.js";
 import { DevicePlan } from "./execution/plan.js";
 import type { Program } from "./execution/program.js";
+import { decideMerge, type MergeDecision, mergeProgram } from "./merge/program.js";
 import { backendName } from "./name.js";
 import { decideRotary, type RotaryDecision, rotaryProgram } from "./rotary/program.js";
 
@@ -59,6 +63,11 @@ async function loadCore(
           devicePlans.set(plan.description, plan);
           return plan;
         },
+      }),
+      merge: implement<typeof merge, Context, MergeDecision>(merge, {
+        decide: decideMerge,
+        plan: (problem, decision) =>
+          makePlan<BoundMerge, MergeOutputs>(context, mergeProgram(problem, decision, context)),
       }),
       rotary: implement<typeof rotary, Context, RotaryDecision>(rotary, {
         decide: decideRotary,

@@ -8,6 +8,7 @@ import { rowKernel } from "../src/attention/kernels/row.js";
 import { subgroupMatrixKernel } from "../src/attention/kernels/subgroup-matrix.js";
 import { tileKernel } from "../src/attention/kernels/tile.js";
 import { packKernel, unpackKernel } from "../src/convert/kernels.js";
+import { mergeSumKernel, mergeWeightsKernel } from "../src/merge/kernel.js";
 import { rotaryKernel } from "../src/rotary/kernel.js";
 import type { Kernel, Storage } from "../src/wgsl/kernel.js";
 
@@ -82,6 +83,13 @@ export const allForms: readonly Kernel[] = [
   mergeKernel("f16"),
   unpackKernel(),
   packKernel(),
+  ...(["f32", "f16"] as const).flatMap((storage) =>
+    // As many axes as rows can have.
+    [1, 2, 3, 4, 5, 6, 7, 8].flatMap((axes) => [
+      mergeWeightsKernel(storage, axes),
+      mergeSumKernel(storage, axes),
+    ]),
+  ),
   ...(
     [
       ["f32", "f32"],

@@ -8,6 +8,7 @@ import { rowKernel } from "../src/attention/kernels/row.js";
 import { subgroupMatrixKernel } from "../src/attention/kernels/subgroup-matrix.js";
 import { tileKernel } from "../src/attention/kernels/tile.js";
 import { packKernel, unpackKernel } from "../src/convert/kernels.js";
+import { mergeSumKernel, mergeWeightsKernel } from "../src/merge/kernel.js";
 import { rotaryKernel } from "../src/rotary/kernel.js";
 import type { Kernel } from "../src/wgsl/kernel.js";
 
@@ -57,6 +58,9 @@ const kernels: readonly Kernel[] = [
   packKernel(),
   unpackKernel(),
   rotaryKernel("f32", "f32"),
+  mergeWeightsKernel("f16", 1),
+  mergeSumKernel("f32", 1),
+  mergeSumKernel("f16", 3),
 ];
 
 test.each(kernels.map((kernel) => [kernel.name, kernel] as const))("%s", async (name, { code }) => {

@@ -1,7 +1,7 @@
-import { emitKernel } from "../wgsl/emit.js";
+import { emitKernel, type Fragment } from "../wgsl/emit.js";
+import { fromFloat16Fragment } from "../wgsl/float16.js";
 import type { Binding, Kernel } from "../wgsl/kernel.js";
 import { linearFragment, linearThreads } from "../wgsl/linear.js";
-
 import { kernelName } from "../wgsl/name.js";
 import { type ParamsLayout, paramsLayout } from "../wgsl/params.js";
 
@@ -18,9 +18,8 @@ const bindings: readonly Binding[] = [
 ];
 
 /** A kernel whose invocations convert a pair of elements each, number `n`. */
-function convertKernel(name: string, functions: string, body: string): Kernel {
-  const main = `${functions}
-@compute @workgroup_size(${linearThreads})
+function convertKernel(name: string, conversion: Fragment, body: string): Kernel {
+  const main = `@compute @workgroup_size(${linearThreads})
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
   @builtin(num_workgroups) counts: vec3<u32>,
@@ -34,25 +33,13 @@ ${body}
     name: kernelName({ operation: "convert", kernel: name, dtype: "f16" }),
     params: convertParams,
     bindings,
-    fragments: [linearFragment],
+    fragments: [linearFragment, conversion],
     body: main,
   });
 }
 
-/**
- * binary16 to binary32, for devices without shader-f16: an invocation has a pair. By integers, since
- * `unpack2x16float` may flush subnormal numbers.
- */
+/** binary16 to binary32, for devices without shader-f16: an invocation has a pair. */
 export function unpackKernel(): Kernel {
-  const functions = `fn to_float32(bits: u32) -> u32 {
-  let sign = (bits & 0x8000u) << 16u;
-  let exponent = (bits >> 10u) & 0x1fu;
-  let fraction = bits & 0x3ffu;
-  if (exponent == 0u) {
-    return sign | bitcast<u32>(f32(fraction) * 0x1p-24);
-  }
-  return sign | (select(exponent + 112u, 255u, exponent == 31u) << 23u) | (fraction << 13u);
-}`;
   const body = `  if (n < (params.count + 1u) / 2u) {
     let pair = source[n];
     converted[2u * n] = to_float32(pair & 0xffffu);
@@ -60,12 +47,12 @@ export function unpackKernel(): Kernel {
       converted[2u * n + 1u] = to_float32(pair >> 16u);
     }
   }`;
-  return convertKernel("unpack", functions, body);
+  return convertKernel("unpack", fromFloat16Fragment, body);
 }
 
 /** binary32 to binary16, to nearest, ties to even, beyond the range to ±∞. */
-export function packKernel(): Kernel {
-  const functions = `fn to_float16(bits: u32) -> u32 {
+const toFloat16Fragment: Fragment = {
+  wgsl: `fn to_float16(bits: u32) -> u32 {
   let sign = (bits >> 16u) & 0x8000u;
   let magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) {
@@ -82,7 +69,11 @@ export function packKernel(): Kernel {
   }
   let rounded = magnitude + 0xfffu + ((magnitude >> 13u) & 1u);
   return sign | ((rounded - 0x38000000u) >> 13u);
-}`;
+}`,
+};
+
+/** binary32 to binary16, for devices without shader-f16: an invocation has a pair. */
+export function packKernel(): Kernel {
   const body = `  if (n < (params.count + 1u) / 2u) {
     var pair = to_float16(source[2u * n]);
     if (2u * n + 1u < params.count) {
@@ -90,5 +81,5 @@ export function packKernel(): Kernel {
     }
     converted[n] = pair;
   }`;
-  return convertKernel("pack", functions, body);
+  return convertKernel("pack", toFloat16Fragment, body);
 }

@@ -1,6 +1,6 @@
 import type { Capabilities } from "../capabilities.js";
 import { dispatch } from "../execution/dispatch.js";
-import type { Operand } from "../execution/regions.js";
+import type { Operand, Strided } from "../execution/regions.js";
 import type { BoundWindow, Schedule, Step } from "../execution/steps.js";
 import { linearThreads } from "../wgsl/linear.js";
 import { packKernel, unpackKernel } from "./kernels.js";
@@ -44,23 +44,25 @@ export function convert(
 }
 
 /** An operand of float16 as a float32 copy, for devices without shader-f16. */
-export interface Unpacked extends Schedule {
+export interface Unpacked<O extends Strided = Operand> extends Schedule {
   readonly buffer: string;
-  readonly operand: Operand;
+  readonly operand: O;
 }
 
 /**
  * Copies the part of a buffer that an operand reaches to float32.
  *
- * @param buffer name of the float16 buffer; the copy is named `<buffer>32`
+ * @param buffer name of the float16 buffer
  * @param shape sizes of the operand's axes
+ * @param copy name of the float32 buffer
  */
-export function unpackOperand(
+export function unpackOperand<O extends Strided>(
   capabilities: Capabilities,
   buffer: string,
-  operand: Operand,
+  operand: O,
   shape: readonly number[],
-): Unpacked {
+  copy = `${buffer}32`,
+): Unpacked<O> {
   // Whole bindings are converted, so the copy starts where one can.
   const first = Math.floor(operand.offset / convertGrain) * convertGrain;
   const end = shape.reduce(
@@ -68,7 +70,6 @@ export function unpackOperand(
     operand.offset + 1,
   );
   const count = shape.includes(0) ? 0 : end - first;
-  const copy = `${buffer}32`;
   return {
     buffer: copy,
     operand: { ...operand, offset: operand.offset - first, elementBytes: 4 },

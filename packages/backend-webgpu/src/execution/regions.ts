@@ -1,10 +1,15 @@
-/** A tensor in a buffer, as kernels address it: element [b, h, i, c] is at the sum of index · stride. */
-export interface Operand {
-  /** Index of element [0, 0, 0, 0] in the buffer, in elements. */
+/** A tensor in a buffer, as kernels address it: an element is at the sum of index · stride. */
+export interface Strided {
+  /** Index of element [0, …, 0] in the buffer, in elements. */
   readonly offset: number;
-  /** Strides of batch, head, row and column, in elements; 0 repeats. */
-  readonly strides: readonly [number, number, number, number];
+  /** The stride of each axis in elements; 0 repeats. */
+  readonly strides: readonly number[];
   readonly elementBytes: number;
+}
+
+/** A tensor whose axes are batch, head, row and column. */
+export interface Operand extends Strided {
+  readonly strides: readonly [number, number, number, number];
 }
 
 /** From `first` to before `end`. */
@@ -17,7 +22,10 @@ export function length({ first, end }: Range): number {
   return end - first;
 }
 
-/** A part of a problem that one dispatch computes. Heads and rows are the grid's. */
+/** A part of a problem that one dispatch computes: a range of each axis, by name. */
+export type Ranges<R> = { readonly [Axis in keyof R]: Range };
+
+/** A part of a problem of attention or the like. Heads and rows are the grid's. */
 export interface Region {
   readonly batches: Range;
   readonly heads: Range;
@@ -25,15 +33,13 @@ export interface Region {
   readonly keys: Range;
 }
 
-export type Axis = keyof Region;
-
-/** The elements of an operand that a region needs, as ranges of its four axes. */
-export type Footprint = (region: Region) => readonly [Range, Range, Range, Range];
+/** The elements of an operand that a region needs, as ranges of the operand's axes. */
+export type Footprint<R = Region> = (region: R) => readonly Range[];
 
 /** An operand with the elements of it that a region needs. */
-export interface Access {
-  readonly operand: Operand;
-  readonly footprint: Footprint;
+export interface Access<R = Region, O extends Strided = Operand> {
+  readonly operand: O;
+  readonly footprint: Footprint<R>;
 }
 
 /** The bytes of a buffer that are bound, and the operand's offset relative to them. */
@@ -41,7 +47,7 @@ export interface Window {
   /** In bytes; aligned as bindings must be. */
   readonly start: number;
   readonly size: number;
-  /** Index of element [0, 0, 0, 0] in the window, in elements; negative if it lies before the window. */
+  /** Index of element [0, …, 0] in the window, in elements; negative if it lies before the window. */
   readonly base: number;
 }
 
@@ -53,7 +59,11 @@ export interface BindingLimits {
 }
 
 /** The part of its buffer that an operand needs for a region; null if it needs none. */
-export function windowOf(access: Access, region: Region, limits: BindingLimits): Window | null {
+export function windowOf<R>(
+  access: Access<R, Strided>,
+  region: R,
+  limits: BindingLimits,
+): Window | null {
   const { operand, footprint } = access;
   let low = operand.offset;
   let high = operand.offset;
@@ -73,19 +83,19 @@ export function windowOf(access: Access, region: Region, limits: BindingLimits):
  * @param grain what an axis may be divided into multiples of; an axis that is not named is not divided
  * @returns regions in order; null where a single grain of each axis is too much
  */
-export function divide(
-  region: Region,
-  accesses: readonly Access[],
+export function divide<R extends Ranges<R>>(
+  region: R,
+  accesses: readonly Access<R, Strided>[],
   limits: BindingLimits,
-  grain: Partial<Readonly<Record<Axis, number>>>,
-): Region[] | null {
-  const sizes = (candidate: Region): number[] =>
+  grain: Partial<Readonly<Record<keyof R, number>>>,
+): R[] | null {
+  const sizes = (candidate: R): number[] =>
     accesses.map((access) => windowOf(access, candidate, limits)?.size ?? 0);
-  const excess = (candidate: Region): number => Math.max(0, ...sizes(candidate));
+  const excess = (candidate: R): number => Math.max(0, ...sizes(candidate));
   const before = excess(region);
   if (before <= limits.bytes) return [region];
-  let best: { halves: [Region, Region]; size: number } | null = null;
-  for (const [axis, step] of Object.entries(grain) as [Axis, number][]) {
+  let best: { halves: [R, R]; size: number } | null = null;
+  for (const [axis, step] of Object.entries(grain) as [keyof R, number][]) {
     const halves = halve(region, axis, step);
     if (halves === null) continue;
     const size = Math.max(excess(halves[0]), excess(halves[1]));
@@ -94,7 +104,7 @@ export function divide(
   // A halving counts even if it does not shrink the largest window: then two axes determine the
   // window's size, and either may be halved first.
   if (best === null) return null;
-  const parts: Region[] = [];
+  const parts: R[] = [];
   for (const half of best.halves) {
     const divided = divide(half, accesses, limits, grain);
     if (divided === null) return null;
@@ -103,7 +113,7 @@ export function divide(
   return parts;
 }
 
-function halve(region: Region, axis: Axis, step: number): [Region, Region] | null {
+function halve<R extends Ranges<R>>(region: R, axis: keyof R, step: number): [R, R] | null {
   const { first, end } = region[axis];
   const steps = Math.ceil((end - first) / step);
   if (steps < 2) return null;

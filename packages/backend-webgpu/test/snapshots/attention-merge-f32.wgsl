@@ -107,6 +107,8 @@ fn visible_keys(batch: Batch, split: u32, first: i32, last: i32) -> vec2<i32> {
   let end = min(min(split_end, batch.keys), last + batch.last + 1);
   return vec2<i32>(start, max(start, end));
 }
+/** −∞ as bits. */
+const no_key = 0xff800000u;
 const lowest = -3.4028234e38;
 fn soft_exp(x: f32) -> f32 {
   return exp(select(x, -104.0, x < -104.0));
@@ -114,9 +116,6 @@ fn soft_exp(x: f32) -> f32 {
 fn soft_exp4(x: vec4<f32>) -> vec4<f32> {
   return exp(select(x, vec4<f32>(-104.0), x < vec4<f32>(-104.0)));
 }
-/** −∞ as bits. */
-const no_key = 0xff800000u;
-
 struct Statistics {
   largest: f32,
   /** The sink's weight, until the weights of the parts are added. */

@@ -307,10 +307,9 @@ fn multiply_tile(thread: u32, query_at: vec4<u32>, key_at: u32, tile: i32, keys:
   tile_scores[score_slot(lane * 4u + 3u, band * 2u + 0u)] = params.scale * vec4<f32>(s0.w, s1.w, s2.w, s3.w);
   tile_scores[score_slot(lane * 4u + 3u, band * 2u + 1u)] = params.scale * vec4<f32>(s4.w, s5.w, s6.w, s7.w);
 }
-const lowest = -3.4028234e38;
 /** −∞ as bits. */
 const no_key = 0xff800000u;
-
+const lowest = -3.4028234e38;
 struct Statistics {
   largest: f32,
   /** The sink's weight, until the weights of the parts are added. */

@@ -1,16 +1,12 @@
 import { emitKernel, repeat } from "../../wgsl/emit.js";
 import type { Kernel, Storage } from "../../wgsl/kernel.js";
 import { linearFragment, linearThreads } from "../../wgsl/linear.js";
+import { lowestFragment, softExpFragment } from "../../wgsl/log-sum-exp.js";
 import { attentionParams, flagsFragment } from "../params.js";
 import { forwardBindings } from "../wgsl/forward.js";
 import { logitsFragment } from "../wgsl/logits.js";
 import { rulesFragment } from "../wgsl/rules.js";
-import {
-  lowestFragment,
-  rowFactorFragment,
-  softExpFragment,
-  storeStatisticsFragment,
-} from "../wgsl/statistics.js";
+import { rowFactorFragment, storeStatisticsFragment } from "../wgsl/statistics.js";
 import { attentionKernelName } from "./name.js";
 
 /** Value columns of an invocation, and keys that it works on at once. */

@@ -1,11 +1,7 @@
 import type { Fragment } from "../../wgsl/emit.js";
+import { lowestFragment, softExpFragment } from "../../wgsl/log-sum-exp.js";
 import { logitsRowsFragment } from "./logits.js";
-import {
-  lowestFragment,
-  rowFactorFragment,
-  softExpFragment,
-  storeStatisticsFragment,
-} from "./statistics.js";
+import { rowFactorFragment, storeStatisticsFragment } from "./statistics.js";
 
 /** The end of four rows' softmax: the sink joins, and the log-sum-exp is stored. */
 export const finishFragment: Fragment = {

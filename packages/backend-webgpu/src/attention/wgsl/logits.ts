@@ -1,7 +1,7 @@
 import type { Fragment } from "../../wgsl/emit.js";
 import type { Storage } from "../../wgsl/kernel.js";
+import { softExpFragment } from "../../wgsl/log-sum-exp.js";
 import { rulesFragment } from "./rules.js";
-import { softExpFragment } from "./statistics.js";
 
 /** Rows of the grid as queries and heads of the problem, four at a time. */
 export const logitsRowsFragment: Fragment = {

@@ -1,25 +1,9 @@
 import type { Fragment } from "../../wgsl/emit.js";
+import { lowestFragment, noKeyFragment, softExpFragment } from "../../wgsl/log-sum-exp.js";
 import { rulesFragment } from "./rules.js";
 
 /** Words that are stored for each row and part of the keys: its maximum and its sum. */
 export const partWords = 2;
-
-/** The lowest float32, a row's maximum before it has seen a key: WGSL has no constant −∞. */
-export const lowestFragment: Fragment = { wgsl: "const lowest = -3.4028234e38;" };
-
-/**
- * exp for arguments that are not positive. Arguments below −104 count as −104, whose exp is 0 in
- * float32, since WGSL does not say what exp of them is. NaN, the difference of two logits that
- * overflowed, is passed on rather than bounded: it must not turn into a weight of 0.
- */
-export const softExpFragment: Fragment = {
-  wgsl: `fn soft_exp(x: f32) -> f32 {
-  return exp(select(x, -104.0, x < -104.0));
-}
-fn soft_exp4(x: vec4<f32>) -> vec4<f32> {
-  return exp(select(x, vec4<f32>(-104.0), x < vec4<f32>(-104.0)));
-}`,
-};
 
 /**
  * The factor that ends a row's softmax. A row whose largest logit is not finite, because a product
@@ -53,11 +37,8 @@ export const storeStatisticsFragment: Fragment = {
  * Kernels sum the weights themselves, in the order of the parts, so that each is computed once.
  */
 export const mergedStatisticsFragment: Fragment = {
-  needs: [rulesFragment, lowestFragment, softExpFragment],
-  wgsl: `/** −∞ as bits. */
-const no_key = 0xff800000u;
-
-struct Statistics {
+  needs: [rulesFragment, noKeyFragment, lowestFragment, softExpFragment],
+  wgsl: `struct Statistics {
   largest: f32,
   /** The sink's weight, until the weights of the parts are added. */
   sum: f32,
