@@ -56,6 +56,27 @@ describe("merge", () => {
     expect([...toFloat64(output), ...toFloat64(logSumExp)]).toEqual([900, 900]);
   });
 
+  test("takes the results of an attention as they are", async () => {
+    const heed = await createAttention({ backends: [reference()] });
+    const [first, second] = await Promise.all(
+      [
+        [0, 3],
+        [3, 7],
+      ].map(([start = 0, end = 0]) => {
+        const part = { key: slice(key, 2, start, end), value: slice(value, 2, start, end) };
+        return heed.run({ query, ...part, returns: { logSumExp: true } });
+      }),
+    );
+    const parts = [first, second] as Parameters<typeof mergePartials>[0];
+    const whole = referenceAttention({ query, key, value, returns });
+    const got = await heed.apply(merge, { parts });
+    for (const [i, x] of toFloat64(got.output as HostTensor).entries()) {
+      expect(x).toBeCloseTo(toFloat64(whole.output)[i] as number, 12);
+    }
+    expect(mergePartials(parts).output).toEqual(got.output);
+    await heed.dispose();
+  });
+
   test("equal calls have the same problem", () => {
     const parts = [over(0, 2), over(2, 7)];
     expect(merge.describe({ parts })).toBe(merge.describe({ parts: [...parts] }));

@@ -17,7 +17,14 @@ import type { BoundMerge, MergeProblem } from "./problem.js";
 import { referenceMerge } from "./reference.js";
 
 const names: ReadonlySet<string> = new Set(["parts"]);
-const partNames: ReadonlySet<string> = new Set(["output", "logSumExp"]);
+/** A part may be the whole result of a call of attention: its other members are not read. */
+const partNames: ReadonlySet<string> = new Set([
+  "output",
+  "logSumExp",
+  "weights",
+  "scores",
+  "backend",
+]);
 const floats: readonly FloatDType[] = ["float64", "float32", "float16"];
 /** Ranks beyond this one are not told apart by numbers; no attention has more. */
 const mostAxes = 8;
