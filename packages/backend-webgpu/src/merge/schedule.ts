@@ -15,7 +15,7 @@ import { linearThreads } from "../wgsl/linear.js";
 import { denseOperand, joinAxes, type MergeRegion, rowRanges, wholeRegion } from "./axes.js";
 import { mergeSumKernel, mergeWeightsKernel, sumParts, weightParts } from "./kernel.js";
 
-/** What a binding shows of a buffer for a region, and the parameters that go with it. */
+/** Part of a buffer that one binding covers for a region, and the parameters that describe it. */
 interface MergeAccess extends Access<MergeRegion, Strided> {
   /** Name of the buffer. */
   readonly buffer: string;

@@ -31,7 +31,7 @@ export function buildMerge(
   const { logSumExpDType = statistics } = spec;
   const random = new Random(seed);
   const rows = shape.reduce((count, size) => count * size, 1);
-  // What both the inputs' and the accumulators' dtype can hold.
+  // The largest magnitude that both the inputs' and the accumulators' dtype hold.
   const limit = Math.min(largestNumber[logSumExpDType], largestNumber[statistics]);
   const lses = Array.from({ length: parts }, () => new Float64Array(rows));
   for (let row = 0; row < rows; row++) {

@@ -10,7 +10,7 @@ import type { MergeSpec } from "./spec.js";
 
 type Merged = MergeOutputs<HostTensor>;
 
-/** What a law gets for one random call. */
+/** One random call, with everything that a law needs to check it. */
 interface Trial {
   readonly call: MergeCall;
   readonly spec: MergeSpec;

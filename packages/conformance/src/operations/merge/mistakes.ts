@@ -29,7 +29,7 @@ export const mergeSteps = {
   takes: (_p: number, _parts: number): boolean => true,
   /** Row of the log-sum-exps that stands beside a row of the outputs. */
   row: (row: number): number => row,
-  /** What is subtracted from the log-sum-exp of part `p`; of the last part, what is added again. */
+  /** Maximum that is subtracted from the log-sum-exp of part `p`; that of the last part is added again. */
   maximum: (lses: readonly number[], _p: number): number => Math.max(...lses),
   /** @param difference log-sum-exp − maximum */
   numerator: (difference: number): number => Math.exp(difference),
