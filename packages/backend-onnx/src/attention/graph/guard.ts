@@ -50,11 +50,11 @@ export function restoreInfinities(
   { sum, compute }: { sum: (weights: Value, of: Value) => Value; compute: ModelDType },
 ): Value {
   if (up === null || down === null) return output;
-  const [zero, one] = [g.scalar(compute, 0), g.scalar(compute, 1)];
+  const zero = g.scalar(compute, 0);
   const [plus, minus, nan] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN].map(
     (x) => g.scalar(compute, x),
   ) as [Value, Value, Value];
-  const seen = g.op("Where", [softmax.seen(), one, zero]);
+  const seen = softmax.seen();
   const any = (of: Value): Value => g.op("Greater", [sum(seen, of), zero]);
   const [rises, falls] = [any(up), any(down)];
   const unlessRising = g.op("Where", [falls, minus, zero]);

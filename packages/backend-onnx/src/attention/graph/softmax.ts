@@ -18,7 +18,10 @@ export interface SoftmaxValues {
   finish(summed: Value): Value;
   /** 0 where a key is hidden. */
   exactWeights(): Value;
-  /** bool, `[…, rows, keys]`: the keys that a row sees, also those whose weight is 0 after rounding. */
+  /**
+   * `[batch, queryHeads, rows, keys]` of the dtype `compute`: 1 for a key that a row sees, also if its
+   * weight is 0 after rounding, else 0.
+   */
   seen(): Value;
   logSumExp(): Value;
 }
@@ -180,9 +183,11 @@ function ownSoftmax(
   }
   // Not "greater than 0", which is false of NaN: a row whose logits hold NaN or +∞ is NaN throughout.
   const empty = g.op("Equal", [sum, zero]);
-  const seen = (): Value =>
-    !infinities && visible ? visible : g.op("Not", [g.op("Equal", [masked, minusInfinity])]);
-  const divisor = g.op("Where", [empty, g.scalar(compute, 1), sum]);
+  const one = g.scalar(compute, 1);
+  // Rules have the shape of what they depend on; logits have that of all rows of all heads.
+  const rules = infinities ? null : visible;
+  const isSeen = (): Value => rules ?? g.op("Not", [g.op("Equal", [masked, minusInfinity])]);
+  const divisor = g.op("Where", [empty, one, sum]);
   return {
     weights: exponentials,
     finish: (summed) => {
@@ -194,9 +199,12 @@ function ownSoftmax(
     exactWeights: () => {
       const weights = g.op("Div", [exponentials, divisor]);
       // A row that is NaN has weights of NaN for the keys that it sees.
-      return spec.guard === "elements" ? g.op("Where", [seen(), weights, zero]) : weights;
+      return spec.guard === "elements" ? g.op("Where", [isSeen(), weights, zero]) : weights;
     },
-    seen,
+    seen: () => {
+      const ones = g.op("Where", [isSeen(), one, zero]);
+      return rules ? g.op("Expand", [ones, g.op("Shape", [masked])]) : ones;
+    },
     logSumExp: () => {
       const total = g.op("Add", [offset, g.op("Log", [divisor])]);
       return g.op("Where", [empty, minusInfinity, total]);
