@@ -43,12 +43,18 @@ function manyKeys(keys: number, rows: number): boolean {
   return keys > (rows < 16 ? 2048 : 4096);
 }
 
+/** Long caches only, since chunks are more dispatches, and the error of 8192 keys is a third of its budget. */
+function veryManyKeys(keys: number): boolean {
+  return keys > 8192;
+}
+
 /** The providers whose kernels add up one key after another. */
 const chunkedFrom: Readonly<
   Partial<Record<OnnxProvider, (keys: number, rows: number) => boolean>>
 > = {
   cpu: manyKeys,
   wasm: manyKeys,
+  webgpu: veryManyKeys,
 };
 
 export function traitsOf(
