@@ -102,17 +102,20 @@ describe("selection", () => {
 
   test("lists every backend asked for: ready, or unavailable and why", async () => {
     const unavailable = new BackendUnavailableError("no adapter", "plug one in");
+    const boom = new Error("boom");
     const attention = await createAttention({
       ...quiet,
-      backends: [
-        fake("gpu", { unavailable }),
-        fake("broken", { unavailable: new Error("boom") }),
-        fake("b"),
-      ],
+      backends: [fake("gpu", { unavailable }), fake("broken", { unavailable: boom }), fake("b")],
     });
     expect(attention.backends).toEqual([
-      { name: "gpu", status: "unavailable", reason: "no adapter", hint: "plug one in" },
-      { name: "broken", status: "unavailable", reason: "failed to load: boom" },
+      {
+        name: "gpu",
+        status: "unavailable",
+        reason: "no adapter",
+        hint: "plug one in",
+        cause: unavailable,
+      },
+      { name: "broken", status: "unavailable", reason: "failed to load: boom", cause: boom },
       { name: "b", status: "ready", info: expect.objectContaining({ device: "CPU" }) },
     ]);
   });
@@ -138,6 +141,11 @@ describe("selection", () => {
     const options = { ...quiet, backends: [fake("gpu", { unavailable })] };
     await expect(createAttention(options)).rejects.toThrow(BackendUnavailableError);
     await expect(createAttention(options)).rejects.toThrow(/gpu: no adapter/);
+    await expect(createAttention(options)).rejects.toMatchObject({ cause: unavailable });
+    const two = [fake("gpu", { unavailable }), fake("broken", { unavailable: new Error("boom") })];
+    await expect(createAttention({ ...quiet, backends: two })).rejects.toMatchObject({
+      cause: { errors: [unavailable, new Error("boom")] },
+    });
   });
 
   test('"fastest" measures once a class of problem, on the call itself', async () => {
@@ -228,6 +236,70 @@ describe("self-test", () => {
       const options = { backends: [fake("wrong", { spoil })], fallback: "silent" } as const;
       await expect(createAttention(options)).rejects.toThrow(/self-test/);
     }
+  });
+
+  test("tests float16 before the first call that has it, once, and such calls go elsewhere", async () => {
+    const half = (length: number): AttentionInputs<HostTensor> => {
+      const { query, key, value } = inputs(length);
+      const halved = (t: HostTensor) => cast(t, "float16");
+      return { query: halved(query), key: halved(key), value: halved(value) };
+    };
+    const wrong = fake("wrong", {
+      spoil: (output) => (output.dtype === "float16" ? zeros("float16", output.shape) : output),
+    });
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const attention = await createAttention({ backends: [wrong, reference()] });
+    expect(attention.explain(half(3)).backend).toBe("wrong");
+    const ran = await Promise.all(
+      [half(3), half(3), half(5), inputs()].map((i) => attention.run(i)),
+    );
+    expect(ran.map(({ backend }) => backend)).toEqual([
+      "reference",
+      "reference",
+      "reference",
+      "wrong",
+    ]);
+    expect(warn).toHaveBeenCalledTimes(1);
+    expect(warn.mock.lastCall?.[0]).toMatch(/self-test found wrong numbers on a small float16/);
+    expect(attention.explain(half(4)).others).toMatchObject([
+      { backend: "wrong", reasons: [{ code: "unavailable" }] },
+    ]);
+    expect(attention.backends[0]?.status).toBe("ready");
+    // Two calls in float32 when it loaded, one in float16, and the caller's.
+    expect(wrong.log.filter((entry) => entry === "run")).toHaveLength(4);
+    await attention.dispose();
+  });
+
+  test("a call in a dtype that every backend fails is refused, and dispose waits for it", async () => {
+    const wrong = fake("wrong", {
+      spoil: (output) => (output.dtype === "float64" ? zeros("float64", output.shape) : output),
+    });
+    const attention = await createAttention({ backends: [wrong] });
+    const t = zeros("float64", [1, 1, 2, 4]);
+    const call = { query: t, key: t, value: t };
+    const running = attention.run(call);
+    const disposed = attention.dispose();
+    await expect(running).rejects.toThrow(UnsupportedError);
+    await expect(running).rejects.toThrow(/wrong numbers on a small float64/);
+    await disposed;
+    expect(wrong.log.at(-1)).toBe("dispose");
+  });
+
+  test("of a backend without float32 is in the dtype that it has", async () => {
+    const only = fake("only", { spoil: (output) => zeros(output.dtype, output.shape) });
+    const backends = [
+      {
+        name: "only",
+        load: async () => {
+          const backend = await only.load();
+          const supports = (problem: { readonly dtype: string }) =>
+            problem.dtype === "float64" ? { ok: true } : { ok: false, reasons: refusal };
+          return { ...backend, supports } as AttentionBackend;
+        },
+      },
+    ];
+    const loading = createAttention({ backends, fallback: "silent" });
+    await expect(loading).rejects.toThrow(/small float64 problem/);
   });
 
   test("leaves out what the backend refuses, and can be turned off", async () => {

@@ -25,7 +25,11 @@ export interface AttentionOptions {
    * neither.
    */
   readonly fallback?: "warn" | "error" | "silent" | undefined;
-  /** Compare each backend with the reference on tiny problems when it loads. Default true. */
+  /**
+   * Compare each backend with results of the reference on tiny problems of attention: in float32 when
+   * it loads, and in another dtype before the first call that has it. A backend that fails the first
+   * is unavailable; one that fails a later one does not run calls with that dtype. Default true.
+   */
   readonly selfTest?: boolean | undefined;
   /** Plans kept; the least recently used goes first. Default 64. */
   readonly planCacheSize?: number | undefined;
@@ -37,8 +41,15 @@ export type BackendStatus =
   | {
       readonly name: string;
       readonly status: "unavailable";
+      /** Why it is unavailable, in a sentence. */
       readonly reason: string;
+      /** A way to make it available, in words. */
       readonly hint?: string;
+      /**
+       * The value that loading or testing the backend threw, as it came: in most cases a
+       * `BackendUnavailableError`, whose own `cause` may say more. Left out where nothing was thrown.
+       */
+      readonly cause?: unknown;
     };
 
 /** The outputs, and which backend computed them. */

@@ -8,7 +8,8 @@ import { BackendSelection } from "./selection.js";
  * Loads backends, in parallel, and tests each.
  *
  * @throws InvalidInputError naming the option at fault
- * @throws BackendUnavailableError if no backend is ready, or with `fallback: "error"` any is not
+ * @throws BackendUnavailableError if no backend is ready, or with `fallback: "error"` any is not. Its
+ *   `cause` is what loading them threw: an `AggregateError` if there is more than one such value.
  */
 export async function createAttention(options: AttentionOptions): Promise<Attention> {
   const checked = checkOptions(options);
@@ -25,5 +26,8 @@ export async function createAttention(options: AttentionOptions): Promise<Attent
       ? "no backend is available"
       : 'a backend is unavailable, and fallback is "error"';
   const reasons = missing.map((slot) => ({ backend: slot.name, reasons: slot.reasons }));
-  throw new BackendUnavailableError(`${what}\n${formatReasons(reasons)}`);
+  const causes = missing.flatMap((slot) => ("cause" in slot ? [slot.cause] : []));
+  const cause = causes.length > 1 ? new AggregateError(causes) : causes[0];
+  const message = `${what}\n${formatReasons(reasons)}`;
+  throw new BackendUnavailableError(message, undefined, causes.length > 0 ? { cause } : undefined);
 }

@@ -1,13 +1,14 @@
-import { describeValue, isHeedError, messageOf, type SupportReason } from "../errors.js";
+import { unavailableReason } from "../backend-error.js";
+import { describeValue } from "../errors.js";
 import type { AttentionBackend, AttentionProvider } from "../operation/backend.js";
-import { selfTest } from "./self-test.js";
+import { SelfTest } from "./self-test.js";
 import { readySlot, type Slot } from "./slot.js";
 
 /**
  * Loads a backend and tests it. Whatever a provider does, the result is a slot: with the backend, or
  * with the reasons why there is none.
  *
- * @param test whether to compare it with the reference
+ * @param test whether to compare it with results of the reference
  */
 export async function loadBackend(provider: AttentionProvider, test: boolean): Promise<Slot> {
   const { name } = provider;
@@ -19,11 +20,12 @@ export async function loadBackend(provider: AttentionProvider, test: boolean): P
       const message = `load() gave something that is no backend: ${describeValue(loaded)}`;
       return { name, backend: null, reasons: [{ code: "unavailable", message }] };
     }
-    if (test) await selfTest(loaded);
-    return readySlot(name, loaded);
+    const selfTest = test ? new SelfTest(loaded) : null;
+    await selfTest?.load();
+    return readySlot(name, loaded, selfTest);
   } catch (thrown) {
     release(loaded);
-    return { name, backend: null, reasons: [reasonOf(thrown)] };
+    return { name, backend: null, reasons: [unavailableReason(thrown)], cause: thrown };
   }
 }
 
@@ -46,17 +48,4 @@ function isBackend(value: unknown): value is AttentionBackend {
     typeof plan === "function" &&
     typeof dispose === "function"
   );
-}
-
-/** By its code: a backend may bring a copy of this package of its own. */
-function reasonOf(thrown: unknown): SupportReason {
-  if (!isHeedError(thrown, "backend-unavailable")) {
-    return { code: "unavailable", message: `failed to load: ${messageOf(thrown)}` };
-  }
-  const { reason, hint } = thrown;
-  return {
-    code: "unavailable",
-    message: typeof reason === "string" ? reason : messageOf(thrown),
-    ...(typeof hint === "string" && { hint }),
-  };
 }

@@ -21,7 +21,7 @@ import type { AnyOperation, Bound, InputsOf, OutputsOf } from "../operation/oper
 import { isProblem, type Problem } from "../operation/problem.js";
 import { isList, reading, unreadable } from "../options.js";
 import type { DeviceMemory } from "../tensor/device.js";
-import type { DType } from "../tensor/dtype.js";
+import { type DType, type FloatDType, isFloatDType } from "../tensor/dtype.js";
 import type { DeviceTensor, HostTensor, Tensor } from "../tensor/tensor.js";
 import type { Attention, AttentionResult, BackendStatus, MemoryOptions } from "./attention.js";
 import { type Explanation, explanation, whyNotChosen } from "./explanation.js";
@@ -69,6 +69,8 @@ export class BackendSelection implements Attention {
   readonly #slots: readonly Slot[];
   readonly #options: SelectionOptions;
   readonly #plans: PlanCache;
+  /** Operations by name, of the problems that were routed. */
+  readonly #operations = new Map<string, AnyOperation>([[attention.name, attention]]);
   /** By the backend whose memory the inputs are in, or null, and by problem: core interns problems. */
   readonly #routes = new Map<string | null, Map<Problem, Route>>();
   /** The fastest backend by class of problem, and while it is being measured, the promise of it. */
@@ -118,7 +120,8 @@ export class BackendSelection implements Attention {
     const bound = isProblem(subject) ? null : bindCall(attention, subject);
     const problem = bound?.problem ?? (subject as Problem);
     const device = bound && ownerOf(attention, bound);
-    const { order, candidates, refusals } = this.#route(problem, device);
+    const operation = bound ? attention : undefined;
+    const { order, candidates, refusals } = this.#route(problem, device, operation);
     const chosen = this.#chosenSoFar(problem, candidates);
     const others = order
       .filter((slot) => slot !== chosen)
@@ -187,27 +190,37 @@ export class BackendSelection implements Attention {
    */
   #execute(operation: AnyOperation, bound: Bound, device: string | null): Promise<object> {
     beginCall();
-    const route = this.#route(bound.problem, device);
+    const route = this.#route(bound.problem, device, operation);
     const preferred = route.candidates[0];
     if (preferred === undefined) throw new UnsupportedError(reasonsOf(route));
     if (!route.reported) this.#reportFallback(preferred, route);
     this.#running += 1;
-    if (this.#measures(route.candidates)) return this.#planAndRun(operation, bound, route, null);
-    const entry = this.#plans.takeReady(route.planKey);
-    if (entry === null) return this.#planAndRun(operation, bound, route, preferred);
+    const measures = this.#measures(route.candidates);
+    const entry = measures ? null : this.#plans.takeReady(route.planKey);
+    if (entry === null) return this.#planAndRun(operation, bound, device, route);
     return this.#runReady(operation, bound, preferred.name, entry);
   }
 
-  /** @param chosen the backend; null to measure which is fastest */
   async #planAndRun(
     operation: AnyOperation,
     bound: Bound,
+    device: string | null,
     { candidates }: Route,
-    chosen: ReadySlot | null,
   ): Promise<object> {
+    const measures = this.#measures(candidates);
+    const [preferred] = candidates;
     let entry: CachedPlan | null = null;
     try {
-      const slot = chosen ?? (await this.#findFastest(operation, bound, candidates));
+      const chosen = measures ? candidates : preferred ? [preferred] : [];
+      if (await this.#failTests(chosen, operation, bound.problem)) {
+        // Chosen anew, before this call ends: dispose waits for one of the two.
+        const again = this.#execute(operation, bound, device);
+        this.#end(null);
+        return again;
+      }
+      const slot = measures
+        ? await this.#findFastest(operation, bound, candidates)
+        : (preferred as ReadySlot);
       entry = this.#plans.take(this.#planKey(slot, bound.problem), () =>
         makePlan(slot, bound.problem),
       );
@@ -259,11 +272,36 @@ export class BackendSelection implements Attention {
     return `${this.#slots.indexOf(slot)} ${problem.operation} ${problem.key}`;
   }
 
-  /** @param device the backend whose memory the inputs are in, if any: no other may run them */
-  #route(problem: Problem, device: string | null): Route {
+  /**
+   * Tests backends in the dtypes of a problem, where they have not been tested yet.
+   *
+   * @returns whether one of them failed, so that routes are to be worked out anew
+   */
+  async #failTests(
+    slots: readonly ReadySlot[],
+    operation: AnyOperation,
+    problem: Problem,
+  ): Promise<boolean> {
+    const dtypes = floatDTypes(operation, problem);
+    let failed = false;
+    for (const { selfTest } of slots) {
+      if (selfTest !== null && (await selfTest.complete(dtypes)) !== null) failed = true;
+    }
+    if (failed) this.#routes.clear();
+    return failed;
+  }
+
+  /**
+   * @param device the backend whose memory the inputs are in, if any: no other may run them
+   * @param operation the problem's; undefined if the problem alone is known
+   */
+  #route(problem: Problem, device: string | null, operation: AnyOperation | undefined): Route {
     let routes = this.#routes.get(device);
     const known = routes?.get(problem);
     if (known) return known;
+    if (operation) this.#operations.set(operation.name, operation);
+    const its = operation ?? this.#operations.get(problem.operation);
+    const dtypes = its ? floatDTypes(its, problem) : [];
     const order = this.#orderFor(problem);
     const candidates: ReadySlot[] = [];
     const refusals = new Map<Slot, readonly SupportReason[]>();
@@ -274,7 +312,8 @@ export class BackendSelection implements Attention {
         const message = `the inputs are tensors of backend ${device}`;
         refusals.set(slot, [{ code: "device", message }]);
       } else {
-        const reasons = refusalsOf(slot, problem);
+        const failure = slot.selfTest?.failure(dtypes) ?? null;
+        const reasons = failure === null ? refusalsOf(slot, problem) : [failure];
         if (reasons === null) candidates.push(slot);
         else refusals.set(slot, reasons);
       }
@@ -421,6 +460,13 @@ async function makePlan(slot: ReadySlot, problem: Problem): Promise<Plan> {
     slot.name,
     `plan() gave something that is no plan: ${describeValue(plan)}`,
   );
+}
+
+/** The floating-point dtypes among the tensors of a problem, each once. */
+function floatDTypes(operation: AnyOperation, problem: Problem): FloatDType[] {
+  const found = new Set<FloatDType>();
+  for (const { dtype } of operation.operands(problem)) if (isFloatDType(dtype)) found.add(dtype);
+  return [...found];
 }
 
 /** Problems of one class share a measurement. */

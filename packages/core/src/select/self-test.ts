@@ -1,13 +1,15 @@
 import { describeProblem } from "../attention/describe.js";
-import type { AttentionInputs, AttentionOutputs } from "../attention/inputs.js";
+import type { AttentionInputs } from "../attention/inputs.js";
 import type { AttentionProblem } from "../attention/problem.js";
-import { referenceAttention } from "../attention/reference.js";
-import { BackendUnavailableError } from "../errors.js";
+import { unavailableReason } from "../backend-error.js";
+import { BackendUnavailableError, messageOf, type SupportReason } from "../errors.js";
 import type { AttentionBackend } from "../operation/backend.js";
 import type { FloatDType } from "../tensor/dtype.js";
 import { isDeviceTensor } from "../tensor/host-tensor.js";
-import { type HostTensor, type Tensor, tensor } from "../tensor/tensor.js";
-import { fromFloat64, toFloat64 } from "../tensor/values.js";
+import type { HostTensor, Tensor } from "../tensor/tensor.js";
+import { toFloat64 } from "../tensor/values.js";
+import { expectedResults } from "./generated/self-test-expected.js";
+import { selfTestCalls } from "./self-test-problems.js";
 
 /**
  * Bounds on |got − expected| that a working backend stays far below on these problems, whose
@@ -20,110 +22,143 @@ const bounds: Readonly<Record<FloatDType, number>> = {
   float16: 2e-2,
 };
 
+/** The order in which a loading backend is asked for a dtype to be tested in. */
+const dtypes: readonly FloatDType[] = ["float32", "float16", "float64"];
+
 /**
- * Runs tiny problems and compares with the reference: a driver or a runtime that breaks one backend
- * only must not pass unnoticed. Problems that the backend refuses are left out.
- *
- * @throws BackendUnavailableError where the backend fails or computes wrong numbers
+ * Compares a backend on tiny problems of attention with recorded results of the reference: a driver or
+ * a runtime that breaks one backend only must not pass unnoticed. Each dtype is tested once, before
+ * the first call that has it, since code that runs for the first time is slow. Problems that the
+ * backend refuses are left out.
  */
-export async function selfTest(backend: AttentionBackend): Promise<void> {
-  for (const dtype of ["float32", "float16", "float64"] as const) {
-    for (const [i, inputs] of selfTestInputs(dtype).entries()) {
+export class SelfTest {
+  readonly #backend: AttentionBackend;
+  /** One a dtype, from when its test starts. It resolves with the dtype's entry of {@link #failures}. */
+  readonly #tests = new Map<FloatDType, Promise<SupportReason | null>>();
+  /** Finished tests; null is a test that was passed. */
+  readonly #failures = new Map<FloatDType, SupportReason | null>();
+
+  constructor(backend: AttentionBackend) {
+    this.#backend = backend;
+  }
+
+  /**
+   * Tests one dtype, the first that the backend computes: float32 in most cases.
+   *
+   * @throws BackendUnavailableError if the backend fails or computes wrong numbers
+   */
+  async load(): Promise<void> {
+    for (const dtype of dtypes) {
+      const calls = this.#accepted(dtype);
+      if (calls.length === 0) continue;
+      await testAll(this.#backend, calls, dtype);
+      this.#failures.set(dtype, null);
+      return;
+    }
+  }
+
+  /** Why the backend must not run calls that have these dtypes, as far as they were tested; null if it may. */
+  failure(of: readonly FloatDType[]): SupportReason | null {
+    for (const dtype of of) {
+      const failure = this.#failures.get(dtype);
+      if (failure) return failure;
+    }
+    return null;
+  }
+
+  /** Tests those dtypes that have not been tested yet. Resolves as {@link failure}; never rejects. */
+  async complete(of: readonly FloatDType[]): Promise<SupportReason | null> {
+    for (const dtype of of) {
+      if (this.#failures.has(dtype)) continue;
+      let test = this.#tests.get(dtype);
+      if (test === undefined) {
+        test = this.#test(dtype);
+        this.#tests.set(dtype, test);
+      }
+      await test;
+    }
+    return this.failure(of);
+  }
+
+  async #test(dtype: FloatDType): Promise<SupportReason | null> {
+    let failure: SupportReason | null = null;
+    try {
+      await testAll(this.#backend, this.#accepted(dtype), dtype);
+    } catch (thrown) {
+      failure = unavailableReason(thrown);
+    }
+    this.#failures.set(dtype, failure);
+    return failure;
+  }
+
+  #accepted(dtype: FloatDType): TestCall[] {
+    return selfTestCalls(dtype).flatMap((inputs, index) => {
       const problem = describeProblem(inputs);
-      if (backend.supports(problem).ok) await testOne(backend, problem, inputs, expectedOf(i));
+      return this.#backend.supports(problem).ok ? [{ problem, inputs, index }] : [];
+    });
+  }
+}
+
+/** A call of the self-test that the backend accepts, and its place among the expected results. */
+interface TestCall {
+  readonly problem: AttentionProblem;
+  readonly inputs: AttentionInputs<HostTensor>;
+  readonly index: number;
+}
+
+/** @throws BackendUnavailableError */
+async function testAll(
+  backend: AttentionBackend,
+  calls: readonly TestCall[],
+  dtype: FloatDType,
+): Promise<void> {
+  for (const { problem, inputs, index } of calls) {
+    let worst: number;
+    try {
+      worst = await largestError(backend, problem, inputs, index);
+    } catch (cause) {
+      const message = `self-test failed on a small ${dtype} problem: ${messageOf(cause)}`;
+      throw new BackendUnavailableError(message, undefined, { cause });
+    }
+    if (worst > bounds[dtype]) {
+      throw new BackendUnavailableError(
+        `self-test found wrong numbers on a small ${dtype} problem: off by ${worst.toExponential(1)} where at most ${bounds[dtype]} is tolerated`,
+        "this device or runtime computes attention wrongly with this backend",
+      );
     }
   }
 }
 
-/** Outputs of the reference in float64, compared with every dtype's; computed once, when first needed. */
-let references: readonly AttentionOutputs<HostTensor>[] | null = null;
-
-function expectedOf(index: number): AttentionOutputs<HostTensor> {
-  references ??= selfTestInputs("float64").map(referenceAttention);
-  return references[index] as AttentionOutputs<HostTensor>;
-}
-
-async function testOne(
+async function largestError(
   backend: AttentionBackend,
   problem: AttentionProblem,
   inputs: AttentionInputs<HostTensor>,
-  expected: AttentionOutputs<HostTensor>,
-): Promise<void> {
-  const { dtype } = problem;
-  let worst = 0;
+  index: number,
+): Promise<number> {
+  const plan = await backend.plan(problem);
   try {
-    const plan = await backend.plan(problem);
-    try {
-      const got = await plan.run(inputs);
-      for (const name of ["output", "logSumExp"] as const) {
-        const want = expected[name];
-        if (want) worst = Math.max(worst, await distance(got[name], want));
-      }
-    } finally {
-      plan.dispose();
+    const got = await plan.run(inputs);
+    let worst = 0;
+    for (const name of ["output", "logSumExp"] as const) {
+      const expected = expectedResults[index]?.[name];
+      if (expected) worst = Math.max(worst, await distance(got[name], expected));
     }
-  } catch (cause) {
-    throw new BackendUnavailableError(
-      `self-test failed on a small ${dtype} problem: ${cause instanceof Error ? cause.message : String(cause)}`,
-      undefined,
-      { cause },
-    );
-  }
-  if (worst > bounds[dtype]) {
-    throw new BackendUnavailableError(
-      `self-test found wrong numbers on a small ${dtype} problem: off by ${worst.toExponential(1)} where at most ${bounds[dtype]} is tolerated`,
-      "this device or runtime computes attention wrongly with this backend",
-    );
+    return worst;
+  } finally {
+    plan.dispose();
   }
 }
 
-async function distance(got: Tensor | undefined, want: HostTensor): Promise<number> {
+/** @returns the largest |got − expected|; Infinity for NaN, another number of elements, or nothing */
+async function distance(got: Tensor | undefined, expected: readonly number[]): Promise<number> {
   if (got === undefined) return Number.POSITIVE_INFINITY;
   const values = toFloat64(isDeviceTensor(got) ? await got.read() : got);
-  const expected = toFloat64(want);
   if (values.length !== expected.length) return Number.POSITIVE_INFINITY;
   let worst = 0;
   for (let i = 0; i < values.length; i++) {
     const error = Math.abs((values[i] as number) - (expected[i] as number));
-    // Equal infinities give NaN and are right; any other NaN is wrong.
-    if (Number.isNaN(error)) {
-      if (!Object.is(values[i], expected[i])) return Number.POSITIVE_INFINITY;
-    } else worst = Math.max(worst, error);
+    if (Number.isNaN(error)) return Number.POSITIVE_INFINITY;
+    if (error > worst) worst = error;
   }
   return worst;
-}
-
-/**
- * Full attention; then grouped heads, more keys than one tile of 8 or 16, causal, with a mask. Every
- * element is a multiple of 1/512 below 1, which each dtype holds exactly.
- */
-function selfTestInputs(dtype: FloatDType): AttentionInputs<HostTensor>[] {
-  const filled = (shape: readonly number[], seed: number): HostTensor => {
-    const count = shape.reduce((a, b) => a * b, 1);
-    // A quasi-random sequence: no two rows alike, no random generator needed.
-    const values = new Float64Array(count);
-    for (let i = 0; i < count; i++) {
-      values[i] = Math.floor(1024 * (((i + seed) * 0.6180339887498949) % 1)) / 512 - 1;
-    }
-    return fromFloat64(values, shape, dtype);
-  };
-  return [
-    {
-      query: filled([1, 2, 3, 8], 1),
-      key: filled([1, 2, 5, 8], 2),
-      value: filled([1, 2, 5, 8], 3),
-    },
-    {
-      query: filled([2, 4, 5, 16], 4),
-      key: filled([2, 2, 37, 16], 5),
-      value: filled([2, 2, 37, 12], 6),
-      causal: true,
-      queryOffset: "bottom-right",
-      mask: tensor(
-        Array.from({ length: 2 * 37 }, (_, i) => i % 5 !== 0),
-        [2, 1, 1, 37],
-      ),
-      returns: { logSumExp: true },
-    },
-  ];
 }

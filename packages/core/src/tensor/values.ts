@@ -171,6 +171,8 @@ function write(values: ArrayLike<number>, data: TypedArray, at: number, dtype: D
     for (let i = 0; i < length; i++) data[at + i] = values[i] ? 1 : 0;
   } else if (holdsBits(data)) {
     for (let i = 0; i < length; i++) data[at + i] = numberToFloat16Bits(values[i] as number);
+  } else if (values instanceof Float64Array) {
+    data.set(values, at);
   } else {
     for (let i = 0; i < length; i++) data[at + i] = values[i] as number;
   }
