@@ -111,10 +111,14 @@ export type {
   AttentionOptions,
   AttentionResult,
   BackendStatus,
+  CallOptions,
   MemoryOptions,
+  WarmUpOptions,
 } from "./select/attention.js";
 export { createAttention } from "./select/create-attention.js";
+export type { AttentionEvents } from "./select/events.js";
 export type { Explanation } from "./select/explanation.js";
+export type { AbortSignalLike, Limits } from "./select/limits.js";
 export {
   type BackendRecommendation,
   checkRecommendation,

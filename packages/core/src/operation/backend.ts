@@ -15,6 +15,8 @@ import type { Problem } from "./problem.js";
 export interface Provider {
   /** The backend's name, e.g. `"js"`. */
   readonly name: string;
+  /** Why it stands at its place in an order of preference, in a sentence that explanations quote. */
+  readonly orderReason?: string | undefined;
   /** @throws BackendUnavailableError (rejects) with the reason, where it cannot work */
   load(): Promise<Backend>;
 }
@@ -61,6 +63,7 @@ export interface AttentionBackend extends Omit<Backend, "supports" | "plan"> {
 /** A {@link Provider} of backends that compute attention. */
 export interface AttentionProvider {
   readonly name: string;
+  readonly orderReason?: string | undefined;
   load(): Promise<AttentionBackend>;
 }
 

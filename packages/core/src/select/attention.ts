@@ -5,7 +5,9 @@ import type { AnyOperation, InputsOf, OutputsOf } from "../operation/operation.j
 import type { Problem } from "../operation/problem.js";
 import type { DType } from "../tensor/dtype.js";
 import type { DeviceTensor, HostTensor, Tensor } from "../tensor/tensor.js";
+import type { AttentionEvents } from "./events.js";
 import type { Explanation } from "./explanation.js";
+import type { Limits } from "./limits.js";
 import type { BackendRecommendation } from "./recommendation.js";
 
 export interface AttentionOptions {
@@ -33,15 +35,34 @@ export interface AttentionOptions {
   readonly selfTest?: boolean | undefined;
   /** Plans kept; the least recently used goes first. Default 64. */
   readonly planCacheSize?: number | undefined;
+  /**
+   * `"all"` (default): every backend is loaded at once. `"on-demand"`: one after the other until one is
+   * ready; the next ones only when a call comes that those loaded refuse or fail.
+   */
+  readonly load?: "all" | "on-demand" | undefined;
+  /**
+   * Whether a call on host tensors that a backend accepted and then failed (its device is lost, its
+   * memory is used up, it throws) runs again on the next backend. A backend whose device is lost, or that
+   * fails three times, is given up, and loaded again, at growing intervals, when later calls come.
+   * Default false: the error goes to the caller. `fallback: "error"` excludes it.
+   */
+  readonly recover?: boolean | undefined;
+  /** Ends {@link createAttention} when it is aborted; backends are released as soon as they are there. */
+  readonly signal?: Limits["signal"];
+  /** Milliseconds after which {@link createAttention} rejects with a `"TimeoutError"`. */
+  readonly timeout?: Limits["timeout"];
 }
 
-/** A backend that was asked for: ready, or unavailable and why. */
+/**
+ * A backend that was asked for. `"waiting"`: not loaded yet, since no call needed it. `"lost"`: it was
+ * ready, and is going to be loaded again.
+ */
 export type BackendStatus =
   | { readonly name: string; readonly status: "ready"; readonly info: BackendInfo }
   | {
       readonly name: string;
-      readonly status: "unavailable";
-      /** Why it is unavailable, in a sentence. */
+      readonly status: "waiting" | "unavailable" | "lost";
+      /** Why it is not ready, in a sentence. */
       readonly reason: string;
       /** A way to make it available, in words. */
       readonly hint?: string;
@@ -65,8 +86,20 @@ export interface MemoryOptions {
   readonly backend?: string | undefined;
 }
 
+/**
+ * Limits of one call. What was given up goes on in the backend, whose results are released when they
+ * come: a backend that computes on the calling thread cannot be interrupted, and lets no signal be seen.
+ */
+export type CallOptions = Limits;
+
+/** Options of {@link Attention.warmUp}. */
+export interface WarmUpOptions extends Limits {
+  /** Called after each call that is ready, with how many are. */
+  readonly onProgress?: ((done: number, all: number) => void) | undefined;
+}
+
 export interface Attention {
-  /** Every backend asked for, in order of preference. */
+  /** Every backend asked for, in order of preference, as it is now. */
   readonly backends: readonly BackendStatus[];
   /**
    * Computes attention. Calls may overlap. Device follows data: if an input is a device tensor, its
@@ -74,12 +107,15 @@ export interface Attention {
    *
    * @throws InvalidInputError, DisposedError before any backend sees the call
    * @throws UnsupportedError with every backend's reasons, if none runs the problem
+   * @throws the signal's reason, or a `DOMException` named `"TimeoutError"`, when a limit is reached
    */
   run<Query extends HostTensor, const Returns extends AttentionReturns = AttentionReturns>(
     inputs: AttentionInputs<HostTensor, Query, Returns>,
+    options?: CallOptions,
   ): Promise<AttentionResult<HostTensor, Query["dtype"], Returns>>;
   run<Query extends Tensor, const Returns extends AttentionReturns = AttentionReturns>(
     inputs: AttentionInputs<Tensor, Query, Returns>,
+    options?: CallOptions,
   ): Promise<AttentionResult<Tensor, Query["dtype"], Returns>>;
   /**
    * Computes any operation under the same choice, explanation and fallback as {@link run}, which is
@@ -90,13 +126,38 @@ export interface Attention {
   apply<O extends AnyOperation>(
     operation: O,
     inputs: InputsOf<O>,
+    options?: CallOptions,
   ): Promise<OutputsOf<O> & { readonly backend: string }>;
+  /**
+   * Makes ready for a problem what its first call would wait for: loads the backend that runs it,
+   * chooses and compiles kernels.
+   *
+   * @param subject a call of attention, or a problem of any operation
+   * @returns the explanation of what will run it
+   * @throws UnsupportedError if no backend runs it
+   */
+  prepare(subject: Problem | AttentionInputs, options?: CallOptions): Promise<Explanation>;
+  /**
+   * {@link prepare} for several subjects, one after the other. Those that are calls also run once,
+   * since engines and drivers compile some things only then; the results are dropped.
+   */
+  warmUp(subjects: readonly (Problem | AttentionInputs)[], options?: WarmUpOptions): Promise<void>;
   /**
    * The backend that would run something and, for each other one, the reasons why not.
    *
    * @param subject a call of attention, or a problem of any operation, such as `rotary.describe` gives
    */
   explain(subject: Problem | AttentionInputs): Explanation;
+  /**
+   * Calls a listener whenever an event happens.
+   *
+   * @returns a function that ends it
+   * @throws InvalidInputError for an event that there is not
+   */
+  on<E extends keyof AttentionEvents>(
+    event: E,
+    listener: (detail: AttentionEvents[E]) => void,
+  ): () => void;
   /**
    * Copies a tensor into a backend's own memory, for calls that repeat it. It belongs to the caller,
    * who disposes it, before or after the attention.
@@ -120,8 +181,8 @@ export interface Attention {
     options?: MemoryOptions,
   ): DeviceTensor<D> & Disposable;
   /**
-   * Releases plans and backends once the runs under way are done, which is when it resolves. Later
-   * calls throw `DisposedError`.
+   * Releases plans and backends once the runs under way are done, which is when it resolves; runs that
+   * a signal or a timeout ended are not waited for. Later calls throw `DisposedError`.
    *
    * @throws BackendError (rejects) naming a backend that failed, after all others are released
    */

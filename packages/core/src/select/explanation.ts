@@ -1,9 +1,14 @@
-import { type BackendReasons, formatReasons, type SupportReason } from "../errors.js";
+import { type BackendReasons, formatReasons } from "../errors.js";
 
 /** Which backend runs a problem, and why the others do not. It prints readably on consoles. */
 export interface Explanation {
-  /** The backend that would run it; `null` if none can, or until `"fastest"` has measured. */
+  /**
+   * The backend that would run it; `null` if none can, until `"fastest"` has measured, or if only
+   * backends could that are not loaded yet.
+   */
   readonly backend: string | null;
+  /** Why that backend is chosen, in a sentence, if there is more to say than that it is the first. */
+  readonly why?: string;
   /** Every other backend, in order of preference, with its reasons. */
   readonly others: readonly BackendReasons[];
   /** The same in words, one line a reason. */
@@ -16,21 +21,25 @@ export interface Explanation {
 export function explanation(
   backend: string | null,
   others: readonly BackendReasons[],
+  why?: string,
 ): Explanation {
-  return new ReadableExplanation(backend, others);
+  return new ReadableExplanation(backend, others, why);
 }
 
 class ReadableExplanation implements Explanation {
   readonly backend: string | null;
   readonly others: readonly BackendReasons[];
+  declare readonly why?: string;
 
-  constructor(backend: string | null, others: readonly BackendReasons[]) {
+  constructor(backend: string | null, others: readonly BackendReasons[], why: string | undefined) {
     this.backend = backend;
     this.others = others;
+    if (why !== undefined) this.why = why;
   }
 
   get text(): string {
-    const first = this.backend === null ? "no backend chosen" : `${this.backend} runs it`;
+    const why = this.why === undefined ? "" : `: ${this.why}`;
+    const first = this.backend === null ? "no backend chosen" : `${this.backend} runs it${why}`;
     return this.others.length === 0 ? first : `${first}\n${formatReasons(this.others)}`;
   }
 
@@ -47,33 +56,4 @@ class ReadableExplanation implements Explanation {
   [Symbol.for("Deno.customInspect")](): string {
     return this.text;
   }
-}
-
-/**
- * The reason for not choosing a backend that could run a problem.
- *
- * @param select how backends are chosen
- * @param chosen name of the backend that runs it; undefined until one is measured to be the fastest
- */
-export function whyNotChosen(
-  select: "order" | "fastest" | object,
-  chosen: string | undefined,
-): SupportReason {
-  if (chosen === undefined) {
-    return {
-      code: "not-measured",
-      message: "could run it; the first call measures which backend is fastest",
-    };
-  }
-  if (select === "fastest") {
-    return {
-      code: "slower",
-      message: `could run it, but ${chosen} was measured to be faster`,
-    };
-  }
-  const whose = select === "order" ? "" : " in the recommendation";
-  return {
-    code: "lower-priority",
-    message: `could run it, but comes after ${chosen}${whose}`,
-  };
 }

@@ -1,40 +1,36 @@
 import { unavailableReason } from "../backend-error.js";
 import { describeValue } from "../errors.js";
-import type { AttentionBackend, AttentionProvider } from "../operation/backend.js";
-import { SelfTest } from "./self-test.js";
-import { readySlot, type Slot } from "./slot.js";
+import type { AttentionBackend, AttentionProvider, Backend } from "../operation/backend.js";
+import { type BackendTest, type Loaded, release } from "./slot.js";
+
+/** Makes the test of a loaded backend, which may have to be downloaded first. */
+export type MakeTest = (backend: AttentionBackend) => BackendTest | Promise<BackendTest>;
 
 /**
- * Loads a backend and tests it. Whatever a provider does, the result is a slot: with the backend, or
- * with the reasons why there is none.
+ * Loads a backend and tests it. Whatever a provider does, the result is the backend, or the reasons
+ * why there is none.
  *
- * @param test whether to compare it with results of the reference
+ * @param makeTest the test that the backend has to pass; null: it is not tested
  */
-export async function loadBackend(provider: AttentionProvider, test: boolean): Promise<Slot> {
-  const { name } = provider;
+export async function loadBackend(
+  provider: AttentionProvider,
+  makeTest: MakeTest | null,
+): Promise<Loaded> {
   let loaded: unknown = null;
   try {
     loaded = await provider.load();
     if (!isBackend(loaded)) {
       release(loaded);
       const message = `load() gave something that is no backend: ${describeValue(loaded)}`;
-      return { name, backend: null, reasons: [{ code: "unavailable", message }] };
+      return { backend: null, reasons: [{ code: "unavailable", message }], test: null };
     }
-    const selfTest = test ? new SelfTest(loaded) : null;
-    await selfTest?.load();
-    return readySlot(name, loaded, selfTest);
+    const test = makeTest === null ? null : await makeTest(loaded);
+    await test?.load();
+    // A backend that was written for attention alone is asked about nothing else by its author.
+    return { backend: loaded as Backend, reasons: [], test };
   } catch (thrown) {
     release(loaded);
-    return { name, backend: null, reasons: [unavailableReason(thrown)], cause: thrown };
-  }
-}
-
-/** Disposes something that `load` gave. Why it is of no use matters; a second failure adds nothing. */
-export function release(loaded: unknown): void {
-  try {
-    (loaded as Partial<AttentionBackend> | null)?.dispose?.();
-  } catch {
-    // It had the chance to release what it holds.
+    return { backend: null, reasons: [unavailableReason(thrown)], test: null, cause: thrown };
   }
 }
 

@@ -2,13 +2,16 @@ import { describeValue, InvalidInputError } from "../errors.js";
 import type { AttentionProvider } from "../operation/backend.js";
 import { isList, reading, readOptions } from "../options.js";
 import type { AttentionOptions } from "./attention.js";
-import { checkRecommendation } from "./recommendation.js";
-import type { SelectionOptions } from "./selection.js";
+import { type Limits, readLimits } from "./limits.js";
 
-/** Options of an attention with everything optional resolved. */
-export interface CheckedOptions extends SelectionOptions {
+/** Options of an attention with everything optional resolved, but for the choice of a strategy. */
+export interface CheckedOptions extends Limits {
   readonly providers: readonly AttentionProvider[];
+  readonly fallback: "warn" | "error" | "silent";
   readonly selfTest: boolean;
+  readonly planCacheSize: number;
+  readonly load: "all" | "on-demand";
+  readonly recover: boolean;
 }
 
 const optionNames: ReadonlySet<keyof AttentionOptions> = new Set([
@@ -17,20 +20,31 @@ const optionNames: ReadonlySet<keyof AttentionOptions> = new Set([
   "fallback",
   "selfTest",
   "planCacheSize",
+  "load",
+  "recover",
+  "signal",
+  "timeout",
 ]);
 
-/** @throws InvalidInputError naming the option at fault */
-export function checkOptions(options: AttentionOptions): CheckedOptions {
-  const given = readOptions<Partial<AttentionOptions>>("options", options ?? {}, optionNames);
-  const { select = "order", fallback = "warn", selfTest = true, planCacheSize = 64 } = given;
+/** The members of an options object, each read once. @throws InvalidInputError for unknown ones */
+export function readAttentionOptions(
+  options: AttentionOptions | undefined,
+): Partial<AttentionOptions> {
+  return readOptions<Partial<AttentionOptions>>("options", options ?? {}, optionNames);
+}
+
+/**
+ * Checks everything but `select`.
+ *
+ * @throws InvalidInputError naming the option at fault
+ */
+export function checkOptions(given: Partial<AttentionOptions>): CheckedOptions {
+  const { fallback = "warn", selfTest = true, planCacheSize = 64 } = given;
+  const { load = "all", recover = false } = given;
   const wrong = (argument: string, expected: string, value: unknown): never => {
     throw new InvalidInputError(argument, expected, describeValue(value));
   };
   const providers = readProviders(given.backends);
-  if (typeof select === "object" && select !== null) checkRecommendation("select", select);
-  else if (select !== "order" && select !== "fastest") {
-    wrong("select", '"order", "fastest" or a recommendation', select);
-  }
   if (fallback !== "warn" && fallback !== "error" && fallback !== "silent") {
     wrong("fallback", '"warn", "error" or "silent"', fallback);
   }
@@ -38,7 +52,12 @@ export function checkOptions(options: AttentionOptions): CheckedOptions {
   if (!Number.isInteger(planCacheSize) || planCacheSize < 0) {
     wrong("planCacheSize", "an integer ≥ 0", planCacheSize);
   }
-  return { providers, select, fallback, selfTest, planCacheSize };
+  if (load !== "all" && load !== "on-demand") wrong("load", '"all" or "on-demand"', load);
+  if (typeof recover !== "boolean") wrong("recover", "a boolean", recover);
+  if (recover && fallback === "error") {
+    wrong("recover", 'false where fallback is "error"', recover);
+  }
+  return { providers, fallback, selfTest, planCacheSize, load, recover, ...readLimits(given) };
 }
 
 /** The providers and their names, each read once. */
@@ -56,7 +75,8 @@ function readProviders(given: unknown): AttentionProvider[] {
         const expected = "a provider, such as js()";
         throw new InvalidInputError(`backends[${i}]`, expected, describeValue(provider));
       }
-      providers.push({ name, load: () => provider.load() });
+      const { orderReason } = provider;
+      providers.push({ name, orderReason, load: () => provider.load() });
     }
     return providers;
   });

@@ -83,9 +83,14 @@ export class PlanCache {
     }
   }
 
-  /** Drops every plan; resolves when those not in use are disposed. */
-  async clear(): Promise<void> {
-    await Promise.all([...this.#entries].map(([key, entry]) => this.#evict(key, entry)));
+  /**
+   * Drops plans; resolves when those not in use are disposed.
+   *
+   * @param prefix drops only those whose key begins with it
+   */
+  async clear(prefix = ""): Promise<void> {
+    const dropped = [...this.#entries].filter(([key]) => key.startsWith(prefix));
+    await Promise.all(dropped.map(([key, entry]) => this.#evict(key, entry)));
   }
 
   #start(key: string, make: () => Plan | Promise<Plan>): CachedPlan {

@@ -1,17 +1,18 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { AttentionInputs, AttentionReturns } from "../attention/inputs.js";
 import { attention } from "../attention/operation.js";
-import { type AttentionProblem, lengthClassKey } from "../attention/problem.js";
 import { asBackendError } from "../backend-error.js";
 import { makeDisposable, withDispose } from "../disposable.js";
 import {
   BackendError,
   type BackendReasons,
+  DeviceLostError,
   DisposedError,
   describeValue,
   formatReasons,
   type HeedError,
   InvalidInputError,
+  isHeedError,
   messageOf,
   type SupportReason,
   UnsupportedError,
@@ -19,24 +20,36 @@ import {
 import type { Plan } from "../operation/backend.js";
 import type { AnyOperation, Bound, InputsOf, OutputsOf } from "../operation/operation.js";
 import { isProblem, type Problem } from "../operation/problem.js";
-import { isList, reading, unreadable } from "../options.js";
+import { checkNames, isList, reading, unreadable } from "../options.js";
 import type { DeviceMemory } from "../tensor/device.js";
 import { type DType, type FloatDType, isFloatDType } from "../tensor/dtype.js";
+import { isDeviceTensor } from "../tensor/host-tensor.js";
 import type { DeviceTensor, HostTensor, Tensor } from "../tensor/tensor.js";
-import type { Attention, AttentionResult, BackendStatus, MemoryOptions } from "./attention.js";
-import { type Explanation, explanation, whyNotChosen } from "./explanation.js";
-import { fastestOf } from "./fastest.js";
-import { memoryOf } from "./memory.js";
+import type {
+  Attention,
+  AttentionResult,
+  BackendStatus,
+  CallOptions,
+  MemoryOptions,
+  WarmUpOptions,
+} from "./attention.js";
+import { type AttentionEvents, eventNames, Listeners } from "./events.js";
+import { type Explanation, explanation } from "./explanation.js";
+import { checkLimits, readLimits, withLimits } from "./limits.js";
+import { loadMemory, memoryOf } from "./memory.js";
 import { type CachedPlan, PlanCache } from "./plan-cache.js";
-import { type BackendRecommendation, rankBackends } from "./recommendation.js";
+import { isFailure, Recovery } from "./recovery.js";
 import { checkOutputs, ownerOf, runFailure, runPlan, startPlan } from "./run-plan.js";
-import { isReady, type ReadySlot, type Slot, statusOf } from "./slot.js";
+import { isReady, type ReadySlot, type Slot } from "./slot.js";
+import type { Candidate, Strategy, StrategyControl } from "./strategy.js";
 import { beginCall, turnToAwait } from "./yield.js";
 
 export interface SelectionOptions {
-  readonly select: "order" | "fastest" | BackendRecommendation;
+  /** null: the first that can run a problem. */
+  readonly strategy: Strategy | null;
   readonly fallback: "warn" | "error" | "silent";
   readonly planCacheSize: number;
+  readonly recover: boolean;
 }
 
 /** Everything about a problem that does not change from call to call. */
@@ -47,10 +60,22 @@ interface Route {
   readonly candidates: readonly ReadySlot[];
   /** Slots that may not, in order of preference, with their reasons. */
   readonly refusals: ReadonlyMap<Slot, readonly SupportReason[]>;
-  /** The plan cache's key for the first candidate. */
-  readonly planKey: string;
-  /** Whether a fallback to the first candidate has been reported. */
-  reported: boolean;
+  /** Slots that were not tried yet, in order of preference. */
+  readonly waiting: readonly Slot[];
+  /** The plan cache's key for each candidate. */
+  readonly planKeys: readonly string[];
+  /** Whether listeners and the console were told of the first call. */
+  told: boolean;
+}
+
+/** A call on its way. */
+interface Call {
+  readonly operation: AnyOperation;
+  readonly bound: Bound;
+  /** The backend whose memory the inputs are in; null for host tensors. */
+  readonly device: string | null;
+  /** Backends that accepted the call and failed it. */
+  readonly failed: readonly Slot[];
 }
 
 /** Routes kept; beyond that they are worked out anew. */
@@ -59,84 +84,160 @@ const routesKept = 1024;
 /** Different warnings that are printed; beyond that, backends refuse for reasons without end. */
 const mostWarnings = 256;
 
-/** Measurements kept for `select: "fastest"`; the oldest goes first. */
-const measurementsKept = 1024;
+const noSlots: readonly Slot[] = [];
+
+const warmUpNames: ReadonlySet<string> = new Set(["signal", "timeout", "onProgress"]);
 
 /** The attention that `createAttention` returns: chooses a backend for each call, keeps plans, runs them. */
 export class BackendSelection implements Attention {
   declare readonly [Symbol.asyncDispose]: () => Promise<void>;
-  readonly backends: readonly BackendStatus[];
   readonly #slots: readonly Slot[];
   readonly #options: SelectionOptions;
+  readonly #strategy: Strategy | null;
   readonly #plans: PlanCache;
+  readonly #listeners: Listeners;
+  readonly #recovery: Recovery;
   /** Operations by name, of the problems that were routed. */
   readonly #operations = new Map<string, AnyOperation>([[attention.name, attention]]);
   /** By the backend whose memory the inputs are in, or null, and by problem: core interns problems. */
   readonly #routes = new Map<string | null, Map<Problem, Route>>();
-  /** The fastest backend by class of problem, and while it is being measured, the promise of it. */
-  readonly #fastest = new Map<string, ReadySlot | Promise<ReadySlot>>();
   readonly #warned = new Set<string>();
   /** Calls under way. */
   #running = 0;
+  /** Those of them that nobody waits for any more. */
+  #abandoned = 0;
   #onIdle: (() => void) | null = null;
   #disposed: Promise<void> | null = null;
 
   constructor(slots: readonly Slot[], options: SelectionOptions) {
     this.#slots = slots;
     this.#options = options;
+    this.#strategy = options.strategy;
     this.#plans = new PlanCache(options.planCacheSize, (thrown) => {
       this.#warnOnce("dispose", `heed: disposing a plan failed: ${messageOf(thrown)}`);
     });
-    this.backends = Object.freeze(slots.map(statusOf));
+    this.#listeners = new Listeners((thrown) => {
+      this.#warnOnce("listener", `heed: a listener failed: ${messageOf(thrown)}`);
+    });
+    this.#recovery = new Recovery(this.#listeners, (slot) => this.#changed(slot));
+    this.#strategy?.attach?.(this.#control());
+  }
+
+  get backends(): readonly BackendStatus[] {
+    return Object.freeze(this.#slots.map(({ status }) => status));
   }
 
   run<Query extends HostTensor, const Returns extends AttentionReturns = AttentionReturns>(
     inputs: AttentionInputs<HostTensor, Query, Returns>,
+    options?: CallOptions,
   ): Promise<AttentionResult<HostTensor, Query["dtype"], Returns>>;
   run<Query extends Tensor, const Returns extends AttentionReturns = AttentionReturns>(
     inputs: AttentionInputs<Tensor, Query, Returns>,
+    options?: CallOptions,
   ): Promise<AttentionResult<Tensor, Query["dtype"], Returns>>;
-  run(inputs: AttentionInputs): Promise<AttentionResult<never>> {
-    return this.apply(attention, inputs) as Promise<AttentionResult<never>>;
+  run(inputs: AttentionInputs, options?: CallOptions): Promise<AttentionResult<never>> {
+    return this.apply(attention, inputs, options) as Promise<AttentionResult<never>>;
   }
 
   /** Not async: the call is validated and bound, and its arrays copied, before it returns. */
   apply<O extends AnyOperation>(
     operation: O,
     inputs: InputsOf<O>,
+    options?: CallOptions,
   ): Promise<OutputsOf<O> & { readonly backend: string }> {
     try {
       this.#checkAlive();
       const bound = bindCall(operation, inputs);
-      const result = this.#execute(operation, bound, ownerOf(operation, bound));
+      const device = ownerOf(operation, bound);
+      const call: Call = { operation, bound, device, failed: noSlots };
+      const result = options === undefined ? this.#execute(call) : this.#limited(call, options);
       return result as Promise<OutputsOf<O> & { readonly backend: string }>;
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
+  #limited(call: Call, options: CallOptions): Promise<object> {
+    return withLimits(
+      checkLimits(options),
+      () => this.#execute(call),
+      (late) => this.#abandon(late),
+    );
+  }
+
+  async prepare(subject: Problem | AttentionInputs, options?: CallOptions): Promise<Explanation> {
+    const limits = checkLimits(options);
+    const { problem, device } = this.#read(subject);
+    await withLimits(
+      limits,
+      () => this.#prepare(problem, device),
+      (late) => this.#abandon(late),
+    );
+    return this.explain(subject);
+  }
+
+  async warmUp(
+    subjects: readonly (Problem | AttentionInputs)[],
+    options?: WarmUpOptions,
+  ): Promise<void> {
+    if (!isList(subjects)) {
+      throw new InvalidInputError("subjects", "a list of calls", describeValue(subjects));
+    }
+    if (options !== undefined) checkNames("options", options, warmUpNames);
+    const { onProgress } = options ?? {};
+    const limits = readLimits(options ?? {});
+    let over = false;
+    const all = async (): Promise<void> => {
+      for (const [i, subject] of subjects.entries()) {
+        if (over) return;
+        await this.prepare(subject);
+        if (!isProblem(subject) && !over) releaseOutputs(await this.run(subject));
+        onProgress?.(i + 1, subjects.length);
+      }
+    };
+    await withLimits(limits, all, (late) => {
+      over = true;
+      late.catch(() => {});
+    });
+  }
+
   explain(subject: Problem | AttentionInputs): Explanation {
-    this.#checkAlive();
-    const bound = isProblem(subject) ? null : bindCall(attention, subject);
-    const problem = bound?.problem ?? (subject as Problem);
-    const device = bound && ownerOf(attention, bound);
-    const operation = bound ? attention : undefined;
-    const { order, candidates, refusals } = this.#route(problem, device, operation);
+    const { problem, device } = this.#read(subject);
+    const { order, candidates, refusals, waiting } = this.#route(problem, device);
     const chosen = this.#chosenSoFar(problem, candidates);
     const others = order
       .filter((slot) => slot !== chosen)
       .map((slot) => ({
         backend: slot.name,
-        reasons: refusals.get(slot) ?? [whyNotChosen(this.#options.select, chosen?.name)],
+        reasons:
+          refusals.get(slot) ??
+          (waiting.includes(slot) ? [notTried(chosen)] : [this.#whyNot(problem, slot, chosen)]),
       }));
-    return explanation(chosen?.name ?? null, others);
+    return explanation(chosen?.name ?? null, others, chosen && this.#why(problem, chosen));
+  }
+
+  on<E extends keyof AttentionEvents>(
+    event: E,
+    listener: (detail: AttentionEvents[E]) => void,
+  ): () => void {
+    if (!eventNames.includes(event)) {
+      const expected = `one of ${eventNames.join(", ")}`;
+      throw new InvalidInputError("event", expected, describeValue(event));
+    }
+    if (typeof listener !== "function") {
+      throw new InvalidInputError("listener", "a function", describeValue(listener));
+    }
+    return this.#listeners.add(event, listener);
   }
 
   async upload<D extends DType>(
     tensor: HostTensor<D>,
     options?: MemoryOptions,
   ): Promise<DeviceTensor<D> & Disposable> {
-    const made = await this.#memory(options).upload(tensor);
+    this.#checkAlive();
+    const memory = await loadMemory(this.#slots, options, (slot) => this.#load(slot));
+    this.#checkAlive();
+    const made = await memory.upload(tensor);
     return withDispose(made) as DeviceTensor<D> & Disposable;
   }
 
@@ -155,18 +256,19 @@ export class BackendSelection implements Attention {
   }
 
   async #release(): Promise<void> {
-    if (this.#running > 0) {
+    if (this.#running > this.#abandoned) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
       });
     }
+    await this.#strategy?.dispose?.();
     await this.#plans.clear();
     const failures: HeedError[] = [];
-    for (const { name, backend } of this.#slots) {
+    for (const slot of this.#slots) {
       try {
-        backend?.dispose();
+        slot.release();
       } catch (thrown) {
-        failures.push(asBackendError(name, "disposing it", thrown));
+        failures.push(asBackendError(slot.name, "disposing it", thrown));
       }
     }
     // Everything is released by now, whatever the first failure was.
@@ -182,63 +284,151 @@ export class BackendSelection implements Attention {
     return memoryOf(this.#slots, options);
   }
 
+  /** The problem of a subject, and the backend whose memory its tensors are in. */
+  #read(subject: Problem | AttentionInputs): {
+    readonly problem: Problem;
+    readonly device: string | null;
+  } {
+    this.#checkAlive();
+    if (isProblem(subject)) return { problem: subject, device: null };
+    const bound = bindCall(attention, subject);
+    return { problem: bound.problem, device: ownerOf(attention, bound) };
+  }
+
+  /** Loads a backend that was not tried yet. Calls that wait for it count as running. */
+  async #load(slot: Slot): Promise<void> {
+    this.#running += 1;
+    try {
+      await slot.load();
+      this.#changed(slot);
+    } finally {
+      this.#end(null);
+    }
+  }
+
+  /** Forgets what was known about problems, after a slot came or went. */
+  #changed(slot: Slot): void {
+    this.#routes.clear();
+    if (slot.state === "lost") void this.#plans.clear(this.#planPrefix(slot));
+  }
+
+  async #prepare(problem: Problem, device: string | null): Promise<void> {
+    for (;;) {
+      const route = await this.#loadedRoute(problem, device);
+      const slot = this.#chosenSoFar(problem, route.candidates) ?? route.candidates[0];
+      if (slot === undefined) throw new UnsupportedError(reasonsOf(route));
+      if ((await this.#test([slot], problem)) === null) return this.#plan(slot, problem);
+    }
+  }
+
+  /** The route of a problem, once backends were loaded until one runs it. */
+  async #loadedRoute(problem: Problem, device: string | null): Promise<Route> {
+    for (;;) {
+      this.#checkAlive();
+      const route = this.#route(problem, device);
+      const [next] = route.waiting;
+      if (route.candidates.length > 0 || next === undefined) return route;
+      await this.#load(next);
+    }
+  }
+
+  async #plan(slot: ReadySlot, problem: Problem): Promise<void> {
+    this.#running += 1;
+    const key = this.#planKey(slot, problem);
+    const entry = this.#plans.take(key, () => makePlan(slot, problem));
+    try {
+      await entry.made;
+    } finally {
+      this.#end(entry);
+    }
+  }
+
   /**
    * Runs a bound call. In a steady state, this is written with callbacks: an async function takes
    * three times as many bytes a call.
    *
    * @throws UnsupportedError
    */
-  #execute(operation: AnyOperation, bound: Bound, device: string | null): Promise<object> {
+  #execute(call: Call): Promise<object> {
     beginCall();
-    const route = this.#route(bound.problem, device, operation);
-    const preferred = route.candidates[0];
-    if (preferred === undefined) throw new UnsupportedError(reasonsOf(route));
-    if (!route.reported) this.#reportFallback(preferred, route);
+    this.#recovery.retryDue();
+    const { bound, device, failed } = call;
+    const route = this.#route(bound.problem, device, call.operation);
+    const candidates = withoutFailed(route.candidates, failed);
+    let slot = candidates[0];
+    if (slot === undefined) return this.#loadAndRun(call, route);
+    if (!route.told) this.#tell(bound.problem, slot, route);
+    if (candidates.length > 1 && this.#strategy?.choose) {
+      const chosen = this.#strategy.choose(bound.problem, candidates, true);
+      if (chosen === undefined) return this.#measureAndRun(call, candidates);
+      slot = chosen;
+    }
     this.#running += 1;
-    const measures = this.#measures(route.candidates);
-    const entry = measures ? null : this.#plans.takeReady(route.planKey);
-    if (entry === null) return this.#planAndRun(operation, bound, device, route);
-    return this.#runReady(operation, bound, preferred.name, entry);
+    const key = route.planKeys[route.candidates.indexOf(slot)] as string;
+    const entry = this.#plans.takeReady(key);
+    return entry === null ? this.#planAndRun(call, slot, key) : this.#runReady(call, slot, entry);
   }
 
-  async #planAndRun(
-    operation: AnyOperation,
-    bound: Bound,
-    device: string | null,
-    { candidates }: Route,
-  ): Promise<object> {
-    const measures = this.#measures(candidates);
-    const [preferred] = candidates;
-    let entry: CachedPlan | null = null;
+  /** @throws UnsupportedError, DeviceLostError if there is no backend left to load */
+  #loadAndRun(call: Call, route: Route): Promise<object> {
+    const [next] = route.waiting;
+    if (next !== undefined) return this.#load(next).then(() => this.#resume(call));
+    const { device } = call;
+    if (device !== null && this.#slots.some((s) => s.name === device && s.state === "lost")) {
+      throw new DeviceLostError(device, "its device is lost, and with it the tensors of this call");
+    }
+    throw new UnsupportedError(reasonsOf(route));
+  }
+
+  /** Goes on with a call after a wait. */
+  async #resume(call: Call): Promise<object> {
+    this.#checkAlive();
+    return this.#execute(call);
+  }
+
+  async #measureAndRun(call: Call, candidates: readonly ReadySlot[]): Promise<object> {
+    const { operation, bound } = call;
+    const { problem } = bound;
+    this.#running += 1;
+    let slot: ReadySlot | undefined;
     try {
-      const chosen = measures ? candidates : preferred ? [preferred] : [];
-      if (await this.#failTests(chosen, operation, bound.problem)) {
-        // Chosen anew, before this call ends: dispose waits for one of the two.
-        const again = this.#execute(operation, bound, device);
-        this.#end(null);
-        return again;
-      }
-      const slot = measures
-        ? await this.#findFastest(operation, bound, candidates)
-        : (preferred as ReadySlot);
-      entry = this.#plans.take(this.#planKey(slot, bound.problem), () =>
-        makePlan(slot, bound.problem),
+      if ((await this.#test(candidates, problem)) !== null) return this.#chooseAgain(call);
+      slot = await this.#strategy?.measure?.(problem, candidates, (candidate) =>
+        this.#plans.with(
+          this.#planKey(candidate, problem),
+          () => makePlan(candidate, problem),
+          (plan) => runPlan(candidate.name, plan, operation, bound),
+        ),
       );
-      await entry.made;
-      return this.#runReady(operation, bound, slot.name, entry);
     } catch (thrown) {
-      // Only what comes before the run throws here; the run itself ends by its own callbacks.
-      this.#end(entry);
+      this.#end(null);
       throw thrown;
     }
+    const chosen = slot ?? (candidates[0] as ReadySlot);
+    return this.#planAndRun(call, chosen, this.#planKey(chosen, problem));
   }
 
-  #runReady(
-    operation: AnyOperation,
-    bound: Bound,
-    backend: string,
-    entry: CachedPlan,
-  ): Promise<object> {
+  /** Ends a call that is counted as running. */
+  async #planAndRun(call: Call, slot: ReadySlot, key: string): Promise<object> {
+    const untested = slot.test !== null && (await this.#test([slot], call.bound.problem)) !== null;
+    if (untested) return this.#chooseAgain(call);
+    const entry = this.#plans.take(key, () => makePlan(slot, call.bound.problem));
+    try {
+      await entry.made;
+    } catch (thrown) {
+      this.#end(entry);
+      return this.#afterFailure(call, slot, thrown);
+    }
+    return this.#runReady(call, slot, entry, false);
+  }
+
+  /** @param steady whether the plan was there before the call */
+  #runReady(call: Call, slot: ReadySlot, entry: CachedPlan, steady = true): Promise<object> {
+    const { operation, bound, device } = call;
+    const { name: backend } = slot;
+    const timed =
+      steady && device === null && this.#running === 1 && this.#strategy?.saw !== undefined;
+    const start = timed ? performance.now() : 0;
     let running: Promise<unknown>;
     try {
       running = startPlan(entry.ready as Plan, bound);
@@ -247,6 +437,9 @@ export class BackendSelection implements Attention {
     }
     return Promise.resolve(running).then(
       (outputs) => {
+        if (timed && this.#running === 1) {
+          this.#strategy?.saw?.(bound.problem, slot, performance.now() - start);
+        }
         this.#end(entry);
         // Spreading into a literal with one more member takes 1.2 µs in Node 20; this takes none of it.
         const result = Object.assign({ backend }, checkOutputs(backend, operation, bound, outputs));
@@ -255,72 +448,129 @@ export class BackendSelection implements Attention {
       },
       (thrown: unknown) => {
         this.#end(entry);
-        throw runFailure(backend, operation, bound, thrown);
+        const error = runFailure(backend, operation, bound, thrown);
+        return this.#afterFailure(call, slot, error);
       },
     );
   }
 
-  /** Ends a call that {@link #execute} began. */
+  /**
+   * What becomes of a call that a backend accepted and failed: it runs on another backend where it
+   * may, and otherwise throws the error.
+   */
+  #afterFailure(call: Call, slot: ReadySlot, thrown: unknown): Promise<object> {
+    // A call that overlaps the one that showed a loss finds the backend disposed.
+    const lost = slot.state === "lost" && isHeedError(thrown, "disposed");
+    const recovers = this.#options.recover && isHeedError(thrown) && (lost || isFailure(thrown));
+    if (!recovers) throw thrown;
+    this.#recovery.failed(slot, thrown);
+    // What is in a backend's memory can be computed by no other.
+    if (call.device !== null || this.#disposed) throw thrown;
+    return this.#resume({ ...call, failed: [...call.failed, slot] }).then(
+      (result) => {
+        const { backend: to } = result as { readonly backend: string };
+        const reasons = [{ code: thrown.code, message: thrown.message }];
+        const { problem } = call.bound;
+        this.#listeners.tell("fallback", { problem, from: slot.name, to, reasons });
+        const what = `${to} ran a call that another backend failed`;
+        this.#warnOfFallback(to, [{ backend: slot.name, reasons }], what);
+        return result;
+      },
+      (error: unknown) => {
+        throw isHeedError(error, "unsupported") ? thrown : error;
+      },
+    );
+  }
+
+  /** Lets nobody wait for a call, or for making ready for one. */
+  #abandon(late: Promise<unknown>): void {
+    this.#abandoned += 1;
+    const settled = (): void => {
+      this.#abandoned -= 1;
+    };
+    late.then(releaseOutputs, () => {}).then(settled);
+    this.#checkIdle();
+  }
+
+  /** Ends a call that is counted as running. */
   #end(entry: CachedPlan | null): void {
     if (entry !== null) this.#plans.release(entry);
     this.#running -= 1;
-    if (this.#running === 0) this.#onIdle?.();
+    this.#checkIdle();
   }
 
-  /** Two backends may share a name (two GPUs): the slot's place tells them apart. */
-  #planKey(slot: ReadySlot, problem: Problem): string {
-    return `${this.#slots.indexOf(slot)} ${problem.operation} ${problem.key}`;
+  #checkIdle(): void {
+    if (this.#onIdle !== null && this.#running <= this.#abandoned) this.#onIdle();
+  }
+
+  /** Begins a call anew that is counted as running, before it ends: dispose waits for one of the two. */
+  #chooseAgain(call: Call): Promise<object> {
+    try {
+      return this.#execute(call);
+    } finally {
+      this.#end(null);
+    }
   }
 
   /**
-   * Tests backends in the dtypes of a problem, where they have not been tested yet.
+   * Tests backends in the dtypes of a problem, where they have not been tested yet. If one fails, routes
+   * are to be worked out anew.
    *
-   * @returns whether one of them failed, so that routes are to be worked out anew
+   * @returns why one of them failed; null if none did
    */
-  async #failTests(
-    slots: readonly ReadySlot[],
-    operation: AnyOperation,
-    problem: Problem,
-  ): Promise<boolean> {
-    const dtypes = floatDTypes(operation, problem);
-    let failed = false;
-    for (const { selfTest } of slots) {
-      if (selfTest !== null && (await selfTest.complete(dtypes)) !== null) failed = true;
-    }
-    if (failed) this.#routes.clear();
-    return failed;
+  async #test(slots: readonly ReadySlot[], problem: Problem): Promise<SupportReason | null> {
+    const dtypes = this.#floatDTypes(problem);
+    let failure: SupportReason | null = null;
+    for (const { test } of slots) failure = (await test?.complete(dtypes)) ?? failure;
+    if (failure !== null) this.#routes.clear();
+    return failure;
+  }
+
+  /** The floating-point dtypes among the tensors of a problem, each once; none of an unknown operation. */
+  #floatDTypes(problem: Problem): readonly FloatDType[] {
+    const operands = this.#operations.get(problem.operation)?.operands(problem) ?? [];
+    return [...new Set(operands.map(({ dtype }) => dtype).filter(isFloatDType))];
+  }
+
+  /** Two backends may share a name (two GPUs): the slot's place tells them apart. */
+  #planKey(slot: Slot, problem: Problem): string {
+    return `${this.#planPrefix(slot)}${slot.generation} ${problem.operation} ${problem.key}`;
+  }
+
+  #planPrefix(slot: Slot): string {
+    return `${this.#slots.indexOf(slot)} `;
   }
 
   /**
    * @param device the backend whose memory the inputs are in, if any: no other may run them
-   * @param operation the problem's; undefined if the problem alone is known
+   * @param operation the problem's; left out if the problem alone is known
    */
-  #route(problem: Problem, device: string | null, operation: AnyOperation | undefined): Route {
+  #route(problem: Problem, device: string | null, operation?: AnyOperation): Route {
     let routes = this.#routes.get(device);
     const known = routes?.get(problem);
     if (known) return known;
     if (operation) this.#operations.set(operation.name, operation);
-    const its = operation ?? this.#operations.get(problem.operation);
-    const dtypes = its ? floatDTypes(its, problem) : [];
-    const order = this.#orderFor(problem);
+    const order = this.#strategy?.rank?.(problem, this.#slots) ?? this.#slots;
     const candidates: ReadySlot[] = [];
     const refusals = new Map<Slot, readonly SupportReason[]>();
+    const waiting: Slot[] = [];
     for (const slot of order) {
-      if (!isReady(slot)) {
+      if (!isReady(slot) && slot.state !== "waiting") {
         refusals.set(slot, slot.reasons);
       } else if (device !== null && slot.name !== device) {
         const message = `the inputs are tensors of backend ${device}`;
         refusals.set(slot, [{ code: "device", message }]);
+      } else if (!isReady(slot)) {
+        waiting.push(slot);
       } else {
-        const failure = slot.selfTest?.failure(dtypes) ?? null;
+        const failure = slot.test?.failure(this.#floatDTypes(problem)) ?? null;
         const reasons = failure === null ? refusalsOf(slot, problem) : [failure];
         if (reasons === null) candidates.push(slot);
         else refusals.set(slot, reasons);
       }
     }
-    const [first] = candidates;
-    const planKey = first ? this.#planKey(first, problem) : "";
-    const route: Route = { order, candidates, refusals, planKey, reported: false };
+    const planKeys = candidates.map((slot) => this.#planKey(slot, problem));
+    const route: Route = { order, candidates, refusals, waiting, planKeys, told: false };
     if (routes === undefined || routes.size >= routesKept) {
       routes = new Map();
       this.#routes.set(device, routes);
@@ -329,19 +579,13 @@ export class BackendSelection implements Attention {
     return route;
   }
 
-  #orderFor(problem: Problem): readonly Slot[] {
-    const { select } = this.#options;
-    if (typeof select === "string" || problem.operation !== attention.name) return this.#slots;
-    const ranked = this.#slots.map((slot) => ({
-      slot,
-      name: slot.name,
-      threads: slot.backend?.info.threads ?? null,
-    }));
-    return rankBackends(select, problem as AttentionProblem, ranked).map(({ slot }) => slot);
-  }
-
-  /** A later backend may not stand in for an earlier one without a word. */
-  #reportFallback(preferred: Slot, route: Route): void {
+  /**
+   * Tells of a problem's first call on this route, of whatever comes before the backend that runs it, since
+   * a later backend may not stand in for an earlier one without a word.
+   *
+   * @throws UnsupportedError if that is not wanted
+   */
+  #tell(problem: Problem, preferred: Slot, route: Route): void {
     const { order, refusals } = route;
     const earlier = order.slice(0, order.indexOf(preferred));
     const passedOver = earlier
@@ -351,14 +595,25 @@ export class BackendSelection implements Attention {
     if (passedOver.length > 0 && this.#options.fallback === "error") {
       throw new UnsupportedError(passedOver);
     }
-    route.reported = true;
-    if (passedOver.length === 0 || this.#options.fallback === "silent") return;
+    route.told = true;
+    for (const { backend, reasons } of passedOver) {
+      this.#listeners.tell("fallback", { problem, from: backend, to: preferred.name, reasons });
+    }
+    if (this.#strategy?.choose === undefined || route.candidates.length === 1) {
+      const reason = this.#why(problem, preferred) ?? "the first that can run it";
+      this.#listeners.tell("choice", { problem, backend: preferred.name, reason });
+    }
+    if (passedOver.length > 0) {
+      const to = preferred.name;
+      this.#warnOfFallback(to, passedOver, `${to} runs instead of a backend that comes before it`);
+    }
+  }
+
+  #warnOfFallback(to: string, reasons: readonly BackendReasons[], what: string): void {
+    if (this.#options.fallback !== "warn") return;
     // Reasons may contain lengths, which grow with each call of a decode loop: codes say what is new.
-    const codes = passedOver.map(({ backend, reasons }) => [backend, reasons.map((r) => r.code)]);
-    this.#warnOnce(
-      JSON.stringify([preferred.name, codes]),
-      `heed: ${preferred.name} runs instead of a backend that comes before it\n${formatReasons(passedOver)}`,
-    );
+    const codes = reasons.map(({ backend, reasons }) => [backend, reasons.map((r) => r.code)]);
+    this.#warnOnce(JSON.stringify([to, codes]), `heed: ${what}\n${formatReasons(reasons)}`);
   }
 
   #warnOnce(kind: string, message: string): void {
@@ -367,44 +622,51 @@ export class BackendSelection implements Attention {
     console.warn(message);
   }
 
-  #measures(candidates: readonly ReadySlot[]): boolean {
-    return this.#options.select === "fastest" && candidates.length > 1;
-  }
-
   #chosenSoFar(problem: Problem, candidates: readonly ReadySlot[]): ReadySlot | undefined {
-    if (!this.#measures(candidates)) return candidates[0];
-    const measured = this.#fastest.get(classKey(problem));
-    return measured instanceof Promise ? undefined : measured;
+    const { choose } = this.#strategy ?? {};
+    if (candidates.length < 2 || choose === undefined) return candidates[0];
+    return this.#strategy?.choose?.(problem, candidates, false);
   }
 
-  async #findFastest(
-    operation: AnyOperation,
-    bound: Bound,
-    candidates: readonly ReadySlot[],
-  ): Promise<ReadySlot> {
-    const { problem } = bound;
-    const key = classKey(problem);
-    const known = this.#fastest.get(key);
-    if (known) return known;
-    const measuring = fastestOf(candidates, (slot) =>
-      this.#plans.with(
-        this.#planKey(slot, problem),
-        () => makePlan(slot, problem),
-        (plan) => runPlan(slot.name, plan, operation, bound),
-      ),
-    );
-    this.#fastest.set(key, measuring);
-    if (this.#fastest.size > measurementsKept) {
-      this.#fastest.delete(this.#fastest.keys().next().value as string);
-    }
-    try {
-      const fastest = await measuring;
-      if (this.#fastest.has(key)) this.#fastest.set(key, fastest);
-      return fastest;
-    } catch (error) {
-      this.#fastest.delete(key);
-      throw error;
-    }
+  #why(problem: Problem, chosen: Slot): string | undefined {
+    return this.#strategy?.why?.(problem, chosen) ?? chosen.orderReason;
+  }
+
+  #whyNot(problem: Problem, slot: Slot, chosen: Slot | undefined): SupportReason {
+    if (this.#strategy) return this.#strategy.whyNot(problem, slot, chosen);
+    const message = `could run it, but comes after ${chosen?.name}`;
+    return { code: "lower-priority", message };
+  }
+
+  /** What the strategy may do here. */
+  #control(): StrategyControl {
+    const slotOf = (candidate: Candidate): Slot | undefined =>
+      this.#slots.find((slot) => slot === candidate);
+    return {
+      candidates: this.#slots,
+      load: async (candidate) => {
+        const slot = slotOf(candidate);
+        if (slot?.state !== "waiting" || this.#disposed) return;
+        await slot.load();
+        this.#changed(slot);
+      },
+      plan: async (candidate, problem) => {
+        const slot = slotOf(candidate);
+        if (slot === undefined || !isReady(slot) || this.#disposed) return false;
+        if (!this.#route(problem, null).candidates.includes(slot)) return false;
+        try {
+          if ((await this.#test([slot], problem)) !== null) return false;
+          await this.#plan(slot, problem);
+        } catch {
+          // A call would hear of it; until then nobody needs that plan.
+          return false;
+        }
+        return !this.#disposed;
+      },
+      chose: (problem, { name: backend }, reason) => {
+        this.#listeners.tell("choice", { problem, backend, reason });
+      },
+    };
   }
 }
 
@@ -462,18 +724,26 @@ async function makePlan(slot: ReadySlot, problem: Problem): Promise<Plan> {
   );
 }
 
-/** The floating-point dtypes among the tensors of a problem, each once. */
-function floatDTypes(operation: AnyOperation, problem: Problem): FloatDType[] {
-  const found = new Set<FloatDType>();
-  for (const { dtype } of operation.operands(problem)) if (isFloatDType(dtype)) found.add(dtype);
-  return [...found];
+function withoutFailed(
+  candidates: readonly ReadySlot[],
+  failed: readonly Slot[],
+): readonly ReadySlot[] {
+  return failed.length === 0 ? candidates : candidates.filter((slot) => !failed.includes(slot));
 }
 
-/** Problems of one class share a measurement. */
-function classKey(problem: Problem): string {
-  return problem.operation === attention.name
-    ? lengthClassKey(problem as AttentionProblem)
-    : `${problem.operation} ${problem.key}`;
+/** Releases the outputs of a call that nobody waits for, where they are in a backend's memory. */
+function releaseOutputs(outputs: unknown): void {
+  for (const output of Object.values((outputs ?? {}) as object)) {
+    if (isDeviceTensor(output)) output.dispose();
+  }
+}
+
+function notTried(chosen: Slot | undefined): SupportReason {
+  const message =
+    chosen === undefined
+      ? "not loaded yet: a call loads it if no other backend runs the problem"
+      : `not loaded, since ${chosen.name} runs it`;
+  return { code: "not-tried", message };
 }
 
 function reasonsOf({ refusals }: Route): BackendReasons[] {

@@ -10,6 +10,7 @@ import type { HostTensor, Tensor } from "../tensor/tensor.js";
 import { toFloat64 } from "../tensor/values.js";
 import { expectedResults } from "./generated/self-test-expected.js";
 import { selfTestCalls } from "./self-test-problems.js";
+import type { BackendTest } from "./slot.js";
 
 /**
  * Bounds on |got − expected| that a working backend stays far below on these problems, whose
@@ -31,7 +32,7 @@ const dtypes: readonly FloatDType[] = ["float32", "float16", "float64"];
  * the first call that has it, since code that runs for the first time is slow. Problems that the
  * backend refuses are left out.
  */
-export class SelfTest {
+export class SelfTest implements BackendTest {
   readonly #backend: AttentionBackend;
   /** One a dtype, from when its test starts. It resolves with the dtype's entry of {@link #failures}. */
   readonly #tests = new Map<FloatDType, Promise<SupportReason | null>>();

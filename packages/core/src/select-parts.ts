@@ -1,0 +1,8 @@
+/**
+ * The parts of `createAttention` that not every application needs at once; see `@heed/core/select`.
+ *
+ * @module
+ */
+export { classKey } from "./select/fastest.js";
+export { SelfTest } from "./select/self-test.js";
+export { strategyOf } from "./select/strategies.js";
