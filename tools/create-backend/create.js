@@ -51,7 +51,8 @@ export function createRepository(root, name, target) {
   }
   mkdirSync(directory, { recursive: true });
   copy(join(root, repositoryTemplate), directory);
-  for (const part of ["src", "test"]) copy(join(root, template, part), join(directory, part));
+  for (const part of ["conformance.json", "src", "test"])
+    copy(join(root, template, part), join(directory, part));
   // A file of that name would hide files of the template from this repository.
   renameSync(join(directory, "gitignore"), join(directory, ".gitignore"));
   renameIn(directory, name, `heed-backend-${name}`);

@@ -54,6 +54,7 @@ export { style } from "./report/style.js";
 export { type FeatureSupport, supportOf } from "./report/support.js";
 export { formatBudgets, formatFailure, formatSummary } from "./report/text.js";
 export {
+  aboutProfile,
   type CheckContext,
   type ConformanceCase,
   type OperationCase,

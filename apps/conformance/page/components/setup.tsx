@@ -1,21 +1,8 @@
-import { type Profile, profiles, selectCases } from "@heed/conformance";
+import { aboutProfile, type Profile, profiles, selectCases } from "@heed/conformance";
 import { Checks } from "@heed/page";
 import type { JSX } from "preact";
 import { offered } from "../../src/backends.js";
 import type { SuiteRun } from "../suite-run.js";
-
-/** Short description of each profile, shown beside its name. */
-const about: Readonly<Record<Profile, string>> = {
-  core: "the least that a backend must get right",
-  decode: "few queries against a cache",
-  masks: "every way to hide keys",
-  numerics: "other dtypes, and extreme numbers",
-  pairs: "every pair of features",
-  laws: "what holds between calls",
-  behaviour: "plans, order, disposal, wrong calls",
-  rotary: "rotary position embedding",
-  merge: "merging of partial attention",
-};
 
 /** The backends and the cases to check. */
 export function Setup({ suite }: { suite: SuiteRun }): JSX.Element {
@@ -46,7 +33,7 @@ export function Setup({ suite }: { suite: SuiteRun }): JSX.Element {
               <option value="">all of them, which takes minutes</option>
               {profiles.map((name) => (
                 <option key={name} value={name}>
-                  {name}: {about[name]}
+                  {name}: {aboutProfile(name)}
                 </option>
               ))}
             </select>

@@ -1,4 +1,13 @@
-import { type AttentionOutputs, contiguous, type HostTensor, isDeviceTensor } from "@heed/core";
+import {
+  type AttentionOutputs,
+  contiguous,
+  type HostTensor,
+  isDeviceTensor,
+  type Tensor,
+} from "@heed/core";
+
+/** Outputs of any operation in host memory, by name. */
+export type HostOutputs = Readonly<Record<string, HostTensor>>;
 
 /** A tensor's elements as bytes, row-major; a copy. */
 export function bitsOf(t: HostTensor): Uint8Array {
@@ -18,7 +27,7 @@ export function sameBits(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
 /** A copy of every output's bytes, by name. */
 export type OutputBits = ReadonlyMap<string, Uint8Array>;
 
-export function outputBits(outputs: AttentionOutputs<HostTensor>): OutputBits {
+export function outputBits(outputs: HostOutputs | AttentionOutputs<HostTensor>): OutputBits {
   return new Map(Object.entries(outputs).map(([name, t]) => [name, bitsOf(t as HostTensor)]));
 }
 
@@ -32,10 +41,27 @@ export function differing(a: OutputBits, b: OutputBits): string[] {
 }
 
 /** Outputs on the host, and only those that are there. */
-export async function toHost(outputs: AttentionOutputs): Promise<AttentionOutputs<HostTensor>> {
+export function toHost(outputs: AttentionOutputs): Promise<AttentionOutputs<HostTensor>>;
+export function toHost(outputs: object): Promise<HostOutputs>;
+export function toHost(outputs: object): Promise<object> {
+  return readAll(outputs, () => {});
+}
+
+/** Outputs of any operation on the host, and only those that are there; device tensors are disposed. */
+export function takeToHost(outputs: object): Promise<HostOutputs> {
+  return readAll(outputs, (t) => {
+    if (isDeviceTensor(t)) t.dispose();
+  });
+}
+
+async function readAll(outputs: object, done: (t: Tensor) => void): Promise<HostOutputs> {
   const entries = Object.entries(outputs).filter(([, t]) => t !== undefined);
   const host = await Promise.all(
-    entries.map(async ([name, t]) => [name, isDeviceTensor(t) ? await t.read() : t]),
+    entries.map(async ([name, t]) => {
+      const read = isDeviceTensor(t) ? await t.read() : t;
+      done(t);
+      return [name, read];
+    }),
   );
-  return Object.fromEntries(host) as AttentionOutputs<HostTensor>;
+  return Object.fromEntries(host);
 }

@@ -68,6 +68,12 @@ export function pairsIn(row: Assignment, factors: Factors): Pair[] {
   );
 }
 
+/** Says what is not plain about a row; the same values give the same name. */
+export function nameOf(row: Assignment, factors: Factors): string {
+  const told = Object.entries(factors).filter(([factor, [plainest]]) => row[factor] !== plainest);
+  return told.map(([factor]) => row[factor]).join("_") || "plain";
+}
+
 /** An allowed row that has the given values, trying the values of highest score first. */
 function complete(
   factors: Factors,

@@ -1,28 +1,31 @@
-import type { AttentionBackend, AttentionProvider, SupportReason } from "@heed/core";
+import type { AttentionBackend, AttentionProvider, DType, SupportReason } from "@heed/core";
 import type { Arithmetic } from "../judge/arithmetic.js";
 import type { Verdict } from "../judge/verdict.js";
 import type { CaseSpec } from "../operations/attention/spec.js";
+import { type OperationName, operationSubjects } from "../operations/names.js";
 
-/**
- * Subject of a case. `core`: what a first backend must get right, float32. `decode`: few queries
- * against a cache. `masks`: every way to hide keys. `numerics`: other dtypes, extreme numbers and
- * sizes. `pairs`: every pair of features together. `laws`: what holds between calls, on random ones.
- * `behaviour`: plans, order, concurrency, disposal, wrong calls. `rotary`, `merge`: the operations
- * of these names.
- */
-export type Profile = (typeof profiles)[number];
+/** Profiles of attention, each with what it is about in a few words. */
+const ofAttention = {
+  core: "the least that a backend must get right, in float32",
+  decode: "few queries against a cache",
+  masks: "every way to hide keys",
+  numerics: "other dtypes, and extreme numbers and sizes",
+  pairs: "every pair of features",
+  laws: "what holds between calls, on random ones",
+  behaviour: "plans, order, memory, disposal, wrong calls",
+} as const;
 
-export const profiles = [
-  "core",
-  "decode",
-  "masks",
-  "numerics",
-  "pairs",
-  "laws",
-  "behaviour",
-  "rotary",
-  "merge",
-] as const;
+/** Subject of a case: one of attention's, or the operation of that name. */
+export type Profile = keyof typeof ofAttention | OperationName;
+
+const subjects: Readonly<Record<Profile, string>> = { ...ofAttention, ...operationSubjects };
+
+export const profiles: readonly Profile[] = Object.keys(subjects) as Profile[];
+
+/** What a profile is about, in a few words. */
+export function aboutProfile(profile: Profile): string {
+  return subjects[profile];
+}
 
 /** A synthetic case: data, with an id that stays and from which its numbers follow. */
 export interface ConformanceCase {
@@ -81,6 +84,8 @@ export interface OperationContext extends CheckContext {
 
 /** Result of an {@link OperationCase}. */
 export interface OperationFinding extends ProgramFinding {
+  /** Dtypes of the call's tensors. */
+  readonly dtypes?: readonly DType[];
   /** How outputs compare with what is expected, where there are any. */
   readonly verdict?: Verdict;
   /** Mistakes that would give the outputs that the backend gave: alternatives, each of mistakes made together. */
@@ -92,8 +97,7 @@ export interface OperationCase {
   /** E.g. `"rotary/shape-d16"`; unique. */
   readonly id: string;
   readonly profile: Profile;
-  /** The operation's name. */
-  readonly operation: string;
+  readonly operation: OperationName;
   /** Runs it. What it throws is the backend's failure. */
   readonly check: (context: OperationContext) => Promise<OperationFinding>;
 }

@@ -3,10 +3,12 @@ import {
   type AttentionInputs,
   type AttentionProblem,
   type AttentionProvider,
+  attention,
   attentionFeaturesOf,
   createAttention,
   describeProblem,
   type HostTensor,
+  type Plan,
   type SupportReason,
   UnsupportedError,
 } from "@heed/core";
@@ -19,6 +21,7 @@ import { type Explanation, explainOutputs } from "../operations/attention/explai
 import { judge } from "../operations/attention/judge/judge.js";
 import { judgeRows, sampleRows } from "../operations/attention/judge/sample.js";
 import { runVector } from "../operations/attention/vectors/run.js";
+import { featureOfOperation } from "../report/features.js";
 import type { CaseResult } from "../report/report.js";
 import { borrow } from "./borrow.js";
 import type { ConformanceCase, OperationCase, ProgramCase } from "./case.js";
@@ -121,10 +124,17 @@ async function checkOperation(
   c: OperationCase,
   { runs, seed = 1, readVector }: CaseOptions,
 ): Promise<Finding> {
-  const features: string[] = [];
+  const feature = featureOfOperation(c.operation);
+  let features: readonly string[] = [feature];
   const arithmetic = arithmeticOf(backend.info);
   try {
-    const { failures, reasons, verdict, explanations } = await c.check({
+    const {
+      failures,
+      reasons,
+      verdict,
+      explanations,
+      dtypes = [],
+    } = await c.check({
       backend,
       provider,
       arithmetic,
@@ -132,6 +142,7 @@ async function checkOperation(
       seed,
       readVector,
     });
+    features = [feature, ...dtypes];
     if (failures.length > 0) return { features, outcome: "fail", failures };
     if (reasons) return { features, outcome: "unsupported", reasons };
     return {
@@ -198,7 +209,13 @@ async function judgedRun(
     const verdict = judge(inputs, outputs, undefined, arithmetic);
     const resident =
       (c.resident ?? c.profile === "pairs")
-        ? await residentViolations(backend, plan, inputs, outputs)
+        ? await residentViolations(
+            backend,
+            plan as Plan<AttentionInputs, object>,
+            attention,
+            inputs,
+            outputs,
+          )
         : [];
     return {
       verdict: { ...verdict, violations: [...verdict.violations, ...violations, ...resident] },

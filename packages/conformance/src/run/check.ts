@@ -4,8 +4,7 @@ import { behaviours } from "../operations/attention/behaviours/index.js";
 import { exhaustiveCases } from "../operations/attention/cases/exhaustive.js";
 import { cases } from "../operations/attention/cases/index.js";
 import { laws } from "../operations/attention/laws/index.js";
-import { mergeSuite, mergeVectors } from "../operations/merge/index.js";
-import { rotarySuite, rotaryVectors } from "../operations/rotary/index.js";
+import { operationSuites } from "../operations/index.js";
 import { type CaseResult, type ConformanceReport, noCounts } from "../report/report.js";
 import type { ConformanceCase, Profile } from "./case.js";
 import { type AnyCase, type CaseOptions, checkCase } from "./check-case.js";
@@ -41,9 +40,8 @@ export function selectCases(options: CheckOptions = {}): AnyCase[] {
     ...(exhaustive ? exhaustiveCases() : []),
     ...laws,
     ...behaviours,
-    ...rotarySuite,
-    ...mergeSuite,
-    ...(vectors ? [...rotaryVectors, ...mergeVectors] : []),
+    ...Object.values(operationSuites).flatMap((suite) => suite.cases),
+    ...(vectors ? Object.values(operationSuites).flatMap((suite) => suite.vectors) : []),
   ];
   const ofProfile = own.filter((c) => profile === undefined || c.profile === profile);
   const recorded = vectors && profile === undefined ? vectorCases : [];

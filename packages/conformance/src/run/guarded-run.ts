@@ -75,7 +75,7 @@ export async function guardedRun(
 }
 
 /** @returns a function that says whether the inputs' whole buffers are still as they are now */
-export function watchInputs(inputs: Call): () => boolean {
+export function watchInputs(inputs: object): () => boolean {
   const buffers = new Set<ArrayBufferLike>();
   for (const value of Object.values(inputs)) {
     if (ArrayBuffer.isView(value)) buffers.add(value.buffer);

@@ -1,71 +1,74 @@
 import {
+  type AnyOperation,
   type AttentionBackend,
-  type AttentionInputs,
-  type AttentionOutputs,
-  type AttentionPlan,
   type DeviceTensor,
   DisposedError,
   type HostTensor,
   isDeviceTensor,
+  type Plan,
   type Tensor,
 } from "@heed/core";
-import { bitsOf, differing, outputBits, sameBits, toHost } from "../calls/bits.js";
-
-const names = ["query", "key", "value", "mask", "bias"] as const;
+import {
+  bitsOf,
+  differing,
+  type HostOutputs,
+  outputBits,
+  sameBits,
+  toHost,
+} from "../calls/bits.js";
+import { tensorsOf, withTensors } from "../calls/operands.js";
 
 /**
- * Runs a call whose tensors were uploaded, and once more with the query left on the host. Outputs
+ * Runs a call whose tensors were uploaded, and once more with the first of them left on the host. Outputs
  * must stay on the device, hold the same bits as those of the call on host tensors, and be the
  * caller's; inputs must stay as they were.
  *
  * @param expected the outputs of the call on host tensors
  * @returns the rules that were broken, each as a sentence; none for a backend without `upload`
  */
-export async function residentViolations(
+export async function residentViolations<Call extends object>(
   backend: AttentionBackend,
-  plan: AttentionPlan,
-  inputs: AttentionInputs<HostTensor>,
-  expected: AttentionOutputs<HostTensor>,
+  plan: Plan<Call, object>,
+  operation: AnyOperation,
+  call: Call,
+  expected: object,
 ): Promise<string[]> {
   if (!backend.upload) return [];
-  const held: DeviceTensor[] = [];
+  const given = tensorsOf(operation, operation.describe(call), call);
+  const wanted = expected as HostOutputs;
+  const uploaded: Record<string, DeviceTensor> = {};
+  const made: DeviceTensor[] = [];
   try {
-    const uploaded: Record<string, DeviceTensor> = {};
-    for (const name of names) {
-      const t = inputs[name];
-      if (t === undefined) continue;
-      const device = await backend.upload(t);
-      uploaded[name] = device;
-      held.push(device);
-    }
-    const mixed: Record<string, Tensor> = { ...uploaded, query: inputs.query };
-    const bits = outputBits(expected);
+    for (const { name, tensor } of given) uploaded[name] = await backend.upload(tensor);
+    const { [given[0]?.name ?? ""]: _, ...partly } = uploaded;
+    const bits = outputBits(wanted);
     const violations: string[] = [];
     for (const [what, tensors] of [
       ["resident", uploaded],
-      ["partly resident", mixed],
+      ["partly resident", partly],
     ] as const) {
-      const outputs = await plan.run({ ...inputs, ...tensors } as AttentionInputs);
+      // Of one tensor nothing is left to be resident.
+      if (Object.keys(tensors).length === 0) continue;
+      const outputs = await plan.run(withTensors(call, tensors));
       for (const [name, t] of Object.entries(outputs) as [string, Tensor | undefined][]) {
         if (t === undefined) continue;
-        const wrong = formViolation(t, expected[name as keyof typeof expected], backend.name);
+        const wrong = formViolation(t, wanted[name], backend.name);
         if (wrong) violations.push(`${name} of ${what} inputs ${wrong}`);
-        if (isDeviceTensor(t)) held.push(t);
+        if (isDeviceTensor(t)) made.push(t);
       }
       for (const name of differing(bits, outputBits(await toHost(outputs)))) {
         violations.push(`${name} of ${what} inputs has other bits than that of host inputs`);
       }
     }
-    for (const [name, device] of Object.entries(uploaded)) {
-      const original = inputs[name as (typeof names)[number]] as HostTensor;
-      if (!sameBits(bitsOf(await device.read()), bitsOf(original))) {
+    for (const { name, tensor } of given) {
+      if (!sameBits(bitsOf(await (uploaded[name] as DeviceTensor).read()), bitsOf(tensor))) {
         violations.push(`${name} reads otherwise after the run than what was uploaded`);
       }
     }
-    violations.push(...(await disposalViolations(held)));
+    violations.push(...(await disposalViolations([...Object.values(uploaded), ...made])));
     return violations;
   } finally {
-    for (const t of held) t.dispose();
+    for (const t of [...Object.values(uploaded), ...made]) t.dispose();
   }
 }
 

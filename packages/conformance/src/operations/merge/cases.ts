@@ -1,6 +1,9 @@
-import { type Assignment, coverPairs, type Factors } from "../../calls/cover.js";
+import type { Assignment } from "../../calls/cover.js";
+import { pairedSpecs, type SpecFactors } from "../../calls/pairs.js";
 import type { OperationCase } from "../../run/case.js";
-import { mergeCase } from "./check.js";
+import { callCases } from "../../run/check-call.js";
+import { buildMerge } from "./build.js";
+import { judgedMerge } from "./judged.js";
 import type { MergeSpec } from "./spec.js";
 
 type Named = readonly [name: string, spec: MergeSpec];
@@ -66,7 +69,7 @@ const numerics: readonly Named[] = [
   ),
 ];
 
-const factors: Readonly<Record<string, Readonly<Record<string, Partial<MergeSpec>>>>> = {
+const factors: SpecFactors<MergeSpec> = {
   parts: {
     p3: { parts: 3 },
     p1: { parts: 1 },
@@ -97,22 +100,16 @@ function compatible({ dtype, numbers }: Assignment): boolean {
   return !(dtype === "float16-of-float16-lse" && numbers === "1e6");
 }
 
-function pairs(): Named[] {
-  const names: Factors = Object.fromEntries(
-    Object.entries(factors).map(([factor, values]) => [factor, Object.keys(values)]),
-  );
-  return coverPairs(names, compatible).map((row) => {
-    const parts = Object.entries(row).map(([factor, value]) => factors[factor]?.[value]);
-    const told = Object.entries(names)
-      .filter(([factor, [plainest]]) => row[factor] !== plainest)
-      .map(([factor]) => row[factor]);
-    return [told.join("_") || "plain", Object.assign({}, ...parts) as MergeSpec];
-  });
-}
-
 /** Every synthetic case of merging. */
-export const mergeCases: readonly OperationCase[] = [
-  ...shapes.map(([name, spec]) => mergeCase(`merge/shape-${name}`, spec)),
-  ...numerics.map(([name, spec]) => mergeCase(`merge/numbers-${name}`, spec)),
-  ...pairs().map(([name, spec]) => mergeCase(`merge/pairs-${name}`, spec)),
-];
+export const mergeCases: readonly OperationCase[] = callCases({
+  of: judgedMerge,
+  build: buildMerge,
+  isWide: ({ dtype, logSumExpDType }) => [dtype, logSumExpDType].includes("float64"),
+  specs: [
+    ...shapes.map(([name, spec]) => [`merge/shape-${name}`, spec] as const),
+    ...numerics.map(([name, spec]) => [`merge/numbers-${name}`, spec] as const),
+    ...pairedSpecs(factors, compatible, (value) => !value.includes("float64")).map(
+      ([name, spec]) => [`merge/pairs-${name}`, spec] as const,
+    ),
+  ],
+});

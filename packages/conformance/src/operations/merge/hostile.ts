@@ -1,14 +1,12 @@
-import { cast, createAttention, fromFloat64, HeedError, type HostTensor, merge } from "@heed/core";
+import { cast, fromFloat64, type HostTensor } from "@heed/core";
 import { junk, pick } from "../../calls/junk.js";
-import { Random } from "../../calls/random.js";
+import type { Random } from "../../calls/random.js";
 import { spoilTensor } from "../../calls/spoiled-tensors.js";
 import { ieee754 } from "../../judge/arithmetic.js";
-import { borrow } from "../../run/borrow.js";
 import type { OperationCase } from "../../run/case.js";
-import { operationSupport } from "../../run/operation-support.js";
+import { type Spoiling, wrongCallsCase } from "../../run/wrong-calls.js";
 import { buildMerge, type MergeCall } from "./build.js";
-
-type Change = (call: MergeCall, random: Random) => unknown;
+import { judgedMerge } from "./judged.js";
 
 /** A call in which one part has other tensors. */
 function withPart(call: MergeCall, p: number, change: Record<string, unknown>): unknown {
@@ -19,17 +17,19 @@ const anyPart = ({ parts }: MergeCall, random: Random): number =>
   Math.floor(random.uniform() * parts.length);
 
 /** Every kind of wrong call, on three parts of float32. */
-const changes: readonly (readonly [name: string, change: Change])[] = [
+const changes: readonly Spoiling<MergeCall>[] = [
   ...(["output", "logSumExp"] as const).flatMap((argument) =>
-    Object.entries(spoilTensor).map(([what, spoil]): readonly [string, Change] => [
-      `${argument} ${what}`,
-      (call, random) => {
-        const p = anyPart(call, random);
-        return withPart(call, p, {
-          [argument]: spoil(call.parts[p]?.[argument] as HostTensor, random),
-        });
-      },
-    ]),
+    Object.entries(spoilTensor).map(
+      ([what, spoil]): Spoiling<MergeCall> => [
+        `${argument} ${what}`,
+        (call, random) => {
+          const p = anyPart(call, random);
+          return withPart(call, p, {
+            [argument]: spoil(call.parts[p]?.[argument] as HostTensor, random),
+          });
+        },
+      ],
+    ),
   ),
   ["the inputs are junk", (_, random) => pick(random, junk)],
   ["parts are missing", () => ({})],
@@ -73,13 +73,15 @@ const changes: readonly (readonly [name: string, change: Change])[] = [
       ["axes", [6], 8],
       ["an axis more", [1, 2, 3], 8],
     ] as const
-  ).map(([what, rows, valueDim]): readonly [string, Change] => [
-    `a part has other ${what}`,
-    (call, random) => {
-      const [other] = buildMerge({ parts: 1, rows, valueDim }, "other", ieee754).parts;
-      return withPart(call, anyPart(call, random), { ...other });
-    },
-  ]),
+  ).map(
+    ([what, rows, valueDim]): Spoiling<MergeCall> => [
+      `a part has other ${what}`,
+      (call, random) => {
+        const [other] = buildMerge({ parts: 1, rows, valueDim }, "other", ieee754).parts;
+        return withPart(call, anyPart(call, random), { ...other });
+      },
+    ],
+  ),
   [
     "the log-sum-exp keeps a last axis of 1",
     (call) => ({
@@ -117,52 +119,11 @@ const changes: readonly (readonly [name: string, change: Change])[] = [
   ],
 ];
 
-/** Each change several times, on other parts and with other junk. */
-const calls = 4 * changes.length;
-
 /** Calls that must be refused before any backend sees them. */
-export const mergeWrongCalls: OperationCase = {
-  id: "merge/wrong-calls",
-  profile: "merge",
-  operation: "merge",
-  check: async ({ backend, seed, arithmetic }) => {
-    const build = (name: string): MergeCall =>
-      buildMerge({ parts: 3, rows: [2, 3], valueDim: 8 }, name, arithmetic);
-    const support = await operationSupport(backend, merge.describe(build("right")));
-    if (!support.ok) return { failures: support.failures, reasons: support.reasons };
-    const random = new Random(seed);
-    let asked = 0;
-    const borrowed = borrow(backend);
-    const watched = {
-      ...borrowed,
-      plan: (problem: never) => {
-        asked += 1;
-        return borrowed.plan(problem);
-      },
-    };
-    const attention = await createAttention({
-      backends: [{ name: backend.name, load: async () => watched }],
-      selfTest: false,
-      fallback: "silent",
-    });
-    const failures = new Set<string>();
-    try {
-      for (let i = 0; i < calls; i++) {
-        const [name, change] = changes[i % changes.length] as (typeof changes)[number];
-        asked = 0;
-        const error: unknown = await attention
-          .apply(merge, change(build(`hostile-${i % 8}`), random) as never)
-          .then(
-            () => null,
-            (thrown: unknown) => thrown,
-          );
-        if (error === null) failures.add(`${name}: accepted`);
-        else if (!(error instanceof HeedError)) failures.add(`${name}: throws ${String(error)}`);
-        if (asked > 0) failures.add(`${name}: the backend's plan() was called`);
-      }
-    } finally {
-      await attention.dispose();
-    }
-    return { failures: [...failures] };
-  },
-};
+export const mergeWrongCalls: OperationCase = wrongCallsCase({
+  of: judgedMerge,
+  build: (seed, arithmetic) =>
+    buildMerge({ parts: 3, rows: [2, 3], valueDim: 8 }, seed, arithmetic),
+  kinds: changes,
+  times: 4,
+});

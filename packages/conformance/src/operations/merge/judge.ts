@@ -2,7 +2,6 @@ import {
   type BoundMerge,
   type FloatDType,
   type HostTensor,
-  isContiguous,
   type MergeOutputs,
   merge,
   statisticsDType,
@@ -10,6 +9,7 @@ import {
 } from "@heed/core";
 import type { Arithmetic } from "../../judge/arithmetic.js";
 import { type Comparison, compareRows } from "../../judge/compare.js";
+import { formViolations } from "../../judge/form.js";
 import type { Leniency } from "../../judge/leniency.js";
 import { finiteOr0, unitRoundoff } from "../../judge/roundoff.js";
 import { summarise, type Verdict } from "../../judge/verdict.js";
@@ -50,10 +50,7 @@ export function judgeMerge(
   const { rows, valueDim, dtype, shape } = problem;
   const statistics = statisticsDType(dtype);
   const whole = [...shape, valueDim];
-  const violations = [
-    ...formViolations("output", outputs.output, whole, dtype),
-    ...formViolations("logSumExp", outputs.logSumExp, shape, statistics),
-  ];
+  const violations = formViolations(merge, problem, outputs);
   if (violations.length > 0) return summarise([], violations);
   const bound = merge.bind(problem, call) as BoundMerge<HostTensor>;
   const oracle = merge.reference(bound) as MergeOutputs<HostTensor>;
@@ -129,20 +126,6 @@ export function mergeTolerance(call: MergeCall, steps = 0) {
 }
 
 const at = (values: ArrayLike<number>, row: number): number => values[row] as number;
-
-function formViolations(
-  name: string,
-  t: HostTensor | undefined,
-  shape: readonly number[],
-  dtype: string,
-): string[] {
-  if (t === undefined) return [`${name} is missing`];
-  if (t.shape.join() !== shape.join()) {
-    return [`${name} has shape [${t.shape}] instead of [${shape}]`];
-  }
-  if (t.dtype !== dtype) return [`${name} is ${t.dtype} instead of ${dtype}`];
-  return isContiguous(t) ? [] : [`${name} is not row-major`];
-}
 
 interface RowSizes {
   /** The largest finite |output| of the parts that have seen keys. */

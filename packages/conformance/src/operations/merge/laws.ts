@@ -1,32 +1,17 @@
-import { type HostTensor, type MergeOutputs, merge, statisticsDType, toFloat64 } from "@heed/core";
-import { Random } from "../../calls/random.js";
+import { type HostTensor, statisticsDType, toFloat64 } from "@heed/core";
+import { differing, type OutputBits, outputBits } from "../../calls/bits.js";
+import type { Random } from "../../calls/random.js";
 import type { OperationCase, OperationContext } from "../../run/case.js";
-import { operationSupport } from "../../run/operation-support.js";
+import { lawCases, type OperationLaw } from "../../run/operation-laws.js";
 import { overKeys } from "./attention-law.js";
 import { buildMerge, type MergeCall } from "./build.js";
-import { mergeOn, sameOutputs } from "./check.js";
 import { mergeTolerance } from "./judge.js";
+import { judgedMerge, type Merged } from "./judged.js";
 import type { MergeSpec } from "./spec.js";
 
-type Merged = MergeOutputs<HostTensor>;
+type MergeLaw = OperationLaw<MergeSpec, MergeCall, Merged>;
 
-/** One random call, with everything that a law needs to check it. */
-interface Trial {
-  readonly call: MergeCall;
-  readonly spec: MergeSpec;
-  readonly random: Random;
-  readonly context: OperationContext;
-  /** @throws Refused */
-  readonly run: (call: MergeCall) => Promise<Merged>;
-}
-
-/** Something that holds between calls, whatever the numbers. */
-interface MergeLaw {
-  readonly name: string;
-  readonly statement: string;
-  /** @returns how the law is broken, in a sentence; or `null` */
-  readonly check: (trial: Trial) => Promise<string | null>;
-}
+const bits = (outputs: Merged): OutputBits => outputBits({ ...outputs });
 
 const integer = (random: Random, from: number, to: number): number =>
   from + Math.floor(random.uniform() * (to - from + 1));
@@ -78,17 +63,17 @@ const laws: readonly MergeLaw[] = [
   {
     name: "order",
     statement: "The order of the parts does not matter beyond rounding.",
-    check: async ({ call, random, run }) =>
-      differ(
-        await run(call),
-        await run({ parts: shuffled(call.parts, random) }),
-        mergeTolerance(call),
-      ),
+    check: async ({ build, random, run }) => {
+      const call = build();
+      const other = await run({ parts: shuffled(call.parts, random) });
+      return differ(await run(call), other, mergeTolerance(call));
+    },
   },
   {
     name: "groups",
     statement: "Merging in groups, and then the groups, gives what merging at once gives.",
-    check: async ({ call, random, run }) => {
+    check: async ({ build, random, run }) => {
+      const call = build();
       const { parts } = call;
       const cuts = [
         0,
@@ -110,11 +95,12 @@ const laws: readonly MergeLaw[] = [
     name: "empty-parts",
     statement:
       "A part that has seen no key changes no bit, wherever it stands and whatever it holds.",
-    check: async ({ call, spec, random, run, context }) => {
+    check: async ({ build, spec, random, run, context }) => {
+      const call = build();
       const place = integer(random, 0, call.parts.length);
       const empty = emptyPart(spec, context);
       const parts = [...call.parts.slice(0, place), empty, ...call.parts.slice(place)];
-      return sameOutputs(await run(call), await run({ parts }))
+      return differing(bits(await run(call)), bits(await run({ parts }))).length === 0
         ? null
         : `an empty part before part ${place} changes bits`;
     },
@@ -122,7 +108,8 @@ const laws: readonly MergeLaw[] = [
   {
     name: "one-part",
     statement: "One part alone, and a part beside a copy of itself, keep their output.",
-    check: async ({ call, random, run }) => {
+    check: async ({ build, random, run }) => {
+      const call = build();
       const part = call.parts[integer(random, 0, call.parts.length - 1)] as (typeof call.parts)[0];
       const one = await run({ parts: [part] });
       const two = { parts: [part, part] };
@@ -134,7 +121,8 @@ const laws: readonly MergeLaw[] = [
     name: "shift",
     statement:
       "What is added to every log-sum-exp is added to the merged one, and to nothing else.",
-    check: async ({ call, random, run }) => {
+    check: async ({ build, random, run }) => {
+      const call = build();
       const by = integer(random, -9, 9) * 1000;
       const moved = {
         parts: call.parts.map(({ output, logSumExp }) => ({
@@ -168,49 +156,25 @@ function rounded(t: HostTensor, by: number): HostTensor {
   return { ...t, data: values, strides, offset: 0 };
 }
 
-async function search(law: MergeLaw, context: OperationContext): Promise<string | null> {
-  const random = new Random(`${law.name}-${context.seed}`);
+function draw(random: Random): MergeSpec {
   const pick = <T>(list: readonly T[]): T => list[integer(random, 0, list.length - 1)] as T;
-  const run = async (call: MergeCall): Promise<Merged> => {
-    const outputs = await mergeOn(context, call);
-    if (outputs === null) throw new Refused();
-    return outputs;
+  const dtype = pick(["float32", "float32", "float16", "float64"] as const);
+  return {
+    parts: integer(random, 1, 9),
+    rows: [integer(random, 1, 3), integer(random, 1, 7)],
+    valueDim: pick([1, 7, 16, 64]),
+    dtype,
+    logSumExpDType: statisticsDType(dtype),
+    layout: pick(["row-major", "gaps", "stacked"] as const),
+    numbers: pick(["near", "some-empty", "some-empty", "far", "1e4"] as const),
   };
-  for (let i = 0; i < context.runs; i++) {
-    const dtype = pick(["float32", "float32", "float16", "float64"] as const);
-    const spec: MergeSpec = {
-      parts: integer(random, 1, 9),
-      rows: [integer(random, 1, 3), integer(random, 1, 7)],
-      valueDim: pick([1, 7, 16, 64]),
-      dtype,
-      logSumExpDType: statisticsDType(dtype),
-      layout: pick(["row-major", "gaps", "stacked"] as const),
-      numbers: pick(["near", "some-empty", "some-empty", "far", "1e4"] as const),
-    };
-    const call = buildMerge(spec, `${law.name}-${i}`, context.arithmetic);
-    try {
-      const broken = await law.check({ call, spec, random, context, run });
-      if (broken !== null) return `${broken}, of ${JSON.stringify(spec)}`;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-    }
-  }
-  return null;
 }
 
-/** A dtype that a backend refuses is no failure of a law. */
-class Refused extends Error {}
-
 /** Laws of merging, each tried on random calls. */
-export const mergeLaws: readonly OperationCase[] = laws.map((law) => ({
-  id: `merge/law-${law.name}`,
-  profile: "merge",
-  operation: "merge",
-  check: async (context) => {
-    const call = buildMerge({ parts: 2, rows: [2] }, law.name, context.arithmetic);
-    const support = await operationSupport(context.backend, merge.describe(call));
-    if (!support.ok) return { failures: support.failures, reasons: support.reasons };
-    const broken = await search(law, context);
-    return { failures: broken === null ? [] : [`${law.statement} Broken:`, broken] };
-  },
-}));
+export const mergeLaws: readonly OperationCase[] = lawCases({
+  of: judgedMerge,
+  laws,
+  draw,
+  build: buildMerge,
+  plain: { parts: 2, rows: [2] },
+});

@@ -7,6 +7,7 @@ import {
   statisticsDType,
   toFloat64,
 } from "@heed/core";
+import type { StepMistake } from "../../run/step-mistakes.js";
 import type { MergeCall } from "./build.js";
 
 /** One part of one row, as a weight is made from it. */
@@ -50,12 +51,7 @@ export const mergeSteps = {
 
 export type MergeSteps = typeof mergeSteps;
 
-/** A mistake that an implementation can make: it explains failures, and is planted to test the suite. */
-export interface MergeMistake {
-  /** Completes "a backend in which …" and "this is what comes out if …". */
-  readonly name: string;
-  readonly steps: Partial<MergeSteps>;
-}
+export type MergeMistake = StepMistake<MergeSteps>;
 
 /**
  * Computes a call in the arithmetic of its accumulators, each operation rounded, with some steps
@@ -208,31 +204,3 @@ const absent: readonly MergeMistake[] = [
 ];
 
 export const mergeMistakes: readonly MergeMistake[] = [...weighing, ...shifting, ...absent];
-
-/** The mistakes that would give what came, of those that make a difference. */
-export function explainMerge(call: MergeCall, outputs: MergeOutputs<HostTensor>): string[] {
-  const got = valuesOf(outputs);
-  const right = valuesOf(mergeWith(call, {}));
-  if (got.some(({ length }, i) => length !== right[i]?.length) || near(got, right)) return [];
-  return mergeMistakes
-    .filter(({ steps }) => {
-      const made = valuesOf(mergeWith(call, steps));
-      return near(got, made) && !near(made, right);
-    })
-    .map(({ name }) => name);
-}
-
-const valuesOf = ({ output, logSumExp }: MergeOutputs<HostTensor>): Float64Array[] => [
-  toFloat64(output),
-  toFloat64(logSumExp),
-];
-
-function near(a: readonly Float64Array[], b: readonly Float64Array[]): boolean {
-  return a.every((values, i) =>
-    values.every((x, at) => {
-      const y = b[i]?.[at] as number;
-      if (!Number.isFinite(x) || !Number.isFinite(y)) return Object.is(x, y);
-      return Math.abs(x - y) <= 1e-4 * Math.max(1e-1, Math.abs(x), Math.abs(y));
-    }),
-  );
-}

@@ -2,7 +2,8 @@ import { cast, type FloatDType, type HostTensor, statisticsDType, tensor } from 
 import { readSafeTensors } from "../../calls/safetensors.js";
 import { readPackagedVector } from "../../calls/vectors.js";
 import type { OperationCase } from "../../run/case.js";
-import { checkMerge } from "./check.js";
+import { checkCall } from "../../run/check-call.js";
+import { judgedMerge } from "./judged.js";
 
 /** The tensors of one dtype that stand one after another along the first axis. */
 function unstack(t: HostTensor): HostTensor[] {
@@ -17,7 +18,7 @@ function unstack(t: HostTensor): HostTensor[] {
 function recorded(name: string, dtype: FloatDType): OperationCase {
   return {
     id: `merge/recorded-${name}-${dtype}`,
-    profile: "merge",
+    profile: dtype === "float64" ? "numerics" : "merge",
     operation: "merge",
     check: async (context) => {
       const read = context.readVector ?? readPackagedVector;
@@ -30,7 +31,7 @@ function recorded(name: string, dtype: FloatDType): OperationCase {
         output: part,
         logSumExp: rounded[p] as HostTensor,
       }));
-      return checkMerge({ parts }, context, { output, logSumExp });
+      return checkCall(judgedMerge, { parts }, context, { output, logSumExp });
     },
   };
 }

@@ -1,6 +1,9 @@
-import { type Assignment, coverPairs, type Factors } from "../../calls/cover.js";
+import type { Assignment } from "../../calls/cover.js";
+import { pairedSpecs, type SpecFactors } from "../../calls/pairs.js";
 import type { OperationCase } from "../../run/case.js";
-import { rotaryCase } from "./check.js";
+import { callCases } from "../../run/check-call.js";
+import { buildRotary } from "./build.js";
+import { judgedRotary } from "./judged.js";
 import type { RotarySpec } from "./spec.js";
 
 type Named = readonly [name: string, spec: RotarySpec];
@@ -41,7 +44,7 @@ const edges: readonly Named[] = [
   ["nan-not-turned", { batch: 2, length: 4, headDim: 8, rotaryDim: 4, notANumber: true }],
 ];
 
-const factors: Readonly<Record<string, Readonly<Record<string, Partial<RotarySpec>>>>> = {
+const factors: SpecFactors<RotarySpec> = {
   batch: { b1: { batch: 1 }, b3: { batch: 3 } },
   heads: { h2: { heads: 2 }, h1: { heads: 1 }, h5: { heads: 5 } },
   length: { l7: { length: 7 }, l1: { length: 1 }, l33: { length: 33 } },
@@ -77,23 +80,19 @@ function compatible(a: Assignment): boolean {
   return !(a.source === "rows" && (a.positions ?? "from-0") !== "from-0");
 }
 
-function pairs(): Named[] {
-  const names: Factors = Object.fromEntries(
-    Object.entries(factors).map(([factor, values]) => [factor, Object.keys(values)]),
-  );
-  return coverPairs(names, compatible).map((row) => {
-    const parts = Object.entries(row).map(([factor, value]) => factors[factor]?.[value]);
-    const told = Object.entries(names)
-      .filter(([factor, [plainest]]) => row[factor] !== plainest)
-      .map(([factor]) => row[factor]);
-    return [told.join("_") || "plain", Object.assign({}, ...parts) as RotarySpec];
-  });
-}
+const isWide = (value: unknown): boolean => value === "float64";
 
 /** Every synthetic case of rotary position embedding. */
-export const rotaryCases: readonly OperationCase[] = [
-  ...shapes.map(([name, spec]) => rotaryCase(`rotary/shape-${name}`, spec)),
-  ...partial.map(([name, spec]) => rotaryCase(`rotary/partial-${name}`, spec)),
-  ...edges.map(([name, spec]) => rotaryCase(`rotary/${name}`, spec)),
-  ...pairs().map(([name, spec]) => rotaryCase(`rotary/pairs-${name}`, spec)),
-];
+export const rotaryCases: readonly OperationCase[] = callCases({
+  of: judgedRotary,
+  build: buildRotary,
+  isWide: ({ dtype }) => isWide(dtype),
+  specs: [
+    ...shapes.map(([name, spec]) => [`rotary/shape-${name}`, spec] as const),
+    ...partial.map(([name, spec]) => [`rotary/partial-${name}`, spec] as const),
+    ...edges.map(([name, spec]) => [`rotary/${name}`, spec] as const),
+    ...pairedSpecs(factors, compatible, (value) => !isWide(value)).map(
+      ([name, spec]) => [`rotary/pairs-${name}`, spec] as const,
+    ),
+  ],
+});

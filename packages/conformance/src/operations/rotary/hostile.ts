@@ -1,11 +1,11 @@
-import { createAttention, HeedError, type HostTensor, rotary } from "@heed/core";
+import type { HostTensor } from "@heed/core";
 import { junk, pick, wrongInteger } from "../../calls/junk.js";
-import { Random } from "../../calls/random.js";
+import type { Random } from "../../calls/random.js";
 import { spoilTensor } from "../../calls/spoiled-tensors.js";
-import { borrow } from "../../run/borrow.js";
 import type { OperationCase } from "../../run/case.js";
-import { operationSupport } from "../../run/operation-support.js";
+import { type Spoiling, wrongCallsCase } from "../../run/wrong-calls.js";
 import { buildRotary, type RotaryCall } from "./build.js";
+import { judgedRotary } from "./judged.js";
 
 type Change = (call: RotaryCall, random: Random) => Record<string, unknown>;
 
@@ -76,56 +76,16 @@ const changes: readonly (readonly [name: string, change: Change])[] = [
   ["there is an argument that does not exist", () => ({ Theta: 10_000 })],
 ];
 
-const calls = 120;
-
 /** Calls that must be refused before any backend sees them. */
-export const rotaryWrongCalls: OperationCase = {
-  id: "rotary/wrong-calls",
-  profile: "rotary",
-  operation: "rotary",
-  check: async ({ backend, seed }) => {
-    const support = await operationSupport(
-      backend,
-      rotary.describe(buildRotary({ length: 2 }, "right")),
-    );
-    if (!support.ok) return { failures: support.failures, reasons: support.reasons };
-    const random = new Random(seed);
-    let asked = 0;
-    const borrowed = borrow(backend);
-    const watched = {
-      ...borrowed,
-      plan: (problem: never) => {
-        asked += 1;
-        return borrowed.plan(problem);
-      },
-    };
-    const attention = await createAttention({
-      backends: [{ name: backend.name, load: async () => watched }],
-      selfTest: false,
-      fallback: "silent",
-    });
-    const failures = new Set<string>();
-    try {
-      for (let i = 0; i < calls; i++) {
-        const [name, change] = changes[i % changes.length] as (typeof changes)[number];
-        const call = buildRotary(
-          { batch: 2, length: 3, headDim: 8, source: "table", positions: "shared" },
-          `hostile-${i % 8}`,
-        );
-        asked = 0;
-        const error: unknown = await attention
-          .apply(rotary, { ...call, ...change(call, random) } as never)
-          .then(
-            () => null,
-            (thrown: unknown) => thrown,
-          );
-        if (error === null) failures.add(`${name}: accepted`);
-        else if (!(error instanceof HeedError)) failures.add(`${name}: throws ${String(error)}`);
-        if (asked > 0) failures.add(`${name}: the backend's plan() was called`);
-      }
-    } finally {
-      await attention.dispose();
-    }
-    return { failures: [...failures] };
-  },
-};
+export const rotaryWrongCalls: OperationCase = wrongCallsCase({
+  of: judgedRotary,
+  build: (seed) =>
+    buildRotary({ batch: 2, length: 3, headDim: 8, source: "table", positions: "shared" }, seed),
+  kinds: changes.map(
+    ([name, change]): Spoiling<RotaryCall> => [
+      name,
+      (call, random) => ({ ...call, ...change(call, random) }),
+    ],
+  ),
+  times: 2,
+});

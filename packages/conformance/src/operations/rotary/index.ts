@@ -2,12 +2,13 @@ import type { OperationCase } from "../../run/case.js";
 import { rotaryCases } from "./cases.js";
 import { rotaryWrongCalls } from "./hostile.js";
 import { rotaryLaws } from "./laws.js";
+import { rotaryVectors } from "./vectors.js";
 
-export { rotaryVectors } from "./vectors.js";
-
-/** Everything that the suite asks about rotary position embedding, but for recorded vectors. */
-export const rotarySuite: readonly OperationCase[] = [
-  ...rotaryCases,
-  ...rotaryLaws,
-  rotaryWrongCalls,
-];
+/** Everything that the suite asks about rotary position embedding. */
+export const rotarySuite: {
+  readonly cases: readonly OperationCase[];
+  readonly vectors: readonly OperationCase[];
+} = {
+  cases: [...rotaryCases, ...rotaryLaws, rotaryWrongCalls],
+  vectors: rotaryVectors,
+};

@@ -1,13 +1,13 @@
 import {
   type BoundRotary,
   type HostTensor,
-  isContiguous,
   type RotaryOutputs,
   rotary,
   toFloat64,
 } from "@heed/core";
 import type { Arithmetic } from "../../judge/arithmetic.js";
 import { compareRows } from "../../judge/compare.js";
+import { formViolations } from "../../judge/form.js";
 import type { Leniency } from "../../judge/leniency.js";
 import { unitRoundoff } from "../../judge/roundoff.js";
 import { summarise, type Verdict } from "../../judge/verdict.js";
@@ -26,16 +26,15 @@ export function judgeRotary(
   call: RotaryCall,
   outputs: RotaryOutputs<HostTensor>,
   { tiny, nonFinite }: Arithmetic,
-  recorded?: HostTensor,
+  recorded?: RotaryOutputs<HostTensor>,
 ): Verdict {
   const problem = rotary.describe(call);
   const bound = rotary.bind(problem, call) as BoundRotary<HostTensor>;
   const { batch, heads, length, headDim, dtype } = problem;
   const shape = [batch, heads, length, headDim];
-  const { output } = outputs;
-  const violations = formViolations(output, shape, dtype);
+  const violations = formViolations(rotary, problem, outputs);
   if (violations.length > 0) return summarise([], violations);
-  const expected = toFloat64(recorded ?? (rotary.reference(bound).output as HostTensor));
+  const expected = toFloat64((recorded ?? rotary.reference(bound)).output as HostTensor);
   const size = magnitudes(bound);
   const u = unitRoundoff[dtype];
   const comparison = compareRows({
@@ -43,7 +42,7 @@ export function judgeRotary(
     shape,
     rowSize: 1,
     dtype,
-    got: toFloat64(output),
+    got: toFloat64(outputs.output),
     expected,
     naive: expected,
     oracle: expected,
@@ -57,18 +56,6 @@ export function judgeRotary(
     [],
     wrong.length > 0 ? [`output is ${describeRows(wrong, [batch, heads, length])}`] : [],
   );
-}
-
-function formViolations(
-  t: HostTensor | undefined,
-  shape: readonly number[],
-  dtype: string,
-): string[] {
-  if (t === undefined) return ["output is missing"];
-  if (t.shape.join() !== shape.join())
-    return [`output has shape [${t.shape}] instead of [${shape}]`];
-  if (t.dtype !== dtype) return [`output is ${t.dtype} instead of ${dtype}`];
-  return isContiguous(t) ? [] : ["output is not row-major"];
 }
 
 /** |x·cos| + |y·sin| of each element; 0 where it is not turned. */

@@ -1,24 +1,14 @@
-import { fromFloat64, type HostTensor, rotary, slice, toFloat64 } from "@heed/core";
+import { fromFloat64, type HostTensor, slice, toFloat64 } from "@heed/core";
 import { bitsOf, sameBits } from "../../calls/bits.js";
-import { Random } from "../../calls/random.js";
+import type { Random } from "../../calls/random.js";
 import { unitRoundoff } from "../../judge/roundoff.js";
-import type { OperationCase, OperationContext } from "../../run/case.js";
-import { operationSupport } from "../../run/operation-support.js";
+import type { OperationCase } from "../../run/case.js";
+import { lawCases, type OperationLaw } from "../../run/operation-laws.js";
 import { buildRotary, type RotaryCall } from "./build.js";
-import { turn } from "./check.js";
+import { judgedRotary, type Turned } from "./judged.js";
 import type { RotarySpec } from "./spec.js";
 
-/** Something that holds between calls, whatever the numbers. */
-interface RotaryLaw {
-  readonly name: string;
-  readonly statement: string;
-  /** @returns how the law is broken, in a sentence; or `null` */
-  readonly check: (
-    run: (call: RotaryCall) => Promise<HostTensor>,
-    draw: (spec?: Partial<RotarySpec>) => RotaryCall,
-    random: Random,
-  ) => Promise<string | null>;
-}
+type RotaryLaw = OperationLaw<RotarySpec, RotaryCall, Turned>;
 
 const integer = (random: Random, from: number, to: number): number =>
   from + Math.floor(random.uniform() * (to - from + 1));
@@ -41,8 +31,8 @@ const laws: readonly RotaryLaw[] = [
     name: "differences",
     statement:
       "Dot products of turned vectors depend on the difference of their positions, and lengths stay.",
-    check: async (run, draw, random) => {
-      const call = draw({
+    check: async ({ run, build, random }) => {
+      const call = build({
         batch: 1,
         heads: 1,
         length: 4,
@@ -56,7 +46,7 @@ const laws: readonly RotaryLaw[] = [
       values.copyWithin(2 * size, 0, 2 * size);
       const input = fromFloat64(values, call.input.shape, call.input.dtype);
       const positions = Int32Array.of(a, b, a + by, b + by);
-      const y = toFloat64(await run({ ...call, input, positions }));
+      const y = toFloat64((await run({ ...call, input, positions })).output);
       const dot = (x: Float64Array, i: number, j: number): number => {
         let sum = 0;
         for (let c = 0; c < size; c++) {
@@ -81,8 +71,8 @@ const laws: readonly RotaryLaw[] = [
   {
     name: "offsets-are-positions",
     statement: "An offset gives what the positions that it stands for give, to the bit.",
-    check: async (run, draw, random) => {
-      const { positions: _p, offset: _o, ...call } = draw({ positions: "offset" });
+    check: async ({ run, build, random }) => {
+      const { positions: _p, offset: _o, ...call } = build({ positions: "offset" });
       const [batch, , length] = call.input.shape as [number, number, number];
       const offset = Int32Array.from({ length: batch }, () => integer(random, 0, 20));
       const positions = Int32Array.from(
@@ -96,31 +86,33 @@ const laws: readonly RotaryLaw[] = [
         strides: [length, 1],
         offset: 0,
       };
-      const [one, other] = [
-        await run({ ...call, offset }),
-        await run({ ...call, positions: spread }),
-      ];
-      return sameBits(bitsOf(one), bitsOf(other)) ? null : `offsets ${offset} give other bits`;
+      const one = await run({ ...call, offset });
+      const other = await run({ ...call, positions: spread });
+      return sameBits(bitsOf(one.output), bitsOf(other.output))
+        ? null
+        : `offsets ${offset} give other bits`;
     },
   },
   {
     name: "the-rest-stays",
     statement: "Elements from rotaryDim on stay as they are, to the bit.",
-    check: async (run, draw, random) => {
-      const whole = draw({ source: "theta", rotaryDim: undefined });
+    check: async ({ run, build, random }) => {
+      const whole = build({ source: "theta", rotaryDim: undefined });
       const size = whole.input.shape[3] as number;
       if (size < 4) return null;
       const rotaryDim = evenUpTo(random, size - 2);
       const y = await run({ ...whole, rotaryDim });
       const rest = (t: HostTensor): Uint8Array => bitsOf(slice(t, 3, rotaryDim, size));
-      return sameBits(rest(y), rest(whole.input)) ? null : `rotaryDim ${rotaryDim} of ${size}`;
+      return sameBits(rest(y.output), rest(whole.input))
+        ? null
+        : `rotaryDim ${rotaryDim} of ${size}`;
     },
   },
   {
     name: "interleaved-is-a-permutation",
     statement: "Neighbouring pairs give what halves give with the columns in another order.",
-    check: async (run, draw) => {
-      const call = draw({ interleaved: undefined });
+    check: async ({ run, build }) => {
+      const call = build({ interleaved: undefined });
       const size = call.input.shape[3] as number;
       const half = (call.rotaryDim ?? size) / 2;
       // Column 2i of the neighbours is column i of the halves, and 2i + 1 is i + half.
@@ -129,7 +121,7 @@ const laws: readonly RotaryLaw[] = [
       );
       const neighbours = await run({ ...call, interleaved: true });
       const halves = await run({ ...call, input: columns(call.input, toHalves) });
-      return sameBits(bitsOf(columns(neighbours, toHalves)), bitsOf(halves))
+      return sameBits(bitsOf(columns(neighbours.output, toHalves)), bitsOf(halves.output))
         ? null
         : "the two give other bits";
     },
@@ -137,8 +129,8 @@ const laws: readonly RotaryLaw[] = [
   {
     name: "chunks",
     statement: "Tokens in two calls, the second at an offset, give what they give in one.",
-    check: async (run, draw, random) => {
-      const call = draw({ positions: "none", source: "table" });
+    check: async ({ run, build, random }) => {
+      const call = build({ positions: "none", source: "table" });
       const length = call.input.shape[2] as number;
       const cut = integer(random, 0, length);
       const whole = await run(call);
@@ -147,7 +139,7 @@ const laws: readonly RotaryLaw[] = [
         [cut, length],
       ] as const) {
         const part = await run({ ...call, input: slice(call.input, 2, from, to), offset: from });
-        if (!sameBits(bitsOf(part), bitsOf(slice(whole, 2, from, to)))) {
+        if (!sameBits(bitsOf(part.output), bitsOf(slice(whole.output, 2, from, to)))) {
           return `tokens ${from} to ${to} of ${length} have other bits`;
         }
       }
@@ -156,58 +148,26 @@ const laws: readonly RotaryLaw[] = [
   },
 ];
 
-async function search(law: RotaryLaw, context: OperationContext): Promise<string | null> {
-  const random = new Random(`${law.name}-${context.seed}`);
+function draw(random: Random): RotarySpec {
   const pick = <T>(list: readonly T[]): T => list[integer(random, 0, list.length - 1)] as T;
-  for (let i = 0; i < context.runs; i++) {
-    const headDim = pick([4, 8, 16, 30, 64]);
-    const drawn: RotarySpec = {
-      batch: integer(random, 1, 3),
-      heads: integer(random, 1, 4),
-      length: integer(random, 1, 20),
-      headDim,
-      rotaryDim: pick([undefined, evenUpTo(random, headDim)]),
-      interleaved: pick([undefined, true]),
-      dtype: pick(["float32", "float32", "float16"] as const),
-      source: pick(["theta", "frequencies", "table"] as const),
-    };
-    const run = async (call: RotaryCall): Promise<HostTensor> => {
-      const output = await turn(context, call);
-      if (output === null) throw new Refused();
-      return output;
-    };
-    const seed = `${law.name}-${i}`;
-    let last = drawn;
-    try {
-      const broken = await law.check(
-        run,
-        (spec) => {
-          last = { ...drawn, ...spec };
-          return buildRotary(last, seed);
-        },
-        random,
-      );
-      if (broken !== null) return `${broken}, of ${JSON.stringify(last)}`;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-    }
-  }
-  return null;
+  const headDim = pick([4, 8, 16, 30, 64]);
+  return {
+    batch: integer(random, 1, 3),
+    heads: integer(random, 1, 4),
+    length: integer(random, 1, 20),
+    headDim,
+    rotaryDim: pick([undefined, evenUpTo(random, headDim)]),
+    interleaved: pick([undefined, true]),
+    dtype: pick(["float32", "float32", "float16"] as const),
+    source: pick(["theta", "frequencies", "table"] as const),
+  };
 }
 
-/** A dtype or size that a backend refuses is no failure of a law. */
-class Refused extends Error {}
-
 /** Laws of rotary position embedding, each tried on random calls. */
-export const rotaryLaws: readonly OperationCase[] = laws.map((law) => ({
-  id: `rotary/law-${law.name}`,
-  profile: "rotary",
-  operation: "rotary",
-  check: async (context) => {
-    const problem = rotary.describe(buildRotary({ length: 2 }, law.name));
-    const support = await operationSupport(context.backend, problem);
-    if (!support.ok) return { failures: support.failures, reasons: support.reasons };
-    const broken = await search(law, context);
-    return { failures: broken === null ? [] : [`${law.statement} Broken:`, broken] };
-  },
-}));
+export const rotaryLaws: readonly OperationCase[] = lawCases({
+  of: judgedRotary,
+  laws,
+  draw,
+  build: buildRotary,
+  plain: { length: 2 },
+});

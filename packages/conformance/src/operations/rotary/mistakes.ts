@@ -1,4 +1,5 @@
 import { type BoundRotary, fromFloat64, type HostTensor, rotary, toFloat64 } from "@heed/core";
+import type { StepMistake } from "../../run/step-mistakes.js";
 import type { RotaryCall } from "./build.js";
 
 /** Arguments of the rotation of one pair of elements: batch `b`, token `l`, pair `i`, and the bound call. */
@@ -31,12 +32,7 @@ export const rotarySteps = {
 
 export type RotarySteps = typeof rotarySteps;
 
-/** A mistake that an implementation can make: it explains failures, and is planted to test the suite. */
-export interface RotaryMistake {
-  /** Completes "a backend in which …" and "this is what comes out if …". */
-  readonly name: string;
-  readonly steps: Partial<RotarySteps>;
-}
+export type RotaryMistake = StepMistake<RotarySteps>;
 
 /** Computes a call with some steps replaced; elements that a step finds nowhere are NaN. */
 export function turnWith(call: RotaryCall, replaced: Partial<RotarySteps>): HostTensor {
@@ -134,19 +130,3 @@ export const rotaryMistakes: readonly RotaryMistake[] = [
   },
   { name: "elements from rotaryDim on become 0", steps: { rest: () => 0 } },
 ];
-
-/** The mistakes that would give what came, of those that make a difference. */
-export function explainRotary(call: RotaryCall, output: HostTensor): string[] {
-  const got = toFloat64(output);
-  const right = toFloat64(turnWith(call, {}));
-  const largest = right.reduce((a, x) => Math.max(a, Math.abs(x)), 0);
-  const near = (a: Float64Array, b: Float64Array): boolean =>
-    a.every((x, at) => Object.is(x, b[at]) || Math.abs(x - (b[at] as number)) <= 1e-3 * largest);
-  if (got.length !== right.length || near(got, right)) return [];
-  return rotaryMistakes
-    .filter(({ steps }) => {
-      const made = toFloat64(turnWith(call, steps));
-      return near(got, made) && !near(made, right);
-    })
-    .map(({ name }) => name);
-}

@@ -1,19 +1,13 @@
-import {
-  createAttention,
-  type HostTensor,
-  type RotaryOutputs,
-  slice,
-  splitHeads,
-  toFloat64,
-} from "@heed/core";
+import { createAttention, type HostTensor, slice, splitHeads, toFloat64 } from "@heed/core";
 import { readSafeTensors } from "../../calls/safetensors.js";
 import { readPackagedVector } from "../../calls/vectors.js";
 import { borrow } from "../../run/borrow.js";
 import type { OperationCase, OperationContext, OperationFinding } from "../../run/case.js";
+import { checkCall, complaint, runCall } from "../../run/check-call.js";
 import { difference, toleranceOf } from "../attention/laws/compare.js";
 import type { RotaryCall } from "./build.js";
-import { checkRotary, complaint, turn } from "./check.js";
 import { judgeRotary } from "./judge.js";
+import { judgedRotary } from "./judged.js";
 
 const onnx = [
   "test_rotary_embedding",
@@ -49,9 +43,10 @@ async function checkAppend(context: OperationContext): Promise<OperationFinding>
   const offset = (tensors["in.cache_lens"] as HostTensor).data as Int32Array;
   const [q, added] = [tensors["in.q"], tensors["in.k_new"]] as [HostTensor, HostTensor];
   const count = added.shape[2] as number;
-  const query = await turn(context, { input: q, offset, theta });
-  const turned = await turn(context, { input: added, offset, theta });
-  if (query === null || turned === null) return checkRotary({ input: q, offset, theta }, context);
+  const queries = { input: q, offset, theta };
+  const query = (await runCall(judgedRotary, queries, context))?.output;
+  const turned = (await runCall(judgedRotary, { input: added, offset, theta }, context))?.output;
+  if (!query || !turned) return checkCall(judgedRotary, queries, context);
   const failures: string[] = [];
   const cached = tensors["out.k_cache"] as HostTensor;
   for (const [b, from] of offset.entries()) {
@@ -59,12 +54,7 @@ async function checkAppend(context: OperationContext): Promise<OperationFinding>
     const call = { input: one(added), offset: from, theta };
     const recorded = slice(one(cached), 2, from, from + count);
     const wrong = complaint(
-      judgeRotary(
-        call,
-        { output: copyOf(one(turned)) } as RotaryOutputs<HostTensor>,
-        context.arithmetic,
-        recorded,
-      ),
+      judgeRotary(call, { output: copyOf(one(turned)) }, context.arithmetic, { output: recorded }),
     );
     if (wrong !== null) failures.push(`keys of batch ${b}: ${wrong}`);
   }
@@ -136,11 +126,9 @@ export const rotaryVectors: readonly OperationCase[] = [
         const call = onnxCall(tensors, JSON.parse(metadata.attributes as string));
         const recorded = tensors["out.output"] as HostTensor;
         const heads = call.input.shape[1] as number;
-        return checkRotary(
-          call,
-          context,
-          recorded.shape.length === 3 ? (splitHeads(recorded, heads) as HostTensor) : recorded,
-        );
+        const output =
+          recorded.shape.length === 3 ? (splitHeads(recorded, heads) as HostTensor) : recorded;
+        return checkCall(judgedRotary, call, context, { output });
       },
     }),
   ),

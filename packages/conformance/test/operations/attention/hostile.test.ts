@@ -1,8 +1,8 @@
 import { caseInputs } from "@heed/conformance";
-import { createAttention, reference, toFloat64 } from "@heed/core";
+import { attention, createAttention, reference, toFloat64 } from "@heed/core";
 import { expect, test } from "vitest";
 import { hostileCalls, hostileKinds } from "../../../src/operations/attention/hostile/calls.js";
-import { checkHostileCalls } from "../../../src/operations/attention/hostile/check.js";
+import { checkWrongCalls } from "../../../src/run/wrong-calls.js";
 
 const count = 6000;
 const good = caseInputs({ id: "good", spec: { queryLength: 9, causal: true } });
@@ -15,15 +15,15 @@ function memory(): number {
 }
 
 test(`${count} wrong calls each give a typed error before a backend sees them, and do no harm`, async () => {
-  const attention = await createAttention({ backends: [reference()] });
-  const before = toFloat64((await attention.run(good)).output);
+  const made = await createAttention({ backends: [reference()] });
+  const before = toFloat64((await made.run(good)).output);
   const bytes = memory();
   const backend = await reference().load();
-  expect(await checkHostileCalls(backend, hostileCalls(count, 1))).toEqual([]);
+  expect(await checkWrongCalls(backend, attention, hostileCalls(count, 1))).toEqual([]);
   // Shapes of 2^31 elements were asked for thousands of times: nothing of the kind was allocated.
   expect(memory() - bytes).toBeLessThan(2 ** 28);
-  expect(toFloat64((await attention.run(good)).output)).toEqual(before);
-  await attention.dispose();
+  expect(toFloat64((await made.run(good)).output)).toEqual(before);
+  await made.dispose();
 });
 
 test("the same seed gives the same calls, each kind among them", () => {
@@ -35,8 +35,7 @@ test("the same seed gives the same calls, each kind among them", () => {
 
 test("a call that is right is reported: the check can fail", async () => {
   const backend = await reference().load();
-  expect(await checkHostileCalls(backend, [{ name: "a right call", inputs: good }])).toEqual([
-    "a right call: accepted",
-    "a right call: the backend's plan() was called",
-  ]);
+  expect(
+    await checkWrongCalls(backend, attention, [{ name: "a right call", inputs: good }]),
+  ).toEqual(["a right call: accepted", "a right call: the backend's plan() was called"]);
 });

@@ -5,6 +5,7 @@ import {
   type Assignment,
   coverPairs,
   type Factors,
+  nameOf,
   pairsIn,
   possiblePairs,
 } from "../../../src/calls/cover.js";
@@ -12,7 +13,6 @@ import { pairRows } from "../../../src/operations/attention/cases/pairs.js";
 import {
   compatible,
   factors,
-  nameOf,
   specOf,
 } from "../../../src/operations/attention/pairwise/features.js";
 
@@ -86,13 +86,13 @@ describe("the pairs profile", () => {
   test("is the same each time, with ids that stay and say what is in a case", () => {
     const ids = cases.filter(({ profile }) => profile === "pairs").map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
-    expect(ids).toEqual(pairRows.map((row) => `pairs/${nameOf(row)}`));
+    expect(ids).toEqual(pairRows.map((row) => `pairs/${nameOf(row, factors)}`));
     expect(ids.length).toBeLessThan(130);
   });
 
   test("makes calls that have the features that their rows name", () => {
     for (const row of pairRows) {
-      const id = `pairs/${nameOf(row)}`;
+      const id = `pairs/${nameOf(row, factors)}`;
       const p = describeProblem(caseInputs({ id, spec: specOf(row) }));
       expect
         .soft([p.dtype, p.causal, p.alibi, p.sinks, p.softcap !== null, p.kvLengths], id)

@@ -1,6 +1,7 @@
 import { type CaseResult, checkCase, selectCases } from "@heed/conformance";
 import {
   type BoundMerge,
+  DisposedError,
   defineBackend,
   type HostTensor,
   implement,
@@ -13,10 +14,11 @@ import {
 } from "@heed/core";
 import { describe, expect, test } from "vitest";
 import type { MergeCall } from "../../../src/operations/merge/build.js";
-import { explainMerge, mergeMistakes, mergeWith } from "../../../src/operations/merge/mistakes.js";
+import { judgedMerge } from "../../../src/operations/merge/judged.js";
+import { mergeMistakes, mergeWith } from "../../../src/operations/merge/mistakes.js";
 import { borrow } from "../../../src/run/borrow.js";
 
-const cases = selectCases({ profile: "merge" });
+const cases = selectCases().filter((c) => "operation" in c && c.operation === "merge");
 
 type Merged = MergeOutputs<HostTensor>;
 
@@ -150,8 +152,13 @@ test("resident parts of which one is lost break a case", async () => {
   const device = (t: HostTensor) => ({
     ...{ backend: "reference", dtype: t.dtype, shape: t.shape, disposed: false },
     host: t,
-    read: async () => t,
-    dispose: () => {},
+    async read() {
+      if (this.disposed) throw new DisposedError("tensor");
+      return t;
+    },
+    dispose() {
+      this.disposed = true;
+    },
   });
   type Held = ReturnType<typeof device>;
   const host = (t: unknown): HostTensor => (t as Held).host ?? (t as HostTensor);
@@ -161,7 +168,7 @@ test("resident parts of which one is lost break a case", async () => {
     plan: async () => ({
       description: { kernel: "resident", tiles: {}, workspaceBytes: 0, dispatches: 1 },
       run: async ({ parts }: MergeInputs) => {
-        const resident = parts.some(({ output }) => "host" in output);
+        const resident = parts.some((p) => "host" in p.output || "host" in p.logSumExp);
         const call = {
           parts: parts.map((p) => ({ output: host(p.output), logSumExp: host(p.logSumExp) })),
         };
@@ -188,7 +195,7 @@ test("resident parts of which one is lost break a case", async () => {
   expect(notPassing(await run(residentIn((parts) => parts)))).toEqual([]);
   const failing = notPassing(await run(residentIn((parts) => parts.slice(0, 1))));
   expect(failing.flatMap(({ failures }) => failures)).toContain(
-    "resident parts give other bits than the same parts on the host",
+    "output of resident inputs has other bits than that of host inputs",
   );
 });
 
@@ -199,9 +206,9 @@ test("explanations are given of what is wrong alone", () => {
     logSumExp: { ...one, data: Float32Array.of(lse, lse) },
   });
   const call = { parts: [part(0, 1), part(1, 5), part(2, -3)] };
-  expect(explainMerge(call, mergeWith(call, {}))).toEqual([]);
+  expect(judgedMerge.explain(call, mergeWith(call, {}))).toEqual([]);
   const skipped = mergeWith({ parts: call.parts.slice(0, 2) }, {});
-  expect(explainMerge(call, skipped)).toContain("the last part is skipped");
+  expect(judgedMerge.explain(call, skipped)).toContain("the last part is skipped");
 });
 
 test("a backend without the operation refuses it, with the code operation", async () => {

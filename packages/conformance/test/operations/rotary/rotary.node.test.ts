@@ -18,7 +18,7 @@ import {
 } from "../../../src/operations/rotary/mistakes.js";
 import { borrow } from "../../../src/run/borrow.js";
 
-const cases = selectCases({ profile: "rotary" });
+const cases = selectCases().filter((c) => "operation" in c && c.operation === "rotary");
 
 /** A backend of rotary alone, which makes a mistake. */
 function mistaken(steps: RotaryMistake["steps"]): Provider {

@@ -1,9 +1,15 @@
-import { DisposedError, describeProblem, type HostTensor, InvalidInputError } from "@heed/core";
+import {
+  attention,
+  DisposedError,
+  describeProblem,
+  type HostTensor,
+  InvalidInputError,
+} from "@heed/core";
 import { differing, outputBits } from "../../../calls/bits.js";
 import type { ProgramCase } from "../../../run/case.js";
+import { checkWrongCalls } from "../../../run/wrong-calls.js";
 import { buildInputs } from "../build/inputs.js";
 import { hostileCalls } from "../hostile/calls.js";
-import { checkHostileCalls } from "../hostile/check.js";
 import { acceptedCalls, bitsOnce, named, planOf, rejection } from "./context.js";
 import { variations } from "./variations.js";
 
@@ -108,7 +114,7 @@ export const lifetimeBehaviours: readonly ProgramCase[] = [
       const inputs = buildInputs({ queryLength: 9, causal: true }, "right", arithmetic);
       const accepted = backend.supports(describeProblem(inputs)).ok;
       const before = accepted ? await bitsOnce(backend, inputs) : null;
-      const failures = await checkHostileCalls(backend, hostileCalls(wrongCalls, seed));
+      const failures = await checkWrongCalls(backend, attention, hostileCalls(wrongCalls, seed));
       if (before && differing(before, await bitsOnce(backend, inputs)).length > 0) {
         failures.push("after the wrong calls, a right one gives other bits");
       }

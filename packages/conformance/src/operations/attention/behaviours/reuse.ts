@@ -1,5 +1,5 @@
 import { type Attention, type AttentionInputs, createAttention, type HostTensor } from "@heed/core";
-import { differing, type OutputBits, outputBits } from "../../../calls/bits.js";
+import { differing, type OutputBits, outputBits, takeToHost } from "../../../calls/bits.js";
 import { layOut } from "../../../calls/layout.js";
 import { passes } from "../../../judge/verdict.js";
 import { borrow } from "../../../run/borrow.js";
@@ -91,17 +91,7 @@ async function uploaded(backend: CheckContext["backend"], call: Call): Promise<C
 }
 
 async function bitsOf(outputs: object): Promise<OutputBits> {
-  const host = await Promise.all(
-    Object.entries(outputs)
-      .filter(([, t]) => t !== undefined)
-      .map(async ([name, t]) => {
-        if (!("read" in t)) return [name, t];
-        const read = await t.read();
-        t.dispose();
-        return [name, read];
-      }),
-  );
-  return outputBits(Object.fromEntries(host) as never);
+  return outputBits(await takeToHost(outputs));
 }
 
 function attentionOf(backend: CheckContext["backend"]): Promise<Attention> {

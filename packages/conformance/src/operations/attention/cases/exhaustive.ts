@@ -1,7 +1,7 @@
-import { type Assignment, possiblePairs } from "../../../calls/cover.js";
+import { type Assignment, nameOf, possiblePairs } from "../../../calls/cover.js";
 import { Random } from "../../../calls/random.js";
 import { type ConformanceCase, ofProfile } from "../../../run/case.js";
-import { compatible, factors, nameOf, specOf } from "../pairwise/features.js";
+import { compatible, factors, specOf } from "../pairwise/features.js";
 import type { CaseSpec } from "../spec.js";
 import { longestCaches } from "./edges.js";
 
@@ -50,7 +50,7 @@ function company(): { id: string; spec: CaseSpec }[] {
   for (const pair of possiblePairs(factors, compatible)) {
     const fixed = Object.fromEntries(pair.split(" ").map((part) => part.split("=")));
     const row = fill(fixed, random);
-    if (row) found.set(`exhaustive/${nameOf(row)}`, specOf(row));
+    if (row) found.set(`exhaustive/${nameOf(row, factors)}`, specOf(row));
   }
   return [...found].map(([id, spec]) => ({ id, spec }));
 }

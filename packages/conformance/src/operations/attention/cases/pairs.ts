@@ -1,6 +1,6 @@
-import { type Assignment, coverPairs, possiblePairs } from "../../../calls/cover.js";
+import { type Assignment, coverPairs, nameOf, possiblePairs } from "../../../calls/cover.js";
 import { type ConformanceCase, ofProfile } from "../../../run/case.js";
-import { compatible, factors, nameOf, otherDTypes, specOf } from "../pairwise/features.js";
+import { compatible, factors, otherDTypes, specOf } from "../pairwise/features.js";
 
 /**
  * Rows in which each pair of features meets. A backend that refuses a dtype would lose the pairs that
@@ -25,5 +25,5 @@ export const pairRows: readonly Assignment[] = makeRows();
  */
 export const pairCases: readonly ConformanceCase[] = ofProfile(
   "pairs",
-  pairRows.map((row) => ({ id: `pairs/${nameOf(row)}`, spec: specOf(row) })),
+  pairRows.map((row) => ({ id: `pairs/${nameOf(row, factors)}`, spec: specOf(row) })),
 );

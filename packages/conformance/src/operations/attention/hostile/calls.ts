@@ -2,18 +2,12 @@ import type { AttentionInputs, HostTensor } from "@heed/core";
 import { junk, pick } from "../../../calls/junk.js";
 import { Random } from "../../../calls/random.js";
 import { spoilSizes, spoilTensor } from "../../../calls/spoiled-tensors.js";
+import type { WrongCall } from "../../../run/wrong-calls.js";
 import { buildInputs } from "../build/inputs.js";
 import type { CallFeature } from "../features/feature.js";
 import { features } from "../features/index.js";
 
 type Call = AttentionInputs<HostTensor>;
-
-/** A call that must be refused before any backend sees it. */
-export interface HostileCall {
-  /** The defect that makes the call invalid. */
-  readonly name: string;
-  readonly inputs: unknown;
-}
 
 type Change = (call: Call, random: Random) => Record<string, unknown>;
 
@@ -105,7 +99,7 @@ const changes: readonly (readonly [name: string, change: Change])[] = [
  *
  * @param seed the same one gives the same calls
  */
-export function* hostileCalls(count: number, seed: number): Generator<HostileCall> {
+export function* hostileCalls(count: number, seed: number): Generator<WrongCall> {
   const random = new Random(seed);
   for (let i = 0; i < count; i++) {
     if (i % 97 === 96) {

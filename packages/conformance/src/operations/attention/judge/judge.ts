@@ -9,12 +9,13 @@ import {
 } from "@heed/core";
 import { type Arithmetic, ieee754 } from "../../../judge/arithmetic.js";
 import { type Comparison, compareRows } from "../../../judge/compare.js";
+import { formViolation } from "../../../judge/form.js";
 import { type OutputName, summarise, type Verdict } from "../../../judge/verdict.js";
 import { describeRows } from "../../../judge/where.js";
 import { allowance, naiveFactor } from "./allowance.js";
 import { naiveAttention } from "./naive.js";
 import { leniencyOf } from "./not-finite.js";
-import { formViolation, ruleViolations } from "./rules.js";
+import { ruleViolations } from "./rules.js";
 
 /** Recorded outputs. */
 export type Expected = Partial<Record<OutputName, HostTensor>>;

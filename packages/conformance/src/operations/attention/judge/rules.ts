@@ -1,25 +1,10 @@
-import { type AttentionInputs, type FloatDType, type HostTensor, isContiguous } from "@heed/core";
+import type { AttentionInputs, FloatDType } from "@heed/core";
 import type { Arithmetic } from "../../../judge/arithmetic.js";
 import type { OutputName } from "../../../judge/verdict.js";
 import { hullAllowance, sumAllowance } from "./allowance.js";
 import { logitNotFinite } from "./flags.js";
 import type { NaiveEvaluation } from "./naive.js";
 import { leniencyOf } from "./not-finite.js";
-
-/** A sentence on the error in an output's shape, dtype or layout; `null` if there is none. */
-export function formViolation(
-  name: string,
-  got: HostTensor | undefined,
-  shape: readonly number[],
-  dtype: FloatDType,
-): string | null {
-  if (got === undefined) return `${name} is missing`;
-  if (got.shape.length !== shape.length || got.shape.some((size, i) => size !== shape[i])) {
-    return `${name} has shape [${got.shape.join(", ")}] instead of [${shape.join(", ")}]`;
-  }
-  if (got.dtype !== dtype) return `${name} is ${got.dtype} instead of ${dtype}`;
-  return isContiguous(got) ? null : `${name} is not row-major`;
-}
 
 /**
  * The rules that hold however logits are rounded: nothing is NaN but where NaN or +∞ is seen; a row without keys gives 0, and a

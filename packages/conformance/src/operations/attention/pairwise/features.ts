@@ -88,12 +88,3 @@ export function specOf(assignment: Assignment): CaseSpec {
   });
   return Object.assign({}, sizes, ...parts);
 }
-
-/** Says what is not plain about a call; the same features give the same name. */
-export function nameOf(assignment: Assignment): string {
-  const names = Object.entries(factors)
-    .filter(([factor, [plainest]]) => assignment[factor] !== plainest)
-    .map(([factor]) => assignment[factor])
-    .join("_");
-  return names || "plain";
-}

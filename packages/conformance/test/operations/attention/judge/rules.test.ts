@@ -2,12 +2,13 @@ import { naiveAttention } from "@heed/conformance";
 import { type AttentionInputs, fromFloat64, type HostTensor, tensor, transpose } from "@heed/core";
 import { describe, expect, test } from "vitest";
 import { ieee754 } from "../../../../src/judge/arithmetic.js";
+import { formViolation } from "../../../../src/judge/form.js";
 import type { OutputName } from "../../../../src/judge/verdict.js";
 import {
   hullAllowance,
   sumAllowance,
 } from "../../../../src/operations/attention/judge/allowance.js";
-import { formViolation, ruleViolations } from "../../../../src/operations/attention/judge/rules.js";
+import { ruleViolations } from "../../../../src/operations/attention/judge/rules.js";
 
 /** Two queries, of which the first sees keys 0 and 1 of three, and the second none. */
 const inputs: AttentionInputs<HostTensor> = {
