@@ -59,12 +59,11 @@ export {
   UnknownNameError,
   workloads,
 } from "./workloads/select.js";
-export { formatShape, parseShape } from "./workloads/shape.js";
+export { formatShape, parseShape, type WorkloadShape } from "./workloads/shape.js";
 export {
   type Series,
   type SeriesAxis,
   type Suite,
   suites,
   type Workload,
-  type WorkloadShape,
 } from "./workloads/workload.js";

@@ -1,40 +1,28 @@
-import { type AttentionProblem, type FloatDType, type SupportReason, workOf } from "@heed/core";
+import {
+  type AttentionFeatureName,
+  type AttentionProblem,
+  attentionFeaturesOf,
+  type FloatDType,
+  type SupportReason,
+  workOf,
+} from "@heed/core";
 
-/** Features of a problem that a peer may or may not have. */
-export type Feature =
-  | "empty"
-  | "mask"
-  | "bias"
-  | "causal"
-  | "window"
-  | "kvLengths"
-  | "alibi"
-  | "sinks"
-  | "softcap"
-  | "valueDim"
-  | "logSumExp"
-  | "weights"
-  | "scores";
-
-const present: Readonly<Record<Feature, (problem: AttentionProblem) => boolean>> = {
-  empty: (p) => p.batch * p.queryHeads * p.kvHeads * p.queryLength * p.keyLength === 0,
-  mask: (p) => p.mask !== null,
-  bias: (p) => p.bias !== null,
-  causal: (p) => p.causal,
-  window: (p) => p.window !== null,
-  kvLengths: (p) => p.kvLengths,
-  alibi: (p) => p.alibi,
-  sinks: (p) => p.sinks,
-  softcap: (p) => p.softcap !== null,
-  valueDim: (p) => p.valueDim !== p.headDim,
-  logSumExp: (p) => p.returns.logSumExp,
-  weights: (p) => p.returns.weights,
-  scores: (p) => p.returns.scores !== null,
-};
+/** Features that limits other than a list of features are about, or that every peer has. */
+const elsewhere: ReadonlySet<AttentionFeatureName> = new Set<AttentionFeatureName>([
+  "float32",
+  "float16",
+  "float64",
+  "grouped-query heads",
+  "cross-attention",
+  "queryOffset",
+]);
 
 export interface PeerLimits {
   readonly dtypes: readonly FloatDType[];
-  readonly features: readonly Feature[];
+  /** Features that it has, of those that not every peer has. */
+  readonly features: readonly AttentionFeatureName[];
+  /** Whether it computes problems without any batch, head, query or key. */
+  readonly empty?: boolean;
   /**
    * Positions that it can be told: `"any"`, query 0 at key 0 (`"start"`), or that and queries that are the
    * last of the keys (`"ends"`).
@@ -56,10 +44,13 @@ export function reasonsWithin(
   if (!limits.dtypes.includes(problem.dtype)) {
     reasons.push({ code: "dtype", message: `${peer} is not driven with ${problem.dtype} here` });
   }
-  for (const [feature, has] of Object.entries(present)) {
-    if (has(problem) && !limits.features.includes(feature as Feature)) {
-      reasons.push({ code: feature, message: `${peer} has no ${feature}` });
-    }
+  const { batch, queryHeads, kvHeads, queryLength, keyLength } = problem;
+  if (!limits.empty && batch * queryHeads * kvHeads * queryLength * keyLength === 0) {
+    reasons.push({ code: "empty", message: `${peer} computes nothing that is empty` });
+  }
+  for (const feature of attentionFeaturesOf(problem)) {
+    if (elsewhere.has(feature) || limits.features.includes(feature)) continue;
+    reasons.push({ code: feature, message: `${peer} has no ${feature}` });
   }
   if (!knowsPositions(problem, limits)) {
     reasons.push({ code: "queryOffset", message: `${peer} has no choice of query positions` });

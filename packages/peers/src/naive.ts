@@ -20,7 +20,8 @@ export function naive(): Provider {
     info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
     limits: {
       dtypes: ["float32", "float64"],
-      features: ["causal", "window", "kvLengths", "valueDim", "empty"],
+      features: ["causal", "window", "kvLengths", "value head size"],
+      empty: true,
       positions: "any",
       mostFlops: 5e9,
     },

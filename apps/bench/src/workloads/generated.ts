@@ -8,8 +8,8 @@ import {
   type HostTensor,
   tensor,
 } from "@heed/core";
-import { formatShape } from "./shape.js";
-import type { Workload, WorkloadShape } from "./workload.js";
+import { formatShape, type WorkloadShape } from "./shape.js";
+import type { Workload } from "./workload.js";
 
 /** A shape with what is usually left out left out. */
 export type PartialShape = Pick<WorkloadShape, "queryHeads" | "queryLength" | "headDim"> &
@@ -71,18 +71,17 @@ function call(
   dtype: FloatDType,
   make: (sizes: readonly number[], dtype: DType) => HostTensor,
 ): AttentionInputs<HostTensor> {
-  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = shape;
-  const { causal, window, softcap, bias, sinks } = shape;
-  const positions = (causal || window) && queryLength !== keyLength;
+  // Every other rule is an option of the call, under the same name.
+  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim, ...rules } = shape;
+  const { bias, sinks, ...options } = rules;
+  const positions = (options.causal || options.window) && queryLength !== keyLength;
   return {
     query: make([batch, queryHeads, queryLength, headDim], dtype),
     key: make([batch, kvHeads, keyLength, headDim], dtype),
     value: make([batch, kvHeads, keyLength, valueDim], dtype),
     ...(bias && { bias: make([1, queryHeads, queryLength, keyLength], dtype) }),
     ...(sinks && { sinks: make([queryHeads], "float32") }),
-    ...(causal && { causal }),
-    ...(window && { window }),
-    ...(softcap !== undefined && { softcap }),
+    ...options,
     // Fewer queries than keys are the last ones: a cache holds what came before.
     ...(positions && { queryOffset: "bottom-right" as const }),
   };

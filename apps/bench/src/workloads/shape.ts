@@ -1,10 +1,35 @@
 import { InvalidInputError } from "@heed/core";
-import type { WorkloadShape } from "./workload.js";
+
+/** Sizes of a workload whose data are generated. */
+export interface WorkloadSizes {
+  readonly batch: number;
+  readonly queryHeads: number;
+  readonly kvHeads: number;
+  readonly queryLength: number;
+  readonly keyLength: number;
+  readonly headDim: number;
+  readonly valueDim: number;
+}
+
+/** Rules that such a workload's call has. */
+export interface WorkloadRules {
+  readonly causal?: boolean;
+  /** Both ends inclusive, as in a call. */
+  readonly window?: { readonly left?: number; readonly right?: number };
+  readonly softcap?: number;
+  /** A bias a head, `[1, queryHeads, queryLength, keyLength]`, such as relative positions. */
+  readonly bias?: boolean;
+  /** A sink a head. */
+  readonly sinks?: boolean;
+}
+
+/** Sizes and rules of a workload whose data are generated. */
+export interface WorkloadShape extends WorkloadSizes, WorkloadRules {}
 
 const form = "such as B1,Hq32,Hkv8,Lq1,Lk4096,D128,causal";
 
 /** `B1,Hq32,Hkv8,Lq1,Lk4096,D64,Dv64`: each name with what it sets. Case does not matter. */
-const sizeNames: Readonly<Record<string, readonly (keyof WorkloadShape)[]>> = {
+const sizeNames: Readonly<Record<string, readonly (keyof WorkloadSizes)[]>> = {
   b: ["batch"],
   h: ["queryHeads", "kvHeads"],
   hq: ["queryHeads"],
@@ -15,15 +40,6 @@ const sizeNames: Readonly<Record<string, readonly (keyof WorkloadShape)[]>> = {
   d: ["headDim", "valueDim"],
   dv: ["valueDim"],
 };
-
-/** Rules of a shape, as they are read. */
-interface Rules {
-  causal?: true;
-  bias?: true;
-  sinks?: true;
-  window?: { left: number; right: number };
-  softcap?: number;
-}
 
 const sizeNamesShown = "B, H, Hq, Hkv, L, Lq, Lk, D, Dv";
 
@@ -36,7 +52,7 @@ const sizeNamesShown = "B, H, Hq, Hkv, L, Lq, Lk, D, Dv";
  */
 export function parseShape(text: string): WorkloadShape {
   const sizes = new Map<string, number>();
-  const rules: Rules = {};
+  const rules: { -readonly [Name in keyof WorkloadRules]: WorkloadRules[Name] } = {};
   for (const part of text.split(",").map((raw) => raw.trim())) {
     const match = /^([a-z]+)(\d+(?:\.\d+)?)?$/i.exec(part);
     const name = match?.[1]?.toLowerCase() ?? "";
@@ -60,12 +76,7 @@ export function parseShape(text: string): WorkloadShape {
   return { ...readSizes(sizes, text), ...rules };
 }
 
-type Sizes = Pick<
-  WorkloadShape,
-  "batch" | "queryHeads" | "kvHeads" | "queryLength" | "keyLength" | "headDim" | "valueDim"
->;
-
-function readSizes(given: ReadonlyMap<string, number>, text: string): Sizes {
+function readSizes(given: ReadonlyMap<string, number>, text: string): WorkloadSizes {
   const read = (...names: readonly string[]): number => {
     for (const name of names) {
       const size = given.get(name);

@@ -1,24 +1,6 @@
 import type { ReadVector } from "@heed/conformance";
 import type { AttentionInputs, FloatDType, HostTensor } from "@heed/core";
-
-/** Sizes and rules of a workload whose data are generated. */
-export interface WorkloadShape {
-  readonly batch: number;
-  readonly queryHeads: number;
-  readonly kvHeads: number;
-  readonly queryLength: number;
-  readonly keyLength: number;
-  readonly headDim: number;
-  readonly valueDim: number;
-  readonly causal?: boolean;
-  /** Both ends inclusive, as in a call. */
-  readonly window?: { readonly left?: number; readonly right?: number };
-  readonly softcap?: number;
-  /** A bias a head, `[1, queryHeads, queryLength, keyLength]`, such as relative positions. */
-  readonly bias?: boolean;
-  /** A sink a head. */
-  readonly sinks?: boolean;
-}
+import type { WorkloadShape } from "./shape.js";
 
 /** Something to measure: a model's attention, by its sizes or by tensors recorded from it. */
 export interface Workload {

@@ -7,7 +7,7 @@ import type { HostTensor, Tensor } from "../tensor/tensor.js";
 import { toFloat64 } from "../tensor/values.js";
 import { broadcastTo } from "../tensor/views.js";
 import type { AttentionInputs, HeadValues } from "./inputs.js";
-import type { AttentionProblem, BroadcastInput } from "./problem.js";
+import { type AttentionProblem, type BroadcastInput, optionsOf } from "./problem.js";
 import { alignedSize } from "./validation/broadcast.js";
 
 /** A call's positions and lengths, resolved to one integer a batch. */
@@ -92,30 +92,20 @@ export class BoundAttention<T extends Tensor = Tensor>
   }
 
   get inputs(): AttentionInputs<T> {
-    const { positions, returns, ...p } = this.problem;
+    const { positions, kvLengths } = this.problem;
     return {
+      ...optionsOf(this.problem),
       query: this.query,
       key: this.key,
       value: this.value,
       ...(this.#mask !== undefined && { mask: this.#mask }),
       ...(this.#bias !== undefined && { bias: this.#bias }),
-      ...(p.causal && { causal: true }),
-      ...(p.window && {
-        window: { left: p.window.left ?? undefined, right: p.window.right ?? undefined },
-      }),
       ...(positions === "fixed" && { queryOffset: this.offsets[0] ?? 0 }),
       ...(positions === "bottom-right" && { queryOffset: "bottom-right" as const }),
       ...(positions === "per-batch" && { queryOffset: this.offsets }),
-      ...(p.kvLengths && { kvLengths: this.kvLengths }),
+      ...(kvLengths && { kvLengths: this.kvLengths }),
       ...(this.alibiSlopes && { alibiSlopes: this.alibiSlopes }),
       ...(this.sinks && { sinks: this.sinks }),
-      scale: p.scale,
-      ...(p.softcap !== null && { softcap: p.softcap }),
-      returns: {
-        logSumExp: returns.logSumExp,
-        weights: returns.weights,
-        scores: returns.scores ?? undefined,
-      },
     };
   }
 

@@ -83,6 +83,24 @@ export function problemKey(problem: Omit<AttentionProblem, "key" | "operation" |
   ].join(" ");
 }
 
+/** The options of a call that a problem says by itself, without any data. */
+export function optionsOf(
+  problem: AttentionProblem,
+): Pick<AttentionInputs, "causal" | "window" | "scale" | "softcap" | "returns"> {
+  const { causal, window, scale, softcap, returns } = problem;
+  return {
+    ...(causal && { causal }),
+    ...(window && { window: { left: window.left ?? undefined, right: window.right ?? undefined } }),
+    scale,
+    ...(softcap !== null && { softcap }),
+    returns: {
+      logSumExp: returns.logSumExp,
+      weights: returns.weights,
+      scores: returns.scores ?? undefined,
+    },
+  };
+}
+
 /**
  * A key that problems share whose lengths lie between the same powers of two: lengths grow with
  * every step of a decode loop, while what is fastest changes slowly.

@@ -1,5 +1,5 @@
 import { encodeModel, GraphBuilder, type ModelDType } from "@heed/backend-onnx/model";
-import type { AttentionProblem } from "@heed/core";
+import type { AttentionFeatureName, AttentionProblem } from "@heed/core";
 
 /** One node Attention: what of it varies. */
 export interface AttentionModel {
@@ -11,6 +11,31 @@ export interface AttentionModel {
   readonly nonpad: boolean;
   /** qk_matmul_output_mode, where that output is wanted. */
   readonly qk: 0 | 1 | 2 | 3 | null;
+}
+
+/** Features of the operator. */
+export const operatorFeatures: readonly AttentionFeatureName[] = [
+  "mask",
+  "bias",
+  "causal",
+  "kvLengths",
+  "softcap",
+  "value head size",
+  "weights",
+  "scores",
+];
+
+/**
+ * The node that computes a problem.
+ *
+ * @param hiding how the call tells the node which keys are hidden
+ */
+export function modelOf(
+  { scale, softcap, returns }: AttentionProblem,
+  hiding: Pick<AttentionModel, "causal" | "mask" | "nonpad">,
+): AttentionModel {
+  const qk = returns.scores === "raw" ? 0 : returns.scores === "capped" ? 1 : null;
+  return { ...hiding, scale, softcap: softcap ?? 0, qk: returns.weights ? 3 : qk };
 }
 
 /** Sizes of a call. */

@@ -1,7 +1,12 @@
 import { type AttentionProblem, elementCount, type HostTensor, tensor } from "@heed/core";
 import type { InferenceSession, Tensor } from "onnxruntime-web";
 import { dense, type Peer, type PeerCall, perScore, positionMask } from "../peer.js";
-import { type AttentionModel, encodeAttention } from "./attention-model.js";
+import {
+  type AttentionModel,
+  encodeAttention,
+  modelOf,
+  operatorFeatures,
+} from "./attention-model.js";
 import type { LoadedRuntime } from "./runtime.js";
 
 /**
@@ -14,7 +19,7 @@ export function attentionPeer({ runtime, info, create }: LoadedRuntime): Peer<Te
     info,
     limits: {
       dtypes: ["float32"],
-      features: ["mask", "bias", "causal", "kvLengths", "softcap", "valueDim", "weights", "scores"],
+      features: operatorFeatures,
       positions: "any",
     },
     refuses: ({ returns, scale, mask, bias }) => {
@@ -51,7 +56,7 @@ function prepare(
   problem: AttentionProblem,
   call: PeerCall<Tensor>,
 ) {
-  const { batch, queryHeads, queryLength, keyLength, causal, returns } = problem;
+  const { batch, queryHeads, queryLength, keyLength, causal } = problem;
   const { bound } = call;
   const { offsets, kvLengths } = bound;
   // The operator's offset is 0, or nonpad_kv_seqlen − queryLength where that is given.
@@ -92,15 +97,7 @@ function prepare(
   if (useNonpad) {
     feeds.nonpad_kv_seqlen = new OrtTensor("int64", BigInt64Array.from(kvLengths, BigInt), [batch]);
   }
-  const model: AttentionModel = {
-    causal: causal && own,
-    scale: problem.scale,
-    softcap: problem.softcap ?? 0,
-    mask,
-    nonpad: useNonpad,
-    qk: returns.weights ? 3 : returns.scores === "raw" ? 0 : returns.scores === "capped" ? 1 : null,
-  };
-  return { model, feeds };
+  return { model: modelOf(problem, { causal: causal && own, mask, nonpad: useNonpad }), feeds };
 }
 
 /** From an element of `[batch, heads, queries, keys]` to that of `[batch, 1, queries, keys]`. */

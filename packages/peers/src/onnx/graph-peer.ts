@@ -2,8 +2,8 @@ import { type AttentionProblem, splitHeads, tensor } from "@heed/core";
 import type { Tensor } from "onnxruntime-web";
 import { keepByPositions, type Peer, type PeerPlan } from "../peer.js";
 import { feedsOf, positionFeeds } from "./feeds.js";
-import { fusedOperator, fusedReasons } from "./fused.js";
-import { attentionModel, type GraphKind } from "./graphs.js";
+import { fusedFeatures, fusedOperator, fusedReasons } from "./fused.js";
+import { attentionModel, type GraphKind, matmulFeatures } from "./graphs.js";
 import type { LoadedRuntime } from "./runtime.js";
 
 /** onnxruntime with a model of one attention by other operators than Attention. */
@@ -12,12 +12,7 @@ export function graphPeer(loaded: LoadedRuntime, kind: GraphKind): Peer<Tensor> 
     info: loaded.info,
     limits: {
       dtypes: ["float32"],
-      features: [
-        "causal",
-        "kvLengths",
-        "valueDim",
-        ...(kind === "fused" ? (["window", "softcap"] as const) : []),
-      ],
+      features: kind === "fused" ? fusedFeatures : matmulFeatures,
       // The cache that the fused operator takes ends where the queries do.
       positions: kind === "fused" ? "ends" : "start",
     },

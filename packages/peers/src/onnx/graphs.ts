@@ -1,10 +1,17 @@
 import { encodeModel, GraphBuilder, type ModelGraph, type Value } from "@heed/backend-onnx/model";
-import type { AttentionProblem } from "@heed/core";
+import type { AttentionFeatureName, AttentionProblem } from "@heed/core";
 import { hidingBiasShape } from "../hiding-bias.js";
-import { fusedGraph } from "./fused-graph.js";
+import { fusedGraph } from "./fused.js";
 
 /** How attention is written as a model, beside the operator Attention. */
 export type GraphKind = "fused" | "matmul";
+
+/** Features of the graph that is not fused. */
+export const matmulFeatures: readonly AttentionFeatureName[] = [
+  "causal",
+  "kvLengths",
+  "value head size",
+];
 
 /** {@link attentionGraph} in ONNX's file format. */
 export function attentionModel(kind: GraphKind, problem: AttentionProblem): Uint8Array {

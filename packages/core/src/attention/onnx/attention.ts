@@ -176,7 +176,7 @@ function prepare(
   const asMask = lengths !== undefined && wantsScores && attributes.qkMode < 2;
   if (asMask) mask = hidePadding(lengths, keyLength, mask);
   const queryLength = query.shape[2] as number;
-  const { causal, window, scale, softcap, qkMode } = attributes;
+  const { options, qkMode } = attributes;
   return {
     merged: rank === 3,
     inputs: {
@@ -185,10 +185,7 @@ function prepare(
       value,
       mask,
       bias,
-      causal,
-      window,
-      scale,
-      softcap,
+      ...options,
       queryOffset: lengths
         ? lengths.map((length) => length - queryLength)
         : keyLength - (newKey.shape[2] as number),

@@ -1,6 +1,6 @@
 import { describeValue, InvalidInputError } from "../../errors.js";
 import { reading } from "../../options.js";
-import type { AttentionWindow } from "../inputs.js";
+import type { AttentionInputs } from "../inputs.js";
 
 /** The operator's attributes, by its own names, with its own defaults. */
 export interface OnnxAttentionAttributes {
@@ -31,13 +31,11 @@ export interface OnnxAttentionAttributes {
 }
 
 export interface ReadAttributes {
-  readonly causal: boolean;
+  /** Options that a call of attention has under the same names. */
+  readonly options: Pick<AttentionInputs, "causal" | "window" | "scale" | "softcap">;
   readonly queryHeads: number | undefined;
   readonly kvHeads: number | undefined;
   readonly qkMode: 0 | 1 | 2 | 3;
-  readonly scale: number | undefined;
-  readonly softcap: number | undefined;
-  readonly window: AttentionWindow | undefined;
 }
 
 const names: ReadonlySet<string> = new Set<keyof OnnxAttentionAttributes>([
@@ -113,12 +111,14 @@ export function readAttributes(given: OnnxAttentionAttributes | undefined): Read
     "0, 1, 2 or 3",
   );
   return {
-    causal: integer("is_causal", (value) => value === 0 || value === 1, "0 or 1") === 1,
+    options: {
+      causal: integer("is_causal", (value) => value === 0 || value === 1, "0 or 1") === 1,
+      window: { left: side("left_window_size"), right: side("right_window_size") },
+      scale: number("scale"),
+      softcap: number("softcap"),
+    },
     queryHeads: integer("q_num_heads", positive, "an integer ≥ 1"),
     kvHeads: integer("kv_num_heads", positive, "an integer ≥ 1"),
     qkMode: (mode ?? 0) as ReadAttributes["qkMode"],
-    scale: number("scale"),
-    softcap: number("softcap"),
-    window: { left: side("left_window_size"), right: side("right_window_size") },
   };
 }
