@@ -1,5 +1,5 @@
-// The mask by −10⁹ of TensorFlow's tutorial: a query that may see no key gets the mean of all values,
-// or whichever key scores highest; and NaN where a hidden value is NaN.
+// TensorFlow's tutorial masks by adding −10⁹: a query that sees no key then gets the mean of all values, or
+// the value of the key that scores highest, and NaN if a hidden value is NaN.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 

@@ -40,12 +40,12 @@ const projects: readonly Project[] = [
     passes: 30,
     defects: [
       {
-        what: "A query that may see no key gets NaN, by whichever rule: mask, bias of −∞, `keyValueSeqLengths`, `isCausal` with a window.",
+        what: "A query that sees no key gets NaN instead of 0. It does not matter which rule hides the keys: a mask, a bias of −∞, `keyValueSeqLengths`, or `isCausal` with a window.",
         explains: emptyRow,
         reproduction: "jax-empty-row.js",
       },
       {
-        what: "A value past `keyValueSeqLengths`, or hidden by a mask, `isCausal` or `localWindowSize`, is multiplied by a weight of 0: NaN there reaches every row.",
+        what: "Hidden values are not skipped but multiplied by a weight of 0, and 0 · NaN is NaN. A NaN past `keyValueSeqLengths`, or in a value that a mask, `isCausal` or `localWindowSize` hides, therefore reaches every row of the output.",
         explains: poisoned,
         reproduction: "jax-hidden-nan.js",
       },
@@ -59,12 +59,12 @@ const projects: readonly Project[] = [
     passes: 30,
     defects: [
       {
-        what: "A query that may see no key gets an average of the keys that are hidden from it. (At 10⁹ float32 numbers are 64 apart, so that the scores are gone too.)",
+        what: "A query that sees no key gets a weighted average of the values that are hidden from it, instead of 0. (Neighbouring float32 numbers near 10⁹ are 64 apart, so adding −10⁹ also rounds the scores away.)",
         explains: emptyRow,
         reproduction: "tfjs-minus-1e9.js",
       },
       {
-        what: "A hidden value is multiplied by a weight of 0, so that NaN in it reaches every row; and a hidden key is not hidden if its score is of the order of 10⁹.",
+        what: "Hidden values are multiplied by a weight of 0, and 0 · NaN is NaN, so a NaN in a hidden value reaches every row of the output. In addition, a key whose score is of the order of 10⁹ stays visible although the mask hides it.",
         explains: poisoned,
         reproduction: "tfjs-minus-1e9.js",
       },
@@ -79,12 +79,12 @@ const projects: readonly Project[] = [
     passes: 20,
     defects: [
       {
-        what: "A query that may see no key gets NaN.",
+        what: "A query that sees no key gets NaN instead of 0.",
         explains: emptyRow,
         reproduction: "ruvector-empty-row.js",
       },
       {
-        what: "A hidden value is multiplied by a weight of 0: NaN or ∞ there reaches the row.",
+        what: "Hidden values are multiplied by a weight of 0. A NaN or ∞ in a hidden value makes the row NaN, since 0 · NaN and 0 · ∞ are NaN.",
         explains: poisoned,
         reproduction: "ruvector-hidden-nan.js",
       },
@@ -98,17 +98,17 @@ const projects: readonly Project[] = [
     passes: 30,
     defects: [
       {
-        what: "A value past `nonpad_kv_seqlen`, or hidden by a mask or `is_causal`, is multiplied by a weight of 0: NaN or ∞ in unused slots of a cache reaches every row.",
+        what: "Values past `nonpad_kv_seqlen`, and values that a mask or `is_causal` hides, are multiplied by a weight of 0. Since 0 · NaN and 0 · ∞ are NaN, a NaN or ∞ in an unused slot of a cache reaches every row of the output.",
         explains: poisoned,
         reproduction: "ort-attention-hidden-nan.js",
       },
       {
-        what: "A query whose every bias is the lowest float32 gets 0, as if it saw no key; the number is finite, and added to scores it leaves the average of the values.",
+        what: "A query gets an output of 0, as if it saw no key, if all its biases are the lowest finite float32. The expected output is the average of the values: that number is finite, and adding it to every score makes all scores equal.",
         explains: ({ id }) => id.includes("finfo-min"),
         reproduction: "ort-attention-lowest-bias.js",
       },
       {
-        what: "No session is made for a `scale` of 0 or below, which the operator's specification does not forbid. (The adapter refuses such a problem.)",
+        what: "Creating a session fails if `scale` is 0 or negative, although the operator's specification does not forbid that. (The adapter refuses such problems.)",
         explains: null,
         reproduction: "ort-attention-scale.js",
       },
@@ -148,37 +148,50 @@ describe.each(projects.map((project) => [project.title, project] as const))("%s"
     const manifest = new URL(`../node_modules/${packageName}/package.json`, import.meta.url);
     const { version } = JSON.parse(await readFile(manifest, "utf8"));
     const parts: string[] = [];
+    const shown = new Set<string>();
     for (const { what, explains, reproduction } of defects) {
       const cases = failing.filter((result) => explains?.(result));
       if (explains) expect(cases, what).not.toEqual([]);
-      parts.push(await section(what, cases, adapter, reproduction));
+      parts.push(await section(what, cases, adapter, reproduction, shown.has(reproduction)));
+      shown.add(reproduction);
     }
     sections.push([`## ${title}, ${version}`, ...parts]);
   });
 });
 
-/** A defect with the script that shows it, and what the script prints. */
+/** A section of the page: the defect, an example, and its reproduction unless `isShown`, with the output. */
 async function section(
   what: string,
   cases: readonly CaseResult[],
   adapter: string,
   reproduction: string,
+  isShown: boolean,
 ): Promise<string> {
   const file = new URL(`../reproductions/${reproduction}`, import.meta.url);
   const source = await readFile(file, "utf8");
   const { stdout } = await promisify(execFile)(process.execPath, [file.pathname]);
   const [example] = cases;
   return [
-    `${what}${example ? ` ${cases.length} of the small cases fail for it, such as:` : ""}`,
+    `${what}${example ? ` ${countFailing(cases.length)}, for example:` : ""}`,
     ...(example
       ? [
           `\`\`\`sh\npnpm conformance --backend packages/peers/dist/modules/${adapter}.js --case ${example.id}\n\`\`\``,
         ]
       : []),
-    `\`node packages/peers/reproductions/${reproduction}\`:`,
-    `\`\`\`js\n${source.trim()}\n\`\`\``,
-    `\`\`\`\n${withoutBanner(stdout)}\n\`\`\``,
+    ...(isShown
+      ? [`The script above, \`${reproduction}\`, shows this as well.`]
+      : [
+          `\`node packages/peers/reproductions/${reproduction}\`:`,
+          `\`\`\`js\n${source.trim()}\n\`\`\``,
+          `\`\`\`\n${withoutBanner(stdout)}\n\`\`\``,
+        ]),
   ].join("\n\n");
+}
+
+function countFailing(count: number): string {
+  return count === 1
+    ? "1 of the small cases fails because of this"
+    : `${count} of the small cases fail because of this`;
 }
 
 /** The output without the banner that TensorFlow.js prints in Node. */
@@ -194,7 +207,8 @@ test("the page of other people's implementations says so", async ({ skip }) => {
   if (sections.length < projects.length) return skip("only some of the tests ran");
   const page = [
     "# What the suite finds in other people's implementations",
-    "Each through an adapter that calls it as its documentation says and refuses what it does not offer (`packages/peers`). Everything below was run: this page is written by `packages/peers/test/findings.node.test.ts`, which fails where it is no longer true.",
+    "The conformance suite calls each library through an adapter (`packages/peers`), which follows the library's documentation and refuses problems that the library does not offer. The test `packages/peers/test/findings.node.test.ts` runs everything on this page and generates the page; it fails as soon as something here is no longer true.",
+    "Each reproduction calls the library alone, without the adapter and without Heed's backends; those for onnxruntime-web take their ONNX model from this repository. The output of a script follows its source.",
     ...sections.flat(),
   ];
   await expect(`${page.join("\n\n")}\n`).toMatchFileSnapshot("../../../docs/others.md");

@@ -82,11 +82,14 @@ function attend(problem: AttentionProblem, bound: BoundInputs): AttentionOutputs
       }
       raw *= scale;
       const capped = softcap === null ? raw : softcap * Math.tanh(raw / softcap);
-      const biased = bound.bias ? capped + at(bound.bias, b, h, i, j) : capped;
+      const bias = bound.bias ? at(bound.bias, b, h, i, j) : 0;
+      const biased = capped + bias;
       const kind = returns.scores;
       if (scores && kind) scores.data[row * keyLength + j] = { raw, capped, biased }[kind];
       if (causal && j > position) continue;
       if (bound.mask && at(bound.mask, b, h, i, j) === 0) continue;
+      // A bias of −∞ hides its key, also where the score is NaN, which adding it would leave NaN.
+      if (bias === Number.NEGATIVE_INFINITY) continue;
       logits[j] = biased;
       max = Math.max(max, biased);
     }
