@@ -173,7 +173,10 @@ function altered(name: string, { supports, run }: Alterations): Contender {
               const placed = await plan.place(call);
               return {
                 ...placed,
-                run: async () => (run ? run(await placed.run()) : placed.run()),
+                run: async () => {
+                  const outputs = await placed.run();
+                  return run ? { ...outputs, output: run(outputs.output as HostTensor) } : outputs;
+                },
               };
             },
           };

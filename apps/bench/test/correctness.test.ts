@@ -7,7 +7,8 @@ import {
   toFloat64,
 } from "@heed/core";
 import { expect, test } from "vitest";
-import { prepareJudge } from "../src/measure/correctness.js";
+import type { Verdict } from "../src/measure/judge.js";
+import { attention } from "../src/operations/attention/operation.js";
 import { customWorkload } from "../src/workloads/generated.js";
 import { parseShape } from "../src/workloads/shape.js";
 
@@ -16,6 +17,12 @@ async function call(
   dtype: "float32" | "float16" | "float64" = "float32",
 ): Promise<AttentionInputs<HostTensor>> {
   return customWorkload(parseShape(shape)).load(dtype);
+}
+
+/** A judge of the output alone. */
+function prepareJudge(inputs: AttentionInputs<HostTensor>): (output: HostTensor) => Verdict {
+  const judge = attention.prepareJudge(inputs);
+  return (output) => judge({ output });
 }
 
 function changed(output: HostTensor, change: (values: Float64Array) => void): HostTensor {

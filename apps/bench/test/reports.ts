@@ -40,6 +40,7 @@ export function madeUp(options: MadeUp): BenchReport {
       source: "made up",
       suite: "sweep-length",
       series: { name: "made up", axis: "length", at: length },
+      operation: "attention",
       sizes: {
         batch: 1,
         queryHeads: 4,

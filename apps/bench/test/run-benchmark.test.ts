@@ -1,4 +1,10 @@
-import { type AttentionProvider, BackendUnavailableError, isDeviceTensor, zeros } from "@heed/core";
+import {
+  type AttentionProvider,
+  BackendUnavailableError,
+  defineBackend,
+  isDeviceTensor,
+  zeros,
+} from "@heed/core";
 import { csvParse } from "d3-dsv";
 import { expect, test } from "vitest";
 import { backendContender } from "../src/contenders/backend-contender.js";
@@ -8,6 +14,7 @@ import {
   type ProgressEvent,
   runBenchmark,
 } from "../src/measure/run-benchmark.js";
+import { recommend } from "../src/recommend/recommend.js";
 import { columnsFor } from "../src/report/cells.js";
 import { reportToCsv } from "../src/report/csv.js";
 import { mergeLaunches } from "../src/report/merge-launches.js";
@@ -15,6 +22,7 @@ import { parseReport } from "../src/report/parse.js";
 import type { BenchReport, CaseResult } from "../src/report/report.js";
 import { rowsOf } from "../src/report/rows.js";
 import { customWorkload } from "../src/workloads/generated.js";
+import { selectWorkloads } from "../src/workloads/select.js";
 import { parseShape } from "../src/workloads/shape.js";
 import {
   counting,
@@ -74,6 +82,66 @@ test("reading an output is told apart where it is a copy, and not where it may b
   expect(heads).toContain("of it read");
   const without = columnsFor(rowsOf(await run({})), false).map(({ head }) => head);
   expect(without).not.toContain("of it read");
+});
+
+test("other operations are measured, judged and refused like attention", async () => {
+  const onlyAttention = backendContender("attention-only", async () =>
+    defineBackend({
+      name: "attention-only",
+      load: () => null,
+      info: () => ({ runtime: "JavaScript", device: "CPU", features: [], threads: 1 }),
+      operations: {},
+    }),
+  );
+  const contenders = [right, wrong, backendByName("js", { threads: 1 }), onlyAttention];
+  const report = await run({
+    workloads: selectWorkloads(["llama-3-8b-rotary-decode-b16", "llama-3-8b-merge-decode-4"]),
+    contenders,
+  });
+  expect(report.cases.map(({ operation, sizes }) => ({ operation, sizes }))).toEqual([
+    {
+      operation: "rotary",
+      sizes: { batch: 16, heads: 32, length: 1, headDim: 128, rotaryDim: 128 },
+    },
+    { operation: "merge", sizes: { parts: 4, rows: 32, valueDim: 128 } },
+  ]);
+  for (const { results, flops, bytes } of report.cases) {
+    expect(results.map(({ status }) => status)).toEqual([
+      "measured",
+      "wrong",
+      "measured",
+      "refused",
+    ]);
+    expect(results[2]).toMatchObject({ attention: { host: { count: expect.any(Number) } } });
+    expect(Math.min(flops, bytes)).toBeGreaterThan(0);
+  }
+  const rows = rowsOf(report);
+  const heads = columnsFor(rows, false).map(({ head }) => head);
+  expect(heads).toContain("GB/s");
+  expect(columnsFor(rowsOf(await run({})), false).map(({ head }) => head)).not.toContain("GB/s");
+  const read = parseReport(JSON.parse(JSON.stringify(report)));
+  expect(read).toEqual(report);
+  const [first] = csvParse(reportToCsv(report));
+  expect(first).toMatchObject({ operation: "rotary", rotaryDim: "128", parts: "" });
+  // What is measured of other operations says nothing about attention.
+  expect(recommend(report)).toEqual([]);
+});
+
+test("inputs of every operation are uploaded to a backend with memory of its own", async () => {
+  const report = await run({
+    workloads: selectWorkloads(["qwen3-0.6b-rotary-decode-1024", "llama-3-8b-merge-decode-2"]),
+    contenders: [backendByName("wasm", { threads: 1 })],
+  });
+  for (const { results } of report.cases) {
+    expect(results).toMatchObject([{ status: "measured", inputs: "resident" }]);
+    expect(results[0]).toHaveProperty("attention.resident");
+  }
+});
+
+test("a report from before other operations were measured is one of attention", async () => {
+  const report = JSON.parse(JSON.stringify(await run({})));
+  delete report.cases[0].operation;
+  expect(parseReport(report).cases[0]?.operation).toBe("attention");
 });
 
 test("a tiny case on the reference and the js backend", async () => {

@@ -1,4 +1,4 @@
-import { attentionWork, describeProblem } from "@heed/core";
+import { type AttentionInputs, attentionWork, describeProblem } from "@heed/core";
 import { expect, test } from "vitest";
 import {
   selectNames,
@@ -57,7 +57,7 @@ test("recorded tensors come in the dtype asked for", async () => {
   const real = selectWorkloads(["real"]);
   expect(real).toHaveLength(4);
   for (const workload of real) {
-    const inputs = await workload.load("float16");
+    const inputs = (await workload.load("float16")) as AttentionInputs;
     expect(describeProblem(inputs).dtype).toBe("float16");
     // An estimate from the sizes alone: lengths can only make it less.
     const { flops } = attentionWork(describeProblem(inputs), inputs);
@@ -67,8 +67,16 @@ test("recorded tensors come in the dtype asked for", async () => {
 });
 
 test("a workload's own estimate is what its call is counted at", async () => {
-  for (const workload of selectWorkloads(["vit-b16-197", "swin*", "gpt-oss*"])) {
+  for (const workload of selectWorkloads([
+    "vit-b16-197",
+    "swin*",
+    "gpt-oss*",
+    "*-rotary-decode-*",
+    "merge",
+  ])) {
+    const { definition } = workload.operation;
     const inputs = await workload.load("float32");
-    expect(workload.flops).toBe(attentionWork(describeProblem(inputs), inputs).flops);
+    const { flops } = definition.work(definition.bind(definition.describe(inputs), inputs));
+    expect(workload.flops).toBe(flops);
   }
 });

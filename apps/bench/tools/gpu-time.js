@@ -17,7 +17,7 @@ import { parseArgs } from "node:util";
 import { webgpu } from "@heed/backend-webgpu";
 import { attentionWork, describeProblem } from "@heed/core";
 import { markdownTable } from "markdown-table";
-import { prepareJudge } from "../dist/measure/correctness.js";
+import { attention } from "../dist/operations/attention/operation.js";
 import { customWorkload } from "../dist/workloads/generated.js";
 import { parseShape } from "../dist/workloads/shape.js";
 import { measureBandwidth, measureFloat32Peak } from "./gpu-time/ceilings.js";
@@ -93,7 +93,8 @@ const results = [];
 for (const workload of workloads) {
   const { id, dtype } = workload;
   const inputs = await workload.load(dtype);
-  const judge = prepareJudge(inputs);
+  const judgeOutputs = attention.prepareJudge(inputs);
+  const judge = (output) => judgeOutputs({ output });
   const work = attentionWork(describeProblem(inputs), inputs);
   const add = (contender, found) => {
     results.push({ shape: id, dtype, contender, ...work, ...found });

@@ -13,7 +13,7 @@ import { median } from "simple-statistics";
 import { backendOn } from "../../../packages/backend-onnx/dist/backend.js";
 import { loadRuntime } from "../../../packages/backend-onnx/dist/runtime/load.js";
 import { checkOptions } from "../../../packages/backend-onnx/dist/runtime/options.js";
-import { prepareJudge } from "../dist/measure/correctness.js";
+import { attention } from "../dist/operations/attention/operation.js";
 import { selectWorkloads } from "../dist/workloads/select.js";
 import { clocks, inTurns } from "./in-turns.js";
 
@@ -73,7 +73,7 @@ for (const workload of selectWorkloads(options.cases.split(","))) {
   const plain = await byBackend(without, problem, inputs);
   const own = await byBackend(withIt, problem, inputs);
   const other = own.kernel === plain.kernel ? await multiHead(problem, inputs) : own;
-  const { wrong } = prepareJudge(inputs)(await other.run());
+  const { wrong } = attention.prepareJudge(inputs)({ output: await other.run() });
   const visits = await inTurns([plain, other], clocks.processor, Number(options.ms));
   const ratio = median(visits[0].map((ms, round) => ms / visits[1][round]));
   const cells = [

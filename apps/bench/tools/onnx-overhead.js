@@ -15,7 +15,7 @@ import { onnx } from "@heed/backend-onnx";
 import { describeProblem } from "@heed/core";
 import { median } from "simple-statistics";
 import { backendByName } from "../dist/contenders/backends.js";
-import { prepareJudge } from "../dist/measure/correctness.js";
+import { attention } from "../dist/operations/attention/operation.js";
 import { peerByName } from "../dist/peers/peers.js";
 import { selectWorkloads } from "../dist/workloads/select.js";
 import { clocks, inTurns } from "./in-turns.js";
@@ -78,7 +78,7 @@ async function ownModel(inputs) {
 }
 
 async function contendersOf(problem, inputs) {
-  const judge = prepareJudge(inputs);
+  const judge = attention.prepareJudge(inputs);
   const made = [];
   const notes = [];
   for (const { name, loaded } of [{ name: "heed", loaded: backend }, ...peers]) {
@@ -86,7 +86,7 @@ async function contendersOf(problem, inputs) {
     const plan = await loaded.plan(problem, inputs);
     const call = await plan.place(inputs);
     const wrong = await call.run().then(
-      (output) => (judge(output).wrong === null ? null : "is wrong"),
+      (outputs) => (judge(outputs).wrong === null ? null : "is wrong"),
       (error) => {
         if (loaded === backend) throw error;
         return "fails";

@@ -35,6 +35,8 @@ export { type Expected, judge } from "./operations/attention/judge/judge.js";
 export { type NaiveEvaluation, naiveAttention } from "./operations/attention/judge/naive.js";
 export { judgeRows, sampleRows } from "./operations/attention/judge/sample.js";
 export type { CaseSpec, Layout, Poison, Values } from "./operations/attention/spec.js";
+export { judgeMerge } from "./operations/merge/judge.js";
+export { judgeRotary } from "./operations/rotary/judge.js";
 export {
   documentToJson,
   makeDocument,

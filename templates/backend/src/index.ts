@@ -53,10 +53,11 @@ function refusals({ dtype, window, alibi }: AttentionProblem): SupportReason[] {
   return reasons;
 }
 
-/** The numbered steps of `AttentionInputs`, in float32. */
+/** The numbered steps of `AttentionInputs`, in float32, one row after another. */
 function attend(problem: AttentionProblem, bound: BoundInputs): AttentionOutputs<HostTensor> {
   const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = problem;
   const { scale, softcap, causal, returns } = problem;
+  const { query, key, value, mask, bias } = bound;
   const rows = [batch, queryHeads, queryLength];
   const output = zeros("float32", [...rows, valueDim]);
   const logSumExp = returns.logSumExp ? zeros("float32", rows) : null;
@@ -72,24 +73,24 @@ function attend(problem: AttentionProblem, bound: BoundInputs): AttentionOutputs
     const position = i + (bound.offsets[b] as number);
     const length = bound.kvLengths[b] as number;
     const sink = bound.sinks?.[h] ?? Number.NEGATIVE_INFINITY;
+    const q = vector(query, b, h, i);
 
     let max = sink;
     logits.fill(Number.NEGATIVE_INFINITY);
     for (let j = 0; j < length; j++) {
-      let raw = 0;
-      for (let c = 0; c < headDim; c++) {
-        raw += at(bound.query, b, h, i, c) * at(bound.key, b, g, j, c);
-      }
-      raw *= scale;
+      const added = bias ? element(vector(bias, b, h, i), j) : 0;
+      const hidden =
+        (causal && j > position) ||
+        (mask && element(vector(mask, b, h, i), j) === 0) ||
+        added === Number.NEGATIVE_INFINITY;
+      // Scores are returned of hidden keys, too.
+      if (hidden && !scores) continue;
+      const raw = scale * dot(q, vector(key, b, g, j), headDim);
       const capped = softcap === null ? raw : softcap * Math.tanh(raw / softcap);
-      const bias = bound.bias ? at(bound.bias, b, h, i, j) : 0;
-      const biased = capped + bias;
+      const biased = capped + added;
       const kind = returns.scores;
       if (scores && kind) scores.data[row * keyLength + j] = { raw, capped, biased }[kind];
-      if (causal && j > position) continue;
-      if (bound.mask && at(bound.mask, b, h, i, j) === 0) continue;
-      // A bias of −∞ hides its key, also where the score is NaN, which adding it would leave NaN.
-      if (bias === Number.NEGATIVE_INFINITY) continue;
+      if (hidden) continue;
       logits[j] = biased;
       max = Math.max(max, biased);
     }
@@ -105,9 +106,13 @@ function attend(problem: AttentionProblem, bound: BoundInputs): AttentionOutputs
       // A hidden value may be NaN, and 0 · NaN is NaN: it is not read.
       if (weight === 0) continue;
       if (weights) weights.data[row * keyLength + j] = weight;
-      for (let c = 0; c < valueDim; c++) {
-        (output.data[row * valueDim + c] as number) += weight * at(bound.value, b, g, j, c);
-      }
+      addScaled(
+        output.data as Float32Array,
+        row * valueDim,
+        weight,
+        vector(value, b, g, j),
+        valueDim,
+      );
     }
   }
   return {
@@ -118,8 +123,36 @@ function attend(problem: AttentionProblem, bound: BoundInputs): AttentionOutputs
   };
 }
 
-/** Element `[b, h, i, j]`, through whatever strides the tensor has. */
-function at(t: HostTensor, b: number, h: number, i: number, j: number): number {
-  const [sb, sh, si, sj] = t.strides as [number, number, number, number];
-  return t.data[t.offset + b * sb + h * sh + i * si + j * sj] as number;
+/** A tensor's elements along its last axis: `data[start]`, `data[start + step]`, … */
+interface Vector {
+  readonly data: HostTensor["data"];
+  readonly start: number;
+  readonly step: number;
+}
+
+/** Elements `[b, h, i, …]`, whatever strides the tensor has: views and broadcasts are not copied. */
+function vector({ data, offset, strides }: HostTensor, b: number, h: number, i: number): Vector {
+  const at = (axis: number): number => strides[axis] as number;
+  return { data, start: offset + b * at(0) + h * at(1) + i * at(2), step: at(3) };
+}
+
+function element({ data, start, step }: Vector, j: number): number {
+  return data[start + j * step] as number;
+}
+
+function dot(x: Vector, y: Vector, length: number): number {
+  let sum = 0;
+  for (let c = 0; c < length; c++) sum += element(x, c) * element(y, c);
+  return sum;
+}
+
+/** Adds `factor · x` to `length` elements of `to`, from `start` on. */
+function addScaled(
+  to: Float32Array,
+  start: number,
+  factor: number,
+  x: Vector,
+  length: number,
+): void {
+  for (let c = 0; c < length; c++) (to[start + c] as number) += factor * element(x, c);
 }

@@ -2,14 +2,20 @@ import {
   type Attention,
   type AttentionBackend,
   type AttentionInputs,
-  type AttentionPlan,
   type AttentionProvider,
+  attention as attentionOperation,
+  type Backend,
   createAttention,
   type DeviceTensor,
   type HostTensor,
   isDeviceTensor,
+  outputsOf,
+  type Plan,
+  type Problem,
   type Tensor,
 } from "@heed/core";
+import type { Outputs } from "../measure/judge.js";
+import { operationOf } from "../operations/index.js";
 import type {
   Contender,
   ContenderPlan,
@@ -71,7 +77,8 @@ export function clockNote(found: ClockSearch): string {
 /** An attention and its only backend, which belongs to it. */
 interface Opened {
   readonly attention: Attention;
-  readonly backend: AttentionBackend;
+  /** One that computes attention alone refuses problems of other operations. */
+  readonly backend: Backend;
 }
 
 /** @throws (rejects) what the provider's `load` rejects with */
@@ -98,7 +105,7 @@ async function open(provider: AttentionProvider): Promise<Opened> {
       // One case is measured at a time.
       planCacheSize: 1,
     });
-    return { attention, backend: backend as unknown as AttentionBackend };
+    return { attention, backend: backend as unknown as Backend };
   } catch (error) {
     // The backend's own error says more than core's, which only says that no backend is available.
     throw problem ?? error;
@@ -118,7 +125,7 @@ function loaded(
     ...(options.kind !== "peer" && { backend: backend.name }),
     info: { ...info, notes: [...(info.notes ?? []), ...clockNotes] },
     supports: (problem) => backend.supports(problem),
-    plan: async (problem) => planned(opened, options, await backend.plan(problem), clock),
+    plan: async (problem) => planned(opened, options, problem, await backend.plan(problem), clock),
     dispose: async () => {
       await attention.dispose();
       release();
@@ -129,7 +136,8 @@ function loaded(
 function planned(
   opened: Opened,
   { kind, inputs: where }: ContenderOptions,
-  plan: AttentionPlan,
+  problem: Problem,
+  plan: Plan,
   clock: GpuClock | null,
 ): ContenderPlan {
   return {
@@ -137,7 +145,7 @@ function planned(
     // A peer does not say.
     workspaceBytes: kind === "peer" ? null : plan.description.workspaceBytes,
     place: async (inputs) => {
-      const { attention, readMs, ...placed } = await place(opened, plan, inputs);
+      const { attention, readMs, ...placed } = await place(opened, problem, plan, inputs);
       const call: PlacedCall =
         kind === "peer"
           ? { ...placed, inputs: where ?? placed.inputs }
@@ -151,40 +159,43 @@ function planned(
   };
 }
 
-const tensorNames = ["query", "key", "value", "mask", "bias"] as const;
-
 async function place(
   { attention, backend }: Opened,
-  plan: AttentionPlan,
-  inputs: AttentionInputs<HostTensor>,
+  problem: Problem,
+  plan: Plan,
+  inputs: unknown,
 ): Promise<PlacedCall> {
-  const host = async () => (await attention.run(inputs)).output;
+  const { definition, replaceTensors } = operationOf(problem);
+  const names = outputsOf(definition.operands(problem)).map(({ name }) => name);
+  const through = (call: unknown): Promise<unknown> =>
+    definition === attentionOperation
+      ? attention.run(call as AttentionInputs)
+      : attention.apply(definition, call);
+  const host = async () => toHost(await through(inputs), names);
   if (!backend.upload) {
     return {
       inputs: "host",
-      run: async () => (await plan.run(inputs)).output as HostTensor,
+      run: async () => toHost(await plan.run(inputs), names),
       attention: { host },
       dispose: () => {},
     };
   }
+  const upload = backend.upload.bind(backend);
   const uploaded: DeviceTensor[] = [];
-  const tensors: { [name in (typeof tensorNames)[number]]?: Tensor } = {};
   const release = () => {
     for (const device of uploaded) device.dispose();
   };
+  let resident: unknown;
   try {
-    for (const name of tensorNames) {
-      const t = inputs[name];
-      if (t === undefined) continue;
-      const device = await backend.upload(t);
+    resident = await replaceTensors(inputs, async (t) => {
+      const device = await upload(t);
       uploaded.push(device);
-      tensors[name] = device;
-    }
+      return device;
+    });
   } catch (error) {
     release();
     throw error;
   }
-  const resident = { ...inputs, ...tensors };
   let reading = 0;
   const readMs = (): number => {
     const ms = reading;
@@ -194,30 +205,45 @@ async function place(
   return {
     inputs: "resident",
     run: async () => {
-      const { output } = await plan.run(resident);
+      const outputs = await plan.run(resident);
       const start = performance.now();
       try {
-        return await toHost(output);
+        return await toHost(outputs, names);
       } finally {
         reading += performance.now() - start;
       }
     },
-    // On a CPU the output is complete when the call is done: reading it is copying, and nothing else.
+    // On a CPU the outputs are complete when the call is done: reading them is copying, and nothing else.
     ...(backend.info.device === "CPU" && { readMs }),
     attention: {
       host,
-      resident: async () => toHost((await attention.run(resident)).output),
+      resident: async () => toHost(await through(resident), names),
     },
     dispose: release,
   };
 }
 
-/** The tensor in JavaScript's memory; one of a device is read and disposed. */
-async function toHost(output: Tensor): Promise<HostTensor> {
-  if (!isDeviceTensor(output)) return output;
-  try {
-    return await output.read();
-  } finally {
-    output.dispose();
-  }
+/** The outputs in JavaScript's memory; those of a device are read and disposed. */
+function toHost(outputs: unknown, names: readonly string[]): Outputs | Promise<Outputs> {
+  const all = outputs as Readonly<Record<string, Tensor>>;
+  return names.some((name) => isDeviceTensor(all[name])) ? readAll(all, names) : (all as Outputs);
+}
+
+async function readAll(
+  all: Readonly<Record<string, Tensor>>,
+  names: readonly string[],
+): Promise<Outputs> {
+  const host: Record<string, HostTensor> = {};
+  // All reads start at once: a device may answer them by one wait.
+  await Promise.all(
+    names.map(async (name) => {
+      const t = all[name] as DeviceTensor;
+      try {
+        host[name] = await t.read();
+      } finally {
+        t.dispose();
+      }
+    }),
+  );
+  return host;
 }

@@ -1,13 +1,8 @@
-import type {
-  AttentionInputs,
-  AttentionProblem,
-  BackendInfo,
-  HostTensor,
-  Support,
-} from "@heed/core";
+import type { BackendInfo, Problem, Support } from "@heed/core";
+import type { Outputs } from "../measure/judge.js";
 
 /**
- * Whatever computes attention and can be measured: a Heed backend, or something else (a peer).
+ * Whatever computes attention, or another operation, and can be measured: a Heed backend, or something else (a peer).
  * Making one is cheap; nothing is loaded before `load`.
  */
 export interface Contender {
@@ -22,12 +17,12 @@ export interface LoadedContender {
   /** The name that a backend gives itself, which recommendations use; left out for peers. */
   readonly backend?: string | undefined;
   readonly info: BackendInfo;
-  supports(problem: AttentionProblem): Support;
+  supports(problem: Problem): Support;
   /**
    * Everything that a problem costs once: kernels chosen and compiled, sessions created. What is
    * needed of the inputs' values (lengths, offsets) may be built into it.
    */
-  plan(problem: AttentionProblem, inputs: AttentionInputs<HostTensor>): Promise<ContenderPlan>;
+  plan(problem: Problem, inputs: unknown): Promise<ContenderPlan>;
   dispose(): void | Promise<void>;
 }
 
@@ -37,7 +32,7 @@ export interface ContenderPlan {
   /** Bytes that a call needs beside inputs and outputs; null where the contender does not say. */
   readonly workspaceBytes: number | null;
   /** Puts the inputs where calls want them: into the contender's memory if it can keep them. */
-  place(inputs: AttentionInputs<HostTensor>): Promise<PlacedCall>;
+  place(inputs: unknown): Promise<PlacedCall>;
   dispose(): void;
 }
 
@@ -48,12 +43,13 @@ export type InputPlacement = "resident" | "host";
 export interface PlacedCall {
   readonly inputs: InputPlacement;
   /**
-   * Computes once. It is done when the output can be read by JavaScript: a queue that has merely
+   * Computes once. It is done when the outputs can be read by JavaScript: a queue that has merely
    * accepted the work is not an answer.
    *
-   * @returns `[batch, queryHeads, queryLength, valueDim]`, a view where that costs nothing
+   * @returns the operation's outputs, e.g. `output` of attention, `[batch, queryHeads, queryLength,
+   *   valueDim]`; views where that costs nothing
    */
-  run(): Promise<HostTensor>;
+  run(): Promise<Outputs>;
   /** Duration of the latest call by the device's own timestamps, in ms; null where there are none. */
   readonly deviceMs?: (() => Promise<number | null>) | undefined;
   /**
@@ -67,10 +63,13 @@ export interface PlacedCall {
   dispose(): void;
 }
 
-/** Ways to make a call through `attention.run` of core; each is done when JavaScript can read the output. */
+/**
+ * Ways to make a call through `attention.run` of core, or `attention.apply` for another operation; each is
+ * done when JavaScript can read the outputs.
+ */
 export interface AttentionCalls {
   /** With inputs in JavaScript's memory. */
-  readonly host: () => Promise<HostTensor>;
-  /** With inputs uploaded beforehand, and the output read back; left out where there is no memory. */
-  readonly resident?: (() => Promise<HostTensor>) | undefined;
+  readonly host: () => Promise<Outputs>;
+  /** With inputs uploaded beforehand, and the outputs read back; left out where there is no memory. */
+  readonly resident?: (() => Promise<Outputs>) | undefined;
 }

@@ -1,4 +1,4 @@
-import type { AttentionInputs, AttentionProblem, HostTensor } from "@heed/core";
+import type { Problem } from "@heed/core";
 import { median } from "simple-statistics";
 import type {
   AttentionCalls,
@@ -8,7 +8,7 @@ import type {
 } from "../contenders/contender.js";
 import { messageOf } from "../message.js";
 import type { CaseResult, FirstCall } from "../report/report.js";
-import type { Judge } from "./correctness.js";
+import type { Judge, Outputs } from "./judge.js";
 import type { MemoryMeter } from "./memory.js";
 import { overdraft, type SamplingOptions, timeOnce } from "./rounds.js";
 
@@ -36,12 +36,12 @@ export interface Candidate {
 /** One way to call `attention.run`. */
 export interface AttentionCandidate {
   readonly way: keyof AttentionCalls;
-  readonly run: () => Promise<HostTensor>;
+  readonly run: () => Promise<Outputs>;
   readonly estimate: number;
 }
 
 export interface CheckOptions extends SamplingOptions {
-  /** Whether contenders whose output is wrong are timed, too. */
+  /** Whether contenders whose outputs are wrong are timed, too. */
   readonly timeWrong: boolean;
   readonly memory?: MemoryMeter | undefined;
 }
@@ -62,8 +62,8 @@ export const attentionShare = 0.25;
 export async function check(
   at: number,
   { name, loaded }: ReadyContender,
-  problem: AttentionProblem,
-  inputs: AttentionInputs<HostTensor>,
+  problem: Problem,
+  inputs: unknown,
   judge: Judge,
   options: CheckOptions,
 ): Promise<Candidate | CaseResult> {
@@ -113,7 +113,7 @@ export async function check(
 interface AttentionChecked {
   readonly calls: readonly {
     readonly way: keyof AttentionCalls;
-    readonly run: () => Promise<HostTensor>;
+    readonly run: () => Promise<Outputs>;
     /** ms of its first call. */
     readonly firstMs: number;
   }[];

@@ -1,6 +1,6 @@
 import type { ReadVector } from "@heed/conformance";
-import { type AttentionProblem, attentionWork, describeProblem, type FloatDType } from "@heed/core";
-import type { CaseReport, CaseResult, CaseSizes, Timed } from "../report/report.js";
+import type { FloatDType, Problem } from "@heed/core";
+import type { CaseReport, CaseResult, Timed } from "../report/report.js";
 import { summarizeLaunches } from "../report/timed.js";
 import { type AttentionSamples, type LaunchSamples, pairedRatio } from "../statistics.js";
 import type { Workload } from "../workloads/workload.js";
@@ -14,7 +14,6 @@ import {
   type ReadyContender,
   release,
 } from "./check.js";
-import { prepareJudge } from "./correctness.js";
 import { type SubjectTimes, type TimedSubject, timeInRounds } from "./rounds.js";
 import type { Yardstick } from "./yardstick.js";
 
@@ -37,10 +36,12 @@ export async function runCase(
   contenders: readonly ReadyContender[],
   options: CaseOptions,
 ): Promise<CaseReport> {
+  const { operation } = workload;
+  const { definition } = operation;
   const inputs = await workload.load(options.dtype, options.readVector);
-  const problem = describeProblem(inputs);
+  const problem: Problem = definition.describe(inputs);
   options.onStep?.("oracle");
-  const judge = prepareJudge(inputs);
+  const judge = operation.prepareJudge(inputs);
   const results: CaseResult[] = [];
   const candidates: Candidate[] = [];
   try {
@@ -57,7 +58,7 @@ export async function runCase(
   } finally {
     for (const { call, plan } of candidates) release(call, plan);
   }
-  const { flops, bytes } = attentionWork(problem, inputs);
+  const { flops, bytes } = definition.work(definition.bind(problem, inputs));
   const { id, title, source, suite, series } = workload;
   return {
     id,
@@ -65,17 +66,13 @@ export async function runCase(
     source,
     suite,
     ...(series && { series }),
-    sizes: sizesOf(problem),
+    operation: definition.name,
+    sizes: operation.sizesOf(problem),
     problem: problem.key,
     flops,
     bytes,
     results,
   };
-}
-
-function sizesOf(problem: AttentionProblem): CaseSizes {
-  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = problem;
-  return { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim };
 }
 
 /** The subjects that time a candidate: its plan, then each way to call `attention.run`. */

@@ -118,7 +118,9 @@ function findingsOf(
   backends: readonly ContenderReport[],
   quantity: Quantity,
 ): Finding[] {
-  const own = cases.filter((report) => phaseOf(report) === phase);
+  const own = cases.filter(
+    (report) => report.operation === "attention" && phaseOf(report) === phase,
+  );
   const sound = backends.filter(({ name }) => own.every((report) => soundIn(report, name)));
   const times = timesOf(phase, own, new Set(sound.map(({ name }) => name)), quantity);
   const sizes = [...times.keys()].sort((a, b) => a - b);
@@ -142,7 +144,7 @@ function findingsOf(
 }
 
 function phaseOf({ sizes }: CaseReport): Phase {
-  const { queryLength, keyLength } = sizes;
+  const { queryLength = 0, keyLength = 0 } = sizes;
   return queryLength <= mostDecoded && queryLength < keyLength ? "decode" : "prefill";
 }
 
@@ -160,7 +162,8 @@ function timesOf(
 ): Times {
   const times = new Map<number, ReadonlyMap<string, number>[]>();
   for (const { sizes, results } of cases) {
-    const size = phase === "decode" ? sizes.keyLength : sizes.queryLength;
+    const { queryLength = 0, keyLength = 0 } = sizes;
+    const size = phase === "decode" ? keyLength : queryLength;
     const logs = new Map(
       results.flatMap((r) =>
         r.status === "measured" && names.has(r.contender)

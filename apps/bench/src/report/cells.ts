@@ -49,7 +49,7 @@ const read: Column = {
 const runHost: Column = {
   head: "run, host",
   about:
-    "median ms of attention.run, as an application calls it, on tensors in JavaScript's memory",
+    "median ms of attention.run, or attention.apply, as an application calls it, on tensors in JavaScript's memory",
   align: "right",
   cell: (n) => (n.attention.host === null ? "–" : formatNumber(n.attention.host)),
 };
@@ -81,9 +81,17 @@ const count: Column = {
 
 const gflops: Column = {
   head: "GFLOP/s",
-  about: "operations of the two matrix products on visible pairs, over the median",
+  about:
+    "operations that the case needs over the median; of attention, those of the two matrix products on visible pairs",
   align: "right",
   cell: (n) => formatNumber(n.gflops),
+};
+
+const gbps: Column = {
+  head: "GB/s",
+  about: "bytes of the inputs that the case needs and of the outputs, over the median",
+  align: "right",
+  cell: (n) => formatNumber(n.gbps),
 };
 
 const ceiling: Column = {
@@ -179,6 +187,8 @@ export function columnsFor(rows: readonly Row[], details: boolean): readonly Col
     quartiles,
     count,
     gflops,
+    // Memory limits the other operations: their arithmetic alone says little.
+    ...(rows.some(({ report }) => report.operation !== "attention") ? [gbps] : []),
     ...(any((n) => n.fraction !== null) ? [ceiling] : []),
     ...(details ? [plan, firstCall] : []),
     workspace,

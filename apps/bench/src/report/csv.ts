@@ -22,6 +22,7 @@ export function reportToCsv(report: BenchReport): string {
       suite: c.suite,
       series: c.series?.name ?? "",
       at: c.series?.at ?? "",
+      operation: c.operation,
       ...c.sizes,
       dtype: report.options.dtype,
       contender: result.contender,

@@ -107,15 +107,9 @@ const caseReport = v.object({
   source: text,
   suite: v.picklist([...suites, "custom"]),
   series: v.optional(v.object({ name: text, axis: v.picklist(seriesAxes), at: ms })),
-  sizes: v.object({
-    batch: count,
-    queryHeads: count,
-    kvHeads: count,
-    queryLength: count,
-    keyLength: count,
-    headDim: count,
-    valueDim: count,
-  }),
+  // Files written before other operations were measured do not name it.
+  operation: v.optional(text, "attention"),
+  sizes: v.record(text, count),
   problem: text,
   flops: ms,
   bytes: ms,

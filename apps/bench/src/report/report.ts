@@ -1,5 +1,6 @@
 import type { BackendInfo, FloatDType, SupportReason } from "@heed/core";
 import type { InputPlacement } from "../contenders/contender.js";
+import type { CaseSizes } from "../operations/operation.js";
 import type { LaunchSamples, PairedRatio, TimingSummary } from "../statistics.js";
 import type { Series, Suite } from "../workloads/workload.js";
 
@@ -71,25 +72,16 @@ export interface CaseReport {
   readonly source: string;
   readonly suite: Suite;
   readonly series?: Series | undefined;
+  /** Name of the operation, e.g. `"attention"`, `"rotary"`. */
+  readonly operation: string;
   readonly sizes: CaseSizes;
   /** The problem's canonical key: sizes, rules, dtypes. */
   readonly problem: string;
-  /** Counted by `attentionWork`. */
+  /** The least work of the call, as its operation counts it. */
   readonly flops: number;
   readonly bytes: number;
   /** In the order of the contenders; those that are unavailable are left out. */
   readonly results: readonly CaseResult[];
-}
-
-/** Sizes of a case, as in its problem. */
-export interface CaseSizes {
-  readonly batch: number;
-  readonly queryHeads: number;
-  readonly kvHeads: number;
-  readonly queryLength: number;
-  readonly keyLength: number;
-  readonly headDim: number;
-  readonly valueDim: number;
 }
 
 /** How one contender did on one workload. */

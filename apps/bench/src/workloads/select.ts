@@ -1,3 +1,5 @@
+import { mergeWorkloads } from "../operations/merge/workloads.js";
+import { rotaryWorkloads } from "../operations/rotary/workloads.js";
 import { modelWorkloads } from "./models.js";
 import { realWorkloads } from "./real.js";
 import { speedWorkloads } from "./speed.js";
@@ -9,6 +11,8 @@ export const workloads: readonly Workload[] = [
   ...realWorkloads,
   ...modelWorkloads,
   ...speedWorkloads,
+  ...(rotaryWorkloads as readonly Workload[]),
+  ...(mergeWorkloads as readonly Workload[]),
   ...sweepWorkloads,
 ];
 

@@ -1,9 +1,10 @@
 import type { ReadVector } from "@heed/conformance";
 import type { AttentionInputs, FloatDType, HostTensor } from "@heed/core";
+import type { MeasuredOperation } from "../operations/operation.js";
 import type { WorkloadShape } from "./shape.js";
 
-/** Something to measure: a model's attention, by its sizes or by tensors recorded from it. */
-export interface Workload {
+/** Something to measure: a call of an operation, by a model's sizes or by tensors recorded from it. */
+export interface Workload<Inputs = unknown> {
   /** Stable; names it on the command line and in result files. */
   readonly id: string;
   /** The workload in one line. */
@@ -11,9 +12,10 @@ export interface Workload {
   /** The origin of the sizes or of the tensors. */
   readonly source: string;
   readonly suite: Suite;
+  readonly operation: MeasuredOperation<Inputs>;
   /** Its place in a series of cases that differ in one size. */
   readonly series?: Series | undefined;
-  /** The shape that data is generated for; left out for recorded tensors. */
+  /** The shape of attention that data is generated for; left out for recorded tensors and other operations. */
   readonly shape?: WorkloadShape | undefined;
   /** About what a call costs; for choosing among workloads. Reports count the call itself. */
   readonly flops: number;
@@ -22,11 +24,14 @@ export interface Workload {
    *
    * @param read where recorded tensors are read from; the conformance package's own folder if left out
    */
-  load(dtype: FloatDType, read?: ReadVector): Promise<AttentionInputs<HostTensor>>;
+  load(dtype: FloatDType, read?: ReadVector): Promise<Inputs>;
 }
 
+/** A workload of the operation attention. */
+export type AttentionWorkload = Workload<AttentionInputs<HostTensor>>;
+
 /** The size in which the cases of a series differ. */
-export const seriesAxes = ["length", "cache", "head size", "heads", "batch"] as const;
+export const seriesAxes = ["length", "cache", "head size", "heads", "batch", "parts"] as const;
 export type SeriesAxis = (typeof seriesAxes)[number];
 
 /** A case's place among others that differ from it in one size alone: a point on a curve. */
@@ -40,13 +45,15 @@ export interface Series {
 
 /**
  * `real`: tensors recorded from trained models. `models`: sizes of published models. `speed`:
- * shapes that show one property each (long, decode, causal, window). `sweep-…`: one size varies.
- * `custom`: the user's.
+ * shapes that show one property each (long, decode, causal, window). `rotary`, `merge`: those operations,
+ * in models' sizes. `sweep-…`: one size varies. `custom`: the user's.
  */
 export const suites = [
   "real",
   "models",
   "speed",
+  "rotary",
+  "merge",
   "sweep-length",
   "sweep-cache",
   "sweep-head-size",
