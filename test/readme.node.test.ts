@@ -7,6 +7,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 const examples = [
   [".", "A first call"],
   ["packages/backend-onnx", "Models of one's own"],
+  ["packages/heed", "A first call"],
 ] as const;
 
 test.each(examples)("%s/README.md, %s: the code prints what it says", async (path, heading) => {

@@ -96,7 +96,7 @@ function isForeign(line) {
   const [, path] = /^(\S+)\(\d+,\d+\)/.exec(line) ?? [];
   if (path === undefined) return false;
   const inside = relative(target, realpathSync(resolve(target, path)));
-  return inside.startsWith("..") || /node_modules\/(?!@heed\/)/.test(inside);
+  return inside.startsWith("..") || /node_modules\/(?!@heed\/|heed\/)/.test(inside);
 }
 
 /** An error with the Markdown file and line instead of the extracted file's. */

@@ -1,8 +1,4 @@
-import {
-  type MatrixSizes,
-  matrixStep,
-  matrixThreads,
-} from "./attention/kernels/subgroup-matrix.js";
+import { type MatrixSizes, matrixStep, matrixThreads } from "./attention/kernels/matrix-sizes.js";
 
 /** Limits that decisions depend on, by their names in WebGPU. */
 export const limitNames = [

@@ -4,13 +4,13 @@
  * @module
  */
 import type { AttentionProvider } from "@heed/core";
-import { WebGpuBackend } from "./backend.js";
+import type { WebGpuBackend } from "./backend.js";
 import { openDevice } from "./device.js";
 import { backendName } from "./name.js";
 import { checkOptions, type WebGpuOptions } from "./options.js";
 
 export type { WebGpuBackend, WebGpuPlan } from "./backend.js";
-export { pendingEncodes } from "./execution/encodings.js";
+export { pendingEncodes } from "./execution/pending-encodes.js";
 export type * from "./globals.js";
 export type { WebGpuFeatures, WebGpuOptions } from "./options.js";
 export { type WrapOptions, webgpuTensor } from "./wrap.js";
@@ -28,6 +28,10 @@ export function webgpu(options: WebGpuOptions = {}): WebGpuProvider {
   checkOptions(options);
   return {
     name: backendName,
-    load: async () => WebGpuBackend.on(await openDevice(options), options),
+    // Kernels are imported once there is a device: a page without one does not download them.
+    load: async () => {
+      const open = await openDevice(options);
+      return (await import("./backend.js")).WebGpuBackend.on(open, options);
+    },
   };
 }

@@ -1,5 +1,5 @@
 import { InvalidInputError } from "@heed/core";
-import { type KernelName, kernelNames } from "./attention/choose.js";
+import { type KernelName, kernelNames } from "./attention/kernel-names.js";
 
 /** GPU features that the backend may use where the adapter has them. */
 export interface WebGpuFeatures {

@@ -1,6 +1,7 @@
 import { type WebGpuFeatures, webgpu } from "@heed/backend-webgpu";
 import { type AttentionProvider, BackendUnavailableError } from "@heed/core";
-import type { KernelName, Preferences } from "../src/attention/choose.js";
+import type { Preferences } from "../src/attention/choose.js";
+import type { KernelName } from "../src/attention/kernel-names.js";
 import { WebGpuBackend } from "../src/backend.js";
 import type { Capabilities } from "../src/capabilities.js";
 import { type OpenDevice, openDevice } from "../src/device.js";

@@ -6,7 +6,7 @@ import {
   type HostTensor,
 } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { KernelName } from "../src/attention/choose.js";
+import type { KernelName } from "../src/attention/kernel-names.js";
 import type { WebGpuBackend } from "../src/backend.js";
 import { type CallShape, makeCall } from "./calls.js";
 

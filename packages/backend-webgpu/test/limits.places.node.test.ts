@@ -8,7 +8,7 @@ import {
   transpose,
 } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { KernelName } from "../src/attention/choose.js";
+import type { KernelName } from "../src/attention/kernel-names.js";
 import { WebGpuBackend } from "../src/backend.js";
 import { type OpenDevice, openDevice } from "../src/device.js";
 import { available } from "./available.js";

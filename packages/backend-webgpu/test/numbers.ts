@@ -16,7 +16,7 @@ import {
   transpose,
 } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { kernelNames } from "../src/attention/choose.js";
+import { kernelNames } from "../src/attention/kernel-names.js";
 import { WebGpuBackend } from "../src/backend.js";
 import type { OpenDevice } from "../src/device.js";
 import { available } from "./available.js";

@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { describeValue } from "./errors.js";
 export type { MakeTest } from "./select/load.js";
 export { type OpenOptions, openAttention } from "./select/open-attention.js";
 export { type CheckedOptions, checkOptions, readAttentionOptions } from "./select/options.js";

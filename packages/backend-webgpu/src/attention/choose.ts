@@ -1,21 +1,14 @@
 import { type AttentionProblem, headsPerGroup } from "@heed/core";
 import type { Capabilities } from "../capabilities.js";
 import type { Storage } from "../wgsl/kernel.js";
+import type { KernelName } from "./kernel-names.js";
 import { type DecodeShape, decodeBytes, decodeRows, decodeThreads } from "./kernels/decode.js";
+import { matrixStep, matrixThreads } from "./kernels/matrix-sizes.js";
 import { type RegistersShape, registersThreads } from "./kernels/registers.js";
 import { rowColumns, rowKeys } from "./kernels/row.js";
-import {
-  matrixStep,
-  matrixThreads,
-  type SubgroupMatrixShape,
-  subgroupMatrixBytes,
-} from "./kernels/subgroup-matrix.js";
+import { type SubgroupMatrixShape, subgroupMatrixBytes } from "./kernels/subgroup-matrix.js";
 import { type TileShape, tileBytes } from "./kernels/tile.js";
 import { type Lanes, tileKeys, tileRows, tileThreads } from "./wgsl/products.js";
-
-/** The algorithms that compute outputs, each a file in `kernels`. */
-export const kernelNames = ["tile", "row", "decode", "quad", "stream", "subgroup-matrix"] as const;
-export type KernelName = (typeof kernelNames)[number];
 
 interface ChoiceOf<K extends KernelName> {
   readonly kernel: K;

@@ -7,13 +7,11 @@ import {
   rowMajorStrides,
 } from "@heed/core";
 import { type GpuMemory, type Placed, tensorUsage } from "@heed/gpu-memory";
+import { pendingEncodes } from "./pending-encodes.js";
 import type { Pipelines } from "./pipelines.js";
 import type { Program } from "./program.js";
 import { type Buffers, Recorder } from "./recorder.js";
 import { type Layouts, layoutKey } from "./steps.js";
-
-/** Calls of `encode` that may await their submission. */
-export const pendingEncodes = 64;
 
 /** Layouts of inputs whose recorder and workspace are kept; the least recently used go first. */
 export const encodedLayouts = 16;

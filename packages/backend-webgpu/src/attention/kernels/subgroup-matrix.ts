@@ -6,14 +6,8 @@ import { forwardBindings } from "../wgsl/forward.js";
 import { gridFragment } from "../wgsl/grid.js";
 import { logitsFragment } from "../wgsl/logits.js";
 import { rulesFragment } from "../wgsl/rules.js";
+import { type MatrixSizes, matrixStep, matrixThreads } from "./matrix-sizes.js";
 import { attentionKernelName } from "./name.js";
-
-/** Sizes of the matrices that a subgroup multiplies at once: m × k elements of float16 by k × n, summed in float32. */
-export interface MatrixSizes {
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-}
 
 /** The decisions that the kernel's text depends on. */
 export interface SubgroupMatrixShape {
@@ -29,12 +23,6 @@ export interface SubgroupMatrixShape {
   /** Element type of the output: f32 for a part of the keys that is merged later. */
   readonly output: Storage;
 }
-
-/** Threads of a workgroup: a multiple of every subgroup's size, as the feature demands. */
-export const matrixThreads = 128;
-
-/** Keys of a tile, columns multiplied at once, and what the head size is rounded up to. */
-export const matrixStep = 32;
 
 /**
  * Elements between rows in workgroup memory: matrices are loaded from addresses and strides of 16

@@ -1,0 +1,2 @@
+/** Calls of `encode` that may await their submission. */
+export const pendingEncodes = 64;

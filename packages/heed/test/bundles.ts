@@ -1,0 +1,111 @@
+import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build as esbuild } from "esbuild";
+import { build as vite } from "vite";
+
+/** This package, whose dependencies a bundled application finds. */
+const root: string = fileURLToPath(new URL("..", import.meta.url));
+
+/** A bundled application. */
+export interface Bundle {
+  /** Where its files are. */
+  readonly directory: string;
+  /** File of the entry, relative to the directory. */
+  readonly entry: string;
+  /** Files that are loaded before the application's first line: the entry and what it imports at once. */
+  readonly first: readonly string[];
+  /** Every file. */
+  readonly files: readonly string[];
+  /** Bytes of a file, compressed by gzip. */
+  gzip(file: string): Promise<number>;
+  /** Bytes of {@link first}, each compressed by gzip. */
+  readonly firstBytes: number;
+}
+
+export type Bundler = "vite" | "esbuild";
+
+/**
+ * Bundles an application of one module for browsers, split and minified, from what was built of this
+ * package.
+ *
+ * @param source the application
+ * @param directory an empty folder
+ */
+export async function bundle(bundler: Bundler, source: string, directory: string): Promise<Bundle> {
+  // Next to the package's own files, so that its dependencies are found; ignored by git.
+  const folder = join(root, "dist", ".bundles");
+  await mkdir(folder, { recursive: true });
+  const application = join(await mkdtemp(join(folder, "app-")), "application.js");
+  await writeFile(application, source);
+  const chunks = await (bundler === "vite" ? byVite : byEsbuild)(application, directory);
+  const entry = chunks.find(({ isEntry }) => isEntry) as Chunk;
+  const first = new Set<string>();
+  const follow = (file: string): void => {
+    if (first.has(file)) return;
+    first.add(file);
+    for (const next of chunks.find((chunk) => chunk.file === file)?.imports ?? []) follow(next);
+  };
+  follow(entry.file);
+  const gzip = async (file: string): Promise<number> =>
+    gzipSync(await readFile(join(directory, file)), { level: 9 }).length;
+  const bytes = await Promise.all([...first].map(gzip));
+  return {
+    directory,
+    entry: entry.file,
+    first: [...first],
+    files: chunks.map(({ file }) => file),
+    gzip,
+    firstBytes: bytes.reduce((a, b) => a + b, 0),
+  };
+}
+
+interface Chunk {
+  readonly file: string;
+  readonly isEntry: boolean;
+  /** Files that it imports by a statement. */
+  readonly imports: readonly string[];
+}
+
+async function byVite(application: string, directory: string): Promise<Chunk[]> {
+  const built = await vite({
+    root,
+    configFile: false,
+    logLevel: "error",
+    build: {
+      outDir: directory,
+      emptyOutDir: false,
+      rolldownOptions: { input: application },
+    },
+  });
+  const { output } = (Array.isArray(built) ? built[0] : built) as {
+    output: readonly { fileName: string; isEntry?: boolean; imports?: readonly string[] }[];
+  };
+  return output.map(({ fileName, isEntry = false, imports = [] }) => ({
+    file: fileName,
+    isEntry,
+    imports,
+  }));
+}
+
+async function byEsbuild(application: string, directory: string): Promise<Chunk[]> {
+  const { metafile } = await esbuild({
+    entryPoints: [application],
+    outdir: directory,
+    bundle: true,
+    splitting: true,
+    minify: true,
+    format: "esm",
+    platform: "browser",
+    target: "es2022",
+    metafile: true,
+    logLevel: "error",
+    absWorkingDir: directory,
+  });
+  return Object.entries(metafile.outputs).map(([file, { entryPoint, imports }]) => ({
+    file,
+    isEntry: entryPoint?.endsWith("application.js") ?? false,
+    imports: imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => path),
+  }));
+}
