@@ -61,8 +61,11 @@ const node: TestProjectConfiguration = {
     include: tests,
     exclude: ["**/*.browser.test.ts", ...independentOfEngine, ...tooLong],
     env,
-    // A bug to plant, for `pnpm mutants`.
-    setupFiles: process.env.HEED_MUTANT ? ["tools/mutants/setup.ts"] : [],
+    setupFiles: [
+      "test/polling.ts",
+      // A bug to plant, for `pnpm mutants`.
+      ...(process.env.HEED_MUTANT ? ["tools/mutants/setup.ts"] : []),
+    ],
     testTimeout: 60_000,
   },
 };

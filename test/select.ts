@@ -3,7 +3,7 @@
  * device. What such a place cannot change has been tested already. `HEED_TEST_SCOPE=all` selects
  * everything.
  */
-import { caseInputs } from "@heed/conformance";
+import { caseInputs, selectCases } from "@heed/conformance";
 import type { CaseSelection } from "@heed/conformance/vitest";
 import { type AttentionProblem, describeProblem } from "@heed/core";
 
@@ -67,5 +67,35 @@ export function oneOfEach(signature: Signature): CaseSelection | undefined {
     if (seen.has(name)) return false;
     seen.add(name);
     return true;
+  };
+}
+
+/**
+ * Of a selection, the cases that are computed by the same code as one of a few cases, and those that are no
+ * single call. For places where other code takes long to compile and is tested by {@link oneOfEach}
+ * with `HEED_TEST_SCOPE=places`.
+ *
+ * @param ids of the few cases
+ */
+export function sharing(
+  selection: CaseSelection | undefined,
+  signature: Signature,
+  ids: readonly string[],
+): CaseSelection | undefined {
+  if (scope === "all") return selection;
+  let few: Promise<ReadonlySet<string>> | undefined;
+  const signatures = async (): Promise<ReadonlySet<string>> =>
+    new Set(
+      await Promise.all(
+        selectCases().flatMap((c) =>
+          "spec" in c && ids.includes(c.id) ? [signature(describeProblem(caseInputs(c)))] : [],
+        ),
+      ),
+    );
+  return async (c) => {
+    if (selection && !(await selection(c))) return false;
+    if (!("spec" in c)) return true;
+    few ??= signatures();
+    return (await few).has(await signature(describeProblem(caseInputs(c))));
   };
 }

@@ -6,8 +6,13 @@ import { webgpu } from "@heed/backend-webgpu";
 import { unrequested } from "./devices.js";
 import { everyRule, variation } from "./variation.js";
 
-variation("default limits", unrequested(), [everyRule, "core/returns-all", "decode/gqa"]);
-variation("default limits, subgroups", unrequested("subgroups"), [everyRule]);
+const atDefaultLimits = unrequested();
+variation("default limits", atDefaultLimits, [everyRule, "core/returns-all", "decode/gqa"], {
+  otherLimits: true,
+});
+variation("default limits, subgroups", unrequested("subgroups"), [everyRule], {
+  usual: atDefaultLimits,
+});
 variation("no subgroups", webgpu({ allowFallbackAdapter: true, features: { subgroups: false } }), [
   everyRule,
 ]);

@@ -1,6 +1,12 @@
 import { webgpu } from "@heed/backend-webgpu";
 import { testBackend } from "@heed/conformance/vitest";
-import { wholeIn } from "../../../test/select.js";
+import { inBrowser, sharing, wholeIn } from "../../../test/select.js";
 import declaration from "../conformance.json" with { type: "json" };
+import { everyRule, kernelsOf, smallest } from "./variation.js";
 
-testBackend(webgpu({ allowFallbackAdapter: true }), { declaration, select: wholeIn("node") });
+const provider = webgpu({ allowFallbackAdapter: true });
+const whole = wholeIn("node");
+// Other kernels take chromium seconds each to compile: conformance-kernels.places.browser.test.ts has them.
+const select = inBrowser ? sharing(whole, kernelsOf(provider), [smallest, everyRule]) : whole;
+
+testBackend(provider, { declaration, select });

@@ -36,11 +36,19 @@ describe.skipIf(!available)("memory", () => {
       (output as DeviceTensor).dispose();
       key.dispose();
     };
-    for (let i = 0; i < 300; i++) await step();
-    const before = await heapBytes();
-    const steps = 1500;
-    for (let i = 0; i < steps; i++) await step();
-    expect((await heapBytes()) - before).toBeLessThan(150 * steps);
+    for (let i = 0; i < 500; i++) await step();
+    // The engine goes on optimizing for thousands of steps, which takes memory once; a leak takes some in
+    // every part.
+    const steps = 400;
+    const growth: number[] = [];
+    let before = await heapBytes();
+    for (let part = 0; part < 5; part++) {
+      for (let i = 0; i < steps; i++) await step();
+      const after = await heapBytes();
+      growth.push((after - before) / steps);
+      before = after;
+    }
+    expect(growth.sort((a, b) => a - b)[2]).toBeLessThan(150);
     plan.dispose();
   });
 });
