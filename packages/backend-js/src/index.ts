@@ -6,6 +6,7 @@
 import { defineBackend, merge, type Provider, referenceKernels } from "@heed/core";
 import { attentionKernels } from "./attention/kernels.js";
 import { rotaryKernels } from "./rotary/kernels.js";
+import { scatterKernels } from "./scatter/kernels.js";
 
 /** The JavaScript backend: the whole semantics, on the calling thread, everywhere. */
 export function js(): Provider {
@@ -18,6 +19,7 @@ export function js(): Provider {
       // JavaScript computes in float64, as the reference does, and merging reads everything once.
       merge: referenceKernels(merge),
       rotary: rotaryKernels,
+      scatter: scatterKernels,
     },
   });
 }

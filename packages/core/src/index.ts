@@ -106,6 +106,11 @@ export type { BoundRotary } from "./rotary/bind.js";
 export type { RotaryInputs, RotaryOutputs } from "./rotary/inputs.js";
 export { rotary } from "./rotary/operation.js";
 export type { RotaryProblem } from "./rotary/problem.js";
+export type { BoundScatter } from "./scatter/bind.js";
+export type { ScatterInputs, ScatterOutputs } from "./scatter/inputs.js";
+export { scatter } from "./scatter/operation.js";
+export type { ScatterProblem } from "./scatter/problem.js";
+export { scatterRows } from "./scatter/rows.js";
 export type {
   Attention,
   AttentionOptions,

@@ -6,6 +6,7 @@ const arrays: Readonly<Record<DType, unknown>> = {
   float32: Float32Array,
   float16: Uint16Array,
   int32: Int32Array,
+  int8: Int8Array,
   uint8: Uint8Array,
   bool: Uint8Array,
 };

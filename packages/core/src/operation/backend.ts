@@ -93,7 +93,8 @@ export interface Plan<Inputs = unknown, Outputs = unknown> {
   readonly description: PlanDescription;
   /**
    * Computes. May be called again before an earlier call is done. The inputs are a call that
-   * `describe` of the operation turned into the plan's problem; tensors are not modified. Outputs are
+   * `describe` of the operation turned into the plan's problem. Tensors are not modified, but for
+   * those that the operation updates in place: they are returned, the very same. All other outputs are
    * new tensors, row-major, and belong to the caller; they are device tensors if any input is, which
    * must then be this backend's own, and host tensors otherwise.
    *

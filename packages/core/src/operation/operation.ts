@@ -3,14 +3,18 @@ import type { DType } from "../tensor/dtype.js";
 import type { HostTensor, Tensor } from "../tensor/tensor.js";
 import type { Problem, Work } from "./problem.js";
 
-/** One tensor of an operation: an input that is read or an output that is written. */
+/** One tensor of an operation: an input that is read, an output that is written, or both. */
 export interface OperandSpec {
   /** Name of the argument or of the output, e.g. `"query"`, `"logSumExp"`. */
   readonly name: string;
   readonly shape: readonly number[];
   readonly dtype: DType;
-  /** `"read"`: an input; `"write"`: an output, row-major and newly made by the run. */
-  readonly access: "read" | "write";
+  /**
+   * `"read"`: an input. `"write"`: an output, row-major and newly made by the run. `"update"`: an
+   * input that is read and written in place; the run returns it as an output of the same name, the
+   * very tensor that was given.
+   */
+  readonly access: "read" | "write" | "update";
 }
 
 /**
@@ -19,7 +23,7 @@ export interface OperandSpec {
  */
 export interface Bound<P extends Problem = Problem, Inputs = unknown> {
   readonly problem: P;
-  /** The input tensors as given, in the order of the operands that are read. */
+  /** The input tensors as given, in the order of the operands that are read or updated. */
   readonly reads: readonly Tensor[];
   /** The same call in the caller's terms: it describes the same problem. */
   readonly inputs: Inputs;
@@ -53,11 +57,11 @@ export interface Operation<
    * @param inputs a call that `describe` has turned into `problem`
    */
   bind(problem: P, inputs: Inputs): B;
-  /** Every tensor of a call: first those that are read, in the order of `Bound.reads`. */
+  /** Every tensor of a call: first those that are read or updated, in the order of `Bound.reads`. */
   operands(problem: P): readonly OperandSpec[];
   /**
    * The result in float64 on inputs already rounded to their dtype: the oracle that backends are
-   * judged by. Outputs are float64 tensors.
+   * judged by. Outputs are new float64 tensors, those of operands that are updated as well.
    */
   reference(bound: B): Outputs;
   /** The least work of a call. */
@@ -77,9 +81,14 @@ export type BoundOf<O extends AnyOperation> = ReturnType<O["bind"]>;
 /** Outputs of an operation. */
 export type OutputsOf<O extends AnyOperation> = ReturnType<O["reference"]>;
 
-/** The outputs among an operation's operands: name, shape and dtype of each tensor a run returns. */
+/**
+ * The outputs among an operation's operands, newly made and updated ones: name, shape and dtype of each
+ * tensor that a run returns.
+ */
 export function outputsOf(operands: readonly OperandSpec[]): readonly OperandSpec[] {
-  return reading("operands", () => operands.filter(({ access }) => access === "write"));
+  return reading("operands", () =>
+    operands.filter(({ access }) => access === "write" || access === "update"),
+  );
 }
 
 /** Outputs of a call that are known to be in host memory. */

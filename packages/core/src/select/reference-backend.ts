@@ -4,6 +4,7 @@ import type { Provider } from "../operation/backend.js";
 import { defineBackend } from "../operation/define-backend.js";
 import { referenceKernels } from "../operation/reference-kernels.js";
 import { rotary } from "../rotary/operation.js";
+import { scatter } from "../scatter/operation.js";
 
 /** The float64 reference as a backend: every operation and every problem, slowly. */
 export function reference(): Provider {
@@ -15,6 +16,7 @@ export function reference(): Provider {
       attention: referenceKernels(attention),
       merge: referenceKernels(merge),
       rotary: referenceKernels(rotary),
+      scatter: referenceKernels(scatter),
     },
   });
 }

@@ -39,7 +39,7 @@ import { checkLimits, readLimits, withLimits } from "./limits.js";
 import { loadMemory, memoryOf } from "./memory.js";
 import { type CachedPlan, PlanCache } from "./plan-cache.js";
 import { isFailure, Recovery } from "./recovery.js";
-import { checkOutputs, ownerOf, runFailure, runPlan, startPlan } from "./run-plan.js";
+import { checkOutputs, newOutputs, ownerOf, runFailure, runPlan, startPlan } from "./run-plan.js";
 import { isReady, type ReadySlot, type Slot } from "./slot.js";
 import type { Candidate, Strategy, StrategyControl } from "./strategy.js";
 import { beginCall, turnToAwait } from "./yield.js";
@@ -161,7 +161,7 @@ export class BackendSelection implements Attention {
     return withLimits(
       checkLimits(options),
       () => this.#execute(call),
-      (late) => this.#abandon(late),
+      (late) => this.#abandon(late.then((outputs) => newOutputs(call.bound, outputs))),
     );
   }
 
@@ -397,7 +397,7 @@ export class BackendSelection implements Attention {
         this.#plans.with(
           this.#planKey(candidate, problem),
           () => makePlan(candidate, problem),
-          (plan) => runPlan(candidate.name, plan, operation, bound),
+          async (plan) => newOutputs(bound, await runPlan(candidate.name, plan, operation, bound)),
         ),
       );
     } catch (thrown) {

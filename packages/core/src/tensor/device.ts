@@ -156,3 +156,10 @@ export function storageOf<S extends DeviceStorage>(
   const storage = StoredTensor.storage(t);
   return typeof kind === "function" && storage instanceof kind ? storage : null;
 }
+
+/** Whether two device tensors are views of one storage, as far as that can be known. */
+export function sharesStorage(a: DeviceTensor, b: DeviceTensor): boolean {
+  if (a === b) return true;
+  const storage = StoredTensor.storage(a);
+  return storage !== null && storage === StoredTensor.storage(b);
+}

@@ -4,9 +4,10 @@ import { typedArrayName } from "./typed-array.js";
 
 /**
  * Element types. `float16` is a `Float16Array` where the runtime has one, or a `Uint16Array` of
- * IEEE 754 binary16 bits anywhere; `bool` is a `Uint8Array` in which 0 is false and all else true.
+ * IEEE 754 binary16 bits anywhere; `bool` is a `Uint8Array` in which 0 is false and all else true;
+ * `int8` holds quantised rows of a cache, whose scales stand beside it.
  */
-export type DType = "float64" | "float32" | "float16" | "int32" | "uint8" | "bool";
+export type DType = "float64" | "float32" | "float16" | "int32" | "int8" | "uint8" | "bool";
 
 /** The dtypes that queries, keys and values can have. */
 export type FloatDType = "float64" | "float32" | "float16";
@@ -17,6 +18,7 @@ export interface DataOfDType {
   readonly float32: Float32Array;
   readonly float16: Float16ArrayLike | Uint16Array;
   readonly int32: Int32Array;
+  readonly int8: Int8Array;
   readonly uint8: Uint8Array;
   readonly bool: Uint8Array;
 }
@@ -29,13 +31,22 @@ export type StatisticsDType<D extends FloatDType = FloatDType> = D extends "floa
   ? "float64"
   : "float32";
 
-export const dtypes: readonly DType[] = ["float64", "float32", "float16", "int32", "uint8", "bool"];
+export const dtypes: readonly DType[] = [
+  "float64",
+  "float32",
+  "float16",
+  "int32",
+  "int8",
+  "uint8",
+  "bool",
+];
 
 const elementBytes: Readonly<Record<DType, number>> = {
   float64: 8,
   float32: 4,
   float16: 2,
   int32: 4,
+  int8: 1,
   uint8: 1,
   bool: 1,
 };
@@ -83,6 +94,7 @@ const dtypesOfArray: Readonly<Record<string, readonly DType[]>> = {
   Float16Array: ["float16"],
   Uint16Array: ["float16"],
   Int32Array: ["int32"],
+  Int8Array: ["int8"],
   Uint8Array: ["uint8", "bool"],
 };
 
@@ -126,6 +138,8 @@ function allocateUnchecked(dtype: DType, length: number): TypedArray {
         : new Uint16Array(length);
     case "int32":
       return new Int32Array(length);
+    case "int8":
+      return new Int8Array(length);
     default:
       return new Uint8Array(length);
   }

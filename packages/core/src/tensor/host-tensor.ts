@@ -89,6 +89,8 @@ function ofThisRealm(array: TypedArray): TypedArray {
       return inThisRealm(array, Float32Array);
     case "Int32Array":
       return inThisRealm(array, Int32Array);
+    case "Int8Array":
+      return inThisRealm(array, Int8Array);
     case "Uint8Array":
       return inThisRealm(array, Uint8Array);
     case "Uint16Array":

@@ -57,6 +57,11 @@ export function tensor(
   shape: readonly number[],
   options?: TensorOptions<"int32">,
 ): HostTensor<"int32">;
+export function tensor(
+  data: Int8Array,
+  shape: readonly number[],
+  options?: TensorOptions<"int8">,
+): HostTensor<"int8">;
 export function tensor<D extends "uint8" | "bool" = "uint8">(
   data: Uint8Array,
   shape: readonly number[],
@@ -109,7 +114,7 @@ function chooseDType(data: unknown, asked: DType | undefined, polyfilled: boolea
   if (possible.length === 0) {
     throw new InvalidInputError(
       "data",
-      "a Float64Array, Float32Array, Float16Array, Uint16Array (float16 bits), Int32Array, Uint8Array, or an array of numbers or booleans",
+      "a Float64Array, Float32Array, Float16Array, Uint16Array (float16 bits), Int32Array, Int8Array, Uint8Array, or an array of numbers or booleans",
       describeValue(data),
     );
   }

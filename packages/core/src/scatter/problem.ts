@@ -1,0 +1,37 @@
+import type { Problem } from "../operation/problem.js";
+import type { FloatDType } from "../tensor/dtype.js";
+import type { ScatterInputs, ScatterOutputs } from "./inputs.js";
+
+/**
+ * The validated, canonical description of a call of scatter. Slots are data: a decode loop keeps its
+ * plan.
+ */
+export interface ScatterProblem extends Problem<ScatterInputs, ScatterOutputs> {
+  readonly operation: "scatter";
+  /** Batch entries of the source. */
+  readonly batch: number;
+  readonly heads: number;
+  /** Rows of the source, n. */
+  readonly count: number;
+  readonly headDim: number;
+  /** Batch entries of a static target, or pages. */
+  readonly entries: number;
+  /** Rows of an entry or page of the target. */
+  readonly rows: number;
+  readonly paged: boolean;
+  readonly sourceDType: FloatDType;
+  /** Element type of the target; int8 comes with scales. */
+  readonly targetDType: FloatDType | "int8";
+}
+
+/** A problem's cache key, from all of its fields. */
+export function scatterKey(p: Omit<ScatterProblem, "operation" | "key" | "types">): string {
+  return [
+    `${p.sourceDType}>${p.targetDType}`,
+    `b${p.batch}`,
+    `h${p.heads}`,
+    `n${p.count}`,
+    `d${p.headDim}`,
+    `${p.paged ? "pages" : "entries"}:${p.entries}x${p.rows}`,
+  ].join(" ");
+}

@@ -1,0 +1,94 @@
+import { InvalidInputError } from "../errors.js";
+import { checkTensor, isDeviceTensor } from "../tensor/host-tensor.js";
+import { sameShape } from "../tensor/layout.js";
+import type { HostTensor } from "../tensor/tensor.js";
+import { typedArrayLength, typedArrayName } from "../tensor/typed-array.js";
+import { toFloat64 } from "../tensor/values.js";
+import type { ScatterInputs } from "./inputs.js";
+
+/** The sizes that slots depend on. */
+export interface SlotSizes {
+  readonly batch: number;
+  readonly count: number;
+  readonly entries: number;
+  readonly rows: number;
+  readonly paged: boolean;
+}
+
+/**
+ * A copy of the slots of a call, in the order `[batch, n]`.
+ *
+ * @throws InvalidInputError unless they are `batch · n` integers, each −1 or within the target, and no
+ *   two rows go to the same place
+ */
+export function readSlots(slots: ScatterInputs["slots"], sizes: SlotSizes): Int32Array {
+  const { batch, count } = sizes;
+  const copy = copyOf(slots, batch, count);
+  if (sizes.paged) {
+    checkSlots(copy, 0, copy.length, sizes.entries * sizes.rows, "slots of the pages");
+  } else {
+    for (let b = 0; b < batch; b++) {
+      checkSlots(copy, b * count, (b + 1) * count, sizes.rows, "rows of the target");
+    }
+  }
+  return copy;
+}
+
+function copyOf(slots: ScatterInputs["slots"], batch: number, count: number): Int32Array {
+  if (typedArrayName(slots) === "Int32Array") {
+    const array = slots as Int32Array;
+    const length = typedArrayLength(array);
+    if (length === batch * count) return Int32Array.from(array);
+    throw new InvalidInputError(
+      "slots",
+      `${batch * count} integers, one for each row of the source`,
+      `${length} of them`,
+    );
+  }
+  checkTensor("slots", slots);
+  if (isDeviceTensor(slots)) {
+    throw new InvalidInputError("slots", "a host tensor", "a device tensor");
+  }
+  const { shape, dtype } = slots as HostTensor;
+  if (dtype !== "int32") throw new InvalidInputError("slots", "dtype int32", dtype);
+  if (!sameShape(shape, [batch, count])) {
+    throw new InvalidInputError(
+      "slots",
+      `shape [batch, n] = [${batch}, ${count}]`,
+      `[${shape.join(", ")}]`,
+    );
+  }
+  return Int32Array.from(toFloat64(slots as HostTensor));
+}
+
+/** Checks slots that may name any of `limit` rows, each at most once. */
+function checkSlots(
+  slots: Int32Array,
+  from: number,
+  to: number,
+  limit: number,
+  what: string,
+): void {
+  let largest = -1;
+  let ordered = true;
+  for (let i = from; i < to; i++) {
+    const slot = slots[i] as number;
+    if (slot < -1 || slot >= limit) {
+      throw new InvalidInputError("slots", `${what}, below ${limit}, or −1`, `${slot}`);
+    }
+    if (slot === -1) continue;
+    if (slot <= largest) ordered = false;
+    else largest = slot;
+  }
+  // Rows that are appended are in order, which spares the set.
+  if (ordered) return;
+  const seen = new Set<number>();
+  for (let i = from; i < to; i++) {
+    const slot = slots[i] as number;
+    if (slot === -1) continue;
+    if (seen.has(slot)) {
+      throw new InvalidInputError("slots", "each slot at most once", `${slot} twice`);
+    }
+    seen.add(slot);
+  }
+}
