@@ -68,6 +68,7 @@ export { js, type WasmOptions, type WebGpuOptions, wasm, webgpu } from "./backen
 export { createAttention } from "./create-attention.js";
 export { type Environment, environmentOf } from "./environment.js";
 export type { ArrayWithShape, HostInput, ScaledDotProductOptions } from "./inputs.js";
+export type { LearningStore } from "./learn/store.js";
 export type { HeedOptions } from "./options.js";
 export { type BackendName, defaultOrder, type Place } from "./order.js";
 export { scaledDotProductAttention } from "./scaled-dot-product-attention.js";

@@ -15,27 +15,42 @@ import {
 import { onnxByName } from "#onnx";
 import { js, wasm, webgpu } from "./backends.js";
 import { type Environment, environmentOf } from "./environment.js";
+import type { LearningStore } from "./learn/store.js";
 import type { HeedOptions } from "./options.js";
 import { type BackendName, defaultOrder } from "./order.js";
 
 /** `createAttention`, which imports this module when it is first called. */
 export async function open(options: HeedOptions | undefined): Promise<Attention> {
-  const given = readAttentionOptions(options as AttentionOptions | undefined);
-  const { select = "order", backends, fallback = backends ? "warn" : "silent" } = given;
+  const given = readAttentionOptions<HeedOptions>(options, ["store"]);
+  const { select = "auto", store, backends, fallback = backends ? "warn" : "silent" } = given;
   const checked = checkOptions({
-    load: "on-demand",
-    recover: fallback !== "error",
-    ...given,
+    ...(given as Partial<AttentionOptions>),
+    load: given.load ?? "on-demand",
+    recover: given.recover ?? fallback !== "error",
     fallback,
     backends: providersOf(backends, environmentOf()),
   });
-  const strategy = await strategyOf(select);
+  const strategy = await (select === "auto" ? learning(store) : strategyOf(select));
   const makeTest: MakeTest = async (backend) => new (await parts()).SelfTest(backend);
   return openAttention({ ...checked, strategy, makeTest: checked.selfTest ? makeTest : null });
 }
 
 /** Parts that are downloaded beside the first backend. */
 const parts = () => import("@heed/core/select/parts");
+
+async function learning(store: LearningStore | null | undefined): Promise<Strategy> {
+  const { AutoStrategy, defaultStore, Memory } = await import("./learn/index.js");
+  const usable =
+    store === undefined ||
+    store === null ||
+    (typeof store.read === "function" && typeof store.write === "function");
+  if (!usable) {
+    throw new InvalidInputError("store", "{ read, write }, or null", describeValue(store));
+  }
+  const memory = new Memory(store === undefined ? defaultStore() : store);
+  await memory.restore();
+  return new AutoStrategy(memory);
+}
 
 async function strategyOf(select: unknown): Promise<Strategy | null> {
   return select === "order" ? null : (await parts()).strategyOf(select);

@@ -26,11 +26,18 @@ const optionNames: ReadonlySet<keyof AttentionOptions> = new Set([
   "timeout",
 ]);
 
-/** The members of an options object, each read once. @throws InvalidInputError for unknown ones */
-export function readAttentionOptions(
-  options: AttentionOptions | undefined,
-): Partial<AttentionOptions> {
-  return readOptions<Partial<AttentionOptions>>("options", options ?? {}, optionNames);
+/**
+ * The members of an options object, each read once.
+ *
+ * @param more names of further options
+ * @throws InvalidInputError for unknown ones
+ */
+export function readAttentionOptions<O extends object = AttentionOptions>(
+  options: O | undefined,
+  more: readonly string[] = [],
+): Partial<O> {
+  const names: ReadonlySet<string> = new Set([...optionNames, ...more]);
+  return readOptions<Partial<O>>("options", options ?? {}, names as ReadonlySet<never>);
 }
 
 /**

@@ -1,0 +1,151 @@
+import type { BackendInfo } from "@heed/core";
+import type { Candidate } from "@heed/core/select";
+import { version } from "../version.js";
+import type { LearningStore } from "./store.js";
+
+/** The time of a class of problems on one backend. */
+export interface Remembered {
+  /** Median milliseconds of a call. */
+  readonly milliseconds: number;
+  /** Milliseconds since 1970 when it was last measured. */
+  readonly at: number;
+}
+
+/** Classes of problems that are remembered; the ones measured longest ago are forgotten first. */
+const mostClasses = 256;
+
+/** Longest text that is read back, in characters. */
+const longestText = 2 ** 20;
+
+/** Longest that a store is waited for, in milliseconds. */
+const longestWait = 100;
+
+/** Milliseconds between the first change and the writing of it. */
+const writeAfter = 3000;
+
+const format = "heed-learned";
+
+/**
+ * Names a backend in the state that its times hold for: version, runtime, device, features, threads, engine.
+ */
+export function fingerprint({ name }: Candidate, info: BackendInfo): string {
+  const { runtime, device, features, threads } = info;
+  return [name, runtime, device, features.join("+"), `${threads} threads`, engine(), version].join(
+    "; ",
+  );
+}
+
+let knownEngine: string | null = null;
+
+function engine(): string {
+  const { process, navigator } = globalThis as {
+    readonly process?: { readonly version?: string; readonly versions?: { readonly v8?: string } };
+    readonly navigator?: { readonly userAgent?: string };
+  };
+  knownEngine ??= process?.versions?.v8 ?? navigator?.userAgent ?? process?.version ?? "unknown";
+  return knownEngine;
+}
+
+/** Times that outlive the process, in a store that may be slow, full, damaged or missing. */
+export class Memory {
+  readonly #store: LearningStore | null;
+  /** By class of problem and by fingerprint. */
+  #classes = new Map<string, Map<string, Remembered>>();
+  #changed = false;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(store: LearningStore | null) {
+    this.#store = store;
+  }
+
+  /** Reads the store; waits no longer than 100 ms, and never rejects. */
+  async restore(): Promise<void> {
+    if (this.#store === null) return;
+    try {
+      const text = await within(longestWait, this.#store.read());
+      if (typeof text === "string" && text.length <= longestText) this.#classes = parse(text);
+    } catch {
+      // Whatever cannot be read is learned again.
+    }
+  }
+
+  get(kind: string, by: string): Remembered | undefined {
+    return this.#classes.get(kind)?.get(by);
+  }
+
+  /** Whether a backend of a name was the fastest of those remembered of a class. */
+  wasFastest(kind: string, name: string): boolean {
+    let fastest: string | null = null;
+    let least = Number.POSITIVE_INFINITY;
+    for (const [by, { milliseconds }] of this.#classes.get(kind) ?? []) {
+      if (milliseconds < least) [fastest, least] = [by, milliseconds];
+    }
+    return fastest?.startsWith(`${name}; `) ?? false;
+  }
+
+  set(kind: string, by: string, remembered: Remembered): void {
+    const times = this.#classes.get(kind) ?? new Map();
+    times.set(by, remembered);
+    // At the end: the order of a Map is that of insertion, and the first is forgotten first.
+    this.#classes.delete(kind);
+    this.#classes.set(kind, times);
+    if (this.#classes.size > mostClasses) {
+      this.#classes.delete(this.#classes.keys().next().value as string);
+    }
+    this.#changed = true;
+    if (this.#store === null || this.#timer !== null) return;
+    this.#timer = setTimeout(() => void this.flush(), writeAfter);
+    // No process lives on for this.
+    (this.#timer as { unref?: () => void }).unref?.();
+  }
+
+  /** Writes what changed; waits no longer than 100 ms, and never rejects. */
+  async flush(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#store === null || !this.#changed) return;
+    this.#changed = false;
+    const classes = Object.fromEntries(
+      [...this.#classes].map(([kind, times]) => [kind, Object.fromEntries(times)]),
+    );
+    try {
+      const text = JSON.stringify({ format, version: 1, classes });
+      await within(longestWait, this.#store.write(text));
+    } catch {
+      // A store that is full keeps what it has.
+    }
+  }
+}
+
+async function within<T>(milliseconds: number, value: T | Promise<T>): Promise<T | undefined> {
+  if (!(value instanceof Promise)) return value;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), milliseconds);
+  });
+  try {
+    return await Promise.race([value, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @returns the times in a text; nothing at all of a text that is not as it was written */
+function parse(text: string): Map<string, Map<string, Remembered>> {
+  const whole: unknown = JSON.parse(text);
+  const { format: its, version: number, classes } = whole as Record<string, unknown>;
+  if (its !== format || number !== 1 || typeof classes !== "object") return new Map();
+  const latest = Date.now() + 86_400_000;
+  const parsed = new Map<string, Map<string, Remembered>>();
+  for (const [kind, times] of Object.entries(classes as object)) {
+    const of = new Map<string, Remembered>();
+    for (const [by, time] of Object.entries(times as object)) {
+      const { milliseconds, at } = time as Partial<Remembered>;
+      const usable = Number.isFinite(milliseconds) && Number.isFinite(at);
+      if (!usable || !((milliseconds as number) > 0) || (at as number) > latest) return new Map();
+      of.set(by, { milliseconds: milliseconds as number, at: at as number });
+    }
+    parsed.set(kind, of);
+  }
+  return parsed;
+}

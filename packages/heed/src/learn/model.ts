@@ -1,0 +1,75 @@
+import type { AttentionProblem, Problem } from "@heed/core";
+import type { Candidate } from "@heed/core/select";
+
+/** What a call costs on a backend, before any was seen. */
+interface Cost {
+  /** Milliseconds of a call that computes next to nothing. */
+  readonly fixed: number;
+  /** Floating-point operations, in 10⁹ a second. */
+  readonly gigaflops: number;
+  /** Bytes in and out, in 10⁹ a second. */
+  readonly gigabytes: number;
+}
+
+/**
+ * Rough costs by backend, on one thread, from the benchmark's model cases on a server's CPU (the table in
+ * the repository's README) and, for webgpu, of a small GPU. They only decide what is worth a try: seen
+ * calls correct them, see {@link CostModel}.
+ */
+const costs: Readonly<Record<string, Cost>> = {
+  js: { fixed: 0.004, gigaflops: 3.5, gigabytes: 2 },
+  wasm: { fixed: 0.012, gigaflops: 30, gigabytes: 8 },
+  onnx: { fixed: 0.12, gigaflops: 50, gigabytes: 4 },
+  webgpu: { fixed: 1, gigaflops: 1000, gigabytes: 2 },
+};
+
+/** Estimates of what calls take, corrected by calls that were seen. */
+export class CostModel {
+  /** By backend: the mean of ln(seen / expected) over classes of problems, and how many there were. */
+  readonly #corrections = new Map<string, { readonly sum: number; readonly count: number }>();
+
+  /** Notes the time of a class of problems, in ms, once for each class and backend. */
+  correct(problem: Problem, candidate: Candidate, milliseconds: number): void {
+    const expected = uncorrected(problem, candidate);
+    if (!(expected > 0 && Number.isFinite(expected) && milliseconds > 0)) return;
+    const { sum, count } = this.#corrections.get(candidate.name) ?? { sum: 0, count: 0 };
+    this.#corrections.set(candidate.name, {
+      sum: sum + Math.log(milliseconds / expected),
+      count: count + 1,
+    });
+  }
+
+  /**
+   * Expected milliseconds of a call; infinite for a backend or an operation that nothing is known about. A
+   * backend that has not run yet is corrected as the others were: the machine is as fast for all.
+   */
+  expect(problem: Problem, candidate: Candidate): number {
+    const own = this.#corrections.get(candidate.name);
+    const of = own === undefined ? [...this.#corrections.values()] : [own];
+    const means = of.map(({ sum, count }) => sum / count);
+    const mean = means.length === 0 ? 0 : means.reduce((a, b) => a + b) / means.length;
+    return Math.exp(mean) * uncorrected(problem, candidate);
+  }
+}
+
+function uncorrected(problem: Problem, { name, info }: Candidate): number {
+  const cost = costs[name];
+  if (cost === undefined || problem.operation !== "attention") return Number.POSITIVE_INFINITY;
+  const { flops, bytes } = roughWork(problem as AttentionProblem);
+  const threads = Math.max(1, 0.8 * (info?.threads ?? 1));
+  return cost.fixed + flops / (1e6 * cost.gigaflops * threads) + bytes / (1e6 * cost.gigabytes);
+}
+
+/** Work of a call without its data, as if each query saw all keys that its rules may leave. */
+function roughWork(p: AttentionProblem): { readonly flops: number; readonly bytes: number } {
+  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = p;
+  const { left, right } = p.window ?? { left: null, right: null };
+  const span = left === null ? keyLength : left + 1 + (p.causal ? 0 : (right ?? keyLength));
+  const half = p.causal && queryLength > 1 ? 0.5 : 1;
+  const keys = Math.min(span, keyLength * half);
+  const sizes = headDim + valueDim;
+  return {
+    flops: 2 * batch * queryHeads * queryLength * keys * sizes,
+    bytes: 4 * batch * sizes * (queryHeads * queryLength + kvHeads * keyLength),
+  };
+}

@@ -1,0 +1,234 @@
+import { describeProblem, type Problem, zeros } from "@heed/core";
+import type { Candidate, StrategyControl } from "@heed/core/select";
+import { describe, expect, test, vi } from "vitest";
+import { createAttention, type LearningStore } from "../src/index.js";
+import { AutoStrategy } from "../src/learn/auto.js";
+import { Memory } from "../src/learn/memory.js";
+import { defaultStore } from "../src/learn/store.js";
+import { version } from "../src/version.js";
+
+const problemOf = (length: number): Problem => {
+  const t = zeros("float32", [1, 8, length, 64]);
+  return describeProblem({ query: t, key: t, value: t });
+};
+
+class Backend implements Candidate {
+  readonly name: string;
+  info: Candidate["info"];
+
+  constructor(name: string, loaded = true) {
+    this.name = name;
+    this.info = loaded ? { runtime: name, device: "CPU", features: [], threads: 1 } : null;
+  }
+}
+
+/** An attention of which only the strategy is real: time passes as the test says. */
+class Simulation {
+  readonly strategy: AutoStrategy;
+  readonly all: readonly Backend[];
+  readonly chosen: string[] = [];
+  readonly loads: string[] = [];
+  readonly ran: string[] = [];
+  /** Milliseconds of all calls. */
+  total = 0;
+  #jobs: (() => Promise<void>)[] = [];
+
+  constructor(all: readonly Backend[], memory = new Memory(null)) {
+    this.all = all;
+    this.strategy = new AutoStrategy(memory, (job) => this.#jobs.push(job));
+    const control: StrategyControl = {
+      candidates: all,
+      load: async (candidate) => {
+        this.loads.push(candidate.name);
+        (candidate as Backend).info = new Backend(candidate.name).info;
+      },
+      plan: async () => true,
+      chose: (_, { name }) => this.chosen.push(name),
+    };
+    this.strategy.attach(control);
+  }
+
+  /** Runs calls, with idle time after each. @param times milliseconds of a call, by backend */
+  async run(problem: Problem, times: Readonly<Record<string, number>>, calls: number) {
+    for (let i = 0; i < calls; i++) {
+      const ready = this.all.filter(({ info }) => info !== null);
+      const backend =
+        ready.length > 1 ? this.strategy.choose(problem, ready, true) : (ready[0] as Backend);
+      const time = times[backend.name] as number;
+      this.ran.push(backend.name);
+      this.total += time;
+      this.strategy.saw(problem, backend, time);
+      for (const job of this.#jobs.splice(0)) await job();
+    }
+  }
+}
+
+describe("AutoStrategy", () => {
+  test("starts with the order, and goes over to what is faster", async () => {
+    const simulation = new Simulation([new Backend("wasm"), new Backend("onnx")]);
+    const problem = problemOf(512);
+    await simulation.run(problem, { wasm: 20, onnx: 8 }, 100);
+    expect(simulation.ran.slice(0, 3)).toEqual(["wasm", "wasm", "wasm"]);
+    expect(simulation.ran.at(-1)).toBe("onnx");
+    expect(simulation.chosen).toEqual(["wasm", "onnx"]);
+    const [wasm, onnx] = simulation.all as [Backend, Backend];
+    expect(simulation.strategy.why(problem, onnx)).toMatch(/^8 ms, measured \d+ times$/);
+    expect(simulation.strategy.whyNot(problem, wasm, onnx)).toEqual({
+      code: "slower",
+      message: expect.stringMatching(/onnx is faster: 20 ms, measured/),
+    });
+  });
+
+  test.each([1.1, 3, 30])(
+    "trials of what is %f times as slow cost at most 5 %%",
+    async (factor) => {
+      const simulation = new Simulation([new Backend("wasm"), new Backend("onnx")]);
+      const problem = problemOf(512);
+      const calls = 400;
+      await simulation.run(problem, { wasm: 20, onnx: 20 * factor }, calls);
+      expect(simulation.ran.slice(-20)).toEqual(Array(20).fill("wasm"));
+      expect(simulation.total).toBeLessThan(1.1 * 20 * calls);
+    },
+  );
+
+  test("does not try what cannot be faster by what is known", async () => {
+    const simulation = new Simulation([new Backend("wasm"), new Backend("js")]);
+    await simulation.run(problemOf(512), { wasm: 20, js: 200 }, 300);
+    expect(simulation.ran).not.toContain("js");
+    const js = simulation.all[1] as Backend;
+    const [wasm] = simulation.all;
+    expect(simulation.strategy.whyNot(problemOf(512), js, wasm).message).toMatch(
+      /expected at about \d+ ms, but comes after wasm and was not tried/,
+    );
+  });
+
+  test("loads another backend only once calls have taken long, and it may be faster", async () => {
+    const simulation = new Simulation([
+      new Backend("webgpu"),
+      new Backend("wasm", false),
+      new Backend("js", false),
+    ]);
+    // So small that a GPU's fixed cost is all of it.
+    const problem = problemOf(4);
+    await simulation.run(problem, { webgpu: 1.5, wasm: 0.02, js: 0.05 }, 30);
+    expect(simulation.loads).toEqual([]);
+    await simulation.run(problem, { webgpu: 1.5, wasm: 0.02, js: 0.05 }, 200);
+    expect(simulation.loads).toContain("wasm");
+    expect(simulation.ran.at(-1)).toBe("wasm");
+  });
+
+  test("starts with what is remembered, and remembers nothing of another device or version", async () => {
+    let text = "";
+    const store: LearningStore = {
+      read: () => text,
+      write: (written) => {
+        text = written;
+      },
+    };
+    const problem = problemOf(512);
+    const first = new Simulation([new Backend("wasm"), new Backend("onnx")], new Memory(store));
+    await first.run(problem, { wasm: 20, onnx: 8 }, 100);
+    await first.strategy.dispose();
+    expect(text).toContain(version);
+
+    const restored = async (written: string) => {
+      const memory = new Memory({ read: async () => written, write: () => {} });
+      await memory.restore();
+      return memory;
+    };
+    const second = new Simulation([new Backend("wasm"), new Backend("onnx")], await restored(text));
+    await second.run(problem, { wasm: 20, onnx: 8 }, 5);
+    expect(second.ran).toEqual(Array(5).fill("onnx"));
+    // A backend that was the fastest is loaded at once, though not before the call.
+    const third = new Simulation(
+      [new Backend("wasm"), new Backend("onnx", false)],
+      await restored(text),
+    );
+    await third.run(problem, { wasm: 20, onnx: 8 }, 6);
+    expect(third.ran.slice(0, 3)).toEqual(["wasm", "wasm", "wasm"]);
+    expect(third.ran.at(-1)).toBe("onnx");
+
+    const others = [
+      text.replaceAll('"milliseconds":8', '"milliseconds":-8'),
+      text.replaceAll('"milliseconds":8', '"milliseconds":null'),
+      text.replace("heed-learned", "other"),
+      text.replace('"version":1', '"version":2'),
+      text.replaceAll("CPU", "another device"),
+      text.replaceAll("1 threads", "4 threads"),
+      text.slice(0, -10),
+      "[]",
+      "null",
+      "",
+    ];
+    for (const damaged of others) {
+      const fresh = new Simulation(
+        [new Backend("wasm"), new Backend("onnx")],
+        await restored(damaged),
+      );
+      await fresh.run(problem, { wasm: 20, onnx: 8 }, 2);
+      expect(fresh.ran, damaged).toEqual(["wasm", "wasm"]);
+    }
+  });
+});
+
+describe("stores", () => {
+  test("that throw, reject or never answer disturb nothing", async () => {
+    const never = () => new Promise<never>(() => {});
+    const fails = () => {
+      throw new Error("quota");
+    };
+    const rejects = async () => {
+      throw new Error("quota");
+    };
+    for (const behaviour of [never, fails, rejects]) {
+      const memory = new Memory({ read: behaviour, write: behaviour });
+      await memory.restore();
+      memory.set("kind", "backend", { milliseconds: 1, at: Date.now() });
+      await memory.flush();
+      expect(memory.get("kind", "backend")?.milliseconds).toBe(1);
+    }
+  });
+
+  test("forget the oldest classes", async () => {
+    const memory = new Memory(null);
+    for (let i = 0; i < 300; i++) memory.set(`${i}`, "wasm; ", { milliseconds: 1, at: i });
+    expect(memory.get("0", "wasm; ")).toBeUndefined();
+    expect(memory.get("299", "wasm; ")).toBeDefined();
+  });
+
+  test("of pages are localStorage, which may be forbidden", async () => {
+    const kept = new Map<string, string>();
+    const localStorage = {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: (key: string, text: string) => void kept.set(key, text),
+    };
+    const store = defaultStore({ document: {}, localStorage });
+    expect(store?.read()).toBeNull();
+    store?.write("text");
+    expect(store?.read()).toBe("text");
+    const forbidden = defaultStore({
+      document: {},
+      get localStorage(): never {
+        throw new Error("denied");
+      },
+    });
+    const memory = new Memory(forbidden);
+    await memory.restore();
+    expect(defaultStore({})).toBeNull();
+  });
+
+  test("have options that are checked", async () => {
+    const options = { backends: ["js"], store: { read: 1 } } as never;
+    await expect(createAttention(options)).rejects.toMatchObject({ argument: "store" });
+    const write = vi.fn();
+    const attention = await createAttention({
+      backends: ["js"],
+      store: { read: () => null, write },
+    });
+    const t = zeros("float32", [1, 1, 2, 4]);
+    for (let i = 0; i < 4; i++) await attention.run({ query: t, key: t, value: t });
+    await attention.dispose();
+    expect(write).toHaveBeenCalledTimes(1);
+    expect(JSON.parse(write.mock.calls[0]?.[0] as string)).toMatchObject({ version: 1 });
+  });
+});
