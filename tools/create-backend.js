@@ -29,12 +29,12 @@ function main() {
   pnpm("install", "--no-frozen-lockfile");
   pnpm("conformance", "--backend", name, "--profile", "core");
   console.log(`
-${directory} is a backend, correct but slow. Now:
-  1. make src/index.ts fast, or do more: what it refuses is in refusals()
-  2. pnpm conformance --backend ${name}            what it gets wrong, and how
-  3. pnpm conformance --backend ${name} --case ID  one case again
-  4. pnpm bench --cases speed --backends js,${name}    how fast it is
-  5. drop { profile: "core" } in test/conformance.test.ts, so that pnpm test runs every case`);
+${directory} is a backend, correct but slow. Next (CONTRIBUTING.md says more):
+  - make src/index.ts faster, or compute what refusals() refuses
+  - pnpm conformance --backend ${name}            says what it gets wrong, and how
+  - pnpm conformance --backend ${name} --case ID  runs one case again
+  - pnpm bench --cases speed --backends js,${name}  measures how fast it is
+  - drop { profile: "core" } in test/conformance.test.ts, so that pnpm test runs every case`);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
