@@ -1,11 +1,12 @@
-import { type AttentionProblem, type BoundPositions, visibleBand } from "@heed/core";
+import {
+  type AttentionProblem,
+  type BoundPositions,
+  type KeyRange,
+  type VisibleBand,
+  visibleBand,
+  visibleKeys,
+} from "@heed/core";
 import type { BandSpec } from "./graph/spec.js";
-
-/** Keys `from ≤ j < to`. */
-export interface KeyRange {
-  readonly from: number;
-  readonly to: number;
-}
 
 /** The keys that the position rules of a call leave to each row. */
 export interface Bounds {
@@ -24,63 +25,54 @@ export interface Bounds {
   readonly seenBySome: readonly KeyRange[];
   /** `[batches]`: in it every row sees every key. */
   readonly seenByAll: readonly KeyRange[];
-  /**
-   * `[batches]`: the first and the last row that see any key; null if none does. Ranges only ever
-   * move on with the rows, so what is hidden from any row that sees keys is hidden from one of these.
-   */
-  readonly edgeRows: readonly (readonly [number, number] | null)[];
 }
 
-/**
- * Causal, window and lengths as one range of keys a row: `max(0, p − left) ≤ j ≤ min(length − 1, p +
- * right)`.
- */
+/** Whether rows at different positions see different keys: with a causal rule or a window. */
+export function movesWithRows({ left, right }: VisibleBand): boolean {
+  return Number.isFinite(left) || Number.isFinite(right);
+}
+
+/** Causal, window and lengths as one range of keys a row: `visibleKeys` of core. */
 export function boundsOf(
   problem: AttentionProblem,
   { offsets, kvLengths }: BoundPositions,
 ): Bounds {
   const { queryLength, keyLength } = problem;
-  const { left, right } = visibleBand(problem);
+  const visible = visibleBand(problem);
+  const { left } = visible;
   const alike =
     offsets.every((offset) => offset === offsets[0]) &&
     kvLengths.every((length) => length === kvLengths[0]);
   const batches = alike ? Math.min(1, problem.batch) : problem.batch;
-  const perRow = queryLength > 1 && (Number.isFinite(left) || Number.isFinite(right));
+  const perRow = queryLength > 1 && movesWithRows(visible);
   const rows = perRow ? queryLength : 1;
   const first = new Int32Array(batches * rows);
   const last = new Int32Array(batches * rows);
   const seenBySome: KeyRange[] = [];
   const seenByAll: KeyRange[] = [];
-  const edgeRows: (readonly [number, number] | null)[] = [];
   let [hidesFirst, hidesLast, emptyRows] = [false, false, false];
   let diagonal = perRow && queryLength === keyLength && left >= 0;
   for (let b = 0; b < batches; b++) {
-    const end = (kvLengths[b] as number) - 1;
-    let [someFrom, someTo, allFrom, allTo] = [keyLength, 0, 0, keyLength];
-    let [firstRow, lastRow] = [-1, -1];
+    const length = kvLengths[b] as number;
+    let [someStart, someEnd, allStart, allEnd] = [keyLength, 0, 0, keyLength];
     for (let i = 0; i < rows; i++) {
       const at = b * rows + i;
-      const p = i + (offsets[b] as number);
-      const from = Math.min(keyLength, Math.max(0, p - left));
-      const to = Math.max(-1, Math.min(end, p + right));
-      first[at] = from;
-      last[at] = to;
-      if (from > 0) hidesFirst = true;
-      if (to < keyLength - 1) hidesLast = true;
-      if (from !== Math.max(0, i - left) || to !== i) diagonal = false;
-      if (to < from) emptyRows = true;
+      const { start, end } = visibleKeys(visible, length, i + (offsets[b] as number));
+      first[at] = start;
+      last[at] = end - 1;
+      if (start > 0) hidesFirst = true;
+      if (end < keyLength) hidesLast = true;
+      if (start !== Math.max(0, i - left) || end !== i + 1) diagonal = false;
+      if (end === start) emptyRows = true;
       else {
-        someFrom = Math.min(someFrom, from);
-        someTo = Math.max(someTo, to + 1);
-        if (firstRow < 0) firstRow = i;
-        lastRow = i;
+        someStart = Math.min(someStart, start);
+        someEnd = Math.max(someEnd, end);
       }
-      allFrom = Math.max(allFrom, from);
-      allTo = Math.min(allTo, to + 1);
+      allStart = Math.max(allStart, start);
+      allEnd = Math.min(allEnd, end);
     }
-    seenBySome.push({ from: Math.min(someFrom, someTo), to: someTo });
-    seenByAll.push({ from: allFrom, to: Math.max(allFrom, allTo) });
-    edgeRows.push(firstRow < 0 ? null : [firstRow, lastRow]);
+    seenBySome.push({ start: Math.min(someStart, someEnd), end: someEnd });
+    seenByAll.push({ start: allStart, end: Math.max(allStart, allEnd) });
   }
   const band =
     hidesFirst || hidesLast
@@ -93,7 +85,7 @@ export function boundsOf(
         }
       : null;
   const own = offsets.subarray(0, batches);
-  return { batches, offsets: own, rows, first, last, band, seenBySome, seenByAll, edgeRows };
+  return { batches, offsets: own, rows, first, last, band, seenBySome, seenByAll };
 }
 
 /**
@@ -109,7 +101,7 @@ export function typicalBand(problem: AttentionProblem): BandSpec | null {
     kvLengths: new Int32Array(batch).fill(keyLength),
   });
   if (!problem.kvLengths) return band;
-  const perRow = queryLength > 1 && (problem.causal || problem.window !== null);
+  const perRow = queryLength > 1 && movesWithRows(visibleBand(problem));
   const { first = false, emptyRows = false } = band ?? {};
   // Members in the order in which `boundsOf` has them: equal specs are told by their text.
   return { first, last: true, perRow, emptyRows, diagonal: null };

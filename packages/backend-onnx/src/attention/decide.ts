@@ -4,9 +4,10 @@ import {
   type SupportReason,
   statisticsDType,
   type Verdict,
+  visibleBand,
 } from "@heed/core";
 import type { ProviderTraits } from "../runtime/traits.js";
-import { typicalBand } from "./bounds.js";
+import { movesWithRows, typicalBand } from "./bounds.js";
 import { chooseGraph, type GraphKind } from "./graph/choose.js";
 import { graphSpec } from "./graph/spec.js";
 
@@ -31,12 +32,13 @@ function bandBytes({ batch, queryLength, keyLength, dtype }: AttentionProblem): 
  * GroupQueryAttention works in tiles, and copies queries, keys and values into its own layout.
  */
 export function workspaceBytes(problem: AttentionProblem, kind: GraphKind): number {
-  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, causal, window } = problem;
+  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim } = problem;
   if (kind === "group-query") {
     const rows = 2 * queryHeads * queryLength + 4 * kvHeads * keyLength;
     return batch * rows * headDim * bytesPerElement("float32");
   }
-  const bands = queryLength > 1 && (causal || window) ? bandsAlive * bandBytes(problem) : 0;
+  const bands =
+    queryLength > 1 && movesWithRows(visibleBand(problem)) ? bandsAlive * bandBytes(problem) : 0;
   return logitsAlive * logitsBytes(problem) + bands;
 }
 

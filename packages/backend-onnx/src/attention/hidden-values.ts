@@ -1,5 +1,5 @@
-import type { AttentionProblem, HostTensor } from "@heed/core";
-import type { Bounds, KeyRange } from "./bounds.js";
+import type { AttentionProblem, HostTensor, KeyRange } from "@heed/core";
+import type { Bounds } from "./bounds.js";
 import type { HiddenGuard } from "./graph/spec.js";
 
 /**
@@ -17,7 +17,7 @@ export function guardFor(
   const [batch, , keyLength] = value.shape as [number, number, number, number];
   if (mask || bias) {
     for (let b = 0; b < batch; b++) {
-      if (!allFinite(value, b, { from: 0, to: keyLength })) return "elements";
+      if (!allFinite(value, b, { start: 0, end: keyLength })) return "elements";
     }
     return "none";
   }
@@ -27,15 +27,15 @@ export function guardFor(
     const at = bounds.batches === 1 ? 0 : b;
     const some = bounds.seenBySome[at] as KeyRange;
     const all = bounds.seenByAll[at] as KeyRange;
-    const middle = Math.max(some.from, Math.min(some.to, all.from));
+    const middle = Math.max(some.start, Math.min(some.end, all.start));
     const partly = [
-      { from: some.from, to: middle },
-      { from: Math.max(middle, Math.min(some.to, all.to)), to: some.to },
+      { start: some.start, end: middle },
+      { start: Math.max(middle, Math.min(some.end, all.end)), end: some.end },
     ];
     if (!partly.every((range) => allFinite(value, b, range))) return "elements";
     const never = [
-      { from: 0, to: some.from },
-      { from: some.to, to: keyLength },
+      { start: 0, end: some.start },
+      { start: some.end, end: keyLength },
     ];
     if (!never.every((range) => allFinite(value, b, range))) guard = "rows";
   }
@@ -43,7 +43,7 @@ export function guardFor(
 }
 
 /** Whether a range of keys of a batch has neither NaN nor ±∞. */
-function allFinite(t: HostTensor, batch: number, { from, to }: KeyRange): boolean {
+function allFinite(t: HostTensor, batch: number, { start: from, end: to }: KeyRange): boolean {
   const [, heads, , size] = t.shape as [number, number, number, number];
   const [batchStride, headStride, keyStride, stride] = t.strides as [
     number,

@@ -1,6 +1,12 @@
-import { type AttentionProblem, allocate, statisticsDType, type TypedArray } from "@heed/core";
+import {
+  type AttentionProblem,
+  allocate,
+  type KeyRange,
+  statisticsDType,
+  type TypedArray,
+} from "@heed/core";
 import type { Runtime, RuntimeTensor } from "../runtime/runtime.js";
-import type { Bounds, KeyRange } from "./bounds.js";
+import type { Bounds } from "./bounds.js";
 import { keyChunks } from "./graph/chunks.js";
 import type { GraphSpec } from "./graph/spec.js";
 
@@ -91,8 +97,8 @@ export function positionFeeds(
 /** `[batches, keyLength]`: 1 in each batch's range. */
 function keyFlags(ranges: readonly KeyRange[], keyLength: number): Uint8Array {
   const flags = new Uint8Array(ranges.length * keyLength);
-  for (const [b, { from, to }] of ranges.entries()) {
-    flags.fill(1, b * keyLength + from, b * keyLength + to);
+  for (const [b, { start, end }] of ranges.entries()) {
+    flags.fill(1, b * keyLength + start, b * keyLength + end);
   }
   return flags;
 }

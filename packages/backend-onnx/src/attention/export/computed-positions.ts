@@ -1,15 +1,16 @@
 import { type AttentionProblem, visibleBand } from "@heed/core";
 import type { GraphBuilder, Value } from "../../model/builder.js";
+import { movesWithRows } from "../bounds.js";
 import type { PositionSource, PositionValues } from "../graph/positions.js";
 import type { BandSpec, PositionSpec } from "../graph/spec.js";
 
 /** The position rules of a problem, for all offsets and lengths that its calls may have. */
 export function positionSpecOf(problem: AttentionProblem): PositionSpec {
-  const { left, right } = visibleBand(problem);
+  const visible = visibleBand(problem);
   const band: BandSpec = {
-    first: Number.isFinite(left),
-    last: Number.isFinite(right) || problem.kvLengths,
-    perRow: Number.isFinite(left) || Number.isFinite(right),
+    first: Number.isFinite(visible.left),
+    last: Number.isFinite(visible.right) || problem.kvLengths,
+    perRow: movesWithRows(visible),
     emptyRows: true,
     diagonal: null,
   };

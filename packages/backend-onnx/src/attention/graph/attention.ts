@@ -47,7 +47,7 @@ export function attentionGraph(
   const whole = added && wholeMatrix(g, spec, added, { query, key });
   const attended = g.op("Attention", [query, key, value, ...(whole ? [whole] : [])], {
     is_causal: causal ? 1 : 0,
-    scale: { float: spec.scale },
+    scale: { float: spec.logits.scale },
   });
   const output = seen ? g.op("Where", [seen, attended, g.scalar(compute, 0)]) : attended;
   const dims = ["batch", spec.queryHeads, "queryLength", spec.valueDim];

@@ -1,5 +1,6 @@
 import type { ProviderTraits } from "../../runtime/traits.js";
-import type { GraphSpec } from "./spec.js";
+import { areScaledOnly } from "./logits.js";
+import { type GraphSpec, isGrouped } from "./spec.js";
 
 /**
  * How attention is written: `"plain"`, from MatMul, Softmax and MatMul; `"operator"`, as one node of ONNX's
@@ -23,7 +24,7 @@ export function chooseGraph(
   queryLength: number,
 ): GraphKind {
   const { groupQueryFrom } = traits;
-  const fewRows = spec.queryHeads !== spec.kvHeads && queryLength < rowsForGroups;
+  const fewRows = isGrouped(spec) && queryLength < rowsForGroups;
   // The operator is preferred: it adds its mask while it multiplies, and starts three nodes fewer.
   const otherwise = traits.attention && attentionSays(spec) && !fewRows ? "operator" : "plain";
   // Narrow heads have less to save of what the layout costs.
@@ -36,7 +37,7 @@ export function chooseGraph(
 
 /** Whether the operator Attention can say a spec, as onnxruntime 1.30's CPU code has it. */
 function attentionSays(spec: GraphSpec): boolean {
-  return operatorSays(spec) && spec.softcap === null && !spec.sinks && spec.chunks === null;
+  return operatorSays(spec) && areScaledOnly(spec.logits) && !spec.sinks && spec.chunks === null;
 }
 
 /** The normal numbers of float32. */
@@ -47,19 +48,21 @@ const mostHeads = 46340;
 
 /** Whether a spec has nothing that neither operator can say. */
 function operatorSays(spec: GraphSpec): boolean {
-  const { alibi, logSumExp, weights, scores, scale, dtype, guard, queryHeads } = spec;
+  const { alibi, logSumExp, weights, scores, logits, dtype, guard, queryHeads } = spec;
   // The operators have no inputs or outputs for these, and hide keys by adding −∞, which NaN survives.
   if (alibi || logSumExp || weights || scores || guard !== "none") return false;
   // They have kernels for float32 (and float16, which is widened here), and take scale 0 for none given.
   // The scale is a float32 attribute, of which they take the square root.
+  const { scale } = logits;
   if (!(scale >= smallestScale && scale <= largestScale) || dtype === "float64") return false;
   return queryHeads <= mostHeads;
 }
 
 /** Whether GroupQueryAttention can say a spec and work in tiles: rows along the diagonal, with or without sinks. */
 function groupQuerySays(spec: GraphSpec): boolean {
-  const { band, mask, bias, softcap, headDim, valueDim } = spec;
-  if (!band?.diagonal || mask || bias || softcap !== null || !operatorSays(spec)) return false;
+  const { band, mask, bias, logits, headDim, valueDim } = spec;
+  if (!band?.diagonal || mask || bias || !areScaledOnly(logits) || !operatorSays(spec))
+    return false;
   // The operator asks this of head sizes because other providers' kernels do.
   return headDim === valueDim && headDim % 8 === 0;
 }

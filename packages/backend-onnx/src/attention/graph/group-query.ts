@@ -18,7 +18,7 @@ const perm: readonly number[] = [0, 2, 1, 3];
  */
 export function groupQueryGraph(spec: GraphSpec, arithmetic: Arithmetic): ModelGraph {
   const g = new GraphBuilder(opset);
-  const { dtype, queryHeads, kvHeads, headDim, scale, band } = spec;
+  const { dtype, queryHeads, kvHeads, headDim, logits, band } = spec;
   const compute = statisticsDType(dtype);
   const { query, key, value } = mainInputs(g, spec, compute);
   const noKeys = g.input("noKeys", compute, ["batch", kvHeads, 0, headDim]);
@@ -41,7 +41,7 @@ export function groupQueryGraph(spec: GraphSpec, arithmetic: Arithmetic): ModelG
     {
       num_heads: queryHeads,
       kv_num_heads: kvHeads,
-      scale: { float: scale },
+      scale: { float: logits.scale },
       ...(keys !== null && { local_window_size: keys }),
     },
     "com.microsoft",

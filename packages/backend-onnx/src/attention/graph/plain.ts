@@ -4,9 +4,10 @@ import type { ModelDType, ModelGraph } from "../../model/model.js";
 import { chunkedProduct } from "./chunks.js";
 import { guardValues, restoreInfinities } from "./guard.js";
 import { broadcastDims, mainInputs, withoutHeads } from "./inputs.js";
+import { scaledLogits } from "./logits.js";
 import type { PositionSource, PositionValues } from "./positions.js";
 import { softmaxOver } from "./softmax.js";
-import type { Arithmetic, GraphSpec } from "./spec.js";
+import { type Arithmetic, type GraphSpec, isGrouped } from "./spec.js";
 
 /** Every operator used has had its meaning since then, and every provider knows it. */
 const opset = 18;
@@ -36,18 +37,19 @@ export function plainGraph(
   const mask = spec.mask && g.input("mask", "bool", broadcastDims(spec.mask, spec.queryHeads));
 
   const values = guardValues(g, spec, inputs.value, positions, compute);
-  const { query, factor } = scaledQuery(g, spec, inputs.query, compute);
+  const logits = scaledLogits(g, spec.logits, inputs.query, spec.scores === "raw", compute);
+  const query = stackedQuery(g, spec, logits.query);
   const product = g.op("MatMul", [query, g.op("Transpose", [inputs.key], { perm: [0, 1, 3, 2] })]);
   const perHead = needsRows(spec);
   const raw = perHead ? unstack(g, spec, product) : product;
-  const capped = softcap(g, spec, raw, factor, compute);
+  const capped = logits.capped(raw);
   const bias = biasInput(g, spec, compute);
   const biased = addBiases(g, spec, capped, { bias, positions }, compute);
   returnScores(g, spec, { raw, capped, biased }, positions, compute);
 
   const softmax = softmaxOver(g, spec, arithmetic, biased, { mask, bias, positions, compute });
   const stacked = (rows: Value): Value =>
-    perHead && spec.kvHeads !== spec.queryHeads ? g.reshape(rows, 0, spec.kvHeads, -1, 0) : rows;
+    perHead && isGrouped(spec) ? g.reshape(rows, 0, spec.kvHeads, -1, 0) : rows;
   const sum = (weights: Value, of: Value): Value =>
     unstack(g, spec, weightedSum(g, spec, stacked(weights), of));
   const finite = softmax.finish(sum(softmax.weights, values.finite));
@@ -66,68 +68,10 @@ function weightedSum(g: GraphBuilder, { chunks }: GraphSpec, weights: Value, of:
   return chunks ? chunkedProduct(g, chunks, weights, of) : g.op("MatMul", [weights, of]);
 }
 
-/**
- * The query times the scale, stacked. With a softcap the scale is divided by it, which saves a pass
- * over the logits, unless the raw scores are wanted.
- *
- * @returns also what the product is yet to be multiplied with before tanh
- */
-function scaledQuery(
-  g: GraphBuilder,
-  spec: GraphSpec,
-  query: Value,
-  compute: ModelDType,
-): { query: Value; factor: number | null } {
-  const { softcap: cap } = spec;
-  const early = cap !== null && cap < hugeSoftcap && spec.scores !== "raw";
-  const scale = finite(compute, early ? spec.scale / cap : spec.scale);
-  const scaled = scale === 1 ? query : scaledBy(g, query, scale, 2, compute);
-  const stacked =
-    spec.kvHeads === spec.queryHeads
-      ? scaled
-      : g.reshape(scaled, 0, spec.kvHeads, -1, spec.headDim);
-  const factor = cap === null || early ? null : finite(compute, 1 / cap);
-  return { query: stacked, factor };
+/** `[B, Hq, Lq, D]` as `[B, Hkv, G·Lq, D]`. */
+function stackedQuery(g: GraphBuilder, spec: GraphSpec, query: Value): Value {
+  return isGrouped(spec) ? g.reshape(query, 0, spec.kvHeads, -1, spec.headDim) : query;
 }
-
-/**
- * A value times a number.
- *
- * onnxruntime 1.30 fuses a product with a constant of one element into FusedMatMul, whose alpha is a
- * float32 also for float64 operands, which leaves 1/√59 with 24 bits. For float64 the constant is therefore
- * repeated along an axis whose size is known at each run only. To be removed when MatmulScaleFusion respects
- * the type: test/runtime-defects.node.test.ts.
- *
- * @param axis of four: one whose size is symbolic
- */
-function scaledBy(
-  g: GraphBuilder,
-  value: Value,
-  by: number,
-  axis: 2 | 3,
-  compute: ModelDType,
-): Value {
-  const constant = g.scalar(compute, by);
-  if (compute !== "float64") return g.op("Mul", [value, constant]);
-  const size = g.op("Shape", [value], { start: axis, end: axis + 1 });
-  const shape = axis === 3 ? size : g.op("Concat", [size, g.integers(1)], { axis: 0 });
-  return g.op("Mul", [value, g.op("Expand", [constant, shape])]);
-}
-
-/** The nearest finite number of a dtype: quotients of finite parameters may leave float32's range. */
-function finite(compute: ModelDType, x: number): number {
-  const largest = compute === "float64" ? Number.MAX_VALUE : 3.4028234663852886e38;
-  return Math.max(-largest, Math.min(largest, x));
-}
-
-/**
- * Softcaps from which on a logit divided by them may be too small to be a normal number. Logits far below
- * such a softcap are left as they are: softcap · tanh(s / softcap) is s then, as tanh x = x − x³/3 + ….
- */
-const hugeSoftcap = 2 ** 60;
-
-/** The largest x for which tanh x is x, after rounding. */
-const identityBelow = { float64: 2 ** -28, float32: 2 ** -14 } as const;
 
 /** Whether anything between the products tells a group's heads apart. */
 function needsRows(spec: GraphSpec): boolean {
@@ -138,23 +82,7 @@ function needsRows(spec: GraphSpec): boolean {
 
 /** `[B, Hkv, G·Lq, X]` as `[B, Hq, Lq, X]`. */
 function unstack(g: GraphBuilder, spec: GraphSpec, rows: Value): Value {
-  return spec.kvHeads === spec.queryHeads ? rows : g.reshape(rows, 0, spec.queryHeads, -1, 0);
-}
-
-function softcap(
-  g: GraphBuilder,
-  spec: GraphSpec,
-  raw: Value,
-  factor: number | null,
-  compute: "float64" | "float32",
-): Value {
-  if (spec.softcap === null) return raw;
-  const cap = finite(compute, spec.softcap);
-  const divided = factor === null ? raw : scaledBy(g, raw, factor, 3, compute);
-  const capped = g.op("Mul", [g.op("Tanh", [divided]), g.scalar(compute, cap)]);
-  if (cap < hugeSoftcap) return capped;
-  const small = g.scalar(compute, cap * identityBelow[compute]);
-  return g.op("Where", [g.op("Less", [g.op("Abs", [raw]), small]), raw, capped]);
+  return isGrouped(spec) ? g.reshape(rows, 0, spec.queryHeads, -1, 0) : rows;
 }
 
 function biasInput(g: GraphBuilder, spec: GraphSpec, compute: ModelDType): Value | null {

@@ -1,6 +1,7 @@
-import type { AttentionProblem, FloatDType, ScoresKind } from "@heed/core";
+import { type AttentionProblem, type FloatDType, headsPerGroup, type ScoresKind } from "@heed/core";
 import { type AxisOrder, canonicalOrder } from "../../layout/axis-order.js";
 import { type ChunkKind, keyChunks } from "./chunks.js";
+import { type LogitSpec, logitSpec } from "./logits.js";
 
 /** Which axes of `[batch, queryHeads, queryLength, keyLength]` a mask or bias has; the rest repeat. */
 export type BroadcastAxes = readonly [boolean, boolean, boolean, boolean];
@@ -76,8 +77,7 @@ export interface GraphSpec {
   readonly guard: HiddenGuard;
   readonly alibi: boolean;
   readonly sinks: boolean;
-  readonly scale: number;
-  readonly softcap: number | null;
+  readonly logits: LogitSpec;
   readonly logSumExp: boolean;
   readonly weights: boolean;
   readonly scores: ScoresKind | null;
@@ -103,6 +103,11 @@ export interface PositionSpec {
   readonly guard: HiddenGuard;
 }
 
+/** Whether query heads share key heads. */
+export function isGrouped(spec: Pick<GraphSpec, "queryHeads" | "kvHeads">): boolean {
+  return headsPerGroup(spec) !== 1;
+}
+
 /** The graph that a problem needs, given what positions and lengths are found to hide. */
 export function graphSpec(
   problem: AttentionProblem,
@@ -111,9 +116,9 @@ export function graphSpec(
   order: GraphSpec["order"] = canonicalOrders,
 ): GraphSpec {
   const { queryHeads, kvHeads, headDim, valueDim, mask, bias, keyLength } = problem;
-  const rows = problem.queryLength * Math.max(1, queryHeads / Math.max(1, kvHeads));
+  const rows = problem.queryLength * headsPerGroup(problem);
   const stored = (dtype: FloatDType): FloatDType => storedDType(dtype, { float16 });
-  const { alibi, sinks, scale, softcap, returns } = problem;
+  const { alibi, sinks, returns } = problem;
   const axes = (shape: readonly number[]): BroadcastAxes =>
     shape.map((size) => size !== 1) as unknown as BroadcastAxes;
   return {
@@ -128,8 +133,7 @@ export function graphSpec(
     guard,
     alibi,
     sinks,
-    scale,
-    softcap,
+    logits: logitSpec(problem),
     ...returns,
     scoresEnd: returns.scores !== null && problem.kvLengths,
     chunks:
