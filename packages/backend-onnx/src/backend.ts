@@ -1,26 +1,15 @@
-import {
-  attention,
-  type Backend,
-  type DeviceMemory,
-  type DType,
-  defineBackend,
-  type HostTensor,
-  implement,
-  merge,
-  rotary,
-} from "@heed/core";
+import { attention, type Backend, defineBackend, implement, merge, rotary } from "@heed/core";
 import { decideAttention } from "./attention/decide.js";
 import { KnownFeeds } from "./attention/feeds.js";
 import { planAttention } from "./attention/plan.js";
 import type { OnnxContext } from "./context.js";
-import type { GpuDevice } from "./device/gpu.js";
-import { emptyTensor, uploadTensor } from "./device/tensor.js";
+import { type OnnxMemory, onnxMemory } from "./device/memory.js";
 import { decideMerge } from "./merge/decide.js";
 import { planMerge } from "./merge/plan.js";
+import { backendName } from "./name.js";
 import { decideRotary, planRotary } from "./rotary/plan.js";
 import { type LoadedRuntime, runtimeInfo } from "./runtime/load.js";
 import { Sessions } from "./runtime/sessions.js";
-import type { ProviderTraits } from "./runtime/traits.js";
 
 /**
  * The backend on a loaded runtime. Whether it has memory of its own is known only then: it has where
@@ -29,11 +18,12 @@ import type { ProviderTraits } from "./runtime/traits.js";
 export async function backendOn(loaded: LoadedRuntime): Promise<Backend> {
   const { device, traits } = loaded;
   const provider = defineBackend<OnnxContext>({
-    name: "onnx",
+    name: backendName,
     load: () => ({
       loaded,
       sessions: new Sessions(loaded.runtime, loaded.sessionOptions),
       knownFeeds: new KnownFeeds(),
+      memory: device && onnxMemory(device, traits.float16, () => ignoring(loaded.release())),
     }),
     info: () => runtimeInfo(loaded),
     operations: {
@@ -50,22 +40,17 @@ export async function backendOn(loaded: LoadedRuntime): Promise<Backend> {
         plan: planMerge,
       }),
     },
-    ...(device && { memory: () => deviceMemory(device, traits) }),
-    dispose: ({ sessions }) => {
-      // Nothing awaits the release: what onnxruntime fails to release, it keeps.
-      sessions
-        .release()
-        .then(() => loaded.release())
-        .catch(() => {});
+    ...(device && { memory: ({ memory }: OnnxContext) => (memory as OnnxMemory).tensors }),
+    dispose: ({ sessions, memory }) => {
+      // Tensors that were handed out keep the device, which onnxruntime gives up with its last session.
+      const rest = (): unknown => (memory ? memory.tensors.dispose() : loaded.release());
+      ignoring(sessions.release().then(rest));
     },
   });
   return provider.load();
 }
 
-function deviceMemory(device: GpuDevice, { float16 }: ProviderTraits): DeviceMemory {
-  const stored = (dtype: DType): DType => (dtype === "float16" && !float16 ? "float32" : dtype);
-  return {
-    upload: async (t: HostTensor) => uploadTensor(device, t, stored(t.dtype)),
-    allocate: (dtype, shape) => emptyTensor(device, { dtype, stored: stored(dtype), shape }),
-  };
+/** Nothing awaits a release: what onnxruntime fails to release, it keeps. */
+function ignoring(release: Promise<unknown>): void {
+  release.catch(() => {});
 }

@@ -10,7 +10,7 @@ import { checkOptions, type OnnxOptions } from "./runtime/options.js";
 
 export { type OnnxTest, toOnnxTest } from "./attention/export/test-data.js";
 export { toOnnx } from "./attention/export/to-onnx.js";
-export { type OnnxTensorOptions, onnxTensor } from "./device/tensor.js";
+export { type OnnxTensorOptions, onnxTensor } from "./device/wrap.js";
 export { OnnxRuntimeError } from "./runtime/errors.js";
 export type { OnnxOptions, OnnxProvider } from "./runtime/options.js";
 export type { OnnxRuntime } from "./runtime/runtime.js";

@@ -23,8 +23,10 @@ export class Context {
     this.capabilities = capabilities;
     this.preferences = preferences;
     // Tensors handed out keep the device, also after `dispose`.
-    this.memory = new GpuMemory<GPUBuffer>(backendName, device, () => {
-      if (owned) device.destroy();
+    this.memory = new GpuMemory<GPUBuffer>(backendName, device, {
+      unused: () => {
+        if (owned) device.destroy();
+      },
     });
     this.pipelines = Pipelines.of(device);
   }

@@ -13,7 +13,11 @@ export interface GpuBuffer {
 
 /** A part of `GPUDevice`. @typeParam B its buffers */
 export interface GpuDevice<B extends GpuBuffer = GpuBuffer> {
-  readonly limits: { readonly maxBufferSize: number };
+  readonly limits: {
+    readonly maxBufferSize: number;
+    /** Left out, buffers may be bound whole, whatever their size. */
+    readonly maxStorageBufferBindingSize?: number;
+  };
   readonly lost: Promise<{ readonly reason?: string; readonly message?: string }>;
   readonly queue: {
     // biome-ignore lint/suspicious/noExplicitAny: command buffers are passed on unseen
@@ -32,6 +36,47 @@ export interface GpuDevice<B extends GpuBuffer = GpuBuffer> {
   };
   pushErrorScope(filter: "out-of-memory" | "validation" | "internal"): void;
   popErrorScope(): Promise<GpuError | null>;
+}
+
+/** A device that also runs shaders. */
+export interface ComputeDevice<B extends GpuBuffer = GpuBuffer> extends GpuDevice<B> {
+  createShaderModule(descriptor: { readonly label?: string; readonly code: string }): unknown;
+  createComputePipeline(descriptor: {
+    readonly label?: string;
+    readonly layout: "auto";
+    // biome-ignore lint/suspicious/noExplicitAny: shader modules are passed on unseen
+    readonly compute: { readonly module: any };
+  }): ComputePipeline;
+  createBindGroup(descriptor: {
+    // biome-ignore lint/suspicious/noExplicitAny: layouts are passed on unseen
+    readonly layout: any;
+    readonly entries: {
+      readonly binding: number;
+      readonly resource: {
+        readonly buffer: B;
+        readonly offset?: number;
+        readonly size?: number;
+      };
+    }[];
+  }): unknown;
+  createCommandEncoder(): ReturnType<GpuDevice<B>["createCommandEncoder"]> & {
+    beginComputePass(): ComputePass;
+  };
+}
+
+/** A part of `GPUComputePipeline`. */
+export interface ComputePipeline {
+  getBindGroupLayout(index: number): unknown;
+}
+
+/** A part of `GPUComputePassEncoder`. */
+interface ComputePass {
+  // biome-ignore lint/suspicious/noExplicitAny: pipelines are passed on unseen
+  setPipeline(pipeline: any): void;
+  // biome-ignore lint/suspicious/noExplicitAny: bind groups are passed on unseen
+  setBindGroup(index: number, group: any): void;
+  dispatchWorkgroups(x: number, y?: number): void;
+  end(): void;
 }
 
 /** A part of `GPUError`. */

@@ -7,6 +7,7 @@
 export type { DeviceAccess } from "./access.js";
 export { Faults } from "./faults.js";
 export {
+  type ComputeDevice,
   type GpuBuffer,
   type GpuDevice,
   type GpuError,
@@ -15,7 +16,8 @@ export {
   tensorUsage,
   usage,
 } from "./gpu.js";
-export { GpuMemory, type Placed } from "./memory.js";
+export { GpuMemory, type GpuMemoryOptions, type Placed, type StoredForm } from "./memory.js";
+export { Packer } from "./pack.js";
 export { BufferPool, mostIdleBytes, type PooledBuffer } from "./pool.js";
 export { type StagedTensor, stageTensor } from "./stage.js";
 export { readStaging } from "./staging.js";

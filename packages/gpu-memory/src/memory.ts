@@ -27,6 +27,22 @@ export interface Placed<B extends GpuBuffer = GpuBuffer> {
   readonly storage: GpuStorage<B>;
 }
 
+/** The elements of tensors as a backend's kernels take them, where that is not as they are. */
+export interface StoredForm {
+  /** Type of the elements in buffers, for tensors of a dtype. */
+  dtype(dtype: DType): DType;
+  /** A host tensor with its elements as they are stored, of that type. */
+  convert(t: HostTensor): HostTensor;
+}
+
+/** @see GpuMemory */
+export interface GpuMemoryOptions {
+  /** Called once, when the memory is disposed and no tensor of it is left. */
+  readonly unused?: (() => void) | undefined;
+  /** Left out: elements are stored as they are. */
+  readonly stored?: StoredForm | undefined;
+}
+
 /** One backend's tensors on one device. */
 export class GpuMemory<B extends GpuBuffer = GpuBuffer> implements DeviceMemory, DeviceAccess<B> {
   /** Name of the backend, in errors and on tensors. */
@@ -35,17 +51,22 @@ export class GpuMemory<B extends GpuBuffer = GpuBuffer> implements DeviceMemory,
   readonly faults: Faults;
   readonly pool: BufferPool<B>;
   readonly #unused: () => void;
+  readonly #stored: StoredForm | undefined;
   /** Number of tensors handed out whose buffers have not come back. */
   #tensors = 0;
   #disposed = false;
 
-  /** @param unused called once, when the memory is disposed and no tensor of it is left */
-  constructor(backend: string, device: GpuDevice<B>, unused: () => void = () => {}) {
+  constructor(
+    backend: string,
+    device: GpuDevice<B>,
+    { unused = () => {}, stored }: GpuMemoryOptions = {},
+  ) {
     this.backend = backend;
     this.device = device;
     this.faults = Faults.of(device, backend);
     this.pool = new BufferPool<B>(device, backend, this.faults);
     this.#unused = unused;
+    this.#stored = stored;
   }
 
   /**
@@ -56,14 +77,15 @@ export class GpuMemory<B extends GpuBuffer = GpuBuffer> implements DeviceMemory,
    */
   async upload(t: HostTensor): Promise<BufferTensor<B>> {
     checkDType("tensor", t.dtype);
-    const staged = stageTensor("tensor", t);
-    return this.handOut(staged.layout, await this.uploadStaged(staged));
+    const staged = stageTensor("tensor", this.#stored ? this.#stored.convert(t) : t);
+    const layout = { ...staged.layout, dtype: t.dtype };
+    return this.handOut(layout, await this.uploadStaged(staged));
   }
 
   /** A row-major tensor of zeros. @throws InvalidInputError, OutOfMemoryError, DeviceLostError */
   allocate(dtype: DType, shape: readonly number[]): BufferTensor<B> {
     checkDType("dtype", dtype);
-    const bytes = elementCount(shape) * bytesPerElement(dtype);
+    const bytes = elementCount(shape) * bytesPerElement(this.#storedDType(dtype));
     const { pooled, fresh, accepted } = this.pool.acquireNow(bytes, tensorUsage);
     const filled = fresh ? accepted : this.#clear(pooled);
     const layout = { dtype, shape, strides: rowMajorStrides(shape), offset: 0 };
@@ -74,6 +96,7 @@ export class GpuMemory<B extends GpuBuffer = GpuBuffer> implements DeviceMemory,
    * A tensor on a buffer of the pool. It belongs to the caller from now on, and gives the buffer back
    * when it and its views are disposed.
    *
+   * @param layout strides and offset in elements as they are stored
    * @param filled rejects if the device refuses the work that fills the buffer
    */
   handOut(layout: TensorLayout, pooled: PooledBuffer<B>, filled?: Promise<void>): BufferTensor<B> {
@@ -84,7 +107,9 @@ export class GpuMemory<B extends GpuBuffer = GpuBuffer> implements DeviceMemory,
       this.#checkUnused();
     };
     const { backend } = this;
-    const storage = new GpuStorage({ backend, buffer: pooled.buffer, access: this, free, filled });
+    const { buffer } = pooled;
+    const stored = this.#storedDType(layout.dtype);
+    const storage = new GpuStorage({ backend, buffer, access: this, free, filled, stored });
     return bufferTensor(storage, layout);
   }
 
@@ -143,6 +168,10 @@ export class GpuMemory<B extends GpuBuffer = GpuBuffer> implements DeviceMemory,
     this.#disposed = true;
     this.pool.dispose();
     this.#checkUnused();
+  }
+
+  #storedDType(dtype: DType): DType {
+    return this.#stored?.dtype(dtype) ?? dtype;
   }
 
   #clear(pooled: PooledBuffer<B>): Promise<void> {

@@ -80,8 +80,10 @@ export class BufferPool<B extends GpuBuffer = GpuBuffer> {
     readonly accepted?: Promise<void>;
   } {
     this.#faults.checkPresent();
-    const { maxBufferSize } = this.#device.limits;
-    const size = sizeClass(bytes, maxBufferSize);
+    const { maxBufferSize, maxStorageBufferBindingSize = maxBufferSize } = this.#device.limits;
+    // What fits into one binding is not rounded up beyond it: a buffer may be bound as a whole.
+    const most = bytes > maxStorageBufferBindingSize ? maxBufferSize : maxStorageBufferBindingSize;
+    const size = sizeClass(bytes, most);
     const idle = this.#takeIdle(size, usage);
     if (idle) return { pooled: idle, fresh: false };
     if (bytes > maxBufferSize) {

@@ -1,5 +1,5 @@
 /** Storage, pools and uploads on a device in software that does what a GPU's memory does. */
-import { InvalidInputError, slice, tensor, toFloat64, transpose, zeros } from "@heed/core";
+import { cast, InvalidInputError, slice, tensor, toFloat64, transpose, zeros } from "@heed/core";
 import {
   bufferOf,
   type GpuBuffer,
@@ -92,7 +92,7 @@ class FakeDevice implements GpuDevice<FakeBuffer> {
 }
 
 const memoryOn = (device: FakeDevice, unused?: () => void) =>
-  new GpuMemory<FakeBuffer>("test", device, unused);
+  new GpuMemory<FakeBuffer>("test", device, { unused });
 
 test("uploads of every layout read back as they were", async () => {
   const memory = memoryOn(new FakeDevice());
@@ -165,6 +165,34 @@ test("views keep the buffer, and the last one disposed gives it back", async () 
   const buffer = bufferOf(row);
   row.dispose();
   expect(bufferOf(await memory.upload(tensor(new Float32Array(12), [12])))).toBe(buffer);
+});
+
+test("elements are stored in the form that a backend wants, and tensors keep their dtype", async () => {
+  const memory = new GpuMemory<FakeBuffer>("test", new FakeDevice(), {
+    stored: {
+      dtype: (dtype) => (dtype === "float16" ? "float32" : dtype),
+      convert: (t) => (t.dtype === "float16" ? cast(t, "float32") : t),
+    },
+  });
+  const halves = tensor(new Uint16Array([0x3c00, 0x4000, 0x4200, 0x4400]), [2, 2], {
+    dtype: "float16",
+  });
+  const uploaded = await memory.upload(halves);
+  expect(uploaded.dtype).toBe("float16");
+  expect(Array.from(new Float32Array(uploaded.buffer.bytes.buffer, 0, 4))).toEqual([1, 2, 3, 4]);
+  const column = slice(uploaded, 1, 1);
+  expect(await column.read()).toMatchObject({ dtype: "float16", shape: [2, 1] });
+  expect(Array.from(toFloat64(await column.read()))).toEqual([2, 4]);
+  const zeroed = memory.allocate("float16", [100]);
+  expect(zeroed.buffer.size).toBeGreaterThanOrEqual(400);
+  expect(toFloat64(await zeroed.read())).toEqual(new Float64Array(100));
+});
+
+test("a tensor that fits into one binding gets a buffer that does", async () => {
+  const limits = { maxBufferSize: 2 ** 20, maxStorageBufferBindingSize: 2 ** 17 + 64 };
+  const memory = memoryOn(Object.assign(new FakeDevice(), { limits }));
+  expect(memory.allocate("bool", [2 ** 17 + 4]).buffer.size).toBe(2 ** 17 + 64);
+  expect(memory.allocate("bool", [2 ** 17 + 68]).buffer.size).toBeGreaterThan(2 ** 17 + 68);
 });
 
 test("a read that has started survives dispose", async () => {

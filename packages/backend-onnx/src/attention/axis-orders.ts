@@ -3,8 +3,7 @@ import { canonicalOrder, storedOrder } from "../layout/axis-order.js";
 import { canonicalOrders, type GraphSpec } from "./graph/spec.js";
 
 /**
- * The orders in which a call's tensors are given to the graph. Those that the host has to copy anyway,
- * into gaps closed or another dtype, come out row-major, and those on the device are.
+ * The orders in which a call's tensors are given to the graph; see {@link storedOrder}.
  *
  * @param stored the dtype that the graph takes
  * @returns `canonicalOrders` itself where all three are

@@ -1,13 +1,12 @@
 import {
   allocate,
   type BoundAttention,
-  type HostTensor,
   statisticsDType,
   type Tensor,
   type TypedArray,
 } from "@heed/core";
-import { feed, hostFeed } from "../device/feed.js";
-import { canonicalOrder, storedDims } from "../layout/axis-order.js";
+import { canonicalOrder } from "../layout/axis-order.js";
+import { type FeedContext, feed } from "../layout/feed.js";
 import type { Runtime, RuntimeTensor } from "../runtime/runtime.js";
 import type { GraphSpec } from "./graph/spec.js";
 import { type CallPositions, type FedGraph, type Feeds, positionFeeds } from "./position-feeds.js";
@@ -47,7 +46,7 @@ export class KnownFeeds {
 
 /** All inputs of a graph, for one call. */
 export function callFeeds(
-  runtime: Runtime,
+  context: FeedContext,
   graph: FedGraph,
   bound: BoundAttention,
   positions: CallPositions,
@@ -56,6 +55,7 @@ export function callFeeds(
   const { problem } = bound;
   const { mask, bias } = maskAndBias(bound);
   const { spec } = graph;
+  const { runtime } = context;
   const feeds: Feeds = { query: main.query, key: main.key, value: main.value };
   let known = positions.feeds.get(graph);
   if (!known) {
@@ -64,9 +64,9 @@ export function callFeeds(
     positions.feeds.set(graph, known);
   }
   for (const { name, fed } of known) feeds[name] = fed;
-  if (mask && problem.mask) feeds.mask = feed(runtime, "mask", mask, "bool", problem.mask.shape);
+  if (mask && problem.mask) feeds.mask = feed(context, "mask", mask, "bool", problem.mask.shape);
   if (bias && problem.bias && spec.bias) {
-    feeds.bias = feed(runtime, "bias", bias, spec.bias.dtype, problem.bias.shape);
+    feeds.bias = feed(context, "bias", bias, spec.bias.dtype, problem.bias.shape);
   }
   if (spec.alibi || spec.sinks) addHeadValues(feeds, runtime, bound);
   return feeds;
@@ -84,15 +84,15 @@ function maskAndBias({ problem, reads }: BoundAttention): { mask?: Tensor; bias?
  * without a copy.
  */
 export function mainFeeds(
-  runtime: Runtime,
+  context: FeedContext,
   { dtype, order }: GraphSpec,
   { query, key, value }: BoundAttention,
   known: KnownFeeds,
 ): MainFeeds {
-  const fed = (name: "query" | "key" | "value", t: Tensor): RuntimeTensor =>
-    order[name] === canonicalOrder
-      ? (known.get(t) ?? known.keep(t, feed(runtime, name, t, dtype, t.shape)))
-      : hostFeed(runtime, t as HostTensor, storedDims(t.shape, order[name]));
+  const fed = (name: "query" | "key" | "value", t: Tensor): RuntimeTensor => {
+    const made = (): RuntimeTensor => feed(context, name, t, dtype, t.shape, order[name]);
+    return order[name] === canonicalOrder ? (known.get(t) ?? known.keep(t, made())) : made();
+  };
   return { query: fed("query", query), key: fed("key", key), value: fed("value", value) };
 }
 

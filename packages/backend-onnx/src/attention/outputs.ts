@@ -8,7 +8,7 @@ import {
   type TypedArray,
   tensor,
 } from "@heed/core";
-import type { OutputForm } from "../device/call.js";
+import type { OutputForm } from "../device/resident.js";
 import type { ModelValue } from "../model/model.js";
 import type { RuntimeTensor } from "../runtime/runtime.js";
 

@@ -1,7 +1,9 @@
 import {
   type AttentionOutputs,
   type AttentionProblem,
+  attention,
   type BoundAttention,
+  type DeviceTensor,
   type HostTensor,
   isDeviceTensor,
   type KernelPlan,
@@ -9,9 +11,8 @@ import {
   type PlanDescription,
 } from "@heed/core";
 import type { OnnxContext } from "../context.js";
-import { deviceOutputs, isResident } from "../device/call.js";
-import type { GpuDevice } from "../device/gpu.js";
-import { uploadTensor } from "../device/tensor.js";
+import type { OnnxMemory } from "../device/memory.js";
+import { packedLayouts, ResidentCall } from "../device/resident.js";
 import { kernelName } from "../kernel-name.js";
 import { axisOrders } from "./axis-orders.js";
 import { boundsOf, typicalBand } from "./bounds.js";
@@ -77,6 +78,7 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
       tiles: {},
       workspaceBytes: workspaceBytes(problem, kind),
       dispatches: this.#usualGraph().nodes,
+      ...(context.memory && { notes: [packedLayouts] }),
     };
   }
 
@@ -85,25 +87,21 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
   }
 
   async run(bound: BoundAttention): Promise<AttentionOutputs> {
-    const { loaded, sessions } = this.#context;
-    const { device } = loaded;
+    const { loaded, sessions, memory } = this.#context;
     const problem = this.#problem;
-    const resident = isResident(bound.reads, device);
-    if (isEmpty(problem)) {
-      const outputs = emptyOutputs(bound);
-      return resident && device ? uploadAll(device, outputs) : outputs;
-    }
+    const resident = ResidentCall.of(loaded.runtime, memory, attention, bound);
+    if (resident) return resident.releasedAfter(this.#runOnDevice(resident, bound));
+    if (isEmpty(problem)) return emptyOutputs(bound);
     const known = this.#positionsOf(bound);
-    if (resident && device) return this.#runOnDevice(device, bound, known);
     const guard = loaded.traits.infinities
       ? "none"
       : guardFor(bound.value as HostTensor, known.bounds, problem);
-    const { graph, feeds } = this.#ready(guard, bound, known);
+    const { graph, feeds } = this.#ready(guard, bound, known, null);
     const results = await sessions.run(graph, feeds);
     if (!mayHaveLeaked(graph.leakSign, problem, results)) {
       return hostOutputs(problem, results, this.#knownOutputs);
     }
-    const guarded = this.#ready("elements", bound, known);
+    const guarded = this.#ready("elements", bound, known, null);
     const right = await sessions.run(guarded.graph, guarded.feeds);
     return hostOutputs(problem, right, this.#knownOutputs);
   }
@@ -113,25 +111,18 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
     this.#latest = null;
   }
 
-  async #runOnDevice(
-    device: GpuDevice,
-    bound: BoundAttention,
-    known: KnownCall,
-  ): Promise<AttentionOutputs> {
-    const { loaded, sessions } = this.#context;
+  async #runOnDevice(resident: ResidentCall, bound: BoundAttention): Promise<AttentionOutputs> {
+    const { sessions, memory } = this.#context;
+    const problem = this.#problem;
+    if (isEmpty(problem)) return uploadAll(memory as OnnxMemory, emptyOutputs(bound));
+    const known = this.#positionsOf(bound);
     const { value } = bound;
     // Values on the device are not read: the graph leaves out those that no row sees.
     const unread = known.bounds.band ? "rows" : "none";
-    const guard = isDeviceTensor(value) ? unread : guardFor(value, known.bounds, this.#problem);
-    const { graph, feeds } = this.#ready(guard, bound, known);
-    const made = deviceOutputs(loaded.runtime, device, outputForms(this.#problem, graph.outputs));
-    try {
-      await sessions.run(graph, feeds, made.fetches);
-    } catch (error) {
-      made.dispose();
-      throw error;
-    }
-    return made.outputs as unknown as AttentionOutputs;
+    const guard = isDeviceTensor(value) ? unread : guardFor(value, known.bounds, problem);
+    const { graph, feeds } = this.#ready(guard, bound, known, resident);
+    const forms = outputForms(problem, graph.outputs);
+    return (await resident.run(sessions, graph, feeds, forms)) as unknown as AttentionOutputs;
   }
 
   /** Offsets and lengths mostly stay the same from call to call, and so does everything derived from them. */
@@ -143,7 +134,12 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
     return this.#latest;
   }
 
-  #ready(guard: HiddenGuard, bound: BoundAttention, known: KnownCall): ReadyRun {
+  #ready(
+    guard: HiddenGuard,
+    bound: BoundAttention,
+    known: KnownCall,
+    resident: ResidentCall | null,
+  ): ReadyRun {
     const { loaded, knownFeeds } = this.#context;
     const { runtime, traits } = loaded;
     const fed = knownFeeds.of(bound);
@@ -157,8 +153,9 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
       this.#checkMemory(graph);
       known.graphs.set(key, graph);
     }
-    const main = fed ?? mainFeeds(runtime, graph.spec, bound, knownFeeds);
-    return { graph, feeds: callFeeds(runtime, graph, bound, known, main) };
+    const context = { runtime, resident };
+    const main = fed ?? mainFeeds(context, graph.spec, bound, knownFeeds);
+    return { graph, feeds: callFeeds(context, graph, bound, known, main) };
   }
 
   #checkMemory({ kind }: PreparedGraph): void {
@@ -197,8 +194,11 @@ function same(known: Int32Array, given: Int32Array): boolean {
 }
 
 /** Leaves the outputs of an empty problem on the device, too, if its inputs are there. */
-function uploadAll(device: GpuDevice, outputs: AttentionOutputs<HostTensor>): AttentionOutputs {
-  return Object.fromEntries(
-    Object.entries(outputs).map(([name, t]) => [name, uploadTensor(device, t, t.dtype)]),
-  ) as unknown as AttentionOutputs;
+async function uploadAll(
+  { tensors }: OnnxMemory,
+  outputs: AttentionOutputs<HostTensor>,
+): Promise<AttentionOutputs> {
+  const uploaded: Record<string, DeviceTensor> = {};
+  for (const [name, t] of Object.entries(outputs)) uploaded[name] = await tensors.upload(t);
+  return uploaded as unknown as AttentionOutputs;
 }

@@ -1,4 +1,4 @@
-import { type HostTensor, isContiguous, isDeviceTensor, type Tensor } from "@heed/core";
+import { isContiguous, isDeviceTensor, rowMajorStrides, type Tensor } from "@heed/core";
 import type { GraphBuilder, Value } from "../model/builder.js";
 
 /** How an input of `[batch, heads, length, size]` lies in memory: the order of its axes. */
@@ -12,9 +12,9 @@ export const canonicalOrder: AxisOrder = [0, 1, 2, 3];
  * `[0, 2, 1, 3]` for `[batch, length, heads, size]` data. The graph then puts them right, which spares
  * the host a copy. Null where no order of the axes does it.
  */
-export function axisOrder(t: HostTensor): AxisOrder | null {
+export function axisOrder(t: Tensor): AxisOrder | null {
   if (isContiguous(t)) return canonicalOrder;
-  const { shape, strides } = t;
+  const { shape, strides = rowMajorStrides(shape) } = t;
   const stride = (axis: number): number => strides[axis] as number;
   const size = (axis: number): number => shape[axis] as number;
   // Axes of size 1 lie anywhere: they stay where they are, and the others are sorted around them.
@@ -31,14 +31,14 @@ export function axisOrder(t: HostTensor): AxisOrder | null {
 }
 
 /**
- * The order in which a tensor is given to a graph. A tensor that the host has to copy anyway, because of gaps
- * or another dtype, comes out row-major, and tensors on the device are.
+ * The order in which a tensor is given to a graph. A tensor that has to be copied anyway comes out row-major:
+ * because of gaps, in host memory because of another dtype, and on the device because of an offset.
  *
  * @param stored the dtype that the graph reads
  */
 export function storedOrder(t: Tensor, stored: string): AxisOrder {
-  if (isDeviceTensor(t) || t.dtype !== stored) return canonicalOrder;
-  return axisOrder(t) ?? canonicalOrder;
+  const copied = isDeviceTensor(t) ? (t.offset ?? 0) !== 0 : t.dtype !== stored;
+  return (copied ? null : axisOrder(t)) ?? canonicalOrder;
 }
 
 /** Sizes in the order in which axes lie in memory. */

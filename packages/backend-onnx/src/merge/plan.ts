@@ -1,21 +1,22 @@
 import {
   type BoundMerge,
   cast,
+  type DeviceTensor,
   type FloatDType,
   type HostTensor,
   type KernelPlan,
   type MergeOutputs,
   type MergeProblem,
+  merge,
   type TypedArray,
   tensor,
   zeros,
 } from "@heed/core";
 import type { OnnxContext } from "../context.js";
-import { deviceOutputs, isResident, type OutputForm } from "../device/call.js";
-import { feed } from "../device/feed.js";
-import type { GpuDevice } from "../device/gpu.js";
-import { emptyTensor } from "../device/tensor.js";
+import type { OnnxMemory } from "../device/memory.js";
+import { type OutputForm, packedLayouts, ResidentCall } from "../device/resident.js";
 import { kernelName } from "../kernel-name.js";
+import { type FeedContext, feed } from "../layout/feed.js";
 import type { RuntimeTensor } from "../runtime/runtime.js";
 import { mergeWorkspaceBytes } from "./decide.js";
 import { type MergeSpec, mergeGraph, mergeModel, mergeSpec, partNames } from "./graph.js";
@@ -26,8 +27,8 @@ export async function planMerge(
   _decision: undefined,
   context: OnnxContext,
 ): Promise<KernelPlan<BoundMerge, MergeOutputs>> {
-  const { loaded, sessions } = context;
-  const { runtime, traits, device } = loaded;
+  const { loaded, sessions, memory } = context;
+  const { runtime, traits } = loaded;
   const spec = mergeSpec(problem, traits);
   const model = mergeModel(spec);
   const forms = outputForms(problem, spec);
@@ -36,40 +37,41 @@ export async function planMerge(
   const isEmpty = problem.rows === 0;
   if (!isEmpty) await sessions.prepare(model);
 
-  const feedsOf = ({ outputs, logSumExps }: BoundMerge): Record<string, RuntimeTensor> => {
+  const feedsOf = (
+    given: FeedContext,
+    { outputs, logSumExps }: BoundMerge,
+  ): Record<string, RuntimeTensor> => {
     const feeds: Record<string, RuntimeTensor> = {};
     const { rows, valueDim } = problem;
     for (const [part, logSumExp] of logSumExps.entries()) {
       const names = partNames(part);
       const argument = `parts[${part}].logSumExp`;
-      feeds[names.logSumExp] = feed(runtime, argument, logSumExp, spec.logSumExpStored, [rows, 1]);
+      feeds[names.logSumExp] = feed(given, argument, logSumExp, spec.logSumExpStored, [rows, 1]);
       const output = outputs[part];
       if (!spec.values || output === undefined) continue;
       const dims = [rows, valueDim];
-      feeds[names.output] = feed(runtime, `parts[${part}].output`, output, spec.stored, dims);
+      feeds[names.output] = feed(given, `parts[${part}].output`, output, spec.stored, dims);
     }
     return feeds;
   };
 
-  const runOnDevice = async (own: GpuDevice, bound: BoundMerge): Promise<MergeOutputs> => {
-    const feeds = isEmpty ? {} : feedsOf(bound);
-    const made = deviceOutputs(runtime, own, isEmpty ? [] : written);
-    try {
-      if (!isEmpty) await sessions.run(model, feeds, made.fetches);
-    } catch (error) {
-      made.dispose();
-      throw error;
-    }
-    const whole = forms.map((form) => [
-      form.name,
-      made.outputs[form.name] ?? emptyTensor(own, form),
+  const runOnDevice = async (resident: ResidentCall, bound: BoundMerge): Promise<MergeOutputs> => {
+    const computed: Record<string, DeviceTensor> = isEmpty
+      ? {}
+      : await resident.run(sessions, model, feedsOf({ runtime, resident }, bound), written);
+    const { tensors } = memory as OnnxMemory;
+    const whole = forms.map(({ name, dtype, shape }) => [
+      name,
+      computed[name] ?? tensors.allocate(dtype, shape),
     ]);
     return Object.fromEntries(whole) as MergeOutputs;
   };
 
   const run = async (bound: BoundMerge): Promise<MergeOutputs> => {
-    if (isResident(bound.reads, device) && device) return runOnDevice(device, bound);
-    const results = isEmpty ? {} : await sessions.run(model, feedsOf(bound));
+    const resident = ResidentCall.of(runtime, memory, merge, bound);
+    if (resident) return resident.releasedAfter(runOnDevice(resident, bound));
+    const onHost = { runtime, resident };
+    const results = isEmpty ? {} : await sessions.run(model, feedsOf(onHost, bound));
     const whole = forms.map((form) => [form.name, hostOutput(form, results[form.name])]);
     return Object.fromEntries(whole) as MergeOutputs;
   };
@@ -80,6 +82,7 @@ export async function planMerge(
       tiles: {},
       workspaceBytes: mergeWorkspaceBytes(problem),
       dispatches: mergeGraph(spec).nodes.length,
+      ...(memory && { notes: [packedLayouts] }),
     },
     run,
   };

@@ -2,21 +2,21 @@ import {
   type BoundRotary,
   cast,
   type FloatDType,
-  type HostTensor,
   type KernelPlan,
   type RotaryOutputs,
   type RotaryProblem,
+  rotary,
   type TypedArray,
   tensor,
   type Verdict,
   zeros,
 } from "@heed/core";
 import type { OnnxContext } from "../context.js";
-import { deviceOutputs, isResident } from "../device/call.js";
-import { feed, hostFeed } from "../device/feed.js";
-import { emptyTensor } from "../device/tensor.js";
+import type { OnnxMemory } from "../device/memory.js";
+import { packedLayouts, ResidentCall } from "../device/resident.js";
 import { kernelName } from "../kernel-name.js";
-import { type AxisOrder, canonicalOrder, storedDims, storedOrder } from "../layout/axis-order.js";
+import { type AxisOrder, canonicalOrder, storedOrder } from "../layout/axis-order.js";
+import { type FeedContext, feed } from "../layout/feed.js";
 import type { RuntimeTensor } from "../runtime/runtime.js";
 import type { SessionModel } from "../runtime/sessions.js";
 import type { ProviderTraits } from "../runtime/traits.js";
@@ -38,8 +38,8 @@ export async function planRotary(
   _decision: undefined,
   context: OnnxContext,
 ): Promise<KernelPlan<BoundRotary, RotaryOutputs>> {
-  const { loaded, sessions } = context;
-  const { runtime, traits, device } = loaded;
+  const { loaded, sessions, memory } = context;
+  const { runtime, traits } = loaded;
   const { batch, heads, length, headDim, rotaryDim, tableRows, dtype } = problem;
   const shape = [batch, heads, length, headDim];
   const stored = (type: FloatDType): FloatDType =>
@@ -58,39 +58,40 @@ export async function planRotary(
   const isEmpty = batch === 0 || heads === 0 || length === 0;
   if (!isEmpty) await sessions.prepare(modelFor(canonicalOrder));
 
-  const run = async (bound: BoundRotary): Promise<RotaryOutputs> => {
-    const resident = isResident(bound.reads, device);
-    if (isEmpty) {
-      const empty = { dtype, stored: elements, shape };
-      return { output: resident && device ? emptyTensor(device, empty) : zeros(dtype, shape) };
-    }
-    const { input, cos, sin, rows } = bound;
+  const ready = (
+    given: FeedContext,
+    { input, cos, sin, rows }: BoundRotary,
+  ): { model: SessionModel; feeds: Record<string, RuntimeTensor> } => {
     const order = storedOrder(input, elements);
     const table = [tableRows, rotaryDim / 2];
-    const feeds: Record<string, RuntimeTensor> = {
-      input:
-        order === canonicalOrder
-          ? feed(runtime, "input", input, elements, shape)
-          : hostFeed(runtime, input as HostTensor, storedDims(shape, order)),
-      cos: feed(runtime, "cos", cos, tableElements, table),
-      sin: feed(runtime, "sin", sin, tableElements, table),
+    const feeds = {
+      input: feed(given, "input", input, elements, shape, order),
+      cos: feed(given, "cos", cos, tableElements, table),
+      sin: feed(given, "sin", sin, tableElements, table),
       rows: new runtime.Tensor("int32", rows, [batch, length]),
     };
-    if (!(resident && device)) {
-      const results = await sessions.run(modelFor(order), feeds);
-      const { data } = results.output as RuntimeTensor;
-      const given = tensor(data as TypedArray, shape, { dtype: elements });
-      return { output: cast(given, dtype) };
-    }
+    return { model: modelFor(order), feeds };
+  };
+
+  const runOnDevice = async (
+    resident: ResidentCall,
+    bound: BoundRotary,
+  ): Promise<RotaryOutputs> => {
+    if (isEmpty) return { output: (memory as OnnxMemory).tensors.allocate(dtype, shape) };
+    const { model, feeds } = ready({ runtime, resident }, bound);
     const form = { name: "output", stored: elements, dims: shape, dtype, shape };
-    const made = deviceOutputs(runtime, device, [form]);
-    try {
-      await sessions.run(modelFor(order), feeds, made.fetches);
-    } catch (error) {
-      made.dispose();
-      throw error;
-    }
-    return made.outputs as unknown as RotaryOutputs;
+    return (await resident.run(sessions, model, feeds, [form])) as unknown as RotaryOutputs;
+  };
+
+  const run = async (bound: BoundRotary): Promise<RotaryOutputs> => {
+    const resident = ResidentCall.of(runtime, memory, rotary, bound);
+    if (resident) return resident.releasedAfter(runOnDevice(resident, bound));
+    if (isEmpty) return { output: zeros(dtype, shape) };
+    const { model, feeds } = ready({ runtime, resident }, bound);
+    const results = await sessions.run(model, feeds);
+    const { data } = results.output as RuntimeTensor;
+    const given = tensor(data as TypedArray, shape, { dtype: elements });
+    return { output: cast(given, dtype) };
   };
   return {
     description: {
@@ -98,6 +99,7 @@ export async function planRotary(
       tiles: {},
       workspaceBytes: 0,
       dispatches: rotaryGraph(usual).nodes.length,
+      ...(memory && { notes: [packedLayouts] }),
     },
     run,
   };

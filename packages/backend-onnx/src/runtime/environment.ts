@@ -1,4 +1,4 @@
-import type { GpuDevice } from "../device/gpu.js";
+import type { ComputeDevice } from "@heed/gpu-memory";
 
 /** Facts about the WebGPU device that onnxruntime-web uses. */
 export interface AdapterFacts {
@@ -34,9 +34,9 @@ export async function hasHardwareAdapter(): Promise<boolean> {
 /** @param used the GPUDevice that sessions run on: one that was given, or that the first of them chose */
 export function adapterFacts(used: unknown): {
   readonly facts: AdapterFacts;
-  readonly device: GpuDevice;
+  readonly device: ComputeDevice;
 } {
-  const device = used as GpuDevice & {
+  const device = used as ComputeDevice & {
     readonly adapterInfo?: AdapterInfo;
     readonly limits: { readonly maxStorageBufferBindingSize: number };
   };

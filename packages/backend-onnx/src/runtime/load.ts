@@ -1,5 +1,5 @@
 import { type BackendInfo, BackendUnavailableError } from "@heed/core";
-import type { GpuDevice } from "../device/gpu.js";
+import type { ComputeDevice } from "@heed/gpu-memory";
 import { type AdapterFacts, adapterFacts, hasHardwareAdapter, inNode } from "./environment.js";
 import { messageOf } from "./errors.js";
 import { exclusively } from "./exclusive.js";
@@ -17,7 +17,7 @@ export interface LoadedRuntime {
   readonly threads: number;
   readonly adapter: AdapterFacts | null;
   /** The device whose buffers can hold tensors; null except with onnxruntime-web's provider webgpu. */
-  readonly device: GpuDevice | null;
+  readonly device: ComputeDevice | null;
   readonly notes: readonly string[];
   /** Releases the session that keeps the provider's device alive; called after all other sessions are released. */
   release(): Promise<void>;

@@ -1,0 +1,174 @@
+import {
+  type AnyOperation,
+  type Bound,
+  bytesPerElement,
+  type DeviceTensor,
+  type DType,
+  elementCount,
+  InvalidInputError,
+  isContiguous,
+  isDeviceTensor,
+  rowMajorStrides,
+  type Tensor,
+} from "@heed/core";
+import { type Placed, type PooledBuffer, tensorUsage } from "@heed/gpu-memory";
+import { type AxisOrder, canonicalOrder, storedDims } from "../layout/axis-order.js";
+import type { Runtime, RuntimeTensor } from "../runtime/runtime.js";
+import type { SessionModel, Sessions } from "../runtime/sessions.js";
+import type { OnnxMemory } from "./memory.js";
+
+/** An output of a graph, and the tensor that a caller gets for it. */
+export interface OutputForm {
+  readonly name: string;
+  /** Type of the elements in the buffer. */
+  readonly stored: DType;
+  /** Sizes that the graph writes. */
+  readonly dims: readonly number[];
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+/** Note of a plan about the layouts that {@link ResidentCall.feed} copies. */
+export const packedLayouts =
+  "a tensor on the device that onnxruntime cannot read in place (with gaps, or not from its buffer's start) is copied into row-major order there at each run";
+
+/**
+ * A call of which some tensors are on the device: its outputs then are. Inputs are kept alive from the call
+ * until {@link releasedAfter}, whoever disposes them meanwhile.
+ */
+export class ResidentCall {
+  readonly #runtime: Runtime;
+  readonly #memory: OnnxMemory;
+  readonly #placed = new Map<Tensor, Placed>();
+  readonly #pooled: PooledBuffer[] = [];
+  readonly #accepted: (Promise<void> | undefined)[] = [];
+
+  private constructor(runtime: Runtime, memory: OnnxMemory) {
+    this.#runtime = runtime;
+    this.#memory = memory;
+  }
+
+  /**
+   * @param memory the backend's; null where it has none
+   * @returns null if all of the call's tensors are in host memory
+   * @throws InvalidInputError naming a tensor of another device; DisposedError
+   */
+  static of(
+    runtime: Runtime,
+    memory: OnnxMemory | null,
+    operation: AnyOperation,
+    { problem, reads }: Bound,
+  ): ResidentCall | null {
+    if (memory === null || !reads.some(isDeviceTensor)) return null;
+    const call = new ResidentCall(runtime, memory);
+    const operands = operation.operands(problem);
+    try {
+      for (const [i, t] of reads.entries()) {
+        if (!isDeviceTensor(t) || call.#placed.has(t)) continue;
+        const placed = memory.tensors.place(operands[i]?.name ?? `input ${i}`, t);
+        placed.storage.hold();
+        call.#placed.set(t, placed);
+      }
+    } catch (error) {
+      call.#release();
+      throw error;
+    }
+    return call;
+  }
+
+  /**
+   * A tensor's buffer as onnxruntime takes it: its own if that can be read in place, else a row-major copy on
+   * the device.
+   *
+   * @param stored type of the elements that the graph reads
+   * @param dims sizes of the graph's input, before they are put into `order`
+   * @param order of the axes that the graph reads, which is the tensor's own unless it is the canonical one
+   */
+  feed(
+    argument: string,
+    t: DeviceTensor,
+    stored: DType,
+    dims: readonly number[],
+    order: AxisOrder = canonicalOrder,
+  ): RuntimeTensor {
+    const placed = this.#placed.get(t) as Placed;
+    const { layout, storage } = placed;
+    const held = storage.stored ?? layout.dtype;
+    if (held !== stored) {
+      throw new InvalidInputError(
+        argument,
+        `elements stored as ${stored}, since the device has no float16`,
+        `a buffer of ${held}`,
+      );
+    }
+    const inPlace = order !== canonicalOrder || (layout.offset === 0 && isContiguous(t));
+    const buffer = inPlace ? storage.buffer : this.#packed(placed);
+    return this.#wrap(buffer, stored, order === canonicalOrder ? dims : storedDims(dims, order));
+  }
+
+  /** Runs a graph, which writes its outputs into new tensors. @throws OnnxRuntimeError, DeviceError */
+  async run(
+    sessions: Sessions,
+    model: SessionModel,
+    feeds: Readonly<Record<string, RuntimeTensor>>,
+    forms: readonly OutputForm[],
+  ): Promise<Record<string, DeviceTensor>> {
+    const fetches: Record<string, RuntimeTensor> = {};
+    const written: { readonly form: OutputForm; readonly pooled: PooledBuffer }[] = [];
+    for (const form of forms) {
+      const pooled = this.#acquire(elementCount(form.shape) * bytesPerElement(form.stored));
+      written.push({ form, pooled });
+      fetches[form.name] = this.#wrap(pooled.buffer, form.stored, form.dims);
+    }
+    await Promise.all(this.#accepted);
+    await sessions.run(model, feeds, fetches);
+    const outputs: Record<string, DeviceTensor> = {};
+    for (const { form, pooled } of written) {
+      this.#pooled.splice(this.#pooled.indexOf(pooled), 1);
+      const { name, dtype, shape } = form;
+      const layout = { dtype, shape, strides: rowMajorStrides(shape), offset: 0 };
+      outputs[name] = this.#memory.tensors.handOut(layout, pooled);
+    }
+    return outputs;
+  }
+
+  /**
+   * Waits for the call, and lets go of everything but its outputs: onnxruntime has then submitted its work, or
+   * failed.
+   */
+  async releasedAfter<R>(call: Promise<R>): Promise<R> {
+    try {
+      return await call;
+    } finally {
+      this.#release();
+    }
+  }
+
+  #release(): void {
+    for (const { storage } of this.#placed.values()) storage.release();
+    this.#placed.clear();
+    for (const pooled of this.#pooled.splice(0)) this.#memory.tensors.pool.release(pooled);
+  }
+
+  #packed(placed: Placed): object {
+    const { pooled, accepted } = this.#memory.packer.pack(placed);
+    this.#pooled.push(pooled);
+    this.#accepted.push(accepted);
+    return pooled.buffer;
+  }
+
+  #acquire(bytes: number): PooledBuffer {
+    const { pooled, accepted } = this.#memory.tensors.pool.acquireNow(bytes, tensorUsage);
+    this.#pooled.push(pooled);
+    this.#accepted.push(accepted);
+    return pooled;
+  }
+
+  #wrap(buffer: object, dataType: DType, dims: readonly number[]): RuntimeTensor {
+    const { Tensor } = this.#runtime;
+    if (!Tensor.fromGpuBuffer) {
+      throw new InvalidInputError("runtime", "Tensor.fromGpuBuffer", "none");
+    }
+    return Tensor.fromGpuBuffer(buffer, { dataType, dims });
+  }
+}
