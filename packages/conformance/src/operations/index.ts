@@ -2,6 +2,7 @@ import type { OperationCase } from "../run/case.js";
 import { mergeSuite } from "./merge/index.js";
 import type { OperationName } from "./names.js";
 import { rotarySuite } from "./rotary/index.js";
+import { scatterSuite } from "./scatter/index.js";
 
 /** Everything that the suite asks about an operation. */
 export interface OperationSuite {
@@ -15,4 +16,5 @@ export interface OperationSuite {
 export const operationSuites: Readonly<Record<OperationName, OperationSuite>> = {
   rotary: rotarySuite,
   merge: mergeSuite,
+  scatter: scatterSuite,
 };

@@ -6,6 +6,7 @@
 export const operationSubjects = {
   rotary: "rotary position embedding",
   merge: "merging of partial attention",
+  scatter: "writing rows into a cache",
 } as const;
 
 export type OperationName = keyof typeof operationSubjects;

@@ -1,0 +1,100 @@
+import { js } from "@heed/backend-js";
+import { type CaseResult, checkCase, selectCases } from "@heed/conformance";
+import {
+  type BoundScatter,
+  defineBackend,
+  type HostTensor,
+  implement,
+  type Provider,
+  reference,
+  scatter,
+} from "@heed/core";
+import { describe, expect, test } from "vitest";
+import type { ScatterCall } from "../../../src/operations/scatter/build.js";
+import {
+  type ScatterMistake,
+  scatterMistakes,
+  scatterWith,
+  store,
+} from "../../../src/operations/scatter/mistakes.js";
+
+const cases = selectCases().filter((c) => "operation" in c && c.operation === "scatter");
+
+/** A backend of scatter alone, which makes a mistake. */
+function mistaken(steps: ScatterMistake["steps"]): Provider {
+  return defineBackend({
+    name: "mistaken",
+    load: () => null,
+    info: () => ({ runtime: "JavaScript", device: "CPU", features: [], threads: 1 }),
+    operations: {
+      scatter: implement(scatter, {
+        plan: () => ({
+          description: { kernel: "scatter-mistaken", tiles: {}, workspaceBytes: 0, dispatches: 1 },
+          run: ({ inputs, outputs, target, scales }: BoundScatter) => {
+            const made = scatterWith(inputs as ScatterCall, steps);
+            store(target as HostTensor, made.target);
+            if (scales) store(scales as HostTensor, made.scales as HostTensor);
+            return outputs;
+          },
+        }),
+      }),
+    },
+  });
+}
+
+async function check(provider: Provider, filter: (id: string) => boolean): Promise<CaseResult[]> {
+  const backend = await provider.load();
+  const subject = { backend, provider } as never;
+  const results: CaseResult[] = [];
+  for (const c of cases.filter(({ id }) => filter(id))) results.push(await checkCase(subject, c));
+  backend.dispose();
+  return results;
+}
+
+const judged = (id: string): boolean => /^scatter\/(shape|edges|nan|pairs)-/.test(id);
+
+test("steps that are right pass every case", async () => {
+  const results = await check(mistaken({}), () => true);
+  const failing = results.filter(({ outcome }) => outcome === "fail");
+  // The recorded cache needs attention, which this backend lacks.
+  expect(failing.map(({ id }) => id)).toEqual(["vectors/serving/append_plain_gqa"]);
+});
+
+describe("a backend in which", () => {
+  test.each(scatterMistakes.map(({ name, steps }) => [name, steps] as const))(
+    "%s is found, and told",
+    async (name, steps) => {
+      const results = await check(mistaken(steps), judged);
+      const failing = results.filter(({ outcome }) => outcome === "fail");
+      expect(failing).not.toEqual([]);
+      const told = failing.filter(({ explanations = [] }) => explanations.flat().includes(name));
+      expect(told.length).toBeGreaterThan(0);
+    },
+  );
+});
+
+const backwards: ScatterMistake["steps"] = {
+  from: ({ b, i, h, problem: p }) => (b * p.heads + h) * p.count + (p.count - 1 - i),
+};
+
+test.each<[string, string, ScatterMistake["steps"]]>([
+  ["chunks", "the rows of a call come in backwards", backwards],
+  ["token-by-token", "the rows of a call come in backwards", backwards],
+  [
+    "order-of-rows",
+    "an odd row clears the element after it",
+    { spill: ({ headDim }) => headDim % 2 },
+  ],
+])("the law %s is broken by a backend in which %s", async (law, _, steps) => {
+  const results = await check(mistaken(steps), (id) => id === `scatter/law-${law}`);
+  expect(results.map(({ outcome }) => outcome)).toEqual(["fail"]);
+});
+
+test.each([
+  ["reference", reference],
+  ["js", js],
+] as const)("%s passes everything, recorded vectors too", async (_, provider) => {
+  const results = await check(provider(), () => true);
+  expect(results.filter(({ outcome }) => outcome !== "pass")).toEqual([]);
+  expect(results.filter(({ id }) => id.startsWith("vectors/"))).toHaveLength(3);
+});
