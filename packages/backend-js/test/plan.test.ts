@@ -41,11 +41,12 @@ describe("planProblem", () => {
 
   test("makes tiles of whole panels, as even as the length allows", () => {
     for (const length of [1, 2, 3, 7, 66, 67, 197, 256, 257, 1000, 4096]) {
-      const { rows, keys, valueStride } = planOf({ lengths: [length, length], sizes: [15, 59] });
+      const { grid, keys, valueStride } = planOf({ lengths: [length, length], sizes: [15, 59] });
+      const { rows } = grid;
       expect([rows % 3, keys % 3, valueStride]).toEqual([0, 0, 60]);
       expect(rows).toBeLessThanOrEqual(258);
       expect(keys).toBeLessThanOrEqual(66);
-      const blocks = Math.ceil(length / rows);
+      const { blocks } = grid;
       expect(blocks).toBe(Math.max(1, Math.ceil(length / 256)));
       expect(rows * blocks - length).toBeLessThan(3 * blocks);
     }

@@ -48,6 +48,13 @@ export {
 } from "./attention/visibility.js";
 export { type AttentionWork, attentionWork, workOf } from "./attention/work.js";
 export {
+  keysOfItem,
+  type WorkGrid,
+  type WorkItem,
+  workGrid,
+  workItem,
+} from "./attention/work-items.js";
+export {
   BackendError,
   type BackendReasons,
   BackendUnavailableError,

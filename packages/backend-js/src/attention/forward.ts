@@ -4,12 +4,14 @@ import {
   type BoundInputs,
   type HostTensor,
   type KeyRange,
+  keysOfItem,
   rowsSeeing,
   statisticsDType,
   tileVisibility,
   type VisibleBand,
   visibleBand,
-  visibleKeys,
+  type WorkItem,
+  workItem,
   writeValues,
   zeros,
 } from "@heed/core";
@@ -100,16 +102,8 @@ class ForwardPass {
   }
 
   run(): AttentionOutputs<HostTensor> {
-    const { batch, kvHeads, queryLength } = this.#problem;
-    const total = this.#plan.group * queryLength;
-    for (this.#b = 0; this.#b < batch; this.#b++) {
-      for (this.#g = 0; this.#g < kvHeads; this.#g++) {
-        for (let start = 0; start < total; start += this.#plan.rows) {
-          this.#rows = Math.min(this.#plan.rows, total - start);
-          this.#runBlock(start);
-        }
-      }
-    }
+    const { grid } = this.#plan;
+    for (let index = 0; index < grid.items; index++) this.#runBlock(workItem(grid, index));
     return {
       output: this.#output,
       ...(this.#logSumExp && { logSumExp: this.#logSumExp }),
@@ -118,13 +112,14 @@ class ForwardPass {
     };
   }
 
-  #runBlock(start: number): void {
-    this.#loadBlock(start);
+  #runBlock(item: WorkItem): void {
+    this.#b = item.batch;
+    this.#g = item.keyHead;
+    this.#rows = item.end - item.start;
+    this.#loadBlock(item.start);
+    const offset = this.#inputs.offsets[this.#b] as number;
     const length = this.#inputs.kvLengths[this.#b] as number;
-    const { position } = this.#space.rows;
-    const first = position[0] as number;
-    const last = position[this.#rows - 1] as number;
-    const visible = visibleKeys(this.#band, length, first, last);
+    const visible = keysOfItem(this.#plan.grid, item, this.#band, offset, length);
     // Scores are wanted of hidden keys too: then every tile is scored, and only the visible ones
     // take part in the softmax.
     const scored = this.#scores ? { start: 0, end: length } : visible;
@@ -136,7 +131,7 @@ class ForwardPass {
 
   /** Rows are stacked query by query: row = i · group + the head within the group. */
   #loadBlock(start: number): void {
-    const { group } = this.#plan;
+    const { group } = this.#plan.grid;
     const { query, rows, statistics, output } = this.#space;
     const { headDim, scale } = this.#problem;
     const source = this.#inputs.query;

@@ -3,6 +3,8 @@ import {
   headsPerGroup,
   type PlanDescription,
   type SupportReason,
+  type WorkGrid,
+  workGrid,
 } from "@heed/core";
 import { panelColumns, panelKeys, panelRows } from "./kernels/tile.js";
 
@@ -15,10 +17,8 @@ export type JsKernel = "tiled" | "stream";
 /** Everything that is decided about a problem before it runs. */
 export interface JsPlan {
   readonly kernel: JsKernel;
-  /** Query heads that share a key head. */
-  readonly group: number;
-  /** Query rows of a block; a row is one query of one head of the group. */
-  readonly rows: number;
+  /** The blocks of query rows; a row is one query of one head of a group. */
+  readonly grid: WorkGrid;
   /** Keys of a tile. */
   readonly keys: number;
   /** Row length of values and outputs in the workspace: valueDim rounded up to whole panels. */
@@ -40,14 +40,12 @@ const mostKeys = 66;
 
 /** Pure: the same problem gives the same plan everywhere. */
 export function planProblem(problem: AttentionProblem): JsPlan {
-  const group = headsPerGroup(problem);
-  const total = group * problem.queryLength;
+  const total = headsPerGroup(problem) * problem.queryLength;
   const kernel = total <= streamRows && problem.dtype !== "float64" ? "stream" : "tiled";
   const rows = evenParts(total, mostRows, panelRows);
   return {
     kernel,
-    group,
-    rows,
+    grid: workGrid(problem, rows),
     keys: evenParts(problem.keyLength, mostKeys, panelKeys),
     valueStride: roundUp(problem.valueDim, panelColumns),
     logits: problem.returns.weights ? rows * problem.keyLength : 0,
@@ -64,7 +62,8 @@ export function workspaceElements(
   >;
   readonly float32: Readonly<Record<"key" | "value", number>>;
 } {
-  const { rows, keys, valueStride, logits } = plan;
+  const { keys, valueStride, logits } = plan;
+  const { rows } = plan.grid;
   const key = keys * problem.headDim;
   const value = keys * valueStride;
   const tiled = plan.kernel === "tiled";
@@ -93,7 +92,7 @@ export function workspaceRefusals(problem: AttentionProblem, plan: JsPlan): Supp
   const { query, key, value, scores, output } = workspaceElements(problem, plan).float64;
   const longest = Math.max(query, key, value, scores, output);
   if (longest <= mostElements) return [];
-  const message = `a block of ${plan.rows} query rows needs an array of ${longest} elements, and JavaScript has at most ${mostElements}`;
+  const message = `a block of ${plan.grid.rows} query rows needs an array of ${longest} elements, and JavaScript has at most ${mostElements}`;
   return [{ code: "memory", message, hint: "use a backend that computes in a memory of its own" }];
 }
 
@@ -105,8 +104,8 @@ export function describePlan(problem: AttentionProblem, plan: JsPlan): PlanDescr
   const perRow = 3 * 4 + 2 * 8;
   return {
     kernel: `attention-${plan.kernel}`,
-    tiles: { queries: plan.rows, keys: plan.keys },
-    workspaceBytes: 8 * sum(float64) + 4 * sum(float32) + perRow * plan.rows,
+    tiles: { queries: plan.grid.rows, keys: plan.keys },
+    workspaceBytes: 8 * sum(float64) + 4 * sum(float32) + perRow * plan.grid.rows,
     dispatches: 1,
   };
 }

@@ -63,13 +63,13 @@ export function makeWorkspace(problem: AttentionProblem, plan: JsPlan): Workspac
     key32: new Float32Array(float32.key),
     value32: new Float32Array(float32.value),
     rows: {
-      head: new Int32Array(plan.rows),
-      index: new Int32Array(plan.rows),
-      position: new Float64Array(plan.rows),
+      head: new Int32Array(plan.grid.rows),
+      index: new Int32Array(plan.grid.rows),
+      position: new Float64Array(plan.grid.rows),
     },
     statistics: {
-      max: new Float64Array(plan.rows),
-      sum: new Float64Array(plan.rows),
+      max: new Float64Array(plan.grid.rows),
+      sum: new Float64Array(plan.grid.rows),
       hidden: false,
     },
   };

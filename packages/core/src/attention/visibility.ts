@@ -115,7 +115,8 @@ export function keyHeadOf(
   return Math.floor(queryHead / headsPerGroup(problem));
 }
 
-function checkNumber(argument: string, value: unknown): asserts value is number {
+/** @throws InvalidInputError */
+export function checkNumber(argument: string, value: unknown): asserts value is number {
   if (typeof value === "number") return;
   throw new InvalidInputError(argument, "a number", describeValue(value));
 }

@@ -5,7 +5,7 @@ import { bytesPerElement } from "../tensor/dtype.js";
 import { type BoundPositions, bindPositions } from "./bind.js";
 import type { AttentionInputs } from "./inputs.js";
 import type { AttentionProblem } from "./problem.js";
-import { visibleBand } from "./visibility.js";
+import { visibleBand, visibleKeys } from "./visibility.js";
 
 /** Work that a call of attention has to do at least, whichever backend does it. */
 export interface AttentionWork extends Work {
@@ -68,16 +68,13 @@ function seenByOneHead(
   offset: number,
   length: number,
 ): { readonly pairs: number; readonly keys: number } {
-  const { left, right } = visibleBand(problem);
+  const band = visibleBand(problem);
   let pairs = 0;
   let keys = 0;
   // The first key that no earlier query has seen: bands only move forward.
   let unseen = 0;
   for (let i = 0; i < problem.queryLength; i++) {
-    const p = i + offset;
-    const start = Math.max(0, p - left);
-    const end = Math.min(length, p + right + 1);
-    if (end <= start) continue;
+    const { start, end } = visibleKeys(band, length, i + offset);
     pairs += end - start;
     keys += Math.max(0, end - Math.max(start, unseen));
     unseen = Math.max(unseen, end);
