@@ -4,6 +4,8 @@ import {
   createAttention,
   HeedError,
   type InputsOf,
+  isDeviceTensor,
+  type Plan,
 } from "@heed/core";
 import { differing, outputBits } from "../calls/bits.js";
 import { Random } from "../calls/random.js";
@@ -75,6 +77,30 @@ export async function checkWrongCalls<O extends AnyOperation>(
   return [...failures];
 }
 
+/**
+ * Gives wrong calls to a plan of a right one. A plan that is run by itself need not notice every defect, but
+ * what it throws is typed.
+ *
+ * @returns the errors that are not, a sentence each
+ */
+export async function untypedErrors(plan: Plan, calls: Iterable<WrongCall>): Promise<string[]> {
+  const failures: string[] = [];
+  for (const { name, inputs } of calls) {
+    const error: unknown = await Promise.resolve()
+      .then(() => plan.run(inputs))
+      .then(
+        (outputs) => {
+          for (const t of Object.values(outputs as object)) if (isDeviceTensor(t)) t.dispose();
+          return null;
+        },
+        (thrown: unknown) => thrown,
+      );
+    if (error === null || error instanceof HeedError) continue;
+    failures.push(`run() of a plan, ${name}: throws ${String(error)}`);
+  }
+  return failures;
+}
+
 /** Wrong calls of an operation beside attention. */
 export interface WrongCallsCase<Call extends object, Outputs extends object> {
   readonly of: JudgedOperation<Call, Outputs>;
@@ -110,6 +136,12 @@ export function wrongCallsCase<Call extends object, Outputs extends object>({
         return { name, inputs: change(build(`hostile-${i % 8}`, arithmetic), random) };
       });
       const failures = await checkWrongCalls(backend, of.operation, calls);
+      const plan = await support.plan();
+      try {
+        failures.push(...(await untypedErrors(plan as Plan, calls.slice(0, kinds.length))));
+      } finally {
+        plan.dispose();
+      }
       if (differing(before, await bits()).length > 0) {
         failures.push("after the wrong calls, a right one gives other bits");
       }

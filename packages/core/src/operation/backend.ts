@@ -33,6 +33,8 @@ export interface Backend {
    * Declares what the backend can do: selection, tests, tables and benchmarks follow it. Pure and
    * cheap. A problem that it accepts must run. A problem of an operation that the backend lacks is
    * refused with the code `"operation"`.
+   *
+   * @throws InvalidInputError for what is no problem
    */
   supports(problem: Problem): Support;
   /**
@@ -40,6 +42,7 @@ export interface Backend {
    * them for every call with the same problem.
    *
    * @throws UnsupportedError with the reasons of `supports`, where it refuses the problem
+   * @throws InvalidInputError for what is no problem, DisposedError after `dispose`
    */
   plan<Inputs, Outputs>(
     problem: Problem<Inputs, Outputs>,

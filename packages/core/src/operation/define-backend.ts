@@ -14,7 +14,7 @@ import { checkShape } from "../tensor/layout.js";
 import type { DeviceTensor, HostTensor } from "../tensor/tensor.js";
 import type { Backend, BackendInfo, Plan, PlanDescription, Provider, Support } from "./backend.js";
 import type { AnyOperation, BoundOf, OutputsOf, ProblemOf } from "./operation.js";
-import type { Problem } from "./problem.js";
+import { checkProblem, type Problem } from "./problem.js";
 
 /** Whether a backend computes a problem: with which decision, or why not. */
 export type Verdict<Decision> =
@@ -143,6 +143,7 @@ class DefinedBackend<Context> implements Backend, Maker {
   }
 
   supports(problem: Problem): Support {
+    checkProblem(problem);
     const verdict = this.#verdict(problem);
     return "reasons" in verdict ? { ok: false, reasons: verdict.reasons } : { ok: true };
   }
@@ -151,6 +152,7 @@ class DefinedBackend<Context> implements Backend, Maker {
     problem: Problem<Inputs, Outputs>,
   ): Plan<Inputs, Outputs> | Promise<Plan<Inputs, Outputs>> {
     this.checkAlive();
+    checkProblem(problem);
     const verdict = this.#verdict(problem);
     if ("reasons" in verdict) {
       throw new UnsupportedError([{ backend: this.name, reasons: verdict.reasons }]);

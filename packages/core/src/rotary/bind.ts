@@ -51,7 +51,18 @@ export function bindRotary(problem: RotaryProblem, inputs: RotaryInputs): BoundR
         ? frequenciesOf(inputs.theta, rotaryDim)
         : Float64Array.from(inputs.inverseFrequencies as ArrayLike<number>);
     const { values, shared } = bindTokenPositions(inputs, batch, length);
-    ({ cos, sin } = rotaryTables(frequencies, values, tableDType as "float32" | "float64"));
+    const asDescribed =
+      values.length === problem.tableRows &&
+      frequencies.length === rotaryDim / 2 &&
+      tableDType !== "float16";
+    if (!asDescribed) {
+      throw new InvalidInputError(
+        "inputs",
+        `${tableDType} angles of ${problem.tableRows} positions and ${rotaryDim / 2} pairs, as the problem says`,
+        `angles of ${values.length} positions and ${frequencies.length} pairs, to be computed`,
+      );
+    }
+    ({ cos, sin } = rotaryTables(frequencies, values, tableDType));
     rows = shared ? repeat(range(length), batch) : range(tokens);
   }
   // The same call by its tables: what a table is looked up by stands in `rows`.

@@ -3,7 +3,7 @@ import { DisposedError, describeValue, InvalidInputError } from "../errors.js";
 import { reading } from "../options.js";
 import { checkDType, type DType } from "./dtype.js";
 import type { DeviceTensor, HostTensor } from "./interfaces.js";
-import { readShape, readStrides, rowMajorStrides } from "./layout.js";
+import { endOf, readShape, readStrides, rowMajorStrides } from "./layout.js";
 
 /** A backend's own memory. */
 export interface DeviceMemory {
@@ -103,7 +103,26 @@ class StoredTensor<S extends DeviceStorage> implements DeviceTensor {
 
   view(layout: Omit<TensorLayout, "dtype">): DeviceTensor {
     if (this.#disposed) throw new DisposedError("tensor");
-    return new StoredTensor(this.#storage, { ...layout, dtype: this.dtype });
+    const checked = reading("layout", () => {
+      const { shape, strides, offset } = layout;
+      const sizes = readShape("layout.shape", shape);
+      return {
+        shape: sizes,
+        strides: readStrides("layout.strides", strides, sizes.length),
+        offset,
+      };
+    });
+    const most = endOf(this);
+    const { offset } = checked;
+    const within = checked.shape.includes(0) || (offset >= this.offset && endOf(checked) <= most);
+    if (!Number.isSafeInteger(offset) || offset < 0 || !within) {
+      throw new InvalidInputError(
+        "layout",
+        `one within elements ${this.offset} to ${most - 1}, which this tensor has`,
+        describeValue(checked),
+      );
+    }
+    return new StoredTensor(this.#storage, { ...checked, dtype: this.dtype });
   }
 
   dispose(): void {

@@ -35,7 +35,7 @@ export interface DeviceTensor<D extends DType = DType> {
    * Another tensor on the same memory, which it keeps alive. It has to be disposed, too.
    *
    * @param layout within the elements of this tensor
-   * @throws DisposedError after `dispose`
+   * @throws InvalidInputError for one that is not, DisposedError after `dispose`
    */
   view?(layout: {
     readonly shape: readonly number[];

@@ -1,7 +1,10 @@
 import type { ProgramCase } from "../../../run/case.js";
 import { declaredBehaviours } from "./declared.js";
+import { deviceTensorBehaviours } from "./device-tensors.js";
 import { lifetimeBehaviours } from "./lifetime.js";
 import { memoryBehaviours } from "./memory.js";
+import { misuseBehaviours } from "./misuse.js";
+import { onnxMaskBehaviours } from "./onnx-masks.js";
 import { orderBehaviours } from "./order.js";
 import { reuseBehaviours } from "./reuse.js";
 import { roundingBehaviours } from "./rounding.js";
@@ -13,5 +16,8 @@ export const behaviours: readonly ProgramCase[] = [
   ...declaredBehaviours,
   ...reuseBehaviours,
   ...memoryBehaviours,
+  ...misuseBehaviours,
+  ...deviceTensorBehaviours,
+  ...onnxMaskBehaviours,
   ...roundingBehaviours,
 ];

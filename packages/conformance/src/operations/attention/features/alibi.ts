@@ -16,5 +16,10 @@ export const alibi: CallFeature = {
   wrong: {
     alibiSlopes: (call, random) => wrongHeadValues(call, random, [Number.NEGATIVE_INFINITY]),
   },
+  edges: {
+    "a slope is 1e39": { alibiSlopes: [0.5, 0.5, 1e39, 0.5] },
+    "a slope is −1e39": { alibiSlopes: [0.5, 0.5, 0.5, -1e39] },
+    "a float64 slope is 1e39": { alibiSlopes: Float64Array.of(0.5, 1e39, 0.5, 0.5) },
+  },
   cases: [],
 };

@@ -66,6 +66,11 @@ export interface CallFeature {
   readonly wrong: Readonly<
     Record<string, (call: AttentionInputs<HostTensor>, random: Random) => unknown>
   >;
+  /**
+   * Arguments that are wrong in a float32 call, though they are numbers, by what is wrong with them: such as
+   * finite ones that float32 does not hold.
+   */
+  readonly edges?: Readonly<Record<string, Partial<AttentionInputs<HostTensor>>>>;
   /** Cases of its own, of any profile. */
   readonly cases: readonly ConformanceCase[];
 }

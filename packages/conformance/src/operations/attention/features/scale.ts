@@ -17,5 +17,10 @@ export const scale: CallFeature = {
   everything: { scale: 0.2 },
   valid: { scale: 0.3 },
   wrong: { scale: oneOf(notFinite) },
+  edges: {
+    "scale is 1e39": { scale: 1e39 },
+    "scale is −1e39": { scale: -1e39 },
+    "scale is the largest float64": { scale: Number.MAX_VALUE },
+  },
   cases: [],
 };

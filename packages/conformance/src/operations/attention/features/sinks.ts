@@ -17,5 +17,10 @@ export const sinks: CallFeature = {
   everything: { sinks: true },
   valid: { sinks: true },
   wrong: { sinks: (call, random) => wrongHeadValues(call, random, []) },
+  edges: {
+    "a sink is 1e39": { sinks: [0, 1e39, 0, 0] },
+    "a sink is −1e39": { sinks: [0, 0, 0, -1e39] },
+    "a float64 sink is 1e39": { sinks: Float64Array.of(1e39, 0, 0, 0) },
+  },
   cases: [],
 };

@@ -19,6 +19,12 @@ export const softcap: CallFeature = {
   everything: { softcap: 5 },
   valid: { softcap: 5 },
   wrong: { softcap: oneOf([...notFinite, -1, -1e-9]) },
+  edges: {
+    "softcap is 1e39": { softcap: 1e39 },
+    "softcap is the largest float64": { softcap: Number.MAX_VALUE },
+    "softcap is 1e-46, which float32 rounds to 0": { softcap: 1e-46 },
+    "softcap is the smallest float64": { softcap: Number.MIN_VALUE },
+  },
   cases: [
     ...ofProfile("core", [
       { id: "core/softcap", spec: { queryLength: 30, keyLength: 70, softcap: 1.5, scale: 1 } },

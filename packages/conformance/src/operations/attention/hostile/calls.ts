@@ -58,6 +58,9 @@ const wrongMasks: readonly (readonly number[])[] = [
 
 /** Every kind of wrong call. */
 const changes: readonly (readonly [name: string, change: Change])[] = [
+  ...features.flatMap(({ edges = {} }) =>
+    Object.entries(edges).map(([what, wrong]): [string, Change] => [what, () => ({ ...wrong })]),
+  ),
   ...(["query", "key", "value", "mask", "bias"] as const).flatMap((argument) =>
     Object.entries(spoilTensor).map(([what, spoil]): [string, Change] => [
       `${argument} ${what}`,
