@@ -110,6 +110,16 @@ describe("defineBackend", () => {
     expect(await error(() => backend.plan(foreign))).toBeInstanceOf(UnsupportedError);
   });
 
+  test("refuses what is no problem before its kernels see it", async () => {
+    const { provider, log } = diary();
+    const backend = await provider.load();
+    for (const value of [undefined, null, 7, "attention", {}, { operation: "attention" }]) {
+      expect(() => backend.supports(value as never)).toThrow(InvalidInputError);
+      expect(await error(() => backend.plan(value as never))).toBeInstanceOf(InvalidInputError);
+    }
+    expect(log).toEqual([]);
+  });
+
   test("binds a call before run returns: arrays may change at once", async () => {
     const { provider, bound } = diary();
     const plan = await (await provider.load()).plan(problem);

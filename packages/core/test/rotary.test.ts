@@ -124,6 +124,14 @@ describe("rotary", () => {
     expect(rotary.reference(bound)).toEqual(before);
   });
 
+  test("binds no angles of another number than the problem says", () => {
+    const tables = { cos: filled([9, 4]), sin: filled([9, 4]) };
+    const problem = rotary.describe({ input, ...tables, positions: Int32Array.of(1, 2, 3, 4, 5) });
+    for (const angles of [{ theta: 10 }, { inverseFrequencies: [1, 2] }]) {
+      expect(() => rotary.bind(problem, { input, ...angles })).toThrow(InvalidInputError);
+    }
+  });
+
   test("runs under the choice of an attention, in the input's dtype", async () => {
     const attention = await createAttention({ backends: [reference()] });
     for (const dtype of ["float64", "float32", "float16"] as const) {

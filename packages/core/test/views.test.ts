@@ -158,6 +158,31 @@ describe("views of device tensors", () => {
     expect(memory.released).toBe(1);
   });
 
+  test("reach no element outside of the tensor", () => {
+    const t = slice(deviceTensor(new Memory(), { dtype: "float32", shape: [24] }), 0, 4, 20);
+    const view = (shape: readonly number[], strides: readonly number[], offset: number) =>
+      t.view?.({ shape, strides, offset });
+    expect(view([4], [5], 4)?.shape).toEqual([4]);
+    expect(view([2, 0], [100, 1], 0)?.shape).toEqual([2, 0]);
+    expect(view([1000], [0], 19)?.shape).toEqual([1000]);
+    for (const [shape, strides, offset] of [
+      [[1], [1], 3],
+      [[1], [1], 20],
+      [[4], [6], 4],
+      [[1], [1], -1],
+      [[1], [1], 4.5],
+      [[0], [1], Number.NaN],
+      [[2], [-1], 6],
+      [[2], [1, 1], 4],
+      [[2 ** 31], [0], 4],
+    ] as const) {
+      expect(() => view(shape, strides, offset)).toThrow(InvalidInputError);
+    }
+    for (const layout of [undefined, null, 7, {}, { shape: [1], strides: [1] }]) {
+      expect(() => t.view?.(layout as never)).toThrow(InvalidInputError);
+    }
+  });
+
   test("cannot merge heads that no strides can merge", () => {
     const t = deviceTensor(new Memory(), { dtype: "float32", shape: [1, 2, 3, 4] });
     expect(() => mergeHeads(t)).toThrow(InvalidInputError);

@@ -4,8 +4,10 @@ import {
   broadcastTo,
   describeProblem,
   type HostTensor,
+  headsPerGroup,
   toFloat64,
   visibleBand,
+  visibleKeys,
 } from "@heed/core";
 import { rewriteElements } from "../../../calls/elements.js";
 import type { Poison } from "../spec.js";
@@ -20,11 +22,12 @@ export function hiddenKeys(
 ): (batch: number, key: number) => boolean {
   const problem = describeProblem(inputs);
   const { offsets, kvLengths } = bindPositions(problem, inputs);
-  const { left, right } = visibleBand(problem);
+  const band = visibleBand(problem);
   return (b, j) => {
     const first = offsets[b] as number;
     const last = first + problem.queryLength - 1;
-    return j >= (kvLengths[b] as number) || j < first - left || j > last + right;
+    const { start, end } = visibleKeys(band, kvLengths[b] as number, first, last);
+    return j < start || j >= end;
   };
 }
 
@@ -59,23 +62,17 @@ export function keysHiddenByAnyRule(
   inputs: AttentionInputs<HostTensor>,
 ): (batch: number, kvHead: number, key: number) => boolean {
   const problem = describeProblem(inputs);
-  const { queryHeads, kvHeads, queryLength, keyLength } = problem;
+  const { queryHeads, queryLength, keyLength } = problem;
   const { offsets, kvLengths } = bindPositions(problem, inputs);
-  const { left, right } = visibleBand(problem);
+  const band = visibleBand(problem);
   const full = [problem.batch, queryHeads, queryLength, keyLength];
   const mask = inputs.mask && toFloat64(broadcastTo(inputs.mask, full));
   const bias = inputs.bias && toFloat64(broadcastTo(inputs.bias, full));
-  const group = queryHeads / kvHeads;
+  const group = headsPerGroup(problem);
   const seen = (b: number, h: number, i: number, j: number): boolean => {
-    const p = (offsets[b] as number) + i;
+    const { start, end } = visibleKeys(band, kvLengths[b] as number, (offsets[b] as number) + i);
     const at = ((b * queryHeads + h) * queryLength + i) * keyLength + j;
-    return (
-      j < (kvLengths[b] as number) &&
-      p - left <= j &&
-      j <= p + right &&
-      mask?.[at] !== 0 &&
-      bias?.[at] !== Number.NEGATIVE_INFINITY
-    );
+    return start <= j && j < end && mask?.[at] !== 0 && bias?.[at] !== Number.NEGATIVE_INFINITY;
   };
   return (b, g, j) => {
     for (let h = g * group; h < (g + 1) * group; h++) {

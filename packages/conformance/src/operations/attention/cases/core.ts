@@ -57,19 +57,14 @@ const features: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = 
   ["causal-offset-per-batch", { causal: true, queryOffset: [4, -1] }],
   ["causal-offset-batch3", { batch: 3, causal: true, queryOffset: [2, 6, 4] }],
   ["causal-bottom-right", { causal: true, queryOffset: "bottom-right" }],
-  ["kv-lengths", { kvLengths: [5, 11] }],
-  ["kv-lengths-batch3", { batch: 3, kvLengths: [4, 9, 6] }],
-  ["kv-lengths-causal", { kvLengths: [7, 11], causal: true, queryOffset: "bottom-right" }],
   ["mask-keys", { mask: { shape: [2, 1, 1, 11] } }],
   ["mask-queries", { mask: { shape: [5, 11] } }],
   ["mask-heads", { mask: { shape: [4, 5, 11] } }],
   ["mask-empty-rows", { mask: { shape: [5, 11], rows: "empty-rows" } }],
   ["bias-heads", { bias: { shape: [4, 5, 11] } }],
   ["bias-minus-infinity", { bias: { shape: [2, 1, 5, 11], holes: "-inf" } }],
-  // Over several tiles, whatever their size: a row has one sink, and a batch its own last tile.
+  // Over several tiles, whatever their size: a row has one sink.
   ["sinks-k150", { keyLength: 150, sinks: true }],
-  ["kv-lengths-k150", { keyLength: 150, kvLengths: [5, 150] }],
-  ["kv-lengths-sinks", { keyLength: 150, kvLengths: [0, 150], sinks: true }],
 ];
 
 /** Lengths of keys whose scores rise: every tile raises the maximum, and the last is not full. */

@@ -13,7 +13,10 @@ const small: CaseSpec = {
 
 const [Q, K] = [6, 9];
 const everyThird = { shape: [Q, K], rows: "empty-rows" } as const;
-const afterDiagonal = { shape: [Q, K], rows: "after-diagonal" } as const;
+export const afterDiagonal: NonNullable<CaseSpec["mask"]> = {
+  shape: [Q, K],
+  rows: "after-diagonal",
+};
 
 /** Rows that see no key, by one rule, or by two that each leave some. */
 const emptyRows: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
@@ -22,15 +25,26 @@ const emptyRows: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] =
   ["window-before-the-keys", { window: { right: 1 }, queryOffset: -4 }],
   ["mask-and-causal", { causal: true, queryOffset: 0, mask: afterDiagonal }],
   ["mask-and-window", { window: { right: 0 }, queryOffset: 0, mask: afterDiagonal }],
-  ["kv-lengths-and-mask", { kvLengths: [1, 9], mask: afterDiagonal }],
-  ["kv-lengths-and-window", { kvLengths: [3, 0], window: { left: 1 }, queryOffset: 2 }],
-  ["kv-lengths-and-causal", { kvLengths: [4, 9], causal: true, queryOffset: "bottom-right" }],
   ["mask-and-bias", { mask: everyThird, bias: { shape: [4, Q, K], holes: "-inf" } }],
   [
     "bias-and-causal",
     { bias: { shape: [Q, K], holes: "-inf-rows" }, causal: true, queryOffset: -2 },
   ],
 ];
+
+/** Cases with rows that see no key, without sinks and with. */
+export function emptyRowsBy(
+  name: string,
+  spec: Partial<CaseSpec>,
+): readonly Omit<ConformanceCase, "profile">[] {
+  return [
+    { id: `numerics/empty-rows-${name}`, spec: { ...small, ...spec } },
+    {
+      id: `numerics/empty-rows-${name}-sinks`,
+      spec: { ...small, ...spec, sinks: [0.5, -Infinity, -3, 2] },
+    },
+  ];
+}
 
 /** One key takes a row's whole weight: the last that exists, in a tile that is not full. */
 const winners: readonly (readonly [name: string, spec: CaseSpec])[] = [
@@ -43,13 +57,7 @@ const winners: readonly (readonly [name: string, spec: CaseSpec])[] = [
 
 /** Values at the ends of a dtype, and more rows, heads or keys than an index or a grid may hold. */
 export const extremeCases: readonly ConformanceCase[] = ofProfile("numerics", [
-  ...emptyRows.flatMap(([name, spec]) => [
-    { id: `numerics/empty-rows-${name}`, spec: { ...small, ...spec } },
-    {
-      id: `numerics/empty-rows-${name}-sinks`,
-      spec: { ...small, ...spec, sinks: [0.5, -Infinity, -3, 2] },
-    },
-  ]),
+  ...emptyRows.flatMap(([name, spec]) => emptyRowsBy(name, spec)),
   ...winners.map(([name, spec]) => ({
     id: `numerics/one-hot-${name}`,
     spec: { ...spec, values: "last-key-wins" as const, returns: { logSumExp: true } },

@@ -10,7 +10,7 @@ const rows = { shape: [Q, K], holes: "finfo-min-rows" } as const;
 const small = finfoMinCall;
 
 /** Scores so small that it hardly matters whether the bias swallows them: weights are known. */
-const faint = { scale: 0.002 } as const;
+export const faint: Pick<CaseSpec, "scale"> = { scale: 0.002 };
 
 const alone: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
   ["rows", {}],
@@ -56,7 +56,6 @@ const beside: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
   ["minus-infinity", { ...faint, bias: { shape: [4, Q, K], holes: "finfo-min-and-inf-rows" } }],
   ["causal", { ...faint, causal: true, queryOffset: -2 }],
   ["window", { ...faint, window: { left: 2, right: 1 }, queryOffset: 1 }],
-  ["kv-lengths", { ...faint, kvLengths: [4, 7], poison: "NaN" }],
 ];
 
 /**

@@ -1,5 +1,6 @@
 import { type ConformanceCase, ofProfile } from "../../../run/case.js";
 import type { CaseSpec } from "../spec.js";
+import { smallMasked } from "./bases.js";
 
 const small: CaseSpec = {
   batch: 2,
@@ -11,8 +12,8 @@ const small: CaseSpec = {
   returns: { logSumExp: true, weights: true },
 };
 
-const keys = { mask: { shape: [2, 1, 1, 37] } } as const;
-const holes = { bias: { shape: [2, 1, 1, 37], holes: "-inf" } } as const;
+export const keys: Pick<CaseSpec, "mask"> = { mask: { shape: [2, 1, 1, 37] } };
+export const holes: Pick<CaseSpec, "bias"> = { bias: { shape: [2, 1, 1, 37], holes: "-inf" } };
 
 /** Rules that hide keys from every row, each alone and beside rules that leave some. */
 const rules: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
@@ -26,9 +27,6 @@ const rules: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
   ["mask-and-bias", { ...keys, ...holes }],
   ["mask-and-causal", { ...keys, causal: true, queryOffset: 20 }],
   ["mask-and-window", { ...keys, window: { left: 9, right: 4 }, queryOffset: 15 }],
-  ["mask-and-kv-lengths", { ...keys, kvLengths: [13, 30] }],
-  ["bias-and-kv-lengths", { ...holes, kvLengths: [13, 30], causal: true, queryOffset: 25 }],
-  ["mask-decode", { ...keys, queryLength: 1, kvLengths: [29, 37] }],
   ["mask-long", { queryLength: 70, keyLength: 150, mask: { shape: [2, 1, 1, 150] } }],
   ["mask-sinks", { ...keys, sinks: true }],
   ["mask-alibi", { ...keys, alibi: true, queryOffset: 32 }],
@@ -49,23 +47,41 @@ const byteRules: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] =
   ["alone", {}],
   ["causal", { causal: true, queryOffset: 3 }],
   ["window", { window: { left: 2, right: 1 }, queryOffset: 1 }],
-  ["kv-lengths", { kvLengths: [5, 7] }],
 ];
+
+/** Cases in which rules hide keys and values that hold each kind of poison. */
+export function hiddenBy(name: string, spec: Partial<CaseSpec>): readonly ConformanceCase[] {
+  return ofProfile(
+    "numerics",
+    (["NaN", "infinity", "large"] as const).map((poison) => ({
+      id: `numerics/hidden-${poison}-${name}`,
+      spec: { ...small, ...spec, poison, poisonAnyRule: true },
+    })),
+  );
+}
+
+/** Cases of masks with other bytes than 0 and 1, of each shape, beside a rule on calls [2, 4, 5, 7]. */
+export function anyByteBeside(name: string, spec: Partial<CaseSpec>): readonly ConformanceCase[] {
+  return ofProfile(
+    "masks",
+    shapes.map((shape) => ({
+      id: `masks/any-byte-${shape.join("x")}-${name}`,
+      spec: {
+        ...smallMasked,
+        ...spec,
+        mask: { shape, anyByte: true },
+        returns: { logSumExp: true },
+      },
+    })),
+  );
+}
 
 /**
  * Keys and values that any rule hides must not affect the output, whatever numbers they hold; and a byte
  * of a mask is true unless it is 0.
  */
 export const hiddenCases: readonly ConformanceCase[] = [
-  ...ofProfile(
-    "numerics",
-    rules.flatMap(([name, spec]) =>
-      (["NaN", "infinity", "large"] as const).map((poison) => ({
-        id: `numerics/hidden-${poison}-${name}`,
-        spec: { ...small, ...spec, poison, poisonAnyRule: true },
-      })),
-    ),
-  ),
+  ...rules.flatMap(([name, spec]) => hiddenBy(name, spec)),
   ...ofProfile(
     "numerics",
     (["mask", "bias"] as const).map((name) => ({
@@ -79,23 +95,5 @@ export const hiddenCases: readonly ConformanceCase[] = [
       },
     })),
   ),
-  ...ofProfile(
-    "masks",
-    shapes.flatMap((shape) =>
-      byteRules.map(([name, spec]) => ({
-        id: `masks/any-byte-${shape.join("x")}-${name}`,
-        spec: {
-          batch: 2,
-          queryHeads: 4,
-          kvHeads: 2,
-          queryLength: 5,
-          keyLength: 7,
-          headDim: 8,
-          ...spec,
-          mask: { shape, anyByte: true },
-          returns: { logSumExp: true },
-        },
-      })),
-    ),
-  ),
+  ...byteRules.flatMap(([name, spec]) => anyByteBeside(name, spec)),
 ];

@@ -26,22 +26,6 @@ const shapes: readonly (readonly [name: string, spec: CaseSpec])[] = [
 const special = ["large-scores", "equal-keys", "last-key-wins", "subnormal-values"] as const;
 
 const hidden: readonly (readonly [name: string, spec: CaseSpec])[] = [
-  ["kv-lengths", { batch: 2, queryLength: 9, keyLength: 40, kvLengths: [13, 40] }],
-  [
-    "kv-lengths-decode",
-    { batch: 2, queryHeads: 4, kvHeads: 2, queryLength: 1, keyLength: 90, kvLengths: [70, 3] },
-  ],
-  [
-    "kv-lengths-weights",
-    {
-      batch: 2,
-      queryLength: 9,
-      keyLength: 40,
-      kvLengths: [13, 40],
-      returns: { logSumExp: true, weights: true, scores: "raw" },
-    },
-  ],
-  ["kv-lengths-0", { batch: 2, queryLength: 9, keyLength: 40, kvLengths: [0, 0] }],
   ["causal", { batch: 2, queryLength: 9, keyLength: 100, causal: true, queryOffset: 20 }],
   [
     "causal-per-batch",
@@ -89,6 +73,32 @@ const hidden: readonly (readonly [name: string, spec: CaseSpec])[] = [
   ],
 ];
 
+/**
+ * Cases in which keys and values that positions hide hold each kind of poison.
+ *
+ * @param inFloat16 whether also in float16
+ */
+export function poisonedBy(
+  name: string,
+  spec: CaseSpec,
+  inFloat16: boolean = false,
+): readonly Omit<ConformanceCase, "profile">[] {
+  return [
+    ...(["NaN", "infinity", "large"] as const).map((poison) => ({
+      id: `numerics/poison-${poison}-${name}`,
+      spec: { ...spec, poison },
+    })),
+    ...(inFloat16
+      ? [
+          {
+            id: `numerics/poison-NaN-${name}-float16`,
+            spec: { ...spec, poison: "NaN" as const, dtype: "float16" as const },
+          },
+        ]
+      : []),
+  ];
+}
+
 /** Other dtypes, and numbers at which shortcuts break. */
 export const numericsCases: readonly ConformanceCase[] = ofProfile("numerics", [
   ...dtypes.flatMap((dtype) =>
@@ -103,16 +113,5 @@ export const numericsCases: readonly ConformanceCase[] = ofProfile("numerics", [
         spec: { dtype, values, queryLength: 20, keyLength: 131, returns: { logSumExp: true } },
       })),
   ),
-  ...hidden.flatMap(([name, spec]) =>
-    (["NaN", "infinity", "large"] as const).map((poison) => ({
-      id: `numerics/poison-${poison}-${name}`,
-      spec: { ...spec, poison },
-    })),
-  ),
-  ...hidden
-    .filter(([name]) => name === "kv-lengths" || name === "window")
-    .map(([name, spec]) => ({
-      id: `numerics/poison-NaN-${name}-float16`,
-      spec: { ...spec, poison: "NaN" as const, dtype: "float16" as const },
-    })),
+  ...hidden.flatMap(([name, spec]) => poisonedBy(name, spec, name === "window")),
 ]);

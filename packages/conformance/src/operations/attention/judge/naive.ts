@@ -7,7 +7,6 @@ import {
   type HostTensor,
   roundTo,
   toFloat64,
-  visibleBand,
 } from "@heed/core";
 import { largestNumber, unitRoundoff } from "../../../judge/roundoff.js";
 import { logitNotFinite, valueNotFinite } from "./flags.js";
@@ -53,7 +52,9 @@ export interface NaiveEvaluation {
  * done as frameworks' unfused paths do it: products accumulate in float32, what goes from one step to
  * the next is rounded to float16, and the softmax itself is float32.
  *
- * This is the yardstick of the budgets: a backend may be at most a small factor worse than this.
+ * This is the yardstick of the budgets: a backend may be at most a small factor worse than this. Which keys a
+ * row sees, and which key head a query head reads, is worked out here again on purpose: an oracle that
+ * shares that code with what it judges would share its mistakes. Everything else in the suite uses core's.
  */
 export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvaluation {
   const problem = describeProblem(inputs);
@@ -79,7 +80,8 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
   ];
   const mask = bound.mask && toFloat64(bound.mask);
   const bias = bound.bias && toFloat64(bound.bias);
-  const { left, right } = visibleBand(problem);
+  const left = problem.window?.left ?? Number.POSITIVE_INFINITY;
+  const right = problem.causal ? 0 : (problem.window?.right ?? Number.POSITIVE_INFINITY);
   const scale = f(problem.scale);
   const softcap = problem.softcap === null ? null : f(problem.softcap);
 

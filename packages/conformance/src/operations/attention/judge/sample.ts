@@ -4,6 +4,7 @@ import {
   bindInputs,
   describeProblem,
   type HostTensor,
+  keyHeadOf,
   slice,
 } from "@heed/core";
 import { Random } from "../../../calls/random.js";
@@ -41,7 +42,7 @@ export function judgeRows(
   const problem = describeProblem(inputs);
   const bound = bindInputs(problem, inputs);
   const verdicts = rows.map(([b, h, i]) => {
-    const g = Math.floor((h * problem.kvHeads) / problem.queryHeads);
+    const g = keyHeadOf(problem, h);
     const row = (t: HostTensor, head: number): HostTensor =>
       slice(slice(t, 0, b, b + 1), 1, head, head + 1);
     const one = (t: HostTensor, head = h): HostTensor => slice(row(t, head), 2, i, i + 1);

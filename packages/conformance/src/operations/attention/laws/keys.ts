@@ -60,7 +60,7 @@ const splitting: Law = {
 const changing: Law = {
   name: "hidden-keys-changed",
   statement:
-    "What keys and values hold where kvLengths, causal or window hide them changes not one bit.",
+    "What keys and values hold where lengths, causal or window hide them changes not one bit.",
   features: everyFeature,
   check: async (call, { run, random, arithmetic }) => {
     const before = outputBits(await run(call));

@@ -5,6 +5,7 @@ import {
   fromFloat64,
   type HeadValues,
   type HostTensor,
+  keyHeadOf,
   slice,
   toFloat64,
 } from "@heed/core";
@@ -34,6 +35,11 @@ function sizeOf({ query, key }: Call, axis: Axis): number {
   const of = { batch: [query, 0], heads: [query, 1], queries: [query, 2], keys: [key, 2] } as const;
   const [t, at] = of[axis];
   return t.shape[at] as number;
+}
+
+/** How many heads of queries and of keys a call has. */
+export function headsOf({ query, key }: Call): { queryHeads: number; kvHeads: number } {
+  return { queryHeads: query.shape[1] as number, kvHeads: key.shape[1] as number };
 }
 
 /** The same call with its offsets said in numbers, one a batch; none where no rule needs them. */
@@ -95,8 +101,7 @@ export function onBatch(original: Call, b: number): Call {
 /** The call of one query head. */
 export function onHead(original: Call, h: number): Call {
   const call = withOffsets(original);
-  const group = sizeOf(call, "heads") / (call.key.shape[1] as number);
-  const g = Math.floor(h / group);
+  const g = keyHeadOf(headsOf(call), h);
   const pick = (values: HeadValues | undefined): HeadValues | undefined =>
     values && [("data" in values ? toFloat64(values) : values)[h] as number];
   return {
@@ -122,9 +127,8 @@ export function pickKeys(call: Call, order: readonly number[]): Call {
 
 /** Each key head once for each query head of its group. */
 export function repeatHeads(call: Call): Call {
-  const heads = sizeOf(call, "heads");
-  const group = heads / (call.key.shape[1] as number);
-  const order = Array.from({ length: heads }, (_, h) => Math.floor(h / group));
+  const heads = headsOf(call);
+  const order = Array.from({ length: heads.queryHeads }, (_, h) => keyHeadOf(heads, h));
   return { ...call, key: gather(call.key, 1, order), value: gather(call.value, 1, order) };
 }
 

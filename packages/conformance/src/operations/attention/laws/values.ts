@@ -1,8 +1,8 @@
-import { broadcastTo, fromFloat64, type HostTensor, toFloat64, zeros } from "@heed/core";
+import { broadcastTo, fromFloat64, type HostTensor, keyHeadOf, toFloat64, zeros } from "@heed/core";
 import { difference, toleranceOf } from "./compare.js";
 import { choose, type Law } from "./law.js";
 import { everyFeature, everyFeatureBut } from "./problems.js";
-import { type Call, gather, mapTensor, withOffsets } from "./transform.js";
+import { type Call, gather, headsOf, mapTensor, withOffsets } from "./transform.js";
 
 const lowest = -3.4028234663852886e38;
 
@@ -143,7 +143,7 @@ export const valueLaws: readonly Law[] = [
       const sums = new Float64Array(batch * heads * queries * size);
       for (let row = 0; row < batch * heads * queries; row++) {
         const b = Math.floor(row / (heads * queries));
-        const g = Math.floor(((Math.floor(row / queries) % heads) * kvHeads) / heads);
+        const g = keyHeadOf(headsOf(call), Math.floor(row / queries) % heads);
         let total = 0;
         for (let j = 0; j < keys; j++) {
           const weight = weights[row * keys + j] as number;

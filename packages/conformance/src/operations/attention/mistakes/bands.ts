@@ -7,10 +7,12 @@ import {
   toFloat64,
   visibleBand,
 } from "@heed/core";
-import { withOffsets } from "../laws/transform.js";
-import type { Call } from "./mistake.js";
+import { type Call, withOffsets } from "../laws/transform.js";
 
-/** Keys that causal, window and kvLengths let a row see: `first ≤ j ≤ last` and `j < end`. */
+/**
+ * Keys that causal, window and kvLengths let a row see: `first ≤ j ≤ last` and `j < end`. These are core's
+ * visible keys before they are cut to those that exist, so that a mistake can move each end.
+ */
 export interface Band {
   /** −∞ if nothing bounds it. Like `last`, it may lie outside the keys. */
   readonly first: number;
@@ -29,6 +31,11 @@ export function bandsOf(call: Call): (row: number) => Band {
     const position = (offsets[b] as number) + (row % queryLength);
     return { first: position - left, last: position + right, end: kvLengths[b] as number };
   };
+}
+
+/** Whether any rule on positions hides keys of a call. */
+export function isBounded({ causal, window, kvLengths }: Call): boolean {
+  return Boolean(causal || window || kvLengths);
 }
 
 export function isInBand({ first, last, end }: Band, key: number): boolean {

@@ -5,16 +5,16 @@ import {
   elementCount,
   fromFloat64,
   type HostTensor,
+  keyHeadOf,
   rowMajorStrides,
   slice,
   toFloat64,
 } from "@heed/core";
-import { gather, mapTensor, withOffsets } from "../laws/transform.js";
+import { gather, headsOf, mapTensor, withOffsets } from "../laws/transform.js";
 import type { Call } from "./mistake.js";
 
 export const batchOf = (call: Call): number => call.query.shape[0] as number;
 export const keysOf = (call: Call): number => call.key.shape[2] as number;
-export const headsOf = (call: Call): number => call.query.shape[1] as number;
 
 /** The call at other offsets, where it has any. */
 export function atOffset(call: Call, change: (offset: number, b: number) => number): Call | null {
@@ -53,9 +53,10 @@ export function valuesOfKeyHeads(call: Call, name: "sinks" | "alibiSlopes"): Cal
 
 /** Key heads of the query heads; `null` where they are the same. */
 function keyHeadsOf(call: Call): number[] | null {
-  const [heads, kvHeads] = [headsOf(call), call.key.shape[1] as number];
-  if (kvHeads === heads || kvHeads === 0) return null;
-  return Array.from({ length: heads }, (_, h) => Math.floor((h * kvHeads) / heads));
+  const heads = headsOf(call);
+  const { queryHeads, kvHeads } = heads;
+  if (kvHeads === queryHeads || kvHeads === 0) return null;
+  return Array.from({ length: queryHeads }, (_, h) => keyHeadOf(heads, h));
 }
 
 /** A mask that an axis, counted from the right, shares, and that counts for index 0 of it only. */
@@ -77,18 +78,6 @@ export function withoutInfinity(call: Call): Call | null {
   return { ...call, bias: mapTensor(bias, (x) => (x === Number.NEGATIVE_INFINITY ? 0 : x)) };
 }
 
-/** The call with other lengths of its keys, where it has any: whole ones, within what there is. */
-export function withLengths(
-  call: Call,
-  change: (length: number, all: Int32Array) => number,
-): Call | null {
-  const { kvLengths, ...rest } = withOffsets(call);
-  if (!kvLengths) return null;
-  const all = Int32Array.from(kvLengths);
-  const within = (length: number) => Math.max(0, Math.min(keysOf(call), length));
-  return { ...rest, kvLengths: all.map((length) => within(change(length, all))) };
-}
-
 export function scaled(call: Call, scale: number): Call | null {
   return describeProblem(call).scale === scale ? null : { ...call, scale };
 }
@@ -98,10 +87,9 @@ export function withKeyHeads(
   call: Call,
   keyHead: (h: number, kvHeads: number) => number,
 ): Call | null {
-  const kvHeads = call.key.shape[1] as number;
-  const heads = headsOf(call);
-  if (kvHeads === heads || kvHeads === 0) return null;
-  const order = Array.from({ length: heads }, (_, h) => keyHead(h, kvHeads));
+  const { queryHeads, kvHeads } = headsOf(call);
+  if (kvHeads === queryHeads || kvHeads === 0) return null;
+  const order = Array.from({ length: queryHeads }, (_, h) => keyHead(h, kvHeads));
   return { ...call, key: gather(call.key, 1, order), value: gather(call.value, 1, order) };
 }
 

@@ -1,5 +1,6 @@
 import { denominatorMistakes } from "./denominators.js";
 import { keyMistakes } from "./keys.js";
+import { lengthMistakes } from "./lengths.js";
 import { logitMistakes } from "./logits.js";
 import { maskMistakes } from "./masks.js";
 import type { Mistake } from "./mistake.js";
@@ -29,6 +30,7 @@ export function catalogue(tiles: readonly number[] = usualTiles): Mistake[] {
     ...logitMistakes,
     ...maskMistakes,
     ...positionMistakes,
+    ...lengthMistakes,
     ...neighbours,
     ...wrongSizes,
     ...tails,

@@ -1,7 +1,7 @@
-import { bindPositions, describeProblem, visibleBand } from "@heed/core";
+import { visibleBand } from "@heed/core";
 import { withOffsets } from "../laws/transform.js";
 import { type Band, moved } from "./bands.js";
-import { atOffset, withLengths, without } from "./changes.js";
+import { atOffset, without } from "./changes.js";
 import { type Call, callMistake, type Mistake, stepMistake, type Use } from "./mistake.js";
 import { steps } from "./steps.js";
 
@@ -17,7 +17,7 @@ function windowEnd(
   return callMistake(name, (call) => (has(call) ? moved(call, change) : null), use);
 }
 
-/** Offsets, causal masking, windows and lengths. */
+/** Offsets, causal masking and windows. */
 export const positionMistakes: readonly Mistake[] = [
   callMistake("causal is always aligned to the top left", (call) => atOffset(call, () => 0), {
     sentence: "the query offset is taken for 0",
@@ -27,9 +27,8 @@ export const positionMistakes: readonly Mistake[] = [
   callMistake(
     "causal is always aligned to the bottom right",
     (call) => {
-      const { kvLengths } = bindPositions(describeProblem(call), call);
-      const queries = call.query.shape[2] as number;
-      return atOffset(call, (_, b) => (kvLengths[b] as number) - queries);
+      const aligned = withOffsets({ ...call, queryOffset: "bottom-right" }).queryOffset;
+      return atOffset(call, (_, b) => (aligned as Int32Array)[b] as number);
     },
     {
       sentence: "the offset is always that of the bottom right, keys − queries",
@@ -64,20 +63,6 @@ export const positionMistakes: readonly Mistake[] = [
   ),
   callMistake("causal is ignored", (call) => without(call, "causal")),
   callMistake("the window is ignored", (call) => without(call, "window")),
-  callMistake("kvLengths is ignored", (call) => without(call, "kvLengths")),
-  callMistake(
-    "one key past kvLengths is seen",
-    (call) => withLengths(call, (length) => length + 1),
-    { mutant: "decode" },
-  ),
-  callMistake("the last key before kvLengths is left out", (call) =>
-    withLengths(call, (length) => length - 1),
-  ),
-  callMistake(
-    "kvLengths of batch 0 serve all batches",
-    (call) => withLengths(call, (_, all) => all[0] as number),
-    { sentence: "the length of batch 0 serves all batches", mutant: "decode" },
-  ),
   windowEnd(
     "a window's left end is exclusive",
     "left",

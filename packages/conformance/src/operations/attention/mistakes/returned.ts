@@ -96,7 +96,7 @@ export const returnedMistakes: readonly Mistake[] = [
         : {},
     ),
   ),
-  beside("scores of keys that causal, window or kvLengths hide are left at 0", "scores", (call) => {
+  beside("scores of keys that causal, window or lengths hide are left at 0", "scores", (call) => {
     const keys = call.key.shape[2] as number;
     const bandOf = bandsOf(call);
     return rightScores(call).map((s, at) =>

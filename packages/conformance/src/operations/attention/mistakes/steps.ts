@@ -7,9 +7,11 @@ import {
   type FloatDType,
   fromFloat64,
   type HostTensor,
+  keyHeadOf,
   statisticsDType,
   toFloat64,
   visibleBand,
+  visibleKeys,
 } from "@heed/core";
 
 /** A row's place: batch, query head, query row, and its position on the key axis. */
@@ -36,8 +38,7 @@ export interface BoundCall {
 export const steps = {
   /** A tensor's elements, row-major. */
   read: (t: HostTensor): Float64Array => toFloat64(t),
-  keyHead: (h: number, { problem }: BoundCall): number =>
-    Math.floor((h * problem.kvHeads) / problem.queryHeads),
+  keyHead: (h: number, { problem }: BoundCall): number => keyHeadOf(problem, h),
   position: (b: number, i: number, { bound }: BoundCall): number =>
     i + (bound.offsets[b] as number),
   /** Keys that exist. */
@@ -57,8 +58,8 @@ export const steps = {
   alibi: ({ h, p }: Place, j: number, { bound }: BoundCall): number =>
     bound.alibiSlopes ? (bound.alibiSlopes[h] as number) * Math.abs(p - j) : 0,
   inBand: ({ p }: Place, j: number, { problem }: BoundCall): boolean => {
-    const { left, right } = visibleBand(problem);
-    return p - left <= j && j <= p + right;
+    const { start, end } = visibleKeys(visibleBand(problem), problem.keyLength, p);
+    return start <= j && j < end;
   },
   attends: ({ b, h, i }: Place, j: number, { bound }: BoundCall): boolean =>
     bound.mask === null || at(bound.mask, b, h, i, j) !== 0,

@@ -1,7 +1,8 @@
 import { onKeys } from "../laws/transform.js";
-import { moved, withoutKeys } from "./bands.js";
-import { keysOf, withLengths } from "./changes.js";
-import { type Call, callMistake, type Mistake } from "./mistake.js";
+import { isBounded, moved, withoutKeys } from "./bands.js";
+import { keysOf } from "./changes.js";
+import { withLengths } from "./lengths.js";
+import { callMistake, type Mistake } from "./mistake.js";
 
 /** Tiles of which a mistake is planted into a backend, too. */
 const planted = { last: 64, second: 16 } as const;
@@ -10,8 +11,6 @@ const planted = { last: 64, second: 16 } as const;
 export function tileKeyMistakes(tile: number): Mistake[] {
   const down = (key: number): number => Math.floor(key / tile) * tile;
   const up = (key: number): number => Math.ceil(key / tile) * tile;
-  const bounded = ({ causal, window, kvLengths }: Call): boolean =>
-    Boolean(causal || window || kvLengths);
   const pastLast = `keys past the last whole tile of ${tile} are left out`;
   const second = `the second ${tile} of every ${2 * tile} keys are left out`;
   return [
@@ -43,9 +42,9 @@ export function tileKeyMistakes(tile: number): Mistake[] {
         : moved(call, (band) => ({ ...band, first: up(Math.max(0, band.first)) })),
     ),
     callMistake(
-      `keys of the last tile of ${tile} that causal, window or kvLengths cut are left out`,
+      `keys of the last tile of ${tile} that causal, window or lengths cut are left out`,
       (call) =>
-        bounded(call)
+        isBounded(call)
           ? moved(call, (band) => ({ ...band, end: down(Math.min(band.last + 1, band.end)) }))
           : null,
     ),

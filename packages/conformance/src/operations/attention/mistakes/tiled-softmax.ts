@@ -1,14 +1,13 @@
 import {
-  type AttentionInputs,
   bindHeadValues,
-  bindPositions,
   describeProblem,
   type HostTensor,
+  keyHeadOf,
   referenceAttention,
   toFloat64,
 } from "@heed/core";
-
-type Call = AttentionInputs<HostTensor>;
+import type { Call } from "../laws/transform.js";
+import { bandsOf } from "./bands.js";
 
 /** A tile's effect on the sums of the tiles before it. `full` says whether it has all its keys. */
 export interface TileSteps {
@@ -50,7 +49,7 @@ export interface Logits {
 export function logitsOf(call: Call): Logits {
   const problem = describeProblem(call);
   const { batch, queryHeads, kvHeads, queryLength, keyLength, valueDim } = problem;
-  const { kvLengths } = bindPositions(problem, call);
+  const bandOf = bandsOf(call);
   const { sinks } = bindHeadValues(call);
   const returns = { weights: true, logSumExp: true };
   const { weights, logSumExp } = referenceAttention({ ...call, returns });
@@ -71,9 +70,9 @@ export function logitsOf(call: Call): Logits {
   for (let row = 0; row < rows; row++) {
     const b = Math.floor(row / (queryHeads * queryLength));
     const h = Math.floor(row / queryLength) % queryHeads;
-    const g = Math.floor((h * kvHeads) / queryHeads);
+    const g = keyHeadOf(problem, h);
     found.sinks[row] = sinks?.[h] ?? Number.NEGATIVE_INFINITY;
-    found.lengths[row] = kvLengths[b] as number;
+    found.lengths[row] = bandOf(row).end;
     found.valueStart[row] = (b * kvHeads + g) * keyLength * valueDim;
   }
   return found;
