@@ -245,6 +245,14 @@ export const conductMutants: readonly ConductMutant[] = [
     })),
   },
   {
+    name: "supports() and plan() take anything for a problem",
+    profile: "behaviour",
+    provider: altered((inner) => ({
+      supports: (problem: AttentionProblem) =>
+        problem?.operation === "attention" ? inner.supports(problem) : { ok: true },
+    })),
+  },
+  {
     name: "what is not asked for is returned",
     profile: "core",
     provider: over(returning((outputs) => ({ ...outputs, logSumExp: outputs.output }))),

@@ -9,6 +9,7 @@ import {
 import { attend } from "../../../../src/operations/attention/mistakes/steps.js";
 import { backendOf, mutantOf } from "./backend.js";
 import { conductMutants } from "./conduct.js";
+import { backendWithMemory, memoryMutants } from "./memory.js";
 
 /** Killers that are enough to say by what a mutant is killed. */
 const enough = 2;
@@ -26,6 +27,7 @@ const mutants = [
     return profile ? [{ name, published, profile, provider: () => mutantOf(mistake) }] : [];
   }),
   ...conductMutants,
+  ...memoryMutants,
 ];
 const report: Killed[] = [];
 
@@ -59,8 +61,10 @@ describe("the suite kills a backend in which", () => {
   });
 });
 
-test("no case that kills a mutant fails the same backend without a bug", async () => {
-  const provider = backendOf(async (problem, inputs) => attend(problem, inputs, {}));
+test.each([
+  ["backend", backendOf(async (problem, inputs) => attend(problem, inputs, {}))],
+  ["backend with memory", backendWithMemory()],
+])("no case that kills a mutant fails the same %s without a bug", async (_, provider) => {
   const backend = await provider.load();
   const ids = new Set(report.flatMap(({ by }) => by));
   for (const c of selectCases().filter(({ id }) => ids.has(id))) {
