@@ -18,7 +18,7 @@ export const rotaryKernels: Implementation<unknown> = implement(rotary, {
     description: {
       kernel: `rotary-${problem.interleaved ? "interleaved" : "halves"}`,
       tiles: {},
-      workspaceBytes: 8 * problem.rotaryDim * problem.tableRows,
+      workspaceBytes: 8 * problem.rotaryDim * Math.min(problem.tableRows, tokensOf(problem)),
       dispatches: 1,
     },
     run: (bound) => turn(problem, bound as BoundRotary<HostTensor>),
@@ -29,8 +29,10 @@ function turn(problem: RotaryProblem, bound: BoundRotary<HostTensor>): RotaryOut
   const { batch, heads, length, headDim, rotaryDim, interleaved, dtype } = problem;
   const { input, rows } = bound;
   const half = rotaryDim / 2;
-  const cos = toFloat64(bound.cos);
-  const sin = toFloat64(bound.sin);
+  // A model's tables may hold far more positions than a call looks up.
+  const whole = problem.tableRows <= tokensOf(problem);
+  const cos = whole ? toFloat64(bound.cos) : lookUp(bound.cos, rows, half);
+  const sin = whole ? toFloat64(bound.sin) : lookUp(bound.sin, rows, half);
   const output = zeros(dtype, [batch, heads, length, headDim]);
   // Neighbours of a pair: next to each other, or half of what is turned apart.
   const step = interleaved ? 2 : 1;
@@ -42,7 +44,8 @@ function turn(problem: RotaryProblem, bound: BoundRotary<HostTensor>): RotaryOut
       for (let l = 0; l < length; l++) {
         const start = input.offset + b * sb + h * sh + l * sl;
         packRow(vector, 0, 1, input, start, stride, headDim);
-        const row = (rows[b * length + l] as number) * half;
+        const token = b * length + l;
+        const row = (whole ? (rows[token] as number) : token) * half;
         for (let i = 0, a = 0; i < half; i++, a += step) {
           const x = vector[a] as number;
           const y = vector[a + apart] as number;
@@ -56,4 +59,21 @@ function turn(problem: RotaryProblem, bound: BoundRotary<HostTensor>): RotaryOut
     }
   }
   return { output };
+}
+
+function tokensOf({ batch, length }: RotaryProblem): number {
+  return batch * length;
+}
+
+/** The rows of a table that the tokens need, one after another. */
+function lookUp(table: HostTensor, rows: ArrayLike<number>, half: number): Float64Array {
+  const found = new Float64Array(rows.length * half);
+  const row: number[] = new Array(half).fill(0.5);
+  const [rowStride, stride] = table.strides as [number, number];
+  for (let token = 0; token < rows.length; token++) {
+    const start = table.offset + (rows[token] as number) * rowStride;
+    packRow(row, 0, 1, table, start, stride, half);
+    found.set(row, token * half);
+  }
+  return found;
 }
