@@ -51,6 +51,8 @@ const independentOfEngine =
 
 /** Files named `*.places.*` take long: they run with `HEED_TEST_SCOPE=places` or `all`. */
 const tooLong = ["places", "all"].includes(env.HEED_TEST_SCOPE) ? [] : ["**/*.places.*test.ts"];
+/** Files named `*.all.*` need a network or try what changes rarely: they run with `all` alone. */
+const onlyInAll = env.HEED_TEST_SCOPE === "all" ? [] : ["**/*.all.*test.ts"];
 
 const node: TestProjectConfiguration = {
   resolve: { conditions: [...source, ...defaultClientConditions] },
@@ -59,7 +61,7 @@ const node: TestProjectConfiguration = {
     name: "node",
     environment: "node",
     include: tests,
-    exclude: ["**/*.browser.test.ts", ...independentOfEngine, ...tooLong],
+    exclude: ["**/*.browser.test.ts", ...independentOfEngine, ...tooLong, ...onlyInAll],
     env,
     setupFiles: [
       "test/polling.ts",
@@ -85,7 +87,7 @@ const browser: TestProjectConfiguration = {
   test: {
     name: "browser",
     include: tests,
-    exclude: ["**/*.node.test.ts", ...testedInNode, ...tooLong],
+    exclude: ["**/*.node.test.ts", ...testedInNode, ...tooLong, ...onlyInAll],
     env,
     testTimeout: 60_000,
     browser: {

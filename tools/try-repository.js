@@ -25,7 +25,11 @@ function packAll() {
       const directory = join(root, group, entry);
       const manifest = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
       if (manifest.private) continue;
-      pnpm(directory, "pack", "--pack-destination", tarballs);
+      // Prints every file of every package.
+      execFileSync("npx", ["-y", "pnpm@12.4.2", "pack", "--pack-destination", tarballs], {
+        cwd: directory,
+        stdio: ["ignore", "ignore", "inherit"],
+      });
       const file = `${manifest.name.replace("@", "").replace("/", "-")}-${manifest.version}.tgz`;
       packed[manifest.name] = `file:${join(tarballs, file)}`;
     }
