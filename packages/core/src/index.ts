@@ -74,6 +74,7 @@ export type { MergeInputs, MergeOutputs, PartialAttention } from "./merge/inputs
 export { mergePartials } from "./merge/merge.js";
 export { merge } from "./merge/operation.js";
 export type { BoundMerge, MergeProblem } from "./merge/problem.js";
+export type { AbortSignalLike } from "./operation/abort.js";
 export type {
   AttentionBackend,
   AttentionPlan,
@@ -130,7 +131,7 @@ export type {
 export { createAttention } from "./select/create-attention.js";
 export type { AttentionEvents } from "./select/events.js";
 export type { Explanation } from "./select/explanation.js";
-export type { AbortSignalLike, Limits } from "./select/limits.js";
+export type { Limits } from "./select/limits.js";
 export {
   type BackendRecommendation,
   checkRecommendation,

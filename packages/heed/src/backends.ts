@@ -1,11 +1,10 @@
-import type { WasmOptions } from "@heed/backend-wasm";
+import type { WasmOptions as WasmBackendOptions } from "@heed/backend-wasm";
 import type { WebGpuOptions } from "@heed/backend-webgpu";
 import type { Provider } from "@heed/core";
 import { BackendUnavailableError } from "@heed/core/tensor";
 import { type Environment, environmentOf, type Globals } from "./environment.js";
 import type { BackendName } from "./order.js";
 
-export type { WasmOptions } from "@heed/backend-wasm";
 export type { WebGpuOptions } from "@heed/backend-webgpu";
 
 /** The backend of `@heed/backend-webgpu`, downloaded when it is tried. */
@@ -16,14 +15,40 @@ export function webgpu(options: WebGpuOptions = {}): Provider {
   });
 }
 
+/** Where a backend computes. */
+export interface WorkerOptions {
+  /**
+   * Whether a worker computes calls of attention that take more than some milliseconds, so that the calling thread goes
+   * on; their tensors are copied. A call that is aborted ends at once. Where there can be no worker, `info.notes`
+   * says why, and the calling thread computes. Default false.
+   */
+  readonly worker?: boolean | undefined;
+}
+
+export interface WasmOptions extends WasmBackendOptions, WorkerOptions {}
+
 /** The backend of `@heed/backend-wasm`, downloaded when it is tried. */
-export function wasm(options: WasmOptions = {}): Provider {
-  return lazy("wasm", async () => (await import("@heed/backend-wasm")).wasm(options));
+export function wasm({ worker = false, ...options }: WasmOptions = {}): Provider {
+  return lazy("wasm", async () => {
+    const { wasm } = await import("@heed/backend-wasm");
+    if (!worker) return wasm(options);
+    const { inWorker } = await import("./worker/backend.js");
+    return inWorker("wasm", options, {
+      // It computes short calls: threads of its own would not be worth it.
+      local: async () => wasm({ ...options, threads: 1 }),
+      alone: async () => wasm(options),
+    });
+  });
 }
 
 /** The backend of `@heed/backend-js`, downloaded when it is tried. */
-export function js(): Provider {
-  return lazy("js", async () => (await import("@heed/backend-js")).js());
+export function js({ worker = false }: WorkerOptions = {}): Provider {
+  return lazy("js", async () => {
+    const { js } = await import("@heed/backend-js");
+    if (!worker) return js();
+    const { inWorker } = await import("./worker/backend.js");
+    return inWorker("js", {}, { local: async () => js(), alone: async () => js() });
+  });
 }
 
 /** A provider that imports its package when it is loaded. */

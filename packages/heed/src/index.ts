@@ -64,7 +64,14 @@ export {
   UnsupportedError,
   zeros,
 } from "@heed/core/tensor";
-export { js, type WasmOptions, type WebGpuOptions, wasm, webgpu } from "./backends.js";
+export {
+  js,
+  type WasmOptions,
+  type WebGpuOptions,
+  type WorkerOptions,
+  wasm,
+  webgpu,
+} from "./backends.js";
 export { createAttention } from "./create-attention.js";
 export { type Environment, environmentOf } from "./environment.js";
 export type { ArrayWithShape, HostInput, ScaledDotProductOptions } from "./inputs.js";

@@ -4,6 +4,7 @@ import type { AttentionProblem } from "../attention/problem.js";
 import type { SupportReason } from "../errors.js";
 import type { DeviceMemory } from "../tensor/device.js";
 import type { DeviceTensor, HostTensor } from "../tensor/tensor.js";
+import type { AbortSignalLike } from "./abort.js";
 import type { Bound } from "./operation.js";
 import type { Problem } from "./problem.js";
 
@@ -108,8 +109,11 @@ export interface Plan<Inputs = unknown, Outputs = unknown> {
   /**
    * The same on a call that is bound already, so that nothing is resolved twice. Core calls it where
    * there is one.
+   *
+   * @param signal is aborted when nobody waits for the outputs any more; a plan may then stop, and
+   *   settles as it likes
    */
-  runBound?(bound: Bound): Promise<Outputs>;
+  runBound?(bound: Bound, signal?: AbortSignalLike): Promise<Outputs>;
   /** Releases what the plan holds. Core calls it when no run is under way. */
   dispose(): void;
   /** Calls {@link dispose}, at the end of the scope of a `using`. `defineBackend` adds it. */

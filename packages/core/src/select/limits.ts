@@ -1,13 +1,6 @@
 import { describeValue, InvalidInputError } from "../errors.js";
+import type { AbortSignalLike } from "../operation/abort.js";
 import { checkNames, reading } from "../options.js";
-
-/** The members of an `AbortSignal` that are used, so that no platform's types are needed. */
-export interface AbortSignalLike {
-  readonly aborted: boolean;
-  readonly reason?: unknown;
-  addEventListener(type: "abort", listener: () => void): void;
-  removeEventListener(type: "abort", listener: () => void): void;
-}
 
 /** When to stop waiting. */
 export interface Limits {

@@ -1,5 +1,6 @@
 import { asBackendError } from "../backend-error.js";
 import { BackendError, describeValue, InvalidInputError } from "../errors.js";
+import type { AbortSignalLike } from "../operation/abort.js";
 import type { Plan } from "../operation/backend.js";
 import {
   type AnyOperation,
@@ -13,8 +14,8 @@ import { sameShape } from "../tensor/layout.js";
 import type { Tensor } from "../tensor/tensor.js";
 
 /** Starts a plan on a bound call, also one that was written without `defineBackend`. May throw. */
-export function startPlan(plan: Plan, bound: Bound): Promise<unknown> {
-  return plan.runBound ? plan.runBound(bound) : plan.run(bound.inputs);
+export function startPlan(plan: Plan, bound: Bound, signal?: AbortSignalLike): Promise<unknown> {
+  return plan.runBound ? plan.runBound(bound, signal) : plan.run(bound.inputs);
 }
 
 /**

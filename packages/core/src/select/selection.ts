@@ -17,6 +17,7 @@ import {
   type SupportReason,
   UnsupportedError,
 } from "../errors.js";
+import type { AbortSignalLike } from "../operation/abort.js";
 import type { Plan } from "../operation/backend.js";
 import type { AnyOperation, Bound, InputsOf, OutputsOf } from "../operation/operation.js";
 import { isProblem, type Problem } from "../operation/problem.js";
@@ -76,6 +77,8 @@ interface Call {
   readonly device: string | null;
   /** Backends that accepted the call and failed it. */
   readonly failed: readonly Slot[];
+  /** Aborted when nobody waits for the call any more; undefined where that cannot happen. */
+  readonly signal: AbortSignalLike | undefined;
 }
 
 /** Routes kept; beyond that they are worked out anew. */
@@ -149,7 +152,7 @@ export class BackendSelection implements Attention {
       this.#checkAlive();
       const bound = bindCall(operation, inputs);
       const device = ownerOf(operation, bound);
-      const call: Call = { operation, bound, device, failed: noSlots };
+      const call: Call = { operation, bound, device, failed: noSlots, signal: undefined };
       const result = options === undefined ? this.#execute(call) : this.#limited(call, options);
       return result as Promise<OutputsOf<O> & { readonly backend: string }>;
     } catch (error) {
@@ -158,10 +161,14 @@ export class BackendSelection implements Attention {
   }
 
   #limited(call: Call, options: CallOptions): Promise<object> {
+    const stop = new AbortController();
     return withLimits(
       checkLimits(options),
-      () => this.#execute(call),
-      (late) => this.#abandon(late.then((outputs) => newOutputs(call.bound, outputs))),
+      () => this.#execute({ ...call, signal: stop.signal }),
+      (late) => {
+        stop.abort();
+        this.#abandon(late.then((outputs) => newOutputs(call.bound, outputs)));
+      },
     );
   }
 
@@ -431,7 +438,7 @@ export class BackendSelection implements Attention {
     const start = timed ? performance.now() : 0;
     let running: Promise<unknown>;
     try {
-      running = startPlan(entry.ready as Plan, bound);
+      running = startPlan(entry.ready as Plan, bound, call.signal);
     } catch (thrown) {
       running = Promise.reject(thrown);
     }
@@ -462,7 +469,7 @@ export class BackendSelection implements Attention {
     // A call that overlaps the one that showed a loss finds the backend disposed.
     const lost = slot.state === "lost" && isHeedError(thrown, "disposed");
     const recovers = this.#options.recover && isHeedError(thrown) && (lost || isFailure(thrown));
-    if (!recovers) throw thrown;
+    if (!recovers || call.signal?.aborted) throw thrown;
     this.#recovery.failed(slot, thrown);
     // What is in a backend's memory can be computed by no other.
     if (call.device !== null || this.#disposed) throw thrown;
