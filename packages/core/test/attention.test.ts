@@ -12,6 +12,7 @@ import {
   describeProblem,
   type HostTensor,
   InvalidInputError,
+  merge,
   reference,
   type SupportReason,
   tensor,
@@ -268,6 +269,32 @@ describe("self-test", () => {
     // Two calls in float32 when it loaded, one in float16, and the caller's.
     expect(wrong.log.filter((entry) => entry === "run")).toHaveLength(4);
     await attention.dispose();
+  });
+
+  test("tests every dtype of a call, of whatever operation, and keeps the error", async () => {
+    const boom = new Error("driver crashed");
+    const wrong = fake("wrong", {
+      spoil: (output) => {
+        if (output.dtype === "float16") throw boom;
+        return output;
+      },
+    });
+    const attention = await createAttention({
+      backends: [wrong, reference()],
+      fallback: "silent",
+    });
+    const part = { output: zeros("float32", [2, 3]), logSumExp: zeros("float16", [2]) };
+    expect((await attention.apply(merge, { parts: [part, part] })).backend).toBe("reference");
+    expect((await attention.run(inputs())).backend).toBe("wrong");
+    await attention.dispose();
+    const always = fake("wrong", {
+      spoil: () => {
+        throw boom;
+      },
+    });
+    const other = await createAttention({ backends: [always, reference()], fallback: "silent" });
+    expect(other.backends[0]).toMatchObject({ cause: { cause: boom } });
+    await other.dispose();
   });
 
   test("a call in a dtype that every backend fails is refused, and dispose waits for it", async () => {

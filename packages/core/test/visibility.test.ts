@@ -1,4 +1,11 @@
-import { keyHeadOf, rowsSeeing, tileVisibility, visibleKeys } from "@heed/core";
+import {
+  InvalidInputError,
+  keyHeadOf,
+  rowsSeeing,
+  tileVisibility,
+  visibleBand,
+  visibleKeys,
+} from "@heed/core";
 import { describe, expect, test } from "vitest";
 
 describe("visibility, against the rule itself", () => {
@@ -53,4 +60,57 @@ describe("visibility, against the rule itself", () => {
 test("query heads share key heads in order", () => {
   const heads = { queryHeads: 6, kvHeads: 2 };
   expect([0, 1, 2, 3, 4, 5].map((h) => keyHeadOf(heads, h))).toEqual([0, 0, 0, 1, 1, 1]);
+});
+
+test("a tile without keys is empty, whatever the band", () => {
+  const all = { left: Number.POSITIVE_INFINITY, right: Number.POSITIVE_INFINITY };
+  expect(tileVisibility(all, { start: 4, end: 4 }, 0, 9)).toBe("empty");
+});
+
+describe("what is no number is a typed error that names the argument", () => {
+  const band = { left: 1, right: 1 };
+  const tile = { start: 0, end: 4 };
+  const throwing = {
+    get causal(): boolean {
+      throw new Error("not readable");
+    },
+  };
+  // biome-ignore lint/suspicious/noExplicitAny: wrong arguments
+  const wrong = (value: unknown) => value as any;
+  test.each<[argument: string, call: () => unknown]>([
+    ["problem", () => visibleBand(wrong(throwing))],
+    ["band", () => visibleKeys(wrong({ left: "1", right: 1 }), 4, 0)],
+    ["band", () => visibleKeys(wrong({ left: 1 }), 4, 0)],
+    ["band", () => visibleKeys(wrong(null), 4, 0)],
+    ["length", () => visibleKeys(band, wrong("4"), 0)],
+    ["first", () => visibleKeys(band, 4, wrong("0"))],
+    ["last", () => visibleKeys(band, 4, 0, wrong("0"))],
+    ["tile", () => tileVisibility(band, wrong({ start: 0 }), 0, 1)],
+    ["first", () => tileVisibility(band, tile, wrong("0"), 1)],
+    ["last", () => tileVisibility(band, tile, 0, wrong("1"))],
+    ["rows", () => rowsSeeing(band, tile, [0], wrong("1"))],
+    ["positions", () => rowsSeeing(band, tile, wrong(null), 1)],
+    ["positions", () => rowsSeeing(band, tile, wrong("01"), 1)],
+    ["positions", () => rowsSeeing(band, tile, wrong(["0"]), 1)],
+    [
+      "positions",
+      () =>
+        rowsSeeing(
+          band,
+          tile,
+          wrong(
+            new Proxy([], {
+              get: () => {
+                throw new Error();
+              },
+            }),
+          ),
+          1,
+        ),
+    ],
+    ["queryHead", () => keyHeadOf({ queryHeads: 2, kvHeads: 1 }, wrong("1"))],
+  ])("%s", (argument, call) => {
+    expect(call).toThrow(InvalidInputError);
+    expect(call).toThrow(expect.objectContaining({ argument }));
+  });
 });
