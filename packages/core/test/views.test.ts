@@ -190,3 +190,65 @@ describe("views of device tensors", () => {
     expect(() => slice(without as never, 0, 1)).toThrow(/whose tensors have views/);
   });
 });
+
+describe("views that cannot be made", () => {
+  const packed = iota(2, 3, 4);
+  test.each<[argument: string, expected: RegExp, make: () => unknown]>([
+    ["heads", /a divisor of 4/, () => splitHeads(packed, 3)],
+    ["heads", /a divisor of 4/, () => splitHeads(packed, 0)],
+    ["heads", /a divisor of 4/, () => splitHeads(packed, -2)],
+    ["heads", /a divisor of 4/, () => splitHeads(packed, 0.5)],
+    ["axes", /0 to 2/, () => transpose(packed, [0, 1])],
+    ["axes", /0 to 2/, () => transpose(packed, [0, 1, 2, 3])],
+    ["axes", /0 to 2/, () => transpose(packed, [0, 1, 1])],
+    ["axes", /0 to 2/, () => transpose(packed, [0, 1, 3])],
+    ["axes", /0 to 2/, () => transpose(packed, [0, 1, -1])],
+    ["axes", /0 to 2/, () => transpose(packed, [0, 1, 0.5])],
+    ["axes", /0 to 2/, () => transpose(packed, "012" as never)],
+    ["axis", /0 to 2/, () => slice(packed, 3, 0)],
+    ["mine", /broadcasts to \[2, 3, 5\]/, () => broadcastTo(packed, [2, 3, 5], "mine")],
+    ["mine", /broadcasts to \[3, 4\]/, () => broadcastTo(packed, [3, 4], "mine")],
+    ["strides", /one stride for each of 1 axes/, () => tensor([1, 2], [2], { strides: [1, 1] })],
+    ["strides", /one stride for each of 1 axes/, () => tensor([1, 2], [2], { strides: [] })],
+    ["strides", /integers ≥ 0/, () => tensor([1, 2], [2], { strides: [-1] })],
+    ["strides", /integers ≥ 0/, () => tensor([1, 2], [2], { strides: [0.5] })],
+  ])("name %s", (argument, expected, make) => {
+    expect(make).toThrow(InvalidInputError);
+    expect(make).toThrow(expect.objectContaining({ argument }));
+    expect(make).toThrow(expected);
+  });
+});
+
+describe("merged heads", () => {
+  const shares = (a: { data: unknown }, b: { data: unknown }) => a.data === b.data;
+  test("are a view where strides allow it, and a copy elsewhere", () => {
+    const cases: readonly (readonly [ReturnType<typeof iota>, boolean])[] = [
+      [splitHeads(iota(2, 3, 8), 2), true],
+      [splitHeads(iota(2, 3, 8), 8), true],
+      [splitHeads(iota(2, 3, 8), 1), true],
+      [iota(2, 1, 3, 4), true],
+      [iota(2, 4, 3, 1), true],
+      [iota(2, 4, 1, 3), true],
+      [iota(2, 2, 3, 4), false],
+      [transpose(splitHeads(iota(2, 4, 8), 2), [0, 1, 3, 2]), false],
+    ];
+    for (const [t, isView] of cases) {
+      const merged = mergeHeads(t);
+      const [b, h, l, d] = t.shape as [number, number, number, number];
+      expect(merged.shape).toEqual([b, l, h * d]);
+      expect(shares(merged, t)).toBe(isView);
+      expect(elements(merged as never)).toEqual(elements(transpose(t, [0, 2, 1, 3]) as never));
+    }
+  });
+});
+
+describe("whether a tensor is contiguous", () => {
+  test("does not depend on axes of size 1, nor on strides where there is nothing", () => {
+    const data = new Float32Array(8);
+    expect(isContiguous(tensor(data, [1, 4], { strides: [99, 1] }))).toBe(true);
+    expect(isContiguous(tensor(data, [4, 0], { strides: [7, 1] }))).toBe(true);
+    expect(isContiguous(tensor(data, [4], { strides: [2] }))).toBe(false);
+    const t = tensor(data, [2, 2]);
+    expect(contiguous(t)).toBe(t);
+  });
+});
