@@ -1,4 +1,12 @@
-import { attention, type Backend, defineBackend, implement, merge, rotary } from "@heed/core";
+import {
+  attention,
+  type Backend,
+  defineBackend,
+  implement,
+  merge,
+  rotary,
+  scatter,
+} from "@heed/core";
 import { decideAttention } from "./attention/decide.js";
 import { KnownFeeds } from "./attention/feeds.js";
 import { planAttention } from "./attention/plan.js";
@@ -10,6 +18,7 @@ import { backendName } from "./name.js";
 import { decideRotary, planRotary } from "./rotary/plan.js";
 import { type LoadedRuntime, runtimeInfo } from "./runtime/load.js";
 import { Sessions } from "./runtime/sessions.js";
+import { decideScatter, planScatter } from "./scatter/plan.js";
 
 /**
  * The backend on a loaded runtime. Whether it has memory of its own is known only then: it has where
@@ -38,6 +47,10 @@ export async function backendOn(loaded: LoadedRuntime): Promise<Backend> {
       merge: implement(merge, {
         decide: (problem, context: OnnxContext) => decideMerge(problem, context.loaded.traits),
         plan: planMerge,
+      }),
+      scatter: implement(scatter, {
+        decide: (problem, context: OnnxContext) => decideScatter(problem, context),
+        plan: planScatter,
       }),
     },
     ...(device && { memory: ({ memory }: OnnxContext) => (memory as OnnxMemory).tensors }),

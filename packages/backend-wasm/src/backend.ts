@@ -5,6 +5,7 @@ import type { LoadedWasm } from "./load.js";
 import { allocateZeros, upload } from "./memory/tensor.js";
 import { mergeKernels } from "./merge/merge.js";
 import { rotaryKernels } from "./rotary/rotary.js";
+import { scatterKernels } from "./scatter/scatter.js";
 
 /**
  * The backend over what was loaded. It computes on the calling thread and does not yield, so that runs never
@@ -25,6 +26,7 @@ export function wasmProvider(
       attention: attentionKernels(limits),
       merge: mergeKernels,
       rotary: rotaryKernels,
+      scatter: scatterKernels,
     },
     memory: ({ memory }) => ({
       upload: async (t) => upload(memory, t),

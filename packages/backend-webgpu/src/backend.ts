@@ -26,6 +26,7 @@ import {
   type RotaryOutputs,
   rotary,
   type Support,
+  scatter,
 } from "@heed/core";
 import { type Choice, choose, type Preferences } from "./attention/choose.js";
 import { type Decision, decide, programOf } from "./attention/program.js";
@@ -37,6 +38,7 @@ import type { Program } from "./execution/program.js";
 import { decideMerge, type MergeDecision, mergeProgram } from "./merge/program.js";
 import { backendName } from "./name.js";
 import { decideRotary, type RotaryDecision, rotaryProgram } from "./rotary/program.js";
+import { decideScatter, ScatterPlan } from "./scatter/plan.js";
 
 type AttentionDevicePlan = DevicePlan<BoundAttention, AttentionOutputs>;
 
@@ -73,6 +75,10 @@ async function loadCore(
         decide: decideRotary,
         plan: (problem, decision) =>
           makePlan<BoundRotary, RotaryOutputs>(context, rotaryProgram(problem, decision, context)),
+      }),
+      scatter: implement<typeof scatter, Context>(scatter, {
+        decide: decideScatter,
+        plan: (problem) => new ScatterPlan(problem, context),
       }),
     },
     memory: ({ memory }) => memory,

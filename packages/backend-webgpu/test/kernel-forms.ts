@@ -10,6 +10,7 @@ import { tileKernel } from "../src/attention/kernels/tile.js";
 import { packKernel, unpackKernel } from "../src/convert/kernels.js";
 import { mergeSumKernel, mergeWeightsKernel } from "../src/merge/kernel.js";
 import { rotaryKernel } from "../src/rotary/kernel.js";
+import { scatterKernel } from "../src/scatter/kernel.js";
 import type { Kernel, Storage } from "../src/wgsl/kernel.js";
 
 const storages: readonly (readonly [storage: Storage, bias: Storage])[] = [
@@ -98,6 +99,10 @@ export const allForms: readonly Kernel[] = [
       ["f32", "f16"],
     ] as const
   ).map(([storage, table]) => rotaryKernel(storage, table)),
+  ...(["f32", "f16"] as const).flatMap((from) =>
+    (["f32", "f16", "i8"] as const).map((to) => scatterKernel(from, to)),
+  ),
+  scatterKernel("i8", "i8"),
 ];
 /** The same without repetitions: kernels of one name have one text. */
 export const kernels: readonly Kernel[] = [

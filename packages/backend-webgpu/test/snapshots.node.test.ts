@@ -10,6 +10,7 @@ import { tileKernel } from "../src/attention/kernels/tile.js";
 import { packKernel, unpackKernel } from "../src/convert/kernels.js";
 import { mergeSumKernel, mergeWeightsKernel } from "../src/merge/kernel.js";
 import { rotaryKernel } from "../src/rotary/kernel.js";
+import { scatterKernel } from "../src/scatter/kernel.js";
 import type { Kernel } from "../src/wgsl/kernel.js";
 
 const f32 = { storage: "f32", bias: "f32", output: "f32" } as const;
@@ -58,6 +59,8 @@ const kernels: readonly Kernel[] = [
   packKernel(),
   unpackKernel(),
   rotaryKernel("f32", "f32"),
+  scatterKernel("f32", "f16"),
+  scatterKernel("f16", "i8"),
   mergeWeightsKernel("f16", 1),
   mergeSumKernel("f32", 1),
   mergeSumKernel("f16", 3),

@@ -58,17 +58,19 @@ export function tensorAt(
   return deviceTensor(new WasmStorage(memory, address), { dtype, shape, strides });
 }
 
-/** Throws InvalidInputError for element types that no input of a kernel has. */
+const held: readonly DType[] = ["float32", "float16", "int8", "bool"];
+
+/** Throws InvalidInputError for element types that no input of a kernel, and no cache, has. */
 function checkHeld(argument: string, dtype: DType): void {
-  if (dtype !== "float32" && dtype !== "float16" && dtype !== "bool") {
-    throw new InvalidInputError(argument, "dtype float32, float16 or bool", dtype);
+  if (!held.includes(dtype)) {
+    throw new InvalidInputError(argument, "dtype float32, float16, int8 or bool", dtype);
   }
 }
 
 /**
  * Copies a tensor, which is well-formed, into wasm memory.
  *
- * @throws WasmOutOfMemoryError, InvalidInputError for a dtype other than float32, float16 and bool
+ * @throws WasmOutOfMemoryError, InvalidInputError for a dtype other than float32, float16, int8 and bool
  */
 export function upload(memory: WasmMemory, t: HostTensor): DeviceTensor {
   checkHeld("tensor", t.dtype);
@@ -78,7 +80,7 @@ export function upload(memory: WasmMemory, t: HostTensor): DeviceTensor {
 /**
  * A tensor of zeros in wasm memory.
  *
- * @throws WasmOutOfMemoryError, InvalidInputError for a dtype other than float32, float16 and bool
+ * @throws WasmOutOfMemoryError, InvalidInputError for a dtype other than float32, float16, int8 and bool
  */
 export function allocateZeros(
   memory: WasmMemory,

@@ -51,7 +51,7 @@ export function unpackKernel(): Kernel {
 }
 
 /** binary32 to binary16, to nearest, ties to even, beyond the range to ±∞. */
-const toFloat16Fragment: Fragment = {
+export const toFloat16Fragment: Fragment = {
   wgsl: `fn to_float16(bits: u32) -> u32 {
   let sign = (bits >> 16u) & 0x8000u;
   let magnitude = bits & 0x7fffffffu;

@@ -18,9 +18,9 @@ import type { HostTensor, Tensor } from "../tensor/tensor.js";
  * a scale. A row of zeros has the scale 0. A row that holds NaN or an infinity, or whose scale is beyond
  * float32, has the scale NaN and elements 0, so that it reads as NaN.
  *
- * Writing the same call again changes nothing: a backend may take over from one that failed as long as
- * the target is in host memory. Calls on host tensors are in order if each is awaited; on a device,
- * calls are in the order in which they were made.
+ * Writing the same call again changes nothing: another backend may take over from one that failed as
+ * long as the target is in host memory. Await a call before others that read or write its target: when
+ * it settles, the rows are written, or on a device, queued before the work of all later calls.
  */
 export interface ScatterInputs<T extends Tensor = Tensor> {
   /**

@@ -1,0 +1,55 @@
+/** Scatter in place, by the cases of the suite, and what only the device can get wrong. */
+import { webgpu } from "@heed/backend-webgpu";
+import { checkBackend } from "@heed/conformance";
+import {
+  createAttention,
+  fromFloat64,
+  InvalidInputError,
+  isDeviceTensor,
+  scatter,
+  slice,
+  toFloat64,
+  zeros,
+} from "@heed/core";
+import { describe, expect, test } from "vitest";
+import { floor } from "../src/capabilities.js";
+import { decideScatter } from "../src/scatter/plan.js";
+import { available } from "./available.js";
+
+const provider = () => webgpu({ allowFallbackAdapter: true });
+
+test("a target that is more than a binding is refused", () => {
+  const call = {
+    target: zeros("float16", [2, 1, 64, 8]),
+    source: zeros("float32", [2, 1, 1, 8]),
+    slots: Int32Array.of(0, 0),
+  };
+  const problem = scatter.describe(call);
+  const limits = { ...floor.limits, maxStorageBufferBindingSize: 1024 };
+  expect(decideScatter(problem, { capabilities: floor })).toEqual({ decision: undefined });
+  expect(decideScatter(problem, { capabilities: { ...floor, limits } })).toMatchObject({
+    reasons: [{ code: "size" }],
+  });
+});
+
+describe.skipIf(!available)("scatter", () => {
+  test("every case of the suite", async () => {
+    const report = await checkBackend(provider() as never, { profile: "scatter" });
+    const failing = report.results.filter(({ outcome }) => outcome !== "pass");
+    expect(failing.map(({ id, failures, worst }) => [id, failures, worst])).toEqual([]);
+    expect(report.counts.pass).toBeGreaterThan(60);
+  });
+
+  test("a source in the target's own buffer is refused, and the target stays", async () => {
+    const attention = await createAttention({ backends: [provider()], selfTest: false });
+    const both = await attention.upload(
+      fromFloat64(Float64Array.of(1, 2, 3, 4), [1, 1, 4, 1], "float32"),
+    );
+    const [target, source] = [slice(both, 2, 0, 2), slice(both, 2, 2, 4)];
+    const call = { target, source, slots: Int32Array.of(1, 0) };
+    await expect(attention.apply(scatter, call)).rejects.toThrow(InvalidInputError);
+    expect([...toFloat64(await both.read())]).toEqual([1, 2, 3, 4]);
+    for (const t of [both, target, source]) if (isDeviceTensor(t)) t.dispose();
+    await attention.dispose();
+  });
+});
