@@ -109,7 +109,16 @@ export function moduleBytes(build: SimdBuild, shared: boolean): Uint8Array<Array
   return bytes;
 }
 
+/** Built-in decoders, where the runtime has one: a loop over the characters takes milliseconds when it is new. */
+interface Decoders {
+  readonly Buffer?: { from(text: string, encoding: "base64"): Uint8Array };
+}
+
 function decode(base64: string): Uint8Array<ArrayBuffer> {
+  const { Buffer: decoder } = globalThis as Decoders;
+  const { fromBase64 } = Uint8Array as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> };
+  if (typeof fromBase64 === "function") return fromBase64.call(Uint8Array, base64);
+  if (typeof decoder?.from === "function") return new Uint8Array(decoder.from(base64, "base64"));
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);

@@ -47,7 +47,7 @@ export function merge(d: usize, work: usize, unit: i32): void {
   const g = head % word(d, D.kvHeads);
   const few = word(d, D.kernel) == D.kernelFew;
   const block = few ? 0 : blocks - 1 - (unit % blocks);
-  const total = (word(d, D.queryHeads) / word(d, D.kvHeads)) * word(d, D.queryLength);
+  const total = word(d, D.groupRows);
   const start = block * word(d, D.blockRows);
   const rows = min(word(d, D.blockRows), total - start);
   setRows(d, work, b, g, start, rows, (rows + 3) & -4);

@@ -3,11 +3,11 @@ import { number, size, word } from "../descriptor";
 import { fewScores, singleScores } from "./kernels/few-scores";
 import { fewValues, singleValues } from "./kernels/few-values";
 import { allFinite, guardedFewValues } from "./kernels/guarded";
-import { fewSoftmax, singleSoftmax } from "./kernels/softmax";
-import { finishColumn, hideOutside } from "./logits";
+import { columnSoftmax, singleSoftmax } from "./kernels/softmax";
+import { finishLogits } from "./logits";
 import { storeRows } from "./output";
 import { storePartials } from "./partial";
-import { HI, LO, MAX, queryRow, rowState, setRows, SUM } from "./row-state";
+import { HI, LO, MAX, QUERY, rowState, setRows, SUM } from "./row-state";
 import { packRows, paddedBytes, tileAddress, tileStride } from "./tile-source";
 
 // @ts-ignore: decorator
@@ -23,16 +23,16 @@ const STEP: usize = 4 * ROWS;
  * are streamed once, a key's elements being the lanes, and shared by the rows.
  */
 export function attendFew(d: usize, work: usize, unit: i32, b: i32, g: i32, split: i32): void {
-  const rows = (word(d, D.queryHeads) / word(d, D.kvHeads)) * word(d, D.queryLength);
+  const rows = word(d, D.groupRows);
   setRows(d, work, b, g, 0, rows, ROWS);
-  packQuery(d, work, b, rows);
+  packQuery(d, work, rows);
   const output = work + size(d, D.workOutput);
   const valueBytes = paddedBytes(word(d, D.valueDim));
   memory.fill(output, 0, <usize>ROWS * valueBytes);
 
-  const first = max(load<i32>(rowState(d, work, LO, 0)), split * word(d, D.splitKeys));
+  const first = max(load<i32>(rowState(d, work, 0), LO), split * word(d, D.splitKeys));
   const last = min(
-    load<i32>(rowState(d, work, HI, ROWS - 1)),
+    load<i32>(rowState(d, work, ROWS - 1), HI),
     (split + 1) * word(d, D.splitKeys),
   );
   const tile = word(d, D.tileKeys);
@@ -45,13 +45,13 @@ export function attendFew(d: usize, work: usize, unit: i32, b: i32, g: i32, spli
 }
 
 /** Query rows, `[4, headDim]`, times `D.queryFactor`. */
-function packQuery(d: usize, work: usize, b: i32, rows: i32): void {
+function packQuery(d: usize, work: usize, rows: i32): void {
   const columns = word(d, D.headDim);
   const rowBytes = paddedBytes(columns);
   let to = work + size(d, D.workQuery);
   const factor = f32x4.splat(number(d, D.queryFactor));
   for (let r = 0; r < ROWS; r++) {
-    if (r < rows) packRows(d, queryRow(d, work, b, r), 0, 1, columns, to);
+    if (r < rows) packRows(d, load<usize>(rowState(d, work, r), QUERY), 0, 1, columns, to);
     else memory.fill(to, 0, rowBytes);
     const end = to + rowBytes;
     while (to < end) {
@@ -79,8 +79,8 @@ function attendTile(
   const output = work + size(d, D.workOutput);
   const sums = work + size(d, D.workRow);
   const sink = sums + <usize>ROWS * valueBytes;
-  const max = rowState(d, work, MAX, 0);
-  const sum = rowState(d, work, SUM, 0);
+  const max = rowState(d, work, 0) + MAX;
+  const sum = rowState(d, work, 0) + SUM;
   const factor = number(d, D.logitFactor);
 
   const packsKey = mustPack(d, D.headDim);
@@ -94,8 +94,8 @@ function attendTile(
     singleSoftmax(scores, keys, factor, max, sum);
   } else {
     fewScores(query, headBytes, key, keyStride, keys, scores);
-    partial = finishRows(d, work, scores, from, to);
-    fewSoftmax(scores, keys, factor, max, sum);
+    partial = finishLogits(d, work, 0, ROWS - 1, scores, STEP, from, to);
+    columnSoftmax(scores, STEP, keys, factor, max, sum);
   }
 
   // After the keys are read: their copy and that of the values would compete for the cache.
@@ -116,22 +116,4 @@ function attendTile(
 /** Rows of float32 whose size is a multiple of four are used where they lie. */
 function mustPack(d: usize, columns: usize): bool {
   return word(d, D.isFloat16) != 0 || (word(d, columns) & 3) != 0;
-}
-
-/** Steps 2 to 4 of the semantics. @returns whether any key may be hidden from any row */
-function finishRows(d: usize, work: usize, scores: usize, from: i32, to: i32): bool {
-  finishColumn(d, work, 0, scores, STEP, from, to - from);
-  // Seen by all rows: from where the last row starts to where the first ends.
-  const allFrom = min(to, load<i32>(rowState(d, work, LO, ROWS - 1)));
-  const allTo = max(from, load<i32>(rowState(d, work, HI, 0)));
-  if (from < allFrom) hideOutside(d, work, 0, scores, STEP, from, allFrom - from);
-  if (allTo < to) {
-    hideOutside(d, work, 0, scores + STEP * <usize>(allTo - from), STEP, allTo, to - allTo);
-  }
-  return (
-    from < allFrom ||
-    allTo < to ||
-    word(d, D.maskPointer) != 0 ||
-    word(d, D.biasPointer) != 0
-  );
 }

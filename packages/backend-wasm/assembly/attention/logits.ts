@@ -2,6 +2,7 @@ import * as D from "../../src/shared/attention";
 import { number, size, word } from "../descriptor";
 import { LOWEST } from "../math/constants";
 import { loadFloat16Scalar } from "../math/float16";
+import { madd } from "../math/simd";
 import { tanh } from "../math/tanh";
 import { BIAS, HI, LO, MASK, POSITION, rowState, SLOPE } from "./row-state";
 
@@ -9,23 +10,39 @@ import { BIAS, HI, LO, MASK, POSITION, rowState, SLOPE } from "./row-state";
 // keys, which are `step` bytes apart.
 
 /**
- * Steps 1 to 4 of the semantics but for band and lengths: turns dot products into what the softmax sees.
- * Keys that mask or bias hide become −∞, whatever was there.
+ * Steps 1 to 4 of the semantics for the rows of a panel: turns dot products into what the softmax sees. Keys that
+ * are hidden become −∞, whatever was there.
  *
- * @param r the first of the four rows
- * @param from the first key
+ * @param r the panel's first row
+ * @param last its last row that is needed
+ * @param scores of keys `lo ≤ j < hi`, `step` bytes from key to key
+ * @returns whether any key may be hidden from any row
  */
-export function finishColumn(
+export function finishLogits(
   d: usize,
   work: usize,
   r: i32,
+  last: i32,
   scores: usize,
   step: usize,
-  from: i32,
-  keys: i32,
-): void {
-  if (word(d, D.stepwise)) addToScores(d, work, r, scores, step, from, keys, D.scoresBiased);
-  if (word(d, D.maskPointer)) hideMasked(d, work, r, scores, step, from, keys);
+  lo: i32,
+  hi: i32,
+): bool {
+  const stepwise = word(d, D.stepwise) != 0;
+  const mask = word(d, D.maskPointer) != 0;
+  // Seen by all rows: from where the last row starts to where the first ends.
+  const allFrom = min(hi, load<i32>(rowState(d, work, last), LO));
+  const allTo = max(lo, load<i32>(rowState(d, work, r), HI));
+  const edge = scores + step * <usize>(allTo - lo);
+  for (let at: usize = 0; r <= last; r += 4) {
+    const column = scores + at;
+    if (stepwise) addToScores(d, work, r, column, step, lo, hi - lo, D.scoresBiased);
+    if (mask) hideMasked(d, work, r, column, step, lo, hi - lo);
+    if (lo < allFrom) hideOutside(d, work, r, column, step, lo, allFrom - lo);
+    if (allTo < hi) hideOutside(d, work, r, edge + at, step, allTo, hi - allTo);
+    at += 16;
+  }
+  return lo < allFrom || allTo < hi || mask || word(d, D.biasPointer) != 0;
 }
 
 /**
@@ -43,13 +60,17 @@ export function addToScores(
   keys: i32,
   kind: i32,
 ): void {
-  const factor = number(d, D.scoreFactor);
-  if (factor != 1) scaleColumn(scores, step, keys, factor);
+  let factor = number(d, D.scoreFactor);
+  const cap = number(d, D.scoreCap);
+  const biasNext = cap == 0 && kind == D.scoresBiased && word(d, D.biasPointer) != 0;
+  if (factor != 1 && !biasNext) {
+    scaleColumn(scores, step, keys, factor);
+    factor = 1;
+  }
   if (kind == D.scoresRaw) return;
-  const cap = number(d, D.softcap);
   if (cap != 0) capColumn(scores, step, keys, cap);
   if (kind == D.scoresCapped) return;
-  if (word(d, D.biasPointer)) addBias(d, work, r, scores, step, from, keys);
+  if (word(d, D.biasPointer)) addBias(d, work, r, scores, step, from, keys, factor);
   if (word(d, D.alibiPointer)) addAlibi(d, work, r, scores, step, from, keys);
 }
 
@@ -75,15 +96,16 @@ function capColumn(scores: usize, step: usize, keys: i32, cap: f32): void {
   }
 }
 
-/** s + bias, but −∞ where the bias is −∞: it hides the key, even if s is NaN or +∞. */
+/** factor · s + bias, but −∞ where the bias is −∞: it hides the key, even if s is NaN or +∞. */
 // @ts-ignore: decorator
 @inline
-function biased(score: v128, bias: v128): v128 {
+function addTo(scores: usize, factor: v128, bias: v128): void {
   const hidden = f32x4.splat(-Infinity);
-  return v128.bitselect(hidden, f32x4.add(score, bias), f32x4.eq(bias, hidden));
+  const sum = madd(v128.load(scores), factor, bias);
+  v128.store(scores, v128.bitselect(hidden, sum, f32x4.eq(bias, hidden)));
 }
 
-/** s += bias. */
+/** s = factor · s + bias. */
 function addBias(
   d: usize,
   work: usize,
@@ -92,50 +114,58 @@ function addBias(
   step: usize,
   from: i32,
   keys: i32,
+  scale: f32,
 ): void {
+  const factor = f32x4.splat(scale);
   const half = word(d, D.biasIsFloat16) != 0;
   const stride = size(d, D.biasKeyStride) * (half ? 2 : 4);
-  const rows = rowState(d, work, BIAS, r);
+  const rows = rowState(d, work, r) + BIAS;
   const first = <usize>from * stride;
   let b0 = load<usize>(rows) + first;
   let b1 = load<usize>(rows, 4) + first;
   let b2 = load<usize>(rows, 8) + first;
   let b3 = load<usize>(rows, 12) + first;
   const end = scores + step * <usize>keys;
-  if (half) {
-    while (scores < end) {
-      const bias = f32x4(
-        loadFloat16Scalar(b0),
-        loadFloat16Scalar(b1),
-        loadFloat16Scalar(b2),
-        loadFloat16Scalar(b3),
-      );
-      v128.store(scores, biased(v128.load(scores), bias));
-      b0 += stride;
-      b1 += stride;
-      b2 += stride;
-      b3 += stride;
+  if (!half && stride == 4) {
+    const fours = scores + step * <usize>(keys & -4);
+    while (scores < fours) {
+      const x0 = v128.load(b0);
+      const x1 = v128.load(b1);
+      const x2 = v128.load(b2);
+      const x3 = v128.load(b3);
+      const low01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
+      const low23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
+      const high01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
+      const high23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
+      addTo(scores, factor, v128.shuffle<f32>(low01, low23, 0, 1, 4, 5));
       scores += step;
-    }
-  } else if (b0 == b1 && b0 == b2 && b0 == b3) {
-    while (scores < end) {
-      v128.store(scores, biased(v128.load(scores), v128.load32_splat(b0)));
-      b0 += stride;
+      addTo(scores, factor, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7));
       scores += step;
-    }
-  } else {
-    while (scores < end) {
-      let bias = v128.load32_zero(b0);
-      bias = v128.load32_lane(b1, bias, 1);
-      bias = v128.load32_lane(b2, bias, 2);
-      bias = v128.load32_lane(b3, bias, 3);
-      v128.store(scores, biased(v128.load(scores), bias));
-      b0 += stride;
-      b1 += stride;
-      b2 += stride;
-      b3 += stride;
+      addTo(scores, factor, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5));
       scores += step;
+      addTo(scores, factor, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7));
+      scores += step;
+      b0 += 16;
+      b1 += 16;
+      b2 += 16;
+      b3 += 16;
     }
+  }
+  while (scores < end) {
+    const bias = half
+      ? f32x4(
+          loadFloat16Scalar(b0),
+          loadFloat16Scalar(b1),
+          loadFloat16Scalar(b2),
+          loadFloat16Scalar(b3),
+        )
+      : f32x4(load<f32>(b0), load<f32>(b1), load<f32>(b2), load<f32>(b3));
+    addTo(scores, factor, bias);
+    b0 += stride;
+    b1 += stride;
+    b2 += stride;
+    b3 += stride;
+    scores += step;
   }
 }
 
@@ -149,8 +179,8 @@ function addAlibi(
   from: i32,
   keys: i32,
 ): void {
-  const slope = v128.load(rowState(d, work, SLOPE, r));
-  const position = v128.load(rowState(d, work, POSITION, r));
+  const slope = v128.load(rowState(d, work, r), SLOPE);
+  const position = v128.load(rowState(d, work, r), POSITION);
   const one = f32x4.splat(1);
   const hidden = f32x4.splat(-Infinity);
   let key = f32x4.splat(<f32>from);
@@ -175,7 +205,7 @@ function hideMasked(
   keys: i32,
 ): void {
   const stride = size(d, D.maskKeyStride);
-  const rows = rowState(d, work, MASK, r);
+  const rows = rowState(d, work, r) + MASK;
   const first = <usize>from * stride;
   let m0 = load<usize>(rows) + first;
   let m1 = load<usize>(rows, 4) + first;
@@ -204,7 +234,7 @@ function hideMasked(
 }
 
 /** −∞ where a key is outside of a row's `LO ≤ j < HI`. */
-export function hideOutside(
+function hideOutside(
   d: usize,
   work: usize,
   r: i32,
@@ -213,8 +243,8 @@ export function hideOutside(
   from: i32,
   keys: i32,
 ): void {
-  const lo = v128.load(rowState(d, work, LO, r));
-  const hi = v128.load(rowState(d, work, HI, r));
+  const lo = v128.load(rowState(d, work, r), LO);
+  const hi = v128.load(rowState(d, work, r), HI);
   const hidden = f32x4.splat(-Infinity);
   const one = i32x4.splat(1);
   let key = i32x4.splat(from);

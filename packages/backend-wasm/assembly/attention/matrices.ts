@@ -3,9 +3,9 @@ import { number, size, word } from "../descriptor";
 import { exp2 } from "../math/exp2";
 import { storeFloat16Scalar } from "../math/float16";
 import { panelScores } from "./kernels/panel-scores";
-import { addToScores } from "./logits";
-import { finishPanel, PANEL, queryLanes, STEP } from "./panel";
-import { FACTOR, HI, INDEX, LO, MAX, rowState } from "./row-state";
+import { addToScores, finishLogits } from "./logits";
+import { PANEL, queryLanes, STEP } from "./panel";
+import { existingKeys, FACTOR, HI, INDEX, LO, MAX, rowState } from "./row-state";
 import { tileAddress, tileStride } from "./tile-source";
 
 // Weights and scores as outputs. Their panels are computed once more, when the rest of a block is done.
@@ -13,7 +13,7 @@ import { tileAddress, tileStride } from "./tile-source";
 /** Computes and stores scores, also those of keys that the softmax never saw. */
 export function storeScores(d: usize, work: usize, b: i32, g: i32, rows: i32, padded: i32): void {
   const length = word(d, D.keyLength);
-  const existing = load<i32>(size(d, D.kvLengthsPointer) + 4 * <usize>b);
+  const existing = existingKeys(d, b);
   const kind = word(d, D.scoresKind);
   const scores = work + size(d, D.workScores);
   const tile = word(d, D.tileKeys);
@@ -52,14 +52,14 @@ export function storeWeights(
   for (let from = first; from < last; from += tile) {
     const to = min(from + tile, last);
     for (let r = 0; r < padded; r += PANEL) {
-      const lo = max(from, load<i32>(rowState(d, work, LO, r)));
-      const hi = min(to, load<i32>(rowState(d, work, HI, r + PANEL - 1)));
+      const lo = max(from, load<i32>(rowState(d, work, r), LO));
+      const hi = min(to, load<i32>(rowState(d, work, r + PANEL - 1), HI));
       if (lo >= hi) continue;
       scorePanel(d, work, b, g, r, lo, hi - lo);
-      finishPanel(d, work, r, scores, lo, hi);
+      finishLogits(d, work, r, r + PANEL - 1, scores, STEP, lo, hi);
       for (let half = 0; half < PANEL; half += 4) {
-        const max = v128.load(rowState(d, work, MAX, r + half));
-        const inverse = v128.load(rowState(d, work, FACTOR, r + half));
+        const max = v128.load(rowState(d, work, r + half), MAX);
+        const inverse = v128.load(rowState(d, work, r + half), FACTOR);
         let p = scores + 4 * <usize>half;
         const end = p + STEP * <usize>(hi - lo);
         while (p < end) {
@@ -81,12 +81,20 @@ function scorePanel(d: usize, work: usize, b: i32, g: i32, r: i32, from: i32, ke
   const wide = work + size(d, D.workKey);
   const key = tileAddress(d, D.keyPointer, b, g, from, keys, headDim, half, wide);
   const stride = tileStride(d, D.keyPointer, headDim, half);
-  panelScores(queryLanes(d, work, r), headDim, key, stride, keys, work + size(d, D.workScores));
+  panelScores(
+    queryLanes(d, work, r),
+    headDim,
+    key,
+    stride,
+    keys,
+    work + size(d, D.workScores),
+    false,
+  );
 }
 
 /** Address of element j of row r of weights or scores. */
 function matrixElement(d: usize, work: usize, pointer: usize, r: i32, j: i32): usize {
-  const index = load<usize>(rowState(d, work, INDEX, r));
+  const index = load<usize>(rowState(d, work, r), INDEX);
   const at = index * size(d, D.keyLength) + <usize>j;
   return size(d, pointer) + at * (word(d, D.isFloat16) ? 2 : 4);
 }

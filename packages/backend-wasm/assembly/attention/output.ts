@@ -21,14 +21,14 @@ export function storeRows(
 ): void {
   finishRows(d, work, r, rows);
   for (let lane = 0; lane < rows; lane++) {
-    const factor = load<f32>(rowState(d, work, FACTOR, r + lane));
+    const factor = load<f32>(rowState(d, work, r + lane), FACTOR);
     storeScaled(d, outputRow(d, work, r + lane), output + bytes * <usize>lane, factor);
   }
 }
 
 /** Address of a row of the output. */
 export function outputRow(d: usize, work: usize, r: i32): usize {
-  const at = load<usize>(rowState(d, work, INDEX, r)) * size(d, D.valueDim);
+  const at = load<usize>(rowState(d, work, r), INDEX) * size(d, D.valueDim);
   return size(d, D.outputPointer) + at * (word(d, D.isFloat16) ? 2 : 4);
 }
 

@@ -27,8 +27,8 @@ export function storePartials(
 ): void {
   for (let lane = r; lane < r + rows; lane++) {
     const to = partialRow(d, unit, split, lane);
-    store<f32>(to, load<f32>(rowState(d, work, MAX, lane)));
-    store<f32>(to + 4, load<f32>(rowState(d, work, SUM, lane)));
+    store<f32>(to, load<f32>(rowState(d, work, lane), MAX));
+    store<f32>(to + 4, load<f32>(rowState(d, work, lane), SUM));
     memory.copy(to + 8, output, 4 * size(d, D.valueDim));
     output += bytes;
   }
@@ -60,6 +60,6 @@ export function mergeRow(d: usize, work: usize, unit: i32, r: i32, output: usize
       store<f32>(output + at, load<f32>(output + at) + factor * load<f32>(from + 8 + at));
     }
   }
-  store<f32>(rowState(d, work, MAX, r), max);
-  store<f32>(rowState(d, work, SUM, r), sum);
+  store<f32>(rowState(d, work, r), max, MAX);
+  store<f32>(rowState(d, work, r), sum, SUM);
 }

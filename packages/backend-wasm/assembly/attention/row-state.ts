@@ -2,9 +2,10 @@ import * as D from "../../src/shared/attention";
 import { size, word } from "../descriptor";
 import { LOWEST } from "../math/constants";
 
-// State of the rows of the block at work: arrays of 32-bit elements, one after another, each as long as a
-// block. Rows are stacked query by query: row = i · group + head within the group, so that positions do not
-// descend. Rows that fill up the last panel repeat the last real one.
+// State of the rows of the block at work: for each panel of 8 rows, arrays of 8 elements of 32 bits, one after
+// another, whose offsets in bytes are the constants here. Rows are stacked query by query:
+// row = i · group + head within the group, so that positions do not descend. Rows that fill up the last panel
+// repeat the last real one.
 
 /** First key that a row sees by lengths and band. */
 // @ts-ignore: decorator
@@ -13,61 +14,64 @@ export const LO: usize = 0;
 /** Key after the last that it sees. */
 // @ts-ignore: decorator
 @inline
-export const HI: usize = 1;
-/** Its position, float32. */
+export const HI: usize = 32;
+/** Its position, float32; set where there is ALiBi. */
 // @ts-ignore: decorator
 @inline
-export const POSITION: usize = 2;
-/** ALiBi slope, float32. */
+export const POSITION: usize = 64;
+/** ALiBi slope, float32; set where there is ALiBi. */
 // @ts-ignore: decorator
 @inline
-export const SLOPE: usize = 3;
-/** Address of the mask of key 0. */
+export const SLOPE: usize = 96;
+/** Address of the mask of key 0; set where there is a mask. */
 // @ts-ignore: decorator
 @inline
-export const MASK: usize = 4;
-/** Address of the bias of key 0. */
+export const MASK: usize = 128;
+/** Address of the bias of key 0; set where there is a bias. */
 // @ts-ignore: decorator
 @inline
-export const BIAS: usize = 5;
+export const BIAS: usize = 160;
 /** Largest score so far, in the units that the softmax sees, float32. NaN is passed over. */
 // @ts-ignore: decorator
 @inline
-export const MAX: usize = 6;
+export const MAX: usize = 192;
 /** Sum of the weights so far, float32. */
 // @ts-ignore: decorator
 @inline
-export const SUM: usize = 7;
+export const SUM: usize = 224;
 /** The query head. */
 // @ts-ignore: decorator
 @inline
-export const HEAD: usize = 8;
+export const HEAD: usize = 256;
 /** The row's index in `[batch, queryHeads, queryLength]`. */
 // @ts-ignore: decorator
 @inline
-export const INDEX: usize = 9;
+export const INDEX: usize = 288;
 /** Factor that turns a row's sums of weighted values into its output, float32: known when all keys are done. */
 // @ts-ignore: decorator
 @inline
-export const FACTOR: usize = 10;
-
-/** Address of one of the arrays above, at row r. */
+export const FACTOR: usize = 320;
+/** Address of the row's query. */
 // @ts-ignore: decorator
 @inline
-export function rowState(d: usize, work: usize, array: usize, r: i32): usize {
-  return work + size(d, D.workRows) + 4 * (array * size(d, D.blockRows) + <usize>r);
+export const QUERY: usize = 352;
+
+/** Address of the state of row r, and of the rows after it in its panel: the arrays above are offsets to it. */
+// @ts-ignore: decorator
+@inline
+export function rowState(d: usize, work: usize, r: i32): usize {
+  const panel = <usize>(r & -D.panelRows);
+  return work + size(d, D.workRows) + panel * D.rowStateBytes + 4 * <usize>(r & (D.panelRows - 1));
 }
 
-/** Address of query row r in memory. */
-export function queryRow(d: usize, work: usize, b: i32, r: i32): usize {
-  const head = load<usize>(rowState(d, work, HEAD, r));
-  const index = load<usize>(rowState(d, work, INDEX, r));
-  const i = index % size(d, D.queryLength);
-  const at =
-    <usize>b * size(d, D.queryBatchStride) +
-    head * size(d, D.queryHeadStride) +
-    i * size(d, D.queryRowStride);
-  return size(d, D.queryPointer) + at * (word(d, D.isFloat16) ? 2 : 4);
+/** Number of keys of a batch entry that exist. */
+export function existingKeys(d: usize, b: i32): i32 {
+  return load<i32>(size(d, D.lengthsPointer) + 4 * <usize>b);
+}
+
+/** Whether none of four rows has seen a key. */
+export function unseen(state: usize): bool {
+  return !v128.any_true(v128.load(state, SUM));
 }
 
 /**
@@ -87,47 +91,94 @@ export function setRows(
   padded: i32,
 ): void {
   const heads = word(d, D.queryHeads);
-  const group = heads / word(d, D.kvHeads);
+  const group = word(d, D.group);
   const length = word(d, D.queryLength);
-  const offset = load<i32>(size(d, D.offsetsPointer) + 4 * <usize>b);
-  const keys = load<i32>(size(d, D.kvLengthsPointer) + 4 * <usize>b);
+  const offset = <i64>load<i32>(size(d, D.offsetsPointer) + 4 * <usize>b);
+  const keys = existingKeys(d, b);
   const left = word(d, D.bandLeft);
   const right = word(d, D.bandRight);
   const slopes = size(d, D.alibiPointer);
-  const mask = size(d, D.maskPointer);
-  const bias = size(d, D.biasPointer);
+  const positional = left >= 0 || right >= 0 || slopes != 0;
+  const all = i32x4.splat(keys);
+  const lowest = f32x4.splat(LOWEST);
+  const nothing = i32x4.splat(0);
+  let i = start / group;
+  let member = start % group;
+  let h = g * group + member;
+  let index = (b * heads + h) * length + i;
+  const queryStep = inBytes(d, D.queryRowStride, D.isFloat16);
+  const queryHeadStep = inBytes(d, D.queryHeadStride, D.isFloat16);
+  let query =
+    size(d, D.queryPointer) +
+    <usize>b * inBytes(d, D.queryBatchStride, D.isFloat16) +
+    <usize>h * queryHeadStep +
+    <usize>i * queryStep;
+  const hasMask = word(d, D.maskPointer) != 0;
+  const maskStep = size(d, D.maskRowStride);
+  const maskHeadStep = size(d, D.maskHeadStride);
+  let mask =
+    size(d, D.maskPointer) +
+    <usize>b * size(d, D.maskBatchStride) +
+    <usize>h * maskHeadStep +
+    <usize>i * maskStep;
+  const hasBias = word(d, D.biasPointer) != 0;
+  const biasStep = inBytes(d, D.biasRowStride, D.biasIsFloat16);
+  const biasHeadStep = inBytes(d, D.biasHeadStride, D.biasIsFloat16);
+  let bias =
+    size(d, D.biasPointer) +
+    <usize>b * inBytes(d, D.biasBatchStride, D.biasIsFloat16) +
+    <usize>h * biasHeadStep +
+    <usize>i * biasStep;
+  const back = group - 1;
+  let state = rowState(d, work, 0);
   for (let r = 0; r < padded; r++) {
-    const row = start + min(r, rows - 1);
-    const i = row / group;
-    const h = g * group + (row % group);
-    // 64 bits: positions and windows reach past 2^31 together.
-    const p = <i64>i + <i64>offset;
-    const lo = left < 0 ? 0 : max<i64>(0, min<i64>(keys, p - left));
-    const hi = right < 0 ? <i64>keys : max<i64>(lo, min<i64>(keys, p + right + 1));
-    store<i32>(rowState(d, work, LO, r), <i32>lo);
-    store<i32>(rowState(d, work, HI, r), <i32>hi);
-    store<f32>(rowState(d, work, POSITION, r), <f32>p);
-    store<f32>(
-      rowState(d, work, SLOPE, r),
-      slopes ? load<f32>(slopes + 4 * <usize>h) : 0,
-    );
-    if (mask) {
-      const at =
-        <usize>b * size(d, D.maskBatchStride) +
-        <usize>h * size(d, D.maskHeadStride) +
-        <usize>i * size(d, D.maskRowStride);
-      store<usize>(rowState(d, work, MASK, r), mask + at);
+    if ((r & 3) == 0) {
+      // Four rows at once; what depends on their positions is stored over it.
+      state = rowState(d, work, r);
+      v128.store(state, nothing, LO);
+      v128.store(state, all, HI);
+      v128.store(state, lowest, MAX);
+      v128.store(state, nothing, SUM);
     }
-    if (bias) {
-      const at =
-        <usize>b * size(d, D.biasBatchStride) +
-        <usize>h * size(d, D.biasHeadStride) +
-        <usize>i * size(d, D.biasRowStride);
-      store<usize>(rowState(d, work, BIAS, r), bias + at * (word(d, D.biasIsFloat16) ? 2 : 4));
+    store<i32>(state, h, HEAD);
+    store<i32>(state, index, INDEX);
+    store<usize>(state, query, QUERY);
+    if (hasMask) store<usize>(state, mask, MASK);
+    if (hasBias) store<usize>(state, bias, BIAS);
+    if (positional) {
+      // 64 bits: positions and windows reach past 2^31 together.
+      const p = <i64>i + offset;
+      const lo = left < 0 ? 0 : max<i64>(0, min<i64>(keys, p - left));
+      store<i32>(state, <i32>lo, LO);
+      if (right >= 0) store<i32>(state, <i32>max<i64>(lo, min<i64>(keys, p + right + 1)), HI);
+      store<f32>(state, <f32>p, POSITION);
+      if (slopes) store<f32>(state, load<f32>(slopes + 4 * <usize>h), SLOPE);
     }
-    store<f32>(rowState(d, work, MAX, r), LOWEST);
-    store<f32>(rowState(d, work, SUM, r), 0);
-    store<i32>(rowState(d, work, HEAD, r), h);
-    store<i32>(rowState(d, work, INDEX, r), (b * heads + h) * length + i);
+    state += 4;
+    if (r + 1 >= rows) continue;
+    if (member < back) {
+      member++;
+      h++;
+      index += length;
+      query += queryHeadStep;
+      mask += maskHeadStep;
+      bias += biasHeadStep;
+    } else {
+      // The next query, and the first head of the group.
+      member = 0;
+      i++;
+      h -= back;
+      index += 1 - back * length;
+      query += queryStep - <usize>back * queryHeadStep;
+      mask += maskStep - <usize>back * maskHeadStep;
+      bias += biasStep - <usize>back * biasHeadStep;
+    }
   }
+}
+
+/** A stride in bytes. */
+// @ts-ignore: decorator
+@inline
+function inBytes(d: usize, stride: usize, isFloat16: usize): usize {
+  return size(d, stride) << (word(d, isFloat16) ? 1 : 2);
 }

@@ -2,16 +2,17 @@ import * as D from "../../src/shared/attention";
 import { number, size, word } from "../descriptor";
 import { transpose4 } from "../math/simd";
 import { finishRows } from "./denominators";
-import { allFinite, guardedPanelValues } from "./kernels/guarded";
+import { allFinite, guardedTileValues } from "./kernels/guarded";
 import { panelScores } from "./kernels/panel-scores";
-import { panelValues } from "./kernels/panel-values";
+import { addPanel, tileValues } from "./kernels/panel-values";
 import { panelSoftmax } from "./kernels/softmax";
 import { touchRows } from "./kernels/touch";
+import { finishLogits } from "./logits";
 import { storeScores, storeWeights } from "./matrices";
 import { outputRow, storeRows } from "./output";
-import { finishPanel, outputLanes, PANEL, queryLanes, STEP } from "./panel";
+import { outputLanes, PANEL, queryLanes, STEP } from "./panel";
 import { storePartials } from "./partial";
-import { FACTOR, HI, LO, MAX, queryRow, rowState, setRows, SUM } from "./row-state";
+import { FACTOR, HI, LO, MAX, QUERY, rowState, setRows, SUM, unseen } from "./row-state";
 import { packRows, paddedBytes, tileAddress, tileStride } from "./tile-source";
 
 /** Rows of a block up to which it is worth to bring a tile into the cache beforehand. */
@@ -36,40 +37,47 @@ export function attendTiled(
   block: i32,
   split: i32,
 ): void {
-  const total = (word(d, D.queryHeads) / word(d, D.kvHeads)) * word(d, D.queryLength);
+  const total = word(d, D.groupRows);
   const start = block * word(d, D.blockRows);
   const rows = min(word(d, D.blockRows), total - start);
   const padded = (rows + PANEL - 1) & -PANEL;
   setRows(d, work, b, g, start, rows, padded);
-  packQuery(d, work, b, padded);
-  const output = work + size(d, D.workOutput);
-  memory.fill(output, 0, <usize>padded * paddedBytes(word(d, D.valueDim)));
+  packQuery(d, work, rows);
 
-  const first = max(load<i32>(rowState(d, work, LO, 0)), split * word(d, D.splitKeys));
+  const first = max(load<i32>(rowState(d, work, 0), LO), split * word(d, D.splitKeys));
   const last = min(
-    load<i32>(rowState(d, work, HI, padded - 1)),
+    load<i32>(rowState(d, work, padded - 1), HI),
     (split + 1) * word(d, D.splitKeys),
   );
   const tile = word(d, D.tileKeys);
   // Tiles end at multiples of their length wherever a block's keys start, so that the order of a row's sums
   // does not depend on the rows beside it.
   for (let from = first; from < last; from = (from / tile + 1) * tile) {
-    attendTile(d, work, b, g, padded, from, min((from / tile + 1) * tile, last));
+    attendTile(d, work, b, g, rows, from, min((from / tile + 1) * tile, last));
   }
   storeBlock(d, work, unit, split, rows);
   if (word(d, D.scoresPointer)) storeScores(d, work, b, g, rows, padded);
   if (word(d, D.weightsPointer)) storeWeights(d, work, b, g, rows, padded, first, last);
 }
 
-/** Panels of query rows, `[rows/8, headDim, 8]`, times `D.queryFactor`. */
-function packQuery(d: usize, work: usize, b: i32, padded: i32): void {
+/** Panels of query rows, `[rows/8, headDim, 8]`, times `D.queryFactor`. Of the last panel, half if that does. */
+function packQuery(d: usize, work: usize, rows: i32): void {
   const bytes = paddedBytes(word(d, D.headDim));
   const factor = f32x4.splat(number(d, D.queryFactor));
-  for (let r = 0; r < padded; r += 4) {
-    let from0 = wholeRow(d, work, b, r);
-    let from1 = wholeRow(d, work, b, r + 1);
-    let from2 = wholeRow(d, work, b, r + 2);
-    let from3 = wholeRow(d, work, b, r + 3);
+  const half = word(d, D.isFloat16) != 0;
+  for (let r = 0; r < rows; r += 4) {
+    const state = rowState(d, work, r);
+    let from0 = load<usize>(state, QUERY);
+    let from1 = load<usize>(state, QUERY + 4);
+    let from2 = load<usize>(state, QUERY + 8);
+    let from3 = load<usize>(state, QUERY + 12);
+    if (half) {
+      from0 = widened(d, work, from0, 0);
+      from1 = widened(d, work, from1, 1);
+      from2 = widened(d, work, from2, 2);
+      from3 = widened(d, work, from3, 3);
+    }
+    // Reads up to three elements after a row: what they become is not used.
     const end = from0 + bytes;
     let to = queryLanes(d, work, r);
     while (from0 < end) {
@@ -84,12 +92,10 @@ function packQuery(d: usize, work: usize, b: i32, padded: i32): void {
   }
 }
 
-/** A query row as float32 whose number is a multiple of four: where it lies, or a copy. */
-function wholeRow(d: usize, work: usize, b: i32, r: i32): usize {
-  const row = queryRow(d, work, b, r);
+/** A copy of a query row of float16 as float32; there is room for four. */
+function widened(d: usize, work: usize, row: usize, which: usize): usize {
   const columns = word(d, D.headDim);
-  if (word(d, D.isFloat16) == 0 && (columns & 3) == 0) return row;
-  const copy = work + size(d, D.workRow) + paddedBytes(columns) * <usize>(r & 3);
+  const copy = work + size(d, D.workRow) + paddedBytes(columns) * which;
   packRows(d, row, 0, 1, columns, copy);
   return copy;
 }
@@ -100,7 +106,7 @@ function attendTile(
   work: usize,
   b: i32,
   g: i32,
-  padded: i32,
+  rows: i32,
   from: i32,
   to: i32,
 ): void {
@@ -114,39 +120,40 @@ function attendTile(
   const wideValue = work + size(d, D.workValue);
   const value = tileAddress(d, D.valuePointer, b, g, from, keys, valueDim, half, wideValue);
   const valueStride = tileStride(d, D.valuePointer, valueDim, half);
-  if (!half && padded <= FEW_PANELS) {
+  if (!half && rows <= FEW_PANELS) {
     touchRows(key, keyStride, keys, 4 * <usize>headDim, work + size(d, D.workScores));
     touchRows(value, valueStride, keys, 4 * <usize>valueDim, work + size(d, D.workScores));
   }
   const scores = work + size(d, D.workScores);
   const sums = work + size(d, D.workRow);
+  const factor = number(d, D.logitFactor);
   /** Whether the tile's values are all finite: −1 as long as nobody needs to know. */
   let finite = -1;
-  for (let r = 0; r < padded; r += PANEL) {
-    const lo = max(from, load<i32>(rowState(d, work, LO, r)));
-    const hi = min(to, load<i32>(rowState(d, work, HI, r + PANEL - 1)));
+  for (let r = 0; r < rows; r += PANEL) {
+    const state = rowState(d, work, r);
+    const lo = max(from, load<i32>(state, LO));
+    const hi = min(to, load<i32>(rowState(d, work, r + PANEL - 1), HI));
     if (lo >= hi) continue;
+    /** Whether four lanes do. */
+    const four = rows - r <= 4;
     const skipped = <usize>(lo - from);
     const seen = hi - lo;
-    panelScores(queryLanes(d, work, r), headDim, key + skipped * keyStride, keyStride, seen, scores);
-    const partial = finishPanel(d, work, r, scores, lo, hi);
-    panelSoftmax(
-      scores,
-      seen,
-      number(d, D.logitFactor),
-      rowState(d, work, MAX, r),
-      rowState(d, work, SUM, r),
-    );
+    const firstKey = key + skipped * keyStride;
+    panelScores(queryLanes(d, work, r), headDim, firstKey, keyStride, seen, scores, four);
+    const lastLane = r + (four ? 3 : PANEL - 1);
+    const partial = finishLogits(d, work, r, lastLane, scores, STEP, lo, hi);
+    const fresh = unseen(state) && (four || unseen(state + 16));
+    panelSoftmax(scores, seen, factor, state + MAX, state + SUM, four);
     const output = outputLanes(d, work, r);
+    const target = fresh ? output : sums;
     const firstValue = value + skipped * valueStride;
-    if (partial) {
-      if (finite < 0) finite = allFinite(value, valueStride, keys, valueDim) ? 1 : 0;
-      if (finite == 0) {
-        guardedPanelValues(scores, seen, firstValue, valueStride, valueDim, output, sums);
-        continue;
-      }
+    if (partial && finite < 0) finite = allFinite(value, valueStride, keys, valueDim) ? 1 : 0;
+    if (partial && finite == 0) {
+      guardedTileValues(scores, seen, firstValue, valueStride, valueDim, target);
+    } else {
+      tileValues(scores, seen, firstValue, valueStride, valueDim, target, four);
     }
-    panelValues(scores, seen, firstValue, valueStride, valueDim, output, sums);
+    if (!fresh) addPanel(output, valueDim, scores + STEP * <usize>seen, sums);
   }
 }
 
@@ -155,50 +162,101 @@ function storeBlock(d: usize, work: usize, unit: i32, split: i32, rows: i32): vo
   const columns = word(d, D.valueDim);
   const bytes = paddedBytes(columns);
   const whole = word(d, D.splits) == 1;
-  const inPlace = whole && word(d, D.isFloat16) == 0 && (columns & 3) == 0;
+  const inPlace = whole && word(d, D.isFloat16) == 0;
   const copy = work + size(d, D.workRow);
   const copy2 = copy + 2 * bytes;
   for (let r = 0; r < rows; r += 4) {
+    const state = rowState(d, work, r);
     const from = outputLanes(d, work, r);
     const real = min(4, rows - r);
+    if (unseen(state)) clearLanes(from, bytes);
     if (inPlace) {
       finishRows(d, work, r, real);
       // Rows that fill up the last panel are copies of the last one, and overwrite it with the same.
       transposeRows(
         from,
-        bytes,
-        v128.load(rowState(d, work, FACTOR, r)),
+        columns,
+        v128.load(state, FACTOR),
         outputRow(d, work, r),
         outputRow(d, work, r + 1),
         outputRow(d, work, r + 2),
         outputRow(d, work, r + 3),
+        copy,
       );
       continue;
     }
-    transposeRows(from, bytes, f32x4.splat(1), copy, copy + bytes, copy2, copy2 + bytes);
+    const one = f32x4.splat(1);
+    transposeRows(from, columns, one, copy, copy + bytes, copy2, copy2 + bytes, copy + 4 * bytes);
     if (whole) storeRows(d, work, r, real, copy, bytes);
     else storePartials(d, work, unit, split, r, real, copy, bytes);
   }
 }
 
-/** Half a panel of the output, whose rows are lanes, as four rows of so many bytes. */
+/** Zeros four rows of a panel of the output, which no tile has written. */
+function clearLanes(output: usize, bytes: usize): void {
+  const end = output + PANEL * bytes;
+  while (output < end) {
+    v128.store(output, i32x4.splat(0));
+    output += STEP;
+  }
+}
+
+/**
+ * Half a panel of the output, whose rows are lanes, as four rows of so many columns.
+ *
+ * @param rest room for 16 elements
+ */
 function transposeRows(
   from: usize,
-  bytes: usize,
+  columns: i32,
   factors: v128,
   to0: usize,
   to1: usize,
   to2: usize,
   to3: usize,
+  rest: usize,
 ): void {
-  const end = to0 + bytes;
-  while (to0 < end) {
-    const from2 = from + 2 * STEP;
-    transpose4(from, from + STEP, from2, from2 + STEP, factors, to0, to1, to2, to3);
-    from += 4 * STEP;
-    to0 += 16;
-    to1 += 16;
-    to2 += 16;
-    to3 += 16;
+  const left = columns & 3;
+  let end = to0 + 4 * <usize>(columns & -4);
+  for (let whole = true; ; whole = false) {
+    const at0 = to0;
+    const at1 = to1;
+    const at2 = to2;
+    const at3 = to3;
+    if (!whole) {
+      // The last one to three columns are transposed to the side, and stored from there.
+      to0 = rest;
+      to1 = rest + 16;
+      to2 = rest + 32;
+      to3 = rest + 48;
+      end = to1;
+    }
+    while (to0 < end) {
+      const from2 = from + 2 * STEP;
+      transpose4(from, from + STEP, from2, from2 + STEP, factors, to0, to1, to2, to3);
+      from += 4 * STEP;
+      to0 += 16;
+      to1 += 16;
+      to2 += 16;
+      to3 += 16;
+    }
+    if (left == 0) return;
+    if (whole) continue;
+    storeSome(at0, rest, left);
+    storeSome(at1, rest + 16, left);
+    storeSome(at2, rest + 32, left);
+    storeSome(at3, rest + 48, left);
+    return;
   }
+}
+
+/** Copies one to three elements. */
+function storeSome(to: usize, from: usize, count: i32): void {
+  const x = v128.load(from);
+  if (count == 1) {
+    v128.store32_lane(to, x, 0);
+    return;
+  }
+  v128.store64_lane(to, x, 0);
+  if (count == 3) v128.store32_lane(to, x, 2, 8);
 }

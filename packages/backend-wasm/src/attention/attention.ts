@@ -8,7 +8,7 @@ import {
 } from "@heed/core";
 import type { LoadedWasm } from "../load.js";
 import { float64Refused, tooLarge } from "../refusals.js";
-import { Job } from "./job.js";
+import { Job, type JobTemplate, jobTemplate } from "./job.js";
 import {
   describePlan,
   type PlanLimits,
@@ -35,10 +35,13 @@ export function attentionKernels(sharing: SharingLimits): Implementation<LoadedW
       const refusal = tooLarge(wasm.memory, bytes, hint);
       return refusal ? { reasons: [refusal] } : { decision };
     },
-    plan: (problem, decision: WasmPlan, wasm: LoadedWasm) => ({
-      description: describePlan(problem, decision, wasm.build),
-      run: (bound) => run(wasm, decision, bound),
-    }),
+    plan: (problem, decision: WasmPlan, wasm: LoadedWasm) => {
+      const template = jobTemplate(problem, decision);
+      return {
+        description: describePlan(problem, decision, wasm.build),
+        run: (bound) => run(wasm, template, bound),
+      };
+    },
   });
 }
 
@@ -49,13 +52,14 @@ function limitsOf(wasm: LoadedWasm, sharing: SharingLimits): PlanLimits {
 }
 
 /** Computes a call. Parts of keys are the same whether one thread or several compute them. */
-function run(wasm: LoadedWasm, plan: WasmPlan, bound: BoundAttention): AttentionOutputs {
+function run(wasm: LoadedWasm, template: JobTemplate, bound: BoundAttention): AttentionOutputs {
   const { memory, kernels, pool } = wasm;
+  const { plan } = template;
   const { items, splits, work } = plan;
   // Whoever awaits calls alone gives timers no turn, and would wait for threads in vain.
   if (plan.threads > 1) pool?.start();
   const threads = pool?.isReady || pool?.isBroken ? plan.threads : 1;
-  const job = new Job(memory, plan, bound, threads);
+  const job = new Job(memory, template, bound, threads);
   try {
     const { descriptor, workspace } = job;
     if (pool && threads > 1) {

@@ -3,13 +3,61 @@ import {
   type AttentionProblem,
   attention,
   type BoundAttention,
+  headsPerGroup,
+  type OperandSpec,
   outputsOf,
+  visibleBand,
 } from "@heed/core";
+import { alignment } from "../memory/allocator.js";
 import { Arena, type PlacedTensor } from "../memory/arena.js";
 import type { WasmMemory } from "../memory/memory.js";
 import * as D from "../shared/attention.js";
 import type { WasmPlan } from "./plan.js";
 import { scaleFactors } from "./scale.js";
+
+/** Everything about a problem's calls that is the same in all of them, made once. */
+export interface JobTemplate {
+  readonly plan: WasmPlan;
+  /** The descriptor, whose addresses and strides are 0. */
+  readonly words: Int32Array;
+  /** Outputs, and where the descriptor has their addresses. */
+  readonly outputs: readonly { readonly spec: OperandSpec; readonly pointer: number }[];
+  /** Byte offsets into a call's memory, which begins with the descriptor and ends with the workspaces. */
+  readonly offsets: number;
+  readonly lengths: number;
+  readonly alibiSlopes: number;
+  readonly sinks: number;
+  readonly partial: number;
+  readonly workspace: number;
+}
+
+/** Pure: the same problem and plan give the same template. */
+export function jobTemplate(problem: AttentionProblem, plan: WasmPlan): JobTemplate {
+  const bytes = new ArrayBuffer(D.descriptorBytes);
+  writeProblem(new DataView(bytes), problem, plan);
+  const outputs = outputsOf(attention.operands(problem)).map((spec) => ({
+    spec,
+    pointer: outputPointers[spec.name as keyof typeof outputPointers],
+  }));
+  let end = 0;
+  const next = (size: number): number => {
+    const at = end;
+    end += Math.ceil(size / alignment) * alignment;
+    return at;
+  };
+  next(D.descriptorBytes);
+  return {
+    plan,
+    words: new Int32Array(bytes),
+    outputs,
+    offsets: next(4 * problem.batch),
+    lengths: next(4 * problem.batch),
+    alibiSlopes: next(problem.alibi ? 4 * problem.queryHeads : 0),
+    sinks: next(problem.sinks ? 4 * problem.queryHeads : 0),
+    partial: next(plan.partialBytes),
+    workspace: end,
+  };
+}
 
 /** A call in wasm memory: inputs, outputs, workspace and descriptor. */
 export class Job {
@@ -22,39 +70,49 @@ export class Job {
    * @throws WasmOutOfMemoryError, InvalidInputError for a device tensor of another backend, DisposedError
    *   for one that was disposed; nothing is kept then
    */
-  constructor(memory: WasmMemory, plan: WasmPlan, bound: BoundAttention, threads: number) {
-    const { problem, mask, bias } = bound;
+  constructor(memory: WasmMemory, template: JobTemplate, bound: BoundAttention, threads: number) {
+    const { mask, bias, alibiSlopes, sinks } = bound;
+    const { plan } = template;
     const arena = new Arena(memory);
     this.#arena = arena;
     try {
-      const tensors = {
-        query: arena.place("query", bound.query),
-        key: arena.place("key", bound.key),
-        value: arena.place("value", bound.value),
-        mask: mask && arena.placeBroadcast("mask", mask),
-        bias: bias && arena.placeBroadcast("bias", bias),
+      const query = arena.place("query", bound.query);
+      const key = arena.place("key", bound.key);
+      const value = arena.place("value", bound.value);
+      const placedMask = mask && arena.placeBroadcast("mask", mask);
+      const placedBias = bias && arena.placeBroadcast("bias", bias);
+      const addresses = template.outputs.map(({ spec }) => arena.allocateOutput(spec));
+      const start = arena.allocate(template.workspace + threads * plan.work.bytes);
+      this.descriptor = start;
+      this.workspace = start + template.workspace;
+      // No memory is allocated from here on, so that views of it stay valid.
+      const { words, floats } = memory;
+      const first = start / 4;
+      words.set(template.words, first);
+      const point = (pointer: number, address: number): void => {
+        words[first + pointer / 4] = address;
       };
-      const outputs = outputsOf(attention.operands(problem)).map(
-        (spec) => [spec.name, arena.allocateOutput(spec)] as const,
-      );
-      this.workspace = arena.allocate(threads * plan.work.bytes);
-      const addresses: readonly (readonly [at: number, address: number])[] = [
-        [D.partialPointer, plan.partialBytes > 0 ? arena.allocate(plan.partialBytes) : 0],
-        [D.offsetsPointer, arena.placeNumbers(bound.offsets)],
-        [D.kvLengthsPointer, arena.placeNumbers(bound.kvLengths)],
-        [D.alibiPointer, arena.placeNumbers(bound.alibiSlopes)],
-        [D.sinksPointer, arena.placeNumbers(bound.sinks)],
-      ];
-      this.descriptor = arena.allocate(D.descriptorBytes);
-      // Whatever is absent is 0.
-      memory.bytes(this.descriptor, D.descriptorBytes).fill(0);
-      const words = new DataView(memory.memory.buffer, this.descriptor, D.descriptorBytes);
-      writeProblem(words, problem, plan);
-      writeTensors(words, tensors);
-      for (const [at, address] of addresses) words.setUint32(at, address, true);
-      for (const [name, address] of outputs) {
-        words.setUint32(outputPointers[name as keyof typeof outputPointers], address, true);
+      writeTensor(words, first + D.queryPointer / 4, query, 3);
+      writeTensor(words, first + D.keyPointer / 4, key, 3);
+      writeTensor(words, first + D.valuePointer / 4, value, 3);
+      if (placedMask) writeTensor(words, first + D.maskPointer / 4, placedMask, 4);
+      if (placedBias) writeTensor(words, first + D.biasPointer / 4, placedBias, 4);
+      for (let i = 0; i < addresses.length; i++) {
+        point((template.outputs[i] as { pointer: number }).pointer, addresses[i] as number);
       }
+      words.set(bound.offsets, (start + template.offsets) / 4);
+      point(D.offsetsPointer, start + template.offsets);
+      words.set(bound.kvLengths, (start + template.lengths) / 4);
+      point(D.lengthsPointer, start + template.lengths);
+      if (alibiSlopes) {
+        floats.set(alibiSlopes, (start + template.alibiSlopes) / 4);
+        point(D.alibiPointer, start + template.alibiSlopes);
+      }
+      if (sinks) {
+        floats.set(sinks, (start + template.sinks) / 4);
+        point(D.sinksPointer, start + template.sinks);
+      }
+      if (plan.partialBytes > 0) point(D.partialPointer, start + template.partial);
     } catch (error) {
       arena.release();
       throw error;
@@ -79,8 +137,14 @@ const outputPointers = {
   scores: D.scoresPointer,
 } as const satisfies Record<keyof AttentionOutputs, number>;
 
+/** A bound of a band as the descriptor has it. */
+function bounded(distance: number): number {
+  return Number.isFinite(distance) ? distance : -1;
+}
+
 function writeProblem(words: DataView, problem: AttentionProblem, plan: WasmPlan): void {
-  const { queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim, window } = problem;
+  const { queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = problem;
+  const band = visibleBand(problem);
   const integers: readonly (readonly [at: number, value: number])[] = [
     [D.queryHeads, queryHeads],
     [D.kvHeads, kvHeads],
@@ -90,8 +154,8 @@ function writeProblem(words: DataView, problem: AttentionProblem, plan: WasmPlan
     [D.valueDim, valueDim],
     [D.isFloat16, problem.dtype === "float16" ? 1 : 0],
     [D.biasIsFloat16, problem.bias?.dtype === "float16" ? 1 : 0],
-    [D.bandLeft, window?.left ?? -1],
-    [D.bandRight, problem.causal ? 0 : (window?.right ?? -1)],
+    [D.bandLeft, bounded(band.left)],
+    [D.bandRight, bounded(band.right)],
     [D.scoresKind, scoresKinds[problem.returns.scores ?? "none"]],
     [D.kernel, plan.kernel === "few" ? D.kernelFew : D.kernelTiled],
     [D.blockRows, plan.blockRows],
@@ -106,6 +170,8 @@ function writeProblem(words: DataView, problem: AttentionProblem, plan: WasmPlan
     [D.workKey, plan.work.key],
     [D.workValue, plan.work.value],
     [D.workRows, plan.work.rows],
+    [D.group, headsPerGroup(problem)],
+    [D.groupRows, headsPerGroup(problem) * queryLength],
   ];
   for (const [at, value] of integers) words.setInt32(at, value, true);
   const factors = scaleFactors(problem);
@@ -115,7 +181,7 @@ function writeProblem(words: DataView, problem: AttentionProblem, plan: WasmPlan
     [D.scoreFactor, factors.score],
     [D.logitFactor, factors.logit],
     [D.naturalFactor, factors.natural],
-    [D.softcap, problem.softcap ?? 0],
+    [D.scoreCap, factors.cap],
   ];
   for (const [at, value] of reals) words.setFloat32(at, value, true);
 }
@@ -127,22 +193,17 @@ const scoresKinds = {
   biased: D.scoresBiased,
 } as const;
 
-type Tensors = Record<"query" | "key" | "value", PlacedTensor> &
-  Record<"mask" | "bias", PlacedTensor | null>;
-
-function writeTensors(words: DataView, tensors: Tensors): void {
-  const write = (at: number, t: PlacedTensor | null, axes: number): void => {
-    words.setUint32(at, t?.address ?? 0, true);
-    if (t === null) return;
-    // Missing leading axes repeat.
-    const strides = [0, 0, 0, 0, ...t.strides].slice(-4);
-    for (let axis = 0; axis < axes; axis++) {
-      words.setUint32(at + 4 * (axis + 1), strides[axis] as number, true);
-    }
-  };
-  write(D.queryPointer, tensors.query, 3);
-  write(D.keyPointer, tensors.key, 3);
-  write(D.valuePointer, tensors.value, 3);
-  write(D.maskPointer, tensors.mask, 4);
-  write(D.biasPointer, tensors.bias, 4);
+/**
+ * Writes a tensor's address and strides.
+ *
+ * @param at word of its pointer
+ * @param axes how many strides there are; leading axes that it lacks repeat
+ */
+function writeTensor(words: Int32Array, at: number, t: PlacedTensor, axes: number): void {
+  const { address, strides } = t;
+  const missing = 4 - strides.length;
+  words[at] = address;
+  for (let axis = 0; axis < axes; axis++) {
+    words[at + 1 + axis] = axis < missing ? 0 : (strides[axis - missing] as number);
+  }
 }

@@ -1,4 +1,9 @@
-import { type AttentionProblem, bytesPerElement, type PlanDescription } from "@heed/core";
+import {
+  type AttentionProblem,
+  bytesPerElement,
+  headsPerGroup,
+  type PlanDescription,
+} from "@heed/core";
 import { kernelName } from "../kernel-name.js";
 import type { SimdBuild } from "../module.js";
 import { descriptorBytes, fewRows, panelRows, rowStateBytes } from "../shared/attention.js";
@@ -86,9 +91,8 @@ const itemsPerThread = 4;
 
 /** Pure: the same problem and limits give the same plan everywhere. */
 export function planProblem(problem: AttentionProblem, limits: PlanLimits): WasmPlan {
-  const { batch, kvHeads, queryHeads, queryLength, keyLength, headDim, valueDim } = problem;
-  const group = kvHeads === 0 ? 1 : queryHeads / kvHeads;
-  const total = group * queryLength;
+  const { batch, kvHeads, queryLength, keyLength, headDim, valueDim } = problem;
+  const total = headsPerGroup(problem) * queryLength;
   const matrices = problem.returns.weights || problem.returns.scores !== null;
   const { batchInvariant } = limits;
   const few = total <= fewRows && !matrices && !batchInvariant;
@@ -161,7 +165,7 @@ function layOut(
     row: next(panelRows * Math.max(headBytes, valueBytes)),
     key: next(packs(headDim) ? tile * headBytes : 0),
     value: next(packs(valueDim) ? tile * valueBytes : 0),
-    rows: next(blockRows * rowStateBytes),
+    rows: next(roundUp(blockRows, panelRows) * rowStateBytes),
     bytes,
   };
 }

@@ -18,6 +18,8 @@ export interface ScaleFactors {
    * then sees natural logits. Otherwise it sees dot products.
    */
   readonly stepwise: boolean;
+  /** Cap of the scaled scores; 0 for none. */
+  readonly cap: number;
 }
 
 const leastExponent = -126;
@@ -33,5 +35,5 @@ export function scaleFactors({ scale, softcap, bias, alibi }: ScaledProblem): Sc
   const changed = softcap !== null || bias !== null || alibi;
   const stepwise = changed || score * Math.LOG2E > largestFloat32;
   const natural = stepwise ? 1 : score;
-  return { query, score, logit: natural * Math.LOG2E, natural, stepwise };
+  return { query, score, logit: natural * Math.LOG2E, natural, stepwise, cap: softcap ?? 0 };
 }

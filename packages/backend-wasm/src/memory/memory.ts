@@ -1,5 +1,5 @@
 import { controlAddress, controlBytes } from "../shared/control.js";
-import { Allocator } from "./allocator.js";
+import { Allocator, alignment } from "./allocator.js";
 import { WasmOutOfMemoryError } from "./errors.js";
 
 export const pageBytes = 65536;
@@ -8,18 +8,29 @@ export const mostPages = 65536;
 /** Lowest address that is handed out. */
 export const firstAddress: number = controlAddress + controlBytes;
 
+/** Views of the whole memory. */
+interface Views {
+  readonly buffer: ArrayBufferLike;
+  readonly words: Int32Array;
+  readonly floats: Float32Array;
+}
+
+/** Bytes at the end of the memory that are not handed out: kernels read up to a vector past a row. */
+const readPastEnd = alignment;
+
 /** Wasm memory and its allocations. It grows as needed and never shrinks, as wasm memory cannot. */
 export class WasmMemory {
   readonly memory: WebAssembly.Memory;
   readonly #limit: number;
   readonly #allocator: Allocator;
+  #views: Views | null = null;
 
   /** @param limit bytes that it may grow to */
   constructor(memory: WebAssembly.Memory, limit: number) {
     this.memory = memory;
     this.#limit = limit;
     this.#allocator = new Allocator(firstAddress);
-    this.#allocator.extend(memory.buffer.byteLength);
+    this.#allocator.extend(memory.buffer.byteLength - readPastEnd);
   }
 
   /** Bytes that it may grow to. */
@@ -44,12 +55,30 @@ export class WasmMemory {
   allocate(bytes: number): number {
     const address = this.#allocator.allocate(bytes);
     if (address !== null) return address;
-    this.#grow(this.#allocator.endFor(bytes), bytes);
+    this.#grow(this.#allocator.endFor(bytes) + readPastEnd, bytes);
     return this.#allocator.allocate(bytes) as number;
   }
 
   free(address: number): void {
     this.#allocator.free(address);
+  }
+
+  /** The memory as int32 words. Void as soon as the memory grows: to be asked for after all allocations. */
+  get words(): Int32Array {
+    return this.#current().words;
+  }
+
+  /** The memory as float32; as `words`. */
+  get floats(): Float32Array {
+    return this.#current().floats;
+  }
+
+  #current(): Views {
+    const { buffer } = this.memory;
+    if (this.#views?.buffer !== buffer) {
+      this.#views = { buffer, words: new Int32Array(buffer), floats: new Float32Array(buffer) };
+    }
+    return this.#views;
   }
 
   /** A view of the memory. It is void as soon as the memory grows. */
@@ -74,6 +103,6 @@ export class WasmMemory {
         fail(cause);
       }
     }
-    this.#allocator.extend(this.size);
+    this.#allocator.extend(this.size - readPastEnd);
   }
 }

@@ -56,13 +56,23 @@ export function packFrom(
   const count = elementCount(shape);
   if (count === 0) return;
   const target = elements(to);
-  const rowMajor = rowMajorStrides(shape);
-  const dense = shape.every((n, axis) => n <= 1 || strides[axis] === rowMajor[axis]);
+  const dense = isRowMajor(shape, strides);
   const last = shape.reduce((sum, n, axis) => sum + (n - 1) * (strides[axis] as number), 0);
   const length = dense ? count : last + 1;
   const from = new target.View(memory.memory.buffer, address, length);
   if (dense) target.data.set(from);
   else packRows(from, 0, strides, shape, target.data);
+}
+
+/** Whether elements lie in row-major order without gaps. */
+export function isRowMajor(shape: readonly number[], strides: readonly number[]): boolean {
+  let expected = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const size = shape[axis] as number;
+    if (size > 1 && strides[axis] !== expected) return false;
+    expected *= size;
+  }
+  return true;
 }
 
 /**

@@ -8,12 +8,13 @@ import {
   elementCount,
   type HostTensor,
   InvalidInputError,
+  OutOfMemoryError,
   rowMajorStrides,
   type TensorLayout,
   tensor,
 } from "@heed/core";
 import type { WasmMemory } from "./memory.js";
-import { copyIn, type Placement, packFrom } from "./placement.js";
+import { copyIn, isRowMajor, type Placement, packFrom } from "./placement.js";
 
 /** The memory of one or more tensors: an allocation. */
 export class WasmStorage implements DeviceStorage {
@@ -94,6 +95,15 @@ export function allocateZeros(
   return tensorAt(memory, dtype, shape, { address, strides: rowMajorStrides(shape) });
 }
 
+/** A new array that is not filled with zeros before: that would take as long as the copy. */
+function copyOfFloats(memory: WasmMemory, address: number, count: number): Float32Array {
+  try {
+    return new Float32Array(memory.floats.subarray(address / 4, address / 4 + count));
+  } catch (cause) {
+    throw new OutOfMemoryError("host", `no memory for ${4 * count} bytes`, { cause });
+  }
+}
+
 /** Copies elements out of wasm memory into a row-major host tensor. */
 export function copyOut(
   memory: WasmMemory,
@@ -101,7 +111,11 @@ export function copyOut(
   shape: readonly number[],
   placement: Placement,
 ): HostTensor {
-  const data = allocate(dtype, elementCount(shape));
+  const count = elementCount(shape);
+  if (dtype === "float32" && isRowMajor(shape, placement.strides)) {
+    return tensor(copyOfFloats(memory, placement.address, count), shape, { dtype });
+  }
+  const data = allocate(dtype, count);
   packFrom(memory, shape, placement, data);
   return tensor(data, shape, { dtype });
 }

@@ -35,7 +35,7 @@ export const biasKeyStride = 84;
 /** int32 `[batch]`. */
 export const offsetsPointer = 88;
 /** int32 `[batch]`. */
-export const kvLengthsPointer = 92;
+export const lengthsPointer = 92;
 /** float32 `[queryHeads]`. */
 export const alibiPointer = 96;
 /** float32 `[queryHeads]`. */
@@ -78,8 +78,8 @@ export const naturalFactor = 176;
  * 0: the softmax sees dot products.
  */
 export const stepwise = 180;
-/** float32; 0: no cap. */
-export const softcap = 184;
+/** float32: cap of the scores; 0: none. */
+export const scoreCap = 184;
 /** The scores to return: one of the constants below. */
 export const scoresKind = 188;
 
@@ -104,6 +104,11 @@ export const workKey = 232;
 export const workValue = 236;
 export const workRows = 240;
 
+/** Query heads of a key head. */
+export const group = 244;
+/** Rows of a key head: those of all its query heads. */
+export const groupRows = 248;
+
 /** Size of a descriptor. */
 export const descriptorBytes = 256;
 
@@ -122,4 +127,4 @@ export const panelRows = 8;
 /** Rows of a panel of the kernel for few rows. */
 export const fewRows = 4;
 /** Bytes of state that a row of a block has in the workspace: see assembly/attention/row-state.ts. */
-export const rowStateBytes = 44;
+export const rowStateBytes = 48;

@@ -13,6 +13,9 @@ export interface SharedJob {
   readonly workspaceBytes: number;
 }
 
+/** Milliseconds until workers are started that no call has asked for: loading, with a self-test, is over then. */
+const startDelayMs = 50;
+
 /**
  * Workers over one shared memory. The calling thread takes items of a job like every worker, and a
  * worker that has not woken up yet has taken none: no thread waits for another but for the last items.
@@ -61,9 +64,9 @@ export class ThreadPool {
     this.ready.catch(() => {});
   }
 
-  /** Starts the workers in the next turn of the event loop, unless `start` is called before. */
+  /** Starts the workers in a while, unless `start` is called before. */
   startSoon(): void {
-    const timer = setTimeout(() => this.start(), 0);
+    const timer = setTimeout(() => this.start(), startDelayMs);
     // Node's timers are objects, and keep the process alive.
     (timer as { unref?: () => void }).unref?.();
   }

@@ -1,5 +1,4 @@
 import { madd } from "../../math/simd";
-import { addPanel } from "./panel-values";
 
 /** Whether `rows` rows of `size` float32, `stride` bytes apart, have neither infinities nor NaN. */
 export function allFinite(from: usize, stride: usize, rows: i32, size: i32): bool {
@@ -37,14 +36,13 @@ function guardedMadd(weight: v128, value: v128, sum: v128): v128 {
   return v128.bitselect(sum, madd(value, weight, sum), hidden);
 }
 
-/** `panelValues` that leaves weights of 0 out. */
-export function guardedPanelValues(
+/** `tileValues` that leaves weights of 0 out. */
+export function guardedTileValues(
   weights: usize,
   keys: i32,
   value: usize,
   stride: usize,
   size: i32,
-  output: usize,
   sums: usize,
 ): void {
   const end = weights + 32 * <usize>keys;
@@ -63,7 +61,6 @@ export function guardedPanelValues(
     v128.store(to, sum1, 16);
     to += 32;
   }
-  addPanel(output, size, end, sums);
 }
 
 /** `fewValues` that leaves weights of 0 out. */

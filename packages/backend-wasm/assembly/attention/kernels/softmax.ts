@@ -1,5 +1,4 @@
 import { exp2, exp2C1, exp2C2, exp2C3, exp2C4, exp2C5, exp2Lowest, exp2Magic, exp2One, exp2Scalar, exp2With } from "../../math/exp2";
-import { LOWEST } from "../../math/constants";
 import { maxLanes, sumLanes } from "../../math/simd";
 
 // Steps of the online softmax (Milakov & Gimelshein, 2018, arXiv:1805.02867) on a tile: the maxima rise
@@ -15,7 +14,7 @@ import { maxLanes, sumLanes } from "../../math/simd";
 // does a score of +∞, since ∞ − ∞ is NaN.
 
 /**
- * For a panel of 8 rows, which are lanes, so that nothing is shuffled.
+ * For the rows of a panel, which are lanes, so that nothing is shuffled: all eight, or the first four.
  *
  * @param scores `[keys, 8]`; afterwards weights, and the rescaling factors `[8]` after them
  * @param factor > 0 and finite
@@ -28,58 +27,55 @@ export function panelSoftmax(
   factor: f32,
   max: usize,
   sum: usize,
+  half: bool,
 ): void {
-  const end = scores + 32 * <usize>keys;
+  columnSoftmax(scores, 32, keys, factor, max, sum);
+  if (!half) columnSoftmax(scores + 16, 32, keys, factor, max + 16, sum + 16);
+}
+
+/** For four rows, which are lanes: `scores[j][r]`, `step` bytes from key to key, `max[r]`, `sum[r]`. */
+export function columnSoftmax(
+  scores: usize,
+  step: usize,
+  keys: i32,
+  factor: f32,
+  max: usize,
+  sum: usize,
+): void {
+  const end = scores + step * <usize>keys;
   const factors = f32x4.splat(factor);
-  const before0 = v128.load(max);
-  const before1 = v128.load(max, 16);
-  const lowest = f32x4.splat(LOWEST);
+  const before = v128.load(max);
   // Four keys at once: a maximum waits for the one before it, for four cycles on Intel's cores.
-  let max0 = before0;
-  let max1 = before1;
-  let max2 = lowest;
-  let max3 = lowest;
-  let max4 = lowest;
-  let max5 = lowest;
-  let max6 = lowest;
-  let max7 = lowest;
+  let max0 = before;
+  let max1 = before;
+  let max2 = before;
+  let max3 = before;
   let p = scores;
-  const fours = scores + 128 * <usize>(keys >> 2);
+  const fours = scores + step * <usize>(keys & -4);
   while (p < fours) {
     max0 = f32x4.pmax(max0, v128.load(p));
-    max1 = f32x4.pmax(max1, v128.load(p, 16));
-    max2 = f32x4.pmax(max2, v128.load(p, 32));
-    max3 = f32x4.pmax(max3, v128.load(p, 48));
-    max4 = f32x4.pmax(max4, v128.load(p, 64));
-    max5 = f32x4.pmax(max5, v128.load(p, 80));
-    max6 = f32x4.pmax(max6, v128.load(p, 96));
-    max7 = f32x4.pmax(max7, v128.load(p, 112));
-    p += 128;
+    p += step;
+    max1 = f32x4.pmax(max1, v128.load(p));
+    p += step;
+    max2 = f32x4.pmax(max2, v128.load(p));
+    p += step;
+    max3 = f32x4.pmax(max3, v128.load(p));
+    p += step;
   }
   while (p < end) {
     max0 = f32x4.pmax(max0, v128.load(p));
-    max1 = f32x4.pmax(max1, v128.load(p, 16));
-    p += 32;
+    p += step;
   }
-  max0 = f32x4.pmax(f32x4.pmax(max0, max2), f32x4.pmax(max4, max6));
-  max1 = f32x4.pmax(f32x4.pmax(max1, max3), f32x4.pmax(max5, max7));
-  let sum0 = v128.load(sum);
-  let sum1 = v128.load(sum, 16);
-  let rescale0 = f32x4.splat(1);
-  let rescale1 = rescale0;
-  const same = v128.and(f32x4.eq(before0, max0), f32x4.eq(before1, max1));
-  if (!i32x4.all_true(same)) {
-    v128.store(max, max0);
-    v128.store(max, max1, 16);
-    rescale0 = exp2(f32x4.mul(f32x4.sub(before0, max0), factors));
-    rescale1 = exp2(f32x4.mul(f32x4.sub(before1, max1), factors));
-    sum0 = f32x4.mul(sum0, rescale0);
-    sum1 = f32x4.mul(sum1, rescale1);
+  const now = f32x4.pmax(f32x4.pmax(max0, max1), f32x4.pmax(max2, max3));
+  let total = v128.load(sum);
+  let rescaling = f32x4.splat(1);
+  if (!i32x4.all_true(f32x4.eq(before, now))) {
+    v128.store(max, now);
+    rescaling = exp2(f32x4.mul(f32x4.sub(before, now), factors));
+    total = f32x4.mul(total, rescaling);
   }
-  v128.store(end, rescale0);
-  v128.store(end, rescale1, 16);
-  v128.store(sum, f32x4.add(sum0, weigh(scores, end, 32, factors, max0)));
-  v128.store(sum, f32x4.add(sum1, weigh(scores + 16, end, 32, factors, max1)), 16);
+  v128.store(end, rescaling);
+  v128.store(sum, f32x4.add(total, weigh(scores, end, step, factors, now)));
 }
 
 /**
@@ -115,34 +111,6 @@ export function singleSoftmax(
   store<f32>(end, rescaling);
   const sums = weigh(scores, end, 16, f32x4.splat(factor), f32x4.splat(now));
   store<f32>(sum, total + sumLanes(sums));
-}
-
-/** For four rows, which are lanes: `scores[j][r]`, `max[r]`, `sum[r]`. */
-export function fewSoftmax(
-  scores: usize,
-  keys: i32,
-  factor: f32,
-  max: usize,
-  sum: usize,
-): void {
-  const end = scores + 16 * <usize>keys;
-  const factors = f32x4.splat(factor);
-  const before = v128.load(max);
-  let now = before;
-  let p = scores;
-  while (p < end) {
-    now = f32x4.pmax(now, v128.load(p));
-    p += 16;
-  }
-  let total = v128.load(sum);
-  let rescaling = f32x4.splat(1);
-  if (!i32x4.all_true(f32x4.eq(before, now))) {
-    v128.store(max, now);
-    rescaling = exp2(f32x4.mul(f32x4.sub(before, now), factors));
-    total = f32x4.mul(total, rescaling);
-  }
-  v128.store(end, rescaling);
-  v128.store(sum, f32x4.add(total, weigh(scores, end, 16, factors, now)));
 }
 
 /**
