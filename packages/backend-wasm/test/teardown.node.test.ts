@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { wasm } from "@heed/backend-wasm";
 import { describeProblem } from "@heed/core";
 import { expect, test, vi } from "vitest";
+import { startDelayMs } from "../src/threads/pool.js";
 import { patience } from "../src/threads/spawn.js";
 import { calls } from "./calls.js";
 
@@ -45,6 +46,7 @@ test("a worker that never answers is given up: one thread, and the note says why
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
     const backend = await wasm({ threads: 3 }).load();
+    await vi.advanceTimersByTimeAsync(startDelayMs);
     await vi.advanceTimersByTimeAsync(patience - 1);
     expect(backend.info.notes?.join()).toContain("one thread: 2 more start");
     expect(ended).toHaveLength(0);

@@ -33,22 +33,24 @@ export function finishLogits(
   // Seen by all rows: from where the last row starts to where the first ends.
   const allFrom = min(hi, load<i32>(rowState(d, work, last), LO));
   const allTo = max(lo, load<i32>(rowState(d, work, r), HI));
+  let hides = lo < allFrom || allTo < hi || mask;
   const edge = scores + step * <usize>(allTo - lo);
   for (let at: usize = 0; r <= last; r += 4) {
     const column = scores + at;
-    if (stepwise) addToScores(d, work, r, column, step, lo, hi - lo, D.scoresBiased);
+    if (stepwise && addToScores(d, work, r, column, step, lo, hi - lo, D.scoresBiased)) hides = true;
     if (mask) hideMasked(d, work, r, column, step, lo, hi - lo);
     if (lo < allFrom) hideOutside(d, work, r, column, step, lo, allFrom - lo);
     if (allTo < hi) hideOutside(d, work, r, edge + at, step, allTo, hi - allTo);
     at += 16;
   }
-  return lo < allFrom || allTo < hi || mask || word(d, D.biasPointer) != 0;
+  return hides;
 }
 
 /**
  * Steps 1 to 3 of the semantics, to base e, on dot products.
  *
  * @param kind the step to stop after: one of `scoresRaw`, …
+ * @returns whether the bias hides any key
  */
 export function addToScores(
   d: usize,
@@ -59,7 +61,7 @@ export function addToScores(
   from: i32,
   keys: i32,
   kind: i32,
-): void {
+): bool {
   let factor = number(d, D.scoreFactor);
   const cap = number(d, D.scoreCap);
   const biasNext = cap == 0 && kind == D.scoresBiased && word(d, D.biasPointer) != 0;
@@ -67,11 +69,13 @@ export function addToScores(
     scaleColumn(scores, step, keys, factor);
     factor = 1;
   }
-  if (kind == D.scoresRaw) return;
+  if (kind == D.scoresRaw) return false;
   if (cap != 0) capColumn(scores, step, keys, cap);
-  if (kind == D.scoresCapped) return;
-  if (word(d, D.biasPointer)) addBias(d, work, r, scores, step, from, keys, factor);
+  if (kind == D.scoresCapped) return false;
+  let hides = false;
+  if (word(d, D.biasPointer)) hides = addBias(d, work, r, scores, step, from, keys, factor);
   if (word(d, D.alibiPointer)) addAlibi(d, work, r, scores, step, from, keys);
+  return hides;
 }
 
 function scaleColumn(scores: usize, step: usize, keys: i32, scale: f32): void {
@@ -96,16 +100,19 @@ function capColumn(scores: usize, step: usize, keys: i32, cap: f32): void {
   }
 }
 
-/** factor · s + bias, but −∞ where the bias is −∞: it hides the key, even if s is NaN or +∞. */
+/** Adds a vector of the bias, and says where it is −∞. */
 // @ts-ignore: decorator
 @inline
-function addTo(scores: usize, factor: v128, bias: v128): void {
-  const hidden = f32x4.splat(-Infinity);
-  const sum = madd(v128.load(scores), factor, bias);
-  v128.store(scores, v128.bitselect(hidden, sum, f32x4.eq(bias, hidden)));
+function addTo(scores: usize, factor: v128, bias: v128, hidden: v128): v128 {
+  v128.store(scores, madd(v128.load(scores), factor, bias));
+  return f32x4.eq(bias, hidden);
 }
 
-/** s = factor · s + bias. */
+/**
+ * s = factor · s + bias, but −∞ where the bias is −∞: it hides the key, even if s is NaN or +∞.
+ *
+ * @returns whether it is −∞ anywhere
+ */
 function addBias(
   d: usize,
   work: usize,
@@ -115,8 +122,9 @@ function addBias(
   from: i32,
   keys: i32,
   scale: f32,
-): void {
+): bool {
   const factor = f32x4.splat(scale);
+  const infinite = f32x4.splat(-Infinity);
   const half = word(d, D.biasIsFloat16) != 0;
   const stride = size(d, D.biasKeyStride) * (half ? 2 : 4);
   const rows = rowState(d, work, r) + BIAS;
@@ -125,7 +133,9 @@ function addBias(
   let b1 = load<usize>(rows, 4) + first;
   let b2 = load<usize>(rows, 8) + first;
   let b3 = load<usize>(rows, 12) + first;
+  const start = scores;
   const end = scores + step * <usize>keys;
+  let hidden = i32x4.splat(0);
   if (!half && stride == 4) {
     const fours = scores + step * <usize>(keys & -4);
     while (scores < fours) {
@@ -137,13 +147,17 @@ function addBias(
       const low23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
       const high01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
       const high23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
-      addTo(scores, factor, v128.shuffle<f32>(low01, low23, 0, 1, 4, 5));
+      const bias0 = v128.shuffle<f32>(low01, low23, 0, 1, 4, 5);
+      hidden = v128.or(hidden, addTo(scores, factor, bias0, infinite));
       scores += step;
-      addTo(scores, factor, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7));
+      const bias1 = v128.shuffle<f32>(low01, low23, 2, 3, 6, 7);
+      hidden = v128.or(hidden, addTo(scores, factor, bias1, infinite));
       scores += step;
-      addTo(scores, factor, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5));
+      const bias2 = v128.shuffle<f32>(high01, high23, 0, 1, 4, 5);
+      hidden = v128.or(hidden, addTo(scores, factor, bias2, infinite));
       scores += step;
-      addTo(scores, factor, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7));
+      const bias3 = v128.shuffle<f32>(high01, high23, 2, 3, 6, 7);
+      hidden = v128.or(hidden, addTo(scores, factor, bias3, infinite));
       scores += step;
       b0 += 16;
       b1 += 16;
@@ -152,21 +166,42 @@ function addBias(
     }
   }
   while (scores < end) {
-    const bias = half
-      ? f32x4(
-          loadFloat16Scalar(b0),
-          loadFloat16Scalar(b1),
-          loadFloat16Scalar(b2),
-          loadFloat16Scalar(b3),
-        )
-      : f32x4(load<f32>(b0), load<f32>(b1), load<f32>(b2), load<f32>(b3));
-    addTo(scores, factor, bias);
+    hidden = v128.or(hidden, addTo(scores, factor, biasOf(b0, b1, b2, b3, half), infinite));
     b0 += stride;
     b1 += stride;
     b2 += stride;
     b3 += stride;
     scores += step;
   }
+  if (!v128.any_true(hidden)) return false;
+  b0 = load<usize>(rows) + first;
+  b1 = load<usize>(rows, 4) + first;
+  b2 = load<usize>(rows, 8) + first;
+  b3 = load<usize>(rows, 12) + first;
+  scores = start;
+  while (scores < end) {
+    const hides = f32x4.eq(biasOf(b0, b1, b2, b3, half), infinite);
+    v128.store(scores, v128.bitselect(infinite, v128.load(scores), hides));
+    b0 += stride;
+    b1 += stride;
+    b2 += stride;
+    b3 += stride;
+    scores += step;
+  }
+  return true;
+}
+
+/** Four rows' biases of a key. */
+function biasOf(b0: usize, b1: usize, b2: usize, b3: usize, half: bool): v128 {
+  if (half) {
+    return f32x4(
+      loadFloat16Scalar(b0),
+      loadFloat16Scalar(b1),
+      loadFloat16Scalar(b2),
+      loadFloat16Scalar(b3),
+    );
+  }
+  return f32x4(load<f32>(b0), load<f32>(b1), load<f32>(b2), load<f32>(b3));
 }
 
 /** s −= slope · |p − j|, but −∞ stays: the product may overflow to −∞, and their difference is NaN. */

@@ -130,6 +130,8 @@ export function setRows(
     <usize>h * biasHeadStep +
     <usize>i * biasStep;
   const back = group - 1;
+  const successive = group == 1 && !positional;
+  const lastRow = i32x4.splat(rows - 1);
   let state = rowState(d, work, 0);
   for (let r = 0; r < padded; r++) {
     if ((r & 3) == 0) {
@@ -139,6 +141,16 @@ export function setRows(
       v128.store(state, all, HI);
       v128.store(state, lowest, MAX);
       v128.store(state, nothing, SUM);
+      if (successive) {
+        const row = i32x4.min_s(i32x4.add(i32x4.splat(r), i32x4(0, 1, 2, 3)), lastRow);
+        v128.store(state, i32x4.splat(h), HEAD);
+        v128.store(state, i32x4.add(i32x4.splat(index), row), INDEX);
+        v128.store(state, stepped(query, queryStep, row), QUERY);
+        if (hasMask) v128.store(state, stepped(mask, maskStep, row), MASK);
+        if (hasBias) v128.store(state, stepped(bias, biasStep, row), BIAS);
+        r += 3;
+        continue;
+      }
     }
     store<i32>(state, h, HEAD);
     store<i32>(state, index, INDEX);
@@ -174,6 +186,13 @@ export function setRows(
       bias += biasStep - <usize>back * biasHeadStep;
     }
   }
+}
+
+/** Addresses of four rows, `step` bytes apart. */
+// @ts-ignore: decorator
+@inline
+function stepped(from: usize, step: usize, row: v128): v128 {
+  return i32x4.add(i32x4.splat(from), i32x4.mul(i32x4.splat(step), row));
 }
 
 /** A stride in bytes. */

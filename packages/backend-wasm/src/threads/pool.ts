@@ -14,7 +14,7 @@ export interface SharedJob {
 }
 
 /** Milliseconds until workers are started that no call has asked for: loading, with a self-test, is over then. */
-const startDelayMs = 50;
+export const startDelayMs = 50;
 
 /**
  * Workers over one shared memory. The calling thread takes items of a job like every worker, and a
