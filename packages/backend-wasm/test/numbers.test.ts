@@ -199,6 +199,43 @@ describe.each(ways)("%s", (_, backend, rows, returns) => {
     expect(Math.abs(row.logSumExp - logSumExp)).toBeLessThanOrEqual(1e-6 * Math.abs(logSumExp));
   });
 
+  test.each<[string, number, Omit<Call, "query" | "key" | "value">]>([
+    ["2 keys", 2, {}],
+    ["7 keys", 7, {}],
+    ["300 keys", 300, {}],
+    ["2000 keys", 2000, {}],
+    ["a sink", 2, { sinks: [Math.log(2)] }],
+    ["a cap", 50, { softcap: 5 }],
+  ])("values near the end of float32 do not overflow: %s", async (_, keys, rules) => {
+    // Beside them, in every row: values that do not overflow, and ones whose sums would cancel.
+    const columns = [3e38, 1, -3e38, 0, 3.2e38];
+    const values = Array.from({ length: keys }, () => columns).flat();
+    const shared = rules.sinks ? 2 : 1;
+    const { output, logSumExp } = await rowOf([0], {
+      key: matrix(new Float32Array(keys)),
+      value: matrix(values, columns.length),
+      ...rules,
+    });
+    for (const [c, expected] of columns.entries()) {
+      const allowed = 1e-5 * Math.abs(expected);
+      expect(Math.abs((output[c] as number) - expected / shared)).toBeLessThanOrEqual(allowed);
+    }
+    expect(logSumExp).toBeCloseTo(Math.log(keys * shared), 5);
+  });
+
+  test("values near the end of float32 whose sums overflow and cancel have a mean", async () => {
+    const value = matrix([3e38, 3e38, -3e38, -3e38]);
+    const { output } = await rowOf([0], { key: matrix([0, 0, 0, 0]), value });
+    expect(Math.abs(output[0] as number)).toBeLessThan(1e32);
+  });
+
+  test("values that are infinite stay so, whichever rule hides others", async () => {
+    const value = matrix([infinity, 3e38, 3e38]);
+    const hides = mask([true, true, false]);
+    const { output } = await rowOf([0], { key: matrix([0, 0, 0]), value, mask: hides });
+    expect(output).toEqual([infinity]);
+  });
+
   test.each([32_768, 131_072, 2 ** 20])(
     "the mean of %i equal values is that value",
     async (keys) => {

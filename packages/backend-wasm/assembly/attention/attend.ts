@@ -58,6 +58,6 @@ export function merge(d: usize, work: usize, unit: i32): void {
     for (let lane = 0; lane < real; lane++) {
       mergeRow(d, work, unit, r + lane, output + bytes * <usize>lane);
     }
-    storeRows(d, work, r, real, output, bytes);
+    storeRows(d, work, r, real, output, bytes, true);
   }
 }

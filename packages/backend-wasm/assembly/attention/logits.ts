@@ -4,7 +4,7 @@ import { LOWEST } from "../math/constants";
 import { loadFloat16Scalar } from "../math/float16";
 import { madd } from "../math/simd";
 import { tanh } from "../math/tanh";
-import { BIAS, HI, LO, MASK, POSITION, rowState, SLOPE } from "./row-state";
+import { BIAS, HI, LO, MASK, POSITION, stateOf, SLOPE } from "./row-state";
 
 // Steps 1 to 4 of the semantics, on a column: the dot products of four rows, side by side, with some
 // keys, which are `step` bytes apart.
@@ -31,8 +31,8 @@ export function finishLogits(
   const stepwise = word(d, D.stepwise) != 0;
   const mask = word(d, D.maskPointer) != 0;
   // Seen by all rows: from where the last row starts to where the first ends.
-  const allFrom = min(hi, load<i32>(rowState(d, work, last), LO));
-  const allTo = max(lo, load<i32>(rowState(d, work, r), HI));
+  const allFrom = min(hi, load<i32>(stateOf(d, work, last), LO));
+  const allTo = max(lo, load<i32>(stateOf(d, work, r), HI));
   let hides = lo < allFrom || allTo < hi || mask;
   const edge = scores + step * <usize>(allTo - lo);
   for (let at: usize = 0; r <= last; r += 4) {
@@ -127,7 +127,7 @@ function addBias(
   const infinite = f32x4.splat(-Infinity);
   const half = word(d, D.biasIsFloat16) != 0;
   const stride = size(d, D.biasKeyStride) * (half ? 2 : 4);
-  const rows = rowState(d, work, r) + BIAS;
+  const rows = stateOf(d, work, r) + BIAS;
   const first = <usize>from * stride;
   let b0 = load<usize>(rows) + first;
   let b1 = load<usize>(rows, 4) + first;
@@ -214,8 +214,8 @@ function addAlibi(
   from: i32,
   keys: i32,
 ): void {
-  const slope = v128.load(rowState(d, work, r), SLOPE);
-  const position = v128.load(rowState(d, work, r), POSITION);
+  const slope = v128.load(stateOf(d, work, r), SLOPE);
+  const position = v128.load(stateOf(d, work, r), POSITION);
   const one = f32x4.splat(1);
   const hidden = f32x4.splat(-Infinity);
   let key = f32x4.splat(<f32>from);
@@ -240,7 +240,7 @@ function hideMasked(
   keys: i32,
 ): void {
   const stride = size(d, D.maskKeyStride);
-  const rows = rowState(d, work, r) + MASK;
+  const rows = stateOf(d, work, r) + MASK;
   const first = <usize>from * stride;
   let m0 = load<usize>(rows) + first;
   let m1 = load<usize>(rows, 4) + first;
@@ -278,8 +278,8 @@ function hideOutside(
   from: i32,
   keys: i32,
 ): void {
-  const lo = v128.load(rowState(d, work, r), LO);
-  const hi = v128.load(rowState(d, work, r), HI);
+  const lo = v128.load(stateOf(d, work, r), LO);
+  const hi = v128.load(stateOf(d, work, r), HI);
   const hidden = f32x4.splat(-Infinity);
   const one = i32x4.splat(1);
   let key = i32x4.splat(from);

@@ -1,11 +1,11 @@
 import * as D from "../../src/shared/attention";
 import { number, size, word } from "../descriptor";
-import { exp2 } from "../math/exp2";
 import { storeFloat16Scalar } from "../math/float16";
 import { panelScores } from "./kernels/panel-scores";
+import { finalWeights } from "./kernels/softmax";
 import { addToScores, finishLogits } from "./logits";
 import { PANEL, queryLanes, STEP } from "./panel";
-import { existingKeys, FACTOR, HI, INDEX, LO, MAX, rowState } from "./row-state";
+import { existingKeys, FACTOR, HI, INDEX, LO, MAX, stateOf } from "./row-state";
 import { tileAddress, tileStride } from "./tile-source";
 
 // Weights and scores as outputs. Their panels are computed once more, when the rest of a block is done.
@@ -30,10 +30,7 @@ export function storeScores(d: usize, work: usize, b: i32, g: i32, rows: i32, pa
   }
 }
 
-/**
- * Computes and stores weights, once the denominators are known: 2^(factor · (s − max)) over the denominator.
- * In a row that is NaN, hidden keys still have a weight of 0.
- */
+/** Computes and stores weights, once the denominators are known. */
 export function storeWeights(
   d: usize,
   work: usize,
@@ -46,29 +43,20 @@ export function storeWeights(
 ): void {
   const scores = work + size(d, D.workScores);
   const tile = word(d, D.tileKeys);
-  const factor = f32x4.splat(number(d, D.logitFactor));
-  const hidden = f32x4.splat(-Infinity);
+  const factor = number(d, D.logitFactor);
   clearRows(d, work, D.weightsPointer, rows, 0, word(d, D.keyLength));
   for (let from = first; from < last; from += tile) {
     const to = min(from + tile, last);
     for (let r = 0; r < padded; r += PANEL) {
-      const lo = max(from, load<i32>(rowState(d, work, r), LO));
-      const hi = min(to, load<i32>(rowState(d, work, r + PANEL - 1), HI));
+      const lo = max(from, load<i32>(stateOf(d, work, r), LO));
+      const hi = min(to, load<i32>(stateOf(d, work, r + PANEL - 1), HI));
       if (lo >= hi) continue;
       scorePanel(d, work, b, g, r, lo, hi - lo);
       finishLogits(d, work, r, r + PANEL - 1, scores, STEP, lo, hi);
-      for (let half = 0; half < PANEL; half += 4) {
-        const max = v128.load(rowState(d, work, r + half), MAX);
-        const inverse = v128.load(rowState(d, work, r + half), FACTOR);
-        let p = scores + 4 * <usize>half;
-        const end = p + STEP * <usize>(hi - lo);
-        while (p < end) {
-          const s = v128.load(p);
-          const weight = f32x4.mul(exp2(f32x4.mul(f32x4.sub(s, max), factor)), inverse);
-          v128.store(p, v128.and(weight, f32x4.ne(s, hidden)));
-          p += STEP;
-        }
-      }
+      const state = stateOf(d, work, r);
+      finalWeights(scores, STEP, hi - lo, factor, state + MAX, state + FACTOR);
+      const max4 = state + 16 + MAX;
+      finalWeights(scores + 16, STEP, hi - lo, factor, max4, state + 16 + FACTOR);
       storeColumns(d, work, D.weightsPointer, r, min(PANEL, rows - r), lo, hi - lo);
     }
   }
@@ -94,7 +82,7 @@ function scorePanel(d: usize, work: usize, b: i32, g: i32, r: i32, from: i32, ke
 
 /** Address of element j of row r of weights or scores. */
 function matrixElement(d: usize, work: usize, pointer: usize, r: i32, j: i32): usize {
-  const index = load<usize>(rowState(d, work, r), INDEX);
+  const index = load<usize>(stateOf(d, work, r), INDEX);
   const at = index * size(d, D.keyLength) + <usize>j;
   return size(d, pointer) + at * (word(d, D.isFloat16) ? 2 : 4);
 }

@@ -2,7 +2,7 @@ import * as D from "../../src/shared/attention";
 import { size, word } from "../descriptor";
 import { storeFloat16, storeFloat16Scalar } from "../math/float16";
 import { finishRows } from "./denominators";
-import { FACTOR, INDEX, rowState } from "./row-state";
+import { FACTOR, INDEX, rowState, SUM } from "./row-state";
 
 /**
  * Steps 5 and 6 for four rows: their outputs are divided by the denominators and stored, and the
@@ -10,6 +10,7 @@ import { FACTOR, INDEX, rowState } from "./row-state";
  *
  * @param rows how many of the four are there
  * @param output the rows' outputs so far, float32, `bytes` apart: padded to a multiple of four
+ * @param means whether these are divided by the sums of weights already
  */
 export function storeRows(
   d: usize,
@@ -18,10 +19,13 @@ export function storeRows(
   rows: i32,
   output: usize,
   bytes: usize,
+  means: bool,
 ): void {
   finishRows(d, work, r, rows);
   for (let lane = 0; lane < rows; lane++) {
-    const factor = load<f32>(rowState(d, work, r + lane), FACTOR);
+    const state = rowState(d, work, r + lane);
+    let factor = load<f32>(state, FACTOR);
+    if (means) factor *= load<f32>(state, SUM);
     storeScaled(d, outputRow(d, work, r + lane), output + bytes * <usize>lane, factor);
   }
 }
@@ -33,7 +37,7 @@ export function outputRow(d: usize, work: usize, r: i32): usize {
 }
 
 /** Stores a row of the output: float32 or float16. */
-function storeScaled(d: usize, to: usize, from: usize, factor: f32): void {
+export function storeScaled(d: usize, to: usize, from: usize, factor: f32): void {
   const columns = size(d, D.valueDim);
   const half = word(d, D.isFloat16) != 0;
   const factors = f32x4.splat(factor);

@@ -2,19 +2,17 @@ import * as D from "../../src/shared/attention";
 import { number, size, word } from "../descriptor";
 import { LOWEST } from "../math/constants";
 import { exp2Scalar } from "../math/exp2";
-import { MAX, rowState, SUM } from "./row-state";
+import { MAX, stateOf, SUM } from "./row-state";
 
 // Partial results of rows whose keys are split into parts.
 
-/** Address of a row's partial result: its maximum, its sum, and its output, float32. */
-// @ts-ignore: decorator
-@inline
+/** Address of a row's partial result: its maximum, its sum, and its output divided by the sum, float32. */
 export function partialRow(d: usize, unit: i32, split: i32, r: i32): usize {
   const row = (unit * word(d, D.splits) + split) * word(d, D.blockRows) + r;
   return size(d, D.partialPointer) + 4 * <usize>row * (size(d, D.valueDim) + 2);
 }
 
-/** Stores the partial results of rows, whose outputs are `bytes` apart. */
+/** Stores the partial results of rows, whose outputs, divided by their sums of weights, are `bytes` apart. */
 export function storePartials(
   d: usize,
   work: usize,
@@ -27,18 +25,18 @@ export function storePartials(
 ): void {
   for (let lane = r; lane < r + rows; lane++) {
     const to = partialRow(d, unit, split, lane);
-    store<f32>(to, load<f32>(rowState(d, work, lane), MAX));
-    store<f32>(to + 4, load<f32>(rowState(d, work, lane), SUM));
+    store<f32>(to, load<f32>(stateOf(d, work, lane), MAX));
+    store<f32>(to + 4, load<f32>(stateOf(d, work, lane), SUM));
     memory.copy(to + 8, output, 4 * size(d, D.valueDim));
     output += bytes;
   }
 }
 
 /**
- * Merges the parts of a row: Σ output_s · 2^(factor · (max_s − max)), and the sums alike. The parts are
- * taken in order, whichever thread computed them.
+ * Merges the parts of a row: the mean of their outputs, each of which has the weight sum_s · 2^(factor · (max_s − max)).
+ * The parts are taken in order, whichever thread computed them.
  *
- * @param output where the row's output is to go, float32
+ * @param output where the row's output, divided by the sum of all weights, is to go, float32
  */
 export function mergeRow(d: usize, work: usize, unit: i32, r: i32, output: usize): void {
   const splits = word(d, D.splits);
@@ -47,19 +45,25 @@ export function mergeRow(d: usize, work: usize, unit: i32, r: i32, output: usize
     const seen = load<f32>(partialRow(d, unit, s, r));
     if (seen > max) max = seen;
   }
+  let sum: f32 = 0;
+  for (let s = 0; s < splits; s++) sum += weightOf(d, partialRow(d, unit, s, r), max);
   const columns = word(d, D.valueDim);
   memory.fill(output, 0, 4 * <usize>columns);
-  let sum: f32 = 0;
   for (let s = 0; s < splits; s++) {
     const from = partialRow(d, unit, s, r);
-    // A part that saw nothing has a sum of 0 and an output of 0.
-    const factor = exp2Scalar((load<f32>(from) - max) * number(d, D.logitFactor));
-    sum += load<f32>(from + 4) * factor;
+    // A part that saw nothing has a weight and an output of 0.
+    const weight = weightOf(d, from, max);
+    const share = weight == 0 ? <f32>0 : weight / sum;
     for (let c = 0; c < columns; c++) {
       const at = 4 * <usize>c;
-      store<f32>(output + at, load<f32>(output + at) + factor * load<f32>(from + 8 + at));
+      store<f32>(output + at, load<f32>(output + at) + share * load<f32>(from + 8 + at));
     }
   }
-  store<f32>(rowState(d, work, r), max, MAX);
-  store<f32>(rowState(d, work, r), sum, SUM);
+  store<f32>(stateOf(d, work, r), max, MAX);
+  store<f32>(stateOf(d, work, r), sum, SUM);
+}
+
+/** The weight of a part among those of its row. */
+function weightOf(d: usize, partial: usize, max: f32): f32 {
+  return load<f32>(partial, 4) * exp2Scalar((load<f32>(partial) - max) * number(d, D.logitFactor));
 }

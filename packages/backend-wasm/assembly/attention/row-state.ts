@@ -55,6 +55,10 @@ export const FACTOR: usize = 320;
 // @ts-ignore: decorator
 @inline
 export const QUERY: usize = 352;
+/** Not 0 if the row's output is to be computed again: see `overflows`. */
+// @ts-ignore: decorator
+@inline
+export const AGAIN: usize = 384;
 
 /** Address of the state of row r, and of the rows after it in its panel: the arrays above are offsets to it. */
 // @ts-ignore: decorator
@@ -62,6 +66,25 @@ export const QUERY: usize = 352;
 export function rowState(d: usize, work: usize, r: i32): usize {
   const panel = <usize>(r & -D.panelRows);
   return work + size(d, D.workRows) + panel * D.rowStateBytes + 4 * <usize>(r & (D.panelRows - 1));
+}
+
+/**
+ * Marks which of four rows have an output that is not finite although they saw no NaN or +∞: values near the end of
+ * float32 may overflow as long as they are not divided.
+ *
+ * @param bad not 0 for a row's lane if its output is not finite
+ * @returns whether there are any
+ */
+export function overflows(state: usize, bad: v128): bool {
+  const sum = v128.load(state, SUM);
+  const again = v128.and(bad, f32x4.eq(sum, sum));
+  v128.store(state, again, AGAIN);
+  return v128.any_true(again);
+}
+
+/** {@link rowState} as a call, which is shorter, for what is not done often. */
+export function stateOf(d: usize, work: usize, r: i32): usize {
+  return rowState(d, work, r);
 }
 
 /** Number of keys of a batch entry that exist. */

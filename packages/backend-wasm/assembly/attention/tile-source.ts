@@ -1,6 +1,7 @@
 import * as D from "../../src/shared/attention";
 import { size, word } from "../descriptor";
 import { widenRows } from "../math/float16";
+import { allFinite } from "./kernels/guarded";
 
 // A tile of keys or values as float32 rows: where it lies, or a copy in the workspace.
 
@@ -51,6 +52,13 @@ export function tileAddress(
 /** Distance in bytes of the rows that `tileAddress` tells. */
 export function tileStride(d: usize, pointer: usize, columns: i32, packs: bool): usize {
   return packs ? paddedBytes(columns) : strideInPlace(d, pointer);
+}
+
+/** Whether the float32 values `first ≤ j < last` of key head g have neither infinities nor NaN. */
+export function valuesFinite(d: usize, b: i32, g: i32, first: i32, last: i32): bool {
+  const columns = word(d, D.valueDim);
+  const from = addressInPlace(d, D.valuePointer, b, g, first);
+  return allFinite(from, strideInPlace(d, D.valuePointer), last - first, columns);
 }
 
 /** Copies rows of either dtype to float32 rows padded with zeros. */

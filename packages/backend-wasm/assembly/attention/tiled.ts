@@ -1,19 +1,19 @@
 import * as D from "../../src/shared/attention";
 import { number, size, word } from "../descriptor";
-import { transpose4 } from "../math/simd";
-import { finishRows } from "./denominators";
+import { madd, transpose4 } from "../math/simd";
+import { finishRows, normalizeRows } from "./denominators";
 import { allFinite, guardedTileValues } from "./kernels/guarded";
 import { panelScores } from "./kernels/panel-scores";
 import { addPanel, tileValues } from "./kernels/panel-values";
-import { panelSoftmax } from "./kernels/softmax";
+import { finalWeights, panelSoftmax } from "./kernels/softmax";
 import { touchRows } from "./kernels/touch";
 import { finishLogits } from "./logits";
 import { storeScores, storeWeights } from "./matrices";
-import { outputRow, storeRows } from "./output";
+import { outputRow, storeRows, storeScaled } from "./output";
 import { outputLanes, PANEL, queryLanes, STEP } from "./panel";
 import { storePartials } from "./partial";
-import { FACTOR, HI, LO, MAX, QUERY, rowState, setRows, SUM, unseen } from "./row-state";
-import { packRows, paddedBytes, tileAddress, tileStride } from "./tile-source";
+import { AGAIN, FACTOR, HI, LO, MAX, overflows, QUERY, rowState, setRows, SUM, unseen } from "./row-state";
+import { packRows, paddedBytes, tileAddress, tileStride, valuesFinite } from "./tile-source";
 
 /** Rows of a block up to which it is worth to bring a tile into the cache beforehand. */
 // @ts-ignore: decorator
@@ -43,21 +43,40 @@ export function attendTiled(
   const padded = (rows + PANEL - 1) & -PANEL;
   setRows(d, work, b, g, start, rows, padded);
   packQuery(d, work, rows);
+  const output = work + size(d, D.workOutput);
 
   const first = max(load<i32>(rowState(d, work, 0), LO), split * word(d, D.splitKeys));
   const last = min(
     load<i32>(rowState(d, work, padded - 1), HI),
     (split + 1) * word(d, D.splitKeys),
   );
+  attendTiles(d, work, b, g, rows, first, last, false);
+  if (storeBlock(d, work, unit, split, rows) && valuesFinite(d, b, g, first, last)) {
+    memory.fill(output, 0, <usize>padded * paddedBytes(word(d, D.valueDim)));
+    attendTiles(d, work, b, g, rows, first, last, true);
+    storeAgain(d, work, unit, split, rows);
+  }
+  if (word(d, D.scoresPointer)) storeScores(d, work, b, g, rows, padded);
+  if (word(d, D.weightsPointer)) storeWeights(d, work, b, g, rows, padded, first, last);
+}
+
+/** @param final whether maxima and denominators are known: see `finalWeights`; outputs are to be 0 then */
+function attendTiles(
+  d: usize,
+  work: usize,
+  b: i32,
+  g: i32,
+  rows: i32,
+  first: i32,
+  last: i32,
+  final: bool,
+): void {
   const tile = word(d, D.tileKeys);
   // Tiles end at multiples of their length wherever a block's keys start, so that the order of a row's sums
   // does not depend on the rows beside it.
   for (let from = first; from < last; from = (from / tile + 1) * tile) {
-    attendTile(d, work, b, g, rows, from, min((from / tile + 1) * tile, last));
+    attendTile(d, work, b, g, rows, from, min((from / tile + 1) * tile, last), final);
   }
-  storeBlock(d, work, unit, split, rows);
-  if (word(d, D.scoresPointer)) storeScores(d, work, b, g, rows, padded);
-  if (word(d, D.weightsPointer)) storeWeights(d, work, b, g, rows, padded, first, last);
 }
 
 /** Panels of query rows, `[rows/8, headDim, 8]`, times `D.queryFactor`. Of the last panel, half if that does. */
@@ -82,7 +101,16 @@ function packQuery(d: usize, work: usize, rows: i32): void {
     let to = queryLanes(d, work, r);
     while (from0 < end) {
       const to2 = to + 2 * STEP;
-      transpose4(from0, from1, from2, from3, factor, to, to + STEP, to2, to2 + STEP);
+      transpose4(
+        f32x4.mul(v128.load(from0), factor),
+        f32x4.mul(v128.load(from1), factor),
+        f32x4.mul(v128.load(from2), factor),
+        f32x4.mul(v128.load(from3), factor),
+        to,
+        to + STEP,
+        to2,
+        to2 + STEP,
+      );
       from0 += 16;
       from1 += 16;
       from2 += 16;
@@ -109,6 +137,7 @@ function attendTile(
   rows: i32,
   from: i32,
   to: i32,
+  final: bool,
 ): void {
   const keys = to - from;
   const headDim = word(d, D.headDim);
@@ -142,8 +171,13 @@ function attendTile(
     panelScores(queryLanes(d, work, r), headDim, firstKey, keyStride, seen, scores, four);
     const lastLane = r + (four ? 3 : PANEL - 1);
     const partial = finishLogits(d, work, r, lastLane, scores, STEP, lo, hi);
-    const fresh = unseen(state) && (four || unseen(state + 16));
-    panelSoftmax(scores, seen, factor, state + MAX, state + SUM, four);
+    const fresh = !final && unseen(state) && (four || unseen(state + 16));
+    if (final) {
+      finalWeights(scores, STEP, seen, factor, state + MAX, state + FACTOR);
+      finalWeights(scores + 16, STEP, seen, factor, state + 16 + MAX, state + 16 + FACTOR);
+    } else {
+      panelSoftmax(scores, seen, factor, state + MAX, state + SUM, four);
+    }
     const output = outputLanes(d, work, r);
     const target = fresh ? output : sums;
     const firstValue = value + skipped * valueStride;
@@ -157,23 +191,30 @@ function attendTile(
   }
 }
 
-/** Stores a block's rows, four at a time. */
-function storeBlock(d: usize, work: usize, unit: i32, split: i32, rows: i32): void {
+/**
+ * Stores a block's rows, four at a time.
+ *
+ * @returns whether any is to be computed again: see `overflows`
+ */
+function storeBlock(d: usize, work: usize, unit: i32, split: i32, rows: i32): bool {
   const columns = word(d, D.valueDim);
   const bytes = paddedBytes(columns);
   const whole = word(d, D.splits) == 1;
-  const inPlace = whole && word(d, D.isFloat16) == 0;
+  const half = word(d, D.isFloat16) != 0;
   const copy = work + size(d, D.workRow);
   const copy2 = copy + 2 * bytes;
+  const rest = copy + 4 * bytes;
+  let again = false;
   for (let r = 0; r < rows; r += 4) {
     const state = rowState(d, work, r);
     const from = outputLanes(d, work, r);
     const real = min(4, rows - r);
     if (unseen(state)) clearLanes(from, bytes);
-    if (inPlace) {
+    let bad: v128;
+    if (whole && !half) {
       finishRows(d, work, r, real);
       // Rows that fill up the last panel are copies of the last one, and overwrite it with the same.
-      transposeRows(
+      bad = transposeRows(
         from,
         columns,
         v128.load(state, FACTOR),
@@ -181,14 +222,41 @@ function storeBlock(d: usize, work: usize, unit: i32, split: i32, rows: i32): vo
         outputRow(d, work, r + 1),
         outputRow(d, work, r + 2),
         outputRow(d, work, r + 3),
-        copy,
+        rest,
       );
+    } else if (whole) {
+      const one = f32x4.splat(1);
+      transposeRows(from, columns, one, copy, copy + bytes, copy2, copy2 + bytes, rest);
+      storeRows(d, work, r, real, copy, bytes, false);
       continue;
+    } else {
+      normalizeRows(state);
+      const mean = v128.load(state, FACTOR);
+      bad = transposeRows(from, columns, mean, copy, copy + bytes, copy2, copy2 + bytes, rest);
+      storePartials(d, work, unit, split, r, real, copy, bytes);
+      if (half) continue;
     }
-    const one = f32x4.splat(1);
-    transposeRows(from, columns, one, copy, copy + bytes, copy2, copy2 + bytes, copy + 4 * bytes);
-    if (whole) storeRows(d, work, r, real, copy, bytes);
-    else storePartials(d, work, unit, split, r, real, copy, bytes);
+    if (overflows(state, bad)) again = true;
+  }
+  return again;
+}
+
+/** Stores the rows that were computed again, with weights that are divided. */
+function storeAgain(d: usize, work: usize, unit: i32, split: i32, rows: i32): void {
+  const columns = word(d, D.valueDim);
+  const bytes = paddedBytes(columns);
+  const copy = work + size(d, D.workRow);
+  const copy2 = copy + 2 * bytes;
+  const one = f32x4.splat(1);
+  for (let r = 0; r < rows; r++) {
+    if ((r & 3) == 0) {
+      const from = outputLanes(d, work, r);
+      transposeRows(from, columns, one, copy, copy + bytes, copy2, copy2 + bytes, copy + 4 * bytes);
+    }
+    if (!load<i32>(rowState(d, work, r), AGAIN)) continue;
+    const row = copy + bytes * <usize>(r & 3);
+    if (word(d, D.splits) == 1) storeScaled(d, outputRow(d, work, r), row, 1);
+    else storePartials(d, work, unit, split, r, 1, row, bytes);
   }
 }
 
@@ -202,9 +270,11 @@ function clearLanes(output: usize, bytes: usize): void {
 }
 
 /**
- * Half a panel of the output, whose rows are lanes, as four rows of so many columns.
+ * Half a panel of the output, whose rows are lanes, as four rows of so many columns, times their factors. Zeros become
+ * positive: in the sum of a first tile, what vanishes may have left a negative one.
  *
  * @param rest room for 16 elements
+ * @returns not 0 in the lanes of rows that are not finite
  */
 function transposeRows(
   from: usize,
@@ -215,10 +285,13 @@ function transposeRows(
   to2: usize,
   to3: usize,
   rest: usize,
-): void {
+): v128 {
+  const zero = i32x4.splat(0);
+  let bad = zero;
   const left = columns & 3;
   let end = to0 + 4 * <usize>(columns & -4);
-  for (let whole = true; ; whole = false) {
+  let whole = true;
+  while (true) {
     const at0 = to0;
     const at1 = to1;
     const at2 = to2;
@@ -232,21 +305,32 @@ function transposeRows(
       end = to1;
     }
     while (to0 < end) {
-      const from2 = from + 2 * STEP;
-      transpose4(from, from + STEP, from2, from2 + STEP, factors, to0, to1, to2, to3);
+      const a = madd(v128.load(from), factors, zero);
+      const b = madd(v128.load(from, STEP), factors, zero);
+      const c = madd(v128.load(from, 2 * STEP), factors, zero);
+      const e = madd(v128.load(from, 3 * STEP), factors, zero);
+      // x − x is 0 for every finite number, and NaN for all else.
+      bad = v128.or(bad, f32x4.sub(a, a));
+      if (whole || left > 1) bad = v128.or(bad, f32x4.sub(b, b));
+      if (whole || left > 2) bad = v128.or(bad, f32x4.sub(c, c));
+      if (whole) bad = v128.or(bad, f32x4.sub(e, e));
+      transpose4(a, b, c, e, to0, to1, to2, to3);
       from += 4 * STEP;
       to0 += 16;
       to1 += 16;
       to2 += 16;
       to3 += 16;
     }
-    if (left == 0) return;
-    if (whole) continue;
+    if (left == 0) return bad;
+    if (whole) {
+      whole = false;
+      continue;
+    }
     storeSome(at0, rest, left);
     storeSome(at1, rest + 16, left);
     storeSome(at2, rest + 32, left);
     storeSome(at3, rest + 48, left);
-    return;
+    return bad;
   }
 }
 

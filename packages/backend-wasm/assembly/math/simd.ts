@@ -33,29 +33,22 @@ export function sumsOf(a: v128, b: v128, c: v128, d: v128): v128 {
 }
 
 /**
- * Transposes a 4 × 4 block of float32, after multiplying what is read with `factor`. Zeros become positive.
+ * Stores the transpose of a 4 × 4 block of float32.
  *
- * @param from0 the first of four rows, which lie anywhere
- * @param to0 the first of the transpose's four rows, likewise
+ * @param to0 the first of the transpose's four rows, which lie anywhere
  */
 // @ts-ignore: decorator
 @inline
 export function transpose4(
-  from0: usize,
-  from1: usize,
-  from2: usize,
-  from3: usize,
-  factor: v128,
+  a: v128,
+  b: v128,
+  c: v128,
+  d: v128,
   to0: usize,
   to1: usize,
   to2: usize,
   to3: usize,
 ): void {
-  const zero = i32x4.splat(0);
-  const a = madd(v128.load(from0), factor, zero);
-  const b = madd(v128.load(from1), factor, zero);
-  const c = madd(v128.load(from2), factor, zero);
-  const d = madd(v128.load(from3), factor, zero);
   const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
   const ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
   const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5);

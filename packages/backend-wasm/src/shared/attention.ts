@@ -127,4 +127,4 @@ export const panelRows = 8;
 /** Rows of a panel of the kernel for few rows. */
 export const fewRows = 4;
 /** Bytes of state that a row of a block has in the workspace: see assembly/attention/row-state.ts. */
-export const rowStateBytes = 48;
+export const rowStateBytes = 52;

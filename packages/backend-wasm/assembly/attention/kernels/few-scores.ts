@@ -17,30 +17,25 @@ export function singleScores(
   keys: i32,
   scores: usize,
 ): void {
-  const hidden = f32x4.splat(-Infinity);
-  while (keys >= 4) {
+  const left = keys & 3;
+  while (keys > 0) {
+    // Keys that are missing from the last four are the one before them once more.
+    const key1 = key + (keys > 1 ? stride : 0);
+    const key2 = key1 + (keys > 2 ? stride : 0);
+    const key3 = key2 + (keys > 3 ? stride : 0);
     const s0 = dot(query, key, bytes);
-    const s1 = dot(query, key + stride, bytes);
-    const s2 = dot(query, key + 2 * stride, bytes);
-    const s3 = dot(query, key + 3 * stride, bytes);
+    const s1 = dot(query, key1, bytes);
+    const s2 = dot(query, key2, bytes);
+    const s3 = dot(query, key3, bytes);
     v128.store(scores, sumsOf(s0, s1, s2, s3));
     key += 4 * stride;
     scores += 16;
     keys -= 4;
   }
-  if (keys > 0) v128.store(scores, hidden);
-  while (keys > 0) {
-    const s = outlinedDot(query, key, bytes);
-    v128.store32_lane(scores, sumsOf(s, s, s, s), 0);
-    key += stride;
-    scores += 4;
-    keys -= 1;
-  }
-}
-
-/** {@link dot} where its size matters more than its speed. */
-function outlinedDot(query: usize, key: usize, bytes: usize): v128 {
-  return dot(query, key, bytes);
+  if (left == 0) return;
+  const hidden = i32x4.ge_s(i32x4(0, 1, 2, 3), i32x4.splat(left));
+  const last = v128.load(scores - 16);
+  v128.store(scores - 16, v128.bitselect(f32x4.splat(-Infinity), last, hidden));
 }
 
 /** Four partial sums of a dot product. */

@@ -114,6 +114,36 @@ export function singleSoftmax(
 }
 
 /**
+ * For four rows whose maxima and denominators are known: weights that are divided already. Hidden keys have a weight
+ * of 0 in a row that is NaN, too.
+ *
+ * @param scores `scores[j][r]`, `step` bytes from key to key; afterwards weights, and 1 where the rescaling
+ *   factors would be
+ * @param inverse `[4]`: of the denominators
+ */
+export function finalWeights(
+  scores: usize,
+  step: usize,
+  keys: i32,
+  factor: f32,
+  max: usize,
+  inverse: usize,
+): void {
+  const factors = f32x4.splat(factor);
+  const maxima = v128.load(max);
+  const inverses = v128.load(inverse);
+  const hidden = f32x4.splat(-Infinity);
+  const end = scores + step * <usize>keys;
+  while (scores < end) {
+    const s = v128.load(scores);
+    const weight = f32x4.mul(exp2(f32x4.mul(f32x4.sub(s, maxima), factors)), inverses);
+    v128.store(scores, v128.and(weight, f32x4.ne(s, hidden)));
+    scores += step;
+  }
+  v128.store(end, f32x4.splat(1));
+}
+
+/**
  * Turns every `step`-th vector of scores into weights.
  *
  * @returns the weights' sums, lane by lane
