@@ -15,10 +15,16 @@ import { storePartials } from "./partial";
 import { AGAIN, FACTOR, HI, LO, MAX, overflows, QUERY, rowState, setRows, SUM, unseen } from "./row-state";
 import { packRows, paddedBytes, tileAddress, tileStride, valuesFinite } from "./tile-source";
 
-/** Rows of a block up to which it is worth to bring a tile into the cache beforehand. */
+/**
+ * Whether it is worth to bring a tile into the cache beforehand: for some panels, unless the keys are so few that
+ * most of what the kernels wait for are not they.
+ */
 // @ts-ignore: decorator
 @inline
-const FEW_PANELS: i32 = 8 * PANEL;
+function touches(d: usize, rows: i32): bool {
+  const long = word(d, D.keyLength) > word(d, D.tileKeys);
+  return rows <= (long ? 8 : 2) * PANEL;
+}
 
 /**
  * FlashAttention's forward pass (Dao et al., 2022, arXiv:2205.14135) for a block of query rows, with
@@ -149,7 +155,7 @@ function attendTile(
   const wideValue = work + size(d, D.workValue);
   const value = tileAddress(d, D.valuePointer, b, g, from, keys, valueDim, half, wideValue);
   const valueStride = tileStride(d, D.valuePointer, valueDim, half);
-  if (!half && rows <= FEW_PANELS) {
+  if (!half && touches(d, rows)) {
     touchRows(key, keyStride, keys, 4 * <usize>headDim, work + size(d, D.workScores));
     touchRows(value, valueStride, keys, 4 * <usize>valueDim, work + size(d, D.workScores));
   }
