@@ -57,8 +57,9 @@ describe.skipIf(!built)("the built package", () => {
   test("is one file that imports nothing", async () => {
     const text = await readFile(bundle, "utf8");
     expect(text).not.toMatch(/\bimport\s*[({"'*]|\brequire\s*\(\s*["'](?!node:worker_threads)/);
-    // Both binaries in base64, and all else.
-    expect(text.length).toBeLessThan(160_000);
+    // Both binaries in base64 (46 KB), the rest of the package (some 30 KB), and core, which loads backends on demand,
+    // recovers lost ones and carries the recorded results of its self-test.
+    expect(text.length).toBeLessThan(185_000);
   });
 
   test("has binaries of less than 64 KiB together", async () => {

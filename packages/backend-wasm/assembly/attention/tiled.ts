@@ -16,8 +16,8 @@ import { AGAIN, FACTOR, HI, LO, MAX, overflows, QUERY, rowState, setRows, SUM, u
 import { packRows, paddedBytes, tileAddress, tileStride, valuesFinite } from "./tile-source";
 
 /**
- * Whether it is worth to bring a tile into the cache beforehand: for some panels, unless the keys are so few that
- * most of what the kernels wait for are not they.
+ * Whether to bring a tile into the cache before the kernels read it. It pays for up to two panels, and for up to eight
+ * if the keys are more than one tile.
  */
 // @ts-ignore: decorator
 @inline
