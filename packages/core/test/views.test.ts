@@ -248,7 +248,7 @@ describe("whether a tensor is contiguous", () => {
     expect(isContiguous(tensor(data, [1, 4], { strides: [99, 1] }))).toBe(true);
     expect(isContiguous(tensor(data, [4, 0], { strides: [7, 1] }))).toBe(true);
     expect(isContiguous(tensor(data, [4], { strides: [2] }))).toBe(false);
-    const t = tensor(data, [2, 2]);
+    const t = tensor(data, [2, 4]);
     expect(contiguous(t)).toBe(t);
   });
 });
