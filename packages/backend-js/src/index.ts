@@ -5,6 +5,7 @@
  */
 import { defineBackend, merge, type Provider, referenceKernels } from "@heed/core";
 import { attentionKernels } from "./attention/kernels.js";
+import { projectionKernels } from "./projection/kernels.js";
 import { rotaryKernels } from "./rotary/kernels.js";
 import { scatterKernels } from "./scatter/kernels.js";
 
@@ -18,6 +19,7 @@ export function js(): Provider {
       attention: attentionKernels,
       // JavaScript computes in float64, as the reference does, and merging reads everything once.
       merge: referenceKernels(merge),
+      projection: projectionKernels,
       rotary: rotaryKernels,
       scatter: scatterKernels,
     },

@@ -4,6 +4,7 @@ import {
   defineBackend,
   implement,
   merge,
+  projection,
   rotary,
   scatter,
 } from "@heed/core";
@@ -15,6 +16,7 @@ import { type OnnxMemory, onnxMemory } from "./device/memory.js";
 import { decideMerge } from "./merge/decide.js";
 import { planMerge } from "./merge/plan.js";
 import { backendName } from "./name.js";
+import { decideProjection, planProjection } from "./projection/plan.js";
 import { decideRotary, planRotary } from "./rotary/plan.js";
 import { type LoadedRuntime, runtimeInfo } from "./runtime/load.js";
 import { Sessions } from "./runtime/sessions.js";
@@ -47,6 +49,10 @@ export async function backendOn(loaded: LoadedRuntime): Promise<Backend> {
       merge: implement(merge, {
         decide: (problem, context: OnnxContext) => decideMerge(problem, context.loaded.traits),
         plan: planMerge,
+      }),
+      projection: implement(projection, {
+        decide: (problem, context: OnnxContext) => decideProjection(problem, context.loaded.traits),
+        plan: planProjection,
       }),
       scatter: implement(scatter, {
         decide: (problem, context: OnnxContext) => decideScatter(problem, context),

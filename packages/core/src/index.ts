@@ -110,6 +110,9 @@ export {
 } from "./operation/operation.js";
 export type { Problem, Work } from "./operation/problem.js";
 export { referenceKernels, roundOutputs } from "./operation/reference-kernels.js";
+export type { ProjectionInputs, ProjectionOutputs } from "./projection/inputs.js";
+export { type BoundProjection, projection } from "./projection/operation.js";
+export type { ProjectionProblem } from "./projection/problem.js";
 export type { BoundRotary } from "./rotary/bind.js";
 export type { RotaryInputs, RotaryOutputs } from "./rotary/inputs.js";
 export { rotary } from "./rotary/operation.js";

@@ -1,6 +1,7 @@
 import type { OperationCase } from "../run/case.js";
 import { mergeSuite } from "./merge/index.js";
 import type { OperationName } from "./names.js";
+import { projectionSuite } from "./projection/index.js";
 import { rotarySuite } from "./rotary/index.js";
 import { scatterSuite } from "./scatter/index.js";
 
@@ -17,4 +18,5 @@ export const operationSuites: Readonly<Record<OperationName, OperationSuite>> = 
   rotary: rotarySuite,
   merge: mergeSuite,
   scatter: scatterSuite,
+  projection: projectionSuite,
 };

@@ -7,6 +7,7 @@ export const operationSubjects = {
   rotary: "rotary position embedding",
   merge: "merging of partial attention",
   scatter: "writing rows into a cache",
+  projection: "linear layers",
 } as const;
 
 export type OperationName = keyof typeof operationSubjects;

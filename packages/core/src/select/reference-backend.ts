@@ -3,6 +3,7 @@ import { merge } from "../merge/operation.js";
 import type { Provider } from "../operation/backend.js";
 import { defineBackend } from "../operation/define-backend.js";
 import { referenceKernels } from "../operation/reference-kernels.js";
+import { projection } from "../projection/operation.js";
 import { rotary } from "../rotary/operation.js";
 import { scatter } from "../scatter/operation.js";
 
@@ -15,6 +16,7 @@ export function reference(): Provider {
     operations: {
       attention: referenceKernels(attention),
       merge: referenceKernels(merge),
+      projection: referenceKernels(projection),
       rotary: referenceKernels(rotary),
       scatter: referenceKernels(scatter),
     },

@@ -1,0 +1,95 @@
+import {
+  type BoundProjection,
+  type HostTensor,
+  type ProjectionOutputs,
+  projection,
+  statisticsDType,
+  toFloat64,
+} from "@heed/core";
+import type { Arithmetic } from "../../judge/arithmetic.js";
+import { compareRows } from "../../judge/compare.js";
+import { formViolations } from "../../judge/form.js";
+import type { Leniency } from "../../judge/leniency.js";
+import { unitRoundoff } from "../../judge/roundoff.js";
+import { summarise, type Verdict } from "../../judge/verdict.js";
+import { describeRows } from "../../judge/where.js";
+import type { JudgedOperation } from "../../run/check-call.js";
+import { explainBySteps } from "../../run/step-mistakes.js";
+import type { ProjectionCall } from "./build.js";
+import { projectionMistakes, projectWith } from "./mistakes.js";
+
+export type Projected = ProjectionOutputs<HostTensor>;
+
+/**
+ * Judges a call's output against float64. A sum of n products and a bias, in whatever order, is off by at
+ * most (n + 1)·u·S, with S the sum of the magnitudes and u the unit roundoff of the arithmetic, float32 for
+ * float16 (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1); float16 is then rounded
+ * once. What is off by a relative error is lost for tiny numbers alone, whose spacing is added.
+ *
+ * @param recorded what to compare with; default the reference
+ */
+function judgeProjection(
+  call: ProjectionCall,
+  outputs: Projected,
+  { tiny, nonFinite }: Arithmetic,
+  recorded?: Projected,
+): Verdict {
+  const problem = projection.describe(call);
+  const bound = projection.bind(problem, call) as BoundProjection<HostTensor>;
+  const { batch, length, inputSize, outputSize, dtype } = problem;
+  const shape = [batch, length, outputSize];
+  const violations = formViolations(projection, problem, outputs);
+  if (violations.length > 0) return summarise([], violations);
+  const expected = toFloat64((recorded ?? projection.reference(bound)).output as HostTensor);
+  const size = toFloat64(magnitudes(bound).output as HostTensor);
+  const arithmetic = statisticsDType(dtype);
+  const growth = (inputSize + 1) * unitRoundoff[arithmetic];
+  const last = dtype === arithmetic ? 0 : unitRoundoff[dtype];
+  const comparison = compareRows({
+    name: "output",
+    shape,
+    rowSize: 1,
+    dtype,
+    got: toFloat64(outputs.output),
+    expected,
+    naive: expected,
+    oracle: expected,
+    factor: 1,
+    floor: (at) =>
+      1.01 * (growth * (size[at] as number) + last * Math.abs(expected[at] as number)) +
+      2 * tiny[dtype] +
+      inputSize * tiny[arithmetic],
+    leniency: (at): Leniency => (!nonFinite && Number.isNaN(expected[at]) ? "anything" : "none"),
+  });
+  const wrong = [...new Set(comparison.wrongRows.map((at) => Math.floor(at / outputSize)))];
+  return summarise(
+    [comparison],
+    [],
+    wrong.length > 0 ? [`output is ${describeRows(wrong, [batch, length])}`] : [],
+  );
+}
+
+/** The sum of the magnitudes of all that is added up to an element: the same call, of magnitudes. */
+function magnitudes(bound: BoundProjection<HostTensor>): Projected {
+  const positive = (t: HostTensor): HostTensor => ({
+    dtype: "float64",
+    shape: t.shape,
+    strides: t.shape.map((_, axis) => t.shape.slice(axis + 1).reduce((a, b) => a * b, 1)),
+    offset: 0,
+    data: toFloat64(t).map(Math.abs),
+  });
+  const call = {
+    input: positive(bound.input),
+    weight: positive(bound.weight),
+    ...(bound.bias && { bias: positive(bound.bias) }),
+  };
+  return projection.reference(projection.bind(projection.describe(call), call)) as Projected;
+}
+
+/** A projection as the cases see it. */
+export const judgedProjection: JudgedOperation<ProjectionCall, Projected> = {
+  operation: projection,
+  judge: judgeProjection,
+  explain: (call, outputs) =>
+    explainBySteps(projectionMistakes, (steps) => ({ output: projectWith(call, steps) }), outputs),
+};
