@@ -10,6 +10,7 @@ import {
   type Bound,
   type BoundAttention,
   type BoundMerge,
+  type BoundProjection,
   type BoundRotary,
   type DeviceMemory,
   type DeviceTensor,
@@ -23,6 +24,8 @@ import {
   type Plan,
   type PlanDescription,
   type Problem,
+  type ProjectionOutputs,
+  projection,
   type RotaryOutputs,
   rotary,
   type Support,
@@ -37,6 +40,11 @@ import { DevicePlan } from "./execution/plan.js";
 import type { Program } from "./execution/program.js";
 import { decideMerge, type MergeDecision, mergeProgram } from "./merge/program.js";
 import { backendName } from "./name.js";
+import {
+  decideProjection,
+  type ProjectionDecision,
+  projectionProgram,
+} from "./projection/program.js";
 import { decideRotary, type RotaryDecision, rotaryProgram } from "./rotary/program.js";
 import { decideScatter, ScatterPlan } from "./scatter/plan.js";
 
@@ -75,6 +83,14 @@ async function loadCore(
         decide: decideRotary,
         plan: (problem, decision) =>
           makePlan<BoundRotary, RotaryOutputs>(context, rotaryProgram(problem, decision, context)),
+      }),
+      projection: implement<typeof projection, Context, ProjectionDecision>(projection, {
+        decide: decideProjection,
+        plan: (problem, decision) =>
+          makePlan<BoundProjection, ProjectionOutputs>(
+            context,
+            projectionProgram(problem, decision, context),
+          ),
       }),
       scatter: implement<typeof scatter, Context>(scatter, {
         decide: decideScatter,

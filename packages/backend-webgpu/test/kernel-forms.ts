@@ -9,6 +9,7 @@ import { subgroupMatrixKernel } from "../src/attention/kernels/subgroup-matrix.j
 import { tileKernel } from "../src/attention/kernels/tile.js";
 import { packKernel, unpackKernel } from "../src/convert/kernels.js";
 import { mergeSumKernel, mergeWeightsKernel } from "../src/merge/kernel.js";
+import { projectionKernel } from "../src/projection/kernel.js";
 import { rotaryKernel } from "../src/rotary/kernel.js";
 import { scatterKernel } from "../src/scatter/kernel.js";
 import type { Kernel, Storage } from "../src/wgsl/kernel.js";
@@ -103,6 +104,9 @@ export const allForms: readonly Kernel[] = [
     (["f32", "f16", "i8"] as const).map((to) => scatterKernel(from, to)),
   ),
   scatterKernel("i8", "i8"),
+  ...(["f32", "f16"] as const).flatMap((element) =>
+    [false, true].map((hasBias) => projectionKernel(element, hasBias)),
+  ),
 ];
 /** The same without repetitions: kernels of one name have one text. */
 export const kernels: readonly Kernel[] = [

@@ -9,6 +9,7 @@ import { subgroupMatrixKernel } from "../src/attention/kernels/subgroup-matrix.j
 import { tileKernel } from "../src/attention/kernels/tile.js";
 import { packKernel, unpackKernel } from "../src/convert/kernels.js";
 import { mergeSumKernel, mergeWeightsKernel } from "../src/merge/kernel.js";
+import { projectionKernel } from "../src/projection/kernel.js";
 import { rotaryKernel } from "../src/rotary/kernel.js";
 import { scatterKernel } from "../src/scatter/kernel.js";
 import type { Kernel } from "../src/wgsl/kernel.js";
@@ -60,6 +61,7 @@ const kernels: readonly Kernel[] = [
   unpackKernel(),
   rotaryKernel("f32", "f32"),
   scatterKernel("f32", "f16"),
+  projectionKernel("f16", true),
   scatterKernel("f16", "i8"),
   mergeWeightsKernel("f16", 1),
   mergeSumKernel("f32", 1),
