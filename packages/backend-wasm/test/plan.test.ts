@@ -64,7 +64,8 @@ describe("planProblem", () => {
 
   test("makes blocks of whole panels that cover every row, as even as can be", () => {
     for (const length of [5, 7, 8, 59, 128, 129, 197, 512, 1025]) {
-      const { blockRows, blocks } = planOf({ lengths: [length, length], sizes: [15, 59] });
+      const { grid } = planOf({ lengths: [length, length], sizes: [15, 59] });
+      const { rows: blockRows, blocks } = grid;
       expect(blockRows % 8).toBe(0);
       expect(blockRows).toBeLessThanOrEqual(128);
       expect(blockRows * blocks).toBeGreaterThanOrEqual(length);

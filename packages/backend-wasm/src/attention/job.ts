@@ -3,7 +3,6 @@ import {
   type AttentionProblem,
   attention,
   type BoundAttention,
-  headsPerGroup,
   type OperandSpec,
   outputsOf,
   visibleBand,
@@ -158,8 +157,8 @@ function writeProblem(words: DataView, problem: AttentionProblem, plan: WasmPlan
     [D.bandRight, bounded(band.right)],
     [D.scoresKind, scoresKinds[problem.returns.scores ?? "none"]],
     [D.kernel, plan.kernel === "few" ? D.kernelFew : D.kernelTiled],
-    [D.blockRows, plan.blockRows],
-    [D.blocks, plan.blocks],
+    [D.blockRows, plan.grid.rows],
+    [D.blocks, plan.grid.blocks],
     [D.tileKeys, plan.tileKeys],
     [D.splits, plan.splits],
     [D.splitKeys, plan.splitKeys],
@@ -170,8 +169,8 @@ function writeProblem(words: DataView, problem: AttentionProblem, plan: WasmPlan
     [D.workKey, plan.work.key],
     [D.workValue, plan.work.value],
     [D.workRows, plan.work.rows],
-    [D.group, headsPerGroup(problem)],
-    [D.groupRows, headsPerGroup(problem) * queryLength],
+    [D.group, plan.grid.group],
+    [D.groupRows, plan.grid.stackedRows],
   ];
   for (const [at, value] of integers) words.setInt32(at, value, true);
   const factors = scaleFactors(problem);

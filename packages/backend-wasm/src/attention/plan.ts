@@ -3,6 +3,8 @@ import {
   bytesPerElement,
   headsPerGroup,
   type PlanDescription,
+  type WorkGrid,
+  workGrid,
 } from "@heed/core";
 import { kernelName } from "../kernel-name.js";
 import type { SimdBuild } from "../module.js";
@@ -31,10 +33,8 @@ export interface WorkLayout {
 /** Decisions about a problem, made before it runs. */
 export interface WasmPlan {
   readonly kernel: WasmKernel;
-  /** Rows of a block: the query heads of a key head stacked, query by query. */
-  readonly blockRows: number;
-  /** Blocks of a key head. */
-  readonly blocks: number;
+  /** Blocks of query rows: the query heads of a key head stacked, query by query. */
+  readonly grid: WorkGrid;
   /** Keys of a tile. */
   readonly tileKeys: number;
   /** Number of parts into which the keys of a block are split. */
@@ -91,19 +91,19 @@ const itemsPerThread = 4;
 
 /** Pure: the same problem and limits give the same plan everywhere. */
 export function planProblem(problem: AttentionProblem, limits: PlanLimits): WasmPlan {
-  const { batch, kvHeads, queryLength, keyLength, headDim, valueDim } = problem;
+  const { queryLength, keyLength, headDim, valueDim } = problem;
   const total = headsPerGroup(problem) * queryLength;
   const matrices = problem.returns.weights || problem.returns.scores !== null;
   const { batchInvariant } = limits;
   const few = total <= fewRows && !matrices && !batchInvariant;
   const kernel: WasmKernel = few ? "few" : "tiled";
   const panel = kernel === "few" ? fewRows : panelRows;
-  const blocks = total === 0 ? 0 : kernel === "few" ? 1 : Math.ceil(total / mostBlockRows);
-  const blockRows = roundUp(Math.max(1, Math.ceil(total / Math.max(1, blocks))), panel);
-  const heads = batch * kvHeads;
-  const units = heads * blocks;
+  // Blocks of about the same length, none longer than the longest.
+  const even = few ? fewRows : Math.ceil(total / Math.max(1, Math.ceil(total / mostBlockRows)));
+  const grid = workGrid(problem, roundUp(Math.max(1, even), panel));
+  const units = grid.items;
 
-  const work = heads * total * keyLength * (headDim + valueDim);
+  const work = grid.batch * grid.kvHeads * total * keyLength * (headDim + valueDim);
   const threads = work < limits.sharedWork ? 1 : limits.threads;
   const whole = matrices || batchInvariant;
   const splits = whole ? 1 : splitsOf(units, keyLength, threads, limits.leastSplitKeys);
@@ -113,16 +113,15 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
     kernel === "few" ? fewTileKeys : tileKeys(Math.max(headDim, valueDim), limits.tileElements);
   return {
     kernel,
-    blockRows,
-    blocks,
+    grid,
     tileKeys: tile,
     splits,
     splitKeys,
     items,
     // The word from which threads take items has room for so many.
     threads: items < noItem ? Math.min(threads, Math.max(1, items)) : 1,
-    work: layOut(problem, kernel, blockRows, tile),
-    partialBytes: splits === 1 ? 0 : items * blockRows * (valueDim + 2) * 4,
+    work: layOut(problem, kernel, grid.rows, tile),
+    partialBytes: splits === 1 ? 0 : items * grid.rows * (valueDim + 2) * 4,
   };
 }
 
@@ -203,12 +202,12 @@ export function describePlan(
   plan: WasmPlan,
   build: SimdBuild | null,
 ): PlanDescription {
-  const { kernel, blockRows, tileKeys, splits } = plan;
+  const { kernel, grid, tileKeys, splits } = plan;
   const { dtype } = problem;
-  const tile = [blockRows, tileKeys];
+  const tile = [grid.rows, tileKeys];
   return {
     kernel: kernelName({ operation: "attention", kernel, dtype, tile, build }),
-    tiles: { queries: blockRows, keys: tileKeys },
+    tiles: { queries: grid.rows, keys: tileKeys },
     ...(splits > 1 && { splits }),
     workspaceBytes: workspaceBytes(problem, plan),
     dispatches: 1,
