@@ -27,11 +27,11 @@ export function selfTestCalls(dtype: FloatDType): AttentionInputs<HostTensor>[] 
     {
       query: filled([1, 2, 3, 8], 1),
       key: filled([1, 2, 5, 8], 2),
-      value: filled([1, 2, 5, 8], 3),
+      value: filled([1, 2, 5, 4], 3),
     },
     {
-      query: filled([2, 4, 5, 16], 4),
-      key: filled([2, 2, 37, 16], 5),
+      query: filled([2, 4, 5, 8], 4),
+      key: filled([2, 2, 37, 8], 5),
       value: filled([2, 2, 37, 12], 6),
       causal: true,
       queryOffset: "bottom-right",
