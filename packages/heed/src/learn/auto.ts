@@ -19,6 +19,9 @@ const timesNeeded = 2;
 /** Calls given to a backend to get those times, some of which overlap others and are not timed. */
 const mostAttempts = 6;
 
+/** Calls of a class after which only one of eight is looked at. */
+const callsLookedAt = 64;
+
 /** Milliseconds that calls of a class take together before another backend is loaded for it. */
 const spentBeforeLoading = 100;
 
@@ -47,6 +50,10 @@ interface Kind {
   candidates: readonly Candidate[];
   /** The backend that listeners were told of. */
   told: Candidate | null;
+  /** The best of {@link candidates} until the next time is looked at; null if that is to be worked out. */
+  settled: Candidate | null;
+  /** The backend that the last trial was given to, until its time is known. */
+  tried: Candidate | null;
 }
 
 /**
@@ -64,7 +71,9 @@ export class AutoStrategy implements Strategy {
   readonly #names = new Map<Candidate, { readonly threads: number; readonly name: string }>();
   readonly #asked = new Set<Candidate>();
   #control: StrategyControl | null = null;
+  /** Whether a job is under way, and whether the last look found that there are more. */
   #working = false;
+  #preparing = false;
   #total = 0;
   /** Milliseconds that trials took beyond the best known backend's time. */
   #extra = 0;
@@ -84,13 +93,25 @@ export class AutoStrategy implements Strategy {
 
   choose<C extends Candidate>(problem: Problem, candidates: readonly C[], asked: boolean): C {
     const kind = this.#kind(problem);
+    if (kind.settled !== null && kind.candidates === candidates) return kind.settled as C;
     kind.candidates = candidates;
     const best = this.#best(kind, candidates);
+    if (kind.calls > callsLookedAt) kind.settled = best;
     return (asked && this.#trial(problem, kind, candidates, best)) || best;
   }
 
   saw(problem: Problem, candidate: Candidate, milliseconds: number): void {
     const kind = this.#kind(problem);
+    const steady = kind.calls > callsLookedAt && kind.calls % 8 !== 0;
+    if (steady && candidate !== kind.tried) {
+      // A steady call should not cost what looking at it does.
+      kind.calls += 1;
+      kind.spent += milliseconds;
+      this.#total += milliseconds;
+      return;
+    }
+    kind.settled = null;
+    kind.tried = null;
     const times = this.#times(kind, candidate);
     if (kind.candidates.length === 0) kind.candidates = [candidate];
     const best = this.#best(kind, kind.candidates);
@@ -111,7 +132,8 @@ export class AutoStrategy implements Strategy {
       kind.told = chosen;
       this.#control?.chose(problem, chosen, this.why(problem, chosen) ?? "");
     }
-    if (kind.calls <= 64 || kind.calls % 64 === 0) this.#prepareTrials(problem, kind);
+    const often = kind.calls <= callsLookedAt || this.#preparing;
+    if (often || kind.calls % 64 === 1) this.#prepareTrials(problem, kind);
   }
 
   why(problem: Problem, chosen: Candidate): string | undefined {
@@ -168,6 +190,7 @@ export class AutoStrategy implements Strategy {
       const risk = this.#risk(problem, kind, candidate, best);
       if (this.#extra + risk > trialShare * this.#total) continue;
       times.attempts += 1;
+      kind.tried = candidate;
       return candidate;
     }
     return undefined;
@@ -193,6 +216,7 @@ export class AutoStrategy implements Strategy {
   #prepareTrials(problem: Problem, kind: Kind): void {
     if (this.#working || this.#control === null || kind.calls < callsBeforeTrials) return;
     const next = this.#nextToPrepare(problem, kind, this.#control);
+    this.#preparing = next !== undefined;
     if (next === undefined) return;
     this.#working = true;
     this.#whenIdle(async () => {
@@ -247,6 +271,8 @@ export class AutoStrategy implements Strategy {
         spent: 0,
         candidates: [],
         told: null,
+        settled: null,
+        tried: null,
       };
       this.#kinds.set(name, kind);
     }
