@@ -2,8 +2,9 @@
 // backend, on shapes of the benchmark's models. Run after a build.
 //
 // Every case runs in one process, by turns: the calls of an attention that learns, and a call of each backend by
-// itself. Prints, for each case, the sum of the learning attention's times over that of the backend with the
-// least sum, for the calls after the first `--calls`; and, for the first 20 calls, over the backend that comes first in the order.
+// itself. Prints, for each case, the median of the learning attention's times over that of the backend with the least
+// one, for the calls after the first `--calls`; and, for the first 20 calls, over the backend that comes first in the
+// order. The last line has the same of the medians' sums. Medians, since whatever else the machine does lengthens single calls.
 import { parseArgs } from "node:util";
 import { createAttention, tensor, wasm } from "heed";
 import { onnx } from "heed/onnx";
@@ -35,7 +36,7 @@ const timed = async (attention, call) => {
   const { backend } = await attention.run(call);
   return { time: performance.now() - start, backend };
 };
-const sum = (times) => times.reduce((a, b) => a + b, 0);
+const median = (times) => [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)];
 const idle = () => new Promise((resolve) => setTimeout(resolve, 10));
 
 const backends = [onnx({ provider: "cpu" }), wasm(), "js"];
@@ -71,8 +72,8 @@ for (const [name, [batch, heads, kvHeads, queries, keys, size, causal]] of Objec
     for (let j = 0; j < turns.length; j++) await turns[(i + j) % turns.length]();
     await idle();
   }
-  const later = (list) => sum(list.slice(calls));
-  const first = (list) => sum(list.slice(0, 20));
+  const later = (list) => median(list.slice(calls));
+  const first = (list) => median(list.slice(0, 20));
   const bests = times.alone.map(later);
   const best = Math.min(...bests);
   const ratio = later(times.learning) / best;
@@ -82,9 +83,7 @@ for (const [name, [batch, heads, kvHeads, queries, keys, size, causal]] of Objec
   totals.best += best;
   totals.first += first(times.learning);
   totals.ordered += first(times.alone[0]);
-  const shares = bests.map(
-    (time, j) => `${["onnx", "wasm", "js"][j]} ${(time / calls).toFixed(3)}`,
-  );
+  const shares = bests.map((time, j) => `${["onnx", "wasm", "js"][j]} ${time.toFixed(3)}`);
   console.log(
     `${name.padEnd(20)} ${ratio.toFixed(3)} of the best, first 20 ${start.toFixed(3)} of the order; ends on ${last} (ms: ${shares.join(", ")})`,
   );

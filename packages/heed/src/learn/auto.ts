@@ -22,8 +22,11 @@ const mostAttempts = 6;
 /** Calls of a class after which only one of eight is looked at. */
 const callsLookedAt = 64;
 
-/** Milliseconds that calls of a class take together before another backend is loaded for it. */
+/** Milliseconds that calls of a class take together before another backend is loaded for it, … */
 const spentBeforeLoading = 100;
+
+/** … or calls, where the other one is expected to take less than half of the time. */
+const callsBeforeLoading = 20;
 
 /** What is known of a class of problems on one backend. */
 interface Times {
@@ -252,7 +255,10 @@ export class AutoStrategy implements Strategy {
       if (this.#asked.has(candidate)) return false;
       if (this.#memory.wasFastest(kind.name, candidate.name)) return true;
       const expected = this.#model.expect(problem, candidate);
-      return kind.spent >= spentBeforeLoading && expected < most;
+      return (
+        (kind.spent >= spentBeforeLoading && expected < most) ||
+        (kind.calls >= callsBeforeLoading && expected < most / 2)
+      );
     });
   }
 
