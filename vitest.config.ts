@@ -64,7 +64,7 @@ const node: TestProjectConfiguration = {
     exclude: ["**/*.browser.test.ts", ...independentOfEngine, ...tooLong, ...onlyInAll],
     env,
     setupFiles: [
-      "test/polling.ts",
+      "tools/test/polling.js",
       // A bug to plant, for `pnpm mutants`.
       ...(process.env.HEED_MUTANT ? ["tools/mutants/setup.ts"] : []),
     ],

@@ -3,7 +3,7 @@
  * device. What such a place cannot change has been tested already. `HEED_TEST_SCOPE=all` selects
  * everything.
  */
-import { caseInputs, selectCases } from "@heed/conformance";
+import { type AnyCase, caseInputs, selectCases } from "@heed/conformance";
 import type { CaseSelection } from "@heed/conformance/vitest";
 import { type AttentionProblem, describeProblem } from "@heed/core";
 
@@ -39,6 +39,18 @@ export const engineCases: CaseSelection = (c) => {
   return "spec" in c && (c.spec.dtype === "float16" || c.spec.bias?.dtype === "float16");
 };
 
+const problems = new WeakMap<AnyCase, AttentionProblem>();
+
+/** The problem of a case, described once: making its inputs takes longer than anything else here. */
+export function problemOf(c: AnyCase & Parameters<typeof caseInputs>[0]): AttentionProblem {
+  let problem = problems.get(c);
+  if (problem === undefined) {
+    problem = describeProblem(caseInputs(c));
+    problems.set(c, problem);
+  }
+  return problem;
+}
+
 /** Names what computes a problem: equal names mean that the same code runs with the same sizes. */
 export type Signature = (problem: AttentionProblem) => string | Promise<string>;
 
@@ -52,7 +64,7 @@ export function differing(here: Signature, there: Signature): CaseSelection | un
   if (scope === "all") return undefined;
   return async (c) => {
     if (!("spec" in c)) return false;
-    const problem = describeProblem(caseInputs(c));
+    const problem = problemOf(c);
     return (await here(problem)) !== (await there(problem));
   };
 }
@@ -63,7 +75,7 @@ export function oneOfEach(signature: Signature): CaseSelection | undefined {
   const seen = new Set<string>();
   return async (c) => {
     if (!("spec" in c)) return false;
-    const name = await signature(describeProblem(caseInputs(c)));
+    const name = await signature(problemOf(c));
     if (seen.has(name)) return false;
     seen.add(name);
     return true;
@@ -88,7 +100,7 @@ export function sharing(
     new Set(
       await Promise.all(
         selectCases().flatMap((c) =>
-          "spec" in c && ids.includes(c.id) ? [signature(describeProblem(caseInputs(c)))] : [],
+          "spec" in c && ids.includes(c.id) ? [signature(problemOf(c))] : [],
         ),
       ),
     );
@@ -96,6 +108,6 @@ export function sharing(
     if (selection && !(await selection(c))) return false;
     if (!("spec" in c)) return true;
     few ??= signatures();
-    return (await few).has(await signature(describeProblem(caseInputs(c))));
+    return (await few).has(await signature(problemOf(c)));
   };
 }

@@ -7,11 +7,13 @@ import { caseInputs, selectCases } from "@heed/conformance";
 import { describeProblem } from "@heed/core";
 import { modelMutants, mutateModel } from "./onnx-models.js";
 import { lineMutants } from "./text.js";
+import { tryMutants } from "./wgsl/run.js";
 
 /**
  * @typedef {object} Language
  * @property {() => object[] | Promise<object[]>} all every mutant there is
- * @property {string[]} tests test files that judge by numbers, the quickest first
+ * @property {string[]} [tests] test files that judge by numbers, the quickest first
+ * @property {typeof tryMutants} [tryAll] tries mutants without test files
  * @property {(mutant: object, workspace: string) => (() => void) | Promise<() => void>} plant changes files of a
  *   workspace, and returns what undoes it; throws if the mutant is no valid program
  * @property {(mutant: object) => Record<string, string>} environment variables for the tests
@@ -107,9 +109,7 @@ export const languages = {
       const lines = new Set(kernelTexts().flatMap((text) => text.split("\n")));
       return [...lines].flatMap(lineMutants).map((mutant) => ({ language: "wgsl", ...mutant }));
     },
-    tests: ["device-tensors", "conformance", "conformance-kernels.node"].map(
-      (name) => `packages/backend-webgpu/test/${name}.test.ts`,
-    ),
+    tryAll: tryMutants,
     plant: async (mutant) => {
       await checkWgsl(mutant);
       return () => {};

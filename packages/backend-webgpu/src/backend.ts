@@ -20,6 +20,7 @@ import {
   InvalidInputError,
   implement,
   type MergeOutputs,
+  type MergeProblem,
   merge,
   type Plan,
   type PlanDescription,
@@ -27,9 +28,11 @@ import {
   type ProjectionOutputs,
   projection,
   type RotaryOutputs,
+  type RotaryProblem,
   rotary,
   type Support,
   scatter,
+  type Verdict,
 } from "@heed/core";
 import { type Choice, choose, type Preferences } from "./attention/choose.js";
 import { type Decision, decide, programOf } from "./attention/program.js";
@@ -38,14 +41,15 @@ import { Context } from "./context.js";
 import type { OpenDevice } from "./device.js";
 import { DevicePlan } from "./execution/plan.js";
 import type { Program } from "./execution/program.js";
-import { decideMerge, type MergeDecision, mergeProgram } from "./merge/program.js";
+import type { DenseDecision, ScheduledOperation } from "./execution/scheduled.js";
+import { mergeOnDevice } from "./merge/program.js";
 import { backendName } from "./name.js";
 import {
   decideProjection,
   type ProjectionDecision,
   projectionProgram,
 } from "./projection/program.js";
-import { decideRotary, type RotaryDecision, rotaryProgram } from "./rotary/program.js";
+import { rotaryOnDevice } from "./rotary/program.js";
 import { decideScatter, ScatterPlan } from "./scatter/plan.js";
 
 type AttentionDevicePlan = DevicePlan<BoundAttention, AttentionOutputs>;
@@ -74,16 +78,14 @@ async function loadCore(
           return plan;
         },
       }),
-      merge: implement<typeof merge, Context, MergeDecision>(merge, {
-        decide: decideMerge,
-        plan: (problem, decision) =>
-          makePlan<BoundMerge, MergeOutputs>(context, mergeProgram(problem, decision, context)),
-      }),
-      rotary: implement<typeof rotary, Context, RotaryDecision>(rotary, {
-        decide: decideRotary,
-        plan: (problem, decision) =>
-          makePlan<BoundRotary, RotaryOutputs>(context, rotaryProgram(problem, decision, context)),
-      }),
+      merge: implement<typeof merge, Context, DenseDecision>(
+        merge,
+        onDevice<MergeProblem, BoundMerge, MergeOutputs>(context, mergeOnDevice),
+      ),
+      rotary: implement<typeof rotary, Context, DenseDecision>(
+        rotary,
+        onDevice<RotaryProblem, BoundRotary, RotaryOutputs>(context, rotaryOnDevice),
+      ),
       projection: implement<typeof projection, Context, ProjectionDecision>(projection, {
         decide: decideProjection,
         plan: (problem, decision) =>
@@ -101,6 +103,20 @@ async function loadCore(
     dispose: (loaded) => loaded.dispose(),
   });
   return { backend: await provider.load(), context };
+}
+
+/** An operation that is nothing but its dispatches, as core's `implement` takes it. */
+function onDevice<P extends Problem, B extends Bound, Outputs>(
+  context: Context,
+  { decide, program }: ScheduledOperation<P, B>,
+): {
+  decide: (problem: P, context: Context) => Verdict<DenseDecision>;
+  plan: (problem: P, decision: DenseDecision) => Promise<DevicePlan<B, Outputs>>;
+} {
+  return {
+    decide,
+    plan: (problem, decision) => makePlan(context, program(problem, decision, context)),
+  };
 }
 
 /** A plan whose kernels are compiled. */

@@ -7,12 +7,8 @@ import { unrequested } from "./devices.js";
 import { everyRule, variation } from "./variation.js";
 
 const atDefaultLimits = unrequested();
-variation("default limits", atDefaultLimits, [everyRule, "core/returns-all", "decode/gqa"], {
-  otherLimits: true,
+variation("default limits", atDefaultLimits, {
+  always: [everyRule, "core/returns-all", "decode/gqa"],
 });
-variation("default limits, subgroups", unrequested("subgroups"), [everyRule], {
-  usual: atDefaultLimits,
-});
-variation("no subgroups", webgpu({ allowFallbackAdapter: true, features: { subgroups: false } }), [
-  everyRule,
-]);
+variation("default limits, subgroups", unrequested("subgroups"), { usual: atDefaultLimits });
+variation("no subgroups", webgpu({ allowFallbackAdapter: true, features: { subgroups: false } }));

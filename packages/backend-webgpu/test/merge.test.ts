@@ -18,7 +18,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebGpuBackend } from "../src/backend.js";
 import { floor } from "../src/capabilities.js";
 import { joinAxes } from "../src/merge/axes.js";
-import { decideMerge } from "../src/merge/program.js";
+import { mergeOnDevice } from "../src/merge/program.js";
 import { scheduleMerge } from "../src/merge/schedule.js";
 import { available } from "./available.js";
 import { sharedDevice } from "./devices.js";
@@ -218,7 +218,7 @@ test("a problem is scheduled for the floor of all devices; a row of too many par
     logSumExp: zero(shape.slice(0, -1)),
   }));
   const problem = merge.describe({ parts });
-  const verdict = decideMerge(problem, { capabilities: floor });
+  const verdict = mergeOnDevice.decide(problem, { capabilities: floor });
   if ("reasons" in verdict) throw new Error("refused");
   const { layouts, schedule } = verdict.decision;
   for (const { windows, grid } of schedule.steps) {
@@ -236,6 +236,6 @@ test("a problem is scheduled for the floor of all devices; a row of too many par
     schedule.steps.map(({ params }) => params),
   );
   const limits = { ...floor.limits, maxStorageBufferBindingSize: 64 };
-  const refused = decideMerge(problem, { capabilities: { ...floor, limits } });
+  const refused = mergeOnDevice.decide(problem, { capabilities: { ...floor, limits } });
   expect(refused).toMatchObject({ reasons: [{ code: "size" }] });
 });

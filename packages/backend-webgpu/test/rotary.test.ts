@@ -17,7 +17,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebGpuBackend } from "../src/backend.js";
 import { floor } from "../src/capabilities.js";
-import { decideRotary } from "../src/rotary/program.js";
+import { rotaryOnDevice } from "../src/rotary/program.js";
 import { scheduleRotary } from "../src/rotary/schedule.js";
 import { available } from "./available.js";
 import { sharedDevice } from "./devices.js";
@@ -187,7 +187,7 @@ describe.skipIf(!available)("rotary", () => {
 
 test("a problem is scheduled for the floor of all devices", () => {
   const problem = rotary.describe({ input: zeros("float32", [4, 32, 2048, 128]), theta: 10_000 });
-  const verdict = decideRotary(problem, { capabilities: floor });
+  const verdict = rotaryOnDevice.decide(problem, { capabilities: floor });
   if ("reasons" in verdict) throw new Error("refused");
   const { layouts, schedule } = verdict.decision;
   expect(schedule.steps.map(({ kernel }) => kernel.name)).toContain("rotary-pairs-f32");

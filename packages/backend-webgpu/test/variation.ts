@@ -2,11 +2,12 @@ import { webgpu } from "@heed/backend-webgpu";
 import { selectCases } from "@heed/conformance";
 import { type CaseSelection, testBackend } from "@heed/conformance/vitest";
 import { type AttentionProvider, attention } from "@heed/core";
-import { differing, type Signature, scope } from "../../../test/select.js";
+import { differing, problemOf, type Signature, scope } from "../../../test/select.js";
 import { operandsOf } from "../src/attention/operands.js";
 import { schedule } from "../src/attention/schedule/schedule.js";
 import type { WebGpuBackend } from "../src/backend.js";
 import { denseLayouts } from "../src/execution/program.js";
+import type { Step } from "../src/execution/steps.js";
 
 /** Every rule at once; without matrices, which have kernels of their own. */
 export const everyRule = "masks/everything-but-returns";
@@ -14,8 +15,11 @@ export const everyRule = "masks/everything-but-returns";
 /** Whether other devices are tested by more than a few cases: compiling takes a second a kernel or more. */
 export const allVariations: boolean = scope === "places" || scope === "all";
 
-/** Names the kernels that a provider's device computes a problem with, one for each dispatch. */
-export function kernelsOf(provider: AttentionProvider): Signature {
+/** Names something of the dispatches that a provider's device computes a problem with. */
+function dispatchesOf(
+  provider: AttentionProvider,
+  nameOf: (steps: readonly Step[]) => string,
+): Signature {
   let loading: Promise<WebGpuBackend | null> | undefined;
   const load = async (): Promise<WebGpuBackend | null> => {
     const backend = (await provider.load().catch(() => null)) as WebGpuBackend | null;
@@ -32,9 +36,14 @@ export function kernelsOf(provider: AttentionProvider): Signature {
     if (backend === null) return "unavailable";
     const { capabilities } = backend;
     const operands = operandsOf(denseLayouts(attention.operands(problem)));
-    const steps = schedule(problem, backend.choose(problem), operands, capabilities);
-    return steps?.steps.map(({ kernel }) => kernel.name).join() ?? "refused";
+    const made = schedule(problem, backend.choose(problem), operands, capabilities);
+    return made === null ? "refused" : nameOf(made.steps);
   };
+}
+
+/** Names the kernels that a provider's device computes a problem with, one for each dispatch. */
+export function kernelsOf(provider: AttentionProvider): Signature {
+  return dispatchesOf(provider, (steps) => steps.map(({ kernel }) => kernel.name).join());
 }
 
 /** The smallest case: its kernel takes a tenth of the time that others take to compile. */
@@ -43,32 +52,43 @@ export const smallest = "core/shape-one";
 interface VariationOptions {
   /** Provider that the whole suite runs on; cases that it computes with the same kernels are skipped. */
   readonly usual?: AttentionProvider;
-  /** Whether the device's limits are others than the usual device's: kernels that compile there need not here. */
-  readonly otherLimits?: boolean;
+  /**
+   * Cases whose id contains one of these run in any case: under other limits, kernels that compile on the
+   * usual device may not.
+   */
+  readonly always?: readonly string[];
+  /** Cases that ran on the same device before, with their dispatches: variations of one file share it. */
+  readonly computed?: Set<string>;
+  /** Whether a case needs not run again if the same kernels have computed it, though with other parameters. */
+  readonly otherParametersAreTested?: boolean;
 }
 
 /**
  * The suite on a provider that decides differently from the adapter's own device.
  *
- * `pnpm test` runs the cases of the first filter, or only the smallest case if all of those are computed with
- * the usual kernels under the usual limits. `HEED_TEST_SCOPE=places` runs the cases of all filters and those
- * whose kernels are not the usual ones; `HEED_TEST_SCOPE=all` runs everything.
+ * `pnpm test` runs the cases with every rule, or only the smallest case if all of those are computed with the
+ * usual kernels under the usual limits. `HEED_TEST_SCOPE=places` runs the cases whose kernels are not the
+ * usual ones, unless a variation before has computed them by the same dispatches;
+ * `HEED_TEST_SCOPE=all` runs everything.
  */
 export function variation(
   title: string,
   provider: AttentionProvider,
-  filters: readonly string[],
-  { usual = webgpu({ allowFallbackAdapter: true }), otherLimits = false }: VariationOptions = {},
+  options: VariationOptions = {},
 ): void {
+  const { usual = webgpu({ allowFallbackAdapter: true }), always } = options;
   const other = differing(kernelsOf(provider), kernelsOf(usual));
   if (allVariations) {
-    const named: CaseSelection = ({ id }) => filters.some((part) => id.includes(part));
-    testBackend(provider, { title, select: other && (async (c) => named(c) || other(c)) });
+    const isNew = notComputed(provider, options);
+    const select: CaseSelection = async (c) =>
+      always?.some((part) => c.id.includes(part)) ||
+      ((await other?.(c)) === true && (await isNew(c)));
+    testBackend(provider, { title, select: other && select });
     return;
   }
-  const cases = selectCases({ filter: filters[0] });
+  const cases = selectCases({ filter: everyRule });
   const differ = async (): Promise<boolean> => {
-    if (otherLimits) return true;
+    if (always) return true;
     for (const c of cases) if (await other?.(c)) return true;
     return false;
   };
@@ -76,4 +96,26 @@ export function variation(
     title,
     select: async (c) => ((await differ()) ? cases.includes(c) : c.id === smallest),
   });
+}
+
+/** Cases that are not among those computed before; adds them. */
+function notComputed(
+  provider: AttentionProvider,
+  { computed, otherParametersAreTested = false }: VariationOptions,
+): CaseSelection {
+  if (computed === undefined) return () => true;
+  const kernels = kernelsOf(provider);
+  const dispatches = dispatchesOf(provider, (steps) =>
+    JSON.stringify(steps.map(({ kernel, ...step }) => [kernel.name, step])),
+  );
+  return async (c) => {
+    if (!("spec" in c)) return true;
+    const problem = problemOf(c);
+    const names = `${c.id} ${await kernels(problem)}`;
+    const exact = `${names} ${await dispatches(problem)}`;
+    const isNew = !computed.has(otherParametersAreTested ? names : exact);
+    computed.add(names);
+    computed.add(exact);
+    return isNew;
+  };
 }

@@ -5,13 +5,12 @@ import {
   outputsOf,
   type PlanDescription,
   type SupportReason,
-  UnsupportedError,
   type Verdict,
 } from "@heed/core";
 import type { Context } from "../context.js";
 import { denseLayouts, type Program } from "../execution/program.js";
+import { noFloat64, scheduleOrThrow, tooLarge } from "../execution/refusals.js";
 import { type Layouts, type Schedule, workspaceBytes } from "../execution/steps.js";
-import { backendName } from "../name.js";
 import { type Choice, choose, keysOfTile } from "./choose.js";
 import { operandsOf } from "./operands.js";
 import { encodeRules, rulesBytes } from "./rules.js";
@@ -32,18 +31,9 @@ export function decide(
   { capabilities, preferences }: DecideContext,
 ): Verdict<Decision> {
   const reasons: SupportReason[] = [];
-  if (problem.dtype === "float64") {
-    reasons.push({
-      code: "dtype",
-      message: "WGSL has no float64",
-      hint: "cast to float32, or use the js backend",
-    });
-  }
+  if (problem.dtype === "float64") reasons.push(noFloat64());
   if (Math.max(problem.queryLength, problem.keyLength) >= unbounded) {
-    reasons.push({
-      code: "size",
-      message: "lengths of 2^29 and more are beyond the kernels' indices",
-    });
+    reasons.push(tooLarge("lengths of 2^29 and more are beyond the kernels' indices"));
   }
   if (reasons.length > 0) return { reasons };
   const choice = choose(problem, capabilities, preferences);
@@ -51,10 +41,12 @@ export function decide(
   const made = schedule(problem, choice, operandsOf(layouts), capabilities);
   if (made === null) {
     const message = `a single row is more than the device binds at once, ${capabilities.limits.maxStorageBufferBindingSize} bytes`;
-    return { reasons: [{ code: "size", message }] };
+    return { reasons: [tooLarge(message)] };
   }
   return { decision: { choice, dense: { layouts, schedule: made } } };
 }
+
+const beyondBindings = "a single row, with its strides, is more than the device binds at once";
 
 /** A problem as the device executes it. */
 export function programOf(
@@ -72,10 +64,7 @@ export function programOf(
     encode: encodeRules,
     schedule(layouts: Layouts): Schedule {
       const made = schedule(problem, choice, operandsOf(layouts), capabilities);
-      if (made) return made;
-      const message = "a single row, with its strides, is more than the device binds at once";
-      const reasons = [{ code: "size", message }];
-      throw new UnsupportedError([{ backend: backendName, reasons }]);
+      return scheduleOrThrow(made, beyondBindings);
     },
   };
 }

@@ -100,6 +100,10 @@ fn batch_rules(b: u32) -> Batch {
 fn head_rules(h: u32) -> vec4<i32> {
   return rules[params.batches + h];
 }
+/** The key head that a query head reads: query heads of a group are neighbours. */
+fn kv_head_of(query_head: u32) -> u32 {
+  return query_head / params.group;
+}
 /** Keys that some of the queries `first` to `last` sees, within the dispatch's and the split's. */
 fn visible_keys(batch: Batch, split: u32, first: i32, last: i32) -> vec2<i32> {
   let split_first = i32(params.firstKey + split * params.splitKeys);
@@ -160,10 +164,15 @@ fn tanh4(x: vec4<f32>) -> vec4<f32> {
   let ratio = sign(x) * (1.0 - e) / (1.0 + e);
   return select(ratio, series, abs(x) < vec4<f32>(0.3));
 }
-fn cap4(s: vec4<f32>) -> vec4<f32> {
-  // Far below the cap, s stays itself: s / softcap may be too small for float32.
-  let capped = params.softcap * tanh4(s / params.softcap);
-  return select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
+/** The scores under the cap; as they are if the problem has none. */
+fn cap4(raw: vec4<f32>) -> vec4<f32> {
+  var s = raw;
+  if ((params.flags & flag_softcap) != 0u) {
+    // Far below the cap, s stays itself: s / softcap may be too small for float32.
+    let capped = params.softcap * tanh4(s / params.softcap);
+    s = select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
+  }
+  return s;
 }
 fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4<u32>) -> Logits {
   var s = raw;
@@ -240,7 +249,7 @@ fn main(
   let batch = batch_rules(b);
   let keys = visible_keys(batch, split, i32(i), i32(i));
   let row = Rows(vec4<u32>(i), vec4<u32>(h), vec4<bool>(true));
-  let g = h / params.group;
+  let g = kv_head_of(h);
   let query_at = params.queryBase + b * params.queryBatch + h * params.queryHead + i * params.queryRow;
   let key_at = params.keyBase + b * params.keyBatch + g * params.keyHead;
   let value_at = params.valueBase + b * params.valueBatch + g * params.valueHead;
@@ -262,10 +271,7 @@ fn main(
         * vec4<f32>(f32(key[at.x]), f32(key[at.y]), f32(key[at.z]), f32(key[at.w]));
     }
     s *= params.scale;
-    if ((params.flags & flag_softcap) != 0u) {
-      s = cap4(s);
-    }
-    let logits = bias_and_visibility(s, batch, b, row, readable);
+    let logits = bias_and_visibility(cap4(s), batch, b, row, readable);
     let visible = logits.visible & (j < vec4<i32>(keys.y));
     let seen = select(vec4<f32>(lowest), logits.s, visible);
     let before = largest;

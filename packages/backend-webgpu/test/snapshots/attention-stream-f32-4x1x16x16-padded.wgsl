@@ -118,6 +118,10 @@ fn batch_rules(b: u32) -> Batch {
 fn head_rules(h: u32) -> vec4<i32> {
   return rules[params.batches + h];
 }
+/** The key head that a query head reads: query heads of a group are neighbours. */
+fn kv_head_of(query_head: u32) -> u32 {
+  return query_head / params.group;
+}
 /** Keys that some of the queries `first` to `last` sees, within the dispatch's and the split's. */
 fn visible_keys(batch: Batch, split: u32, first: i32, last: i32) -> vec2<i32> {
   let split_first = i32(params.firstKey + split * params.splitKeys);
@@ -184,10 +188,15 @@ fn tanh4(x: vec4<f32>) -> vec4<f32> {
   let ratio = sign(x) * (1.0 - e) / (1.0 + e);
   return select(ratio, series, abs(x) < vec4<f32>(0.3));
 }
-fn cap4(s: vec4<f32>) -> vec4<f32> {
-  // Far below the cap, s stays itself: s / softcap may be too small for float32.
-  let capped = params.softcap * tanh4(s / params.softcap);
-  return select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
+/** The scores under the cap; as they are if the problem has none. */
+fn cap4(raw: vec4<f32>) -> vec4<f32> {
+  var s = raw;
+  if ((params.flags & flag_softcap) != 0u) {
+    // Far below the cap, s stays itself: s / softcap may be too small for float32.
+    let capped = params.softcap * tanh4(s / params.softcap);
+    s = select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
+  }
+  return s;
 }
 fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4<u32>) -> Logits {
   var s = raw;
@@ -294,7 +303,7 @@ fn main(
   let elementwise = (params.flags & flags_elementwise) != 0u;
 
   let own = first_row;
-  let kv_head = block.head * params.stack / params.group;
+  let kv_head = kv_head_of(block.head * params.stack);
   let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
   let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
   let key_column0 = min(0u, params.headDim - 1u) * params.keyColumn;
@@ -432,11 +441,7 @@ fn main(
     for (var pair = 0u; masked && pair < 1u; pair++) {
       let j = first + i32(pair / 1u);
       let rows = rows_of(block.head, own + pair % 1u * 4u);
-      var raw = s[pair];
-      if ((params.flags & flag_softcap) != 0u) {
-        raw = cap4(raw);
-      }
-      let logits = bias_and_visibility(raw, batch, b, rows, vec4<u32>(u32(min(j, keys.y - 1))));
+      let logits = bias_and_visibility(cap4(s[pair]), batch, b, rows, vec4<u32>(u32(min(j, keys.y - 1))));
       let seen = logits.visible & vec4<bool>(j < keys.y);
       s[pair] = select(vec4<f32>(lowest), logits.s, seen);
       visible[pair] = seen;

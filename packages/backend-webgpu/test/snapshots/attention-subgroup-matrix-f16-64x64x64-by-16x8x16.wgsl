@@ -122,6 +122,10 @@ fn batch_rules(b: u32) -> Batch {
 fn head_rules(h: u32) -> vec4<i32> {
   return rules[params.batches + h];
 }
+/** The key head that a query head reads: query heads of a group are neighbours. */
+fn kv_head_of(query_head: u32) -> u32 {
+  return query_head / params.group;
+}
 /** Keys that some of the queries `first` to `last` sees, within the dispatch's and the split's. */
 fn visible_keys(batch: Batch, split: u32, first: i32, last: i32) -> vec2<i32> {
   let split_first = i32(params.firstKey + split * params.splitKeys);
@@ -182,10 +186,15 @@ fn tanh4(x: vec4<f32>) -> vec4<f32> {
   let ratio = sign(x) * (1.0 - e) / (1.0 + e);
   return select(ratio, series, abs(x) < vec4<f32>(0.3));
 }
-fn cap4(s: vec4<f32>) -> vec4<f32> {
-  // Far below the cap, s stays itself: s / softcap may be too small for float32.
-  let capped = params.softcap * tanh4(s / params.softcap);
-  return select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
+/** The scores under the cap; as they are if the problem has none. */
+fn cap4(raw: vec4<f32>) -> vec4<f32> {
+  var s = raw;
+  if ((params.flags & flag_softcap) != 0u) {
+    // Far below the cap, s stays itself: s / softcap may be too small for float32.
+    let capped = params.softcap * tanh4(s / params.softcap);
+    s = select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
+  }
+  return s;
 }
 fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4<u32>) -> Logits {
   var s = raw;
@@ -372,7 +381,7 @@ fn main(
   let keys = visible_keys(batch, block.split, first_index, last_index);
   let four = rows_of(block.head, first_row + row);
   let own = Rows(vec4<u32>(four.index.x), vec4<u32>(four.head.x), vec4<bool>(four.exists.x));
-  let kv_head = block.head * params.stack / params.group;
+  let kv_head = kv_head_of(block.head * params.stack);
   let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
   let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
   let first_column = block.slice * 64u;
@@ -424,12 +433,9 @@ fn main(
       for (var quad = 0u; quad < 4u; quad++) {
         let offset = vec4<u32>(quad * 8u) + vec4<u32>(0u, 2u, 4u, 6u);
         let at = vec4<u32>(row_at) + offset;
-        var s = params.scale * vec4<f32>(products[at.x], products[at.y], products[at.z], products[at.w]);
-        if ((params.flags & flag_softcap) != 0u) {
-          s = cap4(s);
-        }
+        let s = params.scale * vec4<f32>(products[at.x], products[at.y], products[at.z], products[at.w]);
         let j = vec4<u32>(u32(tile) + part) + offset;
-        let logits = bias_and_visibility(s, batch, b, own, j);
+        let logits = bias_and_visibility(cap4(s), batch, b, own, j);
         let seen = logits.visible & (vec4<i32>(j) < vec4<i32>(keys.y));
         for (var c = 0u; c < 4u; c++) {
           products[at[c]] = logits.s[c];

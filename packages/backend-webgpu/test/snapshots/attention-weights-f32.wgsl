@@ -117,6 +117,10 @@ fn batch_rules(b: u32) -> Batch {
 fn head_rules(h: u32) -> vec4<i32> {
   return rules[params.batches + h];
 }
+/** The key head that a query head reads: query heads of a group are neighbours. */
+fn kv_head_of(query_head: u32) -> u32 {
+  return query_head / params.group;
+}
 /** Keys that some of the queries `first` to `last` sees, within the dispatch's and the split's. */
 fn visible_keys(batch: Batch, split: u32, first: i32, last: i32) -> vec2<i32> {
   let split_first = i32(params.firstKey + split * params.splitKeys);
@@ -177,10 +181,15 @@ fn tanh4(x: vec4<f32>) -> vec4<f32> {
   let ratio = sign(x) * (1.0 - e) / (1.0 + e);
   return select(ratio, series, abs(x) < vec4<f32>(0.3));
 }
-fn cap4(s: vec4<f32>) -> vec4<f32> {
-  // Far below the cap, s stays itself: s / softcap may be too small for float32.
-  let capped = params.softcap * tanh4(s / params.softcap);
-  return select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
+/** The scores under the cap; as they are if the problem has none. */
+fn cap4(raw: vec4<f32>) -> vec4<f32> {
+  var s = raw;
+  if ((params.flags & flag_softcap) != 0u) {
+    // Far below the cap, s stays itself: s / softcap may be too small for float32.
+    let capped = params.softcap * tanh4(s / params.softcap);
+    s = select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
+  }
+  return s;
 }
 fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4<u32>) -> Logits {
   var s = raw;
@@ -362,7 +371,7 @@ fn main(
   let batch = batch_rules(b);
   let first_row = params.firstRow + block.tile * 64u;
   let staged = rows_of(block.head, first_row + (thread / 4u) * 4u);
-  let kv_head = block.head * params.stack / params.group;
+  let kv_head = kv_head_of(block.head * params.stack);
   let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
   let tile = i32(params.firstKey + block.slice * 32u);
   let end_key = min(i32(params.endKey), tile + 32);
@@ -393,10 +402,7 @@ fn main(
     let rows = rows_of(block.head, first_row + band * 8u + (e & 1u) * 4u);
     let exists = j < keys.y;
     let raw = tile_scores[score_slot(key, band * 2u + (e & 1u))];
-    var capped = raw;
-    if ((params.flags & flag_softcap) != 0u) {
-      capped = cap4(raw);
-    }
+    let capped = cap4(raw);
     let logits = bias_and_visibility(capped, batch, b, rows, vec4<u32>(u32(j)));
     for (var r = 0; r < 4; r++) {
       if (!rows.exists[r] || j >= end_key) {

@@ -112,7 +112,7 @@ fn main(
   let keys = visible_keys(batch, block.split, first_index, last_index);
   let low_rows = rows_of(block.head, first_row);
   let high_rows = rows_of(block.head, first_row + 4u);
-  let kv_head = block.head * params.stack / params.group;
+  let kv_head = kv_head_of(block.head * params.stack);
   let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
   let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
   let sharer = thread & ${sharers - 1}u;
@@ -165,12 +165,8 @@ ${forRows((r) => `          s${r} += x * queries[${(r * headDim) / 4}u + d];`)}
     low *= params.scale;
     high *= params.scale;
     let j = tile + i32(thread);
-    if ((params.flags & flag_softcap) != 0u) {
-      low = cap4(low);
-      high = cap4(high);
-    }
-    let low_logits = bias_and_visibility(low, batch, b, low_rows, vec4<u32>(u32(j)));
-    let high_logits = bias_and_visibility(high, batch, b, high_rows, vec4<u32>(u32(j)));
+    let low_logits = bias_and_visibility(cap4(low), batch, b, low_rows, vec4<u32>(u32(j)));
+    let high_logits = bias_and_visibility(cap4(high), batch, b, high_rows, vec4<u32>(u32(j)));
     let low_seen = low_logits.visible & vec4<bool>(j < keys.y);
     let high_seen = high_logits.visible & vec4<bool>(j < keys.y);
     let top = largest(

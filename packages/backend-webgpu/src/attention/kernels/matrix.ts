@@ -67,7 +67,7 @@ fn main(
   let batch = batch_rules(b);
   let first_row = params.firstRow + block.tile * ${tileRows}u;
   let staged = rows_of(block.head, first_row + (thread / ${tileThreads(lanes) / (tileRows / 4)}u) * 4u);
-  let kv_head = block.head * params.stack / params.group;
+  let kv_head = kv_head_of(block.head * params.stack);
   let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
   let tile = i32(params.firstKey + block.slice * ${matrixKeys}u);
   let end_key = min(i32(params.endKey), tile + ${matrixKeys});
@@ -82,10 +82,7 @@ ${matrix === "weights" ? rowStatistics : ""}  for (var e = 0u; e < 8u; e++) {
     let rows = rows_of(block.head, first_row + band * ${threadRows}u + (e & 1u) * 4u);
     let exists = j < keys.y;
     let raw = tile_scores[score_slot(key, band * 2u + (e & 1u))];
-    var capped = raw;
-    if ((params.flags & flag_softcap) != 0u) {
-      capped = cap4(raw);
-    }
+    let capped = cap4(raw);
     let logits = bias_and_visibility(capped, batch, b, rows, vec4<u32>(u32(j)));
     for (var r = 0; r < 4; r++) {
       if (!rows.exists[r] || j >= end_key) {

@@ -120,7 +120,7 @@ ${mode === "quad" ? "  let lane = subgroup_lane & 3u;\n" : ""}  let b = block.ba
   let elementwise = (params.flags & flags_elementwise) != 0u;
 
   let own = first_row${mode === "stream" ? "" : ` + thread * ${rows}u`};
-  let kv_head = block.head * params.stack / params.group;
+  let kv_head = kv_head_of(block.head * params.stack);
   let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
   let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
 ${columns("key", headDim)}
@@ -172,11 +172,7 @@ ${forQuads((q) => `      s[${k * quads + q}] = s${q} * params.scale;`)}
     for (var pair = 0u; masked && pair < ${pairs}u; pair++) {
       let j = first + i32(pair / ${quads}u);
       let rows = rows_of(block.head, own + pair % ${quads}u * 4u);
-      var raw = s[pair];
-      if ((params.flags & flag_softcap) != 0u) {
-        raw = cap4(raw);
-      }
-      let logits = bias_and_visibility(raw, batch, b, rows, vec4<u32>(u32(min(j, keys.y - 1))));
+      let logits = bias_and_visibility(cap4(s[pair]), batch, b, rows, vec4<u32>(u32(min(j, keys.y - 1))));
       let seen = logits.visible & vec4<bool>(j < keys.y);
       s[pair] = select(vec4<f32>(lowest), logits.s, seen);
       visible[pair] = seen;

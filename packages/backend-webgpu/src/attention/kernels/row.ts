@@ -51,7 +51,7 @@ fn main(
   let batch = batch_rules(b);
   let keys = visible_keys(batch, split, i32(i), i32(i));
   let row = Rows(vec4<u32>(i), vec4<u32>(h), vec4<bool>(true));
-  let g = h / params.group;
+  let g = kv_head_of(h);
   let query_at = params.queryBase + b * params.queryBatch + h * params.queryHead + i * params.queryRow;
   let key_at = params.keyBase + b * params.keyBatch + g * params.keyHead;
   let value_at = params.valueBase + b * params.valueBatch + g * params.valueHead;
@@ -71,10 +71,7 @@ ${repeat(2, (q) => `  var o${q} = vec4<f32>();`)}
         * vec4<f32>(f32(key[at.x]), f32(key[at.y]), f32(key[at.z]), f32(key[at.w]));
     }
     s *= params.scale;
-    if ((params.flags & flag_softcap) != 0u) {
-      s = cap4(s);
-    }
-    let logits = bias_and_visibility(s, batch, b, row, readable);
+    let logits = bias_and_visibility(cap4(s), batch, b, row, readable);
     let visible = logits.visible & (j < vec4<i32>(keys.y));
     let seen = select(vec4<f32>(lowest), logits.s, visible);
     let before = largest;

@@ -165,7 +165,7 @@ fn main(
   let keys = visible_keys(batch, block.split, first_index, last_index);
   let four = rows_of(block.head, first_row + row);
   let own = Rows(vec4<u32>(four.index.x), vec4<u32>(four.head.x), vec4<bool>(four.exists.x));
-  let kv_head = block.head * params.stack / params.group;
+  let kv_head = kv_head_of(block.head * params.stack);
   let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
   let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
   let first_column = block.slice * ${columns}u;
@@ -210,12 +210,9 @@ ${forQuads((block, quad) => `  var o${block}_${quad} = vec4<f32>();`)}
       for (var quad = 0u; quad < ${quads}u; quad++) {
         let offset = vec4<u32>(quad * ${4 * parts}u) + vec4<u32>(0u, ${parts}u, ${2 * parts}u, ${3 * parts}u);
         let at = vec4<u32>(row_at) + offset;
-        var s = params.scale * vec4<f32>(products[at.x], products[at.y], products[at.z], products[at.w]);
-        if ((params.flags & flag_softcap) != 0u) {
-          s = cap4(s);
-        }
+        let s = params.scale * vec4<f32>(products[at.x], products[at.y], products[at.z], products[at.w]);
         let j = vec4<u32>(u32(tile) + part) + offset;
-        let logits = bias_and_visibility(s, batch, b, own, j);
+        let logits = bias_and_visibility(cap4(s), batch, b, own, j);
         let seen = logits.visible & (vec4<i32>(j) < vec4<i32>(keys.y));
         for (var c = 0u; c < 4u; c++) {
           products[at[c]] = logits.s[c];

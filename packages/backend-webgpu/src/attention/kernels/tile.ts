@@ -89,7 +89,7 @@ fn main(
   let high_rows = rows_of(block.head, own + 4u);
   let staged = rows_of(block.head, first_row + (thread / ${threads / rowQuads}u) * 4u);
   let query_at = query_rows(b, staged);
-  let kv_head = block.head * params.stack / params.group;
+  let kv_head = kv_head_of(block.head * params.stack);
   let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
   let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
   let first_column = block.slice * ${columns}u;
@@ -121,10 +121,7 @@ ${subgroups ? "  let reach = subgroup_reach(thread, place, size);\n" : ""}
         let key = lane * 4u + (e >> 1u);
         let upper = (e & 1u) != 0u;
         let slot = score_slot(key, band * 2u + (e & 1u));
-        var s = tile_scores[slot];
-        if ((params.flags & flag_softcap) != 0u) {
-          s = cap4(s);
-        }
+        let s = cap4(tile_scores[slot]);
         let rows = Rows(
           select(low_rows.index, high_rows.index, upper),
           select(low_rows.head, high_rows.head, upper),

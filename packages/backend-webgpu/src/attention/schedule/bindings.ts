@@ -1,4 +1,4 @@
-import { headsPerGroup } from "@heed/core";
+import { keyHeadOf } from "@heed/core";
 import {
   type Access,
   type BindingLimits,
@@ -75,13 +75,13 @@ export function inputAccesses(
 ): Pick<Required<Accesses>, "query" | "key" | "value"> & Pick<Accesses, "mask" | "bias"> {
   const { headDim, valueDim, queryLength } = problem;
   const { stack } = choice;
-  const group = headsPerGroup(problem);
   // Rows of a stack are those of several heads.
   const queryRows = ({ rows }: Region): Range =>
     stack === 1 ? rows : { first: 0, end: queryLength };
   const kvHeads = (region: Region): Range => {
     const { first, end } = queryHeads(region, stack);
-    return { first: Math.floor(first / group), end: Math.ceil(end / group) };
+    if (end <= first) return { first: 0, end: 0 };
+    return { first: keyHeadOf(problem, first), end: keyHeadOf(problem, end - 1) + 1 };
   };
   const columns = (end: number): Range => ({ first: 0, end });
   const pairs: Footprint = (r) => [r.batches, queryHeads(r, stack), queryRows(r), r.keys];

@@ -62,10 +62,15 @@ fn tanh4(x: vec4<f32>) -> vec4<f32> {
   let ratio = sign(x) * (1.0 - e) / (1.0 + e);
   return select(ratio, series, abs(x) < vec4<f32>(0.3));
 }
-fn cap4(s: vec4<f32>) -> vec4<f32> {
-  // Far below the cap, s stays itself: s / softcap may be too small for float32.
-  let capped = params.softcap * tanh4(s / params.softcap);
-  return select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
+/** The scores under the cap; as they are if the problem has none. */
+fn cap4(raw: vec4<f32>) -> vec4<f32> {
+  var s = raw;
+  if ((params.flags & flag_softcap) != 0u) {
+    // Far below the cap, s stays itself: s / softcap may be too small for float32.
+    let capped = params.softcap * tanh4(s / params.softcap);
+    s = select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
+  }
+  return s;
 }
 fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4<u32>) -> Logits {
   var s = raw;

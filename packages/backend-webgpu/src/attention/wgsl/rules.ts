@@ -20,6 +20,10 @@ fn batch_rules(b: u32) -> Batch {
 fn head_rules(h: u32) -> vec4<i32> {
   return rules[params.batches + h];
 }
+/** The key head that a query head reads: query heads of a group are neighbours. */
+fn kv_head_of(query_head: u32) -> u32 {
+  return query_head / params.group;
+}
 /** Keys that some of the queries \`first\` to \`last\` sees, within the dispatch's and the split's. */
 fn visible_keys(batch: Batch, split: u32, first: i32, last: i32) -> vec2<i32> {
   let split_first = i32(params.firstKey + split * params.splitKeys);

@@ -15,7 +15,7 @@ let milliseconds = firstWait;
 let asking = false;
 
 /** Callbacks made by native code have no name, no parameters and no source; `resolve` has a parameter. */
-function isNative(callback: (...args: unknown[]) => void): boolean {
+function isNative(callback) {
   const { name, length } = callback;
   return (
     name === "" &&

@@ -1,0 +1,104 @@
+// Tries mutants of WGSL in one process, as its parent sends them: each on a device of its own, on which the cases
+// that dispatch the changed line run until one fails. The parent ends the process if a kernel hangs.
+import { checkCase } from "@heed/conformance";
+import { backendOn, configurations, dispatchingCases, open } from "./cases.js";
+
+const all = await dispatchingCases();
+/** How many mutants a case has noticed: cases that noticed many run first. */
+const noticed = new Map();
+
+/** Seconds, about, that a software adapter takes to compile a kernel. */
+function compileTime(name) {
+  if (name.startsWith("attention-tile") || name.startsWith("attention-decode")) return 3;
+  if (/^attention-(scores|weights|alone|quad)/.test(name)) return 2;
+  return 0.2;
+}
+
+/** Without a mutant: a case that fails there notices nothing. */
+const intact = await open();
+const passing = new Set();
+const prototype = Object.getPrototypeOf(intact.device);
+const { createShaderModule } = prototype;
+/** The mutant at hand. */
+let mutant = null;
+prototype.createShaderModule = function (descriptor) {
+  if (mutant === null) return createShaderModule.call(this, descriptor);
+  const lines = descriptor.code.split("\n");
+  const code = lines.map((line) => (line === mutant.line ? mutant.changed : line)).join("\n");
+  return createShaderModule.call(this, { ...descriptor, code });
+};
+
+/** Cases that a mutant has to survive. Shared lines are in thousands of cases, of all kernels. */
+const mostCases = 200;
+
+/** The cases that dispatch a line, the most telling first, then one of each set of kernels by turns. */
+function candidatesFor(line) {
+  const groups = new Map();
+  for (const candidate of all) {
+    if (!candidate.lines.some((lines) => lines.has(line))) continue;
+    const key = candidate.kernels.join();
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(candidate);
+  }
+  const times = ({ case: { id } }) => noticed.get(id) ?? 0;
+  const cost = ({ kernels }) => Math.max(...kernels.map(compileTime));
+  const inTurns = [...groups.values()]
+    .map((group) => group.sort((a, b) => a.rank - b.rank))
+    .sort(([a], [b]) => cost(a) - cost(b))
+    .flatMap((group) => group.map((candidate, turn) => ({ candidate, turn })))
+    .sort((a, b) => a.turn - b.turn)
+    .map(({ candidate }) => candidate);
+  const telling = inTurns
+    .filter((candidate) => times(candidate) > 0)
+    .sort((a, b) => times(b) - times(a) || cost(a) - cost(b))
+    .slice(0, 12);
+  return [...new Set([...telling, ...inTurns])].slice(0, mostCases);
+}
+
+/** @throws Error if a case fails without a mutant */
+async function checkIntact(configuration, c) {
+  const key = `${configuration} ${c.id}`;
+  if (passing.has(key)) return;
+  const backend = await backendOn(intact, configurations[configuration]);
+  const found = await check(backend, c);
+  backend.dispose();
+  if (found.outcome === "fail") throw new Error(`${c.id} fails without a mutant`);
+  passing.add(key);
+}
+
+function check(backend, c) {
+  return checkCase({ backend, provider: { name: "webgpu", load: async () => backend } }, c);
+}
+
+async function tryMutant(tried) {
+  const candidates = candidatesFor(tried.line);
+  if (candidates.length === 0) return { outcome: "not dispatched", cases: 0 };
+  mutant = tried;
+  const own = await open();
+  const backends = new Map();
+  try {
+    for (const [at, { configuration, case: c }] of candidates.entries()) {
+      if (!backends.has(configuration)) {
+        backends.set(configuration, await backendOn(own, configurations[configuration]));
+      }
+      const backend = backends.get(configuration);
+      process.send({ running: `${configurations[configuration].name}, ${c.id}` });
+      const { outcome } = await check(backend, c);
+      if (outcome !== "fail") continue;
+      mutant = null;
+      await checkIntact(configuration, c);
+      noticed.set(c.id, (noticed.get(c.id) ?? 0) + 1);
+      return { outcome: "noticed", by: c.id, cases: at + 1 };
+    }
+    return { outcome: "lives", cases: candidates.length };
+  } finally {
+    mutant = null;
+    for (const backend of backends.values()) backend.dispose();
+    own.device.destroy();
+  }
+}
+
+process.on("message", async (tried) => {
+  process.send({ result: await tryMutant(tried) });
+});
+process.send({ ready: all.length });
