@@ -8,9 +8,11 @@ import type { OperationCase, OperationContext, OperationFinding } from "./case.j
 import { watchInputs } from "./guarded-run.js";
 import { operationSupport } from "./operation-support.js";
 import { residentViolations } from "./resident.js";
+import type { KnownMistakes, PlantedMistake } from "./step-mistakes.js";
 
 /** An operation as its cases see it: how outputs are judged, and which mistakes would give them. */
-export interface JudgedOperation<Call extends object, Outputs extends object> {
+export interface JudgedOperation<Call extends object, Outputs extends object>
+  extends KnownMistakes<Call, Outputs> {
   readonly operation: AnyOperation;
   /** @param recorded outputs to compare with; default the reference's */
   readonly judge: (
@@ -19,8 +21,17 @@ export interface JudgedOperation<Call extends object, Outputs extends object> {
     arithmetic: Arithmetic,
     recorded?: Outputs,
   ) => Verdict;
-  /** Names of the known mistakes that would give what came. */
-  readonly explain: (call: Call, outputs: Outputs) => readonly string[];
+}
+
+/** Everything that the suite asks about an operation. */
+export interface OperationSuite {
+  readonly operation: AnyOperation;
+  /** Synthetic cases, laws and wrong calls. */
+  readonly cases: readonly OperationCase[];
+  /** Recorded vectors of other projects. */
+  readonly vectors: readonly OperationCase[];
+  /** Mistakes that the cases must find. */
+  readonly planted: readonly PlantedMistake<never, object>[];
 }
 
 /**

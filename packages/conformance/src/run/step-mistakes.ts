@@ -1,4 +1,4 @@
-import { type HostTensor, toFloat64 } from "@heed/core";
+import { type Bound, type HostTensor, toFloat64 } from "@heed/core";
 import type { HostOutputs } from "../calls/bits.js";
 
 /**
@@ -11,12 +11,36 @@ export interface StepMistake<Steps> {
   readonly steps: Partial<Steps>;
 }
 
-/**
- * The mistakes that would give what came, of those that make a difference.
- *
- * @param evaluate computes the call with some steps replaced
- */
-export function explainBySteps<Steps>(
+/** A mistake as a backend that makes it computes a call. */
+export interface PlantedMistake<Call, Outputs> {
+  readonly name: string;
+  /** @param bound the same call, bound */
+  evaluate(call: Call, bound: Bound): Outputs;
+}
+
+/** What the mistakes of an operation are for: to explain outputs, and to be planted. */
+export interface KnownMistakes<Call, Outputs> {
+  /** Names of the mistakes that would give what came. */
+  readonly explain: (call: Call, outputs: Outputs) => readonly string[];
+  readonly planted: readonly PlantedMistake<Call, Outputs>[];
+}
+
+/** @param evaluate computes a call with some steps replaced */
+export function knownMistakes<Steps, Call, Outputs extends object>(
+  mistakes: readonly StepMistake<Steps>[],
+  evaluate: (call: Call, steps: Partial<Steps>) => Outputs,
+): KnownMistakes<Call, Outputs> {
+  return {
+    explain: (call, outputs) => explainBySteps(mistakes, (steps) => evaluate(call, steps), outputs),
+    planted: mistakes.map(({ name, steps }) => ({
+      name,
+      evaluate: (call) => evaluate(call, steps),
+    })),
+  };
+}
+
+/** The mistakes that would give what came, of those that make a difference. */
+function explainBySteps<Steps>(
   mistakes: readonly StepMistake<Steps>[],
   evaluate: (steps: Partial<Steps>) => object,
   outputs: object,

@@ -1,6 +1,6 @@
 import { type HostTensor, type MergeOutputs, merge } from "@heed/core";
 import type { JudgedOperation } from "../../run/check-call.js";
-import { explainBySteps } from "../../run/step-mistakes.js";
+import { knownMistakes } from "../../run/step-mistakes.js";
 import type { MergeCall } from "./build.js";
 import { judgeMerge } from "./judge.js";
 import { mergeMistakes, mergeWith } from "./mistakes.js";
@@ -11,6 +11,5 @@ export type Merged = MergeOutputs<HostTensor>;
 export const judgedMerge: JudgedOperation<MergeCall, Merged> = {
   operation: merge,
   judge: judgeMerge,
-  explain: (call, outputs) =>
-    explainBySteps(mergeMistakes, (steps) => mergeWith(call, steps), outputs),
+  ...knownMistakes(mergeMistakes, mergeWith),
 };

@@ -14,7 +14,7 @@ import { unitRoundoff } from "../../judge/roundoff.js";
 import { summarise, type Verdict } from "../../judge/verdict.js";
 import { describeRows } from "../../judge/where.js";
 import type { JudgedOperation } from "../../run/check-call.js";
-import { explainBySteps } from "../../run/step-mistakes.js";
+import { knownMistakes } from "../../run/step-mistakes.js";
 import type { ProjectionCall } from "./build.js";
 import { projectionMistakes, projectWith } from "./mistakes.js";
 
@@ -90,6 +90,7 @@ function magnitudes(bound: BoundProjection<HostTensor>): Projected {
 export const judgedProjection: JudgedOperation<ProjectionCall, Projected> = {
   operation: projection,
   judge: judgeProjection,
-  explain: (call, outputs) =>
-    explainBySteps(projectionMistakes, (steps) => ({ output: projectWith(call, steps) }), outputs),
+  ...knownMistakes(projectionMistakes, (call: ProjectionCall, steps) => ({
+    output: projectWith(call, steps),
+  })),
 };

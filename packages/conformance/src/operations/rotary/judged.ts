@@ -1,6 +1,6 @@
 import { type HostTensor, type RotaryOutputs, rotary } from "@heed/core";
 import type { JudgedOperation } from "../../run/check-call.js";
-import { explainBySteps } from "../../run/step-mistakes.js";
+import { knownMistakes } from "../../run/step-mistakes.js";
 import type { RotaryCall } from "./build.js";
 import { judgeRotary } from "./judge.js";
 import { rotaryMistakes, turnWith } from "./mistakes.js";
@@ -11,6 +11,7 @@ export type Turned = RotaryOutputs<HostTensor>;
 export const judgedRotary: JudgedOperation<RotaryCall, Turned> = {
   operation: rotary,
   judge: judgeRotary,
-  explain: (call, outputs) =>
-    explainBySteps(rotaryMistakes, (steps) => ({ output: turnWith(call, steps) }), outputs),
+  ...knownMistakes(rotaryMistakes, (call: RotaryCall, steps) => ({
+    output: turnWith(call, steps),
+  })),
 };

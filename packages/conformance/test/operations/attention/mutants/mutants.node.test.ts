@@ -1,5 +1,5 @@
 import { type AnyCase, checkCase, type Profile, selectCases } from "@heed/conformance";
-import type { AttentionProvider } from "@heed/core";
+import { type AttentionProvider, defineBackend, implement } from "@heed/core";
 import { describe, expect, test } from "vitest";
 import { catalogue } from "../../../../src/operations/attention/mistakes/index.js";
 import {
@@ -7,6 +7,7 @@ import {
   published,
 } from "../../../../src/operations/attention/mistakes/published.js";
 import { attend } from "../../../../src/operations/attention/mistakes/steps.js";
+import { operationSuites } from "../../../../src/operations/index.js";
 import { backendOf, mutantOf } from "./backend.js";
 import { conductMutants } from "./conduct.js";
 import { backendWithMemory, memoryMutants } from "./memory.js";
@@ -30,6 +31,12 @@ const mutants = [
   ...memoryMutants,
 ];
 const report: Killed[] = [];
+
+/** Mistakes of the other operations, each planted into a backend of that operation alone. */
+const ofOperations = Object.entries(operationSuites).flatMap(([name, { operation, planted }]) =>
+  planted.map((mistake) => ({ ...mistake, operation, profile: name as Profile })),
+);
+const operationReport: Killed[] = [];
 
 /** A case's approximate cost in multiply-adds: small cases kill mutants as well as large ones. */
 function cost(c: AnyCase): number {
@@ -61,6 +68,30 @@ describe("the suite kills a backend in which", () => {
   });
 });
 
+describe("the suite kills a backend of another operation in which", () => {
+  test.each(ofOperations.map((mutant) => [mutant.profile, mutant.name, mutant] as const))(
+    "%s: %s",
+    async (profile, name, { operation, evaluate }) => {
+      const provider = defineBackend<null>({
+        name: "mutant",
+        load: () => null,
+        info: () => ({ runtime: "JavaScript", device: "CPU", features: [], threads: 1 }),
+        operations: {
+          [operation.name]: implement(operation, {
+            plan: () => ({
+              description: { kernel: "mutant", tiles: {}, workspaceBytes: 0, dispatches: 1 },
+              run: (bound) => evaluate(bound.inputs as never, bound),
+            }),
+          }),
+        },
+      });
+      const by = await killers(provider as unknown as AttentionProvider, profile);
+      expect(by).not.toEqual([]);
+      operationReport.push({ name, published: undefined, profile, by });
+    },
+  );
+});
+
 test.each([
   ["backend", backendOf(async (problem, inputs) => attend(problem, inputs, {}))],
   ["backend with memory", backendWithMemory()],
@@ -74,7 +105,8 @@ test.each([
 });
 
 test("the page of mutants says by which cases", async ({ skip }) => {
-  if (report.length < mutants.length) return skip("only some of the mutants ran");
+  const all = mutants.length + ofOperations.length;
+  if (report.length + operationReport.length < all) return skip("only some of the mutants ran");
   await expect(page(report)).toMatchFileSnapshot("../../../../../../docs/mutants.md");
 });
 
@@ -83,10 +115,23 @@ test("each published bug has a mutant", () => {
   expect(Object.keys(published).filter((name) => !modelled.has(name as PublishedName))).toEqual([]);
 });
 
+function rowsOf(killed: readonly Killed[]): string[] {
+  return [
+    "| A backend in which … | is killed by |",
+    "| --- | --- |",
+    ...killed.map(({ name, by }) => `| ${name} | ${by.map((id) => `\`${id}\``).join(", ")} |`),
+  ];
+}
+
+/** A part of the page for each operation beside attention. */
+function operationParts(): string[] {
+  return Object.keys(operationSuites).flatMap((operation) => {
+    const own = operationReport.filter(({ profile }) => profile === operation);
+    return [`## The operation ${operation}`, "", `${own.length} bugs.`, "", ...rowsOf(own), ""];
+  });
+}
+
 function page(killed: readonly Killed[]): string {
-  const rows = killed.map(
-    ({ name, by }) => `| ${name} | ${by.map((id) => `\`${id}\``).join(", ")} |`,
-  );
   const bugs = Object.entries(published).map(([key, { name, link, what }]) => {
     const models = killed.filter((mutant) => mutant.published === key);
     return `| [${name}](${link}) | ${what} | ${models.map((mutant) => mutant.name).join("; ")} |`;
@@ -96,10 +141,9 @@ function page(killed: readonly Killed[]): string {
     "",
     `Is the suite strong enough? ${killed.length} bugs, each planted alone into a backend that is right, and the first ${enough} cases of a profile that fail because of it, the cheapest first. This page is written by \`test/mutants\` (\`vitest -u\`).`,
     "",
-    "| A backend in which … | is killed by |",
-    "| --- | --- |",
-    ...rows,
+    ...rowsOf(killed),
     "",
+    ...operationParts(),
     "## Bugs that were shipped",
     "",
     "Some of the mutants are modelled on bugs that other projects shipped.",
