@@ -10,7 +10,7 @@ import {
   tensor,
 } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { keyChunks } from "../src/attention/graph/chunks.js";
+import { chunkSpec, keyChunks } from "../src/attention/graph/chunks.js";
 
 type Call = AttentionInputs<HostTensor>;
 
@@ -52,6 +52,9 @@ describe.each(["cpu", "wasm"] as const)("%s", (provider) => {
     [32768, 1, 1],
     [32771, 1, 8],
     [131072, 1, 1],
+    // The widest panels of a product, and the narrowest.
+    [131072, 3, 4],
+    [8191, 1, 128],
     [2 ** 20, 1, 1],
   ])("%i nearly equal keys, %i rows, size %i", async (keys, rows, size) => {
     for (const more of [{}, { returns: { logSumExp: true } }, { sinks: [1] }]) {
@@ -121,6 +124,13 @@ describe.each(["cpu", "wasm"] as const)("%s", (provider) => {
     }
     expect(output.data[heads - 1]).toBeCloseTo(expected(heads - 1), 4);
   });
+});
+
+test("values are cut into chunks only where panels do not add them up, or one row reads them in place", () => {
+  expect(chunkSpec(4096, 1, true)).toEqual({ sums: "even", products: "chunks" });
+  expect(chunkSpec(4096, 2, true)).toEqual({ sums: "even", products: "panels" });
+  expect(chunkSpec(4099, 1, true)).toEqual({ sums: "ragged", products: "panels" });
+  expect(chunkSpec(16411, 3, false)).toEqual({ sums: "ragged", products: "chunks" });
 });
 
 test("chunks are all of the keys where they can be, and else leave fewer than one over", () => {

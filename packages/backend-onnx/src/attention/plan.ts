@@ -15,7 +15,7 @@ import type { OnnxMemory } from "../device/memory.js";
 import { packedLayouts, ResidentCall } from "../device/resident.js";
 import { kernelName } from "../kernel-name.js";
 import { axisOrders } from "./axis-orders.js";
-import { boundsOf, typicalBand } from "./bounds.js";
+import { typicalBand } from "./bounds.js";
 import { fitsWorkspace, workspaceBytes } from "./decide.js";
 import { emptyOutputs, isEmpty } from "./empty.js";
 import { callFeeds, mainFeeds } from "./feeds.js";
@@ -32,11 +32,10 @@ import {
 import { guardFor } from "./hidden-values.js";
 import { mayHaveLeaked } from "./leak.js";
 import { hostOutputs, type KnownOutputs, outputForms } from "./outputs.js";
-import type { CallPositions, Feeds } from "./position-feeds.js";
+import { areAt, type CallPositions, callPositions, type Feeds } from "./position-feeds.js";
 
 /** Positions of a call with everything derived from them, kept for later calls that have the same. */
 interface KnownCall extends CallPositions {
-  readonly offsets: Int32Array;
   /** By guard and by the order of the tensors' axes in memory. */
   readonly graphs: Map<string, PreparedGraph>;
 }
@@ -126,11 +125,10 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
   }
 
   /** Offsets and lengths mostly stay the same from call to call, and so does everything derived from them. */
-  #positionsOf({ offsets, kvLengths }: BoundAttention): KnownCall {
+  #positionsOf(bound: BoundAttention): KnownCall {
     const latest = this.#latest;
-    if (latest && same(latest.offsets, offsets) && same(latest.kvLengths, kvLengths)) return latest;
-    const bounds = boundsOf(this.#problem, { offsets, kvLengths });
-    this.#latest = { offsets, kvLengths, bounds, feeds: new Map(), graphs: new Map() };
+    if (latest && areAt(latest, bound)) return latest;
+    this.#latest = { ...callPositions(this.#problem, bound), graphs: new Map() };
     return this.#latest;
   }
 
@@ -183,14 +181,6 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
     }
     return graph;
   }
-}
-
-function same(known: Int32Array, given: Int32Array): boolean {
-  if (known === given) return true;
-  for (let i = 0; i < known.length; i++) {
-    if (known[i] !== given[i]) return false;
-  }
-  return true;
 }
 
 /** Leaves the outputs of an empty problem on the device, too, if its inputs are there. */

@@ -1,12 +1,13 @@
 import {
   type AttentionProblem,
   allocate,
+  type BoundPositions,
   type KeyRange,
   statisticsDType,
   type TypedArray,
 } from "@heed/core";
 import type { Runtime, RuntimeTensor } from "../runtime/runtime.js";
-import type { Bounds } from "./bounds.js";
+import { type Bounds, boundsOf } from "./bounds.js";
 import { keyChunks } from "./graph/chunks.js";
 import type { GraphSpec } from "./graph/spec.js";
 
@@ -16,9 +17,31 @@ export type Feeds = Record<string, RuntimeTensor>;
 /** Positions and lengths of a call, and what graphs read of them. */
 export interface CallPositions {
   readonly bounds: Bounds;
+  readonly offsets: Int32Array;
   readonly kvLengths: Int32Array;
   /** {@link positionFeeds} of each graph, for calls with the same positions. */
   readonly feeds: Map<FedGraph, readonly PositionFeed[]>;
+}
+
+export function callPositions(
+  problem: AttentionProblem,
+  { offsets, kvLengths }: BoundPositions,
+): CallPositions {
+  const bounds = boundsOf(problem, { offsets, kvLengths });
+  return { bounds, offsets, kvLengths, feeds: new Map() };
+}
+
+/** Whether a call has the positions and lengths that are known. */
+export function areAt(known: CallPositions, { offsets, kvLengths }: BoundPositions): boolean {
+  return same(known.offsets, offsets) && same(known.kvLengths, kvLengths);
+}
+
+function same(known: Int32Array, given: Int32Array): boolean {
+  if (known === given) return true;
+  for (let i = 0; i < known.length; i++) {
+    if (known[i] !== given[i]) return false;
+  }
+  return true;
 }
 
 /** One input of a graph. */

@@ -73,6 +73,7 @@ export function traitsOf(
     float64: onCpu,
     float16: onCpu || device.float16,
     ...(chunkedFrom[provider] && { chunked: chunkedFrom[provider] }),
+    panels: onCpu,
     largestTensor: onCpu ? null : device.largestTensor,
     maxWorkspaceBytes,
     memory: provider === "wasm" ? wasmMemory : null,

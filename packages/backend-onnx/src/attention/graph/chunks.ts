@@ -6,6 +6,27 @@ export type ChunkKind = "even" | "ragged";
 /** Keys of a chunk, at least: kernels are slow at shorter sums. */
 const shortest = 128;
 
+/** How a graph adds up many keys. */
+export interface ChunkSpec {
+  /** The chunks of the softmax's denominator. */
+  readonly sums: ChunkKind;
+  /** How weights and values are multiplied: by the same chunks, or by {@link panelProduct}. */
+  readonly products: "chunks" | "panels";
+}
+
+/**
+ * The fastest way that is measured. Chunks of one row cost next to nothing where they are all of the keys.
+ * Else they copy the values, or multiply several short rows by each chunk, and panels are faster, if a
+ * provider has them.
+ *
+ * @param rows query rows that share a key head
+ */
+export function chunkSpec(keyLength: number, rows: number, panels: boolean): ChunkSpec {
+  const sums = keyChunks(keyLength).kind;
+  const chunks = !panels || (sums === "even" && rows === 1);
+  return { sums, products: chunks ? "chunks" : "panels" };
+}
+
 /** How sums over a number of keys are split into chunks of equal length. */
 export interface KeyChunks {
   readonly kind: ChunkKind;
@@ -61,6 +82,27 @@ export function chunkedProduct(
   const sums = g.op("MatMul", [weightChunks, valueChunks]);
   const sum = g.op("ReduceSum", [sums, g.integers(chunkAxis)], { keepdims: 0 });
   return w.rest && v.rest ? g.op("Add", [sum, g.op("MatMul", [w.rest, v.rest])]) : sum;
+}
+
+/**
+ * `weights · values` on the CPU, where a product of several rows and columns adds up panels of 128 to 1024
+ * keys and then these, as accurately as chunks do. One row or column takes another path, which adds up all
+ * keys one after another, unless the product is scaled: so it is halved, and doubled by adding it to itself.
+ * A factor would be fused into the product's own. Tested by long-caches.node.test.ts.
+ *
+ * @param weights `[B, Hkv, rows, Lk]`
+ * @param values `[B, Hkv, Lk, size]`
+ * @returns `[B, Hkv, rows, size]`
+ */
+export function panelProduct(g: GraphBuilder, weights: Value, values: Value): Value {
+  const [half] = g.node(
+    "FusedMatMul",
+    [weights, values],
+    ["half"],
+    { alpha: { float: 0.5 } },
+    "com.microsoft",
+  );
+  return g.op("Add", [half, half]);
 }
 
 /**

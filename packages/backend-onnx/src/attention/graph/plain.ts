@@ -1,7 +1,7 @@
 import { statisticsDType } from "@heed/core";
 import { GraphBuilder, type Value } from "../../model/builder.js";
 import type { ModelDType, ModelGraph } from "../../model/model.js";
-import { chunkedProduct } from "./chunks.js";
+import { chunkedProduct, panelProduct } from "./chunks.js";
 import { guardValues, restoreInfinities } from "./guard.js";
 import { broadcastDims, mainInputs, withoutHeads } from "./inputs.js";
 import { scaledLogits } from "./logits.js";
@@ -65,7 +65,10 @@ export function plainGraph(
 }
 
 function weightedSum(g: GraphBuilder, { chunks }: GraphSpec, weights: Value, of: Value): Value {
-  return chunks ? chunkedProduct(g, chunks, weights, of) : g.op("MatMul", [weights, of]);
+  if (chunks === null) return g.op("MatMul", [weights, of]);
+  return chunks.products === "panels"
+    ? panelProduct(g, weights, of)
+    : chunkedProduct(g, chunks.sums, weights, of);
 }
 
 /** `[B, Hq, Lq, D]` as `[B, Hkv, G·Lq, D]`. */

@@ -173,7 +173,7 @@ function ownSoftmax(
   let exponentials = g.op("Exp", [g.op("Sub", [masked, offset])]);
   if (!infinities && visible) exponentials = g.op("Where", [visible, exponentials, zero]);
   const ofVisible = spec.chunks
-    ? chunkedSum(g, spec.chunks, exponentials)
+    ? chunkedSum(g, spec.chunks.sums, exponentials)
     : g.reduce("ReduceSum", exponentials);
   let sum = ofVisible;
   if (sink) {

@@ -1,6 +1,6 @@
 import { type AttentionProblem, type FloatDType, headsPerGroup, type ScoresKind } from "@heed/core";
 import { type AxisOrder, canonicalOrder } from "../../layout/axis-order.js";
-import { type ChunkKind, keyChunks } from "./chunks.js";
+import { type ChunkSpec, chunkSpec } from "./chunks.js";
 import { type LogitSpec, logitSpec } from "./logits.js";
 
 /** Which axes of `[batch, queryHeads, queryLength, keyLength]` a mask or bias has; the rest repeat. */
@@ -33,6 +33,8 @@ export interface Arithmetic {
 export interface StorageTraits {
   /** Whether float32 sums over that many keys, in that many rows, have to be split into chunks. */
   readonly chunked?: (keyLength: number, rows: number) => boolean;
+  /** Whether matrix products can be made to add up panels of keys: see `panelProduct`. */
+  readonly panels?: boolean;
   /** Whether it can store float16; if not, the host widens inputs to float32 and narrows outputs. */
   readonly float16: boolean;
 }
@@ -84,7 +86,7 @@ export interface GraphSpec {
   /** Whether scores are 0 from a length on, given for each batch. */
   readonly scoresEnd: boolean;
   /** How sums over keys are split; null if they are not. */
-  readonly chunks: ChunkKind | null;
+  readonly chunks: ChunkSpec | null;
   readonly order: { readonly query: AxisOrder; readonly key: AxisOrder; readonly value: AxisOrder };
 }
 
@@ -111,7 +113,7 @@ export function isGrouped(spec: Pick<GraphSpec, "queryHeads" | "kvHeads">): bool
 /** The graph that a problem needs, given what positions and lengths are found to hide. */
 export function graphSpec(
   problem: AttentionProblem,
-  { float16, chunked }: StorageTraits,
+  { float16, chunked, panels = false }: StorageTraits,
   { band, guard }: PositionSpec,
   order: GraphSpec["order"] = canonicalOrders,
 ): GraphSpec {
@@ -137,7 +139,9 @@ export function graphSpec(
     ...returns,
     scoresEnd: returns.scores !== null && problem.kvLengths,
     chunks:
-      problem.dtype !== "float64" && chunked?.(keyLength, rows) ? keyChunks(keyLength).kind : null,
+      problem.dtype !== "float64" && chunked?.(keyLength, rows)
+        ? chunkSpec(keyLength, rows, panels)
+        : null,
     order,
   };
 }
