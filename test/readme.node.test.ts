@@ -5,15 +5,16 @@ import { expect, onTestFinished, test, vi } from "vitest";
 
 /** The package's directory, and a heading over the first code of a section. */
 const examples = [
-  [".", "A first call"],
-  ["packages/backend-onnx", "Models of one's own"],
-  ["packages/heed", "A first call"],
+  [".", "## A first call"],
+  [".", "### Everything a call can say"],
+  ["packages/backend-onnx", "## Models of one's own"],
+  ["packages/heed", "## A first call"],
 ] as const;
 
 test.each(examples)("%s/README.md, %s: the code prints what it says", async (path, heading) => {
   const root = dirname(import.meta.dirname);
   const readme = readFileSync(join(root, path, "README.md"), "utf8");
-  const [, section = ""] = readme.split(`\n## ${heading}\n`);
+  const [, section = ""] = readme.split(`\n${heading}\n`);
   const code = /```ts\n(?<code>.*?)```/s.exec(section)?.groups?.code ?? "";
   const said = /console\.log\(.*\); \/\/ (?<said>.*)/.exec(code)?.groups?.said;
   // In the package's own tests, so that packages resolve as they do there.

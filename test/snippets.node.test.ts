@@ -26,7 +26,8 @@ test("TypeScript blocks have their hidden declarations, and the line of the fenc
   ]);
 });
 
-test("README's first call is among the snippets", () => {
+test("README's calls are among the snippets", () => {
   const found = allSnippets(".").filter(({ file }: { file: string }) => file === "README.md");
-  expect(found[0].code).toContain("createAttention({ backends: [js()] })");
+  expect(found[0].code).toContain("scaledDotProductAttention(query, key, value");
+  expect(found[1].code).toContain("createAttention({ backends: [js()] })");
 });
