@@ -112,6 +112,23 @@ const drawing = `import { createAttention, tensor, wasm } from "heed";
     return { frames, value: output.data[99], notes: info.notes };
   })();`;
 
+test.skipIf(!built || !existsSync(executablePath)).each([
+  ["script-src 'self'", "js", /wasm-unsafe-eval/],
+  ["script-src 'self' 'wasm-unsafe-eval'", "wasm", null],
+])("under the content policy %s, %s computes", async (policy, expected, reason) => {
+  const directory = await mkdtemp(join(temporary, "policy-"));
+  const made = await bundle("esbuild", applications.attention, directory);
+  const headers = { "Content-Security-Policy": `default-src 'self'; ${policy}` };
+  const { result } = await inPage(made, headers);
+  const { backend, others } = result as {
+    readonly backend: string;
+    readonly others: readonly { backend: string; reasons: readonly { hint?: string }[] }[];
+  };
+  expect(backend).toBe(expected);
+  if (reason === null) return;
+  expect(others.find((other) => other.backend === "wasm")?.reasons[0]?.hint).toMatch(reason);
+});
+
 test.skipIf(!built || !existsSync(executablePath))(
   "a page goes on drawing while a worker computes, in a bundle of vite",
   async () => {
@@ -139,10 +156,13 @@ let browser: Browser | undefined;
 afterAll(() => browser?.close());
 
 /** Runs a bundle in a page without a GPU. @returns the files that it requested, and its result */
-async function inPage(made: Bundle): Promise<{ requested: readonly string[]; result: unknown }> {
+async function inPage(
+  made: Bundle,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<{ requested: readonly string[]; result: unknown }> {
   browser ??= await chromium.launch({ executablePath, args: ["--no-sandbox"] });
   const requested: string[] = [];
-  const server = await serve(made, requested);
+  const server = await serve(made, requested, headers);
   const page = await browser.newPage();
   try {
     await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`);
@@ -154,13 +174,17 @@ async function inPage(made: Bundle): Promise<{ requested: readonly string[]; res
   }
 }
 
-async function serve({ directory, files }: Bundle, requested: string[]): Promise<Server> {
+async function serve(
+  { directory, files }: Bundle,
+  requested: string[],
+  headers: Readonly<Record<string, string>>,
+): Promise<Server> {
   const server = createServer(async (request, response) => {
     const file = (request.url ?? "/").slice(1);
     const known = files.includes(file);
     if (known) requested.push(file);
     const type = extname(file) === ".js" ? "text/javascript" : "text/html";
-    response.writeHead(200, { "Content-Type": type });
+    response.writeHead(200, { ...headers, "Content-Type": type });
     response.end(
       known ? await readFile(join(directory, file)) : "<!doctype html><title>heed</title>",
     );
