@@ -28,8 +28,8 @@ prototype.createShaderModule = function (descriptor) {
   return createShaderModule.call(this, { ...descriptor, code });
 };
 
-/** Cases that a mutant has to survive. Shared lines are in thousands of cases, of all kernels. */
-const mostCases = 200;
+/** Cases that a mutant has to survive: shared lines are in thousands of cases, and each takes up to a second. */
+const mostCases = 80;
 
 /** The cases that dispatch a line, the most telling first, then one of each set of kernels by turns. */
 function candidatesFor(line) {
