@@ -52,8 +52,9 @@ describe.each(["cpu", "wasm"] as const)("%s", (provider) => {
     [32768, 1, 1],
     [32771, 1, 8],
     [131072, 1, 1],
-    // The widest panels of a product, and the narrowest.
+    // Values too narrow for panels of a product; the widest panels, and the narrowest.
     [131072, 3, 4],
+    [131072, 3, 32],
     [8191, 1, 128],
     [2 ** 20, 1, 1],
   ])("%i nearly equal keys, %i rows, size %i", async (keys, rows, size) => {

@@ -14,6 +14,9 @@ export interface ChunkSpec {
   readonly products: "chunks" | "panels";
 }
 
+/** Size of values from which panels have 512 keys at most; those of narrower ones have more, and drift more. */
+export const narrowestPanels = 32;
+
 /**
  * The fastest way that is measured. Chunks of one row cost next to nothing where they are all of the keys.
  * Else they copy the values, or multiply several short rows by each chunk, and panels are faster, if a
@@ -85,8 +88,8 @@ export function chunkedProduct(
 }
 
 /**
- * `weights · values` on the CPU, where a product of several rows and columns adds up panels of 128 to 1024
- * keys and then these, as accurately as chunks do. One row or column takes another path, which adds up all
+ * `weights · values` on the CPU, where a product of several rows and columns adds up panels of 128 to 512
+ * keys (see {@link narrowestPanels}) and then these, about as accurately as chunks do. One row or column takes another path, which adds up all
  * keys one after another, unless the product is scaled: so it is halved, and doubled by adding it to itself.
  * A factor would be fused into the product's own. Tested by long-caches.node.test.ts.
  *

@@ -1,6 +1,6 @@
 import { type AttentionProblem, type FloatDType, headsPerGroup, type ScoresKind } from "@heed/core";
 import { type AxisOrder, canonicalOrder } from "../../layout/axis-order.js";
-import { type ChunkSpec, chunkSpec } from "./chunks.js";
+import { type ChunkSpec, chunkSpec, narrowestPanels } from "./chunks.js";
 import { type LogitSpec, logitSpec } from "./logits.js";
 
 /** Which axes of `[batch, queryHeads, queryLength, keyLength]` a mask or bias has; the rest repeat. */
@@ -140,7 +140,7 @@ export function graphSpec(
     scoresEnd: returns.scores !== null && problem.kvLengths,
     chunks:
       problem.dtype !== "float64" && chunked?.(keyLength, rows)
-        ? chunkSpec(keyLength, rows, panels)
+        ? chunkSpec(keyLength, rows, panels && valueDim >= narrowestPanels)
         : null,
     order,
   };
