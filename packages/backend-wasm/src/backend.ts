@@ -4,6 +4,7 @@ import { defaultLimits, type SharingLimits } from "./attention/plan.js";
 import type { LoadedWasm } from "./load.js";
 import { allocateZeros, upload } from "./memory/tensor.js";
 import { mergeKernels } from "./merge/merge.js";
+import { projectionKernels } from "./projection/projection.js";
 import { rotaryKernels } from "./rotary/rotary.js";
 import { scatterKernels } from "./scatter/scatter.js";
 
@@ -26,6 +27,7 @@ export function wasmProvider(
       attention: attentionKernels(limits),
       merge: mergeKernels,
       rotary: rotaryKernels,
+      projection: projectionKernels(limits),
       scatter: scatterKernels,
     },
     memory: ({ memory }) => ({
