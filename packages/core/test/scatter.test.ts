@@ -5,6 +5,7 @@ import {
   type HostTensor,
   InvalidInputError,
   implement,
+  numberToFloat16Bits,
   reference,
   type ScatterInputs,
   scatter,
@@ -100,6 +101,21 @@ describe("scatter", () => {
     for (const result of await compute({ ...wide, slots: Int32Array.of(0) })) {
       expect(result.target).toEqual([...toFloat64(wide.source)]);
     }
+  });
+
+  test("float32 becomes float16 as every other number does", async () => {
+    // All exponents, with fractions at and around the halves that are rounded.
+    const fractions = [0, 1, 0xfff, 0x1000, 0x1001, 0x2fff, 0x3000, 0x3001, 0x7fefff, 0x7fffff];
+    const bits = Uint32Array.from({ length: 512 * fractions.length }, (_, at) => {
+      const [high, low] = [Math.floor(at / fractions.length), at % fractions.length];
+      return ((high << 23) | (fractions[low] as number)) >>> 0;
+    });
+    const source = tensor(new Float32Array(bits.buffer), [1, 1, 1, bits.length]);
+    const data = new Uint16Array(bits.length);
+    const target = tensor(data, source.shape, { dtype: "float16" });
+    const call = { target, source, slots: Int32Array.of(0) };
+    scatterRows(scatter.bind(scatter.describe(call), call) as never);
+    expect([...data]).toEqual([...toFloat64(source)].map(numberToFloat16Bits));
   });
 
   test("quantises a row by its largest magnitude, halves to even", async () => {

@@ -1,6 +1,10 @@
 import { guarded } from "../options.js";
 import type { TypedArray } from "../tensor/dtype.js";
-import { float16BitsToNumber, numberToFloat16Bits } from "../tensor/float16.js";
+import {
+  float16BitsToNumber,
+  float32BitsToFloat16Bits,
+  numberToFloat16Bits,
+} from "../tensor/float16.js";
 import type { HostTensor } from "../tensor/tensor.js";
 import { holdsBits } from "../tensor/values.js";
 import type { BoundScatter } from "./bind.js";
@@ -58,6 +62,15 @@ function rowWriter(target: HostTensor, source: HostTensor, headDim: number): Row
     return (at, start) => {
       if (whole) t.set(s.subarray(start, start + headDim), at);
       else for (let c = 0; c < headDim; c++) t[at + c * tc] = s[start + c * sc] as number;
+      return 0;
+    };
+  }
+  if (toBits && from instanceof Float32Array) {
+    const bits = new Uint32Array(from.buffer, from.byteOffset, from.length);
+    return (at, start) => {
+      for (let c = 0; c < headDim; c++) {
+        to[at + c * tc] = float32BitsToFloat16Bits(bits[start + c * sc] as number);
+      }
       return 0;
     };
   }
