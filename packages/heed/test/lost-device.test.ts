@@ -20,7 +20,7 @@ const available = await provider.load().then(
   },
   () => false,
 );
-const required = (process.env.HEED_REQUIRE ?? "").split(",").includes("webgpu");
+const required = (import.meta.env.HEED_REQUIRE ?? "").split(",").includes("webgpu");
 
 afterEach(() => vi.useRealTimers());
 
