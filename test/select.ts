@@ -83,7 +83,7 @@ export function oneOfEach(signature: Signature): CaseSelection | undefined {
 }
 
 /**
- * Of a selection, the cases that are computed by the same code as one of a few cases, and those that are no
+ * The cases of a selection that are computed by the same code as one of a few cases, and those that are no
  * single call. For places where other code takes long to compile and is tested by {@link oneOfEach}
  * with `HEED_TEST_SCOPE=places`.
  *

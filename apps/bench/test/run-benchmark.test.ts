@@ -123,7 +123,7 @@ test("other operations are measured, judged and refused like attention", async (
   expect(read).toEqual(report);
   const [first] = csvParse(reportToCsv(report));
   expect(first).toMatchObject({ operation: "rotary", rotaryDim: "128", parts: "" });
-  // What is measured of other operations says nothing about attention.
+  // Measurements of other operations say nothing about attention.
   expect(recommend(report)).toEqual([]);
 });
 

@@ -107,7 +107,7 @@ test.skipIf(!adapter)("axes in another order are read where they lie", async () 
     DeviceTensor,
   ];
   const read = await passes(call, { query: q, key: k, value: v });
-  // Of one head, a result's heads merge without a copy, and its rows can be taken apart.
+  // With one head, a result's heads merge without a copy, and its rows can be taken apart.
   const head = (t: DeviceTensor) => kept(slice(t, 1, 0, 1));
   const { output } = await attention.run({ query: head(q), key: head(k), value: head(v) });
   const rows = kept(reshape(kept(mergeHeads(kept(output))), [5, 8]));

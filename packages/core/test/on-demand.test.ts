@@ -24,7 +24,7 @@ interface Toy {
   /** Thrown by a run; changed by tests. */
   fails?: Error | null;
   readonly memory?: boolean;
-  /** What loading and running wait for. */
+  /** Promises that loading and running wait for. */
   readonly loads?: Promise<unknown>;
   readonly runs?: Promise<unknown>;
 }

@@ -81,7 +81,7 @@ export class BufferPool<B extends GpuBuffer = GpuBuffer> {
   } {
     this.#faults.checkPresent();
     const { maxBufferSize, maxStorageBufferBindingSize = maxBufferSize } = this.#device.limits;
-    // What fits into one binding is not rounded up beyond it: a buffer may be bound as a whole.
+    // A size that fits into one binding is not rounded up beyond it: a buffer may be bound as a whole.
     const most = bytes > maxStorageBufferBindingSize ? maxBufferSize : maxStorageBufferBindingSize;
     const size = sizeClass(bytes, most);
     const idle = this.#takeIdle(size, usage);

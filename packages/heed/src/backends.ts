@@ -15,7 +15,7 @@ export function webgpu(options: WebGpuOptions = {}): Provider {
   });
 }
 
-/** Where a backend computes. */
+/** The thread on which a backend computes. */
 export interface WorkerOptions {
   /**
    * Whether a worker computes calls of attention that take more than some milliseconds, so that the calling thread goes

@@ -14,9 +14,9 @@ export interface HeedOptions extends Omit<AttentionOptions, "backends" | "select
    */
   readonly select?: "auto" | AttentionOptions["select"];
   /**
-   * Where `"auto"` keeps what it learned for later processes; null: nowhere. Default: localStorage in pages, a
-   * file in the user's cache folder in Node, Deno and Bun, nowhere else. It holds times of calls by their
-   * shapes, and names of devices and runtimes.
+   * The place where `"auto"` keeps what it learned for later processes; null: nowhere. Default:
+   * localStorage in pages, a file in the user's cache folder in Node, Deno and Bun, nowhere else. It holds
+   * times of calls by their shapes, and names of devices and runtimes.
    */
   readonly store?: LearningStore | null | undefined;
   /** As in `@heed/core`. Default: `"silent"` without `backends`, else `"warn"`. */

@@ -1,5 +1,5 @@
 /**
- * What somebody means who uses another library's name for an option of `scaledDotProductAttention`. Loaded
+ * The meaning of another library's name for an option of `scaledDotProductAttention`. Loaded
  * when such a name comes.
  */
 

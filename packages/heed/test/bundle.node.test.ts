@@ -1,4 +1,4 @@
-/** What an application downloads, from what was built: needs `pnpm build`. */
+/** The files that an application downloads, made from built packages: needs `pnpm build`. */
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";

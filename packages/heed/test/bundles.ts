@@ -10,7 +10,7 @@ const root: string = fileURLToPath(new URL("..", import.meta.url));
 
 /** A bundled application. */
 export interface Bundle {
-  /** Where its files are. */
+  /** The folder of its files. */
   readonly directory: string;
   /** File of the entry, relative to the directory. */
   readonly entry: string;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { inWorker } from "../src/worker/backend.js";
 import type { Thread } from "../src/worker/thread.js";
 
-/** What becomes of calls whose worker does not start, crashes, or computes nonsense. */
+/** The fate of calls whose worker does not start, crashes, or computes nonsense. */
 
 class FakeThread implements Thread {
   terminated = false;

@@ -62,7 +62,7 @@ for (const [name, [batch, heads, kvHeads, queries, keys, size, causal]] of Objec
     },
     ...alone.map((attention, j) => async () => {
       const own = times.alone[j];
-      // What takes long needs few calls to be told from the best.
+      // Few calls are enough to tell a slow backend from the best one.
       const known = j === 2 && own.length >= 4 && own[3] > 20;
       own.push(known ? own[3] : (await timed(attention, call)).time);
     }),

@@ -34,7 +34,7 @@ export interface ScheduledParts<P extends Problem, B extends Bound> {
   encode(bound: B): Uint8Array;
 }
 
-/** What a backend needs of such an operation. */
+/** The functions that a backend calls for such an operation. */
 export interface ScheduledOperation<P extends Problem, B extends Bound> {
   /** Whether and how a problem is computed. Pure. */
   decide(problem: P, context: DecideContext): Verdict<DenseDecision>;

@@ -5,7 +5,7 @@ import { projectionSuite } from "./projection/index.js";
 import { rotarySuite } from "./rotary/index.js";
 import { scatterSuite } from "./scatter/index.js";
 
-/** What the suite asks about each operation beside attention. */
+/** The suite's questions about each operation beside attention. */
 export const operationSuites: Readonly<Record<OperationName, OperationSuite>> = {
   rotary: rotarySuite,
   merge: mergeSuite,

@@ -22,7 +22,7 @@ const subjects: Readonly<Record<Profile, string>> = { ...ofAttention, ...operati
 
 export const profiles: readonly Profile[] = Object.keys(subjects) as Profile[];
 
-/** What a profile is about, in a few words. */
+/** The subject of a profile, in a few words. */
 export function aboutProfile(profile: Profile): string {
   return subjects[profile];
 }

@@ -47,7 +47,7 @@ export async function residentViolations<Call extends object>(
       ["resident", uploaded],
       ["partly resident", partly],
     ] as const) {
-      // Of one tensor nothing is left to be resident.
+      // With one tensor alone, nothing is left to be resident.
       if (Object.keys(tensors).length === 0) continue;
       const outputs = await plan.run(withTensors(call, tensors));
       for (const [name, t] of Object.entries(outputs) as [string, Tensor | undefined][]) {

@@ -18,7 +18,7 @@ export interface PlantedMistake<Call, Outputs> {
   evaluate(call: Call, bound: Bound): Outputs;
 }
 
-/** What the mistakes of an operation are for: to explain outputs, and to be planted. */
+/** The mistakes of an operation, which explain wrong outputs and are planted to test the suite. */
 export interface KnownMistakes<Call, Outputs> {
   /** Names of the mistakes that would give what came. */
   readonly explain: (call: Call, outputs: Outputs) => readonly string[];

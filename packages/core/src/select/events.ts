@@ -1,7 +1,7 @@
 import type { SupportReason } from "../errors.js";
 import type { Problem } from "../operation/problem.js";
 
-/** What listeners of an attention's events get, by the event's name. */
+/** The detail that listeners of an attention's events get, by the event's name. */
 export interface AttentionEvents {
   /** A backend runs a problem for the first time, or another one from now on. */
   readonly choice: {

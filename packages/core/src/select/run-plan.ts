@@ -58,7 +58,7 @@ function isGiven(
 ): boolean {
   const given = reads[operation.operands(problem).findIndex((operand) => operand.name === name)];
   if (given === output || given === undefined || isDeviceTensor(given)) return given === output;
-  // Of another realm or of a polyfill, the caller's array is another object over the same buffer.
+  // An array of another realm or of a polyfill is another object over the same buffer.
   return reading(name, () => "data" in output && output.data?.buffer === given.data.buffer);
 }
 

@@ -107,7 +107,7 @@ export class BackendSelection implements Attention {
   readonly #warned = new Set<string>();
   /** Calls under way. */
   #running = 0;
-  /** Those of them that nobody waits for any more. */
+  /** The runs among them that nobody waits for any more. */
   #abandoned = 0;
   #onIdle: (() => void) | null = null;
   #disposed: Promise<void> | null = null;
@@ -462,7 +462,7 @@ export class BackendSelection implements Attention {
   }
 
   /**
-   * What becomes of a call that a backend accepted and failed: it runs on another backend where it
+   * Decides about a call that a backend accepted and failed: it runs on another backend where it
    * may, and otherwise throws the error.
    */
   #afterFailure(call: Call, slot: ReadySlot, thrown: unknown): Promise<object> {
@@ -471,7 +471,7 @@ export class BackendSelection implements Attention {
     const recovers = this.#options.recover && isHeedError(thrown) && (lost || isFailure(thrown));
     if (!recovers || call.signal?.aborted) throw thrown;
     this.#recovery.failed(slot, thrown);
-    // What is in a backend's memory can be computed by no other.
+    // Tensors in a backend's memory can be computed with by no other backend.
     if (call.device !== null || this.#disposed) throw thrown;
     return this.#resume({ ...call, failed: [...call.failed, slot] }).then(
       (result) => {
@@ -645,7 +645,7 @@ export class BackendSelection implements Attention {
     return { code: "lower-priority", message };
   }
 
-  /** What the strategy may do here. */
+  /** The part of this selection that the strategy may use. */
   #control(): StrategyControl {
     const slotOf = (candidate: Candidate): Slot | undefined =>
       this.#slots.find((slot) => slot === candidate);

@@ -69,7 +69,7 @@ export class Slot implements Candidate {
     return this.#loaded.test;
   }
 
-  /** What loading threw, in an array; empty where nothing was thrown. */
+  /** The value that loading threw, in an array; empty where nothing was thrown. */
   get causes(): readonly unknown[] {
     return "cause" in this.#loaded ? [this.#loaded.cause] : [];
   }

@@ -9,7 +9,7 @@ export interface Candidate {
   readonly info: BackendInfo | null;
 }
 
-/** What a strategy may do to an attention that it serves. */
+/** The functions by which a strategy changes the attention that it serves. */
 export interface StrategyControl {
   /** Every backend asked for, in the order given. */
   readonly candidates: readonly Candidate[];

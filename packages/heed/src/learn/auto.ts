@@ -28,7 +28,7 @@ const spentBeforeLoading = 100;
 /** … or calls, where the other one is expected to take less than half of the time. */
 const callsBeforeLoading = 20;
 
-/** What is known of a class of problems on one backend. */
+/** Times of a class of problems on one backend. */
 interface Times {
   /** The last times, in ms. */
   readonly last: number[];
@@ -310,7 +310,7 @@ export class AutoStrategy implements Strategy {
     return name;
   }
 
-  /** What is known of a backend's time, in words; null if nothing is. */
+  /** A backend's known times, in words; null if there are none. */
   #known(kind: Kind, candidate: Candidate): string | null {
     const { count, median, remembered } = this.#times(kind, candidate);
     if (count > 0) return `${format(median)}, measured ${count === 1 ? "once" : `${count} times`}`;
@@ -339,7 +339,7 @@ function soon(job: () => Promise<void>): void {
     requestIdleCallback?: (run: () => void) => unknown;
   };
   const run = (): void => {
-    // What a job fails at is told by the calls that need it.
+    // The error of a failed job is told by the calls that need it.
     job().catch(() => {});
   };
   if (requestIdleCallback) {

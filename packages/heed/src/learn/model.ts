@@ -1,7 +1,7 @@
 import type { AttentionProblem, Problem } from "@heed/core";
 import type { Candidate } from "@heed/core/select";
 
-/** What a call costs on a backend, before any was seen. */
+/** The expected cost of a call on a backend, before any was seen. */
 interface Cost {
   /** Milliseconds of a call that computes next to nothing. */
   readonly fixed: number;

@@ -1,4 +1,4 @@
-/** Where an attention keeps what it learned, as one text. Either function may throw or reject. */
+/** A place where an attention keeps what it learned, as one text. Either function may throw or reject. */
 export interface LearningStore {
   /** The text that was written last; null or undefined if there is none. */
   read(): string | null | undefined | Promise<string | null | undefined>;

@@ -70,7 +70,7 @@ export interface ScatterMistake {
   readonly steps: Partial<ScatterSteps>;
 }
 
-/** What a call leaves in its target and scales, with some steps replaced. */
+/** The target and scales that a call leaves, with some steps replaced. */
 export interface Scattered {
   readonly target: HostTensor;
   readonly scales?: HostTensor | undefined;

@@ -156,7 +156,7 @@ async function wrongPlans(backend: Backend): Promise<string[]> {
   return failures.filter((failure) => failure !== null);
 }
 
-/** What is wrong about everything that a backend offers beside right calls. */
+/** Wrong calls of everything that a backend offers beside `run`. */
 export const misuseBehaviours: readonly ProgramCase[] = [
   {
     id: "behaviour/wrong-allocations",
