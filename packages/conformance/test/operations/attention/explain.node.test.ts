@@ -68,7 +68,7 @@ const shown = [
   ["the mask of head 0 serves all heads", "masks/mask-"],
   ["the window's left end is exclusive", "masks/window-"],
   ["keys of the first tile of 8 that a window cuts are left out", "masks/window-"],
-  ["keys of the last tile of 8 that causal, window or kvLengths cut are left out", "masks/window-"],
+  ["keys of the last tile of 8 that causal, window or lengths cut are left out", "masks/window-"],
   ["of the last tile of 8 that causal or window cuts, all keys are seen", "masks/causal-"],
   ["the scale is ignored: it is always 1/√headDim", "core/scale-"],
   ["strides and offset of query are ignored: it is read as if it were row-major", "core/layout-"],
