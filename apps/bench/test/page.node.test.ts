@@ -214,7 +214,8 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     expect(scrolls).toEqual([0]);
     expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThan(9000);
     await page.locator(".folded summary").nth(1).click();
-    expect(await page.locator("table.results").count()).toBe(2);
+    // The table is drawn once the browser has said that the fold is open.
+    await expect.poll(() => page.locator("table.results").count()).toBe(2);
     // Each contender has a look of its own, and no label of a plot leaves its frame.
     const looks = await page.$$eval(".legend svg path", (all) =>
       all.map((one) => one.getAttribute("fill")),

@@ -95,8 +95,11 @@ describe.skipIf(!built)("installed", () => {
     { path, args }: (typeof runtimes)[number],
     target: string,
   ): Promise<Printed> => {
+    // Where pnpm started the tests, NODE_PATH leads Bun to the repository's own packages.
+    const { NODE_PATH: _, ...env } = process.env;
     const { stdout } = await promisify(execFile)(path, [...args, "run.mjs"], {
       cwd: target,
+      env,
       timeout: 50_000,
     });
     return JSON.parse(stdout.trim().split("\n").at(-1) as string);
