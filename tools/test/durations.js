@@ -1,6 +1,6 @@
 // Writes test/durations.json, by which long test files start first: `node tools/test/durations.js REPORT…`,
 // with what HEED_TEST_REPORT=report.json pnpm test has written.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 /** Shorter files are not worth a line. */
 const leastSeconds = 5;
@@ -15,5 +15,11 @@ for (const report of process.argv.slice(2)) {
     else delete durations[key];
   }
 }
-const sorted = Object.fromEntries(Object.entries(durations).sort(([, a], [, b]) => b - a));
+/** Tests that were moved or deleted since are dropped. */
+const exists = (key) => existsSync(new URL(`../../${key.split(" ")[1]}`, import.meta.url));
+const sorted = Object.fromEntries(
+  Object.entries(durations)
+    .filter(([key]) => exists(key))
+    .sort(([, a], [, b]) => b - a),
+);
 writeFileSync(target, `${JSON.stringify(sorted, null, 2)}\n`);
