@@ -7,9 +7,10 @@ import { asOnGpu, onShared } from "./devices.js";
 import { testNumbers } from "./numbers.js";
 import { everyRule, variation } from "./variation.js";
 
-/** All on one device: what one has computed, the next need not. */
+/** All on one device: kernels that one variation has tested, the next need not. */
 const computed = new Set<string>();
-variation("as on a GPU", asOnGpu, { computed });
+// What a GPU runs is the nearest that there is to a test on one.
+variation("as on a GPU", asOnGpu, { computed, whole: true });
 variation("decode", onShared({ kernel: "decode" }), { computed });
 variation("tile", onShared({ kernel: "tile" }), { computed });
 variation("quad", onShared({ kernel: "quad" }), { computed });
@@ -20,7 +21,6 @@ variation("stream", onShared({ kernel: "stream" }), { computed });
 // Tiles that start at multiples of their size are all that differs; batch-invariant.ts tests them.
 variation("batch-invariant", onShared({ batchInvariant: true }), {
   computed,
-  otherParametersAreTested: true,
   always: [everyRule, "decode/gqa", "causal-window"],
 });
 testNumbers();

@@ -7,7 +7,6 @@ import { operandsOf } from "../src/attention/operands.js";
 import { schedule } from "../src/attention/schedule/schedule.js";
 import type { WebGpuBackend } from "../src/backend.js";
 import { denseLayouts } from "../src/execution/program.js";
-import type { Step } from "../src/execution/steps.js";
 
 /** Every rule at once; without matrices, which have kernels of their own. */
 export const everyRule = "masks/everything-but-returns";
@@ -15,11 +14,8 @@ export const everyRule = "masks/everything-but-returns";
 /** Whether other devices are tested by more than a few cases: compiling takes a second a kernel or more. */
 export const allVariations: boolean = scope === "places" || scope === "all";
 
-/** Names something of the dispatches that a provider's device computes a problem with. */
-function dispatchesOf(
-  provider: AttentionProvider,
-  nameOf: (steps: readonly Step[]) => string,
-): Signature {
+/** Names the kernels that a provider's device computes a problem with, one for each dispatch. */
+export function kernelsOf(provider: AttentionProvider): Signature {
   let loading: Promise<WebGpuBackend | null> | undefined;
   const load = async (): Promise<WebGpuBackend | null> => {
     const backend = (await provider.load().catch(() => null)) as WebGpuBackend | null;
@@ -37,13 +33,8 @@ function dispatchesOf(
     const { capabilities } = backend;
     const operands = operandsOf(denseLayouts(attention.operands(problem)));
     const made = schedule(problem, backend.choose(problem), operands, capabilities);
-    return made === null ? "refused" : nameOf(made.steps);
+    return made === null ? "refused" : made.steps.map(({ kernel }) => kernel.name).join();
   };
-}
-
-/** Names the kernels that a provider's device computes a problem with, one for each dispatch. */
-export function kernelsOf(provider: AttentionProvider): Signature {
-  return dispatchesOf(provider, (steps) => steps.map(({ kernel }) => kernel.name).join());
 }
 
 /** The smallest case: its kernel takes a tenth of the time that others take to compile. */
@@ -57,10 +48,10 @@ interface VariationOptions {
    * usual device may not.
    */
   readonly always?: readonly string[];
-  /** Cases that ran on the same device before, with their dispatches: variations of one file share it. */
+  /** Sets of kernels that ran on the same device before: variations of one file share it. */
   readonly computed?: Set<string>;
-  /** Whether a case needs not run again if the same kernels have computed it, though with other parameters. */
-  readonly otherParametersAreTested?: boolean;
+  /** Whether `HEED_TEST_SCOPE=places` runs every case whose kernels are not the usual ones. Default false. */
+  readonly whole?: boolean;
 }
 
 /**
@@ -68,7 +59,7 @@ interface VariationOptions {
  *
  * `pnpm test` runs the cases with every rule, or only the smallest case if all of those are computed with the
  * usual kernels under the usual limits. `HEED_TEST_SCOPE=places` runs the cases whose kernels are not the
- * usual ones, unless a variation before has computed them by the same dispatches;
+ * usual ones, or where variations share a device, unless `whole`, one of each profile for each set of kernels.
  * `HEED_TEST_SCOPE=all` runs everything.
  */
 export function variation(
@@ -98,24 +89,18 @@ export function variation(
   });
 }
 
-/** Cases that are not among those computed before; adds them. */
+/** The cases to run; adds their kernels to those that were computed. */
 function notComputed(
   provider: AttentionProvider,
-  { computed, otherParametersAreTested = false }: VariationOptions,
+  { computed, whole = false }: VariationOptions,
 ): CaseSelection {
   if (computed === undefined) return () => true;
   const kernels = kernelsOf(provider);
-  const dispatches = dispatchesOf(provider, (steps) =>
-    JSON.stringify(steps.map(({ kernel, ...step }) => [kernel.name, step])),
-  );
   return async (c) => {
     if (!("spec" in c)) return true;
-    const problem = problemOf(c);
-    const names = `${c.id} ${await kernels(problem)}`;
-    const exact = `${names} ${await dispatches(problem)}`;
-    const isNew = !computed.has(otherParametersAreTested ? names : exact);
-    computed.add(names);
-    computed.add(exact);
-    return isNew;
+    const name = `${c.profile} ${await kernels(problemOf(c))}`;
+    const isNew = !computed.has(name);
+    computed.add(name);
+    return whole || isNew;
   };
 }
