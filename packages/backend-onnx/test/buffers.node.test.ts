@@ -10,6 +10,7 @@ import {
   numberToFloat16Bits,
   type TypedArray,
   tensor,
+  toFloat64,
 } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { importRuntime } from "../src/runtime/import.js";
@@ -52,8 +53,7 @@ describe.each(["cpu", "wasm"] as const)("%s", (provider) => {
     const plan = await backend.plan(describeProblem(inputs));
     const output = (await plan.run(inputs)).output as HostTensor;
     plan.dispose();
-    const [first] = Array.from(output.data);
-    return output.dtype === "float16" ? float16BitsToNumber(first as number) : (first as number);
+    return toFloat64(output)[0] as number;
   }
 
   /** Query 1, keys 0 and 0.5, values 10 and 20, and one more; hidden by a mask. */
