@@ -9,7 +9,7 @@ import { everyRule, variation } from "./variation.js";
 
 /** All on one device: kernels that one variation has tested, the next need not. */
 const computed = new Set<string>();
-// What a GPU runs is the nearest that there is to a test on one.
+// These are the kernels that a GPU runs: the nearest that there is to a test on one.
 variation("as on a GPU", asOnGpu, { computed, whole: true });
 variation("decode", onShared({ kernel: "decode" }), { computed });
 variation("tile", onShared({ kernel: "tile" }), { computed });

@@ -95,7 +95,7 @@ describe.skipIf(!built)("installed", () => {
     { path, args }: (typeof runtimes)[number],
     target: string,
   ): Promise<Printed> => {
-    // Where pnpm started the tests, NODE_PATH leads Bun to the repository's own packages.
+    // pnpm sets NODE_PATH, by which Bun would find the repository's own packages.
     const { NODE_PATH: _, ...env } = process.env;
     const { stdout } = await promisify(execFile)(path, [...args, "run.mjs"], {
       cwd: target,

@@ -1,10 +1,8 @@
-import { type CaseResult, checkCase, selectCases } from "@heed/conformance";
+import { type CaseResult, checkCase } from "@heed/conformance";
 import {
-  type BoundMerge,
   DisposedError,
   defineBackend,
   type HostTensor,
-  implement,
   type MergeInputs,
   type MergeOutputs,
   merge,
@@ -17,39 +15,19 @@ import type { MergeCall } from "../../../src/operations/merge/build.js";
 import { judgedMerge } from "../../../src/operations/merge/judged.js";
 import { mergeMistakes, mergeWith } from "../../../src/operations/merge/mistakes.js";
 import { borrow } from "../../../src/run/borrow.js";
-
-const cases = selectCases().filter((c) => "operation" in c && c.operation === "merge");
+import { backendOf, casesOf, checkOf } from "../one-operation.js";
 
 type Merged = MergeOutputs<HostTensor>;
 
 const info = { runtime: "JavaScript", device: "CPU", features: [], threads: 1 };
 
 /** A backend of merging alone. */
-function merging(run: (call: MergeCall) => Merged, device = "CPU"): Provider {
-  return defineBackend({
-    name: "merging",
-    load: () => null,
-    info: () => ({ ...info, device }),
-    operations: {
-      merge: implement(merge, {
-        plan: () => ({
-          description: { kernel: "merging", tiles: {}, workspaceBytes: 0, dispatches: 1 },
-          run: ({ inputs }: BoundMerge) => run(inputs as MergeCall),
-        }),
-      }),
-    },
-  });
+function merging(run: (call: MergeCall) => Merged, device?: string): Provider {
+  return backendOf(merge, ({ inputs }) => run(inputs as MergeCall), device);
 }
 
-async function check(provider: Provider, filter: (id: string) => boolean): Promise<CaseResult[]> {
-  const backend = await provider.load();
-  const subject = { backend, provider } as never;
-  const results: CaseResult[] = [];
-  for (const c of cases.filter(({ id }) => filter(id))) results.push(await checkCase(subject, c));
-  backend.dispose();
-  return results;
-}
-
+const cases = casesOf(merge);
+const check = checkOf(merge);
 const judged = (id: string): boolean => /^merge\/(shape|numbers|pairs)-/.test(id);
 const notPassing = (results: readonly CaseResult[]): CaseResult[] =>
   results.filter(({ outcome }) => outcome !== "pass");

@@ -1,14 +1,6 @@
 import { js } from "@heed/backend-js";
 import { onnx } from "@heed/backend-onnx";
-import { type CaseResult, checkCase, selectCases } from "@heed/conformance";
-import {
-  type BoundProjection,
-  defineBackend,
-  implement,
-  type Provider,
-  projection,
-  reference,
-} from "@heed/core";
+import { type Provider, projection, reference } from "@heed/core";
 import { describe, expect, test } from "vitest";
 import type { ProjectionCall } from "../../../src/operations/projection/build.js";
 import {
@@ -16,37 +8,16 @@ import {
   projectionMistakes,
   projectWith,
 } from "../../../src/operations/projection/mistakes.js";
-
-const cases = selectCases().filter((c) => "operation" in c && c.operation === "projection");
+import { backendOf, checkOf } from "../one-operation.js";
 
 /** A backend of projections alone, which makes a mistake. */
 function mistaken(steps: ProjectionMistake["steps"]): Provider {
-  return defineBackend({
-    name: "mistaken",
-    load: () => null,
-    info: () => ({ runtime: "JavaScript", device: "CPU", features: [], threads: 1 }),
-    operations: {
-      projection: implement(projection, {
-        plan: () => ({
-          description: { kernel: "projection-none", tiles: {}, workspaceBytes: 0, dispatches: 1 },
-          run: ({ inputs }: BoundProjection) => ({
-            output: projectWith(inputs as ProjectionCall, steps),
-          }),
-        }),
-      }),
-    },
-  });
+  return backendOf(projection, ({ inputs }) => ({
+    output: projectWith(inputs as ProjectionCall, steps),
+  }));
 }
 
-async function check(provider: Provider, filter: (id: string) => boolean): Promise<CaseResult[]> {
-  const backend = await provider.load();
-  const subject = { backend, provider } as never;
-  const results: CaseResult[] = [];
-  for (const c of cases.filter(({ id }) => filter(id))) results.push(await checkCase(subject, c));
-  backend.dispose();
-  return results;
-}
-
+const check = checkOf(projection);
 const judged = (id: string): boolean => /^projection\/(shape|pairs)-/.test(id);
 
 test("steps that are right pass every case", async () => {

@@ -1,9 +1,7 @@
-import { type AnyCase, type CaseResult, checkCase, selectCases } from "@heed/conformance";
+import { type AnyCase, checkCase } from "@heed/conformance";
 import {
-  type BoundRotary,
   defineBackend,
   type HostTensor,
-  implement,
   type Plan,
   type Provider,
   reference,
@@ -17,37 +15,17 @@ import {
   turnWith,
 } from "../../../src/operations/rotary/mistakes.js";
 import { borrow } from "../../../src/run/borrow.js";
-
-const cases = selectCases().filter((c) => "operation" in c && c.operation === "rotary");
+import { backendOf, casesOf, checkOf } from "../one-operation.js";
 
 /** A backend of rotary alone, which makes a mistake. */
 function mistaken(steps: RotaryMistake["steps"]): Provider {
-  return defineBackend({
-    name: "mistaken",
-    load: () => null,
-    info: () => ({ runtime: "JavaScript", device: "CPU", features: [], threads: 1 }),
-    operations: {
-      rotary: implement(rotary, {
-        plan: () => ({
-          description: { kernel: "rotary-mistaken", tiles: {}, workspaceBytes: 0, dispatches: 1 },
-          run: ({ inputs }: BoundRotary) => ({
-            output: turnWith(inputs as RotaryCall, steps) as HostTensor,
-          }),
-        }),
-      }),
-    },
-  });
+  return backendOf(rotary, ({ inputs }) => ({
+    output: turnWith(inputs as RotaryCall, steps) as HostTensor,
+  }));
 }
 
-async function check(provider: Provider, filter: (id: string) => boolean): Promise<CaseResult[]> {
-  const backend = await provider.load();
-  const subject = { backend, provider } as never;
-  const results: CaseResult[] = [];
-  for (const c of cases.filter(({ id }) => filter(id))) results.push(await checkCase(subject, c));
-  backend.dispose();
-  return results;
-}
-
+const cases = casesOf(rotary);
+const check = checkOf(rotary);
 const judged = (id: string): boolean => /^rotary\/(shape|partial|pairs)-/.test(id);
 
 test("steps that are right pass every case", async () => {

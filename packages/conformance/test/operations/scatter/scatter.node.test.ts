@@ -1,14 +1,5 @@
 import { js } from "@heed/backend-js";
-import { type CaseResult, checkCase, selectCases } from "@heed/conformance";
-import {
-  type BoundScatter,
-  defineBackend,
-  type HostTensor,
-  implement,
-  type Provider,
-  reference,
-  scatter,
-} from "@heed/core";
+import { type HostTensor, type Provider, reference, scatter } from "@heed/core";
 import { describe, expect, test } from "vitest";
 import type { ScatterCall } from "../../../src/operations/scatter/build.js";
 import {
@@ -17,40 +8,19 @@ import {
   scatterWith,
   store,
 } from "../../../src/operations/scatter/mistakes.js";
-
-const cases = selectCases().filter((c) => "operation" in c && c.operation === "scatter");
+import { backendOf, checkOf } from "../one-operation.js";
 
 /** A backend of scatter alone, which makes a mistake. */
 function mistaken(steps: ScatterMistake["steps"]): Provider {
-  return defineBackend({
-    name: "mistaken",
-    load: () => null,
-    info: () => ({ runtime: "JavaScript", device: "CPU", features: [], threads: 1 }),
-    operations: {
-      scatter: implement(scatter, {
-        plan: () => ({
-          description: { kernel: "scatter-mistaken", tiles: {}, workspaceBytes: 0, dispatches: 1 },
-          run: ({ inputs, outputs, target, scales }: BoundScatter) => {
-            const made = scatterWith(inputs as ScatterCall, steps);
-            store(target as HostTensor, made.target);
-            if (scales) store(scales as HostTensor, made.scales as HostTensor);
-            return outputs;
-          },
-        }),
-      }),
-    },
+  return backendOf(scatter, ({ inputs, outputs, target, scales }) => {
+    const made = scatterWith(inputs as ScatterCall, steps);
+    store(target as HostTensor, made.target);
+    if (scales) store(scales as HostTensor, made.scales as HostTensor);
+    return outputs;
   });
 }
 
-async function check(provider: Provider, filter: (id: string) => boolean): Promise<CaseResult[]> {
-  const backend = await provider.load();
-  const subject = { backend, provider } as never;
-  const results: CaseResult[] = [];
-  for (const c of cases.filter(({ id }) => filter(id))) results.push(await checkCase(subject, c));
-  backend.dispose();
-  return results;
-}
-
+const check = checkOf(scatter);
 const judged = (id: string): boolean => /^scatter\/(shape|edges|nan|pairs)-/.test(id);
 
 test("steps that are right pass every case", async () => {
