@@ -698,8 +698,12 @@ function isReason(value: unknown): value is SupportReason {
 
 makeDisposable(BackendSelection, ["async"]);
 
-/** A call validated and bound, whatever its members do when they are read. */
-function bindCall(operation: AnyOperation, inputs: unknown): Bound {
+/** Values that were found to be operations: a steady call does not look again. */
+const knownOperations = new WeakSet<object>();
+
+/** @throws InvalidInputError for anything that is no operation */
+function checkOperation(operation: AnyOperation): void {
+  if (knownOperations.has(operation)) return;
   const usable = reading("operation", () =>
     [operation?.describe, operation?.bind, operation?.operands].every(
       (member) => typeof member === "function",
@@ -709,6 +713,12 @@ function bindCall(operation: AnyOperation, inputs: unknown): Bound {
     const expected = "an operation, such as attention or rotary";
     throw new InvalidInputError("operation", expected, describeValue(operation));
   }
+  knownOperations.add(operation);
+}
+
+/** A call validated and bound, whatever its members do when they are read. */
+function bindCall(operation: AnyOperation, inputs: unknown): Bound {
+  checkOperation(operation);
   try {
     return operation.bind(operation.describe(inputs), inputs) as Bound;
   } catch (error) {
