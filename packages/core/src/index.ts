@@ -9,17 +9,17 @@ export {
   BoundAttention,
   type BoundHeadValues,
   type BoundInputs,
-  type BoundPositions,
   bindAttention,
   bindHeadValues,
   bindInputs,
-  bindPositions,
 } from "./attention/bind.js";
+export { bindPositions } from "./attention/bind-positions.js";
 export { describeProblem } from "./attention/describe.js";
 export {
   type AttentionFeatureName,
   attentionFeatureNames,
   attentionFeaturesOf,
+  refuseFeatures,
 } from "./attention/features.js";
 export type {
   AttentionInputs,
@@ -30,15 +30,30 @@ export type {
   BatchIntegers,
   HeadValues,
   ScoresKind,
+  SequenceStarts,
 } from "./attention/inputs.js";
 export { attention } from "./attention/operation.js";
 export { paddingMask } from "./attention/padding-mask.js";
-export type { AttentionProblem, BroadcastInput, PositionRule } from "./attention/problem.js";
+export type {
+  AttentionProblem,
+  BroadcastInput,
+  KvDType,
+  PageSizes,
+  PositionRule,
+  RaggedAxes,
+} from "./attention/problem.js";
 export { referenceAttention } from "./attention/reference.js";
+export {
+  type BoundPositions,
+  type BoundTables,
+  Sequence,
+  type VisitKeyRun,
+} from "./attention/sequences.js";
 export {
   headsPerGroup,
   type KeyRange,
   keyHeadOf,
+  positionRange,
   rowsSeeing,
   type TileVisibility,
   tileVisibility,
@@ -51,6 +66,7 @@ export {
   keysOfItem,
   type WorkGrid,
   type WorkItem,
+  WorkList,
   workGrid,
   workItem,
 } from "./attention/work-items.js";

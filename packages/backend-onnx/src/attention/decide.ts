@@ -1,6 +1,7 @@
 import {
   type AttentionProblem,
   bytesPerElement,
+  refuseFeatures,
   type SupportReason,
   statisticsDType,
   type Verdict,
@@ -10,6 +11,7 @@ import type { ProviderTraits } from "../runtime/traits.js";
 import { movesWithRows, typicalBand } from "./bounds.js";
 import { chooseGraph, type GraphKind } from "./graph/choose.js";
 import { graphSpec } from "./graph/spec.js";
+import { lackedFeatures } from "./lacked.js";
 
 /** Number of matrices of logits that live at once: the one an operator reads and the one it writes. */
 const logitsAlive = 2;
@@ -54,8 +56,9 @@ export function decideAttention(
   traits: ProviderTraits,
 ): Verdict<GraphKind> {
   const { provider, largestTensor, memory, maxWorkspaceBytes } = traits;
+  const reasons: SupportReason[] = refuseFeatures(problem, lackedFeatures);
+  if (reasons.length > 0) return { reasons };
   const kind = usualKind(problem, traits);
-  const reasons: SupportReason[] = [];
   if (problem.dtype === "float64" && !traits.float64) {
     reasons.push({
       code: "dtype",

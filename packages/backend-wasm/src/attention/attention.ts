@@ -5,10 +5,12 @@ import {
   type BoundAttention,
   type Implementation,
   implement,
+  refuseFeatures,
 } from "@heed/core";
 import type { LoadedWasm } from "../load.js";
 import { float64Refused, tooLarge } from "../refusals.js";
 import { Job, type JobTemplate, jobTemplate } from "./job.js";
+import { lackedFeatures } from "./lacked.js";
 import {
   describePlan,
   type PlanLimits,
@@ -29,6 +31,8 @@ export function attentionKernels(sharing: SharingLimits): Implementation<LoadedW
       if (problem.dtype === "float64" || problem.bias?.dtype === "float64") {
         return { reasons: [float64Refused] };
       }
+      const reasons = refuseFeatures(problem, lackedFeatures);
+      if (reasons.length > 0) return { reasons };
       const decision = planProblem(problem, limitsOf(wasm, sharing));
       const bytes = totalBytes(problem, decision);
       const hint = "split the batch or the heads over several calls";

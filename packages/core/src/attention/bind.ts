@@ -2,21 +2,21 @@ import { describeValue, InvalidInputError } from "../errors.js";
 import type { Bound } from "../operation/operation.js";
 import { checkProblem } from "../operation/problem.js";
 import { reading } from "../options.js";
-import { isDeviceTensor, isHostTensor, readTensor, takeSame } from "../tensor/host-tensor.js";
+import {
+  isDeviceTensor,
+  isHostTensor,
+  makeHostTensor,
+  readTensor,
+  takeSame,
+} from "../tensor/host-tensor.js";
 import type { HostTensor, Tensor } from "../tensor/tensor.js";
 import { toFloat64 } from "../tensor/values.js";
 import { broadcastTo } from "../tensor/views.js";
+import { positionsOf } from "./bind-positions.js";
 import type { AttentionInputs, HeadValues } from "./inputs.js";
 import { type AttentionProblem, type BroadcastInput, optionsOf } from "./problem.js";
+import type { BoundPositions, BoundTables } from "./sequences.js";
 import { alignedSize } from "./validation/broadcast.js";
-
-/** A call's positions and lengths, resolved to one integer a batch. */
-export interface BoundPositions {
-  /** `[batch]`: position of query row 0; zeros where no rule needs positions. */
-  readonly offsets: Int32Array;
-  /** `[batch]`: number of existing keys; keyLength where `kvLengths` was not given. */
-  readonly kvLengths: Int32Array;
-}
 
 /** A call's per-head values. */
 export interface BoundHeadValues {
@@ -28,14 +28,23 @@ export interface BoundHeadValues {
 
 /** A call of attention with everything optional resolved: what a kernel's loops want. */
 export class BoundAttention<T extends Tensor = Tensor>
-  implements Bound<AttentionProblem, AttentionInputs>, BoundPositions, BoundHeadValues
+  implements Bound<AttentionProblem, AttentionInputs>, BoundPositions, BoundTables, BoundHeadValues
 {
   readonly problem: AttentionProblem;
   readonly query: T;
   readonly key: T;
   readonly value: T;
+  /** `[batch or pages, kvHeads, keys or pageSize]`, of int8 keys; null beside others. */
+  readonly keyScales: T | null;
+  /** As `keyScales`, of the values. */
+  readonly valueScales: T | null;
   readonly offsets: Int32Array;
   readonly kvLengths: Int32Array;
+  readonly pageTable: Int32Array | null;
+  readonly queryStarts: Int32Array | null;
+  readonly keyStarts: Int32Array | null;
+  readonly queryPositions: Int32Array | null;
+  readonly keyPositions: Int32Array | null;
   readonly alibiSlopes: Float64Array | null;
   readonly sinks: Float64Array | null;
   readonly #mask: T | undefined;
@@ -45,16 +54,27 @@ export class BoundAttention<T extends Tensor = Tensor>
   #expandedBias: T | null = null;
 
   constructor(problem: AttentionProblem, inputs: AttentionInputs<T>) {
-    const { batch, queryHeads, kvHeads, queryLength, keyLength, dtype } = problem;
+    const { batch, queryHeads, kvHeads, queryLength, keyLength, dtype, kvDtype, pages } = problem;
     this.problem = problem;
     const { headDim, valueDim } = problem;
+    const entries = pages ? pages.count : batch;
+    const rows = pages ? pages.size : keyLength;
     this.query = takeSame("query", inputs.query, [batch, queryHeads, queryLength, headDim], dtype);
-    this.key = takeSame("key", inputs.key, [batch, kvHeads, keyLength, headDim], dtype);
-    this.value = takeSame("value", inputs.value, [batch, kvHeads, keyLength, valueDim], dtype);
+    this.key = takeSame("key", inputs.key, [entries, kvHeads, rows, headDim], kvDtype);
+    this.value = takeSame("value", inputs.value, [entries, kvHeads, rows, valueDim], kvDtype);
+    const scales = kvDtype === "int8" ? [entries, kvHeads, rows] : null;
+    this.keyScales = scales && takeSame("keyScales", inputs.keyScales, scales, "float32");
+    this.valueScales = scales && takeSame("valueScales", inputs.valueScales, scales, "float32");
     this.#mask = takeBroadcast(inputs.mask, "mask", problem.mask);
     this.#bias = takeBroadcast(inputs.bias, "bias", problem.bias);
-    this.kvLengths = bindLengths(problem, inputs);
-    this.offsets = bindOffsets(problem, inputs, this.kvLengths);
+    const positions = positionsOf(problem, inputs);
+    this.kvLengths = positions.kvLengths;
+    this.offsets = positions.offsets;
+    this.pageTable = positions.pageTable;
+    this.queryStarts = positions.queryStarts;
+    this.keyStarts = positions.keyStarts;
+    this.queryPositions = positions.queryPositions;
+    this.keyPositions = positions.keyPositions;
     this.alibiSlopes = headValues("alibiSlopes", inputs.alibiSlopes, queryHeads);
     this.sinks = headValues("sinks", inputs.sinks, queryHeads);
   }
@@ -76,28 +96,38 @@ export class BoundAttention<T extends Tensor = Tensor>
 
   get reads(): readonly T[] {
     if (this.#reads === null) {
-      const { query, key, value } = this;
-      const mask = this.#mask;
-      const bias = this.#bias;
-      this.#reads =
-        mask === undefined
-          ? bias === undefined
-            ? [query, key, value]
-            : [query, key, value, bias]
-          : bias === undefined
-            ? [query, key, value, mask]
-            : [query, key, value, mask, bias];
+      const reads = [this.query, this.key, this.value];
+      if (this.keyScales !== null) reads.push(this.keyScales);
+      if (this.valueScales !== null) reads.push(this.valueScales);
+      if (this.#mask !== undefined) reads.push(this.#mask);
+      if (this.#bias !== undefined) reads.push(this.#bias);
+      this.#reads = reads;
     }
     return this.#reads;
   }
 
   get inputs(): AttentionInputs<T> {
-    const { positions, kvLengths } = this.problem;
+    const { positions, kvLengths, sequences, pages, queryLength, keyLength } = this.problem;
+    const { keyScales, valueScales, queryStarts, keyStarts } = this;
+    const pageTable = table(this.pageTable, sequences, pages?.perSequence ?? 0);
+    const queryPositions = table(
+      this.queryPositions,
+      this.problem.queryPositions ?? 0,
+      queryLength,
+    );
+    const keyPositions = table(this.keyPositions, this.problem.keyPositions ?? 0, keyLength);
     return {
       ...optionsOf(this.problem),
       query: this.query,
       key: this.key,
       value: this.value,
+      ...(keyScales && { keyScales }),
+      ...(valueScales && { valueScales }),
+      ...(pageTable && { pageTable }),
+      ...(queryStarts && { queryStarts }),
+      ...(keyStarts && { keyStarts }),
+      ...(queryPositions && { queryPositions }),
+      ...(keyPositions && { keyPositions }),
       ...(this.#mask !== undefined && { mask: this.#mask }),
       ...(this.#bias !== undefined && { bias: this.#bias }),
       ...(positions === "fixed" && { queryOffset: this.offsets[0] ?? 0 }),
@@ -118,6 +148,17 @@ export class BoundAttention<T extends Tensor = Tensor>
       name,
     ) as HostTensor as T;
   }
+}
+
+/** Integers as a tensor `[rows, columns]`. */
+function table(
+  data: Int32Array | null,
+  rows: number,
+  columns: number,
+): HostTensor<"int32"> | undefined {
+  if (data === null) return undefined;
+  const shape = [rows, columns];
+  return makeHostTensor("", { dtype: "int32", shape, strides: [columns, 1], offset: 0, data });
 }
 
 /** A mask or bias, checked as {@link takeSame} does it. */
@@ -168,7 +209,8 @@ export function bindInputs(problem: AttentionProblem, inputs: AttentionInputs): 
   const bound = bindAttention(problem, inputs);
   for (const t of bound.reads) {
     if (!isDeviceTensor(t)) continue;
-    const name = (["query", "key", "value", "mask"] as const).find((name) => bound[name] === t);
+    const names = ["query", "key", "value", "keyScales", "valueScales", "mask"] as const;
+    const name = names.find((name) => bound[name] === t);
     throw new InvalidInputError(
       name ?? "bias",
       "a host tensor",
@@ -178,90 +220,12 @@ export function bindInputs(problem: AttentionProblem, inputs: AttentionInputs): 
   return bound as BoundInputs;
 }
 
-/**
- * Resolves `queryOffset` and `kvLengths`.
- *
- * @param inputs a call that `describeProblem` has turned into `problem`
- */
-export function bindPositions(problem: AttentionProblem, inputs: AttentionInputs): BoundPositions {
-  checkProblem(problem, "attention");
-  return reading("inputs", () => positionsOf(problem, inputs));
-}
-
-function positionsOf(problem: AttentionProblem, inputs: AttentionInputs): BoundPositions {
-  const kvLengths = bindLengths(problem, inputs);
-  return { offsets: bindOffsets(problem, inputs, kvLengths), kvLengths };
-}
-
 /** Resolves `alibiSlopes` and `sinks`, whichever way they were given. */
 export function bindHeadValues(inputs: AttentionInputs): BoundHeadValues {
   return reading("inputs", () => ({
     alibiSlopes: headValues("alibiSlopes", inputs.alibiSlopes),
     sinks: headValues("sinks", inputs.sinks),
   }));
-}
-
-function bindLengths({ batch, keyLength }: AttentionProblem, inputs: AttentionInputs): Int32Array {
-  const given = inputs.kvLengths;
-  if (given === undefined) return constant(batch, keyLength);
-  const lengths = copyIntegers("kvLengths", given, batch);
-  // Again, on the copy: the array may have changed since it was described, by another thread too.
-  for (let b = 0; b < batch; b++) {
-    const length = lengths[b] as number;
-    if (length >= 0 && length <= keyLength) continue;
-    throw new InvalidInputError(
-      "kvLengths",
-      `lengths from 0 to the key's length ${keyLength}`,
-      `${length}`,
-    );
-  }
-  return lengths;
-}
-
-function copyIntegers(argument: string, given: ArrayLike<number>, count: number): Int32Array {
-  const copy = new Int32Array(count);
-  for (let b = 0; b < count; b++) {
-    const value: unknown = given[b];
-    if (typeof value !== "number") {
-      throw new InvalidInputError(argument, "32-bit signed integers", describeValue(value));
-    }
-    copy[b] = value;
-  }
-  return copy;
-}
-
-function bindOffsets(
-  { positions, batch, queryLength }: AttentionProblem,
-  { queryOffset }: AttentionInputs,
-  kvLengths: Int32Array,
-): Int32Array {
-  switch (positions) {
-    case "none":
-      return constant(batch, 0);
-    case "fixed":
-      return constant(batch, Number(queryOffset ?? 0));
-    case "bottom-right":
-      return kvLengths.map((length) => length - queryLength);
-    case "per-batch":
-      return copyIntegers("queryOffset", queryOffset as ArrayLike<number>, batch);
-  }
-}
-
-/** Lengths and offsets that are the same for each batch, by size and value: most calls repeat them. */
-const constants = new Map<number, Int32Array>();
-const mostConstants = 256;
-
-/** `count` times the same integer. Callers share the array and must not write to it. */
-function constant(count: number, value: number): Int32Array {
-  if (count > 64) return new Int32Array(count).fill(value);
-  const key = value * 65 + count;
-  let array = constants.get(key);
-  if (array === undefined) {
-    array = new Int32Array(count).fill(value);
-    if (constants.size === mostConstants) constants.clear();
-    constants.set(key, array);
-  }
-  return array;
 }
 
 /** @param count how many there must be; left out, as many as are given */

@@ -1,11 +1,12 @@
 import { ProblemTable } from "../operation/problem-table.js";
 import { checkNames, flag, unreadable } from "../options.js";
 import type { DType, FloatDType } from "../tensor/dtype.js";
-import type { Tensor } from "../tensor/tensor.js";
+import type { HostTensor, Tensor } from "../tensor/tensor.js";
 import type { AttentionInputs } from "./inputs.js";
 import {
   type AttentionProblem,
   type BroadcastInput,
+  type KvDType,
   type PositionRule,
   problemKey,
 } from "./problem.js";
@@ -18,13 +19,23 @@ import {
   readScale,
   readSoftcap,
 } from "./validation/parameters.js";
-import { checkKvLengths, positionRule } from "./validation/positions.js";
+import { positionRule } from "./validation/positions.js";
+import { checkSequences } from "./validation/sequences.js";
 import { checkQueryKeyValue } from "./validation/sizes.js";
+import { checkScales } from "./validation/storage.js";
+import { readPositionTable } from "./validation/tables.js";
 
 const inputNames: ReadonlySet<string> = new Set([
   "query",
   "key",
   "value",
+  "keyScales",
+  "valueScales",
+  "pageTable",
+  "queryStarts",
+  "keyStarts",
+  "queryPositions",
+  "keyPositions",
   "mask",
   "bias",
   "causal",
@@ -39,10 +50,11 @@ const inputNames: ReadonlySet<string> = new Set([
 ]);
 
 const floats: readonly FloatDType[] = ["float64", "float32", "float16"];
-const rules: readonly PositionRule[] = ["none", "fixed", "bottom-right", "per-batch"];
+const kvDTypes: readonly KvDType[] = [...floats, "int8"];
+const rules: readonly PositionRule[] = ["none", "fixed", "bottom-right", "per-batch", "data"];
 const scoresKinds = [null, "raw", "capped", "biased"] as const;
 
-const problems = new ProblemTable<AttentionProblem>(30);
+const problems = new ProblemTable<AttentionProblem>(38);
 
 /** Reused for every call: nothing keeps it. */
 const full: [number, number, number, number] = [0, 0, 0, 0];
@@ -51,7 +63,7 @@ const outputShape: [number, number, number, number] = [0, 0, 0, 0];
 /**
  * Validates a call, once and completely, and derives its canonical problem: the same object for
  * equal calls, in a steady state without allocating. Nothing is computed and no tensor's elements
- * are read (but for the few values in `kvLengths`, `queryOffset`, `alibiSlopes` and `sinks`).
+ * are read (but for the few values in `kvLengths`, `queryOffset`, starts, page table, `alibiSlopes` and `sinks`).
  *
  * @throws InvalidInputError naming the argument at fault
  * @throws DisposedError naming a device tensor that was disposed
@@ -67,7 +79,12 @@ export function describeProblem(inputs: AttentionInputs): AttentionProblem {
 function describeReadable(inputs: AttentionInputs): AttentionProblem {
   checkNames("inputs", inputs, inputNames);
   const { query, key, value, mask, bias, window, kvLengths, alibiSlopes, sinks, returns } = inputs;
-  checkQueryKeyValue(query, key, value);
+  const { pageTable, queryStarts, keyStarts, queryPositions, keyPositions } = inputs;
+  const paged = pageTable !== undefined;
+  const ragged = queryStarts !== undefined;
+  const kvDtype = checkQueryKeyValue(query, key, value, paged);
+  checkScales("keyScales", inputs.keyScales, kvDtype, key);
+  checkScales("valueScales", inputs.valueScales, kvDtype, value);
   const dtype = query.dtype as FloatDType;
   // By index: destructuring an array goes through its iterator, and allocates.
   const batch = query.shape[0] as number;
@@ -75,34 +92,48 @@ function describeReadable(inputs: AttentionInputs): AttentionProblem {
   const queryLength = query.shape[2] as number;
   const headDim = query.shape[3] as number;
   const kvHeads = key.shape[1] as number;
-  const keyLength = key.shape[2] as number;
   const valueDim = value.shape[3] as number;
+  const { sequences, keyLength, perSequence, differ } = checkSequences(
+    query,
+    key,
+    queryStarts,
+    keyStarts,
+    pageTable,
+    kvLengths,
+  );
   full[0] = outputShape[0] = batch;
   full[1] = outputShape[1] = queryHeads;
   full[2] = outputShape[2] = queryLength;
   full[3] = keyLength;
   outputShape[3] = valueDim;
 
-  if (mask !== undefined) checkMask(mask, full);
-  if (bias !== undefined) checkBias(bias, full, dtype);
+  if (mask !== undefined) checkMask(mask, full, ragged);
+  if (bias !== undefined) checkBias(bias, full, ragged, dtype);
   const causal = flag("causal", inputs.causal);
   if (window !== undefined) checkWindow(window);
-  if (kvLengths !== undefined) checkKvLengths(kvLengths, batch, keyLength);
   if (alibiSlopes !== undefined) checkHeadValues("alibiSlopes", alibiSlopes, queryHeads, dtype);
   if (sinks !== undefined) checkHeadValues("sinks", sinks, queryHeads, dtype);
   const scale = readScale(inputs.scale, headDim, dtype);
   const softcap = readSoftcap(inputs.softcap, dtype);
   checkOutput("query", outputShape, "output");
-  if (returns !== undefined) checkReturns(returns, full);
+  if (returns !== undefined) checkReturns(returns, full, ragged);
   const left = window?.left ?? -1;
   const right = window?.right ?? -1;
+  const queryRows = positionRows("queryPositions", queryPositions, batch, queryLength);
+  const keyRows = positionRows(
+    "keyPositions",
+    keyPositions,
+    keyStarts === undefined ? sequences : 1,
+    keyLength,
+  );
   const rule = positionRule(
     inputs.queryOffset,
-    batch,
+    sequences,
+    queryRows >= 0 || keyRows >= 0,
+    causal || left >= 0 || right >= 0 || alibiSlopes !== undefined,
+    differ,
     queryLength,
     keyLength,
-    kvLengths !== undefined,
-    causal || left >= 0 || right >= 0 || alibiSlopes !== undefined,
   );
 
   const { signature } = problems;
@@ -129,7 +160,26 @@ function describeReadable(inputs: AttentionInputs): AttentionProblem {
   signature[at++] = returns?.logSumExp === true ? 1 : 0;
   signature[at++] = returns?.weights === true ? 1 : 0;
   signature[at++] = returns?.scores === undefined ? 0 : scoresKinds.indexOf(returns.scores);
+  signature[at++] = kvDTypes.indexOf(kvDtype);
+  signature[at++] = paged ? (key.shape[0] as number) : -1;
+  signature[at++] = paged ? (key.shape[2] as number) : -1;
+  signature[at++] = perSequence;
+  signature[at++] = ragged ? (keyStarts === undefined ? 1 : 2) : 0;
+  signature[at++] = sequences;
+  signature[at++] = rule === "data" ? queryRows : -1;
+  signature[at++] = rule === "data" ? keyRows : -1;
   return problems.find(problemOfSignature);
+}
+
+/** Rows of a table of positions, or −1 without one. */
+function positionRows(
+  argument: "queryPositions" | "keyPositions",
+  given: HostTensor | undefined,
+  rows: number,
+  length: number,
+): number {
+  if (given === undefined) return -1;
+  return readPositionTable(argument, given, rows, length).shape[0] as number;
 }
 
 /** Five numbers: the dtype, −1 for no tensor, and the sizes aligned to the full shape. */
@@ -166,6 +216,9 @@ function problemOfSignature(): AttentionProblem {
   ) as [number, number, number, number, number, number, number, number];
   const [causal, left, right, rule, kvLengths, alibi, sinks, scale, softcap, lse, weights, scores] =
     signature.subarray(18) as unknown as readonly number[];
+  const stored = Array.from(signature.subarray(30), (value) => value | 0);
+  const [kvDtype, pageCount, pageSize, perSequence, ragged, sequences, queryRows, keyRows] =
+    stored as [number, number, number, number, number, number, number, number];
   const problem = {
     batch,
     queryHeads,
@@ -175,6 +228,10 @@ function problemOfSignature(): AttentionProblem {
     headDim,
     valueDim,
     dtype: floats[dtype] as FloatDType,
+    kvDtype: kvDTypes[kvDtype] as KvDType,
+    pages: perSequence < 0 ? null : { count: pageCount, size: pageSize, perSequence },
+    ragged: ragged === 0 ? null : { queries: true as const, keys: ragged === 2 },
+    sequences,
     mask: readBroadcast<"bool">(signature, 8),
     bias: readBroadcast<FloatDType>(signature, 13),
     causal: causal === 1,
@@ -183,6 +240,8 @@ function problemOfSignature(): AttentionProblem {
         ? null
         : { left: sideOf(left as number), right: sideOf(right as number) },
     positions: rules[rule as number] as PositionRule,
+    queryPositions: queryRows < 0 ? null : queryRows,
+    keyPositions: keyRows < 0 ? null : keyRows,
     kvLengths: kvLengths === 1,
     alibi: alibi === 1,
     sinks: sinks === 1,

@@ -1,3 +1,4 @@
+import type { SupportReason } from "../errors.js";
 import { checkProblem } from "../operation/problem.js";
 import { reading } from "../options.js";
 import type { AttentionProblem } from "./problem.js";
@@ -17,6 +18,12 @@ export const attentionFeatureNames = [
   "window",
   "queryOffset",
   "kvLengths",
+  "float16 keys and values",
+  "int8 keys and values",
+  "pages",
+  "ragged batch",
+  "query positions",
+  "key positions",
   "mask",
   "bias",
   "ALiBi",
@@ -44,8 +51,14 @@ function featuresOf(p: AttentionProblem): AttentionFeatureName[] {
     "cross-attention": p.queryLength !== p.keyLength,
     causal: p.causal,
     window: p.window !== null,
-    queryOffset: p.positions !== "none" && p.positions !== "fixed",
+    queryOffset: p.positions === "bottom-right" || p.positions === "per-batch",
     kvLengths: p.kvLengths,
+    "float16 keys and values": p.kvDtype === "float16" && p.dtype !== "float16",
+    "int8 keys and values": p.kvDtype === "int8",
+    pages: p.pages !== null,
+    "ragged batch": p.ragged !== null,
+    "query positions": p.queryPositions !== null,
+    "key positions": p.keyPositions !== null,
     mask: p.mask !== null,
     bias: p.bias !== null,
     ALiBi: p.alibi,
@@ -56,4 +69,20 @@ function featuresOf(p: AttentionProblem): AttentionFeatureName[] {
     scores: p.returns.scores !== null,
   };
   return attentionFeatureNames.filter((name) => has[name]);
+}
+
+/**
+ * The reasons for which a backend refuses a problem that has a feature it does not compute, one for
+ * each feature in the order given; empty if the problem has none of them.
+ *
+ * @param lacked features that the backend does not compute
+ */
+export function refuseFeatures(
+  problem: AttentionProblem,
+  lacked: readonly AttentionFeatureName[],
+): SupportReason[] {
+  const has = attentionFeaturesOf(problem);
+  return lacked
+    .filter((name) => has.includes(name))
+    .map((name) => ({ code: "feature", message: `the feature "${name}" is not supported` }));
 }

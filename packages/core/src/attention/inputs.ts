@@ -4,8 +4,11 @@ import type { DeviceTensor, HostTensor, Tensor } from "../tensor/tensor.js";
 /** Per-head values: `[queryHeads]`, as a rank-1 host tensor or a plain array. */
 export type HeadValues = HostTensor | Float64Array | Float32Array | readonly number[];
 
-/** Per-batch integers: `[batch]`. */
+/** Integers of a call: one a sequence, `[batch]` unless the batch is ragged. */
 export type BatchIntegers = Int32Array | readonly number[];
+
+/** Starts of the sequences of a ragged batch: `[sequences + 1]`, int32 where it is a host tensor. */
+export type SequenceStarts = BatchIntegers | HostTensor;
 
 /** Which scores to return: after step 1 (scaled), 2 (capped) or 3 (biased) of the semantics. */
 export type ScoresKind = "raw" | "capped" | "biased";
@@ -20,13 +23,14 @@ export interface AttentionWindow {
 
 /**
  * One call of attention. For batch b, query head h with key head `g = floor(h·Hkv/Hq)`, query row i
- * at position `p = i + queryOffset[b]`, and key j:
+ * at position `p = i + queryOffset[b]` (or `queryPositions[b,i]`), and key j at position `κ = j` (or
+ * `keyPositions[b,j]`):
  *
  * 1. `s = scale · ⟨query[b,h,i], key[b,g,j]⟩`
  * 2. with softcap: `s = softcap · tanh(s / softcap)`
- * 3. `s += bias[b,h,i,j]`; `s −= alibiSlopes[h] · |p − j|`
- * 4. j is visible iff `j < kvLengths[b]`, `mask[b,h,i,j]`, causal ⇒ `j ≤ p`,
- *    window ⇒ `p − left ≤ j ≤ p + right`, and neither `bias[b,h,i,j]` nor s is −∞
+ * 3. `s += bias[b,h,i,j]`; `s −= alibiSlopes[h] · |p − κ|`
+ * 4. j is visible iff `j < kvLengths[b]`, `mask[b,h,i,j]`, causal ⇒ `κ ≤ p`,
+ *    window ⇒ `p − left ≤ κ ≤ p + right`, and neither `bias[b,h,i,j]` nor s is −∞
  * 5. `weights = exp(s − m) / (Σ_visible exp(s − m) + exp(sinks[h] − m))`, 0 where not visible
  * 6. `output = Σ weights · value`; `logSumExp = m + ln(denominator)`
  *
@@ -47,10 +51,47 @@ export interface AttentionInputs<
 > {
   /** `[batch, queryHeads, queryLength, headDim]`, float64, float32 or float16. */
   readonly query: Query;
-  /** `[batch, kvHeads, keyLength, headDim]`, of the query's dtype; queryHeads is a multiple of kvHeads. */
+  /**
+   * `[batch, kvHeads, keyLength, headDim]`, or `[pages, kvHeads, pageSize, headDim]` with `pageTable`;
+   * queryHeads is a multiple of kvHeads. Of the query's dtype; or float16 under a float32 query; or
+   * int8 under a float32 or float16 query, with `keyScales`.
+   */
   readonly key: T;
-  /** `[batch, kvHeads, keyLength, valueDim]`, of the query's dtype. */
+  /** As the key, of its dtype, with rows of valueDim. */
   readonly value: T;
+  /**
+   * float32, `[batch, kvHeads, keyLength]` or `[pages, kvHeads, pageSize]`; beside int8 keys alone.
+   * Element c of a key is `key[…, j, c] · keyScales[…, j]`: symmetric, one scale a token and head.
+   */
+  readonly keyScales?: T | undefined;
+  /** As `keyScales`, for the values. */
+  readonly valueScales?: T | undefined;
+  /**
+   * int32 `[batch, pagesOfOne]` in host memory: the page in which each run of pageSize keys of a
+   * sequence lies (PagedAttention; Kwon et al., 2023, arXiv:2309.06180). keyLength is pagesOfOne ·
+   * pageSize, and `kvLengths` is required. Entries at or past ⌈length / pageSize⌉ are never read and
+   * may hold anything. Sequences may share pages.
+   */
+  readonly pageTable?: HostTensor | undefined;
+  /**
+   * Makes the batch ragged: sequences of any lengths lie one after another along the length axis of a
+   * batch of 1 (FlashAttention's cu_seqlens_q). The queries of sequence s are the rows
+   * `queryStarts[s] ≤ i < queryStarts[s + 1]`; starts begin at 0, never fall and end at the number of
+   * rows. A sequence sees its own keys alone, and i, j, positions, lengths and `"bottom-right"` count
+   * within it. `queryOffset`, `kvLengths` and `pageTable` have one row a sequence. Needs `keyStarts` or
+   * `pageTable`. Masks and biases are 1 along both lengths; neither weights nor scores are returned.
+   */
+  readonly queryStarts?: SequenceStarts | undefined;
+  /** As `queryStarts`, of the keys. With `kvLengths`, the first so many keys of each sequence exist. */
+  readonly keyStarts?: SequenceStarts | undefined;
+  /**
+   * int32 `[batch, queryLength]`, or one row for all, in host memory: the positions p that causal,
+   * window and ALiBi compare, in place of `i + queryOffset`; any integers in any order. Without it,
+   * beside `keyPositions`, p is i. Lengths, mask and bias go by index as always.
+   */
+  readonly queryPositions?: HostTensor | undefined;
+  /** As `queryPositions`, of the keys: `[batch, keyLength]`, one row a sequence beside `pageTable`. */
+  readonly keyPositions?: HostTensor | undefined;
   /**
    * bool, true = attend. Rank 1 to 4, right-aligned numpy broadcasting to
    * `[batch, queryHeads, queryLength, keyLength]`. Rank 2 is `[queryLength, keyLength]`, also where
@@ -66,10 +107,11 @@ export interface AttentionInputs<
   /**
    * Position of query row 0 on the key axis; may be negative. `"bottom-right"` is keyLength −
    * queryLength, or `kvLengths[b]` − queryLength. No default where a rule needs positions (causal,
-   * window, ALiBi) and queryLength ≠ keyLength or `kvLengths` is given.
+   * window, ALiBi) and queryLength ≠ keyLength or `kvLengths` is given. Not beside `queryPositions` or
+   * `keyPositions`.
    */
   readonly queryOffset?: number | "bottom-right" | BatchIntegers | undefined;
-  /** `[batch]`, 0 to keyLength: keys at or past it do not exist. */
+  /** `[batch]`, one a sequence, 0 to its number of keys: keys at or past it do not exist. */
   readonly kvLengths?: BatchIntegers | undefined;
   /** ALiBi slopes (Press et al., 2021, arXiv:2108.12409). Finite. */
   readonly alibiSlopes?: HeadValues | undefined;

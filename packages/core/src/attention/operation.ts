@@ -11,6 +11,9 @@ import { workOf } from "./work.js";
 /** Every tensor of a call of attention, inputs first; see {@link AttentionInputs} for their meaning. */
 export function attentionOperands(p: AttentionProblem): readonly OperandSpec[] {
   const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim, dtype } = p;
+  const { kvDtype, pages } = p;
+  const stored = pages ? [pages.count, kvHeads, pages.size] : [batch, kvHeads, keyLength];
+  const scaled = kvDtype === "int8";
   const rows = [batch, queryHeads, queryLength];
   const read = (name: string, shape: readonly number[], type = dtype as OperandSpec["dtype"]) =>
     ({ name, shape, dtype: type, access: "read" }) as const;
@@ -18,8 +21,10 @@ export function attentionOperands(p: AttentionProblem): readonly OperandSpec[] {
     ({ name, shape, dtype: type, access: "write" }) as const;
   return [
     read("query", [...rows, headDim]),
-    read("key", [batch, kvHeads, keyLength, headDim]),
-    read("value", [batch, kvHeads, keyLength, valueDim]),
+    read("key", [...stored, headDim], kvDtype),
+    read("value", [...stored, valueDim], kvDtype),
+    ...(scaled ? [read("keyScales", stored, "float32")] : []),
+    ...(scaled ? [read("valueScales", stored, "float32")] : []),
     ...(p.mask ? [read("mask", p.mask.shape, "bool")] : []),
     ...(p.bias ? [read("bias", p.bias.shape, p.bias.dtype)] : []),
     write("output", [...rows, valueDim]),

@@ -13,11 +13,32 @@ export interface BroadcastInput<D extends string> {
 
 /**
  * The rule that places query rows on the key axis. `"none"`: no rule needs positions. `"fixed"`: the same for
- * each batch, a number given at each run. `"bottom-right"`: from the lengths. `"per-batch"`: an
- * integer a batch, given at each run. The integers themselves are data, not part of the problem, so
- * that a decode loop keeps its plan.
+ * each sequence, a number given at each run. `"bottom-right"`: from the lengths. `"per-batch"`: an
+ * integer a sequence, given at each run. `"data"`: each query row or key has an integer of its own, given
+ * at each run. The integers themselves are data, not part of the problem, so that a decode loop keeps
+ * its plan.
  */
-export type PositionRule = "none" | "fixed" | "bottom-right" | "per-batch";
+export type PositionRule = "none" | "fixed" | "bottom-right" | "per-batch" | "data";
+
+/** Element type in which keys and values are stored; int8 has scales beside it. */
+export type KvDType = FloatDType | "int8";
+
+/** Keys and values in pages: `[count, kvHeads, size, headDim]`. */
+export interface PageSizes {
+  /** Pages that key and value have. */
+  readonly count: number;
+  /** Keys of a page. */
+  readonly size: number;
+  /** Entries of the page table for each sequence: keyLength is `perSequence · size`. */
+  readonly perSequence: number;
+}
+
+/** Which axes of a ragged batch hold sequences one after another. */
+export interface RaggedAxes {
+  readonly queries: true;
+  /** false: each sequence has keys of its own in pages. */
+  readonly keys: boolean;
+}
 
 /**
  * The validated, canonical description of a call. It holds no data. Equal problems have equal keys,
@@ -28,21 +49,35 @@ export interface AttentionProblem extends Problem<AttentionInputs, AttentionOutp
   readonly batch: number;
   readonly queryHeads: number;
   readonly kvHeads: number;
+  /** Query rows; of all sequences together in a ragged batch. */
   readonly queryLength: number;
+  /** Keys of a batch entry; of all sequences together with ragged keys; `perSequence · size` in pages. */
   readonly keyLength: number;
   /** Size of a query and a key, ≥ 1. */
   readonly headDim: number;
   /** Size of a value, ≥ 1. */
   readonly valueDim: number;
-  /** Element type of query, key, value, output, weights and scores. */
+  /** Element type of query, output, weights and scores. */
   readonly dtype: FloatDType;
+  /** Element type of key and value. int8 comes with float32 scales, one a token and head. */
+  readonly kvDtype: KvDType;
+  /** `null`: keys and values are `[batch, kvHeads, keyLength, headDim]`. */
+  readonly pages: PageSizes | null;
+  /** `null`: each batch entry is one sequence. Otherwise batch is 1. */
+  readonly ragged: RaggedAxes | null;
+  /** Rows of lengths, offsets and page table: batch, unless the batch is ragged. */
+  readonly sequences: number;
   readonly mask: BroadcastInput<"bool"> | null;
   readonly bias: BroadcastInput<FloatDType> | null;
   readonly causal: boolean;
   /** `null` on a side is unbounded; the whole is `null` when both sides are. */
   readonly window: { readonly left: number | null; readonly right: number | null } | null;
   readonly positions: PositionRule;
-  /** Whether lengths of the keys are given at each run, one a batch. */
+  /** Rows of the table of query positions, 1 or batch; `null`: their positions are `i + offset`. */
+  readonly queryPositions: number | null;
+  /** Rows of the table of key positions, 1 or sequences; `null`: their positions are j. */
+  readonly keyPositions: number | null;
+  /** Whether lengths of the keys are given at each run, one a sequence. */
   readonly kvLengths: boolean;
   readonly alibi: boolean;
   readonly sinks: boolean;
@@ -80,7 +115,20 @@ export function problemKey(problem: Omit<AttentionProblem, "key" | "operation" |
     `lse:${p.returns.logSumExp ? 1 : 0}`,
     `weights:${p.returns.weights ? 1 : 0}`,
     `scores:${p.returns.scores ?? "-"}`,
+    ...storageKey(p),
   ].join(" ");
+}
+
+/** Parts of a key that most problems lack. */
+function storageKey(p: Omit<AttentionProblem, "key" | "operation" | "types">): string[] {
+  const { pages, ragged } = p;
+  const parts: string[] = [];
+  if (p.kvDtype !== p.dtype) parts.push(`kv:${p.kvDtype}`);
+  if (pages) parts.push(`pages:${pages.count}x${pages.size}/${pages.perSequence}`);
+  if (ragged) parts.push(`ragged:${ragged.keys ? "queries,keys" : "queries"}/${p.sequences}`);
+  if (p.queryPositions !== null) parts.push(`queryPositions:${p.queryPositions}`);
+  if (p.keyPositions !== null) parts.push(`keyPositions:${p.keyPositions}`);
+  return parts;
 }
 
 /** The options of a call that a problem says by itself, without any data. */
@@ -112,10 +160,17 @@ export function lengthClassKey(problem: AttentionProblem): string {
     const [batch, heads, queries, keys] = b.shape;
     return { dtype: b.dtype, shape: [batch, heads, up(queries), up(keys)] };
   };
+  const { pages, ragged } = problem;
   return problemKey({
     ...problem,
     queryLength: up(problem.queryLength),
     keyLength: up(problem.keyLength),
+    pages: pages && {
+      count: up(pages.count),
+      size: pages.size,
+      perSequence: up(pages.perSequence),
+    },
+    sequences: ragged ? up(problem.sequences) : problem.sequences,
     mask: broadcast(problem.mask),
     bias: broadcast(problem.bias),
   });

@@ -10,6 +10,7 @@ import type {
   ScoresKind,
 } from "./inputs.js";
 import type { AttentionProblem } from "./problem.js";
+import { Sequence } from "./sequences.js";
 import { visibleBand } from "./visibility.js";
 
 /**
@@ -33,10 +34,10 @@ export function evaluateReference(
   bound: BoundInputs,
 ): AttentionOutputs<HostTensor> {
   const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = problem;
-  const { offsets, kvLengths, alibiSlopes, sinks } = bound;
+  const { alibiSlopes, sinks } = bound;
   const query = toFloat64(bound.query);
-  const key = toFloat64(bound.key);
-  const value = toFloat64(bound.value);
+  const key = dequantised(bound.key, bound.keyScales);
+  const value = dequantised(bound.value, bound.valueScales);
   const mask = bound.mask ? reader(bound.mask) : null;
   const bias = bound.bias ? reader(bound.bias) : null;
   const { left, right } = visibleBand(problem);
@@ -49,29 +50,36 @@ export function evaluateReference(
 
   const logits = new Float64Array(keyLength);
   const visible: number[] = [];
-  for (let b = 0; b < batch; b++) {
-    const length = kvLengths[b] as number;
+  for (let number = 0; number < problem.sequences; number++) {
+    const sequence = new Sequence(problem, bound, number);
+    const { batch: b, queryStart } = sequence;
+    // Row of key and value, over entries, heads and rows, at which each key's first head lies.
+    const rowOf = new Float64Array(sequence.keyLength);
+    const rows = problem.pages ? problem.pages.size : keyLength;
+    sequence.forEachRun(0, sequence.keyLength, (first, entry, row, count) => {
+      for (let j = 0; j < count; j++) rowOf[first + j] = entry * kvHeads * rows + row + j;
+    });
     for (let h = 0; h < queryHeads; h++) {
       const g = Math.floor((h * kvHeads) / queryHeads);
       const sink = sinks ? (sinks[h] as number) : Number.NEGATIVE_INFINITY;
-      for (let i = 0; i < queryLength; i++) {
-        const p = i + (offsets[b] as number);
-        const row = (b * queryHeads + h) * queryLength + i;
+      for (let i = 0; i < sequence.queryLength; i++) {
+        const p = sequence.queryPosition(i);
+        const row = (b * queryHeads + h) * queryLength + queryStart + i;
 
         visible.length = 0;
-        for (let j = 0; j < length; j++) {
-          const inBand = p - left <= j && j <= p + right;
+        for (let j = 0; j < sequence.keyLength; j++) {
+          const position = sequence.keyPosition(j);
+          const inBand = p - left <= position && position <= p + right;
           if (!inBand && !scores) continue;
+          const stored = (rowOf[j] as number) + g * rows;
           // 1. scaled dot product
-          const raw =
-            problem.scale *
-            dot(query, row * headDim, key, ((b * kvHeads + g) * keyLength + j) * headDim, headDim);
+          const raw = problem.scale * dot(query, row * headDim, key, stored * headDim, headDim);
           // 2. softcap
           const capped = problem.softcap ? problem.softcap * Math.tanh(raw / problem.softcap) : raw;
           // 3. bias and ALiBi
           const added = bias ? bias(b, h, i, j) : 0;
           let s = capped + added;
-          if (alibiSlopes) s -= (alibiSlopes[h] as number) * Math.abs(p - j);
+          if (alibiSlopes) s -= (alibiSlopes[h] as number) * Math.abs(p - position);
           if (scores)
             scores.data[row * keyLength + j] = pick(problem.returns.scores, raw, capped, s);
           // 4. visibility; a bias of −∞ hides also a product of NaN or +∞, which it would leave NaN
@@ -97,7 +105,7 @@ export function evaluateReference(
         for (const j of visible) {
           const weight = Math.exp((logits[j] as number) - max) / denominator;
           if (weights) weights.data[row * keyLength + j] = weight;
-          const at = ((b * kvHeads + g) * keyLength + j) * valueDim;
+          const at = ((rowOf[j] as number) + g * rows) * valueDim;
           for (let c = 0; c < valueDim; c++) {
             (output.data[row * valueDim + c] as number) += weight * (value[at + c] as number);
           }
@@ -111,6 +119,20 @@ export function evaluateReference(
     ...(weights && { weights }),
     ...(scores && { scores }),
   };
+}
+
+/** The elements of keys or values: int8 is exact in float64 after its scale, too. */
+function dequantised(stored: HostTensor, scales: HostTensor | null): Float64Array {
+  const values = toFloat64(stored);
+  if (scales === null) return values;
+  const size = stored.shape[3] as number;
+  const factors = toFloat64(scales);
+  for (let row = 0; row < factors.length; row++) {
+    for (let c = 0; c < size; c++) {
+      (values[row * size + c] as number) *= factors[row] as number;
+    }
+  }
+  return values;
 }
 
 function dot(a: Float64Array, atA: number, b: Float64Array, atB: number, n: number): number {

@@ -3,8 +3,8 @@ import { unreadable } from "../options.js";
 import type { AttentionProblem } from "./problem.js";
 
 /**
- * Distances from a query's position p to the keys that causal and window together leave:
- * `p − left ≤ j ≤ p + right`. `Infinity` is unbounded; causal bounds the right by 0.
+ * Distances from a query's position p to the positions of the keys that causal and window together
+ * leave: `p − left ≤ κ ≤ p + right`. `Infinity` is unbounded; causal bounds the right by 0.
  */
 export interface VisibleBand {
   readonly left: number;
@@ -51,7 +51,42 @@ export function visibleKeys(
   return { start, end: Math.max(start, Math.min(length, last + right + 1)) };
 }
 
-/** How much of a tile of keys the queries at positions `first` to `last` see, as far as the band says. */
+/**
+ * The least and the largest of `positions[from]` to `positions[to − 1]`.
+ *
+ * @throws InvalidInputError if there is none
+ */
+export function positionRange(
+  positions: ArrayLike<number>,
+  from: number,
+  to: number,
+): { readonly first: number; readonly last: number } {
+  try {
+    if (from >= 0 && from < to && to <= positions.length) {
+      let first = positions[from] as number;
+      let last = first;
+      for (let at = from + 1; at < to; at++) {
+        const position = positions[at] as number;
+        if (position < first) first = position;
+        else if (position > last) last = position;
+      }
+      return { first, last };
+    }
+  } catch (error) {
+    throw unreadable("positions", error);
+  }
+  throw new InvalidInputError(
+    "positions",
+    "an array of numbers and a range in it",
+    describeValue(positions),
+  );
+}
+
+/**
+ * How much of a tile of keys the queries at positions `first` to `last` see, as far as the band says.
+ *
+ * @param tile positions of its keys; see `Sequence.tilePositions`
+ */
 export function tileVisibility(
   band: VisibleBand,
   tile: KeyRange,
@@ -67,9 +102,11 @@ export function tileVisibility(
 }
 
 /**
- * The rows of a block that see any key of a tile, as far as the band says.
+ * The rows of a block that see any key of a tile, as far as the band says: exactly where positions do
+ * not descend, and otherwise all of them and perhaps more.
  *
- * @param positions of the rows, not descending
+ * @param tile positions of its keys; see `Sequence.tilePositions`
+ * @param positions of the rows
  * @param rows how many rows there are
  */
 export function rowsSeeing(

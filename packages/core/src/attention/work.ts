@@ -2,10 +2,11 @@ import type { Work } from "../operation/problem.js";
 import { checkProblem } from "../operation/problem.js";
 import { reading } from "../options.js";
 import { bytesPerElement } from "../tensor/dtype.js";
-import { type BoundPositions, bindPositions } from "./bind.js";
+import { bindPositions } from "./bind-positions.js";
 import type { AttentionInputs } from "./inputs.js";
 import type { AttentionProblem } from "./problem.js";
-import { visibleBand, visibleKeys } from "./visibility.js";
+import { type BoundPositions, Sequence } from "./sequences.js";
+import { type KeyRange, visibleBand, visibleKeys } from "./visibility.js";
 
 /** Work that a call of attention has to do at least, whichever backend does it. */
 export interface AttentionWork extends Work {
@@ -17,8 +18,9 @@ export interface AttentionWork extends Work {
    */
   readonly flops: number;
   /**
-   * Bytes that must move if everything moves once: queries, the keys and values that any query of
-   * their batch sees, mask and bias as they are stored, and the output.
+   * Bytes that must move if everything moves once: queries, the keys and values as stored that any
+   * query of their sequence sees (with the scales of int8; shared pages once), mask and bias as they
+   * are stored, and the output.
    */
   readonly bytes: number;
 }
@@ -33,7 +35,7 @@ export function attentionWork(problem: AttentionProblem, inputs: AttentionInputs
  *
  * @param problem its explicit mask counts as fully visible: which elements are set is data that a
  *   dense kernel has to look at either way
- * @param positions offsets and lengths, one a batch
+ * @param positions offsets, lengths and tables of the call
  */
 export function workOf(problem: AttentionProblem, positions: BoundPositions): AttentionWork {
   checkProblem(problem, "attention");
@@ -41,45 +43,119 @@ export function workOf(problem: AttentionProblem, positions: BoundPositions): At
 }
 
 function countWork(problem: AttentionProblem, positions: BoundPositions): AttentionWork {
-  const { batch, queryHeads, kvHeads, queryLength, headDim, valueDim } = problem;
-  const element = bytesPerElement(problem.dtype);
+  const { batch, queryHeads, kvHeads, queryLength, headDim, valueDim, kvDtype } = problem;
+  const stored = new StoredKeys(problem.pages !== null);
   let pairs = 0;
-  let keysRead = 0;
-  for (let b = 0; b < batch; b++) {
-    const seen = seenByOneHead(problem, positions.offsets[b] ?? 0, positions.kvLengths[b] ?? 0);
-    pairs += seen.pairs;
-    keysRead += seen.keys;
+  for (let s = 0; s < problem.sequences; s++) {
+    const sequence = new Sequence(problem, positions, s);
+    const isData = sequence.queryPositions !== null || sequence.keyPositions !== null;
+    const see = (from: number, to: number) => stored.add(sequence, from, to);
+    pairs += isData ? pairsByData(problem, sequence, see) : pairsByIndex(problem, sequence, see);
   }
   const visiblePairs = pairs * queryHeads;
   const rows = batch * queryHeads * queryLength;
+  const keyBytes = bytesPerElement(kvDtype) * (headDim + valueDim) + (kvDtype === "int8" ? 8 : 0);
   return {
     visiblePairs,
     flops: 2 * visiblePairs * (headDim + valueDim),
     bytes:
-      element * (rows * (headDim + valueDim) + kvHeads * keysRead * (headDim + valueDim)) +
+      bytesPerElement(problem.dtype) * rows * (headDim + valueDim) +
+      keyBytes * kvHeads * stored.count() +
       broadcastBytes(problem.mask) +
       broadcastBytes(problem.bias),
   };
 }
 
-/** Pairs of one head of one batch, and how many keys at least one of its queries sees. */
-function seenByOneHead(
-  problem: AttentionProblem,
-  offset: number,
-  length: number,
-): { readonly pairs: number; readonly keys: number } {
+/** Told that at least one query of a sequence sees the keys `from ≤ j < to`. */
+type See = (from: number, to: number) => void;
+
+/** The rows of key and value that are seen; a row of a page that sequences share counts once. */
+class StoredKeys {
+  readonly #paged: boolean;
+  readonly #ranges = new Map<number, KeyRange[]>();
+  #unshared = 0;
+
+  constructor(paged: boolean) {
+    this.#paged = paged;
+  }
+
+  add(sequence: Sequence, from: number, to: number): void {
+    if (!this.#paged) {
+      this.#unshared += to - from;
+      return;
+    }
+    sequence.forEachRun(from, to, (_, page, start, rows) => {
+      const ranges = this.#ranges.get(page);
+      const range = { start, end: start + rows };
+      if (ranges) ranges.push(range);
+      else this.#ranges.set(page, [range]);
+    });
+  }
+
+  count(): number {
+    let rows = this.#unshared;
+    for (const ranges of this.#ranges.values()) {
+      let counted = 0;
+      for (const { start, end } of ranges.sort((a, b) => a.start - b.start)) {
+        rows += Math.max(0, end - Math.max(start, counted));
+        counted = Math.max(counted, end);
+      }
+    }
+    return rows;
+  }
+}
+
+/** Pairs of one head of a sequence whose positions are its indices. */
+function pairsByIndex(problem: AttentionProblem, sequence: Sequence, see: See): number {
   const band = visibleBand(problem);
   let pairs = 0;
-  let keys = 0;
   // The first key that no earlier query has seen: bands only move forward.
   let unseen = 0;
-  for (let i = 0; i < problem.queryLength; i++) {
-    const { start, end } = visibleKeys(band, length, i + offset);
+  for (let i = 0; i < sequence.queryLength; i++) {
+    const { start, end } = visibleKeys(band, sequence.keyLength, i + sequence.offset);
     pairs += end - start;
-    keys += Math.max(0, end - Math.max(start, unseen));
+    if (end > Math.max(start, unseen)) see(Math.max(start, unseen), end);
     unseen = Math.max(unseen, end);
   }
-  return { pairs, keys };
+  return pairs;
+}
+
+/** Pairs of one head of a sequence with positions as data. */
+function pairsByData(problem: AttentionProblem, sequence: Sequence, see: See): number {
+  const { left, right } = visibleBand(problem);
+  const keys = Array.from({ length: sequence.keyLength }, (_, j) => j).sort(
+    (a, b) => sequence.keyPosition(a) - sequence.keyPosition(b),
+  );
+  const sorted = keys.map((j) => sequence.keyPosition(j));
+  // How many queries begin to see the keys there, in order of position, less how many end to.
+  const begins = new Int32Array(keys.length + 1);
+  let pairs = 0;
+  for (let i = 0; i < sequence.queryLength; i++) {
+    const p = sequence.queryPosition(i);
+    const from = firstAtLeast(sorted, p - left);
+    const to = firstAtLeast(sorted, p + right + 1);
+    pairs += to - from;
+    begins[from] = (begins[from] as number) + 1;
+    begins[to] = (begins[to] as number) - 1;
+  }
+  let seeing = 0;
+  for (const [at, j] of keys.entries()) {
+    seeing += begins[at] as number;
+    if (seeing > 0) see(j, j + 1);
+  }
+  return pairs;
+}
+
+/** Index of the first number that is at least `least`; the length if there is none. */
+function firstAtLeast(ascending: readonly number[], least: number): number {
+  let from = 0;
+  let to = ascending.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((ascending[middle] as number) < least) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 function broadcastBytes(input: AttentionProblem["mask"] | AttentionProblem["bias"]): number {

@@ -82,6 +82,7 @@ function offsetOf(
 ): Value | null {
   switch (positions) {
     case "none":
+    case "data":
       return null;
     case "fixed":
       return g.input("queryOffset", "int64", []);

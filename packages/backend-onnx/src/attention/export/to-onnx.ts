@@ -1,7 +1,8 @@
-import type { AttentionProblem } from "@heed/core";
+import { type AttentionProblem, refuseFeatures, UnsupportedError } from "@heed/core";
 import { encodeModel, type ModelGraph } from "../../model/model.js";
 import { plainGraph } from "../graph/plain.js";
 import { graphSpec } from "../graph/spec.js";
+import { lackedFeatures } from "../lacked.js";
 import { computedPositions, positionSpecOf } from "./computed-positions.js";
 
 /** As ONNX defines its operators: IEEE 754 throughout. */
@@ -14,6 +15,8 @@ const onnxItself = { infinities: true, and: true, float16: true } as const;
  * `alibiSlopes` and `sinks` (`[1, queryHeads, 1, 1]`, float32, or float64 for float64). Its outputs are
  * `output`, `weights`, `scores` and `logSumExp` (with a last axis of 1), as asked for. Keys and values that
  * a mask or a bias hides must be finite; those that positions hide from all rows may hold anything.
+ *
+ * @throws UnsupportedError for storage of keys and values, pages, ragged batches and positions as data
  */
 export function toOnnx(problem: AttentionProblem): Uint8Array {
   return encodeModel(problemGraph(problem));
@@ -26,6 +29,8 @@ export function toOnnx(problem: AttentionProblem): Uint8Array {
  *   of two more products
  */
 export function problemGraph(problem: AttentionProblem, anyData = false): ModelGraph {
+  const reasons = refuseFeatures(problem, lackedFeatures);
+  if (reasons.length > 0) throw new UnsupportedError([{ backend: "onnx", reasons }]);
   const positions = positionSpecOf(problem);
   const spec = graphSpec(problem, onnxItself, {
     ...positions,

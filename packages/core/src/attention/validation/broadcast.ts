@@ -10,8 +10,11 @@ export type FullShape = readonly [number, number, number, number];
 const paddingHint =
   "a padding mask is [batch, 1, 1, keyLength]: paddingMask(mask) makes it from [batch, keyLength], paddingMask(lengths, keyLength) from lengths";
 
-/** @throws InvalidInputError, DisposedError */
-export function checkMask(mask: Tensor, full: FullShape): void {
+/**
+ * @param ragged whether the batch is ragged: masks and biases do not vary along lengths then
+ * @throws InvalidInputError, DisposedError
+ */
+export function checkMask(mask: Tensor, full: FullShape, ragged: boolean): void {
   checkTensor("mask", mask);
   if (mask.dtype !== "bool") {
     throw new InvalidInputError(
@@ -20,27 +23,35 @@ export function checkMask(mask: Tensor, full: FullShape): void {
       mask.dtype,
     );
   }
-  checkBroadcast("mask", mask, full);
+  checkBroadcast("mask", mask, full, ragged);
 }
 
 /**
  * @param dtype of the query
  * @throws InvalidInputError, DisposedError
  */
-export function checkBias(bias: Tensor, full: FullShape, dtype: FloatDType): void {
+export function checkBias(bias: Tensor, full: FullShape, ragged: boolean, dtype: FloatDType): void {
   checkTensor("bias", bias);
   if (bias.dtype !== dtype && bias.dtype !== "float32") {
     throw new InvalidInputError("bias", `the query's dtype ${dtype}, or float32`, bias.dtype);
   }
-  checkBroadcast("bias", bias, full);
+  checkBroadcast("bias", bias, full, ragged);
 }
 
-function checkBroadcast(argument: string, t: Tensor, full: FullShape): void {
+function checkBroadcast(argument: string, t: Tensor, full: FullShape, ragged: boolean): void {
   const { length } = t.shape;
   let fits = length >= 1 && length <= 4;
   for (let axis = 0; fits && axis < length; axis++) {
     const size = t.shape[axis];
-    fits = size === 1 || size === full[axis + 4 - length];
+    const aligned = axis + 4 - length;
+    fits = size === 1 || (size === full[aligned] && !(ragged && aligned >= 2));
+  }
+  if (!fits && ragged) {
+    throw new InvalidInputError(
+      argument,
+      `rank 1 to 4, as [1, queryHeads or 1, 1, 1] with ${full[1]} query heads: in a ragged batch it does not vary along lengths`,
+      `[${t.shape.join(", ")}]`,
+    );
   }
   if (!fits) {
     const { shape } = t;

@@ -59,10 +59,14 @@ export function readSoftcap(softcap: unknown, dtype: FloatDType): number {
   return softcap;
 }
 
-/** @throws InvalidInputError */
+/**
+ * @param ragged whether the batch is ragged: it has neither weights nor scores
+ * @throws InvalidInputError
+ */
 export function checkReturns(
   returns: NonNullable<AttentionInputs["returns"]>,
   full: FullShape,
+  ragged: boolean,
 ): void {
   checkNames("returns", returns, returnsNames);
   const scores: unknown = returns.scores;
@@ -74,7 +78,15 @@ export function checkReturns(
     );
   }
   flag("returns.logSumExp", returns.logSumExp);
-  if (flag("returns.weights", returns.weights)) checkOutput("returns.weights", full, "weights");
+  const weights = flag("returns.weights", returns.weights);
+  if (ragged && (weights || scores !== undefined)) {
+    throw new InvalidInputError(
+      weights ? "returns.weights" : "returns.scores",
+      "neither weights nor scores of a ragged batch",
+      describeValue(weights || scores),
+    );
+  }
+  if (weights) checkOutput("returns.weights", full, "weights");
   if (scores !== undefined) checkOutput("returns.scores", full, "scores");
 }
 

@@ -1,20 +1,28 @@
 import { InvalidInputError } from "../../errors.js";
-import { type DType, type FloatDType, isFloatDType } from "../../tensor/dtype.js";
+import { type FloatDType, isFloatDType } from "../../tensor/dtype.js";
 import { checkTensor } from "../../tensor/host-tensor.js";
 import type { Tensor } from "../../tensor/tensor.js";
+import type { KvDType } from "../problem.js";
+import { checkStorage } from "./storage.js";
 
 /**
  * Checks query, key and value by themselves and against each other.
  *
+ * @param paged whether key and value are in pages
+ * @returns the dtype of key and value
  * @throws InvalidInputError, DisposedError
  */
-export function checkQueryKeyValue(query: Tensor, key: Tensor, value: Tensor): void {
+export function checkQueryKeyValue(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  paged: boolean,
+): KvDType {
   checkTensor("query", query);
   checkTensor("key", key);
   checkTensor("value", value);
   const dtype = checkFloat("query", query);
-  checkSameDType("key", key, dtype);
-  checkSameDType("value", value, dtype);
+  const stored = checkStorage(key, value, dtype);
   checkRank4("query", query);
   checkRank4("key", key);
   checkRank4("value", value);
@@ -23,8 +31,12 @@ export function checkQueryKeyValue(query: Tensor, key: Tensor, value: Tensor): v
   const headDim = query.shape[3] as number;
   const kvHeads = key.shape[1] as number;
   const keyLength = key.shape[2] as number;
-  checkSize("key", "the query's batch size", batch, key.shape[0]);
-  checkSize("value", "the query's batch size", batch, value.shape[0]);
+  if (paged) {
+    checkSize("value", "the key's number of pages", key.shape[0] as number, value.shape[0]);
+  } else {
+    checkSize("key", "the query's batch size", batch, key.shape[0]);
+    checkSize("value", "the query's batch size", batch, value.shape[0]);
+  }
   checkSize("key", "the query's head size", headDim, key.shape[3]);
   checkSize("value", "the key's number of heads", kvHeads, value.shape[1]);
   checkSize("value", "the key's length", keyLength, value.shape[2]);
@@ -39,6 +51,7 @@ export function checkQueryKeyValue(query: Tensor, key: Tensor, value: Tensor): v
   if (value.shape[3] === 0) {
     throw new InvalidInputError("value", "a head size of at least 1", "0");
   }
+  return stored;
 }
 
 /** @throws InvalidInputError unless the tensor's dtype is one that attention computes in */
@@ -47,12 +60,6 @@ export function checkFloat(argument: string, t: Tensor): FloatDType {
     throw new InvalidInputError(argument, "dtype float64, float32 or float16", t.dtype);
   }
   return t.dtype;
-}
-
-function checkSameDType(argument: string, t: Tensor, dtype: DType): void {
-  if (t.dtype !== dtype) {
-    throw new InvalidInputError(argument, `the query's dtype ${dtype}`, t.dtype);
-  }
 }
 
 function checkRank4(argument: string, t: Tensor): void {

@@ -1,0 +1,184 @@
+import { describeValue, InvalidInputError } from "../errors.js";
+import { checkProblem } from "../operation/problem.js";
+import { reading } from "../options.js";
+import type { AttentionInputs, SequenceStarts } from "./inputs.js";
+import type { AttentionProblem } from "./problem.js";
+import type { BoundPositions, BoundTables } from "./sequences.js";
+import {
+  checkStarts,
+  copyPageTable,
+  copyRows,
+  readPageTable,
+  readPositionTable,
+  readStarts,
+} from "./validation/tables.js";
+
+/**
+ * Resolves lengths, offsets, starts, page table and positions: copies of all of them.
+ *
+ * @param inputs a call that `describeProblem` has turned into `problem`
+ */
+export function bindPositions(
+  problem: AttentionProblem,
+  inputs: AttentionInputs,
+): BoundPositions & BoundTables {
+  checkProblem(problem, "attention");
+  return reading("inputs", () => positionsOf(problem, inputs));
+}
+
+/** As {@link bindPositions}, for a problem that is one. */
+export function positionsOf(
+  problem: AttentionProblem,
+  inputs: AttentionInputs,
+): BoundPositions & BoundTables {
+  if (isPlain(problem)) {
+    const kvLengths = bindLengths(problem, inputs, null);
+    return { ...noTables, kvLengths, offsets: bindOffsets(problem, inputs, kvLengths, null) };
+  }
+  const { ragged, sequences, queryLength, keyLength } = problem;
+  const queryStarts = ragged
+    ? bindStarts("queryStarts", inputs.queryStarts, sequences, queryLength)
+    : null;
+  const keyStarts = ragged?.keys
+    ? bindStarts("keyStarts", inputs.keyStarts, sequences, keyLength)
+    : null;
+  const kvLengths = bindLengths(problem, inputs, keyStarts);
+  return {
+    kvLengths,
+    offsets: bindOffsets(problem, inputs, kvLengths, queryStarts),
+    queryStarts,
+    keyStarts,
+    pageTable: bindPageTable(problem, inputs, kvLengths),
+    queryPositions: bindTable("queryPositions", inputs, problem.queryPositions, queryLength),
+    keyPositions: bindTable("keyPositions", inputs, problem.keyPositions, keyLength),
+  };
+}
+
+const noTables: BoundTables = {
+  pageTable: null,
+  queryStarts: null,
+  keyStarts: null,
+  queryPositions: null,
+  keyPositions: null,
+};
+
+/** Whether a problem has none of the tables, as most have. */
+function isPlain({ pages, ragged, positions }: AttentionProblem): boolean {
+  return pages === null && ragged === null && positions !== "data";
+}
+
+/** Checked again on the copy: the array may have changed since it was described, by another thread too. */
+function bindStarts(
+  argument: "queryStarts" | "keyStarts",
+  given: SequenceStarts | undefined,
+  sequences: number,
+  total: number,
+): Int32Array {
+  const starts = copyIntegers(argument, readStarts(argument, given ?? []), sequences + 1);
+  checkStarts(argument, starts, total, sequences + 1);
+  return starts;
+}
+
+function bindPageTable(
+  { pages, sequences }: AttentionProblem,
+  { pageTable }: AttentionInputs,
+  kvLengths: Int32Array,
+): Int32Array | null {
+  if (pages === null) return null;
+  const table = readPageTable(pageTable, sequences);
+  if (table.shape[1] !== pages.perSequence) {
+    throw new InvalidInputError(
+      "pageTable",
+      `${pages.perSequence} pages a sequence, as the problem says`,
+      `${table.shape[1]}`,
+    );
+  }
+  return copyPageTable(table, kvLengths, pages);
+}
+
+function bindTable(
+  argument: "queryPositions" | "keyPositions",
+  inputs: AttentionInputs,
+  rows: number | null,
+  columns: number,
+): Int32Array | null {
+  if (rows === null) return null;
+  const table = readPositionTable(argument, inputs[argument], rows, columns);
+  if (table.shape[0] === rows) return copyRows(table, rows, columns);
+  throw new InvalidInputError(argument, `${rows} rows, as the problem says`, `${table.shape[0]}`);
+}
+
+function bindLengths(
+  { sequences, keyLength }: AttentionProblem,
+  inputs: AttentionInputs,
+  keyStarts: Int32Array | null,
+): Int32Array {
+  const given = inputs.kvLengths;
+  const most = (s: number): number =>
+    keyStarts ? (keyStarts[s + 1] as number) - (keyStarts[s] as number) : keyLength;
+  if (given === undefined) {
+    return keyStarts
+      ? Int32Array.from({ length: sequences }, (_, s) => most(s))
+      : constant(sequences, keyLength);
+  }
+  const lengths = copyIntegers("kvLengths", given, sequences);
+  // Again, on the copy, as for starts.
+  for (let s = 0; s < sequences; s++) {
+    const length = lengths[s] as number;
+    if (length >= 0 && length <= most(s)) continue;
+    const expected = `lengths from 0 to the key's length ${most(s)}`;
+    throw new InvalidInputError("kvLengths", expected, `${length}`);
+  }
+  return lengths;
+}
+
+function bindOffsets(
+  { positions, sequences, queryLength }: AttentionProblem,
+  { queryOffset }: AttentionInputs,
+  kvLengths: Int32Array,
+  queryStarts: Int32Array | null,
+): Int32Array {
+  switch (positions) {
+    case "none":
+    case "data":
+      return constant(sequences, 0);
+    case "fixed":
+      return constant(sequences, Number(queryOffset ?? 0));
+    case "bottom-right":
+      return kvLengths.map((length, s) => {
+        if (queryStarts === null) return length - queryLength;
+        return length - (queryStarts[s + 1] as number) + (queryStarts[s] as number);
+      });
+    case "per-batch":
+      return copyIntegers("queryOffset", queryOffset as ArrayLike<number>, sequences);
+  }
+}
+
+function copyIntegers(argument: string, given: ArrayLike<number>, count: number): Int32Array {
+  const copy = new Int32Array(count);
+  for (let b = 0; b < count; b++) {
+    const value: unknown = given[b];
+    if (typeof value !== "number") {
+      throw new InvalidInputError(argument, "32-bit signed integers", describeValue(value));
+    }
+    copy[b] = value;
+  }
+  return copy;
+}
+
+/** Lengths and offsets that are the same for each sequence, by number and value: most calls repeat them. */
+const constants = new Map<number, Int32Array>();
+const mostConstants = 256;
+
+/** `count` times the same integer. Callers share the array and must not write to it. */
+function constant(count: number, value: number): Int32Array {
+  if (count > 64) return new Int32Array(count).fill(value);
+  const key = value * 65 + count;
+  let array = constants.get(key);
+  if (array === undefined) {
+    array = new Int32Array(count).fill(value);
+    if (constants.size === mostConstants) constants.clear();
+    constants.set(key, array);
+  }
+  return array;
+}
