@@ -130,6 +130,19 @@ export type { ProjectionInputs, ProjectionOutputs } from "./projection/inputs.js
 export { type BoundProjection, projection } from "./projection/operation.js";
 export type { ProjectionProblem } from "./projection/problem.js";
 export type { BoundRotary } from "./rotary/bind.js";
+export {
+  type InterpolatedFrequencies,
+  interpolatedFrequencies,
+  type Llama3Frequencies,
+  llama3Frequencies,
+  type NtkFrequencies,
+  ntkFrequencies,
+  type RotaryBase,
+  rotaryFrequencies,
+  type YarnFrequencies,
+  yarnAttentionFactor,
+  yarnFrequencies,
+} from "./rotary/frequencies.js";
 export type { RotaryInputs, RotaryOutputs } from "./rotary/inputs.js";
 export { rotary } from "./rotary/operation.js";
 export type { RotaryProblem } from "./rotary/problem.js";
@@ -185,6 +198,7 @@ export {
 } from "./tensor/float16.js";
 export { checkTensor, isDeviceTensor } from "./tensor/host-tensor.js";
 export { elementCount, rowMajorStrides } from "./tensor/layout.js";
+export { rmsNorm } from "./tensor/rms-norm.js";
 export {
   type DeviceTensor,
   type HostTensor,

@@ -231,7 +231,7 @@ async function checkVector(
   c: VectorCase,
   readVector?: ReadVector,
 ): Promise<Finding> {
-  const features = c.folder === "onnx" ? ["ONNX Attention"] : [];
+  const features = c.folder === "onnx" || c.folder === "ort" ? ["ONNX Attention"] : [];
   const provider = { name: backend.name, load: async () => borrow(backend) };
   const attention = await createAttention({
     backends: [provider],

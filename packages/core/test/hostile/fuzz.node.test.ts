@@ -1,6 +1,6 @@
 import * as core from "@heed/core";
 import { HeedError, reference, tensor } from "@heed/core";
-import { onnxAttention } from "@heed/core/onnx";
+import { onnxAttention, onnxGroupQueryAttention, onnxMultiHeadAttention } from "@heed/core/onnx";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { argument, objectOf } from "./values.js";
@@ -122,6 +122,61 @@ describe("calls with members of any value", () => {
         await expectTyped(() =>
           (onnxAttention as (...args: unknown[]) => unknown)(...args.map((make) => make())),
         );
+      }),
+      { seed, numRuns: runs },
+    );
+    await attention.dispose();
+  });
+
+  const contrib = {
+    onnxGroupQueryAttention: {
+      run: onnxGroupQueryAttention as (...args: unknown[]) => Promise<unknown>,
+      call: () => ({
+        query: tensor(new Float32Array(8), [1, 2, 4]),
+        key: tensor(new Float32Array(4), [1, 2, 2]),
+        value: tensor(new Float32Array(4), [1, 2, 2]),
+        past_key: tensor(new Float32Array(6), [1, 1, 3, 2]),
+        past_value: tensor(new Float32Array(6), [1, 1, 3, 2]),
+        seqlens_k: [4],
+        total_sequence_length: 5,
+      }),
+      attributes: { num_heads: 2, kv_num_heads: 1 },
+      inputs:
+        "query key value past_key past_value seqlens_k total_sequence_length cos_cache sin_cache position_ids attention_bias head_sink k_scale q_norm_weight k_norm_weight querys",
+      names:
+        "num_heads kv_num_heads causal do_rotary scale softcap local_window_size smooth_softmax qk_output sliding_window_cache k_quant_type mistaken",
+      options: ["outputs", "sharedBuffer"],
+    },
+    onnxMultiHeadAttention: {
+      run: onnxMultiHeadAttention as (...args: unknown[]) => Promise<unknown>,
+      call: () => ({
+        query: tensor(new Float32Array(8), [1, 2, 4]),
+        key: tensor(new Float32Array(8), [1, 2, 4]),
+        value: tensor(new Float32Array(8), [1, 2, 4]),
+      }),
+      attributes: { num_heads: 2 },
+      inputs:
+        "query key value bias key_padding_mask attention_bias past_key past_value past_sequence_length cache_indirection querys",
+      names: "num_heads mask_filter_value scale unidirectional mistaken",
+      options: ["outputs"],
+    },
+  };
+  test.each(Object.entries(contrib))("%s", async (_, { run, call, attributes, ...names }) => {
+    const attention = await core.createAttention({ backends: [reference()] });
+    expect(await run(attention, call(), attributes)).toBeDefined();
+    const inputs = objectOf(names.inputs.split(" "));
+    const given = objectOf(names.names.split(" "));
+    await fc.assert(
+      fc.asyncProperty(inputs, given, objectOf(names.options), async (some, more, options) => {
+        await expectTyped(() => run(attention, { ...call(), ...some() }, attributes));
+        await expectTyped(() => run(attention, call(), { ...attributes, ...more() }, options()));
+        await expectTyped(() => run(attention, some(), more(), options()));
+      }),
+      { seed, numRuns: runs },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(argument, { maxLength: 4 }), async (args) => {
+        await expectTyped(() => run(...args.map((make) => make())));
       }),
       { seed, numRuns: runs },
     );

@@ -1,5 +1,5 @@
-import { describeValue, InvalidInputError, isHeedError } from "../../errors.js";
-import { isList, reading, readOptions } from "../../options.js";
+import { InvalidInputError } from "../../errors.js";
+import { readOptions } from "../../options.js";
 import type { Attention } from "../../select/attention.js";
 import { readHostTensor } from "../../tensor/host-tensor.js";
 import type { HostTensor } from "../../tensor/tensor.js";
@@ -7,6 +7,7 @@ import { contiguous, mergeHeads } from "../../tensor/views.js";
 import type { AttentionInputs, ScoresKind } from "../inputs.js";
 import { concatenateLength, headsFirst, readNonpad } from "./arguments.js";
 import { type OnnxAttentionAttributes, type ReadAttributes, readAttributes } from "./attributes.js";
+import { checkAttention, readInputs, readWanted, withNames } from "./call.js";
 import { hideInvisible, hidePadding, padMask } from "./mask.js";
 
 export type { OnnxAttentionAttributes } from "./attributes.js";
@@ -79,11 +80,15 @@ export async function onnxAttention(
   attributes?: OnnxAttentionAttributes,
   options?: OnnxAttentionOptions,
 ): Promise<OnnxAttentionOutputs> {
-  checkAttention(attention);
-  const wanted = readWanted(readOptions("options", options, optionNames).outputs);
+  checkAttention(attention, ["run"]);
+  const wanted = readWanted(readOptions("options", options, optionNames).outputs, outputNames);
   const read = readAttributes(attributes);
-  const call = prepare(readInputs(inputs), read, wanted.has("qk_matmul_output"));
-  const { output, scores, weights } = await withOnnxNames(() => attention.run(call.inputs));
+  const call = prepare(
+    readInputs(inputs, inputNames) as OnnxAttentionInputs,
+    read,
+    wanted.has("qk_matmul_output"),
+  );
+  const { output, scores, weights } = await withNames(onnxNames, () => attention.run(call.inputs));
 
   let qk = weights ?? scores;
   if (qk && read.qkMode === 2) qk = hideInvisible(qk, call.inputs);
@@ -105,27 +110,6 @@ const inputNames: ReadonlySet<keyof OnnxAttentionInputs> = new Set([
   "nonpad_kv_seqlen",
 ]);
 const optionNames: ReadonlySet<keyof OnnxAttentionOptions> = new Set(["outputs"]);
-
-function checkAttention(attention: unknown): void {
-  const run = reading("attention", () =>
-    typeof attention === "object" && attention !== null && "run" in attention
-      ? attention.run
-      : undefined,
-  );
-  if (typeof run === "function") return;
-  throw new InvalidInputError(
-    "attention",
-    "what createAttention resolves with",
-    describeValue(attention),
-  );
-}
-
-function readInputs(inputs: unknown): OnnxAttentionInputs {
-  if (typeof inputs !== "object" || inputs === null) {
-    throw new InvalidInputError("inputs", "an object", describeValue(inputs));
-  }
-  return readOptions("inputs", inputs as OnnxAttentionInputs, inputNames) as OnnxAttentionInputs;
-}
 
 interface PreparedCall {
   readonly inputs: AttentionInputs<HostTensor>;
@@ -199,32 +183,12 @@ function prepare(
   };
 }
 
-const outputNames: ReadonlySet<unknown> = new Set<OnnxAttentionOutputName>([
+const outputNames: readonly OnnxAttentionOutputName[] = [
   "Y",
   "present_key",
   "present_value",
   "qk_matmul_output",
-]);
-
-function readWanted(
-  outputs: readonly OnnxAttentionOutputName[] | undefined,
-): ReadonlySet<OnnxAttentionOutputName> {
-  if (outputs === undefined) return outputNames as ReadonlySet<OnnxAttentionOutputName>;
-  const wanted = new Set<OnnxAttentionOutputName>();
-  reading("outputs", () => {
-    if (!isList(outputs)) {
-      throw new InvalidInputError("outputs", "an array of names", describeValue(outputs));
-    }
-    for (let i = 0; i < outputs.length; i++) {
-      const name = outputs[i];
-      if (name === undefined || !outputNames.has(name)) {
-        throw new InvalidInputError("outputs", [...outputNames].join(", "), describeValue(name));
-      }
-      wanted.add(name);
-    }
-  });
-  return wanted;
-}
+];
 
 const onnxNames: Readonly<Record<string, string>> = {
   query: "Q",
@@ -234,16 +198,3 @@ const onnxNames: Readonly<Record<string, string>> = {
   bias: "attn_mask",
   kvLengths: "nonpad_kv_seqlen",
 };
-
-/** The caller wrote the operator's names: errors speak of those. */
-async function withOnnxNames<R>(run: () => Promise<R>): Promise<R> {
-  try {
-    return await run();
-  } catch (error) {
-    if (isHeedError(error, "invalid-input")) {
-      const name = Object.hasOwn(onnxNames, error.argument) && onnxNames[error.argument];
-      if (name) throw new InvalidInputError(name, error.expected, error.actual, { cause: error });
-    }
-    throw error;
-  }
-}

@@ -1,6 +1,5 @@
-import { describeValue, InvalidInputError } from "../../errors.js";
-import { reading } from "../../options.js";
 import type { AttentionInputs } from "../inputs.js";
+import { AttributeReader } from "./read-attributes.js";
 
 /** The operator's attributes, by its own names, with its own defaults. */
 export interface OnnxAttentionAttributes {
@@ -38,7 +37,7 @@ export interface ReadAttributes {
   readonly qkMode: 0 | 1 | 2 | 3;
 }
 
-const names: ReadonlySet<string> = new Set<keyof OnnxAttentionAttributes>([
+const names: ReadonlySet<keyof OnnxAttentionAttributes> = new Set([
   "is_causal",
   "q_num_heads",
   "kv_num_heads",
@@ -50,75 +49,38 @@ const names: ReadonlySet<string> = new Set<keyof OnnxAttentionAttributes>([
   "right_window_size",
 ]);
 
-/** The attributes, each read once. */
-function knownAttributes(given: unknown): OnnxAttentionAttributes {
-  if (given === undefined) return {};
-  if (typeof given !== "object" || given === null) {
-    throw new InvalidInputError("attributes", "an object", describeValue(given));
-  }
-  return reading("attributes", () => {
-    const attributes: Record<string, unknown> = {};
-    for (const name of Object.keys(given)) {
-      if (!names.has(name)) {
-        throw new InvalidInputError(name, `one of the attributes ${[...names].join(", ")}`, name);
-      }
-      attributes[name] = (given as Record<string, unknown>)[name];
-    }
-    return attributes as OnnxAttentionAttributes;
-  });
-}
-
 /** @throws InvalidInputError naming the attribute */
 export function readAttributes(given: OnnxAttentionAttributes | undefined): ReadAttributes {
-  const attributes = knownAttributes(given);
-  const integer = (
-    name: keyof OnnxAttentionAttributes,
-    accepts: (value: number) => boolean,
-    expected: string,
-  ): number | undefined => {
-    const value = attributes[name];
-    if (value === undefined) return undefined;
-    if (!Number.isInteger(value) || !accepts(value)) {
-      throw new InvalidInputError(name, expected, describeValue(value));
-    }
-    return value;
-  };
-  const number = (name: "scale" | "softcap"): number | undefined => {
-    const value = attributes[name];
-    if (value === undefined) return undefined;
-    if (!Number.isFinite(value) || (name === "softcap" && value < 0)) {
-      throw new InvalidInputError(
-        name,
-        name === "softcap" ? "a finite number ≥ 0" : "a finite number",
-        describeValue(value),
-      );
-    }
-    return value;
-  };
+  const attributes = new AttributeReader(given, names);
   const positive = (value: number) => value >= 1;
   const side = (name: "left_window_size" | "right_window_size"): number | undefined => {
-    const size = integer(name, (value) => value >= -1, "an integer ≥ −1, where −1 is unbounded");
+    const size = attributes.integer(
+      name,
+      (value) => value >= -1,
+      "an integer ≥ −1, where −1 is unbounded",
+    );
     return size === -1 ? undefined : size;
   };
-  integer(
+  attributes.integer(
     "softmax_precision",
     (value) => [1, 10, 11, 16].includes(value),
     "1 (float), 10 (float16), 11 (double) or 16 (bfloat16)",
   );
-  const mode = integer(
+  const mode = attributes.integer(
     "qk_matmul_output_mode",
     (value) => value >= 0 && value <= 3,
     "0, 1, 2 or 3",
   );
   return {
     options: {
-      causal: integer("is_causal", (value) => value === 0 || value === 1, "0 or 1") === 1,
+      causal:
+        attributes.integer("is_causal", (value) => value === 0 || value === 1, "0 or 1") === 1,
       window: { left: side("left_window_size"), right: side("right_window_size") },
-      scale: number("scale"),
-      softcap: number("softcap"),
+      scale: attributes.number("scale"),
+      softcap: attributes.number("softcap", "a finite number ≥ 0", (value) => value >= 0),
     },
-    queryHeads: integer("q_num_heads", positive, "an integer ≥ 1"),
-    kvHeads: integer("kv_num_heads", positive, "an integer ≥ 1"),
+    queryHeads: attributes.integer("q_num_heads", positive, "an integer ≥ 1"),
+    kvHeads: attributes.integer("kv_num_heads", positive, "an integer ≥ 1"),
     qkMode: (mode ?? 0) as ReadAttributes["qkMode"],
   };
 }

@@ -63,8 +63,12 @@ export function hidePadding(
   return tensor(visible, [batch, heads as number, queries as number, keyLength], { dtype: "bool" });
 }
 
-/** Scores with −∞ wherever the call's mask, position rules or lengths hide the key. */
-export function hideInvisible(scores: HostTensor, inputs: AttentionInputs<HostTensor>): HostTensor {
+/** Scores with −∞, or another value, wherever the call's mask, position rules or lengths hide the key. */
+export function hideInvisible(
+  scores: HostTensor,
+  inputs: AttentionInputs<HostTensor>,
+  hidden: number = Number.NEGATIVE_INFINITY,
+): HostTensor {
   const problem = describeProblem(inputs);
   const { mask, offsets, kvLengths } = bindInputs(problem, inputs);
   const { left, right } = visibleBand(problem);
@@ -78,7 +82,7 @@ export function hideInvisible(scores: HostTensor, inputs: AttentionInputs<HostTe
         const p = i + (offsets[b] as number);
         for (let j = 0; j < keyLength; j++, at++) {
           const exists = j < (kvLengths[b] as number) && p - left <= j && j <= p + right;
-          if (!exists || attended?.[at] === 0) values[at] = Number.NEGATIVE_INFINITY;
+          if (!exists || attended?.[at] === 0) values[at] = hidden;
         }
       }
     }

@@ -1,21 +1,11 @@
 import {
   type Attention,
   type AttentionInputs,
-  type AttentionOutputs,
-  contiguous,
   type HostTensor,
   mergePartials,
   type PartialAttention,
-  splitHeads,
-  toFloat64,
 } from "@heed/core";
-import {
-  type OnnxAttentionAttributes,
-  type OnnxAttentionInputs,
-  type OnnxAttentionOutputName,
-  type OnnxAttentionOutputs,
-  onnxAttention,
-} from "@heed/core/onnx";
+import { runOperator } from "./operator.js";
 import type { Arithmetic } from "../../../judge/arithmetic.js";
 import { type Expected, judge } from "../judge/judge.js";
 import { summarise, type Verdict } from "../../../judge/verdict.js";
@@ -38,7 +28,7 @@ export async function runVector(
   read?: ReadVector,
 ): Promise<Verdict> {
   const file = await loadVector(c, read);
-  if (c.folder === "onnx") return runOnnx(file, attention, arithmetic);
+  if (c.folder === "onnx" || c.folder === "ort") return runOperator(file, attention, arithmetic);
   if (c.name.startsWith("merge")) return runMerge(file, attention, arithmetic);
   const { inputs, expected } =
     c.folder === "torch"
@@ -179,69 +169,4 @@ async function runMerge(
     ],
     verdicts.flatMap(({ where }) => where),
   );
-}
-
-/** The operator is one call: it is judged as that call, by what the operator returned and recorded. */
-async function runOnnx(
-  { tensors, metadata }: SafeTensors,
-  attention: Attention,
-  arithmetic: Arithmetic,
-): Promise<Verdict> {
-  const pick = (prefix: string): [string, HostTensor][] =>
-    Object.entries(tensors)
-      .filter(([name]) => name.startsWith(prefix))
-      .map(([name, t]) => [name.slice(prefix.length), t]);
-  const inputs = Object.fromEntries(pick("in.")) as unknown as OnnxAttentionInputs;
-  const attributes: OnnxAttentionAttributes = JSON.parse(metadata.attributes as string);
-  const recorded = pick("out.") as [OnnxAttentionOutputName, HostTensor][];
-  const outputs = recorded.map(([name]) => name);
-  let call: AttentionInputs<HostTensor> | null = null;
-  const watched: Pick<Attention, "run"> = {
-    run: (given: AttentionInputs) => {
-      call = given as AttentionInputs<HostTensor>;
-      return attention.run(call) as never;
-    },
-  };
-  const got = await onnxAttention(watched, inputs, attributes, { outputs });
-  const made = call as unknown as AttentionInputs<HostTensor>;
-  const verdict = judge(
-    made,
-    asCall(made, Object.entries(got) as typeof recorded),
-    asCall(made, recorded),
-    arithmetic,
-  );
-  return { ...verdict, violations: [...verdict.violations, ...copyViolations(recorded, got)] };
-}
-
-/** The operator's outputs as those of the call that it makes. */
-function asCall(
-  { query, returns }: AttentionInputs<HostTensor>,
-  outputs: readonly (readonly [OnnxAttentionOutputName, HostTensor])[],
-): AttentionOutputs<HostTensor> {
-  const named = new Map(outputs);
-  const Y = named.get("Y") as HostTensor;
-  const qk = named.get("qk_matmul_output");
-  return {
-    output: Y.shape.length === 3 ? contiguous(splitHeads(Y, query.shape[1] as number)) : Y,
-    ...(qk && (returns?.weights ? { weights: qk } : { scores: qk })),
-  };
-}
-
-/** Violations among the operator's outputs: wrong shapes, and `present_*` that are not bit-exact copies. */
-function copyViolations(
-  recorded: readonly (readonly [OnnxAttentionOutputName, HostTensor])[],
-  got: OnnxAttentionOutputs,
-): string[] {
-  return recorded.flatMap(([name, t]) => {
-    const own = got[name];
-    if (own === undefined || own.shape.join() !== t.shape.join()) {
-      return [`${name} has shape [${own?.shape}] instead of [${t.shape}]`];
-    }
-    if (!name.startsWith("present_")) return [];
-    const [values, expected] = [toFloat64(own), toFloat64(t)];
-    const at = values.findIndex((x, i) => !Object.is(x, expected[i]));
-    return at < 0
-      ? []
-      : [`${name} is no copy: flat index ${at} is ${values[at]}, not ${expected[at]}`];
-  });
 }

@@ -1,0 +1,99 @@
+import { InvalidInputError } from "../../../errors.js";
+import { type HostTensor, zeros } from "../../../tensor/tensor.js";
+import { slice } from "../../../tensor/views.js";
+import { writeRows } from "../rows.js";
+import type { GroupQueryCall } from "./read.js";
+
+/** Keys or values that a call's queries attend to, and the operator's present output. */
+export interface Present {
+  /** `[batch, kv_num_heads, rows, head_size]`. */
+  readonly present: HostTensor;
+  /** `[batch, kv_num_heads, keys, head_size]`. */
+  readonly attended: HostTensor;
+}
+
+/**
+ * The past with the new rows after it.
+ *
+ * @param fresh `[batch, kv_num_heads, new rows, head_size]`
+ * @param shared whether the past is written in place
+ * @throws InvalidInputError where the past has too few rows
+ */
+export function extendPast(
+  call: GroupQueryCall,
+  part: "key" | "value",
+  fresh: HostTensor,
+  shared: boolean,
+): Present {
+  const { batch, total, lengths, before } = call;
+  const past = call.past?.[part];
+  const argument = `past_${part}`;
+  const freshRows = fresh.shape[2] as number;
+  // Without new keys, the past holds those of this call already.
+  const kept = freshRows === 0 ? lengths : before;
+  const rows = past?.shape[2] ?? 0;
+  const needed = shared ? total : kept.reduce((most, count) => Math.max(most, count), 0);
+  if (rows < needed || (shared && past === undefined)) {
+    const why = shared ? "total_sequence_length" : "seqlens_k";
+    throw new InvalidInputError(argument, `at least ${needed} rows, as ${why} says`, `${rows}`);
+  }
+  let present = past as HostTensor;
+  if (!shared) {
+    const [, heads, , size] = fresh.shape as [number, number, number, number];
+    present = zeros(fresh.dtype, [batch, heads, Math.max(total, rows), size]);
+    if (past && needed > 0) {
+      writeRows(present, slice(past, 2, 0, needed) as HostTensor, new Int32Array(batch), kept);
+    }
+  }
+  writeRows(present, fresh, before);
+  return { present, attended: slice(present, 2, 0, total) as HostTensor };
+}
+
+/** Rows that a compacted cache keeps of a number of tokens; the operator's own formula. */
+export function residentRows(tokens: number, capacity: number, window: number): number {
+  if (tokens <= capacity) return tokens;
+  const step = capacity - window + 1;
+  return tokens - step * Math.ceil((tokens - capacity) / step);
+}
+
+/**
+ * A compacted cache with the new rows after it, and what it keeps of them: the most recent rows, from row 0
+ * on, in the order of their positions.
+ *
+ * @param resident rows of the past of each entry
+ * @throws InvalidInputError where the past has fewer rows than the window
+ */
+export function extendCompacted(
+  call: GroupQueryCall,
+  part: "key" | "value",
+  fresh: HostTensor,
+  window: number,
+  resident: Int32Array,
+  shared: boolean,
+): Present {
+  const { batch, lengths, before } = call;
+  const past = call.past?.[part] as HostTensor;
+  const [, heads, capacity, size] = past.shape as [number, number, number, number];
+  const freshRows = fresh.shape[2] as number;
+  const most = resident.reduce((longest, rows) => Math.max(longest, rows), 0);
+  const attended = zeros(fresh.dtype, [batch, heads, most + freshRows, size]);
+  writeRows(attended, slice(past, 2, 0, most) as HostTensor, new Int32Array(batch), resident);
+  writeRows(attended, fresh, resident);
+  const present = shared ? past : zeros(fresh.dtype, [batch, heads, capacity, size]);
+  for (let b = 0; b < batch; b++) {
+    const tokens = lengths[b] as number;
+    const end = (resident[b] as number) + tokens - (before[b] as number);
+    const keeps = residentRows(tokens, capacity, window);
+    const rows = slice(slice(attended, 0, b, b + 1), 2, end - keeps, end) as HostTensor;
+    writeRows(slice(present, 0, b, b + 1) as HostTensor, rows, new Int32Array(1));
+  }
+  return { present, attended };
+}
+
+/** @throws InvalidInputError unless there is a past of at least the window's rows */
+export function checkCapacity(call: GroupQueryCall, window: number): number {
+  const capacity = call.past?.key.shape[2];
+  if (capacity !== undefined && capacity >= window) return capacity;
+  const expected = `at least local_window_size ${window} rows, for sliding_window_cache`;
+  throw new InvalidInputError("past_key", expected, `${capacity}`);
+}

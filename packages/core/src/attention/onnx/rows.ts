@@ -1,0 +1,29 @@
+import type { BoundScatter } from "../../scatter/bind.js";
+import { scatter } from "../../scatter/operation.js";
+import { scatterRows } from "../../scatter/rows.js";
+import type { HostTensor } from "../../tensor/tensor.js";
+
+/**
+ * Writes consecutive rows of each batch entry into a target in host memory, in place.
+ *
+ * @param target `[batch, heads, rows, size]`
+ * @param source `[batch, heads, n, size]`, of any strides
+ * @param from first row of the target, one a batch entry
+ * @param counts how many of the source's first rows are written, one a batch entry; default all
+ */
+export function writeRows(
+  target: HostTensor,
+  source: HostTensor,
+  from: Int32Array,
+  counts?: Int32Array,
+): void {
+  const [batch, , n] = source.shape as [number, number, number];
+  if (n === 0 || batch === 0) return;
+  const slots = new Int32Array(batch * n);
+  for (let b = 0; b < batch; b++) {
+    const count = counts?.[b] ?? n;
+    for (let i = 0; i < n; i++) slots[b * n + i] = i < count ? (from[b] as number) + i : -1;
+  }
+  const call = { target, source, slots, paged: false };
+  scatterRows(scatter.bind(scatter.describe(call), call) as BoundScatter<HostTensor>);
+}
