@@ -5,11 +5,9 @@ import { asBackendError } from "../backend-error.js";
 import { makeDisposable, withDispose } from "../disposable.js";
 import {
   BackendError,
-  type BackendReasons,
   DeviceLostError,
   DisposedError,
   describeValue,
-  formatReasons,
   type HeedError,
   InvalidInputError,
   isHeedError,
@@ -21,9 +19,9 @@ import type { AbortSignalLike } from "../operation/abort.js";
 import type { Plan } from "../operation/backend.js";
 import type { AnyOperation, Bound, InputsOf, OutputsOf } from "../operation/operation.js";
 import { isProblem, type Problem } from "../operation/problem.js";
-import { checkNames, isList, reading, unreadable } from "../options.js";
+import { checkNames, isList } from "../options.js";
 import type { DeviceMemory } from "../tensor/device.js";
-import { type DType, type FloatDType, isFloatDType } from "../tensor/dtype.js";
+import type { DType } from "../tensor/dtype.js";
 import { isDeviceTensor } from "../tensor/host-tensor.js";
 import type { DeviceTensor, HostTensor, Tensor } from "../tensor/tensor.js";
 import type {
@@ -34,15 +32,19 @@ import type {
   MemoryOptions,
   WarmUpOptions,
 } from "./attention.js";
+import { bindCall } from "./bind-call.js";
 import { type AttentionEvents, eventNames, Listeners } from "./events.js";
 import { type Explanation, explanation } from "./explanation.js";
+import { Fallbacks } from "./fallbacks.js";
 import { checkLimits, readLimits, withLimits } from "./limits.js";
 import { loadMemory, memoryOf } from "./memory.js";
 import { type CachedPlan, PlanCache } from "./plan-cache.js";
 import { isFailure, Recovery } from "./recovery.js";
+import { type Route, Routes, reasonsOf } from "./routes.js";
 import { checkOutputs, newOutputs, ownerOf, runFailure, runPlan, startPlan } from "./run-plan.js";
 import { isReady, type ReadySlot, type Slot } from "./slot.js";
 import type { Candidate, Strategy, StrategyControl } from "./strategy.js";
+import { Warnings } from "./warnings.js";
 import { beginCall, turnToAwait } from "./yield.js";
 
 export interface SelectionOptions {
@@ -51,22 +53,6 @@ export interface SelectionOptions {
   readonly fallback: "warn" | "error" | "silent";
   readonly planCacheSize: number;
   readonly recover: boolean;
-}
-
-/** Everything about a problem that does not change from call to call. */
-interface Route {
-  /** Every slot, in the order of preference for the problem. */
-  readonly order: readonly Slot[];
-  /** Slots that may run the problem, in order of preference. */
-  readonly candidates: readonly ReadySlot[];
-  /** Slots that may not, in order of preference, with their reasons. */
-  readonly refusals: ReadonlyMap<Slot, readonly SupportReason[]>;
-  /** Slots that were not tried yet, in order of preference. */
-  readonly waiting: readonly Slot[];
-  /** The plan cache's key for each candidate. */
-  readonly planKeys: readonly string[];
-  /** Whether listeners and the console were told of the first call. */
-  told: boolean;
 }
 
 /** A call on its way. */
@@ -81,12 +67,6 @@ interface Call {
   readonly signal: AbortSignalLike | undefined;
 }
 
-/** Routes kept; beyond that they are worked out anew. */
-const routesKept = 1024;
-
-/** Different warnings that are printed; beyond that, backends refuse for reasons without end. */
-const mostWarnings = 256;
-
 const noSlots: readonly Slot[] = [];
 
 const warmUpNames: ReadonlySet<string> = new Set(["signal", "timeout", "onProgress"]);
@@ -100,11 +80,8 @@ export class BackendSelection implements Attention {
   readonly #plans: PlanCache;
   readonly #listeners: Listeners;
   readonly #recovery: Recovery;
-  /** Operations by name, of the problems that were routed. */
-  readonly #operations = new Map<string, AnyOperation>([[attention.name, attention]]);
-  /** By the backend whose memory the inputs are in, or null, and by problem: core interns problems. */
-  readonly #routes = new Map<string | null, Map<Problem, Route>>();
-  readonly #warned = new Set<string>();
+  readonly #routes: Routes;
+  readonly #fallbacks: Fallbacks;
   /** Calls under way. */
   #running = 0;
   /** The runs among them that nobody waits for any more. */
@@ -116,12 +93,15 @@ export class BackendSelection implements Attention {
     this.#slots = slots;
     this.#options = options;
     this.#strategy = options.strategy;
+    this.#routes = new Routes(slots, options.strategy);
+    const warnings = new Warnings();
     this.#plans = new PlanCache(options.planCacheSize, (thrown) => {
-      this.#warnOnce("dispose", `heed: disposing a plan failed: ${messageOf(thrown)}`);
+      warnings.warn("dispose", `heed: disposing a plan failed: ${messageOf(thrown)}`);
     });
     this.#listeners = new Listeners((thrown) => {
-      this.#warnOnce("listener", `heed: a listener failed: ${messageOf(thrown)}`);
+      warnings.warn("listener", `heed: a listener failed: ${messageOf(thrown)}`);
     });
+    this.#fallbacks = new Fallbacks(options.fallback, this.#listeners, warnings);
     this.#recovery = new Recovery(this.#listeners, (slot) => this.#changed(slot));
     this.#strategy?.attach?.(this.#control());
   }
@@ -210,7 +190,7 @@ export class BackendSelection implements Attention {
 
   explain(subject: Problem | AttentionInputs): Explanation {
     const { problem, device } = this.#read(subject);
-    const { order, candidates, refusals, waiting } = this.#route(problem, device);
+    const { order, candidates, refusals, waiting } = this.#routes.find(problem, device);
     const chosen = this.#chosenSoFar(problem, candidates);
     const others = order
       .filter((slot) => slot !== chosen)
@@ -316,7 +296,7 @@ export class BackendSelection implements Attention {
   /** Forgets what was known about problems, after a slot came or went. */
   #changed(slot: Slot): void {
     this.#routes.clear();
-    if (slot.state === "lost") void this.#plans.clear(this.#planPrefix(slot));
+    if (slot.state === "lost") void this.#plans.clear(this.#routes.planPrefix(slot));
   }
 
   async #prepare(problem: Problem, device: string | null): Promise<void> {
@@ -332,7 +312,7 @@ export class BackendSelection implements Attention {
   async #loadedRoute(problem: Problem, device: string | null): Promise<Route> {
     for (;;) {
       this.#checkAlive();
-      const route = this.#route(problem, device);
+      const route = this.#routes.find(problem, device);
       const [next] = route.waiting;
       if (route.candidates.length > 0 || next === undefined) return route;
       await this.#load(next);
@@ -341,7 +321,7 @@ export class BackendSelection implements Attention {
 
   async #plan(slot: ReadySlot, problem: Problem): Promise<void> {
     this.#running += 1;
-    const key = this.#planKey(slot, problem);
+    const key = this.#routes.planKey(slot, problem);
     const entry = this.#plans.take(key, () => makePlan(slot, problem));
     try {
       await entry.made;
@@ -360,7 +340,7 @@ export class BackendSelection implements Attention {
     beginCall();
     this.#recovery.retryDue();
     const { bound, device, failed } = call;
-    const route = this.#route(bound.problem, device, call.operation);
+    const route = this.#routes.find(bound.problem, device, call.operation);
     const candidates = withoutFailed(route.candidates, failed);
     let slot = candidates[0];
     if (slot === undefined) return this.#loadAndRun(call, route);
@@ -402,7 +382,7 @@ export class BackendSelection implements Attention {
       if ((await this.#test(candidates, problem)) !== null) return this.#chooseAgain(call);
       slot = await this.#strategy?.measure?.(problem, candidates, (candidate) =>
         this.#plans.with(
-          this.#planKey(candidate, problem),
+          this.#routes.planKey(candidate, problem),
           () => makePlan(candidate, problem),
           async (plan) => newOutputs(bound, await runPlan(candidate.name, plan, operation, bound)),
         ),
@@ -412,7 +392,7 @@ export class BackendSelection implements Attention {
       throw thrown;
     }
     const chosen = slot ?? (candidates[0] as ReadySlot);
-    return this.#planAndRun(call, chosen, this.#planKey(chosen, problem));
+    return this.#planAndRun(call, chosen, this.#routes.planKey(chosen, problem));
   }
 
   /** Ends a call that is counted as running. */
@@ -478,9 +458,7 @@ export class BackendSelection implements Attention {
         const { backend: to } = result as { readonly backend: string };
         const reasons = [{ code: thrown.code, message: thrown.message }];
         const { problem } = call.bound;
-        this.#listeners.tell("fallback", { problem, from: slot.name, to, reasons });
-        const what = `${to} ran a call that another backend failed`;
-        this.#warnOfFallback(to, [{ backend: slot.name, reasons }], what);
+        this.#fallbacks.afterFailure(problem, { backend: slot.name, reasons }, to);
         return result;
       },
       (error: unknown) => {
@@ -526,107 +504,21 @@ export class BackendSelection implements Attention {
    * @returns why one of them failed; null if none did
    */
   async #test(slots: readonly ReadySlot[], problem: Problem): Promise<SupportReason | null> {
-    const dtypes = this.#floatDTypes(problem);
+    const dtypes = this.#routes.floatDTypes(problem);
     let failure: SupportReason | null = null;
     for (const { test } of slots) failure = (await test?.complete(dtypes)) ?? failure;
     if (failure !== null) this.#routes.clear();
     return failure;
   }
 
-  /** The floating-point dtypes among the tensors of a problem, each once; none of an unknown operation. */
-  #floatDTypes(problem: Problem): readonly FloatDType[] {
-    const operands = this.#operations.get(problem.operation)?.operands(problem) ?? [];
-    return [...new Set(operands.map(({ dtype }) => dtype).filter(isFloatDType))];
-  }
-
-  /** Two backends may share a name (two GPUs): the slot's place tells them apart. */
-  #planKey(slot: Slot, problem: Problem): string {
-    return `${this.#planPrefix(slot)}${slot.generation} ${problem.operation} ${problem.key}`;
-  }
-
-  #planPrefix(slot: Slot): string {
-    return `${this.#slots.indexOf(slot)} `;
-  }
-
-  /**
-   * @param device the backend whose memory the inputs are in, if any: no other may run them
-   * @param operation the problem's; left out if the problem alone is known
-   */
-  #route(problem: Problem, device: string | null, operation?: AnyOperation): Route {
-    let routes = this.#routes.get(device);
-    const known = routes?.get(problem);
-    if (known) return known;
-    if (operation) this.#operations.set(operation.name, operation);
-    const order = this.#strategy?.rank?.(problem, this.#slots) ?? this.#slots;
-    const candidates: ReadySlot[] = [];
-    const refusals = new Map<Slot, readonly SupportReason[]>();
-    const waiting: Slot[] = [];
-    for (const slot of order) {
-      if (!isReady(slot) && slot.state !== "waiting") {
-        refusals.set(slot, slot.reasons);
-      } else if (device !== null && slot.name !== device) {
-        const message = `the inputs are tensors of backend ${device}`;
-        refusals.set(slot, [{ code: "device", message }]);
-      } else if (!isReady(slot)) {
-        waiting.push(slot);
-      } else {
-        const failure = slot.test?.failure(this.#floatDTypes(problem)) ?? null;
-        const reasons = failure === null ? refusalsOf(slot, problem) : [failure];
-        if (reasons === null) candidates.push(slot);
-        else refusals.set(slot, reasons);
-      }
-    }
-    const planKeys = candidates.map((slot) => this.#planKey(slot, problem));
-    const route: Route = { order, candidates, refusals, waiting, planKeys, told: false };
-    if (routes === undefined || routes.size >= routesKept) {
-      routes = new Map();
-      this.#routes.set(device, routes);
-    }
-    routes.set(problem, route);
-    return route;
-  }
-
-  /**
-   * Tells of a problem's first call on this route, of whatever comes before the backend that runs it, since
-   * a later backend may not stand in for an earlier one without a word.
-   *
-   * @throws UnsupportedError if that is not wanted
-   */
+  /** Tells of a problem's first call on this route. */
   #tell(problem: Problem, preferred: Slot, route: Route): void {
-    const { order, refusals } = route;
-    const earlier = order.slice(0, order.indexOf(preferred));
-    const passedOver = earlier
-      .map((slot) => ({ backend: slot.name, reasons: refusals.get(slot) ?? [] }))
-      // That data stays on its device is what the caller asked for, not a fallback.
-      .filter(({ reasons }) => reasons.some(({ code }) => code !== "device"));
-    if (passedOver.length > 0 && this.#options.fallback === "error") {
-      throw new UnsupportedError(passedOver);
-    }
+    this.#fallbacks.passOver(problem, preferred, route);
     route.told = true;
-    for (const { backend, reasons } of passedOver) {
-      this.#listeners.tell("fallback", { problem, from: backend, to: preferred.name, reasons });
-    }
     if (this.#strategy?.choose === undefined || route.candidates.length === 1) {
       const reason = this.#why(problem, preferred) ?? "the first that can run it";
       this.#listeners.tell("choice", { problem, backend: preferred.name, reason });
     }
-    if (passedOver.length > 0) {
-      const to = preferred.name;
-      this.#warnOfFallback(to, passedOver, `${to} runs instead of a backend that comes before it`);
-    }
-  }
-
-  #warnOfFallback(to: string, reasons: readonly BackendReasons[], what: string): void {
-    if (this.#options.fallback !== "warn") return;
-    // Reasons may contain lengths, which grow with each call of a decode loop: codes say what is new.
-    const codes = reasons.map(({ backend, reasons }) => [backend, reasons.map((r) => r.code)]);
-    this.#warnOnce(JSON.stringify([to, codes]), `heed: ${what}\n${formatReasons(reasons)}`);
-  }
-
-  #warnOnce(kind: string, message: string): void {
-    if (this.#warned.has(kind) || this.#warned.size >= mostWarnings) return;
-    this.#warned.add(kind);
-    console.warn(message);
   }
 
   #chosenSoFar(problem: Problem, candidates: readonly ReadySlot[]): ReadySlot | undefined {
@@ -660,7 +552,7 @@ export class BackendSelection implements Attention {
       plan: async (candidate, problem) => {
         const slot = slotOf(candidate);
         if (slot === undefined || !isReady(slot) || this.#disposed) return false;
-        if (!this.#route(problem, null).candidates.includes(slot)) return false;
+        if (!this.#routes.find(problem, null).candidates.includes(slot)) return false;
         try {
           if ((await this.#test([slot], problem)) !== null) return false;
           await this.#plan(slot, problem);
@@ -677,54 +569,7 @@ export class BackendSelection implements Attention {
   }
 }
 
-/** Why a backend does not run a problem; null if it does. A backend that fails to say does not. */
-function refusalsOf(slot: ReadySlot, problem: Problem): readonly SupportReason[] | null {
-  try {
-    const support = slot.backend.supports(problem);
-    if (support.ok === true) return null;
-    const reasons = isList(support.reasons) ? support.reasons.filter(isReason) : [];
-    if (reasons.length > 0) return reasons;
-    return [{ code: "backend-error", message: "refuses the problem without reasons" }];
-  } catch (thrown) {
-    return [{ code: "backend-error", message: `failed to say why: ${messageOf(thrown)}` }];
-  }
-}
-
-function isReason(value: unknown): value is SupportReason {
-  if (typeof value !== "object" || value === null) return false;
-  const { code, message } = value as Partial<SupportReason>;
-  return typeof code === "string" && typeof message === "string";
-}
-
 makeDisposable(BackendSelection, ["async"]);
-
-/** Values that were found to be operations: a steady call does not look again. */
-const knownOperations = new WeakSet<object>();
-
-/** @throws InvalidInputError for anything that is no operation */
-function checkOperation(operation: AnyOperation): void {
-  if (knownOperations.has(operation)) return;
-  const usable = reading("operation", () =>
-    [operation?.describe, operation?.bind, operation?.operands].every(
-      (member) => typeof member === "function",
-    ),
-  );
-  if (!usable) {
-    const expected = "an operation, such as attention or rotary";
-    throw new InvalidInputError("operation", expected, describeValue(operation));
-  }
-  knownOperations.add(operation);
-}
-
-/** A call validated and bound, whatever its members do when they are read. */
-function bindCall(operation: AnyOperation, inputs: unknown): Bound {
-  checkOperation(operation);
-  try {
-    return operation.bind(operation.describe(inputs), inputs) as Bound;
-  } catch (error) {
-    throw unreadable("inputs", error);
-  }
-}
 
 /** @throws BackendError (rejects) where the backend throws something that is no HeedError */
 async function makePlan(slot: ReadySlot, problem: Problem): Promise<Plan> {
@@ -761,8 +606,4 @@ function notTried(chosen: Slot | undefined): SupportReason {
       ? "not loaded yet: a call loads it if no other backend runs the problem"
       : `not loaded, since ${chosen.name} runs it`;
   return { code: "not-tried", message };
-}
-
-function reasonsOf({ refusals }: Route): BackendReasons[] {
-  return [...refusals].map(([slot, reasons]) => ({ backend: slot.name, reasons }));
 }
