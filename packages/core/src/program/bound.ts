@@ -1,0 +1,40 @@
+import type { ProgramForm, ProgramKind } from "./form.js";
+import { formToJson } from "./json.js";
+import { type Program, programFromJSON } from "./program.js";
+import { type TableData, tableData } from "./sources.js";
+
+/** A program with the data of one call. */
+export interface BoundProgram<K extends ProgramKind = ProgramKind> {
+  readonly form: ProgramForm<K>;
+  /** The tables' elements, of each slot; not copied if they are row-major. */
+  readonly tables: readonly TableData[];
+  /** The scalars' values when the call was made, of each slot; a bool is 0 or 1. */
+  readonly scalars: readonly number[];
+}
+
+/**
+ * Reads a program's data: the values of scalars are copied, tables are checked and not copied.
+ *
+ * @throws InvalidInputError for a table whose memory is gone
+ */
+export function bindProgram<K extends ProgramKind>(program: Program<K>): BoundProgram<K> {
+  return {
+    form: program.form,
+    tables: program.tables.map(tableData),
+    scalars: program.scalars.map(({ value }) => Number(value)),
+  };
+}
+
+/** The program of a bound one: its scalars are new and have the values that were bound. */
+export function unboundProgram<K extends ProgramKind>(
+  program: Program<K>,
+  bound: BoundProgram<K>,
+): Program<K> {
+  if (bound.scalars.length === 0) return program;
+  const json = formToJson(program.form, program.scalars);
+  const scalars = json.scalars.map(({ dtype }, slot) => {
+    const value = bound.scalars[slot] as number;
+    return { dtype, value: dtype === "bool" ? value !== 0 : value };
+  });
+  return programFromJSON({ ...json, scalars }, { tables: program.tables }) as Program as Program<K>;
+}

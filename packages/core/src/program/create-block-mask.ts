@@ -1,0 +1,342 @@
+import { describeValue, InvalidInputError } from "../errors.js";
+import { checkBatchIntegers, checkNames, isInt32, reading } from "../options.js";
+import { readHostTensor } from "../tensor/host-tensor.js";
+import type { HostTensor } from "../tensor/tensor.js";
+import { toFloat64 } from "../tensor/values.js";
+import { BlockMask, type BlockMaskOrigin, checkBlock, checkSize } from "./block-mask.js";
+import { BlockRunsBuilder, blockKinds } from "./block-runs.js";
+import { type BoundProgram, bindProgram } from "./bound.js";
+import { variablesOf } from "./form.js";
+import { type ProgramBox, ProgramIntervals } from "./intervals.js";
+import { LineRanges, type Range } from "./line-ranges.js";
+import { isProgram, type MaskProgram } from "./program.js";
+import { TileProgram } from "./tile-program.js";
+
+/** Sizes of the calls that a block mask is for. */
+export interface BlockMaskOptions {
+  /** Batch entries. Default 1. */
+  readonly batch?: number | undefined;
+  /** Query heads. Default 1. */
+  readonly heads?: number | undefined;
+  readonly queryLength: number;
+  readonly keyLength: number;
+  /** Queries of a block. Default 128. */
+  readonly queryBlock?: number | undefined;
+  /** Keys of a block. Default 128. */
+  readonly keyBlock?: number | undefined;
+  /** Position of query row 0, as the calls say it: one number or one a batch entry. Default 0. */
+  readonly queryOffset?: number | "bottom-right" | Int32Array | readonly number[] | undefined;
+  /** Positions of queries as data, int32 `[batch or 1, queryLength]`, as the calls say them. */
+  readonly queryPositions?: HostTensor | undefined;
+  /** Positions of keys as data, int32 `[batch or 1, keyLength]`, as the calls say them. */
+  readonly keyPositions?: HostTensor | undefined;
+}
+
+const optionNames: ReadonlySet<string> = new Set([
+  "batch",
+  "heads",
+  "queryLength",
+  "keyLength",
+  "queryBlock",
+  "keyBlock",
+  "queryOffset",
+  "queryPositions",
+  "keyPositions",
+]);
+
+const defaultBlock = 128;
+
+/**
+ * Finds which blocks of queries and keys a mask program leaves empty, full or partial (FlexAttention's
+ * BlockMask, arXiv:2412.05496): by interval arithmetic over ever smaller rectangles, and by evaluation
+ * of the blocks for which that is not enough. No array of the size queryLength × keyLength is made.
+ *
+ * A call takes the result as `blockMask`. It skips empty blocks, and runs the program in partial ones
+ * only. The contents of tables count as they are now; make it anew when they, or scalars, change.
+ *
+ * @throws InvalidInputError naming `maskMod` or the option at fault
+ */
+export function createBlockMask(maskMod: MaskProgram, options: BlockMaskOptions): BlockMask {
+  if (!isProgram(maskMod, "mask")) {
+    throw new InvalidInputError("maskMod", "a program of maskMod()", describeValue(maskMod));
+  }
+  checkNames("options", options, optionNames);
+  return reading("options", () => classify(maskMod, options));
+}
+
+function classify(program: MaskProgram, options: BlockMaskOptions): BlockMask {
+  const { batch = 1, heads = 1, queryLength, keyLength } = options;
+  const { queryBlock = defaultBlock, keyBlock = defaultBlock } = options;
+  checkSize("batch", batch);
+  checkSize("heads", heads);
+  checkSize("queryLength", queryLength);
+  checkSize("keyLength", keyLength);
+  checkBlock("queryBlock", queryBlock);
+  checkBlock("keyBlock", keyBlock);
+  const positions = readPositions(options, batch, queryLength, keyLength);
+  const bound = bindProgram(program);
+  const used = variablesOf(program.form);
+  const batches =
+    used.has("batch") || (positions.vary && (used.has("query") || used.has("key"))) ? batch : 1;
+  const headCount = used.has("head") ? heads : 1;
+  const shape = [
+    batch === 0 ? 0 : batches,
+    heads === 0 ? 0 : headCount,
+    Math.ceil(queryLength / queryBlock),
+    Math.ceil(keyLength / keyBlock),
+  ] as const;
+  checkSize("blocks of queries of all batch entries and heads", shape[0] * shape[1] * shape[2]);
+  const origin: BlockMaskOrigin = {
+    program,
+    scalars: bound.scalars,
+    queryLength,
+    keyLength,
+    batch: batches === 1 && batch !== 0 ? 1 : batch,
+    heads: headCount,
+    offsets: positions.offsets,
+  };
+  const sizes = { queryLength, keyLength, queryBlock, keyBlock };
+  const rows = new Classifier(bound, sizes, positions).run(shape);
+  return new BlockMask(shape, queryBlock, keyBlock, rows, origin);
+}
+
+/** Positions of queries and keys. */
+interface Positions {
+  /** One a batch entry, or one for all; null if queries have positions as data. */
+  readonly offsets: Int32Array | null;
+  readonly query: PositionTable | null;
+  readonly key: PositionTable | null;
+  /** Whether batch entries differ. */
+  readonly vary: boolean;
+}
+
+/** Positions as data: one row for all batch entries, or one each. */
+class PositionTable {
+  readonly rows: number;
+  readonly length: number;
+  readonly data: Int32Array;
+  readonly #trees: LineRanges[] = [];
+
+  constructor(rows: number, length: number, data: Int32Array) {
+    this.rows = rows;
+    this.length = length;
+    this.data = data;
+  }
+
+  start(batch: number): number {
+    return this.rows === 1 ? 0 : batch * this.length;
+  }
+
+  include(range: Range, batch: number, from: number, to: number): void {
+    const row = this.rows === 1 ? 0 : batch;
+    const start = row * this.length;
+    this.#trees[row] ??= new LineRanges(this.length, (i) => this.data[start + i] as number);
+    this.#trees[row].include(range, from, to);
+  }
+}
+
+function readPositions(
+  { queryOffset, queryPositions, keyPositions }: BlockMaskOptions,
+  batch: number,
+  queryLength: number,
+  keyLength: number,
+): Positions {
+  const query = readTable("queryPositions", queryPositions, batch, queryLength);
+  const key = readTable("keyPositions", keyPositions, batch, keyLength);
+  if (queryOffset !== undefined && (query || key)) {
+    throw new InvalidInputError(
+      "queryOffset",
+      "nothing beside positions",
+      describeValue(queryOffset),
+    );
+  }
+  const offsets = query || key ? null : readOffsets(queryOffset, batch, keyLength - queryLength);
+  const vary =
+    (query?.rows ?? 1) > 1 || (key?.rows ?? 1) > 1 || (offsets !== null && offsets.length > 1);
+  return { offsets, query, key, vary };
+}
+
+function readOffsets(
+  given: BlockMaskOptions["queryOffset"],
+  batch: number,
+  bottomRight: number,
+): Int32Array {
+  if (given === undefined) return new Int32Array(1);
+  if (given === "bottom-right") return Int32Array.of(bottomRight);
+  if (typeof given === "number") {
+    if (isInt32(given)) return Int32Array.of(given);
+    throw new InvalidInputError("queryOffset", "a 32-bit integer", describeValue(given));
+  }
+  checkBatchIntegers("queryOffset", given, batch);
+  return Int32Array.from(given);
+}
+
+function readTable(
+  argument: string,
+  given: HostTensor | undefined,
+  batch: number,
+  length: number,
+): PositionTable | null {
+  if (given === undefined) return null;
+  const t = readHostTensor(argument, given);
+  const [rows, size] = t.shape;
+  if (
+    t.dtype === "int32" &&
+    t.shape.length === 2 &&
+    (rows === 1 || rows === batch) &&
+    size === length
+  ) {
+    return new PositionTable(rows, length, Int32Array.from(toFloat64(t)));
+  }
+  throw new InvalidInputError(
+    argument,
+    `int32 of shape [1, ${length}] or [${batch}, ${length}]`,
+    `${t.dtype} of shape [${t.shape.join(", ")}]`,
+  );
+}
+
+/** Blocks of a strip of rows that are classified together: a byte each. */
+const mostBlocks = 2 ** 20;
+
+class Classifier {
+  readonly #bound: BoundProgram<"mask">;
+  readonly #sizes: Readonly<
+    Record<"queryLength" | "keyLength" | "queryBlock" | "keyBlock", number>
+  >;
+  readonly #positions: Positions;
+  readonly #intervals: ProgramIntervals;
+  readonly #tile: TileProgram;
+  readonly #box: ProgramBox = {
+    batch: { lo: 0, hi: 0 },
+    head: { lo: 0, hi: 0 },
+    query: { lo: 0, hi: 0 },
+    key: { lo: 0, hi: 0 },
+    queryIndex: { lo: 0, hi: 0 },
+    keyIndex: { lo: 0, hi: 0 },
+  };
+  #kinds = new Uint8Array(0);
+  #keyBlocks = 0;
+  /** First row of the strip. */
+  #strip = 0;
+  #batch = 0;
+  #head = 0;
+
+  constructor(
+    bound: BoundProgram<"mask">,
+    sizes: Readonly<Record<"queryLength" | "keyLength" | "queryBlock" | "keyBlock", number>>,
+    positions: Positions,
+  ) {
+    this.#bound = bound;
+    this.#sizes = sizes;
+    this.#positions = positions;
+    this.#intervals = new ProgramIntervals(bound);
+    this.#tile = new TileProgram(this.#bound, Math.min(sizes.keyBlock, sizes.keyLength));
+  }
+
+  run([batch, heads, queries, keys]: readonly [number, number, number, number]) {
+    const builder = new BlockRunsBuilder(batch * heads * queries);
+    const height = Math.max(1, Math.min(queries, Math.floor(mostBlocks / Math.max(1, keys))));
+    this.#keyBlocks = keys;
+    this.#kinds = new Uint8Array(height * keys);
+    for (let b = 0; b < batch; b++) {
+      this.#batch = b;
+      this.#box.batch.lo = this.#box.batch.hi = b;
+      this.#tile.setBatch(b);
+      for (let h = 0; h < heads; h++) {
+        this.#head = h;
+        this.#box.head.lo = this.#box.head.hi = h;
+        for (let strip = 0; strip < queries; strip += height) {
+          const rows = Math.min(height, queries - strip);
+          this.#strip = strip;
+          if (keys > 0) this.#classify(strip, strip + rows, 0, keys);
+          for (let row = 0; row < rows; row++) builder.addRow(this.#kinds, row * keys, keys);
+        }
+      }
+    }
+    return builder.build();
+  }
+
+  /** Classifies the blocks of rows `q ≤ … < Q` and columns `k ≤ … < K`. */
+  #classify(q: number, Q: number, k: number, K: number): void {
+    this.#setBox(q, Q, k, K);
+    const visibility = this.#intervals.visibility(this.#box);
+    if (visibility !== "unknown") {
+      this.#fill(q, Q, k, K, blockKinds[visibility]);
+    } else if (Q - q === 1 && K - k === 1) {
+      this.#fill(q, Q, k, K, this.#evaluate(q, k));
+    } else if (Q - q >= K - k) {
+      const middle = (q + Q) >> 1;
+      this.#classify(q, middle, k, K);
+      this.#classify(middle, Q, k, K);
+    } else {
+      const middle = (k + K) >> 1;
+      this.#classify(q, Q, k, middle);
+      this.#classify(q, Q, middle, K);
+    }
+  }
+
+  #fill(q: number, Q: number, k: number, K: number, kind: number): void {
+    for (let row = q - this.#strip; row < Q - this.#strip; row++) {
+      const start = row * this.#keyBlocks;
+      this.#kinds.fill(kind, start + k, start + K);
+    }
+  }
+
+  #setBox(q: number, Q: number, k: number, K: number): void {
+    const { queryLength, keyLength, queryBlock, keyBlock } = this.#sizes;
+    const { offsets, query, key } = this.#positions;
+    const box = this.#box;
+    box.queryIndex.lo = q * queryBlock;
+    box.queryIndex.hi = Math.min(queryLength, Q * queryBlock) - 1;
+    box.keyIndex.lo = k * keyBlock;
+    box.keyIndex.hi = Math.min(keyLength, K * keyBlock) - 1;
+    const offset = offsets ? this.#offset(offsets) : 0;
+    setRange(box.query, box.queryIndex, offset, query, this.#batch);
+    setRange(box.key, box.keyIndex, 0, key, this.#batch);
+  }
+
+  #offset(offsets: Int32Array): number {
+    return offsets[offsets.length === 1 ? 0 : this.#batch] as number;
+  }
+
+  /** The kind of a block by the program's values, until both of them were seen. */
+  #evaluate(q: number, k: number): number {
+    const { queryLength, keyLength, queryBlock, keyBlock } = this.#sizes;
+    const { offsets, query, key } = this.#positions;
+    const firstKey = k * keyBlock;
+    const keys = Math.min(keyBlock, keyLength - firstKey);
+    this.#tile.setKeys(firstKey, keys, key?.data ?? null, key?.start(this.#batch) ?? 0);
+    const start = query?.start(this.#batch) ?? 0;
+    const offset = offsets ? this.#offset(offsets) : 0;
+    let seen = false;
+    let hidden = false;
+    const end = Math.min(queryLength, (q + 1) * queryBlock);
+    for (let i = q * queryBlock; i < end; i++) {
+      const position = query ? (query.data[start + i] as number) : i + offset;
+      const visible = this.#tile.run(this.#head, position, i);
+      for (let j = 0; j < keys; j++) {
+        if (visible[j] === 0) hidden = true;
+        else seen = true;
+      }
+      if (seen && hidden) return blockKinds.partial;
+    }
+    return seen ? blockKinds.full : blockKinds.empty;
+  }
+}
+
+function setRange(
+  range: Range,
+  indices: Range,
+  offset: number,
+  table: PositionTable | null,
+  batch: number,
+): void {
+  if (table === null) {
+    range.lo = indices.lo + offset;
+    range.hi = indices.hi + offset;
+    return;
+  }
+  range.lo = Number.POSITIVE_INFINITY;
+  range.hi = Number.NEGATIVE_INFINITY;
+  table.include(range, batch, indices.lo, indices.hi);
+}

@@ -1,0 +1,248 @@
+import { describeValue, InvalidInputError } from "../errors.js";
+import { isInt32, isList, reading, readOptions } from "../options.js";
+import type { HostTensor } from "../tensor/tensor.js";
+import { constant, type Expression, isExpression, variables } from "./expression.js";
+import type { ProgramForm, ProgramKind } from "./form.js";
+import { functionsByName } from "./functions.js";
+import { readTables, Scalar, scalar, type Table } from "./sources.js";
+import { operandCounts, type ProgramType, programLimits, type VariableName } from "./types.js";
+
+/** A number in JSON, which has no infinities. */
+export type JsonNumber = number | "Infinity" | "-Infinity" | "NaN" | "-0";
+
+/** A node of a program in JSON; `args` are indices of earlier nodes. */
+export interface ProgramNodeJson {
+  readonly op: string;
+  readonly type: ProgramType;
+  readonly args?: readonly number[];
+  readonly value?: JsonNumber;
+  readonly name?: string;
+  readonly slot?: number;
+}
+
+/** A program in JSON: everything but the contents of its tables. */
+export interface ProgramJson {
+  readonly format: "heed-program-1";
+  readonly kind: ProgramKind;
+  readonly nodes: readonly ProgramNodeJson[];
+  readonly tables: readonly { readonly dtype: ProgramType; readonly rank: number }[];
+  /** With the values that they had when the program was written. */
+  readonly scalars: readonly {
+    readonly dtype: ProgramType;
+    readonly value: JsonNumber | boolean;
+  }[];
+}
+
+/** The data of a program that is read from JSON. */
+export interface ProgramSources {
+  /** One for each table of the program, in its order. */
+  readonly tables?: readonly (Table | HostTensor)[] | undefined;
+  /** One for each scalar, in its order. Default: new ones with the values in the JSON. */
+  readonly scalars?: readonly Scalar[] | undefined;
+}
+
+export function formToJson(form: ProgramForm, scalars: readonly Scalar[]): ProgramJson {
+  return {
+    format: "heed-program-1",
+    kind: form.kind,
+    nodes: form.nodes.map(({ args, ...node }) => ({
+      ...node,
+      ...(node.op === "constant" && { value: numberToJson(node.value) }),
+      ...(args.length > 0 && { args }),
+    })) as readonly ProgramNodeJson[],
+    tables: form.tables,
+    scalars: scalars.map(({ type, value }) => ({
+      dtype: type,
+      value: typeof value === "number" ? numberToJson(value) : value,
+    })),
+  };
+}
+
+function numberToJson(value: number): JsonNumber {
+  if (Object.is(value, -0)) return "-0";
+  return Number.isFinite(value) ? value : (String(value) as JsonNumber);
+}
+
+const words: Readonly<Record<string, number>> = {
+  Infinity: Number.POSITIVE_INFINITY,
+  "-Infinity": Number.NEGATIVE_INFINITY,
+  NaN: Number.NaN,
+  "-0": -0,
+};
+
+function numberFromJson(argument: string, value: unknown): number {
+  if (typeof value === "number") return value;
+  if (typeof value === "string" && Object.hasOwn(words, value)) return words[value] as number;
+  throw new InvalidInputError(argument, "a number", describeValue(value));
+}
+
+const sourceNames: ReadonlySet<keyof ProgramSources> = new Set(["tables", "scalars"]);
+
+/**
+ * The expression of a program in JSON, built and checked anew.
+ *
+ * @throws InvalidInputError naming the member at fault, e.g. `program.nodes[3]`
+ */
+export function expressionFromJson(
+  value: unknown,
+  given?: ProgramSources,
+): { readonly kind: ProgramKind; readonly expression: Expression } {
+  const options = readOptions("sources", given, sourceNames);
+  const tables = readTables("sources.tables", options.tables);
+  const scalars = options.scalars;
+  if (typeof value !== "object" || value === null) {
+    throw new InvalidInputError("program", "an object, as toJSON gives", describeValue(value));
+  }
+  return reading("program", () => build(value as Partial<ProgramJson>, tables, scalars));
+}
+
+function build(
+  json: Partial<ProgramJson>,
+  tables: readonly Table[],
+  givenScalars: readonly Scalar[] | undefined,
+): { readonly kind: ProgramKind; readonly expression: Expression } {
+  const { format, kind } = json;
+  if (format !== "heed-program-1") {
+    throw new InvalidInputError("program.format", '"heed-program-1"', describeValue(format));
+  }
+  if (kind !== "mask" && kind !== "score") {
+    throw new InvalidInputError("program.kind", '"mask" or "score"', describeValue(kind));
+  }
+  const nodes = list("program.nodes", json.nodes, programLimits.nodes);
+  const described = list("program.tables", json.tables, programLimits.sources);
+  checkTables(described, tables);
+  const scalars = readScalars(
+    list("program.scalars", json.scalars, programLimits.sources),
+    givenScalars,
+  );
+  const built: Expression[] = [];
+  for (let index = 0; index < nodes.length; index++) {
+    const node = new NodeReader(`program.nodes[${index}]`, nodes[index], built);
+    built.push(node.read(tables, scalars));
+  }
+  const expression = built.at(-1);
+  if (!expression) throw new InvalidInputError("program.nodes", "at least one node", "none");
+  return { kind, expression };
+}
+
+function list(argument: string, value: unknown, most: number): readonly unknown[] {
+  if (!isList(value)) throw new InvalidInputError(argument, "an array", describeValue(value));
+  if (value.length <= most) return value;
+  throw new InvalidInputError(argument, `at most ${most} elements`, `${value.length}`);
+}
+
+function checkTables(described: readonly unknown[], tables: readonly Table[]): void {
+  if (described.length !== tables.length) {
+    throw new InvalidInputError("sources.tables", `${described.length} tables`, `${tables.length}`);
+  }
+  tables.forEach(({ type, rank }, slot) => {
+    const { dtype, rank: axes } = described[slot] as { dtype: unknown; rank: unknown };
+    if (dtype === type && axes === rank) return;
+    throw new InvalidInputError(
+      `sources.tables[${slot}]`,
+      `a table of ${describeValue(dtype)} of rank ${describeValue(axes)}`,
+      `one of ${type} of rank ${rank}`,
+    );
+  });
+}
+
+function readScalars(
+  described: readonly unknown[],
+  given: readonly Scalar[] | undefined,
+): readonly Scalar[] {
+  const types = described.map((entry) => (entry as { dtype: ProgramType }).dtype);
+  if (given === undefined) {
+    return described.map((entry, slot) => {
+      const { value } = entry as { value: unknown };
+      const argument = `program.scalars[${slot}].value`;
+      if (typeof value === "boolean") return scalar(value);
+      return scalar(numberFromJson(argument, value), types[slot] as "int32" | "float32") as Scalar;
+    });
+  }
+  if (!isList(given) || given.length !== types.length) {
+    throw new InvalidInputError("sources.scalars", `${types.length} scalars`, describeValue(given));
+  }
+  given.forEach((entry, slot) => {
+    if (entry instanceof Scalar && entry.type === types[slot]) return;
+    const expected = `a scalar of ${describeValue(types[slot])}`;
+    throw new InvalidInputError(`sources.scalars[${slot}]`, expected, describeValue(entry));
+  });
+  return given;
+}
+
+/** One node, whose operands are among those before it. */
+class NodeReader {
+  readonly #argument: string;
+  readonly #node: ProgramNodeJson;
+  readonly #built: readonly Expression[];
+
+  constructor(argument: string, node: unknown, built: readonly Expression[]) {
+    if (typeof node !== "object" || node === null) {
+      throw new InvalidInputError(argument, "a node", describeValue(node));
+    }
+    this.#argument = argument;
+    this.#node = node as ProgramNodeJson;
+    this.#built = built;
+  }
+
+  read(tables: readonly Table[], scalars: readonly Scalar[]): Expression {
+    const made = this.#make(tables, scalars);
+    const { type } = this.#node;
+    if (!isExpression(made) || made.type === type) return made;
+    throw this.#wrong(`type ${JSON.stringify(made.type)}, which ${this.#node.op} has here`, type);
+  }
+
+  #make(tables: readonly Table[], scalars: readonly Scalar[]): Expression {
+    const { op, type } = this.#node;
+    switch (op) {
+      case "constant":
+        return this.#constant(type);
+      case "variable": {
+        const { name } = this.#node;
+        if (typeof name === "string" && Object.hasOwn(variables, name))
+          return variables[name as VariableName];
+        throw this.#wrong(`one of the variables ${Object.keys(variables).join(", ")}`, name);
+      }
+      case "scalar":
+        return this.#source(scalars, "scalar");
+      case "table":
+        return this.#source(tables, "table").at(...(this.#args() as Expression<"int32">[]));
+    }
+    if (typeof op !== "string" || !Object.hasOwn(operandCounts, op)) {
+      throw this.#wrong(`one of the operations ${Object.keys(operandCounts).join(", ")}`, op);
+    }
+    const args = this.#args();
+    const count = operandCounts[op as keyof typeof operandCounts];
+    if (args.length !== count) throw this.#wrong(`${count} operands of ${op}`, args.length);
+    const make = functionsByName[op] as (...operands: readonly unknown[]) => Expression;
+    return op === "astype" ? make(args[0], type) : make(...args);
+  }
+
+  #constant(type: unknown): Expression {
+    const value = numberFromJson(`${this.#argument}.value`, this.#node.value);
+    if (type === "float32") return constant(type, value);
+    if (type === "int32" && isInt32(value)) return constant(type, value);
+    if (type === "bool" && (value === 0 || value === 1)) return constant(type, value);
+    throw this.#wrong('a value of its type "int32", "float32" or "bool"', value);
+  }
+
+  #args(): readonly Expression[] {
+    const given = list(`${this.#argument}.args`, this.#node.args ?? [], 4);
+    return Array.from(given, (arg) => {
+      const expression = isInt32(arg) ? this.#built[arg] : undefined;
+      if (expression) return expression;
+      throw this.#wrong("operands among the nodes before it, without a cycle", arg);
+    });
+  }
+
+  #source<S>(sources: readonly S[], name: string): S {
+    const { slot } = this.#node;
+    const source = isInt32(slot) ? sources[slot] : undefined;
+    if (source) return source;
+    throw this.#wrong(`a slot of one of ${sources.length} ${name}s`, slot);
+  }
+
+  #wrong(expected: string, actual: unknown): InvalidInputError {
+    return new InvalidInputError(this.#argument, expected, describeValue(actual));
+  }
+}
