@@ -1,0 +1,7 @@
+import { lessEqual } from "../program/functions.js";
+import { type MaskProgram, maskMod } from "../program/program.js";
+
+/** Each query sees the keys up to its own position (Vaswani et al., 2017, arXiv:1706.03762). */
+export function causal(): MaskProgram {
+  return maskMod(({ query, key }) => lessEqual(key, query));
+}
