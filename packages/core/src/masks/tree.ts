@@ -67,6 +67,7 @@ function numbered(parents: HostTensor): {
   readonly drafts: number;
 } {
   const drafts = parents.shape.at(-1) as number;
+  if (drafts === 0) throw new InvalidInputError("parents", "at least one draft", "none");
   const batch = parents.shape.length === 2 ? (parents.shape[0] as number) : 1;
   const values = toFloat64(parents);
   const order = new Int32Array(values.length);

@@ -1,6 +1,7 @@
+import { describeValue, InvalidInputError } from "../errors.js";
 import type { ProgramForm, ProgramKind } from "./form.js";
 import { formToJson } from "./json.js";
-import { type Program, programFromJSON } from "./program.js";
+import { Program, programFromJSON } from "./program.js";
 import { type TableData, tableData } from "./sources.js";
 
 /** A program with the data of one call. */
@@ -18,6 +19,9 @@ export interface BoundProgram<K extends ProgramKind = ProgramKind> {
  * @throws InvalidInputError for a table whose memory is gone
  */
 export function bindProgram<K extends ProgramKind>(program: Program<K>): BoundProgram<K> {
+  if (!Program.is(program)) {
+    throw new InvalidInputError("program", "a program", describeValue(program));
+  }
   return {
     form: program.form,
     tables: program.tables.map(tableData),

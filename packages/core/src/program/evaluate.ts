@@ -1,3 +1,4 @@
+import { reading } from "../options.js";
 import { applyOperation } from "./arithmetic.js";
 import type { BoundProgram } from "./bound.js";
 import type { ProgramNode } from "./form.js";
@@ -14,8 +15,8 @@ export type ProgramPoint = Readonly<Record<Exclude<VariableName, "score">, numbe
  * program means, by which backends are judged. A bool is 0 or 1.
  */
 export function programEvaluator(bound: BoundProgram): (point: ProgramPoint) => number {
+  const values = reading("bound", () => new Float64Array(bound.form.nodes.length));
   const { nodes } = bound.form;
-  const values = new Float64Array(nodes.length);
   return (point) => {
     for (let n = 0; n < nodes.length; n++) {
       values[n] = evaluateNode(nodes[n] as ProgramNode, values, bound, point);

@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../errors.js";
+import { reading } from "../options.js";
 import { type Expression, nodeOf } from "./expression.js";
 import { type Scalar, scalarOf, type Table } from "./sources.js";
 import { type OperationName, type ProgramType, programLimits, type VariableName } from "./types.js";
@@ -165,7 +166,9 @@ function constantText(type: ProgramType, value: number): string {
 
 /** Which variables a form reads. */
 export function variablesOf(form: ProgramForm): ReadonlySet<VariableName> {
-  const names = new Set<VariableName>();
-  for (const node of form.nodes) if (node.op === "variable") names.add(node.name);
-  return names;
+  return reading("form", () => {
+    const names = new Set<VariableName>();
+    for (const node of form.nodes) if (node.op === "variable") names.add(node.name);
+    return names;
+  });
 }

@@ -466,18 +466,16 @@ describe("limits", () => {
     let shared = scalar(1) as ReturnType<typeof add>;
     for (let n = 0; n < 200; n++) shared = add(shared, shared);
     expect(scoreMod(shared).form.nodes.length).toBe(202);
-    let wide = [...new Array(1100).keys()].map((n) => multiply(scalar(1.5), n + 0.5));
     const source = scalar(1.5);
-    wide = wide.map((_, n) => multiply(source, n + 0.5));
+    let wide = Array.from({ length: 1100 }, (_, n) => multiply(source, n + 0.5));
     while (wide.length > 1)
       wide = wide.flatMap((x, n) => (n % 2 ? [] : [add(x, wide[n + 1] ?? x)]));
     expect(errorOf(() => scoreMod(wide[0] as never)).message).toContain("1024");
   });
 
   test("of tables", () => {
-    const sum = [...new Array(17).keys()]
-      .map(() => table(zeros("int32", [1])).at(0))
-      .reduce((a, b) => add(a, b));
+    const looked = Array.from({ length: 17 }, () => table(zeros("int32", [1])).at(0));
+    const sum = looked.reduce<program.NumberExpression>((a, b) => add(a, b), looked[0] as never);
     expect(errorOf(() => scoreMod(sum)).message).toContain("16 tables");
   });
 });
