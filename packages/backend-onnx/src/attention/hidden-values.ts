@@ -1,6 +1,7 @@
 import type { AttentionProblem, HostTensor, KeyRange } from "@heed/core";
 import type { Bounds } from "./bounds.js";
 import type { HiddenGuard } from "./graph/spec.js";
+import type { SeenKeys } from "./seen-keys.js";
 
 /**
  * Which guard the values of a call need, from whether any that is hidden from some row, or by positions
@@ -11,7 +12,7 @@ import type { HiddenGuard } from "./graph/spec.js";
  */
 export function guardFor(
   value: HostTensor,
-  bounds: Bounds,
+  bounds: Pick<Bounds, "band" | "batches" | "seen">,
   { mask, bias }: Pick<AttentionProblem, "mask" | "bias">,
 ): HiddenGuard {
   const [batch, , keyLength] = value.shape as [number, number, number, number];
@@ -25,18 +26,8 @@ export function guardFor(
   let guard: HiddenGuard = "none";
   for (let b = 0; b < batch; b++) {
     const at = bounds.batches === 1 ? 0 : b;
-    const some = bounds.seenBySome[at] as KeyRange;
-    const all = bounds.seenByAll[at] as KeyRange;
-    const middle = Math.max(some.start, Math.min(some.end, all.start));
-    const partly = [
-      { start: some.start, end: middle },
-      { start: Math.max(middle, Math.min(some.end, all.end)), end: some.end },
-    ];
+    const { never, partly } = bounds.seen[at] as SeenKeys;
     if (!partly.every((range) => allFinite(value, b, range))) return "elements";
-    const never = [
-      { start: 0, end: some.start },
-      { start: some.end, end: keyLength },
-    ];
     if (!never.every((range) => allFinite(value, b, range))) guard = "rows";
   }
   return guard;

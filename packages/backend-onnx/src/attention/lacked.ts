@@ -6,6 +6,11 @@ export const lackedFeatures: readonly AttentionFeatureName[] = [
   "int8 keys and values",
   "pages",
   "ragged batch",
+];
+
+/** Features that exported models do not have. */
+export const unexportedFeatures: readonly AttentionFeatureName[] = [
+  ...lackedFeatures,
   "query positions",
   "key positions",
 ];

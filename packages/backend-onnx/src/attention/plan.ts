@@ -32,10 +32,16 @@ import {
 import { guardFor } from "./hidden-values.js";
 import { mayHaveLeaked } from "./leak.js";
 import { hostOutputs, type KnownOutputs, outputForms } from "./outputs.js";
-import { areAt, type CallPositions, callPositions, type Feeds } from "./position-feeds.js";
+import {
+  areAt,
+  callPositions,
+  type Feeds,
+  type KnownPositions,
+  positionSpec,
+} from "./position-feeds.js";
 
 /** Positions of a call with everything derived from them, kept for later calls that have the same. */
-interface KnownCall extends CallPositions {
+interface KnownCall extends KnownPositions {
   /** By guard and by the order of the tensors' axes in memory. */
   readonly graphs: Map<string, PreparedGraph>;
 }
@@ -147,7 +153,7 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
     const key = order === canonicalOrders ? guard : `${guard} ${JSON.stringify(order)}`;
     let graph = known.graphs.get(key);
     if (!graph) {
-      graph = this.#graphOf({ band: known.bounds.band, guard }, order);
+      graph = this.#graphOf(positionSpec(known, guard), order);
       this.#checkMemory(graph);
       known.graphs.set(key, graph);
     }

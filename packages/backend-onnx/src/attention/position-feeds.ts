@@ -2,14 +2,20 @@ import {
   type AttentionProblem,
   allocate,
   type BoundPositions,
-  type KeyRange,
   statisticsDType,
   type TypedArray,
 } from "@heed/core";
 import type { Runtime, RuntimeTensor } from "../runtime/runtime.js";
+import {
+  arePositionsFar,
+  keyDistances,
+  type PositionPart,
+  queryDistances,
+} from "./alibi-positions.js";
 import { type Bounds, boundsOf } from "./bounds.js";
 import { keyChunks } from "./graph/chunks.js";
-import type { GraphSpec } from "./graph/spec.js";
+import type { GraphSpec, PositionSpec } from "./graph/spec.js";
+import { keyFlags } from "./seen-keys.js";
 
 /** Inputs of a session by name. */
 export type Feeds = Record<string, RuntimeTensor>;
@@ -17,27 +23,57 @@ export type Feeds = Record<string, RuntimeTensor>;
 /** Positions and lengths of a call, and what graphs read of them. */
 export interface CallPositions {
   readonly bounds: Bounds;
-  readonly offsets: Int32Array;
+  /** Whether positions of ALiBi are given in two parts: see {@link arePositionsFar}. */
+  readonly far: boolean;
+  /** `[batch]`. */
   readonly kvLengths: Int32Array;
   /** {@link positionFeeds} of each graph, for calls with the same positions. */
   readonly feeds: Map<FedGraph, readonly PositionFeed[]>;
 }
 
-export function callPositions(
-  problem: AttentionProblem,
-  { offsets, kvLengths }: BoundPositions,
+/** The positions of a call whose batch entries are its sequences, and by what it was told apart. */
+export interface KnownPositions extends CallPositions {
+  readonly given: BoundPositions;
+}
+
+export function callPositions(problem: AttentionProblem, given: BoundPositions): KnownPositions {
+  const bounds = boundsOf(problem, given);
+  return { ...positionsWithin(problem, bounds, given.kvLengths), given };
+}
+
+export function positionsWithin(
+  { alibi, keyLength }: Pick<AttentionProblem, "alibi" | "keyLength">,
+  bounds: Bounds,
+  kvLengths: Int32Array,
 ): CallPositions {
-  const bounds = boundsOf(problem, { offsets, kvLengths });
-  return { bounds, offsets, kvLengths, feeds: new Map() };
+  const far = alibi && arePositionsFar(bounds.entries, keyLength);
+  return { bounds, far, kvLengths, feeds: new Map() };
+}
+
+/** What a graph's spec depends on. */
+export function positionSpec(
+  { bounds: { band }, far }: CallPositions,
+  guard: PositionSpec["guard"],
+): PositionSpec {
+  return { band, guard, far };
 }
 
 /** Whether a call has the positions and lengths that are known. */
-export function areAt(known: CallPositions, { offsets, kvLengths }: BoundPositions): boolean {
-  return same(known.offsets, offsets) && same(known.kvLengths, kvLengths);
+export function areAt({ given }: KnownPositions, asked: BoundPositions): boolean {
+  return (
+    same(given.offsets, asked.offsets) &&
+    same(given.kvLengths, asked.kvLengths) &&
+    same(given.queryPositions, asked.queryPositions) &&
+    same(given.keyPositions, asked.keyPositions)
+  );
 }
 
-function same(known: Int32Array, given: Int32Array): boolean {
-  if (known === given) return true;
+/** Whether two arrays hold the same; both are null, or of one length. */
+export function same(
+  known: Int32Array | null | undefined,
+  given: Int32Array | null | undefined,
+): boolean {
+  if (known === given || !known || !given) return true;
   for (let i = 0; i < known.length; i++) {
     if (known[i] !== given[i]) return false;
   }
@@ -62,18 +98,31 @@ export function positionFeeds(
   { Tensor }: Runtime,
   problem: AttentionProblem,
   { reads }: FedGraph,
-  { bounds, kvLengths }: CallPositions,
+  { bounds, far, kvLengths }: CallPositions,
 ): Feeds {
   const { batch, queryLength, keyLength, dtype } = problem;
   const compute = statisticsDType(dtype);
-  const { batches, rows, first, last, seenBySome } = bounds;
+  const { entries, batches, rows, ranks, first, last, seen } = bounds;
   const bandRows = [batches, 1, rows, 1];
+  const ofQueries = (part: PositionPart): RuntimeTensor => {
+    const values = queryDistances(
+      entries,
+      queryLength,
+      part,
+      allocate(compute, batches * queryLength),
+    );
+    return new Tensor(compute, values, [batches, 1, queryLength, 1]);
+  };
+  const ofKeys = (part: PositionPart): RuntimeTensor => {
+    const count = entries.some(({ sequence }) => sequence.keyPositions) ? batches : 1;
+    const values = keyDistances(entries, keyLength, part, allocate(compute, count * keyLength));
+    return new Tensor(compute, values, [count, 1, 1, keyLength]);
+  };
   const make: Readonly<Record<string, () => RuntimeTensor>> = {
     keyIndices: () => new Tensor("int32", upTo(new Int32Array(keyLength)), [1, 1, 1, keyLength]),
     firstKeys: () => new Tensor("int32", first, bandRows),
     lastKeys: () => new Tensor("int32", last, bandRows),
-    visibleKeys: () =>
-      new Tensor("bool", keyFlags(seenBySome, keyLength), [batches, 1, 1, keyLength]),
+    visibleKeys: () => new Tensor("bool", keyFlags(seen, keyLength), [batches, 1, 1, keyLength]),
     rowSeesKeys: () => {
       const sees = Uint8Array.from(first, (from, at) => (from <= (last[at] as number) ? 1 : 0));
       return new Tensor("bool", sees, bandRows);
@@ -83,16 +132,12 @@ export function positionFeeds(
     keyCount: () => new Tensor("int32", Int32Array.of(keyLength), []),
     lastKeyOfBatch: () => new Tensor("int32", new Int32Array(batch).fill(keyLength - 1), [batch]),
     kvLengths: () => new Tensor("int32", kvLengths, [batch, 1, 1, 1]),
-    keyIsSeen: () =>
-      new Tensor("bool", keyFlags(seenBySome, keyLength), [batches, 1, keyLength, 1]),
-    queryPositions: () => {
-      const positions = allocate(compute, batches * queryLength);
-      for (let at = 0; at < positions.length; at++) {
-        const offset = bounds.offsets[Math.floor(at / queryLength)] as number;
-        positions[at] = offset + (at % queryLength);
-      }
-      return new Tensor(compute, positions, [batches, 1, queryLength, 1]);
-    },
+    keyIsSeen: () => new Tensor("bool", keyFlags(seen, keyLength), [batches, 1, keyLength, 1]),
+    keyRanks: () => new Tensor("int32", ranks ?? [], [batches, 1, 1, keyLength]),
+    queryPositions: () => ofQueries(far ? "low" : "near"),
+    queryPositionsHigh: () => ofQueries("high"),
+    keyPositions: () => ofKeys(far ? "low" : "near"),
+    keyPositionsHigh: () => ofKeys("high"),
     chunkedWeights: () => {
       const { count, length } = keyChunks(keyLength);
       return new Tensor("int64", BigInt64Array.of(0n, 0n, 0n, BigInt(count), BigInt(length)), [5]);
@@ -106,8 +151,6 @@ export function positionFeeds(
       const { count, length } = keyChunks(keyLength);
       return new Tensor("int64", BigInt64Array.of(BigInt(count * length)), [1]);
     },
-    keyPositions: () =>
-      new Tensor(compute, upTo(allocate(compute, keyLength)), [1, 1, 1, keyLength]),
   };
   const feeds: Feeds = {};
   for (const name of reads) {
@@ -115,15 +158,6 @@ export function positionFeeds(
     if (t) feeds[name] = t;
   }
   return feeds;
-}
-
-/** `[batches, keyLength]`: 1 in each batch's range. */
-function keyFlags(ranges: readonly KeyRange[], keyLength: number): Uint8Array {
-  const flags = new Uint8Array(ranges.length * keyLength);
-  for (const [b, { start, end }] of ranges.entries()) {
-    flags.fill(1, b * keyLength + start, b * keyLength + end);
-  }
-  return flags;
 }
 
 /** Writes 0, 1, 2, … */

@@ -172,7 +172,9 @@ export class GraphBuilder {
   cast(value: Value, from: ModelDType, to: ModelDType): Value {
     if (from === to) return value;
     // The types' numbers in TensorProto.
-    const number = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11 }[to];
+    const number = { float32: 1, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11 }[
+      to
+    ];
     return this.op("Cast", [value], { to: number });
   }
 

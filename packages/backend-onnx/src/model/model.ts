@@ -16,7 +16,7 @@ import {
 } from "../generated/onnx_pb.js";
 
 /** Element types of the models, by onnxruntime's names for them. */
-export type ModelDType = "float64" | "float32" | "float16" | "int64" | "int32" | "bool";
+export type ModelDType = "float64" | "float32" | "float16" | "int64" | "int32" | "int8" | "bool";
 
 /** A size, or the name of one that is known only at each run. */
 export type Dimension = number | string;
@@ -70,6 +70,7 @@ const dataTypes: Readonly<Record<ModelDType, DataType>> = {
   float16: DataType.FLOAT16,
   int64: DataType.INT64,
   int32: DataType.INT32,
+  int8: DataType.INT8,
   bool: DataType.BOOL,
 };
 
@@ -168,6 +169,8 @@ function elements(dtype: ModelDType, values: readonly number[]): ArrayBufferView
       return BigInt64Array.from(values, BigInt);
     case "int32":
       return Int32Array.from(values);
+    case "int8":
+      return Int8Array.from(values);
     case "bool":
       return Uint8Array.from(values);
   }

@@ -13,6 +13,7 @@ const arrays: Readonly<Record<RuntimeDType, unknown>> = {
   float16: Uint16Array,
   int64: BigInt64Array,
   int32: Int32Array,
+  int8: Int8Array,
   uint8: Uint8Array,
   bool: Uint8Array,
 };

@@ -11,7 +11,15 @@ export interface OnnxRuntime {
 }
 
 /** Element types by onnxruntime's names. */
-export type RuntimeDType = "float64" | "float32" | "float16" | "int64" | "int32" | "uint8" | "bool";
+export type RuntimeDType =
+  | "float64"
+  | "float32"
+  | "float16"
+  | "int64"
+  | "int32"
+  | "int8"
+  | "uint8"
+  | "bool";
 
 /** A tensor of onnxruntime's. */
 export interface RuntimeTensor {

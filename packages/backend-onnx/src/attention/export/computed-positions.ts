@@ -13,8 +13,11 @@ export function positionSpecOf(problem: AttentionProblem): PositionSpec {
     perRow: movesWithRows(visible),
     emptyRows: true,
     diagonal: null,
+    ranked: false,
   };
-  return band.first || band.last ? { band, guard: "rows" } : { band: null, guard: "none" };
+  return band.first || band.last
+    ? { band, guard: "rows", far: false }
+    : { band: null, guard: "none", far: false };
 }
 
 /**
@@ -29,6 +32,7 @@ export function computedPositions(problem: AttentionProblem): PositionSource {
       return {
         query: null,
         key: null,
+        high: null,
         notBefore: null,
         notAfter: null,
         anyInBand: null,
@@ -59,6 +63,7 @@ export function computedPositions(problem: AttentionProblem): PositionSource {
     return {
       query: alibi && rows ? g.cast(rows, "int64", compute) : null,
       key: alibi ? g.cast(keys, "int64", compute) : null,
+      high: null,
       notBefore: first && g.op("GreaterOrEqual", [keys, first]),
       notAfter: band?.last ? g.op("LessOrEqual", [keys, last]) : null,
       anyInBand: band && anyKey(g, first, last),

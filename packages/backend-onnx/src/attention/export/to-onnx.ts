@@ -2,7 +2,7 @@ import { type AttentionProblem, refuseFeatures, UnsupportedError } from "@heed/c
 import { encodeModel, type ModelGraph } from "../../model/model.js";
 import { plainGraph } from "../graph/plain.js";
 import { graphSpec } from "../graph/spec.js";
-import { lackedFeatures } from "../lacked.js";
+import { unexportedFeatures } from "../lacked.js";
 import { computedPositions, positionSpecOf } from "./computed-positions.js";
 
 /** As ONNX defines its operators: IEEE 754 throughout. */
@@ -29,7 +29,7 @@ export function toOnnx(problem: AttentionProblem): Uint8Array {
  *   of two more products
  */
 export function problemGraph(problem: AttentionProblem, anyData = false): ModelGraph {
-  const reasons = refuseFeatures(problem, lackedFeatures);
+  const reasons = refuseFeatures(problem, unexportedFeatures);
   if (reasons.length > 0) throw new UnsupportedError([{ backend: "onnx", reasons }]);
   const positions = positionSpecOf(problem);
   const spec = graphSpec(problem, onnxItself, {

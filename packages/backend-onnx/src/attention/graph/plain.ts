@@ -101,11 +101,13 @@ function addBiases(
   { bias, positions }: { bias: Value | null; positions: PositionValues },
   compute: ModelDType,
 ): Value {
-  const { query: queryPositions, key: keyPositions } = positions;
+  const { query: queryPositions, key: keyPositions, high } = positions;
   let logits = bias ? g.op("Add", [capped, bias]) : capped;
   if (spec.alibi && queryPositions !== null && keyPositions !== null) {
     const slopes = g.input("alibiSlopes", compute, [1, spec.queryHeads, 1, 1]);
-    const distance = g.op("Abs", [g.op("Sub", [queryPositions, keyPositions])]);
+    let difference = g.op("Sub", [queryPositions, keyPositions]);
+    if (high) difference = g.op("Add", [g.op("Sub", [high.query, high.key]), difference]);
+    const distance = g.op("Abs", [difference]);
     logits = g.op("Sub", [logits, g.op("Mul", [slopes, distance])]);
   }
   return logits;

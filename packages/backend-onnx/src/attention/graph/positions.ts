@@ -6,8 +6,10 @@ import type { GraphSpec } from "./spec.js";
 export interface PositionValues {
   /** `[1 or B, 1, Lq, 1]`, of the computing dtype: positions of the query rows. */
   readonly query: Value | null;
-  /** `[1, 1, 1, Lk]`, of the computing dtype: positions of the keys. */
+  /** `[1 or B, 1, 1, Lk]`, of the computing dtype: positions of the keys. */
   readonly key: Value | null;
+  /** As the two before, to be added to their difference; null unless positions are given in two parts. */
+  readonly high: { readonly query: Value; readonly key: Value } | null;
   /** bool, `[1 or B, 1, 1 or Lq, Lk]`: keys from a row's first one on. */
   readonly notBefore: Value | null;
   /** bool, `[1 or B, 1, 1 or Lq, Lk]`: keys up to a row's last one; or all that its range has. */
@@ -34,13 +36,21 @@ export type PositionSource = (
  */
 export function positionInputs(
   g: GraphBuilder,
-  { alibi, band, guard, scoresEnd }: GraphSpec,
+  { alibi, band, far, guard, scoresEnd }: GraphSpec,
   compute: FloatDType,
 ): PositionValues {
   const rows = ["positionBatch", 1, "queryLength", 1];
   const perRow = band?.perRow === true;
   const bandRows = ["positionBatch", 1, perRow ? "queryLength" : 1, 1];
-  const keys = perRow || scoresEnd ? g.input("keyIndices", "int32", [1, 1, 1, "keyLength"]) : null;
+  const ranked = band?.ranked === true;
+  const indices =
+    (perRow && !ranked) || scoresEnd
+      ? g.input("keyIndices", "int32", [1, 1, 1, "keyLength"])
+      : null;
+  const keys = ranked
+    ? g.input("keyRanks", "int32", ["positionBatch", 1, 1, "keyLength"])
+    : indices;
+  const keyRow = ["keyBatch", 1, 1, "keyLength"];
   const first = perRow && band.first ? g.input("firstKeys", "int32", bandRows) : null;
   const last = perRow && band.last ? g.input("lastKeys", "int32", bandRows) : null;
   const visible =
@@ -48,12 +58,19 @@ export function positionInputs(
   const end = scoresEnd ? g.input("kvLengths", "int32", ["batch", 1, 1, 1]) : null;
   return {
     query: alibi ? g.input("queryPositions", compute, rows) : null,
-    key: alibi ? g.input("keyPositions", compute, [1, 1, 1, "keyLength"]) : null,
+    key: alibi ? g.input("keyPositions", compute, keyRow) : null,
+    high:
+      alibi && far
+        ? {
+            query: g.input("queryPositionsHigh", compute, rows),
+            key: g.input("keyPositionsHigh", compute, keyRow),
+          }
+        : null,
     notBefore: keys && first && g.op("GreaterOrEqual", [keys, first]),
     notAfter: visible ?? (keys && last && g.op("LessOrEqual", [keys, last])),
     anyInBand: band?.emptyRows ? g.input("rowSeesKeys", "bool", bandRows) : null,
     reachable:
       guard === "rows" ? g.input("keyIsSeen", "bool", ["positionBatch", 1, "keyLength", 1]) : null,
-    exists: keys && end && g.op("Less", [keys, end]),
+    exists: indices && end && g.op("Less", [indices, end]),
   };
 }

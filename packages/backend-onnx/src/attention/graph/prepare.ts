@@ -41,7 +41,7 @@ export function prepareGraph(
   return {
     spec,
     kind,
-    key: `${kind} ${JSON.stringify(kind === "group-query" ? spec : withoutWindow(spec))}`,
+    key: `${kind} ${JSON.stringify(kind === "group-query" ? spec : withoutRanges(spec))}`,
     reads: graph.inputs.map(({ name }) => name),
     outputs: graph.outputs,
     leakSign: leakSign(kind, spec, traits),
@@ -50,8 +50,14 @@ export function prepareGraph(
   };
 }
 
-/** Windows are the host's to work out, but for the operator that has one: others serve every window. */
-function withoutWindow(spec: GraphSpec): GraphSpec {
+/**
+ * Windows are the host's to work out, but for the operator that has one: others serve every window. So is which
+ * side hides keys, where all rows see the same.
+ */
+function withoutRanges(spec: GraphSpec): GraphSpec {
   const { band } = spec;
-  return band?.diagonal?.keys == null ? spec : { ...spec, band: { ...band, diagonal: null } };
+  if (band === null) return spec;
+  const diagonal = band.diagonal?.keys == null ? band.diagonal : null;
+  const ends = band.perRow ? {} : { first: false, last: true };
+  return { ...spec, band: { ...band, ...ends, diagonal } };
 }

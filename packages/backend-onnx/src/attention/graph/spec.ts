@@ -56,6 +56,8 @@ export interface BandSpec {
   readonly emptyRows: boolean;
   /** Set if there are as many rows as keys and row i sees no key after key i; null otherwise. */
   readonly diagonal: DiagonalSpec | null;
+  /** Whether keys are compared by their place in the order of positions, and not by their index. */
+  readonly ranked: boolean;
 }
 
 export interface DiagonalSpec {
@@ -78,6 +80,8 @@ export interface GraphSpec {
   readonly band: BandSpec | null;
   readonly guard: HiddenGuard;
   readonly alibi: boolean;
+  /** Whether positions of ALiBi are given in two parts, since their numbers are too large for float32. */
+  readonly far: boolean;
   readonly sinks: boolean;
   readonly logits: LogitSpec;
   readonly logSumExp: boolean;
@@ -103,6 +107,8 @@ export type HiddenGuard = "none" | "rows" | "elements";
 export interface PositionSpec {
   readonly band: BandSpec | null;
   readonly guard: HiddenGuard;
+  /** See `GraphSpec.far`. */
+  readonly far?: boolean;
 }
 
 /** Whether query heads share key heads. */
@@ -114,7 +120,7 @@ export function isGrouped(spec: Pick<GraphSpec, "queryHeads" | "kvHeads">): bool
 export function graphSpec(
   problem: AttentionProblem,
   { float16, chunked, panels = false }: StorageTraits,
-  { band, guard }: PositionSpec,
+  { band, guard, far = false }: PositionSpec,
   order: GraphSpec["order"] = canonicalOrders,
 ): GraphSpec {
   const { queryHeads, kvHeads, headDim, valueDim, mask, bias, keyLength } = problem;
@@ -134,6 +140,7 @@ export function graphSpec(
     band,
     guard,
     alibi,
+    far: alibi && far,
     sinks,
     logits: logitSpec(problem),
     ...returns,
