@@ -11,6 +11,7 @@ const ofAttention = {
   masks: "every way to hide keys",
   numerics: "other dtypes, and extreme numbers and sizes",
   pairs: "every pair of features",
+  serving: "stored keys, pages, ragged batches, positions as data",
   laws: "what holds between calls, on random ones",
   behaviour: "plans, order, memory, disposal, wrong calls",
 } as const;

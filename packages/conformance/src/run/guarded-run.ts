@@ -125,21 +125,28 @@ function overlap(a: TypedArray, b: TypedArray): boolean {
 
 /** The same problem, in which every query, key, value and length is another: what leaks, shows. */
 function poisonAll(inputs: Call, problem: AttentionProblem, { nonFinite }: Arithmetic): Call {
-  const large = problem.dtype === "float16" ? 6e4 : 1e30;
+  const { dtype, kvDtype } = problem;
+  const large = dtype === "float16" || kvDtype === "float16" ? 6e4 : 1e30;
   const poison = nonFinite ? Number.NaN : large;
   const poisoned = (t: HostTensor): HostTensor => {
     const data = t.data.slice();
-    data.fill(holdsBits(data) ? numberToFloat16Bits(poison) : poison);
+    const fill = t.dtype === "int8" ? 127 : poison;
+    data.fill(holdsBits(data) ? numberToFloat16Bits(fill) : fill);
     return { ...t, data };
   };
-  const { query, key, value } = inputs;
+  const { query, key, value, keyScales, valueScales } = inputs;
+  // Pages hold as many keys as lengths say, and starts say how many keys a sequence has.
+  const ownLengths = inputs.pageTable !== undefined || inputs.keyStarts !== undefined;
   return {
     ...inputs,
     query: poisoned(query),
     key: poisoned(key),
     value: poisoned(value),
-    ...(inputs.kvLengths && {
-      kvLengths: new Int32Array(problem.batch).fill(problem.keyLength),
-    }),
+    ...(keyScales && { keyScales: poisoned(keyScales) }),
+    ...(valueScales && { valueScales: poisoned(valueScales) }),
+    ...(inputs.kvLengths &&
+      !ownLengths && {
+        kvLengths: new Int32Array(problem.batch).fill(problem.keyLength),
+      }),
   };
 }

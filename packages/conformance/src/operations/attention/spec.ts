@@ -55,6 +55,17 @@ export interface NotFinite {
   readonly value: "NaN" | "Infinity" | "-Infinity";
 }
 
+/** Positions of queries or keys that are given as data. */
+export interface PositionsSpec {
+  /**
+   * "plain": as indices and offset say. "ring": a third further, and wrapped around, as a rolling cache
+   * has them. "tree": two rows share each position. "scattered": any, in no order.
+   */
+  readonly order: "plain" | "ring" | "tree" | "scattered";
+  /** One row of the table serves all sequences; default one a sequence. */
+  readonly one?: boolean;
+}
+
 /** A synthetic call as data. What is left out is as in the smallest useful call. */
 export interface CaseSpec {
   /** Default 1. */
@@ -82,6 +93,26 @@ export interface CaseSpec {
   readonly window?: AttentionWindow;
   readonly queryOffset?: number | "bottom-right" | readonly number[];
   readonly kvLengths?: readonly number[];
+  /** Storage of keys and values, if it is not the dtype: converted; int8 with a scale for each row. */
+  readonly kvDtype?: "float16" | "int8";
+  /**
+   * Keys and values lie in pages of so many keys, in no order, with pages between them that nobody uses;
+   * keyLength is a multiple of the size. `kvLengths` default to all keys.
+   */
+  readonly pages?: {
+    readonly size: number;
+    /** So many first pages are the same for all sequences. */
+    readonly shared?: number;
+    /** Stands in the table's unused entries; default −1. */
+    readonly unused?: number;
+  };
+  /**
+   * Sequences of a ragged batch, `batch` of them: how many queries and keys each has, at most
+   * queryLength and keyLength. Without keys, they are in pages.
+   */
+  readonly ragged?: { readonly queries: readonly number[]; readonly keys?: readonly number[] };
+  readonly queryPositions?: PositionsSpec;
+  readonly keyPositions?: PositionsSpec;
   /** Fills keys and values that no row can see by kvLengths, causal or window. */
   readonly poison?: Poison;
   /** With poison: also what mask or bias hide from every row that reads the key's head. */
@@ -129,6 +160,11 @@ const integer = v.pipe(v.number(), v.safeInteger());
 const shape = v.pipe(v.array(size), v.maxLength(4));
 const dtype = v.picklist(["float32", "float16", "float64"]);
 
+const positions = v.strictObject({
+  order: v.picklist(["plain", "ring", "tree", "scattered"]),
+  one: v.optional(v.boolean()),
+});
+
 /** Checks a spec that was read from JSON, where types are gone. Unknown fields are errors. */
 export const caseSpecSchema: v.GenericSchema<unknown, CaseSpec> = v.strictObject({
   batch: v.optional(size),
@@ -163,6 +199,17 @@ export const caseSpecSchema: v.GenericSchema<unknown, CaseSpec> = v.strictObject
   window: v.optional(v.strictObject({ left: v.optional(size), right: v.optional(size) })),
   queryOffset: v.optional(v.union([integer, v.literal("bottom-right"), v.array(integer)])),
   kvLengths: v.optional(v.array(size)),
+  kvDtype: v.optional(v.picklist(["float16", "int8"])),
+  pages: v.optional(
+    v.strictObject({
+      size,
+      shared: v.optional(size),
+      unused: v.optional(integer),
+    }),
+  ),
+  ragged: v.optional(v.strictObject({ queries: v.array(size), keys: v.optional(v.array(size)) })),
+  queryPositions: v.optional(positions),
+  keyPositions: v.optional(positions),
   poison: v.optional(v.picklist(["NaN", "infinity", "large"])),
   poisonAnyRule: v.optional(v.boolean()),
   notFinite: v.optional(

@@ -14,6 +14,8 @@ import { features } from "../features/index.js";
 import type { CaseSpec, NotFinite, Poison } from "../spec.js";
 import { poisonHidden } from "./hidden.js";
 import { buildBias, buildMask } from "./masks.js";
+import { isStored, storeCall } from "./stored.js";
+import { poisonUnseen } from "./unseen.js";
 import { shapeValues } from "./values.js";
 
 /**
@@ -29,7 +31,10 @@ export function buildInputs(
 ): AttentionInputs<HostTensor> {
   const random = new Random(seed);
   const dtype = spec.dtype ?? "float32";
-  const { query, key, value } = buildTensors(spec, dtype, random);
+  const stored = isStored(spec);
+  // What is stored otherwise is laid out as the last thing.
+  const plain = stored ? { ...spec, layout: "bhld" as const } : spec;
+  const { query, key, value } = buildTensors(plain, dtype, random);
   const queryHeads = query.shape[1] as number;
   const inputs: AttentionInputs<HostTensor> = {
     query,
@@ -47,6 +52,10 @@ export function buildInputs(
         : spec.sinks && [...spec.sinks],
   };
   const seen = spec.notFinite ? withNotFinite(inputs, spec.notFinite) : inputs;
+  if (stored) {
+    const made = storeCall(seen, spec, random);
+    return spec.poison ? poisonUnseen(made, poisonFor(spec.poison, arithmetic)) : made;
+  }
   if (!spec.poison) return seen;
   return poisonHidden(seen, poisonFor(spec.poison, arithmetic), spec.poisonAnyRule);
 }

@@ -10,6 +10,7 @@ import { maskCases } from "./masks.js";
 import { notFiniteCases } from "./not-finite.js";
 import { numericsCases } from "./numerics.js";
 import { pairCases } from "./pairs.js";
+import { servingCases } from "./serving.js";
 
 /** Every synthetic case. */
 export const cases: readonly ConformanceCase[] = [
@@ -25,4 +26,5 @@ export const cases: readonly ConformanceCase[] = [
   ...notFiniteCases,
   ...edgeCases,
   ...pairCases,
+  ...servingCases,
 ];

@@ -6,6 +6,7 @@ import {
   type Tiles,
   toFloat64,
 } from "@heed/core";
+import { isStoredCall } from "../build/stored.js";
 import { scaledOutput } from "../mistakes/denominators.js";
 import { catalogue, usualTiles } from "../mistakes/index.js";
 import { type Semantics, sentenceOf } from "../mistakes/mistake.js";
@@ -75,6 +76,7 @@ export function explainOutputs(
   { tiles }: Pick<PlanDescription, "tiles">,
 ): Explanation[] {
   const { output } = outputs;
+  if (isStoredCall(inputs)) return [];
   const [batch, heads, queries, size] = inputs.query.shape as [number, number, number, number];
   const keys = inputs.key.shape[2] as number;
   const cost = batch * heads * queries * keys * size;

@@ -10,6 +10,7 @@ import {
 } from "@heed/core";
 import { largestNumber, unitRoundoff } from "../../../judge/roundoff.js";
 import { logitNotFinite, valueNotFinite } from "./flags.js";
+import { naiveSequences } from "./places.js";
 
 /** A naive evaluation, and the magnitudes that its rounding errors grow with. */
 export interface NaiveEvaluation {
@@ -59,7 +60,7 @@ export interface NaiveEvaluation {
 export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvaluation {
   const problem = describeProblem(inputs);
   const bound = bindInputs(problem, inputs);
-  const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim, dtype } = problem;
+  const { batch, queryHeads, queryLength, keyLength, headDim, valueDim, dtype } = problem;
   const step: FloatDType = dtype === "float64" ? "float64" : "float32";
   const f = (x: number): number => roundTo(step, x);
   const stored = (x: number): number => roundTo(dtype, x);
@@ -73,11 +74,9 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
     return roundTo("float16", x / unit) * unit;
   };
   const u = unitRoundoff[dtype];
-  const [query, key, value] = [bound.query, bound.key, bound.value].map(toFloat64) as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ];
+  const query = toFloat64(bound.query);
+  const key = dequantised(bound.key, bound.keyScales, stored);
+  const value = dequantised(bound.value, bound.valueScales, stored);
   const mask = bound.mask && toFloat64(bound.mask);
   const bias = bound.bias && toFloat64(bound.bias);
   const left = problem.window?.left ?? Number.POSITIVE_INFINITY;
@@ -108,30 +107,32 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
   const logits = new Float64Array(keyLength);
   const products = new Float64Array(keyLength);
   const roundings = new Float64Array(keyLength);
-  let row = 0;
-  for (let b = 0; b < batch; b++) {
+  for (const sequence of naiveSequences(problem, bound)) {
     for (let h = 0; h < queryHeads; h++) {
-      const kvHead = b * kvHeads + Math.floor((h * kvHeads) / queryHeads);
+      const g = Math.floor((h * problem.kvHeads) / queryHeads);
       const sink = f(bound.sinks?.[h] ?? Number.NEGATIVE_INFINITY);
       const slope = f(bound.alibiSlopes?.[h] ?? 0);
-      for (let i = 0; i < queryLength; i++, row++) {
-        const p = i + (bound.offsets[b] as number);
+      for (let i = 0; i < sequence.queries; i++) {
+        const row = (sequence.entry * queryHeads + h) * queryLength + sequence.queryRow(i);
+        const p = sequence.queryAt(i);
         const seen: number[] = [];
-        for (let j = 0; j < (bound.kvLengths[b] as number); j++) {
-          const inBand = p - left <= j && j <= p + right;
+        for (let j = 0; j < sequence.keys; j++) {
+          const at = sequence.keyAt(j);
+          const inBand = p - left <= at && at <= p + right;
           if (!inBand && !result.scores) continue;
+          const keyAt = sequence.keyRow(g, j) * headDim;
           let dot = 0;
           let magnitude = 0;
           for (let c = 0; c < headDim; c++) {
             const q = query[row * headDim + c] as number;
-            const product = q * (key[(kvHead * keyLength + j) * headDim + c] as number);
+            const product = q * (key[keyAt + c] as number);
             dot = f(dot + f(product));
             magnitude += Math.abs(product);
           }
           const raw = held(f(scale * dot));
           const capped = softcap === null ? raw : held(f(softcap * f(Math.tanh(f(raw / softcap)))));
           let s = capped;
-          const distance = bound.alibiSlopes ? f(slope * Math.abs(p - j)) : 0;
+          const distance = bound.alibiSlopes ? f(slope * Math.abs(p - at)) : 0;
           const added = bias ? (bias[row * keyLength + j] as number) : 0;
           if (bias) s = held(f(s + added));
           if (bound.alibiSlopes) s = held(f(s - distance));
@@ -173,8 +174,9 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
           const weight = stored(f(f(Math.exp(f((logits[j] as number) - max))) / sum));
           if (result.weights) result.weights[row * keyLength + j] = weight;
           if (result.visible) result.visible[row * keyLength + j] = 1;
+          const valueAt = sequence.keyRow(g, j) * valueDim;
           for (let c = 0; c < valueDim; c++) {
-            const v = value[(kvHead * keyLength + j) * valueDim + c] as number;
+            const v = value[valueAt + c] as number;
             const at = row * valueDim + c;
             if (!Number.isFinite(v)) result.notFinite[row] |= valueNotFinite;
             result.output[at] = f((result.output[at] as number) + f(weight * v));
@@ -190,6 +192,19 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
     }
   }
   return result;
+}
+
+/** Elements of keys or values; those of int8 are rounded to the inputs' dtype once they have their scale. */
+function dequantised(
+  t: HostTensor,
+  scales: HostTensor | null,
+  rounded: (x: number) => number,
+): Float64Array {
+  const values = toFloat64(t);
+  if (scales === null) return values;
+  const size = t.shape[3] as number;
+  const factors = toFloat64(scales);
+  return values.map((x, at) => rounded(x * (factors[Math.floor(at / size)] as number)));
 }
 
 function raise(maxima: Float64Array, at: number, value: number): void {

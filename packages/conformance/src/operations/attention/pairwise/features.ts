@@ -25,12 +25,8 @@ const sizeFactors = {
   },
 } as const;
 
-/**
- * Factors of a call and their values by name; the first value of each is the plainest. A factor is
- * anything that a kernel may handle separately, so that a kernel may forget to handle a pair of them.
- */
-const tried: Readonly<Record<string, Factor>> = {
-  ...sizeFactors,
+/** Factors that are neither sizes nor features. */
+export const otherFactors: Readonly<Record<string, Factor>> = {
   dtype: { float32: {}, float16: { dtype: "float16" }, float64: { dtype: "float64" } },
   layout: {
     bhld: {},
@@ -40,7 +36,6 @@ const tried: Readonly<Record<string, Factor>> = {
     offset: { layout: "offset" },
   },
   sharing: { apart: {}, shared: { sharedKeyValue: true } },
-  ...Object.assign({}, ...features.map((feature) => feature.factors)),
   outputs: {
     output: {},
     lse: { returns: { logSumExp: true } },
@@ -50,6 +45,19 @@ const tried: Readonly<Record<string, Factor>> = {
     biased: { returns: { scores: "biased" } },
     all: { returns: { logSumExp: true, weights: true, scores: "raw" } },
   },
+};
+
+const { outputs, ...beforeFeatures } = otherFactors;
+
+/**
+ * Factors of a call and their values by name; the first value of each is the plainest. A factor is
+ * anything that a kernel may handle separately, so that a kernel may forget to handle a pair of them.
+ */
+const tried: Readonly<Record<string, Factor>> = {
+  ...sizeFactors,
+  ...beforeFeatures,
+  ...Object.assign({}, ...features.map((feature) => feature.factors)),
+  outputs: outputs as Factor,
 };
 
 /** Every factor with its values' names. */

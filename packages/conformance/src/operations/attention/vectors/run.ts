@@ -4,6 +4,8 @@ import {
   type HostTensor,
   mergePartials,
   type PartialAttention,
+  reshape,
+  transpose,
 } from "@heed/core";
 import { runOperator } from "./operator.js";
 import type { Arithmetic } from "../../../judge/arithmetic.js";
@@ -34,7 +36,7 @@ export async function runVector(
     c.folder === "torch"
       ? torchCall(file)
       : c.folder === "serving"
-        ? decodeCall(file)
+        ? servingCall(c.name, file)
         : realCall(c, file);
   return judge(inputs, await attention.run(inputs), expected, arithmetic);
 }
@@ -83,6 +85,53 @@ function torchCall(file: SafeTensors): RecordedCall {
     returns: { logSumExp: true },
   };
   return { inputs, expected: outputsOf(file) };
+}
+
+function servingCall(name: string, file: SafeTensors): RecordedCall {
+  return name.startsWith("decode") ? decodeCall(file) : raggedCall(file);
+}
+
+/**
+ * A ragged batch, with keys in pages or not. Recorded are queries `[total, heads, size]`, keys alike or
+ * `[pages, pageSize, heads, size]`, and log-sum-exps `[heads, total]`.
+ */
+function raggedCall(file: SafeTensors): RecordedCall {
+  const { tensors } = file;
+  const attributes = attributesOf(file);
+  const byHead = (name: string): HostTensor => {
+    const t = tensors[name] as HostTensor;
+    return t.shape.length === 4 ? transpose(t, [0, 2, 1, 3]) : splitTotal(t);
+  };
+  const starts = (name: string): Int32Array | undefined =>
+    tensors[name]?.data as Int32Array | undefined;
+  const inputs: AttentionInputs<HostTensor> = {
+    query: byHead("in.q"),
+    key: byHead(tensors["in.k_pages"] ? "in.k_pages" : "in.k"),
+    value: byHead(tensors["in.v_pages"] ? "in.v_pages" : "in.v"),
+    queryStarts: starts("in.cu_seqlens_q"),
+    keyStarts: starts("in.cu_seqlens_k"),
+    pageTable: tensors["in.block_table"],
+    kvLengths: starts("in.kv_lens"),
+    alibiSlopes: tensors["in.alibi_slopes"],
+    sinks: tensors["in.sink"],
+    causal: attributes.causal !== "none",
+    window: windowOf(attributes),
+    queryOffset: "bottom-right",
+    scale: attributes.scale,
+    softcap: attributes.softcap,
+    returns: { logSumExp: true },
+  };
+  const logSumExp = tensors["out.lse"] as HostTensor;
+  const expected = {
+    output: splitTotal(tensors["out.o"] as HostTensor),
+    logSumExp: reshape(logSumExp, [1, ...logSumExp.shape]),
+  };
+  return { inputs, expected };
+}
+
+/** `[total, heads, size]` as `[1, heads, total, size]`. */
+function splitTotal(t: HostTensor): HostTensor {
+  return transpose(reshape(t, [1, ...t.shape]), [0, 2, 1, 3]);
 }
 
 function decodeCall(file: SafeTensors): RecordedCall {
