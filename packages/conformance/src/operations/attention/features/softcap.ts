@@ -3,6 +3,7 @@ import { ofProfile } from "../../../run/case.js";
 import { cacheCall, finfoMinCall, returnsCases, smallCall, smallMasked } from "../cases/bases.js";
 import { notFinite, oneOf } from "../hostile/wrong-values.js";
 import type { CallFeature } from "./feature.js";
+import { decodeCall, servingCases, storedCall } from "./serving/bases.js";
 
 /** Softcap: logits pass through cap · tanh(logit / cap). */
 export const softcap: CallFeature = {
@@ -49,5 +50,14 @@ export const softcap: CallFeature = {
         spec: { dtype, queryLength: 9, softcap: 3, sinks: true as const },
       })),
     ),
+    ...servingCases({
+      "pages-softcap": { ...decodeCall, softcap: 3, pages: { size: 16 } },
+      "ragged-softcap": {
+        ...storedCall,
+        batch: 3,
+        softcap: 2,
+        ragged: { queries: [5, 0, 3], keys: [12, 7, 11] },
+      },
+    }),
   ],
 };

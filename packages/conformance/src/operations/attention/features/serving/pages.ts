@@ -94,7 +94,7 @@ export const pages: ServingFeature = {
       kvLengths: [10, 2],
       returns: { logSumExp: true, weights: true, scores: "raw" },
     },
-    "pages-sinks-softcap": { ...decodeCall, sinks: true, softcap: 3, pages: { size: 16 } },
+    "pages-sinks": { ...decodeCall, sinks: true, pages: { size: 16 } },
     "pages-mask-bias": {
       ...storedCall,
       kvLengths: [11, 7],

@@ -88,7 +88,7 @@ export const ragged: ServingFeature = {
       alibi: true,
       ragged: mixed,
     },
-    "ragged-sinks-softcap": { ...three, ...positional, sinks: true, softcap: 2, ragged: mixed },
+    "ragged-sinks": { ...three, ...positional, sinks: true, ragged: mixed },
     "ragged-long": {
       ...storedCall,
       batch: 3,
