@@ -5,6 +5,7 @@
  * @module
  */
 
+export { readSafeTensors, type SafeTensors } from "@heed/core/safetensors";
 export {
   type BackendChoice,
   type BackendManifest,
@@ -14,7 +15,6 @@ export {
   readManifest,
 } from "./backend-package.js";
 export { Random } from "./calls/random.js";
-export { readSafeTensors, type SafeTensors } from "./calls/safetensors.js";
 export {
   loadRealCalls,
   loadVector,

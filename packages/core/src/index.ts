@@ -77,6 +77,7 @@ export {
   DeviceError,
   DeviceLostError,
   DisposedError,
+  describeValue,
   HeedError,
   type HeedErrorCode,
   type HeedErrorOfCode,

@@ -1,6 +1,6 @@
 import type { AttentionInputs, HostTensor } from "@heed/core";
+import { readSafeTensors, type SafeTensors } from "@heed/core/safetensors";
 import { vectorFiles } from "../operations/attention/vectors/files.js";
-import { readSafeTensors, type SafeTensors } from "./safetensors.js";
 
 export type VectorFolder = keyof typeof vectorFiles;
 

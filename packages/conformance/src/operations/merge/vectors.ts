@@ -1,5 +1,5 @@
 import { cast, type FloatDType, type HostTensor, statisticsDType, tensor } from "@heed/core";
-import { readSafeTensors } from "../../calls/safetensors.js";
+import { readSafeTensors } from "@heed/core/safetensors";
 import { readPackagedVector } from "../../calls/vectors.js";
 import type { OperationCase } from "../../run/case.js";
 import { checkCall } from "../../run/check-call.js";

@@ -8,7 +8,7 @@ import {
   tensor,
   toFloat64,
 } from "@heed/core";
-import { readSafeTensors } from "../../calls/safetensors.js";
+import { readSafeTensors } from "@heed/core/safetensors";
 import { readPackagedVector } from "../../calls/vectors.js";
 import { borrow } from "../../run/borrow.js";
 import type { OperationCase, OperationContext, OperationFinding } from "../../run/case.js";

@@ -1,5 +1,5 @@
 import { createAttention, type HostTensor, slice, splitHeads, toFloat64 } from "@heed/core";
-import { readSafeTensors } from "../../calls/safetensors.js";
+import { readSafeTensors } from "@heed/core/safetensors";
 import { readPackagedVector } from "../../calls/vectors.js";
 import { borrow } from "../../run/borrow.js";
 import type { OperationCase, OperationContext, OperationFinding } from "../../run/case.js";

@@ -7,8 +7,8 @@ import {
   scatter,
   toFloat64,
 } from "@heed/core";
+import { readSafeTensors } from "@heed/core/safetensors";
 import { bitsOf, sameBits } from "../../calls/bits.js";
-import { readSafeTensors } from "../../calls/safetensors.js";
 import { readPackagedVector } from "../../calls/vectors.js";
 import { borrow } from "../../run/borrow.js";
 import type { OperationCase, OperationContext, OperationFinding } from "../../run/case.js";

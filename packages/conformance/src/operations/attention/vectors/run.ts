@@ -13,7 +13,7 @@ import { type Expected, judge } from "../judge/judge.js";
 import { summarise, type Verdict } from "../../../judge/verdict.js";
 import { difference, toleranceOf } from "../laws/compare.js";
 import { onKeys } from "../laws/transform.js";
-import type { SafeTensors } from "../../../calls/safetensors.js";
+import type { SafeTensors } from "@heed/core/safetensors";
 import { loadVector, type ReadVector, realCall, type VectorCase } from "../../../calls/vectors.js";
 
 /**

@@ -1,0 +1,506 @@
+import {
+  type Attention,
+  type AttentionEvents,
+  checkTensor,
+  DeviceLostError,
+  DisposedError,
+  describeValue,
+  type HeedError,
+  InvalidInputError,
+  isDeviceTensor,
+  isHeedError,
+  rotary,
+  type Tensor,
+} from "@heed/core";
+import type { AppendInputs, CacheInputs, InputsOptions } from "./inputs.js";
+import { checkPlace, putInto } from "./memory/place.js";
+import type { Rows } from "./memory/rows.js";
+import { type CacheParts, fillRows, planCache } from "./open.js";
+import { type CacheDType, type CacheOptions, type CacheSizes, checkNames } from "./options.js";
+import { readSaved, saveCache } from "./saved.js";
+import { PagedState } from "./state/paged.js";
+import type { Chunk, Placement } from "./state/state.js";
+
+/** An append whose inputs are checked, as far as that is possible before earlier ones are done. */
+interface AppendCall {
+  readonly key: Tensor;
+  readonly value: Tensor;
+  readonly n: number;
+  readonly counts: Int32Array;
+}
+
+const appendNames: ReadonlySet<string> = new Set<keyof AppendInputs>(["key", "value", "lengths"]);
+const inputsNames: ReadonlySet<string> = new Set<keyof InputsOptions>(["queryLength"]);
+
+/** The dtypes of keys and values that a cache takes. */
+const sourceDTypes: Readonly<Record<CacheDType, readonly string[]>> = {
+  float32: ["float32"],
+  float16: ["float32", "float16"],
+  int8: ["float32", "float16"],
+};
+
+/**
+ * Keys and values of the tokens so far, and nothing else: `attention.run({ query, ...cache.inputs() })`
+ * computes. One cache serves one layer.
+ *
+ * Appends, `reorder` and `save` are done in the order in which they are called. All other methods need every
+ * append and reorder before them awaited. A method that throws or rejects has changed nothing, but for an
+ * append whose device failed while a rolling cache was written.
+ */
+export class Cache {
+  readonly #sizes: CacheSizes;
+  readonly #rotary: CacheParts["rotary"];
+  readonly #state: CacheParts["state"];
+  #rows: Rows;
+  /** Rows of the latest append; null once tokens were taken back. */
+  #chunk: Chunk | null = null;
+  /** Ends with the last task under way; null if there is none. */
+  #tail: Promise<unknown> | null = null;
+  /** Why the cache is of no use any more. */
+  #over: HeedError | null = null;
+  readonly #unsubscribe: () => void;
+
+  /** Caches come from `createCache`, `fork` and `Cache.load`. */
+  constructor(parts: CacheParts) {
+    this.#sizes = parts.sizes;
+    this.#rotary = parts.rotary;
+    this.#state = parts.state;
+    this.#rows = parts.rows;
+    this.#unsubscribe = this.#watch();
+  }
+
+  /**
+   * A cache from the bytes that {@link save} gave.
+   *
+   * @param options `backend`: name of the backend whose memory to use, as in `createCache`
+   * @throws InvalidInputError (rejects) naming what is wrong with the bytes; what `createCache` throws
+   */
+  static async load(
+    attention: Attention,
+    bytes: Uint8Array,
+    options: Pick<CacheOptions, "backend"> = {},
+  ): Promise<Cache> {
+    checkNames("options", options, new Set(["backend"]));
+    const saved = readSaved(bytes);
+    const plan = await planCache(attention, { ...saved.options, backend: options.backend });
+    plan.state.restore(saved.state);
+    const rows = await fillRows(plan.place, plan.sizes, saved.sides);
+    return new Cache({ ...plan, rows });
+  }
+
+  get kind(): "static" | "rolling" | "paged" {
+    return this.#sizes.kind;
+  }
+
+  get batch(): number {
+    return this.#sizes.batch;
+  }
+
+  get kvHeads(): number {
+    return this.#sizes.kvHeads;
+  }
+
+  get headDim(): number {
+    return this.#sizes.headDim;
+  }
+
+  get valueDim(): number {
+    return this.#sizes.valueDim;
+  }
+
+  /** Tokens that there is room for: of each batch entry, or of the whole pool. */
+  get capacity(): number {
+    return this.#sizes.capacity;
+  }
+
+  get dtype(): CacheDType {
+    return this.#sizes.dtype;
+  }
+
+  /** Whether keys are rotated as they come in. */
+  get rotates(): boolean {
+    return this.#rotary !== null;
+  }
+
+  /** Name of the backend whose memory is used; null for host memory. */
+  get backend(): string | null {
+    return this.#rows.place.backend;
+  }
+
+  /** Bytes of the tensors that are held. Forks that share memory each count all of it. */
+  get bytes(): number {
+    return this.#rows.bytes;
+  }
+
+  /** Tokens seen, one number a batch entry. */
+  get lengths(): readonly number[] {
+    return Array.from(this.#state.lengths);
+  }
+
+  /** The position of the next token, one number a batch entry. */
+  get positions(): readonly number[] {
+    return this.lengths;
+  }
+
+  /** Tokens that {@link truncate} can take back, one number a batch entry. */
+  get rewindable(): readonly number[] {
+    return this.#state.rewindable();
+  }
+
+  /** The pool of a paged cache: its pages, and those that nobody uses. null for other kinds. */
+  get pages(): { readonly count: number; readonly size: number; readonly free: number } | null {
+    if (!(this.#state instanceof PagedState)) return null;
+    const { count, size, free } = this.#state.pool;
+    return { count, size, free };
+  }
+
+  /** Whether {@link dispose} was called. */
+  get disposed(): boolean {
+    return isHeedError(this.#over, "disposed");
+  }
+
+  /**
+   * Stores the keys and values of the next tokens, in place, in time that depends on their number alone.
+   * Lengths are copied at the call; tensors must not change until the promise settles.
+   *
+   * @throws InvalidInputError (rejects) naming `key`, `value` or `lengths`: for wrong sizes, dtypes and
+   *   places, and for more tokens than there is room for
+   * @throws DisposedError, DeviceLostError, OutOfMemoryError (rejects)
+   */
+  append(inputs: AppendInputs): Promise<void> {
+    try {
+      this.#checkAlive();
+      const call = this.#read(inputs);
+      return this.#enqueue(() => this.#append(call));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * The inputs of attention for queries at the end of the cache: by default the rows of the latest append.
+   * They hold for the present state.
+   *
+   * @throws InvalidInputError naming `queryLength`, where a rolling cache no longer has what the rows see
+   * @throws DisposedError, DeviceLostError
+   */
+  inputs(options: InputsOptions = {}): CacheInputs {
+    this.#checkIdle();
+    checkNames("options", options, inputsNames);
+    const { queryLength = this.#chunk?.n ?? 1 } = options;
+    if (!Number.isInteger(queryLength) || queryLength < 0) {
+      throw new InvalidInputError("queryLength", "an integer ≥ 0", describeValue(queryLength));
+    }
+    const chunk = this.#chunk?.n === queryLength ? this.#chunk : null;
+    const { key, value } = this.#rows.sides;
+    return {
+      key: key.rows,
+      value: value.rows,
+      ...(key.scales && value.scales && { keyScales: key.scales, valueScales: value.scales }),
+      ...this.#state.inputs(queryLength, chunk),
+    };
+  }
+
+  /**
+   * Takes tokens back, for instance rejected drafts.
+   *
+   * @param lengths tokens that are left, one number a batch entry or one for all
+   * @throws InvalidInputError naming `lengths`, also where a rolling cache no longer has what the next query
+   *   would see; {@link rewindable} says how far back is possible
+   * @throws DisposedError, DeviceLostError
+   */
+  truncate(lengths: number | Int32Array | readonly number[]): void {
+    this.#checkIdle();
+    const given = typeof lengths === "number" ? this.lengths.map(() => lengths) : lengths;
+    const now = this.#state.lengths;
+    this.#state.truncate(this.#integers("lengths", given, (b) => now[b] as number));
+    this.#chunk = null;
+  }
+
+  /**
+   * Entry b becomes a copy of what entry `indices[b]` was, as beam search needs it. A paged cache shares the
+   * pages. A static or rolling one copies them: on a device, the promise has to be awaited.
+   *
+   * @throws InvalidInputError naming `indices`, DisposedError, DeviceLostError
+   */
+  reorder(indices: Int32Array | readonly number[]): Promise<void> {
+    this.#checkAlive();
+    const { batch, kind } = this.#sizes;
+    const order = this.#integers("indices", indices, () => batch - 1);
+    const chunk = this.#tail === null ? this.#chunk : null;
+    const commit = (): void => {
+      this.#state.reorder(order);
+      this.#chunk = chunk && {
+        n: chunk.n,
+        starts: order.map((b) => chunk.starts[b] as number),
+        counts: order.map((b) => chunk.counts[b] as number),
+      };
+    };
+    const same = order.every((index, b) => index === b);
+    if (kind === "paged" || same) return this.#enqueue(() => void (same || commit()));
+    return this.#enqueue(() => {
+      const moved = this.#rows.clone(order);
+      const replace = (rows: Rows): void => {
+        this.#replace(rows);
+        commit();
+      };
+      return moved instanceof Promise ? moved.then(replace) : replace(moved);
+    });
+  }
+
+  /**
+   * Another cache with the same tokens, which goes its own way. It shares the memory: pages until one side
+   * writes into them, static and rolling caches until one side's next append, which copies. Each has to be
+   * disposed.
+   *
+   * @throws DisposedError, DeviceLostError
+   */
+  fork(): Cache {
+    this.#checkIdle();
+    this.#rows.share();
+    const fork = new Cache({
+      sizes: this.#sizes,
+      rotary: this.#rotary,
+      rows: this.#rows,
+      state: this.#state.fork(),
+    });
+    fork.#chunk = this.#chunk;
+    return fork;
+  }
+
+  /**
+   * Takes everything back; the memory is kept.
+   *
+   * @throws DisposedError, DeviceLostError
+   */
+  clear(): void {
+    this.#checkIdle();
+    this.#state.clear();
+    this.#chunk = null;
+  }
+
+  /**
+   * The cache as a safetensors file, which {@link Cache.load} reads on any backend. Rows without a token are
+   * left out.
+   *
+   * @throws DisposedError, DeviceLostError (rejects)
+   */
+  save(): Promise<Uint8Array> {
+    let bytes: Uint8Array | undefined;
+    try {
+      this.#checkAlive();
+      const saved = this.#enqueue(async () => {
+        bytes = await saveCache(this.#sizes, this.#rotary, this.#state, await this.#rows.read());
+      });
+      return saved.then(() => bytes as Uint8Array);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Gives the memory back, once what is under way has ended. Calling it twice is harmless. */
+  dispose(): void {
+    if (this.disposed) return;
+    this.#over = new DisposedError("cache");
+    this.#unsubscribe();
+    const release = (): void => {
+      this.#state.clear();
+      this.#rows.leave();
+    };
+    if (this.#tail === null) release();
+    else this.#tail = this.#tail.then(release);
+  }
+
+  /** @returns undefined if it is done by then: in host memory, without a rotation */
+  #append(call: AppendCall): Promise<void> | undefined {
+    if (call.n === 0) return undefined;
+    const { backend } = this.#rows.place;
+    if (this.#rotary !== null || (backend !== null && this.#mustCopy))
+      return this.#appendLater(call);
+    if (this.#mustCopy) this.#replace(this.#rows.clone(this.#entries()) as Rows);
+    return this.#write(call, call.key, call.value);
+  }
+
+  /** Rotates keys and copies shared rows before anything changes. */
+  async #appendLater({ key, value, ...call }: AppendCall): Promise<void> {
+    const owned: Tensor[] = [];
+    try {
+      if (this.#mustCopy) this.#replace(await this.#rows.clone(this.#entries()));
+      const turned = this.#rotary === null ? key : await this.#turn(key, call.counts, owned);
+      await this.#write({ key, value, ...call }, turned, value);
+    } finally {
+      for (const t of owned) if (isDeviceTensor(t)) t.dispose();
+    }
+  }
+
+  #write(call: AppendCall, key: Tensor, value: Tensor): Promise<void> | undefined {
+    const state = this.#state;
+    const placement = state.place(call.counts, call.n);
+    const failed = (error: unknown): never => {
+      state.abandon(placement);
+      throw error;
+    };
+    try {
+      const copied = this.#rows.copyPages(placement.copies);
+      const write = () => this.#rows.write({ key, value }, placement.slots);
+      const written = copied === undefined ? write() : copied.then(write);
+      if (written !== undefined) return written.then(() => this.#commit(placement), failed);
+    } catch (error) {
+      failed(error);
+    }
+    this.#commit(placement);
+    return undefined;
+  }
+
+  #commit(placement: Placement): void {
+    const { n, counts } = placement;
+    this.#chunk = { n, counts, starts: this.#state.lengths.slice() };
+    this.#state.commit(placement);
+  }
+
+  /** Keys at their positions; where the cache is on a device, there. */
+  async #turn(key: Tensor, counts: Int32Array, owned: Tensor[]): Promise<Tensor> {
+    const { place } = this.#rows;
+    let input = key;
+    if (!isDeviceTensor(key) && place.backend !== null) {
+      input = await putInto(place, key);
+      owned.push(input);
+    }
+    const n = key.shape[2] as number;
+    const positions = new Int32Array(counts.length * n);
+    for (let b = 0; b < counts.length; b++) {
+      const start = this.#state.lengths[b] as number;
+      // Padding gets the position of a token, since tables of cosines may end there.
+      const last = Math.max(0, (counts[b] as number) - 1);
+      for (let i = 0; i < n; i++) positions[b * n + i] = start + Math.min(i, last);
+    }
+    const { output } = await place.attention.apply(rotary, { input, positions, ...this.#rotary });
+    owned.push(output);
+    return output;
+  }
+
+  /** Whether another cache shares rows that this one is going to write. Pages are copied one by one. */
+  get #mustCopy(): boolean {
+    return this.#sizes.kind !== "paged" && this.#rows.shared;
+  }
+
+  #replace(rows: Rows): void {
+    this.#rows.leave();
+    this.#rows = rows;
+  }
+
+  #entries(): Int32Array {
+    return Int32Array.from({ length: this.#sizes.batch }, (_, b) => b);
+  }
+
+  #read(inputs: AppendInputs): AppendCall {
+    checkNames("inputs", inputs, appendNames);
+    const { key, value, lengths } = inputs;
+    const { batch, kvHeads, headDim, valueDim, dtype } = this.#sizes;
+    const check = (argument: string, t: Tensor, size: number, n: number | null): void => {
+      checkTensor(argument, t);
+      const expected = [batch, kvHeads, n ?? t.shape[2] ?? 0, size];
+      if (`${t.shape}` !== `${expected}` || t.shape.length !== 4) {
+        const sizes = [batch, kvHeads, n ?? "n", size].join(", ");
+        throw new InvalidInputError(argument, `shape [${sizes}]`, `[${t.shape.join(", ")}]`);
+      }
+      checkPlace(argument, t, this.#rows.place);
+    };
+    check("key", key, headDim, null);
+    if (!sourceDTypes[dtype].includes(key.dtype)) {
+      throw new InvalidInputError("key", `dtype ${sourceDTypes[dtype].join(" or ")}`, key.dtype);
+    }
+    const n = key.shape[2] as number;
+    check("value", value, valueDim, n);
+    if (value.dtype !== key.dtype) {
+      throw new InvalidInputError("value", `the key's dtype ${key.dtype}`, value.dtype);
+    }
+    const counts =
+      lengths === undefined
+        ? new Int32Array(batch).fill(n)
+        : this.#integers("lengths", lengths, () => n);
+    return { key, value, n, counts };
+  }
+
+  /** @throws InvalidInputError unless there is one integer a batch entry, from 0 to a limit */
+  #integers(argument: string, given: ArrayLike<number>, most: (b: number) => number): Int32Array {
+    const { batch } = this.#sizes;
+    if (!Array.isArray(given) && !(given instanceof Int32Array)) {
+      const expected = "an Int32Array or an array of integers";
+      throw new InvalidInputError(argument, expected, describeValue(given));
+    }
+    if (given.length !== batch) {
+      const expected = `${batch} integers, one a batch entry`;
+      throw new InvalidInputError(argument, expected, `${given.length} of them`);
+    }
+    const values = new Int32Array(batch);
+    for (let b = 0; b < batch; b++) {
+      const value: unknown = given[b];
+      if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > most(b)) {
+        const expected = `an integer from 0 to ${most(b)} for batch entry ${b}`;
+        throw new InvalidInputError(argument, expected, describeValue(value));
+      }
+      values[b] = value as number;
+    }
+    return values;
+  }
+
+  /** Runs a task after those under way, at once if there are none. */
+  #enqueue(task: () => Promise<void> | undefined | void): Promise<void> {
+    const guarded = (): Promise<void> | undefined => {
+      this.#checkAlive();
+      return task() ?? undefined;
+    };
+    const done = this.#tail === null ? guarded() : this.#tail.then(guarded);
+    if (done === undefined) return Promise.resolve();
+    const watched = done.catch((error: unknown) => {
+      throw this.#seen(error);
+    });
+    const tail: Promise<void> = watched.then(
+      () => this.#end(tail),
+      () => this.#end(tail),
+    );
+    this.#tail = tail;
+    // Whoever awaits the call may go on only after it has ended here, too.
+    return tail.then(() => watched);
+  }
+
+  #end(tail: Promise<void>): void {
+    if (this.#tail === tail) this.#tail = null;
+  }
+
+  /** An error on its way to the caller; one that says that the device is gone ends the cache. */
+  #seen(error: unknown): unknown {
+    if (isHeedError(error, "device-lost")) this.#over ??= error;
+    return error;
+  }
+
+  /** Listens for the loss of the backend, without keeping the cache alive. */
+  #watch(): () => void {
+    const { attention, backend } = this.#rows.place;
+    if (backend === null || typeof attention.on !== "function") return () => {};
+    const cache = new WeakRef(this);
+    const lost = (detail: AttentionEvents["lost"]): void => {
+      const alive = cache.deref();
+      if (detail.backend === backend && alive !== undefined) alive.#lose(detail.error);
+    };
+    return attention.on("lost", lost);
+  }
+
+  #lose(cause: unknown): void {
+    const message = "the cache is gone with its device; another one has to be filled anew";
+    this.#over ??= new DeviceLostError(this.backend ?? "host", message, { cause });
+  }
+
+  #checkAlive(): void {
+    if (this.#over !== null) throw this.#over;
+  }
+
+  /** @throws InvalidInputError while something is under way that was not awaited */
+  #checkIdle(): void {
+    this.#checkAlive();
+    if (this.#tail === null) return;
+    const expected = "every append, reorder and save before this call awaited";
+    throw new InvalidInputError("cache", expected, "one that is under way");
+  }
+}

@@ -1,0 +1,116 @@
+import {
+  type Attention,
+  type AttentionInputs,
+  attention as attentionOperation,
+  broadcastTo,
+  type DType,
+  type FloatDType,
+  type HostTensor,
+  InvalidInputError,
+  isHeedError,
+  type Tensor,
+  tensor,
+  UnsupportedError,
+  zeros,
+} from "@heed/core";
+import type { CacheSizes } from "../options.js";
+import type { PlaceInputs } from "../state/state.js";
+
+/** Where a cache lives. */
+export interface Place {
+  readonly attention: Attention;
+  /** Name of the backend whose memory it is; null for host memory. */
+  readonly backend: string | null;
+}
+
+/**
+ * The backend that would run the calls of a cache.
+ *
+ * @param inputs of a call on the cache, without query, key and value
+ * @throws UnsupportedError (rejects) if there is none
+ */
+export async function backendFor(
+  attention: Attention,
+  sizes: CacheSizes,
+  inputs: PlaceInputs,
+): Promise<string> {
+  const problem = attentionOperation.describe(probe(sizes, inputs, "float32"));
+  let { backend, others } = attention.explain(problem);
+  if (backend === null && sizes.dtype !== "float32") {
+    // Some backends compute with float16 keys where the query is float16, too.
+    const half = attentionOperation.describe(probe(sizes, inputs, "float16"));
+    ({ backend } = attention.explain(half));
+  }
+  if (backend === null) {
+    // Backends that were not tried yet are loaded by whoever asks for their kernels.
+    ({ backend, others } = await attention.prepare(problem));
+  }
+  if (backend === null) throw new UnsupportedError(others);
+  return backend;
+}
+
+/** A call of one row on keys and values that take no memory: their strides are 0. */
+function probe(sizes: CacheSizes, inputs: PlaceInputs, queryDType: FloatDType): AttentionInputs {
+  const { batch, kvHeads, headDim, valueDim, dtype } = sizes;
+  const [entries, rows] = tensorShape(sizes);
+  const empty = (type: DType, shape: readonly number[]) =>
+    broadcastTo(zeros(type, new Array(shape.length).fill(1)), shape);
+  return {
+    query: empty(queryDType, [batch, kvHeads, 1, headDim]),
+    key: empty(dtype, [entries, kvHeads, rows, headDim]),
+    value: empty(dtype, [entries, kvHeads, rows, valueDim]),
+    ...(dtype === "int8" && {
+      keyScales: empty("float32", [entries, kvHeads, rows]),
+      valueScales: empty("float32", [entries, kvHeads, rows]),
+    }),
+    ...inputs,
+    causal: true,
+  };
+}
+
+/** Batch entries or pages of a cache's tensors, and rows of each. */
+export function tensorShape({ kind, batch, capacity, pageSize }: CacheSizes): [number, number] {
+  return kind === "paged" ? [capacity / pageSize, pageSize] : [batch, capacity];
+}
+
+/**
+ * Where rows of keys and values are put.
+ *
+ * @param name of the backend that runs the calls
+ * @returns host memory where the backend has none
+ */
+export function placeOf(attention: Attention, name: string): Place {
+  try {
+    attention.allocate("float32", [0], { backend: name }).dispose();
+    return { attention, backend: name };
+  } catch (error) {
+    if (isHeedError(error, "unsupported")) return { attention, backend: null };
+    throw error;
+  }
+}
+
+/** A tensor of zeros in a place. */
+export function allocateIn(
+  { attention, backend }: Place,
+  dtype: DType,
+  shape: readonly number[],
+): Tensor {
+  return backend === null ? zeros(dtype, shape) : attention.allocate(dtype, shape, { backend });
+}
+
+/** A host tensor as a tensor in a place; it is not copied if it is there. */
+export async function putInto({ attention, backend }: Place, t: HostTensor): Promise<Tensor> {
+  return backend === null ? t : attention.upload(t, { backend });
+}
+
+/** @throws InvalidInputError unless a tensor can be written into the cache without going through the host */
+export function checkPlace(argument: string, t: Tensor, { backend }: Place): void {
+  if (!("backend" in t) || t.backend === backend) return;
+  const expected = backend === null ? "a host tensor" : `a host tensor, or one of ${backend}`;
+  throw new InvalidInputError(argument, expected, `a tensor of backend ${t.backend}`);
+}
+
+/** An int32 tensor of numbers. */
+export function integers(values: Int32Array): HostTensor<"int32"> {
+  return tensor(values, [values.length]);
+}
