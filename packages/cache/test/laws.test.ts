@@ -103,7 +103,12 @@ describe.each(Object.keys(providers))("on %s", (backend) => {
     if (attention === null) return;
     const running = attention;
     const options = { ...kinds[kind as keyof typeof kinds], ...sizes, dtype };
-    const refusal = await refusalOf(async () => (await createCache(running, options)).dispose());
+    const refusal = await refusalOf(async () => {
+      const cache = await createCache(running, options);
+      const modelled = new Modelled(running, cache, options);
+      await modelled.append(randomFrom(1), 1, undefined);
+      await modelled.check(randomFrom(2), 1, undefined).finally(() => cache.dispose());
+    });
     if (refusal !== null) {
       console.warn(`${backend} has no ${kind} cache of ${dtype}: ${refusal}`);
       return;
