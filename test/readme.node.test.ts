@@ -3,12 +3,13 @@ import { dirname, join } from "node:path";
 import { inspect } from "node:util";
 import { expect, onTestFinished, test, vi } from "vitest";
 
-/** The package's directory, and a heading over the first code of a section. */
+/** The package's directory, and a heading over the first code of a section of its README. */
 const examples = [
   [".", "## A first call"],
   [".", "### Everything a call can say"],
   ["packages/backend-onnx", "## Models of one's own"],
   ["packages/heed", "## A first call"],
+  ["packages/cache", "## A decode loop"],
 ] as const;
 
 test.each(examples)("%s/README.md, %s: the code prints what it says", async (path, heading) => {

@@ -399,10 +399,16 @@ export class Cache {
     const { batch, kvHeads, headDim, valueDim, dtype } = this.#sizes;
     const check = (argument: string, t: Tensor, size: number, n: number | null): void => {
       checkTensor(argument, t);
-      const expected = [batch, kvHeads, n ?? t.shape[2] ?? 0, size];
-      if (`${t.shape}` !== `${expected}` || t.shape.length !== 4) {
+      const { shape } = t;
+      const fits =
+        shape.length === 4 &&
+        shape[0] === batch &&
+        shape[1] === kvHeads &&
+        (n === null || shape[2] === n) &&
+        shape[3] === size;
+      if (!fits) {
         const sizes = [batch, kvHeads, n ?? "n", size].join(", ");
-        throw new InvalidInputError(argument, `shape [${sizes}]`, `[${t.shape.join(", ")}]`);
+        throw new InvalidInputError(argument, `shape [${sizes}]`, `[${shape.join(", ")}]`);
       }
       checkPlace(argument, t, this.#rows.place);
     };

@@ -14,7 +14,6 @@ import {
   storageOf,
   type Tensor,
   type TypedArray,
-  tensor,
 } from "@heed/core";
 import type { LoadedWasm } from "../load.js";
 import type { WasmMemory } from "../memory/memory.js";
@@ -65,7 +64,8 @@ function viewOf(memory: WasmMemory, argument: string, t: Tensor): HostTensor {
     : shape.reduce((sum, size, axis) => sum + (size - 1) * (strides[axis] as number), offset + 1);
   const View = arrays[dtype] as ArrayConstructor;
   const data = new View(memory.memory.buffer, storage.address, reach);
-  return tensor(data, shape, { dtype, strides, offset: reach === 0 ? 0 : offset });
+  // Not checked again: the call was, and this one is made for each row that is written.
+  return { dtype, shape, strides, offset: reach === 0 ? 0 : offset, data };
 }
 
 type ArrayConstructor = new (buffer: ArrayBufferLike, start: number, length: number) => TypedArray;

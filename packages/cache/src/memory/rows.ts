@@ -95,11 +95,10 @@ export class Rows {
     slots: Int32Array,
   ): Promise<void> | undefined {
     const paged = this.#sizes.kind === "paged";
-    const calls = sides.map((name) =>
-      scatterInto(this.place, this.sides[name], source[name], slots, paged),
-    );
-    if (this.place.backend === null) return undefined;
-    return settled(calls);
+    const { key, value } = this.sides;
+    const first = scatterInto(this.place, key, source.key, slots, paged);
+    const second = scatterInto(this.place, value, source.value, slots, paged);
+    return first && second && both(first, second);
   }
 
   /** Copies the first rows of pages to other pages. */
@@ -304,10 +303,15 @@ function scatterInto(
   return undefined;
 }
 
-/** Waits for all calls, failed ones too: no call may still write when an error is reported. */
-async function settled(calls: readonly (Promise<unknown> | undefined)[]): Promise<void> {
-  const results = await Promise.allSettled(calls);
-  for (const result of results) if (result.status === "rejected") throw result.reason;
+/** Waits for both calls, also if one fails: none may still write when an error is reported. */
+async function both(first: Promise<unknown>, second: Promise<unknown>): Promise<void> {
+  try {
+    await first;
+  } catch (error) {
+    await second.catch(() => {});
+    throw error;
+  }
+  await second;
 }
 
 function copyHostPage(side: Side, { from, to, rows }: PageCopy): void {

@@ -61,7 +61,7 @@ function wholeRows(problem: ScatterProblem, given: Int32Array): Int32Array {
   if (heads === 0 || (headDim === 0 && targetDType !== "int8")) {
     return new Int32Array(given.length).fill(-1);
   }
-  if (paged) return given;
+  if (paged || batch < 2) return given;
   const slots = given.slice();
   for (let b = 1; b < batch; b++) {
     for (let i = b * count; i < (b + 1) * count; i++) {

@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import type { ScatterInputs } from "./inputs.js";
 import { checkMemory } from "./memory.js";
 import { type ScatterProblem, scatterKey } from "./problem.js";
-import { readSlots } from "./slots.js";
+import { checkSlots } from "./slots.js";
 
 const inputNames: ReadonlySet<string> = new Set(["target", "source", "slots", "scales", "paged"]);
 const targetDTypes: readonly (FloatDType | "int8")[] = ["float64", "float32", "float16", "int8"];
@@ -32,8 +32,13 @@ export function describeScatter(inputs: ScatterInputs): ScatterProblem {
   const sourceDType = checkFloat("source", source);
   checkAxes("target", target, "[batch or pages, heads, rows, headDim]");
   checkAxes("source", source, "[batch, heads, n, headDim]");
-  const [entries, heads, rows, headDim] = target.shape as [number, number, number, number];
-  const [batch, , count] = source.shape as [number, number, number, number];
+  // By index: a decode loop comes here for each token, and destructuring makes iterators.
+  const entries = target.shape[0] as number;
+  const heads = target.shape[1] as number;
+  const rows = target.shape[2] as number;
+  const headDim = target.shape[3] as number;
+  const batch = source.shape[0] as number;
+  const count = source.shape[2] as number;
   if (source.shape[1] !== heads || source.shape[3] !== headDim) {
     throw new InvalidInputError(
       "source",
@@ -51,7 +56,7 @@ export function describeScatter(inputs: ScatterInputs): ScatterProblem {
   }
   const scales = readScales(inputs.scales, targetDType, [entries, heads, rows]);
   checkMemory({ target, source, scales });
-  readSlots(inputs.slots, { batch, count, entries, rows, paged });
+  checkSlots(inputs.slots, { batch, count, entries, rows, paged });
 
   const { signature } = problems;
   signature[0] = batch;

@@ -2,7 +2,7 @@ import { InvalidInputError } from "../errors.js";
 import { sharesStorage } from "../tensor/device.js";
 import { bytesPerElement } from "../tensor/dtype.js";
 import { isDeviceTensor } from "../tensor/host-tensor.js";
-import { endOf, type Layout, rowMajorStrides } from "../tensor/layout.js";
+import { endOf, isRowMajor, type Layout, rowMajorStrides } from "../tensor/layout.js";
 import type { HostTensor, Tensor } from "../tensor/tensor.js";
 
 /** The tensors of a call by name; `scales` only beside an int8 target. */
@@ -40,10 +40,8 @@ function placeOf(t: Tensor): string {
 
 /** @throws InvalidInputError unless each axis steps over all that smaller steps reach */
 function checkNested(argument: string, t: Tensor): void {
-  const { shape } = t;
-  const strides = t.strides;
-  if (strides === undefined) return;
-  // Most layouts have the axes in order; those that do not are sorted.
+  const { shape, strides } = t;
+  if (strides === undefined || isRowMajor({ shape, strides, offset: 0 })) return;
   const axes = shape.map((_, axis) => axis).filter((axis) => (shape[axis] as number) !== 1);
   if (shape.includes(0)) return;
   axes.sort((a, b) => (strides[a] as number) - (strides[b] as number));

@@ -8,8 +8,20 @@ import type { ScatterInputs, ScatterOutputs } from "./inputs.js";
 import type { ScatterProblem } from "./problem.js";
 import { referenceScatter } from "./reference.js";
 
+/** Operands by problem: a run that writes one row asks for them as often as one that writes many. */
+const operandsOf = new WeakMap<ScatterProblem, readonly OperandSpec[]>();
+
 /** Every tensor of a call: the target and its scales, which are written in place, then the source. */
-function scatterOperands(p: ScatterProblem): readonly OperandSpec[] {
+function scatterOperands(problem: ScatterProblem): readonly OperandSpec[] {
+  let operands = operandsOf.get(problem);
+  if (operands === undefined) {
+    operands = makeOperands(problem);
+    operandsOf.set(problem, operands);
+  }
+  return operands;
+}
+
+function makeOperands(p: ScatterProblem): readonly OperandSpec[] {
   const places = [p.entries, p.heads, p.rows];
   return [
     { name: "target", shape: [...places, p.headDim], dtype: p.targetDType, access: "update" },

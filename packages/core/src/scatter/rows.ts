@@ -26,9 +26,17 @@ export const scatterRows: (bound: HostCall) => void = guarded("bound", writeRows
 function writeRows({ problem, target, source, scales, slots }: HostCall): void {
   const { batch, heads, count, rows } = problem;
   const write = rowWriter(target, source, problem.headDim);
-  const [tb, th, tr] = target.strides as [number, number, number];
-  const [sb, sh, si] = source.strides as [number, number, number];
-  const [kb, kh, kr] = (scales?.strides ?? [0, 0, 0]) as [number, number, number];
+  // By index: destructuring makes iterators, for each token of a decode loop.
+  const stride = (t: HostTensor | undefined, axis: number): number => t?.strides[axis] ?? 0;
+  const tb = stride(target, 0);
+  const th = stride(target, 1);
+  const tr = stride(target, 2);
+  const sb = stride(source, 0);
+  const sh = stride(source, 1);
+  const si = stride(source, 2);
+  const kb = stride(scales, 0);
+  const kh = stride(scales, 1);
+  const kr = stride(scales, 2);
   for (let b = 0; b < batch; b++) {
     for (let i = 0; i < count; i++) {
       const slot = slots[b * count + i] as number;
@@ -50,15 +58,18 @@ function writeRows({ problem, target, source, scales, slots }: HostCall): void {
 type RowWriter = (to: number, from: number) => number;
 
 function rowWriter(target: HostTensor, source: HostTensor, headDim: number): RowWriter {
-  const [tc, sc] = [target.strides[3] as number, source.strides[3] as number];
+  const tc = target.strides[3] as number;
+  const sc = source.strides[3] as number;
   const to = target.data as TypedArray;
   const from = source.data as TypedArray;
   if (target.dtype === "int8") return quantisingWriter(to as Int8Array, tc, source, headDim);
-  const [toBits, fromBits] = [holdsBits(to), holdsBits(from)];
+  const toBits = holdsBits(to);
+  const fromBits = holdsBits(from);
   if (target.dtype === source.dtype && toBits === fromBits) {
     // As bits: a NaN that is copied as a number may lose some of its own.
     const whole = tc === 1 && sc === 1 && headDim >= longRow;
-    const [t, s] = [asBits(to), asBits(from)];
+    const t = asBits(to);
+    const s = asBits(from);
     return (at, start) => {
       if (whole) t.set(s.subarray(start, start + headDim), at);
       else for (let c = 0; c < headDim; c++) t[at + c * tc] = s[start + c * sc] as number;

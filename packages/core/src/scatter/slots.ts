@@ -22,23 +22,37 @@ export interface SlotSizes {
  *   two rows go to the same place
  */
 export function readSlots(slots: ScatterInputs["slots"], sizes: SlotSizes): Int32Array {
-  const { batch, count } = sizes;
-  const copy = copyOf(slots, batch, count);
-  if (sizes.paged) {
-    checkSlots(copy, 0, copy.length, sizes.entries * sizes.rows, "slots of the pages");
-  } else {
-    for (let b = 0; b < batch; b++) {
-      checkSlots(copy, b * count, (b + 1) * count, sizes.rows, "rows of the target");
-    }
-  }
+  const given = arrayOf(slots, sizes);
+  const copy = given === slots ? new Int32Array(given) : given;
+  checkAll(copy, sizes);
   return copy;
 }
 
-function copyOf(slots: ScatterInputs["slots"], batch: number, count: number): Int32Array {
+/**
+ * Checks the slots of a call; see {@link readSlots}, which has to check its copy all the same.
+ *
+ * @throws InvalidInputError
+ */
+export function checkSlots(slots: ScatterInputs["slots"], sizes: SlotSizes): void {
+  checkAll(arrayOf(slots, sizes), sizes);
+}
+
+function checkAll(slots: Int32Array, { batch, count, entries, rows, paged }: SlotSizes): void {
+  if (paged) {
+    checkRange(slots, 0, slots.length, entries * rows, "slots of the pages");
+    return;
+  }
+  for (let b = 0; b < batch; b++) {
+    checkRange(slots, b * count, (b + 1) * count, rows, "rows of the target");
+  }
+}
+
+/** The array given, or a new one with the elements of a tensor. */
+function arrayOf(slots: ScatterInputs["slots"], { batch, count }: SlotSizes): Int32Array {
   if (typedArrayName(slots) === "Int32Array") {
     const array = slots as Int32Array;
     const length = typedArrayLength(array);
-    if (length === batch * count) return Int32Array.from(array);
+    if (length === batch * count) return array;
     throw new InvalidInputError(
       "slots",
       `${batch * count} integers, one for each row of the source`,
@@ -62,7 +76,7 @@ function copyOf(slots: ScatterInputs["slots"], batch: number, count: number): In
 }
 
 /** Checks slots that may name any of `limit` rows, each at most once. */
-function checkSlots(
+function checkRange(
   slots: Int32Array,
   from: number,
   to: number,
