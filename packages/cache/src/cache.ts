@@ -17,7 +17,6 @@ import { checkPlace, putInto } from "./memory/place.js";
 import type { Rows } from "./memory/rows.js";
 import { type CacheParts, fillRows, planCache } from "./open.js";
 import { type CacheDType, type CacheOptions, type CacheSizes, checkNames } from "./options.js";
-import { readSaved, saveCache } from "./saved.js";
 import { PagedState } from "./state/paged.js";
 import type { Chunk, Placement } from "./state/state.js";
 
@@ -28,6 +27,9 @@ interface AppendCall {
   readonly n: number;
   readonly counts: Int32Array;
 }
+
+/** Saving and loading: few applications do, and the rest need not download them. */
+const saving = () => import("./saved.js");
 
 const appendNames: ReadonlySet<string> = new Set<keyof AppendInputs>(["key", "value", "lengths"]);
 const inputsNames: ReadonlySet<string> = new Set<keyof InputsOptions>(["queryLength"]);
@@ -81,6 +83,7 @@ export class Cache {
     options: Pick<CacheOptions, "backend"> = {},
   ): Promise<Cache> {
     checkNames("options", options, new Set(["backend"]));
+    const { readSaved } = await saving();
     const saved = readSaved(bytes);
     const plan = await planCache(attention, { ...saved.options, backend: options.backend });
     plan.state.restore(saved.state);
@@ -290,6 +293,7 @@ export class Cache {
     try {
       this.#checkAlive();
       const saved = this.#enqueue(async () => {
+        const { saveCache } = await saving();
         bytes = await saveCache(this.#sizes, this.#rotary, this.#state, await this.#rows.read());
       });
       return saved.then(() => bytes as Uint8Array);

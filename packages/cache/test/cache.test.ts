@@ -166,7 +166,7 @@ describe.each(["js", "wasm"] as const)("on %s", (backend) => {
       const before = await say();
       const good = next(1);
       const far = zeros("float32", [2, 1, 40, 2]);
-      const bad: readonly [string, () => unknown][] = [
+      const bad: readonly (readonly [string, () => unknown])[] = [
         ["key", () => cache.append({ ...good, key: rows([1, 1, 1, 2], 0) })],
         ["key", () => cache.append({ ...good, key: rows([2, 2, 1, 2], 0) })],
         ["key", () => cache.append({ ...good, key: rows([2, 1, 1, 3], 0) })],
@@ -349,7 +349,6 @@ test("a cache whose backend is lost says so", async () => {
           return made.run(inputs);
         };
         return {
-          problem: made.problem,
           description: made.description,
           run,
           dispose: () => made.dispose(),

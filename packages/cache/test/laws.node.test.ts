@@ -38,7 +38,7 @@ const step = fc.record({
 });
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
-const onSoftware = { js: 12, wasm: 12, onnx: 4, webgpu: 3 } as Readonly<Record<string, number>>;
+const runs = { js: 6, wasm: 6, onnx: 3, webgpu: 2 } as Readonly<Record<string, number>>;
 
 /** @returns how many times rows were compared */
 async function live(all: Modelled[], steps: readonly Step[]): Promise<number> {
@@ -126,7 +126,7 @@ describe.each(Object.keys(providers))("on %s", (backend) => {
           for (const { cache } of caches) cache.dispose();
         }
       }),
-      { numRuns: onSoftware[backend], seed: 17 },
+      { numRuns: runs[backend], seed: 17 },
     );
     expect(compared).toBeGreaterThan(0);
   });

@@ -216,7 +216,7 @@ test.each(Object.keys(kinds))("%s: each row sees the tokens that it should", (ki
       for (const { state } of caches) state.clear();
       if (made.state instanceof PagedState) expect(made.state.pool.free).toBe(s.pages);
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 

@@ -5,11 +5,11 @@ import { Cache, type CacheOptions, createCache } from "../src/index.js";
 import { attentionOn } from "./backends.js";
 import { Modelled, randomFrom, sizes } from "./history.js";
 
-const kinds: readonly Partial<CacheOptions>[] = [
+const kinds = [
   { kind: "static", capacity: 14 },
   { kind: "rolling", capacity: 8, window: 3, keep: 2 },
   { kind: "paged", capacity: 40, pageSize: 4 },
-];
+] as const;
 const dtypes = ["float32", "float16", "int8"] as const;
 const all = kinds.flatMap((kind) => dtypes.map((dtype) => ({ ...kind, ...sizes, dtype })));
 
