@@ -104,6 +104,7 @@ export type {
   Support,
   Tiles,
 } from "./operation/backend.js";
+export { CallOrder, type CallTurn } from "./operation/call-order.js";
 export {
   type BackendDefinition,
   defineBackend,

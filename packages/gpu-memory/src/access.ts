@@ -1,3 +1,4 @@
+import type { CallOrder } from "@heed/core";
 import type { Faults } from "./faults.js";
 import type { GpuBuffer, GpuDevice } from "./gpu.js";
 import type { BufferPool } from "./pool.js";
@@ -7,4 +8,6 @@ export interface DeviceAccess<B extends GpuBuffer = GpuBuffer> {
   readonly device: GpuDevice<B>;
   readonly faults: Faults;
   readonly pool: BufferPool<B>;
+  /** The order in which calls submit their work: those that write to given tensors between all others. */
+  readonly order: CallOrder;
 }

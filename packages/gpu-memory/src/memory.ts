@@ -1,5 +1,6 @@
 import {
   bytesPerElement,
+  CallOrder,
   type DeviceMemory,
   type DeviceTensor,
   DisposedError,
@@ -50,6 +51,7 @@ export class GpuMemory<B extends GpuBuffer = GpuBuffer> implements DeviceMemory,
   readonly device: GpuDevice<B>;
   readonly faults: Faults;
   readonly pool: BufferPool<B>;
+  readonly order: CallOrder = new CallOrder();
   readonly #unused: () => void;
   readonly #stored: StoredForm | undefined;
   /** Number of tensors handed out whose buffers have not come back. */

@@ -1,6 +1,7 @@
 import {
   allocate,
   bytesPerElement,
+  type CallTurn,
   cast,
   contiguous,
   type DeviceStorage,
@@ -95,15 +96,22 @@ export class GpuStorage<B extends GpuBuffer = GpuBuffer> implements DeviceStorag
       );
     }
     this.hold();
+    // What earlier calls write to the tensor is read.
+    const turn = access.order.take(false);
     try {
       await this.#filled;
-      return await this.#read(access, layout);
+      return await this.#read(access, layout, turn);
     } finally {
+      turn.end();
       this.release();
     }
   }
 
-  async #read(access: DeviceAccess<B>, layout: TensorLayout): Promise<HostTensor> {
+  async #read(
+    access: DeviceAccess<B>,
+    layout: TensorLayout,
+    turn: CallTurn,
+  ): Promise<HostTensor> {
     const { dtype, shape, strides, offset } = layout;
     const { device, faults, pool } = access;
     const { buffer, stored = dtype } = this;
@@ -115,11 +123,13 @@ export class GpuStorage<B extends GpuBuffer = GpuBuffer> implements DeviceStorag
     const from = Math.floor((offset * size) / 4) * 4;
     const bytes = Math.ceil(((lastElement(layout) + 1) * size - from) / 4) * 4;
     const staging = await pool.acquire(bytes, stagingUsage);
+    if (turn.ready) await turn.ready;
     const copied = faults.watch("reading a tensor", () => {
       const encoder = device.createCommandEncoder();
       encoder.copyBufferToBuffer(buffer, from, staging.buffer, 0, bytes);
       device.queue.submit([encoder.finish()]);
     });
+    turn.end();
     const data = await readStaging(access, staging, bytes, copied.accepted);
     const view = tensor(viewAs(data, stored), shape, {
       dtype: stored,

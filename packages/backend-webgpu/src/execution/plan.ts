@@ -54,6 +54,7 @@ export class DevicePlan<B extends Bound, Outputs> implements KernelPlan<B, Outpu
     // Everything of the call is looked at now, before anything is waited for.
     const rules = this.#program.encode(bound);
     const run = new RunMemory(memory, reads, bound.reads);
+    const turn = run.onDevice ? memory.order.take(this.#program.updates === true) : null;
     const readBack = run.onDevice ? null : new ReadBack(memory, writes);
     let prepared: Prepared | null = null;
     try {
@@ -67,15 +68,18 @@ export class DevicePlan<B extends Bound, Outputs> implements KernelPlan<B, Outpu
         outputs.set(name, await run.allocate(name, bytes));
       }
       await readBack?.allocate();
+      if (turn?.ready) await turn.ready;
       // A device can be lost, and a plan disposed, while a run waits for memory.
       this.#checkAlive();
       const accepted = submitRun(device, memory.faults, prepared, rules, run.buffers, (encoder) =>
         readBack?.record(encoder, outputs),
       );
+      turn?.end();
       if (readBack === null) return this.#handOut(run, outputs, accepted) as Outputs;
       run.release();
       return (await readBack.finish(accepted)) as Outputs;
     } finally {
+      turn?.end();
       prepared?.release();
       run.release();
       readBack?.release();

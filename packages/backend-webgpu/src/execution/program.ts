@@ -8,6 +8,11 @@ export interface Program<B extends Bound = Bound> {
   readonly reads: readonly string[];
   /** The tensors that are written: row-major, newly made by each run. */
   readonly writes: readonly OperandSpec[];
+  /**
+   * Whether it writes to tensors that are read: then runs are submitted between all those that are called
+   * before and after.
+   */
+  readonly updates?: boolean;
   /** For inputs that are row-major from the start of their buffers. */
   readonly dense: { readonly layouts: Layouts; readonly schedule: Schedule };
   /** The dispatches for other layouts. @throws UnsupportedError where the device cannot bind them */

@@ -92,6 +92,7 @@ function programOf(
       ...(from === "i8" ? ["sourceScales"] : []),
     ],
     writes: [],
+    updates: true,
     dense: { layouts, schedule: schedule(layouts) },
     rulesBytes: 4 * problem.batch * problem.count,
     encode: ({ slots }) => new Uint8Array(slots.slice().buffer),

@@ -19,8 +19,11 @@ import type { HostTensor, Tensor } from "../tensor/tensor.js";
  * float32, has the scale NaN and elements 0, so that it reads as NaN.
  *
  * Writing the same call again changes nothing: another backend may take over from one that failed as
- * long as the target is in host memory. Await a call before others that read or write its target: when
- * it settles, the rows are written, or on a device, queued before the work of all later calls.
+ * long as the target is in host memory. When a call settles, the rows are written, or on a device, queued
+ * before the work of all later calls. Await a call before others that read or write its target. On the
+ * memory of the backend webgpu, calls through one attention are ordered without it: attention, scatter
+ * and reads of tensors see what earlier calls wrote, and nothing that later calls write. Only a read of a
+ * tensor may overtake the first call of a problem, which makes its plan.
  */
 export interface ScatterInputs<T extends Tensor = Tensor> {
   /**

@@ -17,6 +17,7 @@ import {
 } from "../errors.js";
 import type { AbortSignalLike } from "../operation/abort.js";
 import type { Plan } from "../operation/backend.js";
+import { CallOrder, type CallTurn } from "../operation/call-order.js";
 import type { AnyOperation, Bound, InputsOf, OutputsOf } from "../operation/operation.js";
 import { isProblem, type Problem } from "../operation/problem.js";
 import { checkNames, isList } from "../options.js";
@@ -79,6 +80,8 @@ export class BackendSelection implements Attention {
   readonly #strategy: Strategy | null;
   readonly #plans: PlanCache;
   readonly #listeners: Listeners;
+  /** The order of calls on backends' memory, by backend, while some wait for their plans. */
+  readonly #orders = new Map<string, CallOrder>();
   readonly #recovery: Recovery;
   readonly #routes: Routes;
   readonly #fallbacks: Fallbacks;
@@ -352,7 +355,8 @@ export class BackendSelection implements Attention {
     }
     this.#running += 1;
     const key = route.planKeys[route.candidates.indexOf(slot)] as string;
-    const entry = this.#plans.takeReady(key);
+    const inOrder = device === null || this.#orders.get(device)?.busy !== true;
+    const entry = inOrder ? this.#plans.takeReady(key) : null;
     return entry === null ? this.#planAndRun(call, slot, key) : this.#runReady(call, slot, entry);
   }
 
@@ -395,8 +399,27 @@ export class BackendSelection implements Attention {
     return this.#planAndRun(call, chosen, this.#routes.planKey(chosen, problem));
   }
 
-  /** Ends a call that is counted as running. */
+  /** Ends a call that is counted as running. On device memory, it keeps its place among other calls. */
   async #planAndRun(call: Call, slot: ReadySlot, key: string): Promise<object> {
+    const { device, operation, bound } = call;
+    if (device === null) return this.#planAndRunAt(call, slot, key, null);
+    const updates = operation.operands(bound.problem).some(({ access }) => access === "update");
+    const order = this.#orders.get(device) ?? new CallOrder();
+    this.#orders.set(device, order);
+    const turn = order.take(updates);
+    try {
+      return await this.#planAndRunAt(call, slot, key, turn);
+    } finally {
+      turn.end();
+    }
+  }
+
+  async #planAndRunAt(
+    call: Call,
+    slot: ReadySlot,
+    key: string,
+    turn: CallTurn | null,
+  ): Promise<object> {
     const untested = slot.test !== null && (await this.#test([slot], call.bound.problem)) !== null;
     if (untested) return this.#chooseAgain(call);
     const entry = this.#plans.take(key, () => makePlan(slot, call.bound.problem));
@@ -406,7 +429,10 @@ export class BackendSelection implements Attention {
       this.#end(entry);
       return this.#afterFailure(call, slot, thrown);
     }
-    return this.#runReady(call, slot, entry, false);
+    if (turn?.ready) await turn.ready;
+    const running = this.#runReady(call, slot, entry, false);
+    turn?.end();
+    return running;
   }
 
   /** @param steady whether the plan was there before the call */
