@@ -4,6 +4,7 @@ import { type MatrixSizes, matrixStep, matrixThreads } from "./attention/kernels
 export const limitNames = [
   "maxStorageBufferBindingSize",
   "maxBufferSize",
+  "maxStorageBuffersPerShaderStage",
   "maxComputeWorkgroupStorageSize",
   "maxComputeInvocationsPerWorkgroup",
   "maxComputeWorkgroupsPerDimension",
@@ -30,6 +31,7 @@ export const floor: Capabilities = {
   limits: {
     maxStorageBufferBindingSize: 128 * 2 ** 20,
     maxBufferSize: 256 * 2 ** 20,
+    maxStorageBuffersPerShaderStage: 8,
     maxComputeWorkgroupStorageSize: 16_384,
     maxComputeInvocationsPerWorkgroup: 256,
     maxComputeWorkgroupsPerDimension: 65_535,

@@ -8,6 +8,7 @@ import {
 } from "@heed/core";
 import { expect, test } from "vitest";
 import { choose } from "../src/attention/choose.js";
+import { gatheredLayout } from "../src/attention/gathered.js";
 import { subgroupMatrixBytes } from "../src/attention/kernels/subgroup-matrix.js";
 import { tileBytes } from "../src/attention/kernels/tile.js";
 import { operandsOf } from "../src/attention/operands.js";
@@ -222,5 +223,79 @@ test("a grid has no dimension of more than 65,535, and no fewer workgroups than 
     expect(Math.max(x, y, z)).toBeLessThanOrEqual(65_535);
     expect(x * y * z).toBeGreaterThanOrEqual(count);
     expect(x * y * z).toBeLessThan(count + x * y);
+  }
+});
+
+test("keys in lists get every kernel but matrices, sizes of their sequences and places in one buffer", () => {
+  const paged = (
+    lengths: readonly number[],
+    queries: number,
+    kv: "float32" | "float16" | "int8",
+  ) => {
+    const perSequence = 512;
+    const key = zeros(kv, [1024, 8, 16, 64]);
+    const scales = zeros("float32", [1024, 8, 16]);
+    return describeProblem({
+      query: zeros("float32", [lengths.length, 32, queries, 64]),
+      key,
+      value: key,
+      ...(kv === "int8" && { keyScales: scales, valueScales: scales }),
+      pageTable: zeros("int32", [lengths.length, perSequence]),
+      kvLengths: lengths,
+    });
+  };
+  const decoding = choose(paged([4096, 100], 1, "int8"), gpu);
+  expect(decoding).toMatchObject({ kernel: "decode", stack: 4, keys: "i8", gathered: true });
+  expect(choose(paged([4096], 512, "float16"), gpu)).toMatchObject({ kernel: "tile", keys: "f16" });
+  expect(choose(paged([4096], 512, "float16"), floor)).toMatchObject({ keys: "f16-words" });
+  expect(choose(paged([4096], 512, "float32"), withMatrices).kernel).toBe("tile");
+  expect(choose(paged([4096], 1, "float32"), software).kernel).toBe("stream");
+  // Sixteen sequences of one query each are decoding, however many rows they have together.
+  const starts = Int32Array.from({ length: 17 }, (_, s) => s);
+  const ragged = describeProblem({
+    query: zeros("float32", [1, 32, 16, 64]),
+    key: zeros("float32", [1, 8, 1600, 64]),
+    value: zeros("float32", [1, 8, 1600, 64]),
+    queryStarts: starts,
+    keyStarts: starts.map((s) => 100 * s),
+  });
+  const choice = choose(ragged, gpu);
+  expect(choice.kernel).toBe("decode");
+  const made = schedule(ragged, choice, denseOperands(ragged), gpu);
+  // Items of eight rows that 64 rows of 16 sequences may have at most, for each key head and split.
+  const items = Math.floor((64 + 16 * 7) / 8);
+  expect(made?.steps[0]?.grid).toEqual([items * 8 * choice.splits, 1, 1]);
+  const layout = gatheredLayout(ragged, choice);
+  expect(layout.lists).toEqual([{ rows: 8, at: 3 * 16 + 32, items }]);
+  expect(layout.bytes).toBe(16 * (3 * 16 + 32 + 2 * items));
+});
+
+test("scales and mask share a buffer where the device binds no more than eight", () => {
+  const stored = zeros("int8", [1, 8, 100, 64]);
+  const scales = zeros("float32", [1, 8, 100]);
+  const call = {
+    query: zeros("float32", [1, 8, 100, 64]),
+    key: stored,
+    value: stored,
+    keyScales: scales,
+    valueScales: scales,
+  };
+  const masked = describeProblem({
+    ...call,
+    mask: zeros("bool", [100]),
+    bias: zeros("float32", [100]),
+  });
+  const many = { ...floor, limits: { ...floor.limits, maxStorageBuffersPerShaderStage: 10 } };
+  expect(choose(describeProblem(call), floor).joined).toBe(false);
+  expect(choose(masked, many).joined).toBe(false);
+  const choice = choose(masked, floor);
+  expect(choice.joined).toBe(true);
+  const made = schedule(masked, choice, denseOperands(masked), floor);
+  expect(made?.steps.map(({ kernel }) => kernel.name.split("-", 2).join("-"))).toEqual([
+    ...Array(3).fill("convert-copy"),
+    "attention-tile",
+  ]);
+  for (const { kernel } of made?.steps ?? []) {
+    expect(kernel.bindings.length).toBeLessThanOrEqual(8);
   }
 });

@@ -7,6 +7,7 @@ import { registersKernel } from "../src/attention/kernels/registers.js";
 import { rowKernel } from "../src/attention/kernels/row.js";
 import { subgroupMatrixKernel } from "../src/attention/kernels/subgroup-matrix.js";
 import { tileKernel } from "../src/attention/kernels/tile.js";
+import type { Reads } from "../src/attention/wgsl/reads.js";
 import { packKernel, unpackKernel } from "../src/convert/kernels.js";
 import { mergeSumKernel, mergeWeightsKernel } from "../src/merge/kernel.js";
 import { projectionKernel } from "../src/projection/kernel.js";
@@ -48,8 +49,82 @@ const matrixKernels = matrices.flatMap((sizes) =>
     ),
   ),
 );
+/** How kernels read keys: one of each element type, in lists and without, and what is bound beside scales. */
+const reads: readonly (readonly [storage: Storage, reads: Reads])[] = (
+  [
+    ["f32", "f32", false],
+    ["f32", "f16", false],
+    ["f16", "f16", false],
+    ["f32", "f16-words", true],
+    ["f32", "f16-words", false],
+    ["f32", "i8", true],
+    ["f32", "i8", false],
+    ["f16", "i8", true],
+  ] as const
+).flatMap(([storage, element, words]) =>
+  [true, false]
+    .filter((gathered) => gathered || element !== storage)
+    .flatMap((gathered) =>
+      (element === "i8" ? (["joined", "rules", "none"] as const) : (["rules"] as const)).map(
+        (bound) => {
+          const rules = bound !== "none";
+          const joined = bound === "joined";
+          return [storage, { element, words, gathered, mask: rules, bias: rules, joined }] as const;
+        },
+      ),
+    ),
+);
+const readers = reads.flatMap(([storage, reads]) => [
+  ...([8, 16] as const).map((lanes) =>
+    tileKernel({
+      lanes,
+      columns: 64,
+      storage,
+      bias: storage,
+      output: "f32",
+      subgroups: true,
+      reads,
+    }),
+  ),
+  rowKernel({ storage, bias: storage, output: storage, reads: { ...reads, words: false } }),
+  decodeKernel({
+    columns: 64,
+    headDim: 64,
+    vectors: reads.words || (reads.element === "f16" && reads.gathered),
+    storage,
+    bias: storage,
+    output: "f32",
+    reads,
+  }),
+  ...(["weights", "scores"] as const).map((matrix) =>
+    matrixKernel({
+      matrix,
+      storage,
+      bias: storage,
+      output: storage,
+      reads: { ...reads, words: false, joined: false },
+    }),
+  ),
+  ...(storage === "f16"
+    ? []
+    : (["quad", "alone", "stream"] as const).flatMap((mode) =>
+        [true, false].map((whole) =>
+          registersKernel({
+            mode,
+            rows: 8,
+            keys: mode === "stream" ? 1 : 2,
+            headDim: 64,
+            valueDim: 16,
+            whole,
+            output: "f32",
+            reads,
+          }),
+        ),
+      )),
+]);
 export const allForms: readonly Kernel[] = [
   ...tiles,
+  ...readers,
   ...matrixKernels,
   ...storages.flatMap(([storage, bias]) => [
     rowKernel({ storage, bias, output: storage }),

@@ -1,6 +1,7 @@
 import { type AttentionProblem, headsPerGroup } from "@heed/core";
 import type { Capabilities } from "../capabilities.js";
 import type { Storage } from "../wgsl/kernel.js";
+import { isGathered, sequencesOf } from "./gathered.js";
 import type { KernelName } from "./kernel-names.js";
 import { type DecodeShape, decodeBytes, decodeRows, decodeThreads } from "./kernels/decode.js";
 import { matrixStep, matrixThreads } from "./kernels/matrix-sizes.js";
@@ -9,6 +10,7 @@ import { rowColumns, rowKeys } from "./kernels/row.js";
 import { type SubgroupMatrixShape, subgroupMatrixBytes } from "./kernels/subgroup-matrix.js";
 import { type TileShape, tileBytes } from "./kernels/tile.js";
 import { type Lanes, tileKeys, tileRows, tileThreads } from "./wgsl/products.js";
+import type { KeyElement } from "./wgsl/reads.js";
 
 interface ChoiceOf<K extends KernelName> {
   readonly kernel: K;
@@ -25,6 +27,12 @@ interface ChoiceOf<K extends KernelName> {
   readonly storage: Storage;
   /** Element type of the bias; may differ from the inputs'. */
   readonly bias: Storage;
+  /** Element type of keys and values. */
+  readonly keys: KeyElement;
+  /** Whether workgroups take their rows and keys from lists of the call. */
+  readonly gathered: boolean;
+  /** Whether scales and mask are copied into one buffer, since the device binds too few. */
+  readonly joined: boolean;
   /** Whether float16 tensors are copied to float32 and back, since the device has no shader-f16. */
   readonly convert: boolean;
 }
@@ -62,6 +70,10 @@ export function choose(
   capabilities: Capabilities,
   { kernel: forced, batchInvariant = false }: Preferences = {},
 ): Choice {
+  if (isGathered(problem)) {
+    const preferences = { kernel: forced, batchInvariant };
+    return chooseGathered(problem, capabilities, preferences);
+  }
   if (batchInvariant) return chooseInvariant(problem, capabilities);
   const { queryLength } = problem;
   const group = headsPerGroup(problem);
@@ -106,6 +118,55 @@ function chooseInvariant(problem: AttentionProblem, capabilities: Capabilities):
       : chooseTile(problem, capabilities, stack);
   return { ...choice, splits: 1, keyGrain: keysOfTile(choice) };
 }
+
+/**
+ * A choice for keys in pages, ragged batches and positions that are data: rows of a group are always
+ * stacked, query by query, and sequences are what batch entries are elsewhere.
+ */
+function chooseGathered(
+  problem: AttentionProblem,
+  capabilities: Capabilities,
+  { kernel: forced, batchInvariant }: Preferences,
+): Choice {
+  const group = headsPerGroup(problem);
+  const usual = sequencesOf(problem);
+  const { batch, queryLength, keyLength } = usual;
+  const suits = (kernel: KernelName, suited: boolean): boolean =>
+    batchInvariant ? false : forced === undefined ? suited : forced === kernel;
+  const choice = (): Choice => {
+    const registers = fitsRegisters(usual, capabilities);
+    const streams = suits("stream", group * queryLength <= mostStreamRows);
+    if (registers && suitsRegisters(usual, capabilities) && streams) {
+      return chooseStream(usual, capabilities, group);
+    }
+    if (registers && forced === "stream") return chooseStream(usual, capabilities, group);
+    if (
+      registers &&
+      (forced === "quad" || (forced === undefined && suitsRegisters(usual, capabilities)))
+    ) {
+      return chooseQuad(usual, capabilities, group);
+    }
+    const queries = problem.batch * problem.queryLength;
+    const rows = capabilities.software ? suitsRows(usual, group, capabilities) : keyLength <= 16;
+    if (suits("row", rows && queries <= mostListedRows)) {
+      return { ...chooseRow(usual, capabilities), stack: group, rows: group };
+    }
+    const few = !capabilities.software && group * queryLength <= 2 * decodeRows;
+    if (suits("decode", few) && fitsDecode(usual, capabilities)) {
+      return chooseDecode(usual, capabilities, group);
+    }
+    return chooseTile(usual, capabilities, group);
+  };
+  const chosen = choice();
+  // Registers take keys from an even one on.
+  const grain = "registers" in chosen ? chosen.registers.keys : 1;
+  return batchInvariant
+    ? { ...chosen, splits: 1, keyGrain: keysOfTile(chosen) }
+    : { ...chosen, keyGrain: grain, splits: batch === 0 ? 1 : chosen.splits };
+}
+
+/** Queries up to which the row kernel, whose list has an item for each, is used. */
+const mostListedRows = 4096;
 
 /** Keys of a tile of a kernel that has tiles; keys that are worked on at once of others. */
 export function keysOfTile(choice: Choice): number {
@@ -226,7 +287,8 @@ function suitsRows(problem: AttentionProblem, stack: number, { software }: Capab
 /** Queries of a group have to fit into workgroup memory. */
 function fitsDecode(problem: AttentionProblem, { limits }: Capabilities): boolean {
   const headDim = decodeHeadDim(problem);
-  return decodeBytes({ headDim }) <= limits.maxComputeWorkgroupStorageSize;
+  const gathered = isGathered(problem);
+  return decodeBytes({ headDim, gathered }) <= limits.maxComputeWorkgroupStorageSize;
 }
 
 function decodeHeadDim({ headDim }: AttentionProblem): number {
@@ -299,7 +361,7 @@ function chooseSubgroupMatrix(
 ): Choice | null {
   const { matrices, limits } = capabilities;
   const kinds = storages(problem, capabilities);
-  if (matrices === null || kinds.storage !== "f16") return null;
+  if (matrices === null || kinds.storage !== "f16" || kinds.keys !== "f16") return null;
   if (limits.maxComputeInvocationsPerWorkgroup < matrixThreads) return null;
   const { batch, queryHeads, queryLength, keyLength, valueDim } = problem;
   const headDim = Math.ceil(problem.headDim / matrixStep) * matrixStep;
@@ -350,15 +412,38 @@ function splitsFor(
 
 function storages(
   problem: AttentionProblem,
-  { float16 }: Capabilities,
-): Pick<Choice, "storage" | "bias" | "convert" | "keyGrain"> {
+  { float16, limits }: Capabilities,
+): Pick<Choice, "storage" | "bias" | "keys" | "gathered" | "joined" | "convert" | "keyGrain"> {
   const half = problem.dtype === "float16";
+  const gathered = isGathered(problem);
   const storage: Storage = half && float16 ? "f16" : "f32";
   return {
     storage,
     bias:
       problem.bias === null ? storage : problem.bias.dtype === "float16" && float16 ? "f16" : "f32",
+    keys: keyElement(problem, float16, gathered),
+    gathered,
+    joined:
+      problem.kvDtype === "int8" && buffersOf(problem) > limits.maxStorageBuffersPerShaderStage,
     convert: half && !float16,
     keyGrain: 1,
   };
+}
+
+/**
+ * Without shader-f16, float16 keys of a prefill are converted once, since each is read for many rows.
+ * Those that few rows read, or that are in pages of which a call uses some, are converted as they are read.
+ */
+function keyElement(problem: AttentionProblem, float16: boolean, gathered: boolean): KeyElement {
+  const { dtype, kvDtype, queryLength } = problem;
+  if (kvDtype === "int8") return "i8";
+  if (kvDtype !== "float16") return "f32";
+  if (float16) return "f16";
+  const few = headsPerGroup(problem) * queryLength <= 2 * decodeRows;
+  return dtype === "float32" || gathered || few ? "f16-words" : "f32";
+}
+
+/** Storage buffers of a kernel that reads scales beside keys and values. */
+function buffersOf({ mask, bias }: AttentionProblem): number {
+  return 8 + (mask === null ? 0 : 1) + (bias === null ? 0 : 1);
 }

@@ -15,6 +15,16 @@ function operandOf({ dtype, shape, strides, offset }: TensorLayout): Operand {
   };
 }
 
+/** Scales of rows, `[batch or pages, heads, rows]`, as an operand whose columns repeat. */
+function scalesOf({ dtype, shape, strides, offset }: TensorLayout): Operand {
+  const stride = (axis: number): number => (shape[axis] === 1 ? 0 : (strides[axis] as number));
+  return {
+    offset,
+    strides: [stride(0), stride(1), stride(2), 0],
+    elementBytes: bytesPerElement(dtype),
+  };
+}
+
 /** The tensors that a call of attention reads, as operands of four axes. */
 export function operandsOf(layouts: Layouts): AttentionOperands {
   const operand = (name: string): Operand | null => {
@@ -22,10 +32,16 @@ export function operandsOf(layouts: Layouts): AttentionOperands {
     return layout ? operandOf(layout) : null;
   };
   const required = (name: string): Operand => operand(name) as Operand;
+  const scales = (name: string): Operand | null => {
+    const layout = layouts.get(name);
+    return layout ? scalesOf(layout) : null;
+  };
   return {
     query: required("query"),
     key: required("key"),
     value: required("value"),
+    keyScales: scales("keyScales"),
+    valueScales: scales("valueScales"),
     mask: operand("mask"),
     bias: operand("bias"),
   };

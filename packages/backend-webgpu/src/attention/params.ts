@@ -82,8 +82,28 @@ const fields = {
   count: "u32",
 } as const;
 
+/** Further parameters where keys have scales, or are gathered from pages, ragged batches and positions. */
+const readFields = {
+  /** Strides of scales in elements. */
+  keyScalesBase: "u32",
+  keyScalesBatch: "u32",
+  keyScalesHead: "u32",
+  keyScalesRow: "u32",
+  valueScalesBase: "u32",
+  valueScalesBatch: "u32",
+  valueScalesHead: "u32",
+  valueScalesRow: "u32",
+  /** Index in `rules` of the first item of the dispatch's list. */
+  items: "u32",
+  /** Parts that an item's keys are split into. */
+  keyParts: "u32",
+  /** Keys of a page. */
+  pageSize: "u32",
+} as const;
+
 export type ParamName = keyof typeof fields;
-export type Params = Readonly<Record<ParamName, number>>;
+export type GatheredParamName = ParamName | keyof typeof readFields;
+export type Params = Readonly<Record<GatheredParamName, number>>;
 
 /** The rules that a problem has; those of {@link elementwise} concern single pairs of query and key. */
 export const flags = {
@@ -101,16 +121,35 @@ export const flags = {
   partial: 1024,
 } as const;
 
+/** Rules of gathered keys, beside {@link flags}. */
+export const gatheredFlags = {
+  /** Keys are in pages. */
+  pages: 2048,
+  /** Positions of queries and keys are data. */
+  positions: 4096,
+} as const;
+
 /** Rules with which every tile goes through the masking code. */
 export const elementwise: number = flags.softcap | flags.bias | flags.alibi | flags.mask;
 
 /** The parameters as a uniform buffer. */
 export const attentionParams: ParamsLayout<ParamName> = paramsLayout(fields);
 
+export const gatheredParams: ParamsLayout<GatheredParamName> = paramsLayout({
+  ...fields,
+  ...readFields,
+});
+
+const constants = (bits: Readonly<Record<string, number>>): string =>
+  Object.entries(bits)
+    .map(([name, bit]) => `const flag_${name} = ${bit}u;`)
+    .join("\n");
+
+/** The bits of {@link gatheredFlags} as constants. */
+export const gatheredFlagsFragment: Fragment = { wgsl: constants(gatheredFlags) };
+
 /** The bits of {@link flags} as constants. */
 export const flagsFragment: Fragment = {
-  wgsl: `${Object.entries(flags)
-    .map(([name, bit]) => `const flag_${name} = ${bit}u;`)
-    .join("\n")}
+  wgsl: `${constants(flags)}
 const flags_elementwise = ${elementwise}u;`,
 };

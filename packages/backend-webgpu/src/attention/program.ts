@@ -4,7 +4,6 @@ import {
   type BoundAttention,
   outputsOf,
   type PlanDescription,
-  refuseFeatures,
   type SupportReason,
   type Verdict,
 } from "@heed/core";
@@ -13,9 +12,8 @@ import { denseLayouts, type Program } from "../execution/program.js";
 import { noFloat64, scheduleOrThrow, tooLarge } from "../execution/refusals.js";
 import { type Layouts, type Schedule, workspaceBytes } from "../execution/steps.js";
 import { type Choice, choose, keysOfTile } from "./choose.js";
-import { lackedFeatures } from "./lacked.js";
 import { operandsOf } from "./operands.js";
-import { encodeRules, rulesBytes } from "./rules.js";
+import { rulesOf } from "./rules.js";
 import { schedule } from "./schedule/schedule.js";
 import { unbounded } from "./wgsl/rules.js";
 
@@ -32,7 +30,7 @@ export function decide(
   problem: AttentionProblem,
   { capabilities, preferences }: DecideContext,
 ): Verdict<Decision> {
-  const reasons: SupportReason[] = refuseFeatures(problem, lackedFeatures);
+  const reasons: SupportReason[] = [];
   if (problem.dtype === "float64") reasons.push(noFloat64());
   if (Math.max(problem.queryLength, problem.keyLength) >= unbounded) {
     reasons.push(tooLarge("lengths of 2^29 and more are beyond the kernels' indices"));
@@ -57,13 +55,14 @@ export function programOf(
   { capabilities }: DecideContext,
 ): Program<BoundAttention> {
   const operands = attention.operands(problem);
+  const rules = rulesOf(problem, choice);
   return {
     description: describe(choice, dense.schedule),
     reads: operands.filter(({ access }) => access === "read").map(({ name }) => name),
     writes: outputsOf(operands),
     dense,
-    rulesBytes: rulesBytes(problem),
-    encode: encodeRules,
+    rulesBytes: rules.bytes,
+    encode: rules.encode,
     schedule(layouts: Layouts): Schedule {
       const made = schedule(problem, choice, operandsOf(layouts), capabilities);
       return scheduleOrThrow(made, beyondBindings);

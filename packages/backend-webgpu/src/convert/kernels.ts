@@ -18,7 +18,12 @@ const bindings: readonly Binding[] = [
 ];
 
 /** A kernel whose invocations convert a pair of elements each, number `n`. */
-function convertKernel(name: string, conversion: Fragment, body: string): Kernel {
+function convertKernel(
+  name: string,
+  dtype: string,
+  conversions: readonly Fragment[],
+  body: string,
+): Kernel {
   const main = `@compute @workgroup_size(${linearThreads})
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -30,10 +35,10 @@ ${body}
 }
 `;
   return emitKernel({
-    name: kernelName({ operation: "convert", kernel: name, dtype: "f16" }),
+    name: kernelName({ operation: "convert", kernel: name, dtype }),
     params: convertParams,
     bindings,
-    fragments: [linearFragment, conversion],
+    fragments: [linearFragment, ...conversions],
     body: main,
   });
 }
@@ -47,7 +52,7 @@ export function unpackKernel(): Kernel {
       converted[2u * n + 1u] = to_float32(pair >> 16u);
     }
   }`;
-  return convertKernel("unpack", fromFloat16Fragment, body);
+  return convertKernel("unpack", "f16", [fromFloat16Fragment], body);
 }
 
 /** binary32 to binary16, to nearest, ties to even, beyond the range to ±∞. */
@@ -81,5 +86,13 @@ export function packKernel(): Kernel {
     }
     converted[n] = pair;
   }`;
-  return convertKernel("pack", toFloat16Fragment, body);
+  return convertKernel("pack", "f16", [toFloat16Fragment], body);
+}
+
+/** Words as they are: an invocation has one. */
+export function copyKernel(): Kernel {
+  const body = `  if (n < params.count) {
+    converted[n] = source[n];
+  }`;
+  return convertKernel("copy", "u32", [], body);
 }

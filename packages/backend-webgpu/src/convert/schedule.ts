@@ -3,7 +3,7 @@ import { dispatch } from "../execution/dispatch.js";
 import type { Operand, Strided } from "../execution/regions.js";
 import type { BoundWindow, Schedule, Step } from "../execution/steps.js";
 import { linearThreads } from "../wgsl/linear.js";
-import { packKernel, unpackKernel } from "./kernels.js";
+import { copyKernel, packKernel, unpackKernel } from "./kernels.js";
 
 /** float16 elements at which a binding can start. */
 const convertGrain = 128;
@@ -85,4 +85,36 @@ export function packResult(capabilities: Capabilities, name: string, count: numb
     steps: convert(capabilities, "float16", { float16: name, first: 0, float32, count }),
     workspace: new Map([[float32, 4 * count]]),
   };
+}
+
+/** Words of one buffer that another gets. Both begin where a binding can. */
+export interface WordCopy {
+  readonly from: string;
+  /** In bytes. */
+  readonly first: number;
+  readonly to: string;
+  readonly at: number;
+  readonly words: number;
+}
+
+/** Copies words as they are, in parts that fit into bindings. */
+export function copy(capabilities: Capabilities, { from, first, to, at, words }: WordCopy): Step[] {
+  const { maxStorageBufferBindingSize: bytes } = capabilities.limits;
+  const most = Math.max(1, Math.floor(bytes / 256)) * 64;
+  const steps: Step[] = [];
+  for (let done = 0; done < words; done += most) {
+    const part = Math.min(most, words - done);
+    const work = {
+      kernel: copyKernel(),
+      params: { count: part },
+      windows: [
+        { buffer: from, start: first + 4 * done, size: 4 * part },
+        { buffer: to, start: at + 4 * done, size: 4 * part },
+      ],
+      workgroups: Math.ceil(part / linearThreads),
+      operations: 1,
+    };
+    steps.push(...dispatch(work, capabilities));
+  }
+  return steps;
 }

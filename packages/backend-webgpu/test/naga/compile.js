@@ -7,7 +7,15 @@ if (!adapter) {
   Deno.exit(2);
 }
 const requiredFeatures = ["shader-f16", "subgroups"].filter((name) => adapter.features.has(name));
-const device = await adapter.requestDevice({ requiredFeatures });
+// Scales beside keys and values take two more buffers than every device has.
+const maxStorageBuffersPerShaderStage = Math.min(
+  10,
+  adapter.limits.maxStorageBuffersPerShaderStage,
+);
+const device = await adapter.requestDevice({
+  requiredFeatures,
+  requiredLimits: { maxStorageBuffersPerShaderStage },
+});
 const errors = {};
 for (const { name, code } of kernels) {
   const needed = [...code.matchAll(/^enable (\w+);$/gm)].map(([, extension]) => extension);

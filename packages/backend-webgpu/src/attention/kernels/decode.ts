@@ -1,10 +1,25 @@
 import { emitKernel, repeat } from "../../wgsl/emit.js";
 import type { Kernel, Storage } from "../../wgsl/kernel.js";
-import { attentionParams, flagsFragment } from "../params.js";
+import { flagsFragment } from "../params.js";
 import { finishFragment } from "../wgsl/finish.js";
 import { forwardBindings } from "../wgsl/forward.js";
+import { gridText } from "../wgsl/gathered.js";
 import { gridFragment } from "../wgsl/grid.js";
 import { logitsFragment } from "../wgsl/logits.js";
+import {
+  boundElement,
+  elementsOfWord,
+  headAddress,
+  keysInFloat16,
+  loadElement,
+  loadFour,
+  paramsFor,
+  placeOf,
+  plainReads,
+  type Reads,
+  readsFragments,
+  readVariants,
+} from "../wgsl/reads.js";
 import { notFiniteFragment, rulesFragment } from "../wgsl/rules.js";
 import { attentionKernelName } from "./name.js";
 
@@ -26,12 +41,18 @@ export interface DecodeShape {
   readonly bias: Storage;
   /** Element type of the output: f32 for a part of the keys that is merged later. */
   readonly output: Storage;
+  /** Left out: keys and values are of the query's type and in no list. */
+  readonly reads?: Reads;
 }
 
 /** Bytes of workgroup memory. */
-export function decodeBytes({ headDim }: Pick<DecodeShape, "headDim">): number {
+export function decodeBytes({
+  headDim,
+  gathered = false,
+}: Pick<DecodeShape, "headDim"> & { readonly gathered?: boolean }): number {
   const scores = decodeThreads * 2 * 16;
-  return decodeRows * headDim * 4 + sharers * scores + 2 * 8 * 16 + decodeThreads * 2 * 16;
+  const places = gathered ? decodeThreads * 8 : 0;
+  return decodeRows * headDim * 4 + sharers * scores + 2 * 8 * 16 + decodeThreads * 2 * 16 + places;
 }
 
 /**
@@ -42,18 +63,28 @@ export function decodeBytes({ headDim }: Pick<DecodeShape, "headDim">): number {
  */
 export function decodeKernel(shape: DecodeShape): Kernel {
   const { columns, headDim, vectors, storage, bias, output } = shape;
-  const element = vectors ? `vec4<${storage}>` : storage;
+  const reads: Reads = { ...(shape.reads ?? plainReads(storage)), words: vectors };
+  const { gathered } = reads;
+  const grid = gridText(gathered, decodeRows);
+  const scaled = reads.element === "i8";
+  const byWords = elementsOfWord(reads.element) > 1;
+  const element = vectors && !byWords ? `vec4<${reads.element}>` : boundElement(reads);
   const columnThreads = columns / 4;
   const turns = decodeThreads / columnThreads;
-  const bindings = forwardBindings({ query: storage, key: element, bias, output });
-  const f16 = storage === "f16" || bias === "f16" || output === "f16";
+  const bindings = forwardBindings({ query: storage, key: element, bias, output, reads });
+  const f16 = storage === "f16" || bias === "f16" || output === "f16" || keysInFloat16(reads);
+  const stored = grid.outputRow("row", "  ");
+  const address = (from: "key" | "value", k: string): string =>
+    gathered
+      ? `${from}_at + tile_rows[${k}].${from === "key" ? "x" : "y"}`
+      : `${from}_at + ${from === "key" ? "u32(j)" : `(u32(tile) + ${k})`} * params.${from}Row`;
   /** Four elements of a row from element `first`; past the size, 0. */
   const four = (from: "key" | "value", size: string): string =>
     vectors
-      ? `  return select(vec4<f32>(), vec4<f32>(${from}[(row + min(first, ${size} - 4u)) >> 2u]), first < ${size});`
+      ? `  return select(vec4<f32>(), ${byWords ? loadFour(from, `row + min(first, ${size} - 4u)`, reads) : `vec4<f32>(${from}[(row + min(first, ${size} - 4u)) >> 2u])`}, first < ${size});`
       : `  let at = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
   let clamped = row + min(at, vec4<u32>(${size} - 1u)) * params.${from}Column;
-  let x = vec4<f32>(f32(${from}[clamped.x]), f32(${from}[clamped.y]), f32(${from}[clamped.z]), f32(${from}[clamped.w]));
+  let x = vec4<f32>(${["x", "y", "z", "w"].map((c) => loadElement(from, `clamped.${c}`, reads)).join(", ")});
   return select(vec4<f32>(), x, at < vec4<u32>(${size}));`;
   const forRows = (text: (r: number, half: string, component: string) => string): string =>
     repeat(decodeRows, (r) => text(r, r < 4 ? "low" : "high", "xyzw"[r % 4] as string));
@@ -62,7 +93,7 @@ export function decodeKernel(shape: DecodeShape): Kernel {
 var<workgroup> products: array<vec4<f32>, ${sharers * decodeThreads * 2}>;
 var<workgroup> tops: array<vec4<f32>, 16>;
 var<workgroup> exchange: array<vec4<f32>, ${decodeThreads * 2}>;
-
+${gathered ? `/** Where the rows of the tile's keys and values start, from the first of the head. */\nvar<workgroup> tile_rows: array<vec2<u32>, ${decodeThreads}>;\n` : ""}
 fn key_four(row: u32, first: u32) -> vec4<f32> {
 ${four("key", "params.headDim")}
 }
@@ -103,24 +134,24 @@ fn main(
     return;
   }
   let b = block.batch;
-  let batch = batch_rules(b);
-  let first_row = params.firstRow + block.tile * ${decodeRows}u;
-  let end_row = min(params.endRow, first_row + ${decodeRows}u);
-  let span = queries_of(first_row, end_row);
+  let batch = ${grid.batch};
+  let first_row = ${grid.firstRow};
+  let end_row = ${grid.endRow};
+  let span = ${grid.span};
   let first_index = span.x;
   let last_index = span.y;
-  let keys = visible_keys(batch, block.split, first_index, last_index);
-  let low_rows = rows_of(block.head, first_row);
-  let high_rows = rows_of(block.head, first_row + 4u);
+  let keys = ${grid.keys("block.split")};
+  let low_rows = ${grid.rowsOf("first_row")};
+  let high_rows = ${grid.rowsOf("first_row + 4u")};
   let kv_head = kv_head_of(block.head * params.stack);
-  let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
-  let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
+  let key_at = ${headAddress("key", reads)};
+  let value_at = ${headAddress("value", reads)};
   let sharer = thread & ${sharers - 1}u;
   let column = block.slice * ${columns}u + (thread % ${columnThreads}u) * 4u;
   let turn = thread / ${columnThreads}u;
 
   for (var e = thread; e < ${(decodeRows * headDim) / 4}u; e += ${decodeThreads}u) {
-    let row = rows_of(block.head, first_row + e / ${headDim / 4}u);
+    let row = ${grid.rowsOf(`first_row + e / ${headDim / 4}u`)};
     let at = params.queryBase + b * params.queryBatch + row.head.x * params.queryHead
       + row.index.x * params.queryRow;
     var q = vec4<f32>();
@@ -140,11 +171,18 @@ ${forRows((r) => `  var o${r} = vec4<f32>();`)}
   var low_sum = vec4<f32>();
   var high_sum = vec4<f32>();
   for (var tile = keys.x; tile < keys.y; tile += ${decodeThreads}) {
-    for (var k = thread / ${sharers}u; k < ${decodeThreads}u; k += ${decodeThreads / sharers}u) {
+${
+  gathered
+    ? `${grid.visibility("tile", decodeThreads, "    ")}    let own_place = place_of(batch, u32(min(tile + i32(thread), keys.y - 1)));
+    tile_rows[thread] = vec2<u32>(key_row(0u, own_place), value_row(0u, own_place));
+    workgroupBarrier();
+`
+    : ""
+}    for (var k = thread / ${sharers}u; k < ${decodeThreads}u; k += ${decodeThreads / sharers}u) {
 ${forRows((r) => `      var s${r} = vec4<f32>();`)}
       let j = tile + i32(k);
       if (j < keys.y) {
-        let row = key_at + u32(j) * params.keyRow;
+        let row = ${address("key", "k")};
         for (var d = sharer; d * 4u < params.headDim; d += ${sharers}u) {
           let x = key_four(row, d * 4u);
 ${forRows((r) => `          s${r} += x * queries[${(r * headDim) / 4}u + d];`)}
@@ -162,8 +200,8 @@ ${forRows((r) => `          s${r} += x * queries[${(r * headDim) / 4}u + d];`)}
       low += products[(other * ${decodeThreads}u + thread) * 2u];
       high += products[(other * ${decodeThreads}u + thread) * 2u + 1u];
     }
-    low *= params.scale;
-    high *= params.scale;
+${scaled ? `    let place = ${gathered ? "own_place" : placeOf("u32(min(tile + i32(thread), keys.y - 1))", reads)};\n    let scale = params.scale * key_scale(place, kv_head);\n` : ""}    low *= ${scaled ? "scale" : "params.scale"};
+    high *= ${scaled ? "scale" : "params.scale"};
     let j = tile + i32(thread);
     let low_logits = bias_and_visibility(cap4(low), batch, b, low_rows, vec4<u32>(u32(j)));
     let high_logits = bias_and_visibility(cap4(high), batch, b, high_rows, vec4<u32>(u32(j)));
@@ -184,13 +222,20 @@ ${forRows((r) => `          s${r} += x * queries[${(r * headDim) / 4}u + d];`)}
     let high_weight = select(vec4<f32>(), soft_exp4(high_logits.s - high_top), high_seen);
     low_sum = low_sum * low_decay + low_weight;
     high_sum = high_sum * high_decay + high_weight;
-    products[thread * 2u] = low_weight;
+${
+  scaled
+    ? `    let value_by = value_scale(place, kv_head);
+    products[thread * 2u] = select(vec4<f32>(), low_weight * value_by, low_seen);
+    products[thread * 2u + 1u] = select(vec4<f32>(), high_weight * value_by, high_seen);
+`
+    : `    products[thread * 2u] = low_weight;
     products[thread * 2u + 1u] = high_weight;
-    workgroupBarrier();
+`
+}    workgroupBarrier();
 ${forRows((r, half, c) => `    o${r} *= ${half}_decay.${c};`)}
     let count = u32(min(${decodeThreads}, keys.y - tile));
     for (var k = turn; k < count; k += ${turns}u) {
-      let v = value_four(value_at + (u32(tile) + k) * params.valueRow, column);
+      let v = value_four(${address("value", "k")}, column);
       let low = products[k * 2u];
       let high = products[k * 2u + 1u];
       if (not_finite4(v)) {
@@ -232,10 +277,7 @@ fn store_row(thread: u32, block: Block, row: u32, end_row: u32, column: u32) {
   for (var turn = 1u; turn < ${turns}u; turn++) {
     sum += exchange[turn * ${columnThreads}u + thread];
   }
-  let stacked = row / params.queryLength;
-  let head = block.head * params.stack + stacked;
-  let at = (block.batch * params.queryHeads + head) * params.queryLength
-    + row - stacked * params.queryLength;
+${stored.before}  let at = ${stored.at};
   let base = params.outputBase + at * params.outputRow + block.split * params.outputSplit + column;
   for (var i = 0u; i < 4u && column + i < params.valueDim; i++) {
     output[base + i] = ${output}(sum[i]);
@@ -245,20 +287,21 @@ fn store_row(thread: u32, block: Block, row: u32, end_row: u32, column: u32) {
   const name = attentionKernelName("decode", storage, [headDim, columns], {
     bias,
     output,
-    variants: [vectors && "vectors"],
+    variants: [vectors && "vectors", ...readVariants({ ...reads, words: false }, storage)],
   });
   return emitKernel({
     name,
     features: [f16 && "f16"],
-    params: attentionParams,
+    params: paramsFor(reads),
     bindings,
     fragments: [
       flagsFragment,
-      gridFragment,
-      rulesFragment,
+      gridFragment(gathered),
+      rulesFragment(gathered),
       notFiniteFragment,
-      logitsFragment(bias),
-      finishFragment,
+      logitsFragment(bias, reads),
+      finishFragment(gathered),
+      ...readsFragments(reads, ["key", "value"]),
     ],
     body,
   });

@@ -1,16 +1,28 @@
 import { emitKernel } from "../../wgsl/emit.js";
 import type { Binding, Kernel, Storage } from "../../wgsl/kernel.js";
-import { attentionParams, flagsFragment } from "../params.js";
+import { flagsFragment } from "../params.js";
+import { gridText } from "../wgsl/gathered.js";
 import { gridFragment } from "../wgsl/grid.js";
 import { logitsFragment } from "../wgsl/logits.js";
 import {
   type Lanes,
+  multiplyArguments,
   productsFragment,
   threadRows,
   tileKeys,
   tileRows,
   tileThreads,
 } from "../wgsl/products.js";
+import {
+  boundElement,
+  headAddress,
+  keysInFloat16,
+  paramsFor,
+  plainReads,
+  type Reads,
+  readVariants,
+  scaleBindings,
+} from "../wgsl/reads.js";
 import { rulesFragment } from "../wgsl/rules.js";
 import { mergedStatisticsFragment } from "../wgsl/statistics.js";
 import { attentionKernelName } from "./name.js";
@@ -24,6 +36,8 @@ export interface MatrixShape {
   readonly bias: Storage;
   /** Element type of the matrix. */
   readonly output: Storage;
+  /** Left out: keys are of the query's type and in no list. */
+  readonly reads?: Reads;
 }
 
 const lanes: Lanes = 8;
@@ -37,20 +51,23 @@ export const matrixKeys: number = tileKeys(lanes);
  * output's kernel stored for each part of the keys. A workgroup has 64 rows × 32 keys.
  */
 export function matrixKernel(shape: MatrixShape): Kernel {
-  const { matrix, storage, bias, output } = shape;
+  const { matrix, storage, bias, output, reads = plainReads(storage) } = shape;
+  const { gathered } = reads;
+  const grid = gridText(gathered, tileRows);
   const bits = matrix === "scores" && output === "f32";
   const bindings: Binding[] = [
     { name: "rules", element: "vec4<i32>", access: "read" },
     { name: "query", element: storage, access: "read" },
-    { name: "key", element: storage, access: "read" },
-    { name: "mask", element: "u32", access: "read" },
-    { name: "bias", element: bias, access: "read" },
+    { name: "key", element: boundElement(reads), access: "read" },
+    ...scaleBindings(reads, ["key"]),
+    ...(reads.mask ? [{ name: "mask", element: "u32", access: "read" } as const] : []),
+    ...(reads.bias ? [{ name: "bias", element: bias, access: "read" } as const] : []),
     { name: matrix, element: bits ? "u32" : output, access: "read_write" },
   ];
   if (matrix === "weights") {
     bindings.push({ name: "partialStatistics", element: "u32", access: "read" });
   }
-  const f16 = storage === "f16" || bias === "f16" || output === "f16";
+  const f16 = storage === "f16" || bias === "f16" || output === "f16" || keysInFloat16(reads);
   const body = `@compute @workgroup_size(${tileThreads(lanes)})
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -64,22 +81,22 @@ fn main(
   let lane = thread % ${lanes}u;
   let band = thread / ${lanes}u;
   let b = block.batch;
-  let batch = batch_rules(b);
-  let first_row = params.firstRow + block.tile * ${tileRows}u;
-  let staged = rows_of(block.head, first_row + (thread / ${tileThreads(lanes) / (tileRows / 4)}u) * 4u);
+  let batch = ${grid.batch};
+  let first_row = ${grid.firstRow};
+  let staged = ${grid.rowsOf(`first_row + (thread / ${tileThreads(lanes) / (tileRows / 4)}u) * 4u`)};
   let kv_head = kv_head_of(block.head * params.stack);
-  let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
+  let key_at = ${headAddress("key", reads)};
   let tile = i32(params.firstKey + block.slice * ${matrixKeys}u);
   let end_key = min(i32(params.endKey), tile + ${matrixKeys});
   let keys = vec2<i32>(tile, min(end_key, batch.keys));
   // Keys past the batch's length do not exist: nothing of them is read.
   if (keys.x < keys.y) {
-    multiply_tile(thread, query_rows(b, staged), key_at, tile, keys);
+    multiply_tile(thread, query_rows(b, staged), key_at, tile, keys${multiplyArguments(reads)});
   }
-${matrix === "weights" ? rowStatistics : ""}  for (var e = 0u; e < 8u; e++) {
+${matrix === "weights" ? rowStatistics(grid.rowsOf(`first_row + band * ${threadRows}u + (own & 4u)`)) : ""}  for (var e = 0u; e < 8u; e++) {
     let key = lane * 4u + (e >> 1u);
     let j = tile + i32(key);
-    let rows = rows_of(block.head, first_row + band * ${threadRows}u + (e & 1u) * 4u);
+    let rows = ${grid.rowsOf(`first_row + band * ${threadRows}u + (e & 1u) * 4u`)};
     let exists = j < keys.y;
     let raw = tile_scores[score_slot(key, band * 2u + (e & 1u))];
     let capped = cap4(raw);
@@ -95,29 +112,33 @@ ${matrix === "weights" ? weights(output) : scores(output)}
   }
 }
 `;
-  const name = attentionKernelName(matrix, storage, [], { bias, output });
+  const name = attentionKernelName(matrix, storage, [], {
+    bias,
+    output,
+    variants: readVariants(reads, storage),
+  });
   return emitKernel({
     name,
     features: [f16 && "f16"],
-    params: attentionParams,
+    params: paramsFor(reads),
     bindings,
     fragments: [
       flagsFragment,
-      gridFragment,
-      rulesFragment,
-      logitsFragment(bias),
-      productsFragment(lanes, storage),
-      ...(matrix === "weights" ? [mergedStatisticsFragment] : []),
+      gridFragment(gathered),
+      rulesFragment(gathered),
+      logitsFragment(bias, reads),
+      productsFragment(lanes, storage, reads),
+      ...(matrix === "weights" ? [mergedStatisticsFragment(gathered)] : []),
     ],
     body,
   });
 }
 
 /** Maximum and sum of the thread's rows, once for all of its keys. */
-const rowStatistics = `  var largest: array<f32, 8>;
+const rowStatistics = (rowsOf: string): string => `  var largest: array<f32, 8>;
   var sum: array<f32, 8>;
   for (var own = 0u; own < 8u; own++) {
-    let rows = rows_of(block.head, first_row + band * ${threadRows}u + (own & 4u));
+    let rows = ${rowsOf};
     let r = own & 3u;
     if (!rows.exists[r]) {
       continue;

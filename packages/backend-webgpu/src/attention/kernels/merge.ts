@@ -55,7 +55,7 @@ fn main(
     features: [output === "f16" && "f16"],
     params: attentionParams,
     bindings,
-    fragments: [flagsFragment, linearFragment, mergedStatisticsFragment, rowFactorFragment],
+    fragments: [flagsFragment, linearFragment, mergedStatisticsFragment(false), rowFactorFragment],
     body,
   });
 }

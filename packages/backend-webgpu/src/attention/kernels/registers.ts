@@ -1,10 +1,23 @@
 import { emitKernel, repeat } from "../../wgsl/emit.js";
 import type { Kernel, Storage } from "../../wgsl/kernel.js";
-import { attentionParams, flagsFragment } from "../params.js";
+import { flagsFragment } from "../params.js";
 import { finishFragment } from "../wgsl/finish.js";
 import { forwardBindings } from "../wgsl/forward.js";
+import { gridText, spanKeys } from "../wgsl/gathered.js";
 import { gridFragment } from "../wgsl/grid.js";
 import { logitsFragment } from "../wgsl/logits.js";
+import {
+  elementsOfWord,
+  headAddress,
+  keysInFloat16,
+  loadElement,
+  paramsFor,
+  placeOf,
+  plainReads,
+  type Reads,
+  readsFragments,
+  readVariants,
+} from "../wgsl/reads.js";
 import { notFiniteFragment, rulesFragment } from "../wgsl/rules.js";
 import { attentionKernelName } from "./name.js";
 
@@ -35,6 +48,8 @@ export interface RegistersShape {
   /** Whether these are the problem's own sizes, so that there is nothing past them. */
   readonly whole: boolean;
   readonly output: Storage;
+  /** Left out: keys and values are float32 and in no list. */
+  readonly reads?: Reads;
 }
 
 /**
@@ -57,9 +72,14 @@ const patience = 8;
  */
 export function registersKernel(shape: RegistersShape): Kernel {
   const { mode, rows, keys: together, headDim, valueDim, whole, output } = shape;
+  const { reads = plainReads("f32") } = shape;
+  const { gathered } = reads;
+  const scaled = reads.element === "i8";
+  /** Elements that an invocation loads at once. */
+  const per = reads.words ? elementsOfWord(reads.element) : 1;
   const quads = rows / 4;
   const pairs = together * quads;
-  const bindings = forwardBindings({ query: "f32", key: "f32", bias: "f32", output });
+  const bindings = forwardBindings({ query: "f32", bias: "f32", output, reads });
   const forQuads = (text: (q: number) => string): string => repeat(quads, text);
   const forKeys = (text: (k: number) => string): string => repeat(together, text);
   /** `pair` numbers keys and quads of rows, as in the arrays `s`, `p` and `visible`. */
@@ -68,16 +88,50 @@ export function registersKernel(shape: RegistersShape): Kernel {
   const sizeOf = { key: "params.headDim", value: "params.valueDim" } as const;
   /** Offsets of elements in a row: the invocation's own of every four, or all four. */
   const columns = (from: "key" | "value", size: number): string =>
-    repeat(size / 4, (chunk) => {
+    repeat(size / (4 * per), (chunk) => {
+      if (per > 1) return wordColumns(from, chunk);
       const place = (element: string): string =>
         `${whole ? element : `min(${element}, ${sizeOf[from]} - 1u)`} * params.${from}Column`;
       return mode === "quad"
         ? `  let ${from}_column${chunk} = ${place(`(${4 * chunk}u + lane)`)};`
         : repeat(4, (e) => `  let ${from}_column${4 * chunk + e} = ${place(`${4 * chunk + e}u`)};`);
     });
+  /** The same in words of several elements, at most the row's last. */
+  const wordColumns = (from: "key" | "value", chunk: number): string => {
+    const place = (word: string): string =>
+      whole ? word : `min(${word}, ${sizeOf[from]} - ${per}u)`;
+    return mode === "quad"
+      ? `  let ${from}_column${chunk} = ${place(`(${4 * per * chunk}u + lane * ${per}u)`)};`
+      : repeat(4, (e) => {
+          const first = per * (4 * chunk + e);
+          return `  let ${from}_column${4 * chunk + e} = ${place(`${first}u`)};`;
+        });
+  };
+  /** A word of several elements of key k's row as numbers. */
+  const loadWord = (from: "key" | "value", k: number, element: string, column: number): string => {
+    const at = `row${k} + ${from}_column${column}`;
+    const word =
+      per === 4 ? `${from}[(${at}) >> 2u]` : `${from}[(${at}) >> 2u][((${at}) >> 1u) & 1u]`;
+    const absent = [
+      ...(whole ? [] : [`${element} >= ${sizeOf[from]}`]),
+      ...(from === "value" ? [`skip${k}`] : []),
+    ];
+    return absent.length === 0 ? word : `select(${word}, 0u, ${absent.join(" || ")})`;
+  };
+  const numbersOf = (word: string): string =>
+    per === 4 ? `bytes(${word})` : `halves(vec2<u32>(${word}, 0u))`;
+  /** Statements that name all numbers of a chunk of 4·per elements. */
+  const loadWords = (from: "key" | "value", k: number, chunk: number): string =>
+    mode === "quad"
+      ? `        let word${k} = ${loadWord(from, k, `${4 * per * chunk}u + lane * ${per}u`, chunk)};
+${repeat(4, (e) => `        let x${k}_${e} = ${numbersOf(`quadBroadcast(word${k}, ${e}u)`)};`)}
+`
+      : `${repeat(4, (e) => `        let x${k}_${e} = ${numbersOf(loadWord(from, k, `${per * (4 * chunk + e)}u`, 4 * chunk + e))};`)}
+`;
   /** The elements of every four of key k's row: 0 past the size, where nothing is hidden. */
   const load = (from: "key" | "value", k: number, element: string, column: number): string => {
-    const loaded = `${from}[row${k} + ${from}_column${column}]`;
+    const at = `row${k} + ${from}_column${column}`;
+    const loaded = reads.element === "f32" ? `${from}[${at}]` : loadElement(from, at, reads);
     const absent = [
       ...(whole ? [] : [`${element} >= ${sizeOf[from]}`]),
       ...(from === "value" ? [`skip${k}`] : []),
@@ -86,15 +140,32 @@ export function registersKernel(shape: RegistersShape): Kernel {
   };
   /** An invocation's share of four elements. */
   const loadShare = (from: "key" | "value", k: number, chunk: number): string =>
-    mode === "quad"
-      ? `        let share${k} = ${load(from, k, `${4 * chunk}u + lane`, chunk)};\n`
-      : "";
+    per > 1
+      ? loadWords(from, k, chunk)
+      : mode === "quad"
+        ? `        let share${k} = ${load(from, k, `${4 * chunk}u + lane`, chunk)};\n`
+        : "";
   /** One of the four, for everybody. */
   const element = (from: "key" | "value", k: number, chunk: number, e: number): string =>
-    mode === "quad"
-      ? `quadBroadcast(share${k}, ${e}u)`
-      : load(from, k, `${4 * chunk + e}u`, 4 * chunk + e);
-  const invocations = mode === "stream" ? 1 : registersThreads;
+    per > 1
+      ? `x${k}_${Math.floor(e / per)}.${"xyzw"[e % per]}`
+      : mode === "quad"
+        ? `quadBroadcast(share${k}, ${e}u)`
+        : load(from, k, `${4 * chunk + e}u`, 4 * chunk + e);
+  const grid = gridText(gathered, (mode === "stream" ? 1 : registersThreads) * rows);
+  const rowOf = (from: "key" | "value", k: string): string =>
+    gathered ? `${from}_row(${from}_at, place${k})` : `${from}_at + j${k} * params.${from}Row`;
+  const single = (from: "key" | "value", at: string): string =>
+    reads.element === "f32" ? `${from}[${at}]` : loadElement(from, at, reads);
+  // Positions of keys are looked at once for as many keys as have a span. Keys start at even numbers.
+  const spanVisibility = `    if (first == keys.x || first % ${spanKeys} == 0) {
+      visibility = tile_visibility(batch, span, first, min(${spanKeys} - first % ${spanKeys}, keys.y - first));
+      if (visibility == tile_hidden) {
+        first += min(${spanKeys} - first % ${spanKeys}, keys.y - first) - ${together};
+        continue;
+      }
+    }
+`;
   const body = `@compute @workgroup_size(${registersThreads})
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -106,29 +177,33 @@ fn main(
     return;
   }
 ${mode === "quad" ? "  let lane = subgroup_lane & 3u;\n" : ""}  let b = block.batch;
-  let batch = batch_rules(b);
+  let batch = ${grid.batch};
   let split = ${mode === "stream" ? `block.split * ${registersThreads}u + thread` : "block.split"};
-  let first_row = params.firstRow + block.tile * ${invocations * rows}u;
-  let end_row = min(params.endRow, first_row + ${invocations * rows}u);
-  let span = queries_of(first_row, end_row);
+  let first_row = ${grid.firstRow};
+  let end_row = ${grid.endRow};
+  let span = ${grid.span};
   let first_index = span.x;
   let last_index = span.y;
-  let keys = visible_keys(batch, split, first_index, last_index);
-  // Keys that all rows see, if there are no other rules.
+  let keys = ${grid.keys("split")};
+${
+  gathered
+    ? ""
+    : `  // Keys that all rows see, if there are no other rules.
   let full_first = last_index + batch.first;
   let full_last = first_index + batch.last;
-  let elementwise = (params.flags & flags_elementwise) != 0u;
+`
+}  let elementwise = (params.flags & flags_elementwise) != 0u;
 
   let own = first_row${mode === "stream" ? "" : ` + thread * ${rows}u`};
   let kv_head = kv_head_of(block.head * params.stack);
-  let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
-  let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
+  let key_at = ${headAddress("key", reads)};
+  let value_at = ${headAddress("value", reads)};
 ${columns("key", headDim)}
 ${columns("value", valueDim)}
 
   var q: array<vec4<f32>, ${quads * headDim}>;
   for (var quad = 0u; quad < ${quads}u; quad++) {
-    let rows = rows_of(block.head, own + quad * 4u);
+    let rows = ${grid.rowsOf("own + quad * 4u")};
     let row = vec4<u32>(params.queryBase + b * params.queryBatch)
       + rows.head * params.queryHead + rows.index * params.queryRow;
     for (var d = 0u; d < params.headDim; d++) {
@@ -144,34 +219,34 @@ ${forQuads(
   var visible: array<vec4<bool>, ${pairs}>;
 ${forPairs((_k, _q, pair) => `  visible[${pair}] = vec4<bool>(true);`)}
 
-  for (var first = keys.x; first < keys.y; first += ${together}) {
-    // Past the last key, the last one is read again and hidden.
+${gathered ? "  let positions = (params.flags & flag_positions) != 0u;\n  var visibility = tile_full;\n" : ""}  for (var first = keys.x; first < keys.y; first += ${together}) {
+${gathered ? spanVisibility : ""}    // Past the last key, the last one is read again and hidden.
 ${forKeys((k) => `    let j${k} = u32(min(first + ${k}, keys.y - 1));`)}
-    var s: array<vec4<f32>, ${pairs}>;
+${gathered || scaled ? `${forKeys((k) => `    let place${k} = ${placeOf(`j${k}`, reads)};`)}\n` : ""}    var s: array<vec4<f32>, ${pairs}>;
 ${forKeys(
   (k) => `    {
-      let row${k} = key_at + j${k} * params.keyRow;
+      let row${k} = ${rowOf("key", `${k}`)};
 ${forQuads((q) => `      var s${q} = vec4<f32>();`)}
 ${repeat(
-  headDim / 4,
+  headDim / (4 * per),
   (chunk) => `      {
 ${loadShare("key", k, chunk)}${repeat(
-  4,
+  4 * per,
   (e) => `        {
           let x = ${element("key", k, chunk, e)};
-${forQuads((q) => `          s${q} += x * q[${q * headDim + 4 * chunk + e}];`)}
+${forQuads((q) => `          s${q} += x * q[${q * headDim + 4 * per * chunk + e}];`)}
         }`,
 )}
       }`,
 )}
-${forQuads((q) => `      s[${k * quads + q}] = s${q} * params.scale;`)}
+${scaled ? `      let scale = params.scale * key_scale(place${k}, kv_head);\n` : ""}${forQuads((q) => `      s[${k * quads + q}] = s${q} * ${scaled ? "scale" : "params.scale"};`)}
     }`,
 )}
-    let masked = elementwise || first < full_first || first + ${together - 1} > full_last
+    let masked = elementwise || ${gathered ? `(visibility != tile_full && (positions || first - span.y < batch.first || first + ${together - 1} - span.x > batch.last))` : `first < full_first || first + ${together - 1} > full_last`}
       || first + ${together} > keys.y;
     for (var pair = 0u; masked && pair < ${pairs}u; pair++) {
       let j = first + i32(pair / ${quads}u);
-      let rows = rows_of(block.head, own + pair % ${quads}u * 4u);
+      let rows = ${grid.rowsOf(`own + pair % ${quads}u * 4u`)};
       let logits = bias_and_visibility(cap4(s[pair]), batch, b, rows, vec4<u32>(u32(min(j, keys.y - 1))));
       let seen = logits.visible & vec4<bool>(j < keys.y);
       s[pair] = select(vec4<f32>(lowest), logits.s, seen);
@@ -202,37 +277,51 @@ ${forPairs(
   ) => `    p[${pair}] = select(vec4<f32>(), soft_exp4(s[${pair}] - top${q}), visible[${pair}]);
     sum${q} += p[${pair}];`,
 )}
-    // A row that does not see a key must not see its NaN either: such a key goes element by element.
+${
+  scaled
+    ? `${forKeys((k) => `    let value_by${k} = value_scale(place${k}, kv_head);`)}
+${forPairs((k, _, pair) => `    p[${pair}] = select(vec4<f32>(), p[${pair}] * value_by${k}, visible[${pair}]);`)}
+`
+    : ""
+}    // A row that does not see a key must not see its NaN either: such a key goes element by element.
     var skipped = 0u;
     for (var k = 0u; masked && k < ${together}u; k++) {
-      let row = value_at + u32(min(first + i32(k), keys.y - 1)) * params.valueRow;
+${
+  scaled
+    ? "      let skip = false;\n"
+    : `      let row = ${gathered ? "value_row(value_at, place_of(batch, u32(min(first + i32(k), keys.y - 1))))" : "value_at + u32(min(first + i32(k), keys.y - 1)) * params.valueRow"};
       var skip = false;
       for (var c = 0u; c < params.valueDim; c++) {
-        skip = skip || not_finite(value[row + c * params.valueColumn]);
+        skip = skip || not_finite(${single("value", "row + c * params.valueColumn")});
       }
-      for (var quad = 0u; quad < ${quads}u; quad++) {
-        let weight = p[k * ${quads}u + quad];
+`
+}      for (var quad = 0u; quad < ${quads}u; quad++) {
+${
+  scaled
+    ? ""
+    : `        let weight = p[k * ${quads}u + quad];
         for (var c = 0u; skip && c < params.valueDim; c++) {
-          let v = value[row + c * params.valueColumn];
+          let v = ${single("value", "row + c * params.valueColumn")};
           o[quad * ${valueDim}u + c] += select(weight * v, vec4<f32>(), weight == vec4<f32>());
         }
-        visible[k * ${quads}u + quad] = vec4<bool>(true);
+`
+}        visible[k * ${quads}u + quad] = vec4<bool>(true);
       }
       skipped |= u32(skip) << k;
     }
     {
 ${forKeys(
-  (k) => `      let row${k} = value_at + j${k} * params.valueRow;
+  (k) => `      let row${k} = ${rowOf("value", `${k}`)};
       let skip${k} = (skipped & ${1 << k}u) != 0u;`,
 )}
 ${repeat(
-  valueDim / 4,
+  valueDim / (4 * per),
   (chunk) => `      {
 ${repeat(together, (k) => loadShare("value", k, chunk), "")}${repeat(
-  4,
+  4 * per,
   (e) => `        {
 ${forKeys((k) => `          let v${k} = ${element("value", k, chunk, e)};`)}
-${forQuads((q) => `          o[${q * valueDim + 4 * chunk + e}] += ${repeat(together, (k) => `v${k} * p[${k * quads + q}]`, " + ")};`)}
+${forQuads((q) => `          o[${q * valueDim + 4 * per * chunk + e}] += ${repeat(together, (k) => `v${k} * p[${k * quads + q}]`, " + ")};`)}
         }`,
 )}
       }`,
@@ -242,7 +331,7 @@ ${forQuads((q) => `          o[${q * valueDim + 4 * chunk + e}] += ${repeat(toge
 
 ${forQuads(
   (q) => `  {
-    let rows = rows_of(block.head, own + ${4 * q}u);
+    let rows = ${grid.rowsOf(`own + ${4 * q}u`)};
     let factor = finish_rows(rows, b, split, top${q}, sum${q}, true);
     let at = (b * params.queryHeads + rows.head) * params.queryLength + rows.index;
     for (var c = 0u; c < params.valueDim; c++) {
@@ -259,20 +348,21 @@ ${forQuads(
 `;
   const name = attentionKernelName(mode, "f32", [rows, together, headDim, valueDim], {
     output,
-    variants: [!whole && "padded"],
+    variants: [!whole && "padded", ...readVariants(reads, "f32")],
   });
   return emitKernel({
     name,
-    features: [mode === "quad" && "subgroups", output === "f16" && "f16"],
-    params: attentionParams,
+    features: [mode === "quad" && "subgroups", (output === "f16" || keysInFloat16(reads)) && "f16"],
+    params: paramsFor(reads),
     bindings,
     fragments: [
       flagsFragment,
-      gridFragment,
-      rulesFragment,
+      gridFragment(gathered),
+      rulesFragment(gathered),
       notFiniteFragment,
-      logitsFragment("f32"),
-      finishFragment,
+      logitsFragment("f32", reads),
+      finishFragment(gathered),
+      ...readsFragments(reads, ["key", "value"]),
     ],
     body,
   });

@@ -2,9 +2,21 @@ import { emitKernel, repeat } from "../../wgsl/emit.js";
 import type { Kernel, Storage } from "../../wgsl/kernel.js";
 import { linearFragment, linearThreads } from "../../wgsl/linear.js";
 import { lowestFragment, softExpFragment } from "../../wgsl/log-sum-exp.js";
-import { attentionParams, flagsFragment } from "../params.js";
+import { flagsFragment } from "../params.js";
 import { forwardBindings } from "../wgsl/forward.js";
+import { gridFragment } from "../wgsl/grid.js";
 import { logitsFragment } from "../wgsl/logits.js";
+import {
+  headAddress,
+  keysInFloat16,
+  loadElement,
+  paramsFor,
+  placeOf,
+  plainReads,
+  type Reads,
+  readsFragments,
+  readVariants,
+} from "../wgsl/reads.js";
 import { rulesFragment } from "../wgsl/rules.js";
 import { rowFactorFragment, storeStatisticsFragment } from "../wgsl/statistics.js";
 import { attentionKernelName } from "./name.js";
@@ -18,6 +30,8 @@ export interface RowShape {
   readonly bias: Storage;
   /** Element type of the output: f32 for a part of the keys that is merged later. */
   readonly output: Storage;
+  /** Left out: keys and values are of the query's type and in no list. */
+  readonly reads?: Reads;
 }
 
 /**
@@ -25,20 +39,21 @@ export interface RowShape {
  * four keys at a time. For problems in which a tile would be mostly empty: few keys, or few rows of
  * many heads.
  */
-export function rowKernel({ storage, bias, output }: RowShape): Kernel {
-  const bindings = forwardBindings({ query: storage, key: storage, bias, output });
-  const f16 = storage === "f16" || bias === "f16" || output === "f16";
-  const body = `@compute @workgroup_size(${linearThreads})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3<u32>,
-  @builtin(num_workgroups) counts: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  // Slices of a row are neighbours, then rows, splits, heads and batches.
-  var rest = element_number(workgroup, counts, thread);
-  let first_column = (rest % params.slices) * ${rowColumns}u;
-  rest /= params.slices;
-  let rows = params.endRow - params.firstRow;
+export function rowKernel({
+  storage,
+  bias,
+  output,
+  reads = plainReads(storage),
+}: RowShape): Kernel {
+  const { gathered } = reads;
+  const scaled = reads.element === "i8";
+  const bindings = forwardBindings({ query: storage, bias, output, reads });
+  const f16 = storage === "f16" || bias === "f16" || output === "f16" || keysInFloat16(reads);
+  const load = (from: "key" | "value", at: string): string =>
+    `vec4<f32>(${["x", "y", "z", "w"].map((c) => loadElement(from, at.replace("#", c), reads)).join(", ")})`;
+  const forKeys = (text: (c: string) => string): string =>
+    ["x", "y", "z", "w"].map(text).join(", ");
+  const numbered = `  let rows = params.endRow - params.firstRow;
   let i = params.firstRow + rest % rows;
   rest /= rows;
   let split = rest % params.splits;
@@ -52,26 +67,71 @@ fn main(
   let keys = visible_keys(batch, split, i32(i), i32(i));
   let row = Rows(vec4<u32>(i), vec4<u32>(h), vec4<bool>(true));
   let g = kv_head_of(h);
-  let query_at = params.queryBase + b * params.queryBatch + h * params.queryHead + i * params.queryRow;
-  let key_at = params.keyBase + b * params.keyBatch + g * params.keyHead;
-  let value_at = params.valueBase + b * params.valueBatch + g * params.valueHead;
+`;
+  // An item is a query, of all heads of a group.
+  const listed = `  let item = rest % params.rowTiles;
+  rest /= params.rowTiles;
+  let split = rest % params.splits;
+  let h = params.firstHead * params.stack + rest / params.splits;
+  let exists = h < (params.firstHead + params.heads) * params.stack;
+  let block = item_block(exists, item, h / params.stack, split, 0u);
+  if (!block.exists) {
+    return;
+  }
+  let b = block.batch;
+  let batch = batch_rules(block.sequence);
+  let keys = split_keys(block, split);
+  let own = rows_of(block, batch, block.first_row + h % params.stack);
+  let row = Rows(vec4<u32>(own.index.x), vec4<u32>(h), vec4<bool>(true), vec4<i32>(own.position.x));
+  let i = own.index.x;
+  let g = kv_head_of(h);
+`;
+  const body = `@compute @workgroup_size(${linearThreads})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) counts: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  // Slices of a row are neighbours, then rows, splits, heads and batches.
+  var rest = element_number(workgroup, counts, thread);
+  let first_column = (rest % params.slices) * ${rowColumns}u;
+  rest /= params.slices;
+${gathered ? listed : numbered}  let query_at = params.queryBase + b * params.queryBatch + h * params.queryHead + i * params.queryRow;
+  let key_at = ${headAddress("key", reads).replace("kv_head", "g")};
+  let value_at = ${headAddress("value", reads).replace("kv_head", "g")};
 ${repeat(2, (q) => `  let column${q} = min(vec4<u32>(first_column + ${4 * q}u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.valueDim - 1u)) * params.valueColumn;`)}
   var largest = lowest;
   var sum = 0.0;
 ${repeat(2, (q) => `  var o${q} = vec4<f32>();`)}
   for (var first = keys.x; first < keys.y; first += 4) {
-    // Past the last key, the last one is read again and hidden.
+${
+  gathered
+    ? `    if (tile_visibility(batch, block.span, first, min(4, keys.y - first)) == tile_hidden) {
+      continue;
+    }
+`
+    : ""
+}    // Past the last key, the last one is read again and hidden.
     let j = vec4<i32>(first) + vec4<i32>(0, 1, 2, 3);
     let readable = vec4<u32>(min(j, vec4<i32>(keys.y - 1)));
-    let key_rows = vec4<u32>(key_at) + readable * params.keyRow;
+${
+  gathered || scaled
+    ? `    var places = array<vec2<u32>, 4>(${forKeys((c) => placeOf(`readable.${c}`, reads))});
+`
+    : ""
+}    let key_rows = ${
+    gathered
+      ? `vec4<u32>(${[0, 1, 2, 3].map((k) => `key_row(key_at, places[${k}])`).join(", ")})`
+      : "vec4<u32>(key_at) + readable * params.keyRow"
+  };
     var s = vec4<f32>();
     for (var d = 0u; d < params.headDim; d++) {
       let at = key_rows + d * params.keyColumn;
       s += f32(query[query_at + d * params.queryColumn])
-        * vec4<f32>(f32(key[at.x]), f32(key[at.y]), f32(key[at.z]), f32(key[at.w]));
+        * ${load("key", "at.#")};
     }
     s *= params.scale;
-    let logits = bias_and_visibility(cap4(s), batch, b, row, readable);
+${scaled ? `    s *= vec4<f32>(${[0, 1, 2, 3].map((k) => `key_scale(places[${k}], g)`).join(", ")});\n` : ""}    let logits = bias_and_visibility(cap4(s), batch, b, row, readable);
     let visible = logits.visible & (j < vec4<i32>(keys.y));
     let seen = select(vec4<f32>(lowest), logits.s, visible);
     let before = largest;
@@ -83,8 +143,8 @@ ${repeat(2, (q) => `    o${q} *= decay;`)}
     for (var k = 0; k < 4; k++) {
       // A row that does not see the key must not see its NaN either.
       if (weight[k] > 0.0) {
-        let at = value_at + readable[k] * params.valueRow;
-${repeat(2, (q) => `        o${q} += weight[k] * vec4<f32>(f32(value[at + column${q}.x]), f32(value[at + column${q}.y]), f32(value[at + column${q}.z]), f32(value[at + column${q}.w]));`)}
+        let at = ${gathered ? "value_row(value_at, places[k])" : "value_at + readable[k] * params.valueRow"};
+${scaled ? "        let scaled = weight[k] * value_scale(places[k], g);\n" : ""}${repeat(2, (q) => `        o${q} += ${scaled ? "scaled" : "weight[k]"} * ${load("value", `at + column${q}.#`)};`)}
       }
     }
   }
@@ -114,17 +174,23 @@ ${repeat(2, (q) => `        o${q} += weight[k] * vec4<f32>(f32(value[at + column
   }
 }
 `;
-  const name = attentionKernelName("row", storage, [], { bias, output });
+  const name = attentionKernelName("row", storage, [], {
+    bias,
+    output,
+    variants: readVariants(reads, storage),
+  });
   return emitKernel({
     name,
     features: [f16 && "f16"],
-    params: attentionParams,
+    params: paramsFor(reads),
     bindings,
     fragments: [
       flagsFragment,
       linearFragment,
-      rulesFragment,
-      logitsFragment(bias),
+      rulesFragment(gathered),
+      logitsFragment(bias, reads),
+      ...(gathered ? [gridFragment(gathered)] : []),
+      ...readsFragments(reads, ["key", "value"]),
       lowestFragment,
       softExpFragment,
       rowFactorFragment,

@@ -334,7 +334,13 @@ fn store_columns(thread: u32, block: Block, first_row: u32, end_row: u32, first_
     directives: "diagnostic(off, chromium.subgroup_matrix_uniformity);\n",
     params: attentionParams,
     bindings,
-    fragments: [flagsFragment, gridFragment, rulesFragment, logitsFragment(bias), finishFragment],
+    fragments: [
+      flagsFragment,
+      gridFragment(false),
+      rulesFragment(false),
+      logitsFragment(bias),
+      finishFragment(false),
+    ],
     body,
   });
 }

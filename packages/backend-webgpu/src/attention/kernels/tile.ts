@@ -1,12 +1,14 @@
 import { emitKernel, type Fragment, repeat } from "../../wgsl/emit.js";
 import type { Kernel, Storage } from "../../wgsl/kernel.js";
-import { attentionParams, flagsFragment } from "../params.js";
+import { flagsFragment } from "../params.js";
 import { finishFragment } from "../wgsl/finish.js";
 import { forwardBindings } from "../wgsl/forward.js";
+import { gridText } from "../wgsl/gathered.js";
 import { gridFragment } from "../wgsl/grid.js";
 import { logitsFragment } from "../wgsl/logits.js";
 import {
   type Lanes,
+  multiplyArguments,
   productsBytes,
   productsFragment,
   threadRows,
@@ -14,6 +16,18 @@ import {
   tileRows,
   tileThreads,
 } from "../wgsl/products.js";
+import {
+  headAddress,
+  keysInFloat16,
+  loadElement,
+  loadFour,
+  paramsFor,
+  placeOf,
+  plainReads,
+  type Reads,
+  readsFragments,
+  readVariants,
+} from "../wgsl/reads.js";
 import { notFiniteFragment, rulesFragment } from "../wgsl/rules.js";
 import { attentionKernelName } from "./name.js";
 
@@ -29,6 +43,8 @@ export interface TileShape {
   readonly output: Storage;
   /** Whether rows are reduced across lanes by subgroups as far as those reach. */
   readonly subgroups: boolean;
+  /** Left out: keys and values are of the query's type and in no list. */
+  readonly reads?: Reads;
 }
 
 /** Bytes of workgroup memory: 16 KB, which every device has, for 8 lanes and f32. */
@@ -43,17 +59,29 @@ export function tileBytes({ lanes, storage }: Pick<TileShape, "lanes" | "storage
  * output; values are read from storage, one key at a time, by all threads in step.
  */
 export function tileKernel(shape: TileShape): Kernel {
-  const { lanes, columns, storage, bias, output, subgroups } = shape;
+  const { lanes, columns, storage, bias, output, subgroups, reads = plainReads(storage) } = shape;
+  const grid = gridText(reads.gathered, tileRows);
+  const scaled = reads.element === "i8";
   const threads = tileThreads(lanes);
   const keys = tileKeys(lanes);
   const quads = columns / (4 * lanes);
   const rowQuads = tileRows / 4;
-  const bindings = forwardBindings({ query: storage, key: storage, bias, output });
+  const bindings = forwardBindings({ query: storage, bias, output, reads });
   const forRows = (text: (r: number, component: string) => string): string =>
     repeat(threadRows, (r) => text(r, `${r < 4 ? "low" : "high"}.${"xyzw"[r % 4]}`));
   const forOutputs = (text: (r: number, q: number, component: string) => string): string =>
     forRows((r, component) => repeat(quads, (q) => text(r, q, component)));
-  const f16 = storage === "f16" || bias === "f16" || output === "f16";
+  const f16 = storage === "f16" || bias === "f16" || output === "f16" || keysInFloat16(reads);
+  const last = grid.outputRow("row", "      ");
+  const four = (column: string): string =>
+    reads.words
+      ? loadFour("value", `at + ${column}.x`, reads)
+      : `vec4<f32>(${["x", "y", "z", "w"].map((c) => loadElement("value", `at + ${column}.${c}`, reads)).join(", ")})`;
+  const ownScales = `    var value_scales: array<f32, 4>;
+    for (var c = 0u; c < 4u; c++) {
+      value_scales[c] = value_scale(${placeOf("u32(min(tile + i32(lane * 4u + c), keys.y - 1))", reads)}, kv_head);
+    }
+`;
   const body = `var<workgroup> lane_rows: array<vec4<f32>, ${lanes * rowQuads}>;
 
 ${subgroups ? reachWgsl(lanes) : ""}
@@ -76,27 +104,27 @@ fn main(
   let lane = thread % ${lanes}u;
   let band = thread / ${lanes}u;
   let b = block.batch;
-  let batch = batch_rules(b);
-  let first_row = params.firstRow + block.tile * ${tileRows}u;
-  let end_row = min(params.endRow, first_row + ${tileRows}u);
-  let span = queries_of(first_row, end_row);
+  let batch = ${grid.batch};
+  let first_row = ${grid.firstRow};
+  let end_row = ${grid.endRow};
+  let span = ${grid.span};
   let first_index = span.x;
   let last_index = span.y;
-  let keys = visible_keys(batch, block.split, first_index, last_index);
+  let keys = ${grid.keys("block.split")};
 
   let own = first_row + band * ${threadRows}u;
-  let low_rows = rows_of(block.head, own);
-  let high_rows = rows_of(block.head, own + 4u);
-  let staged = rows_of(block.head, first_row + (thread / ${threads / rowQuads}u) * 4u);
+  let low_rows = ${grid.rowsOf("own")};
+  let high_rows = ${grid.rowsOf("own + 4u")};
+  let staged = ${grid.rowsOf(`first_row + (thread / ${threads / rowQuads}u) * 4u`)};
   let query_at = query_rows(b, staged);
   let kv_head = kv_head_of(block.head * params.stack);
-  let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
-  let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
+  let key_at = ${headAddress("key", reads)};
+  let value_at = ${headAddress("value", reads)};
   let first_column = block.slice * ${columns}u;
-${repeat(
-  quads,
-  (q) =>
-    `  let column${q} = min(vec4<u32>(first_column + ${q * 4 * lanes}u + lane * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.valueDim - 1u)) * params.valueColumn;`,
+${repeat(quads, (q) =>
+  reads.words
+    ? `  let column${q} = vec4<u32>(min(first_column + ${q * 4 * lanes}u + lane * 4u, params.valueDim - 4u));`
+    : `  let column${q} = min(vec4<u32>(first_column + ${q * 4 * lanes}u + lane * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.valueDim - 1u)) * params.valueColumn;`,
 )}
 ${forOutputs((r, q) => `  var o${r}_${q} = vec4<f32>();`)}
   var low_max = vec4<f32>(lowest);
@@ -106,9 +134,9 @@ ${forOutputs((r, q) => `  var o${r}_${q} = vec4<f32>();`)}
 
 ${subgroups ? "  let reach = subgroup_reach(thread, place, size);\n" : ""}
   for (var tile = keys.x; tile < keys.y; tile += ${keys}) {
-    multiply_tile(thread, query_at, key_at, tile, keys);
+${grid.visibility("tile", keys, "    ")}    multiply_tile(thread, query_at, key_at, tile, keys${multiplyArguments(reads)});
     let masked = (params.flags & flags_elementwise) != 0u || tile + ${keys} > keys.y
-      || tile - last_index < batch.first || tile + ${keys - 1} - first_index > batch.last
+      || ${grid.partial("tile", keys)}
       || end_row < first_row + ${tileRows}u;
     // One bit for each of the thread's scores: sentinels in place of hidden ones would weigh 1 in a
     // row that sees nothing.
@@ -125,7 +153,7 @@ ${subgroups ? "  let reach = subgroup_reach(thread, place, size);\n" : ""}
         let rows = Rows(
           select(low_rows.index, high_rows.index, upper),
           select(low_rows.head, high_rows.head, upper),
-          select(low_rows.exists, high_rows.exists, vec4<bool>(upper)),
+          select(low_rows.exists, high_rows.exists, vec4<bool>(upper)),${reads.gathered ? "\n          select(low_rows.position, high_rows.position, upper)," : ""}
         );
         let j = tile + i32(key);
         let logits = bias_and_visibility(s, batch, b, rows, vec4<u32>(u32(j)));
@@ -152,7 +180,7 @@ ${largestOfLanes(lanes, subgroups)}
     high_max = high;
     low_sum *= low_decay;
     high_sum *= high_decay;
-    for (var e = 0u; e < 8u; e++) {
+${scaled ? ownScales : ""}    for (var e = 0u; e < 8u; e++) {
       let slot = score_slot(lane * 4u + (e >> 1u), band * 2u + (e & 1u));
       let upper = (e & 1u) != 0u;
       let bits = vec4<u32>(visible >> (e * 4u)) & vec4<u32>(1u, 2u, 4u, 8u);
@@ -161,21 +189,29 @@ ${largestOfLanes(lanes, subgroups)}
         soft_exp4(tile_scores[slot] - select(low, high, upper)),
         bits != vec4<u32>(),
       );
-      tile_scores[slot] = weight;
+      tile_scores[slot] = ${scaled ? "select(vec4<f32>(), weight * value_scales[e >> 1u], bits != vec4<u32>())" : "weight"};
       low_sum += select(weight, vec4<f32>(), upper);
       high_sum += select(vec4<f32>(), weight, upper);
     }
     workgroupBarrier();
 ${forOutputs((r, q, component) => `    o${r}_${q} *= ${component.replace(".", "_decay.")};`)}
     let last_key = u32(min(${keys}, keys.y - tile));
-    for (var key = 0u; key < last_key; key++) {
+${reads.gathered ? "    var place = place_of(batch, u32(tile));\n" : ""}    for (var key = 0u; key < last_key; key++) {
       let low = tile_scores[score_slot(key, band * 2u)];
       let high = tile_scores[score_slot(key, band * 2u + 1u)];
-      let at = value_at + (u32(tile) + key) * params.valueRow;
-${repeat(
+${
+  reads.gathered
+    ? `      if ((params.flags & flag_pages) != 0u && place.y == params.pageSize) {
+        place = place_of(batch, u32(tile) + key);
+      }
+      let at = value_row(value_at, place);
+      place.y += 1u;
+`
+    : "      let at = value_at + (u32(tile) + key) * params.valueRow;\n"
+}${repeat(
   quads,
   (q) => `      {
-        let v = vec4<f32>(f32(value[at + column${q}.x]), f32(value[at + column${q}.y]), f32(value[at + column${q}.z]), f32(value[at + column${q}.w]));
+        let v = ${four(`column${q}`)};
         if (masked && not_finite4(v)) {
           // A row that does not see the key must not see its NaN either.
 ${forRows((r, component) => `          o${r}_${q} += select(${component} * v, vec4<f32>(), ${component} == 0.0);`)}
@@ -216,10 +252,7 @@ fn store_columns(thread: u32, block: Block, first_row: u32, end_row: u32, first_
     let row = first_row + e / ${4 * lanes}u;
     let column = first_column + e % ${4 * lanes}u;
     if (row < end_row && column < params.valueDim) {
-      let stacked = row / params.queryLength;
-      let head = block.head * params.stack + stacked;
-      let at = (block.batch * params.queryHeads + head) * params.queryLength
-        + row - stacked * params.queryLength;
+${last.before}      let at = ${last.at};
       output[base + at * params.outputRow + column] = ${output}(tile_scores[e >> 2u][e & 3u]);
     }
   }
@@ -228,21 +261,22 @@ fn store_columns(thread: u32, block: Block, first_row: u32, end_row: u32, first_
   const name = attentionKernelName("tile", storage, [tileRows, keys, columns], {
     bias,
     output,
-    variants: [subgroups && "subgroups"],
+    variants: [subgroups && "subgroups", ...readVariants(reads, storage)],
   });
   const features = [f16 && "f16", subgroups && "subgroups"];
   const fragments: Fragment[] = [
-    gridFragment,
-    rulesFragment,
+    gridFragment(reads.gathered),
+    rulesFragment(reads.gathered),
     notFiniteFragment,
-    logitsFragment(bias),
-    finishFragment,
-    productsFragment(lanes, storage),
+    logitsFragment(bias, reads),
+    finishFragment(reads.gathered),
+    productsFragment(lanes, storage, reads),
+    ...readsFragments(reads, ["value"]),
   ];
   return emitKernel({
     name,
     features,
-    params: attentionParams,
+    params: paramsFor(reads),
     bindings,
     fragments: [flagsFragment, ...fragments],
     body,

@@ -17,12 +17,15 @@ export type BindingName =
   | "query"
   | "key"
   | "value"
+  | "keyScales"
+  | "valueScales"
   | "mask"
   | "bias"
   | "output"
   | "statistics"
   | "weights"
   | "scores"
+  | "beside"
   | "partials"
   | "partialStatistics";
 
@@ -32,7 +35,16 @@ export interface StoredAccess extends Access, Stored {}
 /** By binding; a binding that is missing is not used. */
 export type Accesses = Partial<Readonly<Record<BindingName, StoredAccess>>>;
 
-const inputNames: ReadonlySet<BindingName> = new Set(["query", "key", "value", "mask", "bias"]);
+const inputNames: ReadonlySet<BindingName> = new Set([
+  "query",
+  "key",
+  "value",
+  "keyScales",
+  "valueScales",
+  "mask",
+  "bias",
+]);
+const besideNames = ["keyScales", "valueScales", "mask"] as const;
 const axisNames = ["Batch", "Head", "Row", "Column"] as const;
 
 /** The windows of a kernel's bindings for a region, and the params that say where operands start in them. */
@@ -44,6 +56,13 @@ export function bind(
 ): { windows: BoundWindow[]; places: Partial<Params> } {
   const windows: BoundWindow[] = [];
   const places: Partial<Record<ParamName, number>> = {};
+  const place = (name: string, access: StoredAccess | undefined, base = 0): void => {
+    if (access === undefined) return;
+    places[`${name}Base` as ParamName] = base;
+    for (const [axis, stride] of access.operand.strides.entries()) {
+      places[`${name}${axisNames[axis]}` as ParamName] = stride;
+    }
+  };
   for (const { name } of kernel.bindings) {
     if (name === rulesBinding) continue;
     const access = accesses[name as BindingName];
@@ -53,12 +72,13 @@ export function bind(
       continue;
     }
     windows.push({ buffer: access.buffer, start: window.start, size: window.size });
+    if (name === "beside") {
+      for (const part of besideNames) place(part, accesses[part], accesses[part]?.operand.offset);
+      continue;
+    }
     const operand = name === "weights" || name === "scores" ? "matrix" : name;
     places[`${operand}Base` as ParamName] = window.base;
-    if (!inputNames.has(name as BindingName)) continue;
-    for (const [axis, stride] of access.operand.strides.entries()) {
-      places[`${name}${axisNames[axis]}` as ParamName] = stride;
-    }
+    if (inputNames.has(name as BindingName)) place(name, access, window.base);
   }
   return { windows, places };
 }
@@ -71,9 +91,10 @@ const queryHeads = ({ heads }: Region, stack: number): Range => ({
 
 export function inputAccesses(
   { problem, choice }: Task,
-  { query, key, value, mask, bias }: StoredInputs,
-): Pick<Required<Accesses>, "query" | "key" | "value"> & Pick<Accesses, "mask" | "bias"> {
-  const { headDim, valueDim, queryLength } = problem;
+  { query, key, value, keyScales, valueScales, mask, bias, besideWords }: StoredInputs,
+): Pick<Required<Accesses>, "query" | "key" | "value"> &
+  Pick<Accesses, "keyScales" | "valueScales" | "mask" | "bias" | "beside"> {
+  const { headDim, valueDim, queryLength, pages } = problem;
   const { stack } = choice;
   // Rows of a stack are those of several heads.
   const queryRows = ({ rows }: Region): Range =>
@@ -84,16 +105,34 @@ export function inputAccesses(
     return { first: keyHeadOf(problem, first), end: keyHeadOf(problem, end - 1) + 1 };
   };
   const columns = (end: number): Range => ({ first: 0, end });
+  // Nothing is known about which pages are used.
+  const stored = (r: Region, size: number): Range[] =>
+    pages
+      ? [columns(pages.count), kvHeads(r), columns(pages.size), columns(size)]
+      : [r.batches, kvHeads(r), r.keys, columns(size)];
   const pairs: Footprint = (r) => [r.batches, queryHeads(r, stack), queryRows(r), r.keys];
   return {
     query: {
       ...query,
       footprint: (r) => [r.batches, queryHeads(r, stack), queryRows(r), columns(headDim)],
     },
-    key: { ...key, footprint: (r) => [r.batches, kvHeads(r), r.keys, columns(headDim)] },
-    value: { ...value, footprint: (r) => [r.batches, kvHeads(r), r.keys, columns(valueDim)] },
+    key: { ...key, footprint: (r) => stored(r, headDim) },
+    value: { ...value, footprint: (r) => stored(r, valueDim) },
+    ...(keyScales && { keyScales: { ...keyScales, footprint: (r) => stored(r, 1) } }),
+    ...(valueScales && { valueScales: { ...valueScales, footprint: (r) => stored(r, 1) } }),
     ...(mask && { mask: { ...mask, footprint: pairs } }),
+    ...(besideWords > 0 && { beside: besideAccess(besideWords) }),
     ...(bias && { bias: { ...bias, footprint: pairs } }),
+  };
+}
+
+/** All of the buffer that has scales and mask. */
+function besideAccess(words: number): StoredAccess {
+  const one = { first: 0, end: 1 };
+  return {
+    buffer: "beside",
+    operand: { offset: 0, strides: [0, 0, 0, 1], elementBytes: 4 },
+    footprint: () => [one, one, one, { first: 0, end: words }],
   };
 }
 

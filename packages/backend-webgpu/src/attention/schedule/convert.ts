@@ -23,18 +23,22 @@ export function unpackInputs(
     operand: Operand,
     shape: readonly number[],
   ): Stored => {
-    if (!choice.convert || operand.elementBytes !== 2) return { buffer, operand };
+    const asStored = buffer === "key" || buffer === "value" ? choice.keys !== "f32" : false;
+    if (!choice.convert || operand.elementBytes !== 2 || asStored) return { buffer, operand };
     const unpacked = unpackOperand(capabilities, buffer, operand, shape);
     steps.push(...unpacked.steps);
     for (const [name, bytes] of unpacked.workspace) workspace.set(name, bytes);
     return { buffer: `${buffer}32`, operand: unpacked.operand };
   };
-  const { query, key, value, mask, bias } = operands;
+  const { query, key, value, keyScales, valueScales, mask, bias } = operands;
   const inputs = {
     query: unpack("query", query, [batch, queryHeads, queryLength, headDim]),
     key: unpack("key", key, [batch, kvHeads, keyLength, headDim]),
     value: unpack("value", value, [batch, kvHeads, keyLength, valueDim]),
+    keyScales: keyScales && { buffer: "keyScales" as const, operand: keyScales },
+    valueScales: valueScales && { buffer: "valueScales" as const, operand: valueScales },
     mask: mask && { buffer: "mask" as const, operand: mask },
+    besideWords: 0,
     bias: bias && unpack("bias", bias, [batch, queryHeads, queryLength, keyLength]),
   };
   return { inputs, steps, workspace };

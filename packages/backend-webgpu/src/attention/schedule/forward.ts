@@ -1,5 +1,5 @@
 import { dispatch } from "../../execution/dispatch.js";
-import { divide, length, type Operand, type Range, type Region } from "../../execution/regions.js";
+import { divide, length, type Range, type Region } from "../../execution/regions.js";
 import type { Schedule, Step } from "../../execution/steps.js";
 import { type Kernel, type Storage, storageBytes } from "../../wgsl/kernel.js";
 import { linearThreads } from "../../wgsl/linear.js";
@@ -13,7 +13,8 @@ import { tileRows } from "../wgsl/products.js";
 import { partWords } from "../wgsl/statistics.js";
 import { type Accesses, bind, inputAccesses, rowMajorAccess } from "./bindings.js";
 import { computedIn } from "./convert.js";
-import { problemFlags, regionParams } from "./problem-params.js";
+import { listParams, problemFlags, regionParams } from "./problem-params.js";
+import { inFours, readsOf } from "./reads.js";
 import { type BufferName, bindingLimits, type StoredInputs, type Task } from "./task.js";
 
 export interface Forward extends Schedule {
@@ -59,7 +60,8 @@ export function forward(task: Task, inputs: StoredInputs): Forward | null {
       { ...whole, keys },
       Object.values(target.accesses),
       bindingLimits(capabilities),
-      { batches: 1, heads: 1, rows: tileRows },
+      // Lists have the rows of all sequences.
+      choice.gathered ? { heads: 1 } : { batches: 1, heads: 1, rows: tileRows },
     );
     if (regions === null) return null;
     for (const region of regions) steps.push(...forwardRegion(task, kernel, region, target));
@@ -75,6 +77,7 @@ export function forward(task: Task, inputs: StoredInputs): Forward | null {
 
 /** Ranges of keys small enough that a tile of rows of one head can work on each. */
 function keySegments(task: Task, inputs: StoredInputs, whole: Region): Range[] | null {
+  if (task.choice.gathered) return [whole.keys];
   const smallest: Region = {
     ...whole,
     batches: { first: 0, end: 1 },
@@ -86,31 +89,27 @@ function keySegments(task: Task, inputs: StoredInputs, whole: Region): Range[] |
   return regions?.map(({ keys }) => keys) ?? null;
 }
 
-function forwardKernel({ problem, choice }: Task, inputs: StoredInputs, output: Storage): Kernel {
+function forwardKernel(task: Task, inputs: StoredInputs, output: Storage): Kernel {
+  const { problem, choice } = task;
   const { storage, bias } = choice;
+  const reads = readsOf(task, inputs, true);
   switch (choice.kernel) {
     case "tile":
-      return tileKernel({ ...choice.tile, storage, bias, output });
+      return tileKernel({ ...choice.tile, storage, bias, output, reads });
     case "row":
-      return rowKernel({ storage, bias, output });
+      return rowKernel({ storage, bias, output, reads: { ...reads, words: false } });
     case "decode": {
       const { headDim, valueDim } = problem;
       const vectors =
         inFours(inputs.key.operand, headDim) && inFours(inputs.value.operand, valueDim);
-      return decodeKernel({ ...choice.decode, vectors, storage, bias, output });
+      return decodeKernel({ ...choice.decode, vectors, storage, bias, output, reads });
     }
     case "subgroup-matrix":
       return subgroupMatrixKernel({ ...choice.matrix, bias, output });
     case "quad":
     case "stream":
-      return registersKernel({ ...choice.registers, output });
+      return registersKernel({ ...choice.registers, output, reads });
   }
-}
-
-/** Whether rows can be read four elements at a time. Bindings start at multiples of 256 bytes. */
-function inFours({ offset, strides }: Operand, size: number): boolean {
-  const [batch, head, row, column] = strides;
-  return column === 1 && [offset, batch, head, row, size].every((n) => n % 4 === 0);
 }
 
 /** @param first of the parts, those of a segment of the keys */
@@ -166,7 +165,8 @@ function forwardRegion(
   const keys = length(region.keys);
   const splitKeys = Math.max(tileRows, Math.ceil(keys / splits / tileRows) * tileRows);
   const { windows, places } = bind(kernel, accesses, region, bindingLimits(capabilities));
-  const tiles = Math.ceil(length(region.rows) / rows);
+  const list = listParams(task, rows);
+  const tiles = list?.rowTiles ?? Math.ceil(length(region.rows) / rows);
   const slices = Math.ceil(valueDim / columns);
   // Invocations of a stream's workgroup have a split each.
   const gridSplits = choice.kernel === "stream" ? splits / registersThreads : splits;
@@ -175,6 +175,7 @@ function forwardRegion(
   const params: Partial<Params> = {
     ...regionParams(task, region),
     ...places,
+    ...list,
     rowTiles: tiles,
     slices,
     splits: gridSplits,
@@ -190,7 +191,9 @@ function forwardRegion(
     statisticsRow: words * count,
     statisticsSplit: words,
   };
-  const blocks = length(region.batches) * length(region.heads) * gridSplits * slices * tiles;
+  // An invocation of the row kernel has one of an item's heads.
+  const heads = length(region.heads) * (list && choice.kernel === "row" ? choice.stack : 1);
+  const blocks = (list ? 1 : length(region.batches)) * heads * gridSplits * slices * tiles;
   // A block is a workgroup's, or an invocation's.
   const each = choice.kernel === "row" ? linearThreads : 1;
   const work = {

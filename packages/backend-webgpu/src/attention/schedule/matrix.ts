@@ -7,7 +7,8 @@ import { tileRows } from "../wgsl/products.js";
 import { partWords } from "../wgsl/statistics.js";
 import { type Accesses, bind, inputAccesses, rowMajorAccess } from "./bindings.js";
 import { computedIn } from "./convert.js";
-import { problemFlags, regionParams } from "./problem-params.js";
+import { listParams, problemFlags, regionParams } from "./problem-params.js";
+import { readsOf } from "./reads.js";
 import { bindingLimits, type StoredInputs, type Task } from "./task.js";
 
 /**
@@ -25,9 +26,10 @@ export function matrix(
   const { problem, choice, capabilities } = task;
   const { batch, queryHeads, queryLength, keyLength, headDim } = problem;
   const { stack, storage, bias } = choice;
-  const kernel = matrixKernel({ matrix: name, storage, bias, output: storage });
+  const reads = { ...readsOf(task, inputs, false), words: false };
+  const kernel = matrixKernel({ matrix: name, storage, bias, output: storage, reads });
   const limits = bindingLimits(capabilities);
-  const { value: _, ...read } = inputAccesses(task, inputs);
+  const { value: _, valueScales: __, beside: ___, ...read } = inputAccesses(task, inputs);
   const accesses: Accesses = {
     ...read,
     [name]: rowMajorAccess(task, {
@@ -51,23 +53,26 @@ export function matrix(
     rows: { first: 0, end: stack * queryLength },
     keys: { first: 0, end: keyLength },
   };
-  const regions = divide(whole, Object.values(accesses), limits, {
-    batches: 1,
-    heads: 1,
-    rows: tileRows,
-    keys: tileRows,
-  });
+  const grain = { heads: 1, keys: tileRows };
+  const regions = divide(
+    whole,
+    Object.values(accesses),
+    limits,
+    choice.gathered ? grain : { batches: 1, ...grain, rows: tileRows },
+  );
   if (regions === null) return null;
   const steps: Step[] = [];
   for (const region of regions) {
     const { windows, places } = bind(kernel, accesses, region, limits);
-    const rowTiles = Math.ceil(length(region.rows) / tileRows);
+    const list = listParams(task, tileRows);
+    const rowTiles = list?.rowTiles ?? Math.ceil(length(region.rows) / tileRows);
     const slices = Math.ceil(length(region.keys) / matrixKeys);
     const work = {
       kernel,
       params: {
         ...regionParams(task, region),
         ...places,
+        ...list,
         rowTiles,
         slices,
         splits: 1,
@@ -76,7 +81,7 @@ export function matrix(
         flags: problemFlags(problem, false),
       },
       windows,
-      workgroups: length(region.batches) * length(region.heads) * slices * rowTiles,
+      workgroups: (list ? 1 : length(region.batches)) * length(region.heads) * slices * rowTiles,
       operations: 2 * tileRows * matrixKeys * headDim,
     };
     steps.push(...dispatch(work, capabilities));

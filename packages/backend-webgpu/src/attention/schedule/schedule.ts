@@ -4,6 +4,7 @@ import { joinStages, type Schedule } from "../../execution/steps.js";
 import type { Choice } from "../choose.js";
 import { packOutput, unpackInputs } from "./convert.js";
 import { forward } from "./forward.js";
+import { joinBeside } from "./join.js";
 import { matrix } from "./matrix.js";
 import { merge } from "./merge.js";
 import type { AttentionOperands } from "./task.js";
@@ -26,10 +27,11 @@ export function schedule(
   const { batch, queryHeads, queryLength, keyLength, valueDim, returns } = problem;
   const rows = batch * queryHeads * queryLength;
   if (rows === 0) return joinStages([]);
-  const { inputs, ...unpacked } = unpackInputs(task, operands);
+  const { inputs: unjoined, ...unpacked } = unpackInputs(task, operands);
+  const { inputs, ...joined } = joinBeside(task, unjoined);
   const output = forward(task, inputs);
   if (output === null) return null;
-  const stages: (Schedule | null)[] = [unpacked, output];
+  const stages: (Schedule | null)[] = [unpacked, joined, output];
   if (output.parts !== null) stages.push(merge(task, output.parts));
   stages.push(packOutput(task, "output", rows * valueDim));
   for (const name of ["scores", "weights"] as const) {

@@ -15,6 +15,8 @@ export type BufferName =
   | "query"
   | "key"
   | "value"
+  | "keyScales"
+  | "valueScales"
   | "mask"
   | "bias"
   | "output"
@@ -23,6 +25,8 @@ export type BufferName =
   | "scores"
   | "partials"
   | "partialStatistics"
+  /** Scales and mask together. */
+  | "beside"
   | `${"query" | "key" | "value" | "bias" | "output" | "weights" | "scores"}32`;
 
 /** The call's tensors as operands of four axes. */
@@ -30,6 +34,9 @@ export interface AttentionOperands {
   readonly query: Operand;
   readonly key: Operand;
   readonly value: Operand;
+  /** Beside int8 keys and values. */
+  readonly keyScales: Operand | null;
+  readonly valueScales: Operand | null;
   readonly mask: Operand | null;
   readonly bias: Operand | null;
 }
@@ -45,8 +52,12 @@ export interface StoredInputs {
   readonly query: Stored;
   readonly key: Stored;
   readonly value: Stored;
+  readonly keyScales: Stored | null;
+  readonly valueScales: Stored | null;
   readonly mask: Stored | null;
   readonly bias: Stored | null;
+  /** Words of the buffer that has the scales and the mask together; 0 where each has its own. */
+  readonly besideWords: number;
 }
 
 export function bindingLimits({ limits }: Capabilities): BindingLimits {

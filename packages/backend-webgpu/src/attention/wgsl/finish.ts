@@ -4,15 +4,20 @@ import { logitsRowsFragment } from "./logits.js";
 import { rowFactorFragment, storeStatisticsFragment } from "./statistics.js";
 
 /** The end of four rows' softmax: the sink joins, and the log-sum-exp is stored. */
-export const finishFragment: Fragment = {
-  needs: [
-    logitsRowsFragment,
-    lowestFragment,
-    softExpFragment,
-    rowFactorFragment,
-    storeStatisticsFragment,
-  ],
-  wgsl: `/** Stores log-sum-exps. @returns the factors of the outputs: 0 for empty rows */
+export function finishFragment(gathered: boolean): Fragment {
+  return {
+    needs: [
+      logitsRowsFragment(gathered),
+      lowestFragment,
+      softExpFragment,
+      rowFactorFragment,
+      storeStatisticsFragment,
+    ],
+    wgsl: finish,
+  };
+}
+
+const finish = `/** Stores log-sum-exps. @returns the factors of the outputs: 0 for empty rows */
 fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f32>, store: bool) -> vec4<f32> {
   var factor = vec4<f32>();
   for (var r = 0; r < 4; r++) {
@@ -39,5 +44,4 @@ fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f3
     }
   }
   return factor;
-}`,
-};
+}`;

@@ -1,21 +1,30 @@
 import type { Binding, Storage } from "../../wgsl/kernel.js";
+import { boundElement, plainReads, type Reads, scaleBindings } from "./reads.js";
 
-/** The bindings of every kernel that computes outputs: eight storage buffers, what every device has. */
+/**
+ * The bindings of every kernel that computes outputs: eight storage buffers, what every device has, and
+ * up to ten where keys and values have scales.
+ */
 export function forwardBindings(elements: {
   readonly query: string;
-  /** Element type of keys and values. */
-  readonly key: string;
+  /** Element type of keys and values; left out: as they are read. */
+  readonly key?: string;
   readonly bias: Storage;
   readonly output: Storage;
+  readonly reads?: Reads;
 }): readonly Binding[] {
+  const { bias, output, reads = plainReads("f32"), key = boundElement(reads) } = elements;
   return [
     { name: "rules", element: "vec4<i32>", access: "read" },
     { name: "query", element: elements.query, access: "read" },
-    { name: "key", element: elements.key, access: "read" },
-    { name: "value", element: elements.key, access: "read" },
-    { name: "mask", element: "u32", access: "read" },
-    { name: "bias", element: elements.bias, access: "read" },
-    { name: "output", element: elements.output, access: "read_write" },
+    { name: "key", element: key, access: "read" },
+    { name: "value", element: key, access: "read" },
+    ...scaleBindings(reads, ["key", "value"]),
+    ...(reads.mask && !reads.joined
+      ? [{ name: "mask", element: "u32", access: "read" } as const]
+      : []),
+    ...(reads.bias ? [{ name: "bias", element: bias, access: "read" } as const] : []),
+    { name: "output", element: output, access: "read_write" },
     { name: "statistics", element: "u32", access: "read_write" },
   ];
 }

@@ -1,11 +1,16 @@
 import type { Fragment } from "../../wgsl/emit.js";
+import { gatheredGridFragment } from "./gathered.js";
 
 /**
  * Which part of the problem a workgroup computes. Workgroups are numbered row by row, slab by slab,
  * since no dimension may have more than 65,535 of them; the last row can be incomplete. What a
  * workgroup reads here is uniform, so that it may leave before barriers.
  */
-export const gridFragment: Fragment = {
+export function gridFragment(gathered: boolean): Fragment {
+  return gathered ? gatheredGridFragment : numberedGridFragment;
+}
+
+const numberedGridFragment: Fragment = {
   wgsl: `struct Block {
   exists: bool,
   /** Indices in the whole problem. */

@@ -1,10 +1,12 @@
 import type { Fragment } from "../../wgsl/emit.js";
 import type { Storage } from "../../wgsl/kernel.js";
 import { softExpFragment } from "../../wgsl/log-sum-exp.js";
+import { gatheredBand, gatheredRowsFragment } from "./gathered.js";
+import { plainReads, type Reads } from "./reads.js";
 import { rulesFragment } from "./rules.js";
 
 /** Rows of the grid as queries and heads of the problem, four at a time. */
-export const logitsRowsFragment: Fragment = {
+const numberedRowsFragment: Fragment = {
   wgsl: `struct Rows {
   /** Query index and query head of four rows; clamped to rows that exist. */
   index: vec4<u32>,
@@ -33,13 +35,25 @@ fn queries_of(first_row: u32, end_row: u32) -> vec2<i32> {
 }`,
 };
 
+export function logitsRowsFragment(gathered: boolean): Fragment {
+  return gathered ? gatheredRowsFragment : numberedRowsFragment;
+}
+
+const band = `  let distance = vec4<i32>(j) - vec4<i32>(rows.index);
+  var visible = rows.exists
+    & (distance >= vec4<i32>(batch.first)) & (distance <= vec4<i32>(batch.last))
+    & (vec4<i32>(j) < vec4<i32>(batch.keys));
+  var hidden = vec4<bool>();
+  let key = min(j, vec4<u32>(params.keyLength - 1u));`;
+
 /**
  * Steps 2 to 4 of the semantics for four pairs of a query row and a key: softcap, bias, ALiBi and
  * visibility. A bias of −∞ is recognised by its bits, since WGSL may assume that there are no infinities.
  *
  * @param bias element type of the bias in its buffer
  */
-export function logitsFragment(bias: Storage): Fragment {
+export function logitsFragment(bias: Storage, reads: Reads = plainReads(bias)): Fragment {
+  const { gathered } = reads;
   const infinite =
     bias === "f32"
       ? "bitcast<u32>(biases[r]) == 0xff800000u"
@@ -74,13 +88,10 @@ fn cap4(raw: vec4<f32>) -> vec4<f32> {
 }
 fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4<u32>) -> Logits {
   var s = raw;
-  let distance = vec4<i32>(j) - vec4<i32>(rows.index);
-  var visible = rows.exists
-    & (distance >= vec4<i32>(batch.first)) & (distance <= vec4<i32>(batch.last))
-    & (vec4<i32>(j) < vec4<i32>(batch.keys));
-  var hidden = vec4<bool>();
-  let key = min(j, vec4<u32>(params.keyLength - 1u));
-  if ((params.flags & flag_bias) != 0u) {
+${gathered ? `${gatheredBand}\n  var hidden = vec4<bool>();` : band}
+${
+  reads.bias
+    ? `  if ((params.flags & flag_bias) != 0u) {
     let at = params.biasBase + b * params.biasBatch + rows.head * params.biasHead
       + rows.index * params.biasRow + key * params.biasColumn;
     let biases = vec4<f32>(f32(bias[at.x]), f32(bias[at.y]), f32(bias[at.z]), f32(bias[at.w]));
@@ -92,23 +103,28 @@ fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4
       }
     }
   }
-  if ((params.flags & flag_alibi) != 0u) {
-    let away = abs(vec4<f32>(distance) - vec4<f32>(f32(batch.offset)));
-    for (var r = 0; r < 4; r++) {
+`
+    : ""
+}  if ((params.flags & flag_alibi) != 0u) {
+${gathered ? "" : "    let away = abs(vec4<f32>(distance) - vec4<f32>(f32(batch.offset)));\n"}    for (var r = 0; r < 4; r++) {
       s[r] -= bitcast<f32>(head_rules(rows.head[r]).x) * away[r];
     }
   }
-  if ((params.flags & flag_mask) != 0u) {
+${
+  reads.mask
+    ? `  if ((params.flags & flag_mask) != 0u) {
     let at = params.maskBase + b * params.maskBatch + rows.head * params.maskHead
       + rows.index * params.maskRow + key * params.maskColumn;
     for (var r = 0; r < 4; r++) {
-      let byte = (mask[at[r] >> 2u] >> ((at[r] & 3u) * 8u)) & 0xffu;
+      let byte = (${reads.joined ? "beside" : "mask"}[at[r] >> 2u] >> ((at[r] & 3u) * 8u)) & 0xffu;
       if (byte == 0u) {
         visible[r] = false;
       }
     }
   }
-  return Logits(s, visible & !hidden, hidden);
+`
+    : ""
+}  return Logits(s, visible & !hidden, hidden);
 }`;
-  return { wgsl, needs: [rulesFragment, logitsRowsFragment, softExpFragment] };
+  return { wgsl, needs: [rulesFragment(gathered), logitsRowsFragment(gathered), softExpFragment] };
 }

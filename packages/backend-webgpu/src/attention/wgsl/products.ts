@@ -1,6 +1,15 @@
 import { type Fragment, repeat } from "../../wgsl/emit.js";
 import { type Storage, storageBytes } from "../../wgsl/kernel.js";
 import { logitsRowsFragment } from "./logits.js";
+import {
+  elementsOfWord,
+  loadElement,
+  placeOf,
+  plainReads,
+  type Reads,
+  readsFragments,
+  rowAddress,
+} from "./reads.js";
 
 /** Query rows of a tile, rows of a thread, and elements of the head size staged at a time. */
 export const tileRows = 64;
@@ -37,13 +46,29 @@ export function productsBytes(lanes: Lanes, storage: Storage): number {
  * Both tiles are stored transposed and their columns exchanged by an exclusive or, so that the
  * threads of a wave that write different rows meet in different banks.
  */
-export function productsFragment(lanes: Lanes, storage: Storage): Fragment {
+export function productsFragment(
+  lanes: Lanes,
+  storage: Storage,
+  reads: Reads = plainReads(storage),
+): Fragment {
+  const { element, gathered } = reads;
+  // int8 is exact in float16, without its scale. Other keys may have more bits than queries of float16.
   const threads = tileThreads(lanes);
   const keys = tileKeys(lanes);
   const rowQuads = tileRows / 4;
   // Each thread stages 4 rows × `perRow` and 4 keys × `perKey` elements.
   const perRow = (tileRows * chunk) / (threads * 4);
   const perKey = (keys * chunk) / (threads * 4);
+  const scaled = element === "i8";
+  const four = ["x", "y", "z", "w"].map((c) =>
+    elementsOfWord(element) === 1 && element === storage
+      ? `key[at.${c}]`
+      : loadElement("key", `at.${c}`, reads),
+  );
+  const fourKeys =
+    storage === "f16" && element !== "f16"
+      ? `vec4<f16>(vec4<f32>(${four.join(", ")}))`
+      : `vec4<${storage}>(${four.join(", ")})`;
   const wgsl = `var<workgroup> query_tile: array<vec4<${storage}>, ${rowQuads * chunk}>;
 var<workgroup> key_tile: array<vec4<${storage}>, ${lanes * chunk}>;
 var<workgroup> tile_scores: array<vec4<f32>, ${rowQuads * keys}>;
@@ -67,7 +92,7 @@ fn query_rows(b: u32, rows: Rows) -> vec4<u32> {
  * @param key_at address of key 0 of the head
  * @param keys keys outside of it are not read
  */
-fn multiply_tile(thread: u32, query_at: vec4<u32>, key_at: u32, tile: i32, keys: vec2<i32>) {
+fn multiply_tile(thread: u32, query_at: vec4<u32>, key_at: u32, tile: i32, keys: vec2<i32>${multiplyParameters(reads)}) {
   let lane = thread % ${lanes}u;
   let band = thread / ${lanes}u;
 ${repeat(threadRows, (r) => `  var s${r} = vec4<f32>();`)}
@@ -77,9 +102,16 @@ ${repeat(threadRows, (r) => `  var s${r} = vec4<f32>();`)}
   let key_d = (thread % ${chunk / perKey}u) * ${perKey}u;
   let j = vec4<i32>(tile + i32(key_quad) * 4) + vec4<i32>(0, 1, 2, 3);
   let readable = (j >= vec4<i32>(keys.x)) & (j < vec4<i32>(keys.y));
-  let key_rows = vec4<u32>(key_at)
+${
+  gathered
+    ? `  let existing = vec4<u32>(clamp(j, vec4<i32>(keys.x), vec4<i32>(keys.y - 1)));
+  let key_rows = vec4<u32>(
+    ${repeat(4, (c) => rowAddress("key", "key_at", `existing.${"xyzw"[c]}`, reads), ",\n    ")});
+`
+    : `  let key_rows = vec4<u32>(key_at)
     + vec4<u32>(clamp(j, vec4<i32>(keys.x), vec4<i32>(keys.y - 1))) * params.keyRow;
-  for (var start = 0u; start < params.headDim; start += ${chunk}u) {
+`
+}  for (var start = 0u; start < params.headDim; start += ${chunk}u) {
     workgroupBarrier();
     for (var e = 0u; e < ${perRow}u; e++) {
       let d = query_d + e;
@@ -95,7 +127,7 @@ ${repeat(threadRows, (r) => `  var s${r} = vec4<f32>();`)}
       var k = vec4<${storage}>();
       if (start + d < params.headDim) {
         let at = key_rows + (start + d) * params.keyColumn;
-        k = select(vec4<${storage}>(), vec4<${storage}>(key[at.x], key[at.y], key[at.z], key[at.w]), readable);
+        k = select(vec4<${storage}>(), ${fourKeys}, readable);
       }
       key_tile[key_slot(d, key_quad)] = k;
     }
@@ -108,14 +140,31 @@ ${repeat(threadRows, (r) => `  var s${r} = vec4<f32>();`)}
 ${repeat(4, (r) => `      s${r} += q.${"xyzw"[r]} * k;\n      s${r + 4} += r.${"xyzw"[r]} * k;`)}
     }
   }
-${repeat(4, (c) =>
+${
+  scaled
+    ? `${repeat(4, (c) => `  let scale${c} = params.scale * key_scale(${placeOf(`u32(min(tile + i32(lane * 4u + ${c}u), keys.y - 1))`, reads)}, kv_head);`)}
+`
+    : ""
+}${repeat(4, (c) =>
   [0, 1]
     .map((half) => {
       const rows = [0, 1, 2, 3].map((r) => `s${half * 4 + r}.${"xyzw"[c]}`).join(", ");
-      return `  tile_scores[score_slot(lane * 4u + ${c}u, band * 2u + ${half}u)] = params.scale * vec4<f32>(${rows});`;
+      return `  tile_scores[score_slot(lane * 4u + ${c}u, band * 2u + ${half}u)] = ${scaled ? `scale${c}` : "params.scale"} * vec4<f32>(${rows});`;
     })
     .join("\n"),
 )}
 }`;
-  return { wgsl, needs: [logitsRowsFragment] };
+  return { wgsl, needs: [logitsRowsFragment(gathered), ...readsFragments(reads, ["key"])] };
+}
+
+/** Parameters of `multiply_tile` that say where a key's row and its scale are. */
+function multiplyParameters({ element, gathered }: Reads): string {
+  const sequence = gathered ? ", batch: Batch" : "";
+  return element === "i8" ? `${sequence}, b: u32, kv_head: u32` : sequence;
+}
+
+/** Arguments for {@link multiplyParameters}, by the names that kernels give them. */
+export function multiplyArguments({ element, gathered }: Reads): string {
+  const sequence = gathered ? ", batch" : "";
+  return element === "i8" ? `${sequence}, b, kv_head` : sequence;
 }

@@ -1,4 +1,5 @@
 import type { Fragment } from "../../wgsl/emit.js";
+import { gatheredRulesFragment } from "./gathered.js";
 
 /**
  * Which keys a query sees. \`rules\` has, for each batch, the number of keys that exist, the band
@@ -6,7 +7,7 @@ import type { Fragment } from "../../wgsl/emit.js";
  * of indices reaches), and the offset; then for each query head its ALiBi slope, its sink and whether
  * it has one.
  */
-export const rulesFragment: Fragment = {
+const numberedRulesFragment: Fragment = {
   wgsl: `struct Batch {
   keys: i32,
   first: i32,
@@ -35,6 +36,10 @@ fn visible_keys(batch: Batch, split: u32, first: i32, last: i32) -> vec2<i32> {
   return vec2<i32>(start, max(start, end));
 }`,
 };
+
+export function rulesFragment(gathered: boolean): Fragment {
+  return gathered ? gatheredRulesFragment : numberedRulesFragment;
+}
 
 /** Tests by bits, which arithmetic that assumes no infinities does not remove. */
 export const notFiniteFragment: Fragment = {

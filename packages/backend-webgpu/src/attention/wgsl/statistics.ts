@@ -36,9 +36,14 @@ export const storeStatisticsFragment: Fragment = {
  * A row's maximum over all `params.count` parts of the keys and its sink, and the weight of each part.
  * Kernels sum the weights themselves, in the order of the parts, so that each is computed once.
  */
-export const mergedStatisticsFragment: Fragment = {
-  needs: [rulesFragment, noKeyFragment, lowestFragment, softExpFragment],
-  wgsl: `struct Statistics {
+export function mergedStatisticsFragment(gathered: boolean): Fragment {
+  return {
+    needs: [rulesFragment(gathered), noKeyFragment, lowestFragment, softExpFragment],
+    wgsl: merged,
+  };
+}
+
+const merged = `struct Statistics {
   largest: f32,
   /** The sink's weight, until the weights of the parts are added. */
   sum: f32,
@@ -73,5 +78,4 @@ fn merged_maximum(row: u32, head: u32) -> Statistics {
   }
   let sum = select(0.0, soft_exp(sink - largest), has_sink);
   return Statistics(largest, sum, empty, has_sink);
-}`,
-};
+}`;
