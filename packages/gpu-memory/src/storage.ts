@@ -107,11 +107,7 @@ export class GpuStorage<B extends GpuBuffer = GpuBuffer> implements DeviceStorag
     }
   }
 
-  async #read(
-    access: DeviceAccess<B>,
-    layout: TensorLayout,
-    turn: CallTurn,
-  ): Promise<HostTensor> {
+  async #read(access: DeviceAccess<B>, layout: TensorLayout, turn: CallTurn): Promise<HostTensor> {
     const { dtype, shape, strides, offset } = layout;
     const { device, faults, pool } = access;
     const { buffer, stored = dtype } = this;
