@@ -1,0 +1,145 @@
+import {
+  type Attention,
+  contiguous,
+  fromFloat64,
+  type HostTensor,
+  isDeviceTensor,
+  mergeHeads,
+  projection,
+  reshape,
+  rmsNorm,
+  rowMajorStrides,
+  scatter,
+  splitHeads,
+  type Tensor,
+  tensor,
+  toFloat64,
+} from "@heed/core";
+import type { HeadNorm } from "./options.js";
+import type { Owned } from "./owned.js";
+
+/**
+ * `[B, H, L, D]` as `[B, L, H·D]`. Host tensors are copied. On a device, one row is a view; several are
+ * copied there, by a scatter into the view that splits the result.
+ */
+export async function merged(attention: Attention, t: Tensor, owned: Owned): Promise<Tensor> {
+  if (!isDeviceTensor(t)) return mergeHeads(t) as Tensor;
+  const [batch, heads, length, size] = t.shape as [number, number, number, number];
+  if (length === 1 || heads === 1) {
+    return owned.keep(
+      t.view?.({
+        shape: [batch, length, heads * size],
+        strides: mergedStrides(t),
+        offset: t.offset ?? 0,
+      }) as Tensor,
+    );
+  }
+  const all = owned.keep(
+    attention.allocate(t.dtype, [batch, length, heads * size], { backend: t.backend }),
+  );
+  const target = owned.keep(splitHeads(all, heads) as Tensor);
+  const slots = Int32Array.from({ length: batch * length }, (_, i) => i % length);
+  await attention.apply(scatter, { target, source: t, slots, paged: false });
+  return all;
+}
+
+/** Strides of merged heads of a row-major tensor that has one head or one row. */
+function mergedStrides(t: Tensor): number[] {
+  const [, , length, size] = t.shape as [number, number, number, number];
+  const strides = t.strides ?? rowMajorStrides(t.shape);
+  return [strides[0] as number, length === 1 ? size : (strides[2] as number), 1];
+}
+
+/**
+ * Head vectors divided by their root mean square. No operation does that on a device: there, they are read
+ * and uploaded again.
+ */
+export async function normalised(
+  attention: Attention,
+  t: Tensor,
+  { weight, epsilon }: Required<HeadNorm>,
+  owned: Owned,
+): Promise<Tensor> {
+  if (!isDeviceTensor(t)) return rmsNorm(t, weight, epsilon);
+  const turned = rmsNorm(await t.read(), weight, epsilon);
+  return owned.keep(await attention.upload(turned, { backend: t.backend }));
+}
+
+/** `[B, H, L, S]` averaged over heads: `[B, L, S]`. */
+export async function averaged(attention: Attention, t: Tensor, owned: Owned): Promise<Tensor> {
+  const [batch, heads, length, keys] = t.shape as [number, number, number, number];
+  if (!isDeviceTensor(t)) return averageOnHost(t);
+  if (batch * length * keys === 0) {
+    return attention.allocate(t.dtype, [batch, length, keys], { backend: t.backend });
+  }
+  // A projection from the axis of heads to a single output.
+  const rows = length * keys;
+  const input = owned.keep(
+    t.view?.({
+      shape: [batch, rows, heads],
+      strides: [heads * rows, 1, rows],
+      offset: t.offset ?? 0,
+    }) as Tensor,
+  );
+  const mean = fromFloat64(new Float64Array(heads).fill(1 / heads), [1, heads], t.dtype);
+  const weight = owned.keep(await attention.upload(mean, { backend: t.backend }));
+  const { output } = await attention.apply(projection, { input, weight });
+  return reshape(owned.keep(output), [batch, length, keys]) as Tensor;
+}
+
+function averageOnHost(t: HostTensor): HostTensor {
+  const [batch, heads, length, keys] = t.shape as [number, number, number, number];
+  const values = toFloat64(t);
+  const block = length * keys;
+  const mean = new Float64Array(batch * block);
+  for (let at = 0; at < values.length; at++) {
+    const b = Math.floor(at / (heads * block));
+    const to = b * block + (at % block);
+    mean[to] = (mean[to] as number) + (values[at] as number) / heads;
+  }
+  return fromFloat64(mean, [batch, length, keys], t.dtype);
+}
+
+/**
+ * Rows of every batch entry after those of a tensor, in the memory of the tensor.
+ *
+ * @param t `[B, H, S, D]`
+ * @param rows `[rows, H·D]`, in host memory
+ * @returns `[B, H, S + rows, D]`
+ */
+export async function withRows(
+  attention: Attention,
+  t: Tensor,
+  rows: HostTensor,
+  owned: Owned,
+): Promise<Tensor> {
+  const [batch, heads, length, size] = t.shape as [number, number, number, number];
+  const count = rows.shape[0] as number;
+  const flat = contiguous(rows);
+  // The same rows for each batch entry, by a stride of 0.
+  const repeatedRows = tensor(flat.data, [batch, heads, count, size], {
+    dtype: flat.dtype,
+    strides: [0, size, heads * size, 1],
+    offset: flat.offset,
+  });
+  const shape = [batch, heads, length + count, size];
+  const slots = (first: number, n: number): Int32Array =>
+    Int32Array.from({ length: batch * n }, (_, i) => first + (i % n));
+  if (!isDeviceTensor(t)) {
+    const [a, b] = [toFloat64(t), toFloat64(repeatedRows)];
+    const all = new Float64Array(batch * heads * (length + count) * size);
+    for (let head = 0; head < batch * heads; head++) {
+      const to = head * (length + count) * size;
+      all.set(a.subarray(head * length * size, (head + 1) * length * size), to);
+      all.set(b.subarray(head * count * size, (head + 1) * count * size), to + length * size);
+    }
+    return fromFloat64(all, shape, t.dtype);
+  }
+  const target = owned.keep(attention.allocate(t.dtype, shape, { backend: t.backend }));
+  const source = repeatedRows;
+  if (length > 0) {
+    await attention.apply(scatter, { target, source: t, slots: slots(0, length), paged: false });
+  }
+  await attention.apply(scatter, { target, source, slots: slots(length, count), paged: false });
+  return target;
+}

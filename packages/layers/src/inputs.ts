@@ -1,0 +1,218 @@
+import {
+  type AttentionReturns,
+  checkTensor,
+  type DeviceTensor,
+  describeValue,
+  type HostTensor,
+  InvalidInputError,
+  isDeviceTensor,
+  type ScoresKind,
+  type Tensor,
+  toFloat64,
+} from "@heed/core";
+import { checkCache, type LayerCache } from "./cache.js";
+import { checkShape, reading, readMembers } from "./check.js";
+import type { LayerOptions } from "./options.js";
+
+/** Further results of a layer's call. */
+export interface LayerReturns {
+  /** `true`: of each head. `"average"`: the mean over heads, as PyTorch returns them by default. */
+  readonly weights?: boolean | "average" | undefined;
+  readonly logSumExp?: boolean | undefined;
+  readonly scores?: ScoresKind | undefined;
+}
+
+/** One call of a layer. B is the batch, L the number of queries, S that of keys; without `key`, S is L. */
+export interface LayerInputs<Query extends Tensor = Tensor> {
+  /** `[B, L, in]`, of the weights' dtype. */
+  readonly query: Query;
+  /** `[B, S, in of the key]`. Default: the query, which is self-attention. */
+  readonly key?: Tensor | undefined;
+  /** `[B, S, in of the value]`. Default: the key. */
+  readonly value?: Tensor | undefined;
+  /**
+   * Keys and values of the tokens before, to which those of the call are appended; positions go on where it
+   * ends. A call that fails leaves it as it was, but for a rolling cache that has given up rows by then.
+   */
+  readonly cache?: LayerCache | undefined;
+  /**
+   * bool `[B, S]`, true = may be attended to. (PyTorch's `key_padding_mask` is the other way round.) With a
+   * cache, padding stands after an entry's tokens, and is not appended.
+   */
+  readonly keyPadding?: Tensor | undefined;
+  /**
+   * bool, true = attend; broadcasts to `[B, queryHeads, L, S]`. With a cache, the last axis is that of the
+   * tokens so far, those of the call included.
+   */
+  readonly mask?: Tensor | undefined;
+  /** Added to the logits, of the weights' dtype or float32; shapes as `mask`. */
+  readonly bias?: Tensor | undefined;
+  /**
+   * int32 `[B, L]`, or `[L]` for all entries: positions by which `rotary` turns queries, and in self-attention
+   * keys. Default: 0, 1, 2 …, or with a cache from where it ends. Causal masks and windows go by the order of
+   * tokens, whatever stands here.
+   */
+  readonly positions?: HostTensor | Int32Array | readonly number[] | undefined;
+  readonly returns?: LayerReturns | undefined;
+}
+
+/** The results of a layer's call: where the query is, in host memory or on a device. */
+export interface LayerOutputs<Query extends Tensor = Tensor> {
+  /** `[B, L, out]`. */
+  readonly output: Place<Query>;
+  /**
+   * `[B, queryHeads, L, S]`, or averaged `[B, L, S]`. With a cache, S is the number of its rows; with `extra`
+   * keys, they stand last.
+   */
+  readonly weights?: Place<Query>;
+  /** `[B, queryHeads, L]`. */
+  readonly logSumExp?: Place<Query>;
+  /** `[B, queryHeads, L, S]`. */
+  readonly scores?: Place<Query>;
+  /** The backend that computed attention. */
+  readonly backend: string;
+}
+
+type Place<Query extends Tensor> = Query extends HostTensor
+  ? HostTensor
+  : Query extends DeviceTensor
+    ? DeviceTensor
+    : Tensor;
+
+/** A call whose tensors have the shapes that they should have. */
+export interface LayerCall {
+  readonly query: Tensor;
+  readonly key: Tensor;
+  readonly value: Tensor;
+  readonly batch: number;
+  /** Rows of the query. */
+  readonly length: number;
+  /** Rows of the key. */
+  readonly keyLength: number;
+  readonly cache: LayerCache | undefined;
+  readonly keyPadding: Tensor | undefined;
+  readonly mask: Tensor | undefined;
+  readonly bias: Tensor | undefined;
+  readonly positions: Int32Array | undefined;
+  readonly returns: AttentionReturns;
+  readonly average: boolean;
+}
+
+const inputNames = [
+  "query",
+  "key",
+  "value",
+  "cache",
+  "keyPadding",
+  "mask",
+  "bias",
+  "positions",
+  "returns",
+] as const;
+
+/** @throws InvalidInputError naming the input at fault, DisposedError */
+export function readLayerCall(given: unknown, options: LayerOptions): LayerCall {
+  const inputs = readMembers<LayerInputs>("inputs", given, inputNames);
+  const { weights, dtype } = options;
+  const width = (name: "query" | "key" | "value") => weights[name].weight.shape[1] as number;
+  const query = checkShape("query", inputs.query, [null, null, width("query")], "[B, L, in]");
+  const [batch, length] = query.shape as [number, number];
+  const other = (name: "key" | "value", from: Tensor, rows: number | null): Tensor => {
+    const t = inputs[name] ?? from;
+    return checkShape(name, t, [batch, rows, width(name)], `[B, S, in of the ${name}]`);
+  };
+  const key = other("key", query, null);
+  const keyLength = key.shape[1] as number;
+  const value = other("value", key, keyLength);
+  for (const [name, t] of Object.entries({ query, key, value })) {
+    if (t.dtype !== dtype) {
+      throw new InvalidInputError(name, `the weights' dtype ${dtype}`, t.dtype);
+    }
+  }
+  const cache = inputs.cache === undefined ? undefined : checkCache(inputs.cache);
+  if (cache !== undefined && options.extra !== undefined) {
+    throw new InvalidInputError("cache", "nothing beside extra keys", "a cache");
+  }
+  return {
+    query,
+    key,
+    value,
+    batch,
+    length,
+    keyLength,
+    cache,
+    keyPadding: readPadding(inputs.keyPadding, batch, keyLength),
+    mask: readOptionalTensor("mask", inputs.mask),
+    bias: readOptionalTensor("bias", inputs.bias),
+    positions: readPositions(inputs.positions, batch, length),
+    ...readReturns(inputs.returns),
+  };
+}
+
+function readOptionalTensor(argument: string, value: unknown): Tensor | undefined {
+  if (value === undefined) return undefined;
+  checkTensor(argument, value);
+  if (argument === "mask" && value.dtype !== "bool") {
+    throw new InvalidInputError(argument, "dtype bool; biases are given as bias", value.dtype);
+  }
+  return value;
+}
+
+function readPadding(value: unknown, batch: number, rows: number): Tensor | undefined {
+  if (value === undefined) return undefined;
+  const padding = checkShape("keyPadding", value, [batch, rows], "[B, S]");
+  if (padding.dtype === "bool") return padding;
+  throw new InvalidInputError("keyPadding", "dtype bool", padding.dtype);
+}
+
+/** A copy, one number a token or `[L]`. */
+function readPositions(value: unknown, batch: number, length: number): Int32Array | undefined {
+  if (value === undefined) return undefined;
+  return reading("positions", () => {
+    const list =
+      value instanceof Int32Array || Array.isArray(value)
+        ? (value as ArrayLike<unknown>)
+        : elementsOf(value);
+    if (list.length !== length && list.length !== batch * length) {
+      throw new InvalidInputError(
+        "positions",
+        `${batch * length} integers, one a token, or ${length} for every entry`,
+        `${describeValue(list.length)} of them`,
+      );
+    }
+    return Int32Array.from(list, (position) => {
+      if (typeof position === "number" && position === (position | 0)) return position;
+      throw new InvalidInputError("positions", "32-bit integers", describeValue(position));
+    });
+  });
+}
+
+function elementsOf(value: unknown): ArrayLike<number> {
+  checkTensor("positions", value);
+  if (isDeviceTensor(value)) {
+    throw new InvalidInputError("positions", "a host tensor", `one of backend ${value.backend}`);
+  }
+  if (value.dtype !== "int32") throw new InvalidInputError("positions", "dtype int32", value.dtype);
+  return toFloat64(value);
+}
+
+function readReturns(value: unknown): Pick<LayerCall, "returns" | "average"> {
+  if (value === undefined) return { returns: {}, average: false };
+  const given = readMembers<LayerReturns>("returns", value, ["weights", "logSumExp", "scores"]);
+  const { weights, logSumExp, scores } = given;
+  if (weights !== undefined && typeof weights !== "boolean" && weights !== "average") {
+    throw new InvalidInputError(
+      "returns.weights",
+      'a boolean or "average"',
+      describeValue(weights),
+    );
+  }
+  return {
+    returns: {
+      ...(weights !== undefined && { weights: weights !== false }),
+      ...(logSumExp !== undefined && { logSumExp }),
+      ...(scores !== undefined && { scores }),
+    },
+    average: weights === "average",
+  };
+}
