@@ -18,6 +18,7 @@ const source = onSources ? ["source"] : [];
 const tests = [
   "packages/*/test/**/*.test.ts",
   "apps/*/test/**/*.test.ts",
+  "examples/*/test/**/*.test.ts",
   "templates/*/test/**/*.test.ts",
   "test/**/*.test.ts",
 ];

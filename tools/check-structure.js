@@ -11,7 +11,7 @@ const bounds = {
 
 /** Source files of the packages and apps, without tests and what is generated. */
 export function sourceFiles(root) {
-  return ["packages", "apps", "templates"].flatMap((parent) =>
+  return ["packages", "apps", "examples", "templates"].flatMap((parent) =>
     readdirSync(join(root, parent), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && /\.(?:ts|tsx|js)$/.test(entry.name))
       .map((entry) => join(entry.parentPath, entry.name))

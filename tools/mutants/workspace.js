@@ -12,7 +12,7 @@ export function makeWorkspace(root) {
   const directory = join(mkdtempSync(join(tmpdir(), "heed-mutants-")), "heed");
   execFileSync("git", ["worktree", "add", "--detach", "--quiet", directory], { cwd: root });
   symlinkSync(join(root, "node_modules"), join(directory, "node_modules"));
-  for (const parent of ["packages", "apps", "templates"]) {
+  for (const parent of ["packages", "apps", "examples", "templates"]) {
     for (const name of readdirSync(join(directory, parent))) {
       for (const folder of ["node_modules", "dist", "src/generated"]) {
         const from = join(root, parent, name, folder);

@@ -27,7 +27,7 @@ export function markdownFiles(root) {
           .filter((entry) => entry.isFile() && entry.name.endsWith(".md"))
           .map((entry) => join(entry.parentPath, entry.name))
       : [];
-  const folders = ["packages", "apps"].flatMap((parent) =>
+  const folders = ["packages", "apps", "examples"].flatMap((parent) =>
     readdirSync(join(root, parent)).map((name) => join(root, parent, name)),
   );
   return [

@@ -11,7 +11,7 @@ import { join } from "node:path";
  */
 export function readPackages(root) {
   const packages = new Map();
-  for (const parent of ["packages", "apps", "templates"]) {
+  for (const parent of ["packages", "apps", "examples", "templates"]) {
     if (!existsSync(join(root, parent))) continue;
     for (const name of readdirSync(join(root, parent))) {
       const file = join(root, parent, name, "package.json");
