@@ -36,12 +36,14 @@ export { attention } from "./attention/operation.js";
 export { paddingMask } from "./attention/padding-mask.js";
 export type {
   AttentionProblem,
+  BlockMaskShape,
   BroadcastInput,
   KvDType,
   PageSizes,
   PositionRule,
   RaggedAxes,
 } from "./attention/problem.js";
+export type { BoundBlockMask, BoundPrograms } from "./attention/programs.js";
 export { referenceAttention } from "./attention/reference.js";
 export {
   type BoundPositions,

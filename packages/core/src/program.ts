@@ -47,21 +47,20 @@ export {
   where,
 } from "./program/functions.js";
 export { type BoxVisibility, type ProgramBox, ProgramIntervals } from "./program/intervals.js";
-export type { JsonNumber, ProgramJson, ProgramNodeJson, ProgramSources } from "./program/json.js";
+export type { ProgramSources } from "./program/json.js";
 export type { Range } from "./program/line-ranges.js";
 export type { BoolOperand, HasBoolExpression, NumberOperand } from "./program/operations.js";
 export {
-  type MaskProgram,
   type MaskVariables,
   maskMod,
-  Program,
   programFromJSON,
-  type ScoreProgram,
   type ScoreVariables,
   scoreMod,
 } from "./program/program.js";
+export { type MaskProgram, Program, type ScoreProgram } from "./program/program-class.js";
 export { Scalar, scalar, Table, type TableData, table } from "./program/sources.js";
 export { TileProgram } from "./program/tile-program.js";
+export type { JsonNumber, ProgramJson, ProgramNodeJson } from "./program/to-json.js";
 export {
   type ArithmeticName,
   type ComparisonName,

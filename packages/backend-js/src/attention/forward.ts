@@ -33,6 +33,7 @@ import {
   type LogitsRow,
 } from "./logits.js";
 import type { JsPlan } from "./plan.js";
+import { TilePrograms } from "./programs.js";
 import type { Workspace } from "./workspace.js";
 
 /** A block's rows `from ≤ r < to` against some keys. */
@@ -80,6 +81,8 @@ class ForwardPass {
   readonly #scores: HostTensor | null;
   /** `[rows, keyLength]` if weights are wanted. Made for a call: a plan that kept it would hold much. */
   readonly #logits: Float64Array;
+  /** Mask and score programs and block mask; null without any. */
+  readonly #programs: TilePrograms | null;
   /** Rows of the current block, its batch and its key head. */
   #rows = 0;
   #b = 0;
@@ -99,6 +102,9 @@ class ForwardPass {
     this.#weights = returns.weights ? zeros(dtype, [...rows, keyLength]) : null;
     this.#scores = returns.scores ? zeros(dtype, [...rows, keyLength]) : null;
     this.#logits = new Float64Array(plan.logits);
+    const { maskMod, scoreMod, blockMask } = inputs;
+    const any = maskMod !== null || scoreMod !== null || blockMask !== null;
+    this.#programs = any ? new TilePrograms(problem, inputs, plan) : null;
   }
 
   run(): AttentionOutputs<HostTensor> {
@@ -123,8 +129,12 @@ class ForwardPass {
     // Scores are wanted of hidden keys too: then every tile is scored, and only the visible ones
     // take part in the softmax.
     const scored = this.#scores ? { start: 0, end: length } : visible;
-    for (let key = scored.start; key < scored.end; key += this.#plan.keys) {
-      this.#runTile({ start: key, end: Math.min(key + this.#plan.keys, scored.end) });
+    this.#programs?.startBlock(this.#b, this.#g, this.#space.rows);
+    const step = this.#plan.keys;
+    // With a block mask, tiles begin where its blocks do.
+    const early = this.#problem.blockMask === null ? 0 : scored.start % step;
+    for (let key = scored.start - early; key < scored.end; key += step) {
+      this.#runTile({ start: key, end: Math.min(key + step, scored.end) });
     }
     this.#storeBlock();
   }
@@ -158,6 +168,7 @@ class ForwardPass {
     const { scores, output, statistics, rows } = this.#space;
     const { valueStride } = this.#plan;
     const { from, to } = this.#rowsOfTile(keys);
+    if (from >= to) return;
     const first = rows.position[from] as number;
     const last = rows.position[to - 1] as number;
     const full = tileVisibility(this.#band, keys, first, last) === "full";
@@ -190,15 +201,19 @@ class ForwardPass {
    * whose weights come out as 0. All of them if hidden scores are wanted too.
    */
   #rowsOfTile(keys: KeyRange): { readonly from: number; readonly to: number } {
-    if (this.#scores) return { from: 0, to: this.#rows };
-    const { from, to } = rowsSeeing(this.#band, keys, this.#space.rows.position, this.#rows);
-    if (this.#plan.kernel === "stream") return { from, to };
+    if (this.#scores) {
+      this.#programs?.startTile(keys, 0, this.#rows);
+      return { from: 0, to: this.#rows };
+    }
+    let { from, to } = rowsSeeing(this.#band, keys, this.#space.rows.position, this.#rows);
+    if (this.#programs) ({ from, to } = this.#programs.startTile(keys, from, to));
+    if (this.#plan.kernel === "stream" || from >= to) return { from, to };
     return { from: panelStart(from), to: Math.min(this.#rows, panelStart(to - 1) + panelRows) };
   }
 
   /** Step 1 of the semantics: the scaled dot products of the block's rows with a tile's keys. */
   #scoreTile(tile: Tile): void {
-    const { keys: stride, kernel } = this.#plan;
+    const { keyStride: stride, kernel } = this.#plan;
     const { scores, query, key } = this.#space;
     const { headDim } = this.#problem;
     const keys = tile.end - tile.start;
@@ -235,10 +250,12 @@ class ForwardPass {
     const biasStart = bias ? elementOffset(bias, this.#b, h, i, tile.start) : 0;
     const biasHides = bias ? addBias(row, bias, biasStart) : false;
     if (alibiSlopes) addAlibi(row, alibiSlopes[h] as number, position, tile.start);
+    this.#programs?.changeScores(r, row);
     if (returns.scores === "biased") this.#storeScores(r, row, tile);
     if (bias && biasHides) hideByBias(row, bias, biasStart);
     if (!tile.full) hideOutsideBand(row, tile, this.#band, position);
     if (mask) hideMasked(row, mask, elementOffset(mask, this.#b, h, i, tile.start));
+    this.#programs?.hide(r, row);
     if (returns.weights) copyRow(row, this.#logits, r * keyLength + tile.start);
   }
 
@@ -252,7 +269,7 @@ class ForwardPass {
 
   /** Step 6 of the semantics, over a tile: adds the values by their weights. */
   #addValues(tile: Tile): void {
-    const { keys: stride, valueStride, kernel } = this.#plan;
+    const { keyStride: stride, valueStride, kernel } = this.#plan;
     const { scores, output, statistics } = this.#space;
     const { valueDim } = this.#problem;
     const keys = tile.end - tile.start;
@@ -378,7 +395,7 @@ class ForwardPass {
   #logitsRow(r: number, tile: KeyRange): LogitsRow {
     return {
       data: this.#space.scores,
-      at: this.#rowStart(r, this.#plan.keys),
+      at: this.#rowStart(r, this.#plan.keyStride),
       step: this.#step,
       keys: tile.end - tile.start,
     };

@@ -21,6 +21,8 @@ export interface JsPlan {
   readonly grid: WorkGrid;
   /** Keys of a tile. */
   readonly keys: number;
+  /** Keys that a tile has room for: whole panels. */
+  readonly keyStride: number;
   /** Row length of values and outputs in the workspace: valueDim rounded up to whole panels. */
   readonly valueStride: number;
   /** Elements that a block's logits take if weights are wanted. */
@@ -37,19 +39,48 @@ const streamRows = 8;
  */
 const mostRows = 256;
 const mostKeys = 66;
+/** Fewer rows of a block mask's blocks are taken together, since packing a tile of keys costs as much. */
+const fewestRows = 48;
 
 /** Pure: the same problem gives the same plan everywhere. */
 export function planProblem(problem: AttentionProblem): JsPlan {
   const total = headsPerGroup(problem) * problem.queryLength;
   const kernel = total <= streamRows && problem.dtype !== "float64" ? "stream" : "tiled";
-  const rows = evenParts(total, mostRows, panelRows);
+  const { rows, keys } = tilesOf(problem, total);
   return {
     kernel,
     grid: workGrid(problem, rows),
-    keys: evenParts(problem.keyLength, mostKeys, panelKeys),
+    keys,
+    keyStride: roundUp(keys, panelKeys),
     valueStride: roundUp(problem.valueDim, panelColumns),
     logits: problem.returns.weights ? rows * problem.keyLength : 0,
   };
+}
+
+/** With a block mask, tiles end where its blocks end, so that whole tiles are skipped where blocks are. */
+function tilesOf(
+  problem: AttentionProblem,
+  total: number,
+): { readonly rows: number; readonly keys: number } {
+  const { blockMask, keyLength } = problem;
+  if (blockMask === null) {
+    return {
+      rows: evenParts(total, mostRows, panelRows),
+      keys: evenParts(keyLength, mostKeys, panelKeys),
+    };
+  }
+  const { queryBlock, keyBlock } = blockMask;
+  const stacked = Math.min(total, headsPerGroup(problem) * queryBlock);
+  return {
+    rows: Math.max(1, aligned(stacked, fewestRows, mostRows)),
+    keys: Math.max(1, aligned(Math.min(keyLength, keyBlock), mostKeys, mostKeys)),
+  };
+}
+
+/** Whole blocks up to `enough`, if one has fewer; an even part of a block that has more than `most`. */
+function aligned(block: number, enough: number, most: number): number {
+  if (block > most) return evenParts(block, most, 1);
+  return block * Math.max(1, Math.floor(enough / Math.max(1, block)));
 }
 
 /** Sizes of the plan's arrays, in elements: the workspace is made from these, and described by them. */
@@ -62,8 +93,8 @@ export function workspaceElements(
   >;
   readonly float32: Readonly<Record<"key" | "value", number>>;
 } {
-  const { keys, valueStride, logits } = plan;
-  const { rows } = plan.grid;
+  const { keyStride: keys, valueStride, logits } = plan;
+  const rows = roundUp(plan.grid.rows, panelRows);
   const key = keys * problem.headDim;
   const value = keys * valueStride;
   const tiled = plan.kernel === "tiled";

@@ -13,4 +13,7 @@ export const unexportedFeatures: readonly AttentionFeatureName[] = [
   ...lackedFeatures,
   "query positions",
   "key positions",
+  "mask program",
+  "block mask",
+  "score program",
 ];

@@ -8,4 +8,7 @@ export const lackedFeatures: readonly AttentionFeatureName[] = [
   "ragged batch",
   "query positions",
   "key positions",
+  "mask program",
+  "block mask",
+  "score program",
 ];

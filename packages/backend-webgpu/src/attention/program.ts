@@ -4,6 +4,7 @@ import {
   type BoundAttention,
   outputsOf,
   type PlanDescription,
+  refuseFeatures,
   type SupportReason,
   type Verdict,
 } from "@heed/core";
@@ -12,6 +13,7 @@ import { denseLayouts, type Program } from "../execution/program.js";
 import { noFloat64, scheduleOrThrow, tooLarge } from "../execution/refusals.js";
 import { type Layouts, type Schedule, workspaceBytes } from "../execution/steps.js";
 import { type Choice, choose, keysOfTile } from "./choose.js";
+import { lackedFeatures } from "./lacked.js";
 import { operandsOf } from "./operands.js";
 import { rulesOf } from "./rules.js";
 import { schedule } from "./schedule/schedule.js";
@@ -30,7 +32,7 @@ export function decide(
   problem: AttentionProblem,
   { capabilities, preferences }: DecideContext,
 ): Verdict<Decision> {
-  const reasons: SupportReason[] = [];
+  const reasons: SupportReason[] = refuseFeatures(problem, lackedFeatures);
   if (problem.dtype === "float64") reasons.push(noFloat64());
   if (Math.max(problem.queryLength, problem.keyLength) >= unbounded) {
     reasons.push(tooLarge("lengths of 2^29 and more are beyond the kernels' indices"));

@@ -2,6 +2,7 @@ import { describeValue, InvalidInputError } from "../errors.js";
 import type { Bound } from "../operation/operation.js";
 import { checkProblem } from "../operation/problem.js";
 import { reading } from "../options.js";
+import { type BoundProgram, unboundProgram } from "../program/bound.js";
 import {
   isDeviceTensor,
   isHostTensor,
@@ -15,6 +16,14 @@ import { broadcastTo } from "../tensor/views.js";
 import { positionsOf } from "./bind-positions.js";
 import type { AttentionInputs, HeadValues } from "./inputs.js";
 import { type AttentionProblem, type BroadcastInput, optionsOf } from "./problem.js";
+import {
+  type BoundBlockMask,
+  type BoundPrograms,
+  bindPrograms,
+  type CallPrograms,
+  noPrograms,
+  readPrograms,
+} from "./programs.js";
 import type { BoundPositions, BoundTables } from "./sequences.js";
 import { alignedSize } from "./validation/broadcast.js";
 
@@ -28,7 +37,12 @@ export interface BoundHeadValues {
 
 /** A call of attention with everything optional resolved: what a kernel's loops want. */
 export class BoundAttention<T extends Tensor = Tensor>
-  implements Bound<AttentionProblem, AttentionInputs>, BoundPositions, BoundTables, BoundHeadValues
+  implements
+    Bound<AttentionProblem, AttentionInputs>,
+    BoundPositions,
+    BoundTables,
+    BoundHeadValues,
+    BoundPrograms
 {
   readonly problem: AttentionProblem;
   readonly query: T;
@@ -47,8 +61,15 @@ export class BoundAttention<T extends Tensor = Tensor>
   readonly keyPositions: Int32Array | null;
   readonly alibiSlopes: Float64Array | null;
   readonly sinks: Float64Array | null;
+  /** The mask program with its data; null without one. */
+  readonly maskMod: BoundProgram<"mask"> | null;
+  /** The score program with its data; null without one. */
+  readonly scoreMod: BoundProgram<"score"> | null;
+  readonly blockMask: BoundBlockMask | null;
   readonly #mask: T | undefined;
   readonly #bias: T | undefined;
+  /** The programs as they were given; their scalars may change. */
+  readonly #programs: CallPrograms | null;
   #reads: readonly T[] | null = null;
   #expandedMask: T | null = null;
   #expandedBias: T | null = null;
@@ -77,6 +98,11 @@ export class BoundAttention<T extends Tensor = Tensor>
     this.keyPositions = positions.keyPositions;
     this.alibiSlopes = headValues("alibiSlopes", inputs.alibiSlopes, queryHeads);
     this.sinks = headValues("sinks", inputs.sinks, queryHeads);
+    const programs = bindPrograms(problem, inputs, positions);
+    this.maskMod = programs.maskMod;
+    this.scoreMod = programs.scoreMod;
+    this.blockMask = programs.blockMask;
+    this.#programs = programs === noPrograms ? null : readPrograms(inputs);
   }
 
   /**
@@ -136,6 +162,16 @@ export class BoundAttention<T extends Tensor = Tensor>
       ...(kvLengths && { kvLengths: this.kvLengths }),
       ...(this.alibiSlopes && { alibiSlopes: this.alibiSlopes }),
       ...(this.sinks && { sinks: this.sinks }),
+      ...this.#programInputs(),
+    };
+  }
+
+  #programInputs(): Pick<AttentionInputs, "maskMod" | "scoreMod" | "blockMask"> {
+    const { maskMod = null, scoreMod = null } = this.#programs ?? {};
+    return {
+      ...(maskMod && this.maskMod && { maskMod: unboundProgram(maskMod, this.maskMod) }),
+      ...(scoreMod && this.scoreMod && { scoreMod: unboundProgram(scoreMod, this.scoreMod) }),
+      ...(this.blockMask && { blockMask: this.blockMask.blocks }),
     };
   }
 

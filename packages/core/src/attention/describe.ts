@@ -1,5 +1,6 @@
 import { ProblemTable } from "../operation/problem-table.js";
 import { checkNames, flag, unreadable } from "../options.js";
+import { numberOf } from "../program/form.js";
 import type { DType, FloatDType } from "../tensor/dtype.js";
 import type { HostTensor, Tensor } from "../tensor/tensor.js";
 import type { AttentionInputs } from "./inputs.js";
@@ -10,6 +11,13 @@ import {
   type PositionRule,
   problemKey,
 } from "./problem.js";
+import {
+  blockMaskShape,
+  type CallPrograms,
+  checkBlockMask,
+  readPrograms,
+  readsPositions,
+} from "./programs.js";
 import { alignedSize, checkBias, checkMask } from "./validation/broadcast.js";
 import {
   checkHeadValues,
@@ -47,6 +55,9 @@ const inputNames: ReadonlySet<string> = new Set([
   "scale",
   "softcap",
   "returns",
+  "maskMod",
+  "scoreMod",
+  "blockMask",
 ]);
 
 const floats: readonly FloatDType[] = ["float64", "float32", "float16"];
@@ -54,7 +65,10 @@ const kvDTypes: readonly KvDType[] = [...floats, "int8"];
 const rules: readonly PositionRule[] = ["none", "fixed", "bottom-right", "per-batch", "data"];
 const scoresKinds = [null, "raw", "capped", "biased"] as const;
 
-const problems = new ProblemTable<AttentionProblem>(38);
+const problems = new ProblemTable<AttentionProblem>(46);
+
+/** The programs of the call that is being described. */
+let programs: CallPrograms;
 
 /** Reused for every call: nothing keeps it. */
 const full: [number, number, number, number] = [0, 0, 0, 0];
@@ -116,6 +130,8 @@ function describeReadable(inputs: AttentionInputs): AttentionProblem {
   const scale = readScale(inputs.scale, headDim, dtype);
   const softcap = readSoftcap(inputs.softcap, dtype);
   checkOutput("query", outputShape, "output");
+  programs = readPrograms(inputs);
+  if (programs.blockMask) checkBlockMask(inputs, programs.blockMask, full, ragged);
   if (returns !== undefined) checkReturns(returns, full, ragged);
   const left = window?.left ?? -1;
   const right = window?.right ?? -1;
@@ -131,6 +147,7 @@ function describeReadable(inputs: AttentionInputs): AttentionProblem {
     sequences,
     queryRows >= 0 || keyRows >= 0,
     causal || left >= 0 || right >= 0 || alibiSlopes !== undefined,
+    readsPositions(programs, keyRows >= 0),
     differ,
     queryLength,
     keyLength,
@@ -168,6 +185,14 @@ function describeReadable(inputs: AttentionInputs): AttentionProblem {
   signature[at++] = sequences;
   signature[at++] = rule === "data" ? queryRows : -1;
   signature[at++] = rule === "data" ? keyRows : -1;
+  const { maskMod, scoreMod, blockMask } = programs;
+  signature[at++] = maskMod ? numberOf(maskMod.form) : 0;
+  signature[at++] = scoreMod ? numberOf(scoreMod.form) : 0;
+  signature[at++] = blockMask ? blockMask.queryBlock : 0;
+  signature[at++] = blockMask ? blockMask.keyBlock : 0;
+  for (let axis = 0; axis < 4; axis++) {
+    signature[at++] = blockMask ? (blockMask.shape[axis] as number) : 0;
+  }
   return problems.find(problemOfSignature);
 }
 
@@ -216,7 +241,7 @@ function problemOfSignature(): AttentionProblem {
   ) as [number, number, number, number, number, number, number, number];
   const [causal, left, right, rule, kvLengths, alibi, sinks, scale, softcap, lse, weights, scores] =
     signature.subarray(18) as unknown as readonly number[];
-  const stored = Array.from(signature.subarray(30), (value) => value | 0);
+  const stored = Array.from(signature.subarray(30, 38), (value) => value | 0);
   const [kvDtype, pageCount, pageSize, perSequence, ragged, sequences, queryRows, keyRows] =
     stored as [number, number, number, number, number, number, number, number];
   const problem = {
@@ -235,6 +260,9 @@ function problemOfSignature(): AttentionProblem {
     mask: readBroadcast<"bool">(signature, 8),
     bias: readBroadcast<FloatDType>(signature, 13),
     causal: causal === 1,
+    maskMod: programs.maskMod ? programs.maskMod.form : null,
+    scoreMod: programs.scoreMod ? programs.scoreMod.form : null,
+    blockMask: programs.blockMask ? blockMaskShape(programs.blockMask) : null,
     window:
       (left as number) < 0 && (right as number) < 0
         ? null

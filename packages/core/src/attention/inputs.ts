@@ -1,3 +1,5 @@
+import type { BlockMaskData } from "../program/block-mask.js";
+import type { MaskProgram, ScoreProgram } from "../program/program-class.js";
 import type { DType, FloatDType, StatisticsDType } from "../tensor/dtype.js";
 import type { DeviceTensor, HostTensor, Tensor } from "../tensor/tensor.js";
 
@@ -10,7 +12,7 @@ export type BatchIntegers = Int32Array | readonly number[];
 /** Starts of the sequences of a ragged batch: `[sequences + 1]`, int32 where it is a host tensor. */
 export type SequenceStarts = BatchIntegers | HostTensor;
 
-/** Which scores to return: after step 1 (scaled), 2 (capped) or 3 (biased) of the semantics. */
+/** Which scores to return: after step 1 (scaled), 2 (capped) or 3 (biased, by `scoreMod` too) of the semantics. */
 export type ScoresKind = "raw" | "capped" | "biased";
 
 /** A sliding window around each query's position; both ends inclusive; left out is unbounded. */
@@ -28,9 +30,10 @@ export interface AttentionWindow {
  *
  * 1. `s = scale · ⟨query[b,h,i], key[b,g,j]⟩`
  * 2. with softcap: `s = softcap · tanh(s / softcap)`
- * 3. `s += bias[b,h,i,j]`; `s −= alibiSlopes[h] · |p − κ|`
+ * 3. `s += bias[b,h,i,j]`; `s −= alibiSlopes[h] · |p − κ|`; `s = scoreMod(s, b, h, p, κ)`
  * 4. j is visible iff `j < kvLengths[b]`, `mask[b,h,i,j]`, causal ⇒ `κ ≤ p`,
- *    window ⇒ `p − left ≤ κ ≤ p + right`, and neither `bias[b,h,i,j]` nor s is −∞
+ *    window ⇒ `p − left ≤ κ ≤ p + right`, the blockMask's block of i and j, `maskMod(b, h, p, κ)`, and
+ *    neither `bias[b,h,i,j]` nor s is −∞
  * 5. `weights = exp(s − m) / (Σ_visible exp(s − m) + exp(sinks[h] − m))`, 0 where not visible
  * 6. `output = Σ weights · value`; `logSumExp = m + ln(denominator)`
  *
@@ -103,6 +106,20 @@ export interface AttentionInputs<
   readonly bias?: T | undefined;
   /** Hide keys after the query's position. Default false. */
   readonly causal?: boolean | undefined;
+  /**
+   * A program that says which keys a query sees, made by `maskMod` of `@heed/core/program` (FlexAttention,
+   * arXiv:2412.05496). Its `batch` is the number of the sequence; without `queryOffset` and positions, its
+   * `query` is the plain index i.
+   */
+  readonly maskMod?: MaskProgram | undefined;
+  /** A program that gives each score a new value, made by `scoreMod`; −∞ hides the key. */
+  readonly scoreMod?: ScoreProgram | undefined;
+  /**
+   * Blocks of queries and keys to look at, by indices: what `createBlockMask` makes, or data. Empty
+   * blocks are hidden, and cost nothing. One that `createBlockMask` made brings its program along: with no
+   * `maskMod` beside it, the call has that one. Not beside `queryStarts`.
+   */
+  readonly blockMask?: BlockMaskData | undefined;
   readonly window?: AttentionWindow | undefined;
   /**
    * Position of query row 0 on the key axis; may be negative. `"bottom-right"` is keyLength −
@@ -141,7 +158,7 @@ export interface AttentionOutputs<T extends Tensor = Tensor> {
   readonly weights?: T;
   /**
    * `[batch, queryHeads, queryLength, keyLength]`, of the query's dtype. Unmasked: also where
-   * `mask`, `causal` or `window` hide the key. 0 at keys that `kvLengths` says do not exist.
+   * a mask, `causal` or `window` hide the key. 0 at keys that `kvLengths` says do not exist.
    */
   readonly scores?: T;
 }

@@ -1,4 +1,5 @@
 import type { Problem } from "../operation/problem.js";
+import type { ProgramForm } from "../program/form.js";
 import type { FloatDType } from "../tensor/dtype.js";
 import type { AttentionInputs, AttentionOutputs, ScoresKind } from "./inputs.js";
 
@@ -40,6 +41,14 @@ export interface RaggedAxes {
   readonly keys: boolean;
 }
 
+/** Sizes of a block mask; its blocks are data. */
+export interface BlockMaskShape {
+  readonly queryBlock: number;
+  readonly keyBlock: number;
+  /** `[batch or 1, queryHeads or 1, query blocks, key blocks]`. */
+  readonly shape: readonly [number, number, number, number];
+}
+
 /**
  * The validated, canonical description of a call. It holds no data. Equal problems have equal keys,
  * and a plan made for one serves every call of the other.
@@ -70,6 +79,11 @@ export interface AttentionProblem extends Problem<AttentionInputs, AttentionOutp
   readonly mask: BroadcastInput<"bool"> | null;
   readonly bias: BroadcastInput<FloatDType> | null;
   readonly causal: boolean;
+  /** The canonical form of the program that hides keys; `null` for none. */
+  readonly maskMod: ProgramForm<"mask"> | null;
+  /** The canonical form of the program on scores; `null` for none. */
+  readonly scoreMod: ProgramForm<"score"> | null;
+  readonly blockMask: BlockMaskShape | null;
   /** `null` on a side is unbounded; the whole is `null` when both sides are. */
   readonly window: { readonly left: number | null; readonly right: number | null } | null;
   readonly positions: PositionRule;
@@ -116,7 +130,22 @@ export function problemKey(problem: Omit<AttentionProblem, "key" | "operation" |
     `weights:${p.returns.weights ? 1 : 0}`,
     `scores:${p.returns.scores ?? "-"}`,
     ...storageKey(p),
+    ...programsKey(p),
   ].join(" ");
+}
+
+/** Parts of a key that only calls with programs or a block mask have. */
+function programsKey(
+  p: Pick<AttentionProblem, "maskMod" | "scoreMod" | "blockMask">,
+): readonly string[] {
+  const { maskMod, scoreMod, blockMask } = p;
+  return [
+    ...(maskMod ? [maskMod.key] : []),
+    ...(scoreMod ? [scoreMod.key] : []),
+    ...(blockMask
+      ? [`blocks:${blockMask.queryBlock}/${blockMask.keyBlock}[${blockMask.shape.join(",")}]`]
+      : []),
+  ];
 }
 
 /** Parts of a key that most problems lack. */
@@ -161,6 +190,11 @@ export function lengthClassKey(problem: AttentionProblem): string {
     return { dtype: b.dtype, shape: [batch, heads, up(queries), up(keys)] };
   };
   const { pages, ragged } = problem;
+  const blocks = (sizes: BlockMaskShape | null): BlockMaskShape | null => {
+    if (sizes === null) return null;
+    const [batch, heads, queries, keys] = sizes.shape;
+    return { ...sizes, shape: [batch, heads, up(queries), up(keys)] };
+  };
   return problemKey({
     ...problem,
     queryLength: up(problem.queryLength),
@@ -173,5 +207,6 @@ export function lengthClassKey(problem: AttentionProblem): string {
     sequences: ragged ? up(problem.sequences) : problem.sequences,
     mask: broadcast(problem.mask),
     bias: broadcast(problem.bias),
+    blockMask: blocks(problem.blockMask),
   });
 }

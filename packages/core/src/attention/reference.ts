@@ -1,3 +1,4 @@
+import { programEvaluator } from "../program/evaluate.js";
 import { type HostTensor, zeros } from "../tensor/tensor.js";
 import { toFloat64 } from "../tensor/values.js";
 import { type BoundInputs, bindInputs } from "./bind.js";
@@ -39,6 +40,10 @@ export function evaluateReference(
   const key = dequantised(bound.key, bound.keyScales);
   const value = dequantised(bound.value, bound.valueScales);
   const mask = bound.mask ? reader(bound.mask) : null;
+  const maskMod = bound.maskMod && programEvaluator(bound.maskMod);
+  const scoreMod = bound.scoreMod && programEvaluator(bound.scoreMod);
+  const programs = maskMod !== null || scoreMod !== null;
+  const point = { batch: 0, head: 0, query: 0, key: 0, queryIndex: 0, keyIndex: 0, score: 0 };
   const bias = bound.bias ? reader(bound.bias) : null;
   const { left, right } = visibleBand(problem);
 
@@ -59,7 +64,9 @@ export function evaluateReference(
     sequence.forEachRun(0, sequence.keyLength, (first, entry, row, count) => {
       for (let j = 0; j < count; j++) rowOf[first + j] = entry * kvHeads * rows + row + j;
     });
+    point.batch = number;
     for (let h = 0; h < queryHeads; h++) {
+      point.head = h;
       const g = Math.floor((h * kvHeads) / queryHeads);
       const sink = sinks ? (sinks[h] as number) : Number.NEGATIVE_INFINITY;
       for (let i = 0; i < sequence.queryLength; i++) {
@@ -80,11 +87,20 @@ export function evaluateReference(
           const added = bias ? bias(b, h, i, j) : 0;
           let s = capped + added;
           if (alibiSlopes) s -= (alibiSlopes[h] as number) * Math.abs(p - position);
+          if (programs) {
+            point.query = p;
+            point.key = position;
+            point.queryIndex = i;
+            point.keyIndex = j;
+            point.score = s;
+            if (scoreMod) s = scoreMod(point);
+          }
           if (scores)
             scores.data[row * keyLength + j] = pick(problem.returns.scores, raw, capped, s);
           // 4. visibility; a bias of −∞ hides also a product of NaN or +∞, which it would leave NaN
           const excluded = added === Number.NEGATIVE_INFINITY || s === Number.NEGATIVE_INFINITY;
-          if (inBand && mask?.(b, h, i, j) !== 0 && !excluded) {
+          const masked = mask?.(b, h, i, j) === 0 || maskMod?.(point) === 0;
+          if (inBand && !masked && isVisited(bound, b, h, i, j) && !excluded) {
             logits[j] = s;
             visible.push(j);
           }
@@ -119,6 +135,20 @@ export function evaluateReference(
     ...(weights && { weights }),
     ...(scores && { scores }),
   };
+}
+
+/** Whether the block mask has the block of a query and a key, if there is one. */
+function isVisited(
+  { blockMask }: BoundInputs,
+  b: number,
+  h: number,
+  i: number,
+  j: number,
+): boolean {
+  if (blockMask === null) return true;
+  const { blocks } = blockMask;
+  const [query, key] = [Math.floor(i / blocks.queryBlock), Math.floor(j / blocks.keyBlock)];
+  return blocks.kind(b, h, query, key) !== "empty";
 }
 
 /** The elements of keys or values: int8 is exact in float64 after its scale, too. */

@@ -1,6 +1,7 @@
 import { checkNames, reading } from "../options.js";
 import { equal, floorDivide } from "../program/functions.js";
-import { type MaskProgram, maskMod } from "../program/program.js";
+import { maskMod } from "../program/program.js";
+import type { MaskProgram } from "../program/program-class.js";
 import { checkCount, checkMultiple } from "./arguments.js";
 
 /** Areas of a sequence. */

@@ -9,7 +9,8 @@ import {
   or,
   subtract,
 } from "../program/functions.js";
-import { type MaskProgram, maskMod } from "../program/program.js";
+import { maskMod } from "../program/program.js";
+import type { MaskProgram } from "../program/program-class.js";
 import { type Table, table } from "../program/sources.js";
 import { type HostTensor, tensor } from "../tensor/tensor.js";
 import { checkCount, checkShape } from "./arguments.js";

@@ -1,5 +1,6 @@
 import { lessEqual } from "../program/functions.js";
-import { type MaskProgram, maskMod } from "../program/program.js";
+import { maskMod } from "../program/program.js";
+import type { MaskProgram } from "../program/program-class.js";
 
 /** Each query sees the keys up to its own position (Vaswani et al., 2017, arXiv:1706.03762). */
 export function causal(): MaskProgram {

@@ -1,6 +1,7 @@
 import { checkNames, reading } from "../options.js";
 import { and, equal, lessEqual, remainder, subtract } from "../program/functions.js";
-import { type MaskProgram, maskMod } from "../program/program.js";
+import { maskMod } from "../program/program.js";
+import type { MaskProgram } from "../program/program-class.js";
 import { checkCount } from "./arguments.js";
 
 /** Sizes of a dilated window. */

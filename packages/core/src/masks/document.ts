@@ -1,5 +1,6 @@
 import { equal } from "../program/functions.js";
-import { type MaskProgram, maskMod } from "../program/program.js";
+import { maskMod } from "../program/program.js";
+import type { MaskProgram } from "../program/program-class.js";
 import { table } from "../program/sources.js";
 import type { HostTensor } from "../tensor/tensor.js";
 import { checkShape } from "./arguments.js";

@@ -1,6 +1,7 @@
 import { checkNames, reading } from "../options.js";
 import { abs, lessEqual, or, subtract } from "../program/functions.js";
-import { type MaskProgram, maskMod } from "../program/program.js";
+import { maskMod } from "../program/program.js";
+import type { MaskProgram } from "../program/program-class.js";
 import { table } from "../program/sources.js";
 import type { HostTensor } from "../tensor/tensor.js";
 import { checkCount, checkShape } from "./arguments.js";

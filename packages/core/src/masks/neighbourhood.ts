@@ -10,7 +10,8 @@ import {
   type NumberExpression,
   subtract,
 } from "../program/functions.js";
-import { type MaskProgram, maskMod } from "../program/program.js";
+import { maskMod } from "../program/program.js";
+import type { MaskProgram } from "../program/program-class.js";
 import { checkCount } from "./arguments.js";
 import { type ImageSize, pixelOf, readImage } from "./image.js";
 

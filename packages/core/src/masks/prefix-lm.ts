@@ -1,5 +1,6 @@
 import { less, lessEqual, or } from "../program/functions.js";
-import { type MaskProgram, maskMod } from "../program/program.js";
+import { maskMod } from "../program/program.js";
+import type { MaskProgram } from "../program/program-class.js";
 import { type BatchNumber, ofBatch } from "./arguments.js";
 
 /**

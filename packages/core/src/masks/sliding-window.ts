@@ -1,7 +1,8 @@
 import { describeValue, InvalidInputError } from "../errors.js";
 import { checkNames, reading } from "../options.js";
 import { add, and, lessEqual, subtract } from "../program/functions.js";
-import { type MaskProgram, maskMod } from "../program/program.js";
+import { maskMod } from "../program/program.js";
+import type { MaskProgram } from "../program/program-class.js";
 import { checkCount } from "./arguments.js";
 
 const names: ReadonlySet<string> = new Set(["left", "right"]);

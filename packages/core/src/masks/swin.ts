@@ -10,7 +10,8 @@ import {
   remainder,
   subtract,
 } from "../program/functions.js";
-import { type MaskProgram, maskMod, type ScoreProgram, scoreMod } from "../program/program.js";
+import { maskMod, scoreMod } from "../program/program.js";
+import type { MaskProgram, ScoreProgram } from "../program/program-class.js";
 import { table } from "../program/sources.js";
 import type { HostTensor } from "../tensor/tensor.js";
 import { checkCount, checkMultiple, checkShape } from "./arguments.js";

@@ -1,7 +1,8 @@
 import { describeValue, InvalidInputError } from "../errors.js";
 import { checkNames, isInt32, reading } from "../options.js";
 import { and, less, lessEqual, or, subtract } from "../program/functions.js";
-import { type MaskProgram, maskMod } from "../program/program.js";
+import { maskMod } from "../program/program.js";
+import type { MaskProgram } from "../program/program-class.js";
 import { type Table, table } from "../program/sources.js";
 import { readHostTensor } from "../tensor/host-tensor.js";
 import { type HostTensor, tensor } from "../tensor/tensor.js";

@@ -5,7 +5,7 @@ import { maxElements } from "../tensor/layout.js";
 import { type HostTensor, zeros } from "../tensor/tensor.js";
 import { toFloat64 } from "../tensor/values.js";
 import { type BlockRuns, BlockRunsBuilder, blockKinds, kindOf, writeKinds } from "./block-runs.js";
-import type { MaskProgram } from "./program.js";
+import type { MaskProgram } from "./program-class.js";
 
 /** Which blocks of queries and keys a call looks at: what `AttentionInputs.blockMask` takes. */
 export interface BlockMaskData {
@@ -27,11 +27,15 @@ export interface BlockMaskOrigin {
   readonly scalars: readonly number[];
   readonly queryLength: number;
   readonly keyLength: number;
-  /** 1 if the program gives the same for each batch entry. */
-  readonly batch: number;
-  readonly heads: number;
+  /** null if the program gives the same for each batch entry. */
+  readonly batch: number | null;
+  /** null if the program gives the same for each head. */
+  readonly heads: number | null;
   /** Positions of query row 0, one a batch entry or one for all; null if positions are data. */
   readonly offsets: Int32Array | null;
+  /** Positions as data: the only row, or one a batch entry; null without them. */
+  readonly queryPositions: Int32Array | null;
+  readonly keyPositions: Int32Array | null;
 }
 
 /**
@@ -139,25 +143,40 @@ const dataNames: ReadonlySet<string> = new Set(["mask", "queryBlock", "keyBlock"
  */
 export function readBlockMask(value: unknown): BlockMask {
   if (BlockMask.is(value)) return value;
+  const { tensor, shape, queryBlock, keyBlock } = checkBlockMaskData(value);
+  const [batch, heads, queries, keys] = shape;
+  const seen = Uint8Array.from(toFloat64(tensor), (byte) => (byte === 0 ? 0 : blockKinds.partial));
+  const rows = new BlockRunsBuilder(batch * heads * queries);
+  for (let row = 0; row < batch * heads * queries; row++) rows.addRow(seen, row * keys, keys);
+  return new BlockMask(shape, queryBlock, keyBlock, rows.build(), null);
+}
+
+/**
+ * Sizes of a block mask that a caller gave; nothing of its elements is read.
+ *
+ * @throws InvalidInputError naming `blockMask` or its member at fault
+ */
+export function blockMaskSizes(value: unknown): BlockMaskSizes {
+  return BlockMask.is(value) ? value : checkBlockMaskData(value);
+}
+
+/** Blocks of a block mask, and its shape. */
+export type BlockMaskSizes = Pick<BlockMask, "shape" | "queryBlock" | "keyBlock">;
+
+function checkBlockMaskData(value: unknown): BlockMaskSizes & { readonly tensor: HostTensor } {
   checkNames("blockMask", value, dataNames);
   return reading("blockMask", () => {
     const { mask, queryBlock, keyBlock } = value as BlockMaskData;
     checkBlock("blockMask.queryBlock", queryBlock);
     checkBlock("blockMask.keyBlock", keyBlock);
-    const t = readHostTensor("blockMask.mask", mask as HostTensor) as HostTensor;
-    if (t.dtype !== "bool" || t.shape.length !== 4) {
-      throw new InvalidInputError(
-        "blockMask.mask",
-        "bool of rank 4",
-        `${t.dtype} of shape [${t.shape.join(", ")}]`,
-      );
+    const tensor = readHostTensor("blockMask.mask", mask as HostTensor) as HostTensor;
+    const { dtype, shape } = tensor;
+    if (dtype === "bool" && shape.length === 4) {
+      const sizes = [...shape] as [number, number, number, number];
+      return { tensor, shape: sizes, queryBlock, keyBlock };
     }
-    const shape = [...t.shape] as [number, number, number, number];
-    const [batch, heads, queries, keys] = shape;
-    const seen = Uint8Array.from(toFloat64(t), (byte) => (byte === 0 ? 0 : blockKinds.partial));
-    const rows = new BlockRunsBuilder(batch * heads * queries);
-    for (let row = 0; row < batch * heads * queries; row++) rows.addRow(seen, row * keys, keys);
-    return new BlockMask(shape, queryBlock, keyBlock, rows.build(), null);
+    const actual = `${dtype} of shape [${shape.join(", ")}]`;
+    throw new InvalidInputError("blockMask.mask", "bool of rank 4", actual);
   });
 }
 

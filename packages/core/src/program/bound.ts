@@ -1,8 +1,7 @@
 import { describeValue, InvalidInputError } from "../errors.js";
 import type { ProgramForm, ProgramKind } from "./form.js";
-import { formToJson } from "./json.js";
-import { Program, programFromJSON } from "./program.js";
-import { type TableData, tableData } from "./sources.js";
+import { Program } from "./program-class.js";
+import { Scalar, type TableData, tableData } from "./sources.js";
 
 /** A program with the data of one call. */
 export interface BoundProgram<K extends ProgramKind = ProgramKind> {
@@ -32,13 +31,12 @@ export function bindProgram<K extends ProgramKind>(program: Program<K>): BoundPr
 /** The program of a bound one: its scalars are new and have the values that were bound. */
 export function unboundProgram<K extends ProgramKind>(
   program: Program<K>,
-  bound: BoundProgram<K>,
+  { scalars }: BoundProgram<K>,
 ): Program<K> {
-  if (bound.scalars.length === 0) return program;
-  const json = formToJson(program.form, program.scalars);
-  const scalars = json.scalars.map(({ dtype }, slot) => {
-    const value = bound.scalars[slot] as number;
-    return { dtype, value: dtype === "bool" ? value !== 0 : value };
-  });
-  return programFromJSON({ ...json, scalars }, { tables: program.tables }) as Program as Program<K>;
+  if (scalars.length === 0) return program;
+  const { expression, form, tables } = program;
+  const kept = program.scalars.map(
+    ({ type }, slot) => new Scalar(type, { value: scalars[slot] as number }),
+  );
+  return new Program(expression, { form, tables, scalars: kept });
 }

@@ -9,7 +9,7 @@ import { type BoundProgram, bindProgram } from "./bound.js";
 import { variablesOf } from "./form.js";
 import { type ProgramBox, ProgramIntervals } from "./intervals.js";
 import { LineRanges, type Range } from "./line-ranges.js";
-import { isProgram, type MaskProgram } from "./program.js";
+import { isProgram, type MaskProgram } from "./program-class.js";
 import { TileProgram } from "./tile-program.js";
 
 /** Sizes of the calls that a block mask is for. */
@@ -76,12 +76,12 @@ function classify(program: MaskProgram, options: BlockMaskOptions): BlockMask {
   const positions = readPositions(options, batch, queryLength, keyLength);
   const bound = bindProgram(program);
   const used = variablesOf(program.form);
-  const batches =
-    used.has("batch") || (positions.vary && (used.has("query") || used.has("key"))) ? batch : 1;
-  const headCount = used.has("head") ? heads : 1;
+  const ofPositions = positions.vary && (used.has("query") || used.has("key"));
+  const batches = used.has("batch") || ofPositions ? batch : null;
+  const headCount = used.has("head") ? heads : null;
   const shape = [
-    batch === 0 ? 0 : batches,
-    heads === 0 ? 0 : headCount,
+    batches ?? Math.min(1, batch),
+    headCount ?? Math.min(1, heads),
     Math.ceil(queryLength / queryBlock),
     Math.ceil(keyLength / keyBlock),
   ] as const;
@@ -91,9 +91,11 @@ function classify(program: MaskProgram, options: BlockMaskOptions): BlockMask {
     scalars: bound.scalars,
     queryLength,
     keyLength,
-    batch: batches === 1 && batch !== 0 ? 1 : batch,
+    batch: batches,
     heads: headCount,
     offsets: positions.offsets,
+    queryPositions: positions.query?.data ?? null,
+    keyPositions: positions.key?.data ?? null,
   };
   const sizes = { queryLength, keyLength, queryBlock, keyBlock };
   const rows = new Classifier(bound, sizes, positions).run(shape);

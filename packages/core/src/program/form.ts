@@ -71,6 +71,19 @@ function interned<K extends ProgramKind>(form: ProgramForm<K>): ProgramForm<K> {
   return form;
 }
 
+const numbers = new WeakMap<ProgramForm, number>();
+let count = 0;
+
+/** A number that no other form has; equal forms may have several. */
+export function numberOf(form: ProgramForm): number {
+  let number = numbers.get(form);
+  if (number === undefined) {
+    number = ++count;
+    numbers.set(form, number);
+  }
+  return number;
+}
+
 class FormBuilder {
   readonly nodes: ProgramNode[] = [];
   /** Of each node, in the key. */

@@ -1,8 +1,8 @@
 import { describeValue, InvalidInputError } from "../errors.js";
 import { type Expression, isExpression, variables } from "./expression.js";
-import { formOf, type ProgramForm, type ProgramKind } from "./form.js";
+import { formOf } from "./form.js";
 import type { BoolExpression, NumberExpression } from "./functions.js";
-import { expressionFromJson, formToJson, type ProgramJson, type ProgramSources } from "./json.js";
+import { expressionFromJson, type ProgramSources } from "./json.js";
 import {
   asNumeric,
   type BoolOperand,
@@ -10,70 +10,7 @@ import {
   expressionOf,
   type NumberOperand,
 } from "./operations.js";
-import { printProgram } from "./print.js";
-import type { Scalar, Table } from "./sources.js";
-
-/**
- * A program on the scores of a call: an expression of the positions of a query and a key, their head
- * and batch. It is immutable; the contents of its tables and the values of its scalars are not part of it.
- */
-export class Program<K extends ProgramKind = ProgramKind> {
-  readonly #expression: Expression;
-  /** The canonical form: plain data, the same object for equal programs. */
-  readonly form: ProgramForm<K>;
-  /** The tables that the form's slots stand for. */
-  readonly tables: readonly Table[];
-  /** The scalars that the form's slots stand for. */
-  readonly scalars: readonly Scalar[];
-
-  /** @internal Use {@link maskMod} and {@link scoreMod}. */
-  constructor(kind: K, expression: Expression) {
-    const { form, tables, scalars } = formOf(kind, expression);
-    this.#expression = expression;
-    this.form = form;
-    this.tables = Object.freeze(tables);
-    this.scalars = Object.freeze(scalars);
-    Object.freeze(this);
-  }
-
-  get kind(): K {
-    return this.form.kind;
-  }
-
-  /** The program's expression, to build others with: bool of a mask, float32 of a score. */
-  get expression(): Expression<K extends "mask" ? "bool" : "float32"> {
-    return this.#expression as Expression<K extends "mask" ? "bool" : "float32">;
-  }
-
-  /** Identifies the program up to the contents of tables and scalars. */
-  get key(): string {
-    return this.form.key;
-  }
-
-  /** Everything but the contents of tables; {@link programFromJSON} reads it. */
-  toJSON(): ProgramJson {
-    return formToJson(this.form, this.scalars);
-  }
-
-  /** The program in Python's notation. */
-  toString(): string {
-    return printProgram(this.form);
-  }
-
-  static is(value: unknown): value is Program {
-    return typeof value === "object" && value !== null && #expression in value;
-  }
-}
-
-/** A program that says which keys a query sees. */
-export type MaskProgram = Program<"mask">;
-/** A program that gives each score a new value. */
-export type ScoreProgram = Program<"score">;
-
-/** Whether a value is a program of this copy of the module. Never throws. */
-export function isProgram<K extends ProgramKind>(value: unknown, kind: K): value is Program<K> {
-  return Program.is(value) && value.kind === kind;
-}
+import { type MaskProgram, Program, type ScoreProgram } from "./program-class.js";
 
 /** The variables of a mask program; all int32. */
 export interface MaskVariables {
@@ -114,7 +51,7 @@ export function maskMod(
 ): MaskProgram {
   const result = built("maskMod", build, maskVariables as unknown as MaskVariables);
   const expression = expressionOf(result) ?? constantOperand(result);
-  if (expression?.type === "bool") return new Program("mask", expression);
+  if (expression?.type === "bool") return new Program(expression, formOf("mask", expression));
   throw new InvalidInputError("maskMod", "an expression of type bool", describeResult(result));
 }
 
@@ -130,11 +67,16 @@ export function scoreMod(
   build: NumberOperand | ((variables: ScoreVariables) => NumberOperand),
 ): ScoreProgram {
   const result = built("scoreMod", build, variables as unknown as ScoreVariables);
-  if (typeof result === "number") return new Program("score", asNumeric(result, "float32"));
+  if (typeof result === "number") return score(result);
   if (isExpression(result) && (result as Expression).type !== "bool") {
-    return new Program("score", asNumeric(result as NumberExpression, "float32"));
+    return score(result as NumberExpression);
   }
   throw new InvalidInputError("scoreMod", "an expression of type float32", describeResult(result));
+}
+
+function score(result: NumberOperand): ScoreProgram {
+  const expression = asNumeric(result, "float32");
+  return new Program(expression, formOf("score", expression));
 }
 
 function built<V, R>(argument: string, build: R | ((variables: V) => R), given: V): R {

@@ -41,6 +41,7 @@ export function checkKvLengths(
  *
  * @param data whether positions are given as data
  * @param needed whether causal, window or ALiBi depend on positions
+ * @param read whether programs read positions, for which an offset of 0 is the default
  * @param differ why the numbers of queries and keys may differ; undefined where they are equal
  * @throws InvalidInputError for a wrong offset, and for a missing one that has no obvious value
  */
@@ -49,6 +50,7 @@ export function positionRule(
   sequences: number,
   data: boolean,
   needed: boolean,
+  read: boolean,
   differ: Difference,
   queryLength: number,
   keyLength: number,
@@ -61,10 +63,10 @@ export function positionRule(
       describeValue(offset),
     );
   }
-  if (!needed) return "none";
+  if (!needed && !read) return "none";
   if (data) return "data";
   if (rule !== null) return rule;
-  if (differ === undefined) return "fixed";
+  if (differ === undefined || !needed) return "fixed";
   const why =
     differ === "kvLengths"
       ? "kvLengths is given"

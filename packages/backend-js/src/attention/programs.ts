@@ -1,0 +1,209 @@
+import type { AttentionProblem, BoundInputs, KeyRange } from "@heed/core";
+import { type ProgramBox, ProgramIntervals, TileProgram } from "@heed/core/program";
+import type { LogitsRow } from "./logits.js";
+import type { JsPlan } from "./plan.js";
+import type { BlockRows } from "./workspace.js";
+
+/** Rows that are looked at together: few enough for the diagonal of a causal mask, many enough to cost nothing. */
+const bandRows = 32;
+
+/** A tile is hidden from a band of rows as a whole; or the mask program, or the block mask, is to be asked. */
+const hidden = 1;
+const asksProgram = 2;
+const asksBlocks = 4;
+
+/**
+ * The mask program, the score program and the block mask of a call, for one tile of keys after another. What
+ * intervals or the block mask say of a band of rows is not computed row by row.
+ */
+export class TilePrograms {
+  readonly #problem: AttentionProblem;
+  readonly #inputs: BoundInputs;
+  readonly #group: number;
+  readonly #mask: TileProgram | null;
+  readonly #score: TileProgram | null;
+  readonly #intervals: ProgramIntervals | null;
+  readonly #kinds: Uint8Array;
+  readonly #box: ProgramBox = {
+    batch: { lo: 0, hi: 0 },
+    head: { lo: 0, hi: 0 },
+    query: { lo: 0, hi: 0 },
+    key: { lo: 0, hi: 0 },
+    queryIndex: { lo: 0, hi: 0 },
+    keyIndex: { lo: 0, hi: 0 },
+  };
+  #batch = -1;
+  #rows: BlockRows | null = null;
+  #tile: KeyRange = { start: 0, end: 0 };
+  /** Whether a program's keys are those of the tile. */
+  #maskHasKeys = false;
+  #scoreHasKeys = false;
+
+  constructor(problem: AttentionProblem, inputs: BoundInputs, plan: JsPlan) {
+    const { maskMod, scoreMod, blockMask } = inputs;
+    this.#problem = problem;
+    this.#inputs = inputs;
+    this.#group = plan.grid.group;
+    this.#mask = maskMod && new TileProgram(maskMod, plan.keys);
+    this.#score = scoreMod && new TileProgram(scoreMod, plan.keys);
+    this.#intervals = maskMod && !blockMask?.skipsProgram ? new ProgramIntervals(maskMod) : null;
+    this.#kinds = new Uint8Array(Math.ceil(plan.grid.rows / bandRows));
+  }
+
+  /** Starts a block of rows of one key head. */
+  startBlock(batch: number, keyHead: number, rows: BlockRows): void {
+    this.#rows = rows;
+    const { head } = this.#box;
+    head.lo = keyHead * this.#group;
+    head.hi = head.lo + this.#group - 1;
+    if (batch === this.#batch) return;
+    this.#batch = batch;
+    this.#box.batch.lo = this.#box.batch.hi = batch;
+    this.#mask?.setBatch(batch);
+    this.#score?.setBatch(batch);
+  }
+
+  /**
+   * Starts a tile of keys.
+   *
+   * @returns the rows among `from ≤ r < to` that may see any of it, to whole bands
+   */
+  startTile(
+    tile: KeyRange,
+    from: number,
+    to: number,
+  ): { readonly from: number; readonly to: number } {
+    this.#tile = tile;
+    this.#maskHasKeys = false;
+    this.#scoreHasKeys = false;
+    let first = to;
+    let end = from;
+    for (let band = Math.floor(from / bandRows); band * bandRows < to; band++) {
+      const start = Math.max(from, band * bandRows);
+      const stop = Math.min(to, (band + 1) * bandRows);
+      const kind = this.#kindOfBand(tile, start, stop);
+      this.#kinds[band] = kind;
+      if (kind === hidden) continue;
+      first = Math.min(first, start);
+      end = stop;
+    }
+    return { from: first, to: Math.max(first, end) };
+  }
+
+  /** The score program on a row of the tile. */
+  changeScores(r: number, { data, at, step, keys }: LogitsRow): void {
+    const score = this.#score;
+    if (score === null) return;
+    if (!this.#scoreHasKeys) {
+      score.setKeys(this.#tile.start, keys);
+      this.#scoreHasKeys = true;
+    }
+    const before = score.score;
+    for (let j = 0, s = at; j < keys; j++, s += step) before[j] = data[s] as number;
+    const after = this.#run(score, r);
+    for (let j = 0, s = at; j < keys; j++, s += step) data[s] = after[j] as number;
+  }
+
+  /** −∞ for the keys that the block mask and the mask program hide from a row. */
+  hide(r: number, row: LogitsRow): void {
+    const kind = this.#kinds[Math.floor(r / bandRows)] as number;
+    if (kind === 0) return;
+    const { data, at, step, keys } = row;
+    if (kind === hidden) {
+      for (let j = 0, s = at; j < keys; j++, s += step) data[s] = Number.NEGATIVE_INFINITY;
+      return;
+    }
+    if (kind & asksBlocks) this.#hideBlocks(r, row);
+    const mask = this.#mask;
+    if (mask === null || !(kind & asksProgram)) return;
+    if (!this.#maskHasKeys) {
+      mask.setKeys(this.#tile.start, keys);
+      this.#maskHasKeys = true;
+    }
+    const visible = this.#run(mask, r);
+    for (let j = 0, s = at; j < keys; j++, s += step) {
+      if (visible[j] === 0) data[s] = Number.NEGATIVE_INFINITY;
+    }
+  }
+
+  #run(program: TileProgram, r: number): Int32Array | Float64Array {
+    const { head, position, index } = this.#rows as BlockRows;
+    return program.run(head[r] as number, position[r] as number, index[r] as number);
+  }
+
+  #hideBlocks(r: number, { data, at, step }: LogitsRow): void {
+    const { blocks } = this.#inputs.blockMask as NonNullable<BoundInputs["blockMask"]>;
+    const { head, index } = this.#rows as BlockRows;
+    const query = Math.floor((index[r] as number) / blocks.queryBlock);
+    const { start, end } = this.#tile;
+    for (let j = start; j < end; ) {
+      const block = Math.floor(j / blocks.keyBlock);
+      const next = Math.min(end, (block + 1) * blocks.keyBlock);
+      if (blocks.kind(this.#batch, head[r] as number, query, block) === "empty") {
+        const last = at + (next - start) * step;
+        for (let s = at + (j - start) * step; s < last; s += step)
+          data[s] = Number.NEGATIVE_INFINITY;
+      }
+      j = next;
+    }
+  }
+
+  #kindOfBand(tile: KeyRange, from: number, to: number): number {
+    let kind = this.#mask ? asksProgram : 0;
+    const { blockMask } = this.#inputs;
+    if (blockMask) {
+      const seen = this.#blocksOfBand(tile, from, to);
+      if (seen.most === 0) return hidden;
+      if (seen.least === 0) kind |= asksBlocks;
+      if (seen.least === 2 && blockMask.skipsProgram) kind &= ~asksProgram;
+    }
+    if (this.#intervals && kind & asksProgram) {
+      const visibility = this.#intervals.visibility(this.#boxOf(tile, from, to));
+      if (visibility === "empty") return hidden;
+      if (visibility === "full") kind &= ~asksProgram;
+    }
+    return kind;
+  }
+
+  #boxOf(tile: KeyRange, from: number, to: number): ProgramBox {
+    const { position, index } = this.#rows as BlockRows;
+    const box = this.#box;
+    box.query.lo = position[from] as number;
+    box.query.hi = position[to - 1] as number;
+    box.queryIndex.lo = index[from] as number;
+    box.queryIndex.hi = index[to - 1] as number;
+    box.key.lo = box.keyIndex.lo = tile.start;
+    box.key.hi = box.keyIndex.hi = tile.end - 1;
+    return box;
+  }
+
+  /** The least and the most that the blocks under a band see: 0 nothing, 1 something, 2 everything. */
+  #blocksOfBand(
+    tile: KeyRange,
+    from: number,
+    to: number,
+  ): { readonly least: number; readonly most: number } {
+    const { blocks } = this.#inputs.blockMask as NonNullable<BoundInputs["blockMask"]>;
+    const { index } = this.#rows as BlockRows;
+    const { head } = this.#box;
+    const perHead = (this.#problem.blockMask?.shape[1] ?? 1) > 1;
+    const lastHead = perHead ? head.hi : head.lo;
+    const firstQuery = Math.floor((index[from] as number) / blocks.queryBlock);
+    const lastQuery = Math.floor((index[to - 1] as number) / blocks.queryBlock);
+    const firstKey = Math.floor(tile.start / blocks.keyBlock);
+    const lastKey = Math.floor((tile.end - 1) / blocks.keyBlock);
+    let least = 2;
+    let most = 0;
+    for (let h = head.lo; h <= lastHead; h++) {
+      for (let q = firstQuery; q <= lastQuery; q++) {
+        for (let k = firstKey; k <= lastKey; k++) {
+          const kind = blocks.kind(this.#batch, h, q, k);
+          const sees = kind === "empty" ? 0 : kind === "full" ? 2 : 1;
+          least = Math.min(least, sees);
+          most = Math.max(most, sees);
+        }
+      }
+    }
+    return { least, most };
+  }
+}
