@@ -6,6 +6,9 @@ export const lackedFeatures: readonly AttentionFeatureName[] = [
   "int8 keys and values",
   "pages",
   "ragged batch",
+  "mask program",
+  "block mask",
+  "score program",
 ];
 
 /** Features that exported models do not have. */
@@ -13,7 +16,4 @@ export const unexportedFeatures: readonly AttentionFeatureName[] = [
   ...lackedFeatures,
   "query positions",
   "key positions",
-  "mask program",
-  "block mask",
-  "score program",
 ];

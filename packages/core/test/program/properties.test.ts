@@ -13,7 +13,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bool, buildBool, buildNumber, float, type Tree } from "./random-programs.js";
 
-const settings = { seed: 20_261_129, numRuns: 300 };
+const settings = { seed: 20_261_129, numRuns: 120 };
 const mask = (tree: Tree) => maskMod((variables) => buildBool(tree, variables));
 const score = (tree: Tree) =>
   scoreMod((variables) => where(buildNumber(tree, variables), variables.score));
@@ -99,7 +99,7 @@ test("intervals hold every value of their box", () => {
         }
       },
     ),
-    { ...settings, numRuns: 1000 },
+    { ...settings, numRuns: 400 },
   );
 });
 
@@ -151,7 +151,7 @@ test("a block mask says of each block what its points say", () => {
               }
       },
     ),
-    { ...settings, numRuns: 150 },
+    { ...settings, numRuns: 80 },
   );
 });
 
