@@ -98,7 +98,8 @@ class WorkerBackend implements Backend {
   async plan<Inputs, Outputs>(problem: Problem<Inputs, Outputs>): Promise<Plan<Inputs, Outputs>> {
     const plan = await this.#local.plan(problem);
     if (problem.operation !== "attention") return plan;
-    if (operationsOf(problem as never as AttentionProblem) < this.#fewest) return plan;
+    const call = problem as never as AttentionProblem;
+    if (operationsOf(call) < this.#fewest || hasPrograms(call)) return plan;
     return new WorkerPlan(this.name, plan as never, this.#queue) as never;
   }
 
@@ -106,6 +107,11 @@ class WorkerBackend implements Backend {
     this.#queue.close();
     this.#local.dispose();
   }
+}
+
+/** Programs and block masks are objects of this thread. */
+function hasPrograms({ maskMod, scoreMod, blockMask }: AttentionProblem): boolean {
+  return maskMod !== null || scoreMod !== null || blockMask !== null;
 }
 
 /** At most: as if every query saw every key. */
