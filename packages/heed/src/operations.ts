@@ -14,7 +14,13 @@ export {
   mergePartials,
   type PartialAttention,
   type Problem,
+  type ProjectionInputs,
+  type ProjectionOutputs,
+  projection,
   type RotaryInputs,
   type RotaryOutputs,
   rotary,
+  type ScatterInputs,
+  type ScatterOutputs,
+  scatter,
 } from "@heed/core";
