@@ -19,7 +19,7 @@ export function snippetsOf(text) {
   });
 }
 
-/** The Markdown files that people read: READMEs and the pages in docs/. */
+/** The Markdown files that people read: READMEs, the pages in docs/, recipes, and the site's own pages. */
 export function markdownFiles(root) {
   const under = (directory) =>
     existsSync(directory)
@@ -33,6 +33,10 @@ export function markdownFiles(root) {
   return [
     ...["README.md", "CONTRIBUTING.md"].map((name) => join(root, name)),
     ...under(join(root, "docs")),
+    ...under(join(root, "apps/docs/pages")),
+    ...readdirSync(join(root, "examples"))
+      .map((name) => join(root, "examples", name, "README.md"))
+      .filter((file) => existsSync(file)),
     ...folders.flatMap((folder) => [
       ...[join(folder, "README.md")].filter((file) => existsSync(file)),
       ...under(join(folder, "docs")),

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitepress";
 
 /** Path under which the site is hosted, with a slash at both ends: `node tools/build.js --base /heed/`. */
@@ -32,11 +33,29 @@ export default defineConfig({
     config: (md) => {
       // Wide tables scroll by themselves, also by keyboard; the page does not.
       md.renderer.rules.table_open = () =>
-        '<div class="wide" role="region" aria-label="Table" tabindex="0"><table>\n';
+        '<div class="wide" role="group" aria-label="Table" tabindex="0"><table>\n';
       md.renderer.rules.table_close = () => "</table></div>\n";
+      // A heading without text is none.
+      md.renderer.rules.th_open = (tokens, i, options, _env, self) => {
+        if (tokens[i + 1].content === "") tokens[i].tag = "td";
+        return self.renderToken(tokens, i, options);
+      };
+      md.renderer.rules.th_close = (tokens, i, options, _env, self) => {
+        if (tokens[i - 1].content === "") tokens[i].tag = "td";
+        return self.renderToken(tokens, i, options);
+      };
     },
   },
   vite: {
+    resolve: {
+      // The front page's own part of the page is its main part, for screen readers, too.
+      alias: [
+        {
+          find: /^.*\/VPHome\.vue$/,
+          replacement: fileURLToPath(new URL("theme/Home.vue", import.meta.url)),
+        },
+      ],
+    },
     configFile: false,
     build: { chunkSizeWarningLimit: 2_000, reportCompressedSize: false },
     server: { fs: { allow: [".."] } },
@@ -67,7 +86,7 @@ export default defineConfig({
     outline: { level: [2, 3], label: "On this page" },
     search: { provider: "local" },
     socialLinks: [],
-    ...(address && { editLink: undefined }),
+    ...(address && { socialLinks: [{ icon: "git", link: address, ariaLabel: "Repository" }] }),
     footer: { message: "Apache-2.0" },
     docFooter: { prev: "Before", next: "Next" },
   },

@@ -13,10 +13,12 @@ const groups = ["Start", "Guides", "Recipes", "Reference", "Inside"];
 /**
  * @param {string} root the repository
  * @param {string} target an empty folder
- * @param {string} address of the repository on the web; empty if it has none
+ * @param {object} options
+ * @param {string} options.base path under which the site is hosted
+ * @param {string} options.address of the repository on the web; empty if it has none
  * @returns {string[]} links that lead nowhere
  */
-export function assemble(root, target, address) {
+export function assemble(root, target, { base, address }) {
   rmSync(target, { recursive: true, force: true });
   const packages = publishedPackages(root);
   const sources = allSources(root);
@@ -29,7 +31,7 @@ export function assemble(root, target, address) {
     const shown = withoutNotes(embedPictures(readFileSync(whole, "utf8"), pictures));
     const given = drawDiagrams(embedFiles(shown, whole));
     const result = rewriteLinks(given, {
-      ...{ file, root, pages, address },
+      ...{ file, root, base, pages, address },
       asset: (path) => takeAlong(root, target, path),
     });
     problems.push(...result.problems);

@@ -1,6 +1,6 @@
 // `pnpm docs [--base /path/]`: builds the whole site into `apps/docs/dist`, static files for any host. Needs `pnpm build`.
 import { execFileSync } from "node:child_process";
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { repositoryAddress } from "../../../tools/repository-address.js";
@@ -16,8 +16,6 @@ const dist = join(app, "dist");
 const { values } = parseArgs({
   options: {
     base: { type: "string", default: "/" },
-    // Without them, text can be read in seconds.
-    fast: { type: "boolean", default: false },
   },
 });
 if (!/^\/(?:.*\/)?$/.test(values.base)) {
@@ -34,11 +32,13 @@ async function timed(name, work) {
 }
 
 const address = repositoryAddress(root);
-const problems = await timed("pages", () => assemble(root, join(generated, "site"), address));
+const problems = await timed("pages", () =>
+  assemble(root, join(generated, "site"), { base: values.base, address }),
+);
 for (const problem of problems) console.error(problem);
 writeFileSync(join(generated, "site.json"), JSON.stringify({ address }));
 await timed("reference", () =>
-  writeReference(root, join(generated, "api"), join(generated, "site/reference.md")),
+  writeReference(root, values.base, join(generated, "api"), join(generated, "site/reference.md")),
 );
 await timed("vitepress", async () => {
   const { build } = await import("vitepress");
@@ -56,7 +56,7 @@ await timed("conformance page", () => {
 const bench = join(root, "apps/bench/dist/page");
 if (!existsSync(bench)) throw new Error("the benchmark's page has not been built: pnpm build");
 rmSync(join(dist, "api"), { recursive: true, force: true });
-hostPage(join(generated, "api"), join(dist, "api"));
+cpSync(join(generated, "api"), join(dist, "api"), { recursive: true });
 hostPage(bench, join(dist, "bench"));
 hostPage(join(generated, "conformance"), join(dist, "conformance"));
 writeFileSync(join(dist, "_headers"), headers);

@@ -43,18 +43,14 @@ export function embedPictures(text, folder) {
 /** Draws the diagrams in mermaid's language, in the site's colours. */
 export function drawDiagrams(text) {
   return text.replaceAll(/^```mermaid\n(.*?)^```$/gms, (_, diagram) => {
-    const svg = renderMermaidSVG(diagram, {
-      ...{ bg: "var(--surface)", fg: "var(--text)", line: "var(--quiet)", accent: "var(--accent)" },
-      ...{ muted: "var(--text)", border: "var(--quiet)", transparent: true },
-    });
+    const svg = renderMermaidSVG(diagram, { transparent: true });
     const drawn = svg
-      // The page has a font of its own, and several diagrams.
-      .replace(/@import[^;]*;/, "")
-      .replace(/text \{ font-family:[^}]*\}/, "")
-      .replace("  svg {", "  .diagram svg {")
+      // The site's style sheet has the diagram's colours.
+      .replace(/<style>.*?<\/style>/s, "")
+      .replace(/ style="[^"]*"/, "")
       .replace(/<svg /, `<svg role="img" aria-label="${describe(diagram)}" `)
       .replaceAll(/\n\s*\n/g, "\n");
-    return `<div class="diagram" v-pre>\n${drawn}\n</div>\n`;
+    return `<div class="diagram" role="group" aria-label="Diagram" tabindex="0" v-pre>\n${drawn}\n</div>\n`;
   });
 }
 

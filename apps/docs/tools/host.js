@@ -11,7 +11,8 @@ const bar = `<nav class="site-bar" aria-label="Heed">
   <a href="../conformance/">Conformance</a>
 </nav>
 <style>
-  .site-bar { display: flex; flex-wrap: wrap; gap: 4px 20px; align-items: center; padding: 10px clamp(12px, 3vw, 32px);
+  .site-bar { display: flex; flex-wrap: wrap; gap: 4px clamp(10px, 3vw, 20px); align-items: center; padding: 10px clamp(12px, 3vw, 32px);
+    font-size: clamp(0.86rem, 3.4vw, 0.95rem);
     border-bottom: 1px solid var(--line, #d9dee7); }
   .site-bar a { display: inline-flex; gap: 8px; align-items: center; min-height: 24px; color: inherit; text-decoration: none; }
   .site-bar a:hover { text-decoration: underline; text-underline-offset: 4px; }

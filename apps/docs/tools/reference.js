@@ -6,10 +6,11 @@ import { publishedPackages } from "./packages.js";
 
 /**
  * @param {string} root the repository
+ * @param {string} base path under which the site is hosted
  * @param {string} out folder of the HTML pages
  * @param {string} page file of the list, in Markdown
  */
-export async function writeReference(root, out, page) {
+export async function writeReference(root, base, out, page) {
   const packages = publishedPackages(root);
   const style = `${out}.css`;
   const entries = packages.flatMap((one) => one.entries);
@@ -44,7 +45,14 @@ export async function writeReference(root, out, page) {
     skipErrorChecking: true,
     readme: "none",
     customCss: style,
-    navigationLinks: { Documentation: "../" },
+    titleLink: base,
+    navigationLinks: {
+      Guide: `${base}first-call.html`,
+      Semantics: `${base}semantics.html`,
+      Reference: `${base}reference.html`,
+      Benchmark: `${base}bench/`,
+      Conformance: `${base}conformance/`,
+    },
     navigation: { includeCategories: false, includeGroups: false },
     validation: { invalidLink: true, notExported: false, notDocumented: false },
     logLevel: "Warn",

@@ -109,7 +109,7 @@ const without = (names, ...left) => names.filter((name) => !left.includes(name))
 
 /** The text of a file's first heading. */
 function titleOf(file) {
-  const [, title] = /^# (.+)$/m.exec(readFileSync(file, "utf8")) ?? [];
+  const [, title] = /^(?:# |title: )(.+)$/m.exec(readFileSync(file, "utf8")) ?? [];
   if (title === undefined) throw new Error(`${file}: expected a heading "# …"`);
   return title.replaceAll("`", "");
 }
