@@ -6,6 +6,7 @@ import { mergeRow } from "./partial";
 import { setRows } from "./row-state";
 import { paddedBytes } from "./tile-source";
 import { attendTiled } from "./tiled";
+import { isFew, readUnit, rowCount } from "./unit";
 
 /**
  * Number of elements of a tile's keys, or values, that the build works best with. Without fused multiply-add, the loads of
@@ -20,37 +21,25 @@ export const tileElements: i32 = ASC_FEATURE_RELAXED_SIMD ? 23040 : 5760;
  *
  * @param d the job's descriptor: see src/shared/attention.ts
  * @param work this thread's workspace
- * @param item `(head · blocks + block) · splits + split`
+ * @param item `unit · splits + split`
  */
 export function attend(d: usize, work: usize, item: i32): void {
   const splits = word(d, D.splits);
   const unit = item / splits;
-  const split = item % splits;
-  const blocks = word(d, D.blocks);
-  const head = unit / blocks;
-  const b = head / word(d, D.kvHeads);
-  const g = head % word(d, D.kvHeads);
-  if (word(d, D.kernel) == D.kernelFew) attendFew(d, work, unit, b, g, split);
-  // Later blocks see more keys where there is a band: the longest first leaves no long one to the end.
-  else attendTiled(d, work, unit, b, g, blocks - 1 - (unit % blocks), split);
+  readUnit(d, unit);
+  if (isFew) attendFew(d, work, unit, item % splits);
+  else attendTiled(d, work, unit, item % splits);
 }
 
 /**
- * Merges the parts of a block's rows where keys are split, once they are all done.
+ * Merges the parts of a unit's rows where keys are split, once they are all done.
  *
- * @param unit `head · blocks + block`
+ * @param unit as in `attend`
  */
 export function merge(d: usize, work: usize, unit: i32): void {
-  const blocks = word(d, D.blocks);
-  const head = unit / blocks;
-  const b = head / word(d, D.kvHeads);
-  const g = head % word(d, D.kvHeads);
-  const few = word(d, D.kernel) == D.kernelFew;
-  const block = few ? 0 : blocks - 1 - (unit % blocks);
-  const total = word(d, D.groupRows);
-  const start = block * word(d, D.blockRows);
-  const rows = min(word(d, D.blockRows), total - start);
-  setRows(d, work, b, g, start, rows, (rows + 3) & -4);
+  readUnit(d, unit);
+  const rows = rowCount;
+  setRows(d, work, (rows + 3) & -4);
   const output = work + size(d, D.workRow);
   const bytes = paddedBytes(word(d, D.valueDim));
   for (let r = 0; r < rows; r += 4) {

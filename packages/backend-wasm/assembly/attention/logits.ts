@@ -4,7 +4,24 @@ import { LOWEST } from "../math/constants";
 import { loadFloat16Scalar } from "../math/float16";
 import { madd } from "../math/simd";
 import { tanh } from "../math/tanh";
-import { BIAS, HI, LO, MASK, POSITION, stateOf, SLOPE } from "./row-state";
+import { allWithin } from "./key-positions";
+import {
+  ALL_FROM,
+  ALL_LEFT,
+  ALL_RIGHT,
+  ALL_TO,
+  BIAS,
+  HI,
+  keyPositions,
+  LEFT,
+  LO,
+  MASK,
+  panelState,
+  POSITION,
+  RIGHT,
+  SLOPE,
+  stateOf,
+} from "./row-state";
 
 // Steps 1 to 4 of the semantics, on a column: the dot products of four rows, side by side, with some
 // keys, which are `step` bytes apart.
@@ -30,10 +47,12 @@ export function finishLogits(
 ): bool {
   const stepwise = word(d, D.stepwise) != 0;
   const mask = word(d, D.maskPointer) != 0;
-  // Seen by all rows: from where the last row starts to where the first ends.
-  const allFrom = min(hi, load<i32>(stateOf(d, work, last), LO));
-  const allTo = max(lo, load<i32>(stateOf(d, work, r), HI));
-  let hides = lo < allFrom || allTo < hi || mask;
+  const panel = panelState(d, work, r);
+  const allFrom = min(hi, load<i32>(panel, ALL_FROM));
+  const allTo = max(lo, load<i32>(panel, ALL_TO));
+  const scattered =
+    keyPositions != 0 && !allWithin(lo, hi, load<i32>(panel, ALL_LEFT), load<i32>(panel, ALL_RIGHT));
+  let hides = lo < allFrom || allTo < hi || mask || scattered;
   const edge = scores + step * <usize>(allTo - lo);
   for (let at: usize = 0; r <= last; r += 4) {
     const column = scores + at;
@@ -41,6 +60,7 @@ export function finishLogits(
     if (mask) hideMasked(d, work, r, column, step, lo, hi - lo);
     if (lo < allFrom) hideOutside(d, work, r, column, step, lo, allFrom - lo);
     if (allTo < hi) hideOutside(d, work, r, edge + at, step, allTo, hi - allTo);
+    if (scattered) hideScattered(d, work, r, column, step, lo, hi - lo);
     at += 16;
   }
   return hides;
@@ -214,6 +234,10 @@ function addAlibi(
   from: i32,
   keys: i32,
 ): void {
+  if (keyPositions || word(d, D.queryPositionsPointer)) {
+    addScatteredAlibi(d, work, r, scores, step, from, keys);
+    return;
+  }
   const slope = v128.load(stateOf(d, work, r), SLOPE);
   const position = v128.load(stateOf(d, work, r), POSITION);
   const one = f32x4.splat(1);
@@ -226,6 +250,36 @@ function addAlibi(
     const moved = f32x4.sub(s, f32x4.mul(slope, distance));
     v128.store(scores, v128.bitselect(s, moved, f32x4.eq(s, hidden)));
     key = f32x4.add(key, one);
+    scores += step;
+  }
+}
+
+/** The same where positions are data: distances are exact up to 2^32 before they are rounded. */
+function addScatteredAlibi(
+  d: usize,
+  work: usize,
+  r: i32,
+  scores: usize,
+  step: usize,
+  from: i32,
+  keys: i32,
+): void {
+  const slope = v128.load(stateOf(d, work, r), SLOPE);
+  const position = v128.load(stateOf(d, work, r), POSITION);
+  const hidden = f32x4.splat(-Infinity);
+  const one = i32x4.splat(1);
+  const given = keyPositions;
+  let at = given + 4 * <usize>from;
+  let key = i32x4.splat(from);
+  const end = scores + step * <usize>keys;
+  while (scores < end) {
+    if (given) key = v128.load32_splat(at);
+    const distance = i32x4.sub(i32x4.max_s(position, key), i32x4.min_s(position, key));
+    const s = v128.load(scores);
+    const moved = f32x4.sub(s, f32x4.mul(slope, f32x4.convert_i32x4_u(distance)));
+    v128.store(scores, v128.bitselect(s, moved, f32x4.eq(s, hidden)));
+    key = i32x4.add(key, one);
+    at += 4;
     scores += step;
   }
 }
@@ -288,6 +342,30 @@ function hideOutside(
     const seen = v128.and(i32x4.ge_s(key, lo), i32x4.lt_s(key, hi));
     v128.store(scores, v128.bitselect(v128.load(scores), hidden, seen));
     key = i32x4.add(key, one);
+    scores += step;
+  }
+}
+
+/** −∞ where a key's position is outside of a row's `LEFT ≤ κ ≤ RIGHT`. */
+function hideScattered(
+  d: usize,
+  work: usize,
+  r: i32,
+  scores: usize,
+  step: usize,
+  from: i32,
+  keys: i32,
+): void {
+  const left = v128.load(stateOf(d, work, r), LEFT);
+  const right = v128.load(stateOf(d, work, r), RIGHT);
+  const hidden = f32x4.splat(-Infinity);
+  let at = keyPositions + 4 * <usize>from;
+  const end = scores + step * <usize>keys;
+  while (scores < end) {
+    const key = v128.load32_splat(at);
+    const seen = v128.and(i32x4.ge_s(key, left), i32x4.le_s(key, right));
+    v128.store(scores, v128.bitselect(v128.load(scores), hidden, seen));
+    at += 4;
     scores += step;
   }
 }

@@ -5,15 +5,15 @@ import { panelScores } from "./kernels/panel-scores";
 import { finalWeights } from "./kernels/softmax";
 import { addToScores, finishLogits } from "./logits";
 import { PANEL, queryLanes, STEP } from "./panel";
-import { existingKeys, FACTOR, HI, INDEX, LO, MAX, stateOf } from "./row-state";
-import { tileAddress, tileStride } from "./tile-source";
+import { ANY_FROM, ANY_TO, existingKeys, FACTOR, INDEX, MAX, panelState, stateOf } from "./row-state";
+import { mustCopy, tileAddress, tileStride } from "./tile-source";
 
 // Weights and scores as outputs. Their panels are computed once more, when the rest of a block is done.
 
 /** Computes and stores scores, also those of keys that the softmax never saw. */
-export function storeScores(d: usize, work: usize, b: i32, g: i32, rows: i32, padded: i32): void {
+export function storeScores(d: usize, work: usize, rows: i32, padded: i32): void {
   const length = word(d, D.keyLength);
-  const existing = existingKeys(d, b);
+  const existing = existingKeys(d);
   const kind = word(d, D.scoresKind);
   const scores = work + size(d, D.workScores);
   const tile = word(d, D.tileKeys);
@@ -21,7 +21,7 @@ export function storeScores(d: usize, work: usize, b: i32, g: i32, rows: i32, pa
   for (let from = 0; from < existing; from += tile) {
     const keys = min(tile, existing - from);
     for (let r = 0; r < padded; r += PANEL) {
-      scorePanel(d, work, b, g, r, from, keys);
+      scorePanel(d, work, r, from, keys);
       for (let half = 0; half < PANEL; half += 4) {
         addToScores(d, work, r + half, scores + 4 * <usize>half, STEP, from, keys, kind);
       }
@@ -34,8 +34,6 @@ export function storeScores(d: usize, work: usize, b: i32, g: i32, rows: i32, pa
 export function storeWeights(
   d: usize,
   work: usize,
-  b: i32,
-  g: i32,
   rows: i32,
   padded: i32,
   first: i32,
@@ -48,10 +46,10 @@ export function storeWeights(
   for (let from = first; from < last; from += tile) {
     const to = min(from + tile, last);
     for (let r = 0; r < padded; r += PANEL) {
-      const lo = max(from, load<i32>(stateOf(d, work, r), LO));
-      const hi = min(to, load<i32>(stateOf(d, work, r + PANEL - 1), HI));
+      const lo = max(from, load<i32>(panelState(d, work, r), ANY_FROM));
+      const hi = min(to, load<i32>(panelState(d, work, r), ANY_TO));
       if (lo >= hi) continue;
-      scorePanel(d, work, b, g, r, lo, hi - lo);
+      scorePanel(d, work, r, lo, hi - lo);
       finishLogits(d, work, r, r + PANEL - 1, scores, STEP, lo, hi);
       const state = stateOf(d, work, r);
       finalWeights(scores, STEP, hi - lo, factor, state + MAX, state + FACTOR);
@@ -63,12 +61,12 @@ export function storeWeights(
 }
 
 /** Scores of one panel, as `attendTile` computes them. */
-function scorePanel(d: usize, work: usize, b: i32, g: i32, r: i32, from: i32, keys: i32): void {
+function scorePanel(d: usize, work: usize, r: i32, from: i32, keys: i32): void {
   const headDim = word(d, D.headDim);
-  const half = word(d, D.isFloat16) != 0;
-  const wide = work + size(d, D.workKey);
-  const key = tileAddress(d, D.keyPointer, b, g, from, keys, headDim, half, wide);
-  const stride = tileStride(d, D.keyPointer, headDim, half);
+  const copies = mustCopy(d, from, from + keys);
+  const copy = work + size(d, D.workKey);
+  const key = tileAddress(d, D.keyPointer, from, keys, headDim, copies, copy);
+  const stride = tileStride(d, D.keyPointer, headDim, copies);
   panelScores(
     queryLanes(d, work, r),
     headDim,

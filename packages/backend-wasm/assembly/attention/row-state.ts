@@ -1,13 +1,14 @@
 import * as D from "../../src/shared/attention";
 import { size, word } from "../descriptor";
 import { LOWEST } from "../math/constants";
+import { firstRow, keyHead, rowCount, sequence } from "./unit";
 
 // State of the rows of the block at work: for each panel of 8 rows, arrays of 8 elements of 32 bits, one after
 // another, whose offsets in bytes are the constants here. Rows are stacked query by query:
 // row = i · group + head within the group, so that positions do not descend. Rows that fill up the last panel
 // repeat the last real one.
 
-/** First key that a row sees by lengths and band. */
+/** First key that a row sees by lengths and, unless keys have positions as data, by the band. */
 // @ts-ignore: decorator
 @inline
 export const LO: usize = 0;
@@ -15,7 +16,7 @@ export const LO: usize = 0;
 // @ts-ignore: decorator
 @inline
 export const HI: usize = 32;
-/** Its position, float32; set where there is ALiBi. */
+/** Its position, float32, or int32 where positions are data; set where there is ALiBi. */
 // @ts-ignore: decorator
 @inline
 export const POSITION: usize = 64;
@@ -60,6 +61,80 @@ export const QUERY: usize = 352;
 @inline
 export const AGAIN: usize = 384;
 
+/** Lowest position of a key that the row sees, int32; set where keys have positions as data, as is the next one. */
+// @ts-ignore: decorator
+@inline
+export const LEFT: usize = 416;
+/** Highest position of a key that the row sees, int32. */
+// @ts-ignore: decorator
+@inline
+export const RIGHT: usize = 448;
+/** What a panel's rows have in common: the eight words below. */
+// @ts-ignore: decorator
+@inline
+const BOUNDS: usize = 480;
+
+/** Offsets to a panel's state. First key that any of its rows sees, as `LO` says. */
+// @ts-ignore: decorator
+@inline
+export const ANY_FROM: usize = BOUNDS;
+/** Key after the last that any row sees. */
+// @ts-ignore: decorator
+@inline
+export const ANY_TO: usize = BOUNDS + 4;
+/** First key from which on every row sees keys. */
+// @ts-ignore: decorator
+@inline
+export const ALL_FROM: usize = BOUNDS + 8;
+/** Key after the last that every row sees. */
+// @ts-ignore: decorator
+@inline
+export const ALL_TO: usize = BOUNDS + 12;
+/** Lowest position of a key that any row sees; set where `LEFT` is. */
+// @ts-ignore: decorator
+@inline
+export const ANY_LEFT: usize = BOUNDS + 16;
+/** Highest position of a key that any row sees. */
+// @ts-ignore: decorator
+@inline
+export const ANY_RIGHT: usize = BOUNDS + 20;
+/** Lowest position of a key that every row sees. */
+// @ts-ignore: decorator
+@inline
+export const ALL_LEFT: usize = BOUNDS + 24;
+/** Highest position of a key that every row sees. */
+// @ts-ignore: decorator
+@inline
+export const ALL_RIGHT: usize = BOUNDS + 28;
+
+/** Address of the position of the sequence's key 0, where keys have positions as data; 0 otherwise. */
+export let keyPositions: usize = 0;
+
+/** Address of the state of the panel of row r. */
+// @ts-ignore: decorator
+@inline
+export function panelState(d: usize, work: usize, r: i32): usize {
+  return work + size(d, D.workRows) + <usize>(r & -D.panelRows) * D.rowStateBytes;
+}
+
+/** The least of a word of all panels: the constants above. */
+export function leastOf(d: usize, work: usize, rows: i32, which: usize): i32 {
+  let least = i32.MAX_VALUE;
+  for (let r = 0; r < rows; r += D.panelRows) {
+    least = min(least, load<i32>(panelState(d, work, r) + which));
+  }
+  return least;
+}
+
+/** The greatest of a word of all panels. */
+export function greatestOf(d: usize, work: usize, rows: i32, which: usize): i32 {
+  let greatest = i32.MIN_VALUE;
+  for (let r = 0; r < rows; r += D.panelRows) {
+    greatest = max(greatest, load<i32>(panelState(d, work, r) + which));
+  }
+  return greatest;
+}
+
 /** Address of the state of row r, and of the rows after it in its panel: the arrays above are offsets to it. */
 // @ts-ignore: decorator
 @inline
@@ -87,9 +162,9 @@ export function stateOf(d: usize, work: usize, r: i32): usize {
   return rowState(d, work, r);
 }
 
-/** Number of keys of a batch entry that exist. */
-export function existingKeys(d: usize, b: i32): i32 {
-  return load<i32>(size(d, D.lengthsPointer) + 4 * <usize>b);
+/** Number of keys of a sequence that exist. */
+export function existingKeys(d: usize): i32 {
+  return load<i32>(size(d, D.lengthsPointer) + 4 * <usize>sequence);
 }
 
 /** Whether none of four rows has seen a key. */
@@ -97,45 +172,54 @@ export function unseen(state: usize): bool {
   return !v128.any_true(v128.load(state, SUM));
 }
 
+/** Where the rows of the unit's sequence, or its keys, begin in a ragged batch; 0 otherwise. */
+export function startOf(d: usize, pointer: usize): i32 {
+  const starts = size(d, pointer);
+  return starts ? load<i32>(starts + 4 * <usize>sequence) : 0;
+}
+
 /**
- * Sets the state of a block's rows.
+ * Sets the state of the unit's rows.
  *
- * @param start the block's first row among the rows of key head g
- * @param rows how many real rows it has
  * @param padded rows with those that fill up the last panel
  */
-export function setRows(
-  d: usize,
-  work: usize,
-  b: i32,
-  g: i32,
-  start: i32,
-  rows: i32,
-  padded: i32,
-): void {
+export function setRows(d: usize, work: usize, padded: i32): void {
+  const b = sequence;
+  const rows = rowCount;
   const heads = word(d, D.queryHeads);
   const group = word(d, D.group);
   const length = word(d, D.queryLength);
   const offset = <i64>load<i32>(size(d, D.offsetsPointer) + 4 * <usize>b);
-  const keys = existingKeys(d, b);
+  const keys = existingKeys(d);
   const left = word(d, D.bandLeft);
   const right = word(d, D.bandRight);
   const slopes = size(d, D.alibiPointer);
-  const positional = left >= 0 || right >= 0 || slopes != 0;
+  const ragged = word(d, D.unitsPointer) != 0;
+  keyPositions = size(d, D.keyPositionsPointer);
+  if (keyPositions) {
+    const first = <usize>b * size(d, D.keyPositionsStride) + <usize>startOf(d, D.keyStartsPointer);
+    keyPositions += 4 * first;
+  }
+  const queryPositions = size(d, D.queryPositionsPointer);
+  const scattered = queryPositions != 0 || keyPositions != 0;
+  const positional = scattered || left >= 0 || right >= 0 || slopes != 0;
   const all = i32x4.splat(keys);
   const lowest = f32x4.splat(LOWEST);
   const nothing = i32x4.splat(0);
-  let i = start / group;
-  let member = start % group;
-  let h = g * group + member;
-  let index = (b * heads + h) * length + i;
+  let i = firstRow / group;
+  let member = firstRow % group;
+  let h = keyHead * group + member;
+  /** First row of the sequence in the tensors. */
+  const before = startOf(d, D.queryStartsPointer);
+  let index = (ragged ? h : b * heads + h) * length + before + i;
+  let position = queryPositions + 4 * (<usize>b * size(d, D.queryPositionsStride) + <usize>(before + i));
   const queryStep = inBytes(d, D.queryRowStride, D.isFloat16);
   const queryHeadStep = inBytes(d, D.queryHeadStride, D.isFloat16);
   let query =
     size(d, D.queryPointer) +
     <usize>b * inBytes(d, D.queryBatchStride, D.isFloat16) +
     <usize>h * queryHeadStep +
-    <usize>i * queryStep;
+    <usize>(before + i) * queryStep;
   const hasMask = word(d, D.maskPointer) != 0;
   const maskStep = size(d, D.maskRowStride);
   const maskHeadStep = size(d, D.maskHeadStride);
@@ -182,11 +266,17 @@ export function setRows(
     if (hasBias) store<usize>(state, bias, BIAS);
     if (positional) {
       // 64 bits: positions and windows reach past 2^31 together.
-      const p = <i64>i + offset;
-      const lo = left < 0 ? 0 : max<i64>(0, min<i64>(keys, p - left));
-      store<i32>(state, <i32>lo, LO);
-      if (right >= 0) store<i32>(state, <i32>max<i64>(lo, min<i64>(keys, p + right + 1)), HI);
-      store<f32>(state, <f32>p, POSITION);
+      const p = queryPositions ? <i64>load<i32>(position) : <i64>i + offset;
+      if (keyPositions) {
+        store<i32>(state, left < 0 ? i32.MIN_VALUE : <i32>max<i64>(i32.MIN_VALUE, p - left), LEFT);
+        store<i32>(state, right < 0 ? i32.MAX_VALUE : <i32>min<i64>(i32.MAX_VALUE, p + right), RIGHT);
+      } else {
+        const lo = left < 0 ? 0 : max<i64>(0, min<i64>(keys, p - left));
+        store<i32>(state, <i32>lo, LO);
+        if (right >= 0) store<i32>(state, <i32>max<i64>(lo, min<i64>(keys, p + right + 1)), HI);
+      }
+      if (scattered) store<i32>(state, <i32>p, POSITION);
+      else store<f32>(state, <f32>p, POSITION);
       if (slopes) store<f32>(state, load<f32>(slopes + 4 * <usize>h), SLOPE);
     }
     state += 4;
@@ -202,6 +292,7 @@ export function setRows(
       // The next query, and the first head of the group.
       member = 0;
       i++;
+      position += 4;
       h -= back;
       index += 1 - back * length;
       query += queryStep - <usize>back * queryHeadStep;
@@ -209,6 +300,42 @@ export function setRows(
       bias += biasStep - <usize>back * biasHeadStep;
     }
   }
+  for (let r = 0; r < padded; r += D.panelRows) {
+    setBounds(panelState(d, work, r), min(D.panelRows, padded - r), scattered);
+  }
+}
+
+/**
+ * Sets what the rows of a panel have in common.
+ *
+ * @param scattered whether positions are data; otherwise they do not descend from row to row
+ */
+function setBounds(panel: usize, rows: i32, scattered: bool): void {
+  const last = panel + 4 * <usize>(rows - 1);
+  if (!scattered) {
+    store<i32>(panel, load<i32>(panel, LO), ANY_FROM);
+    store<i32>(panel, load<i32>(last, HI), ANY_TO);
+    store<i32>(panel, load<i32>(last, LO), ALL_FROM);
+    store<i32>(panel, load<i32>(panel, HI), ALL_TO);
+    return;
+  }
+  boundsOf(panel, last, LO, ANY_FROM, ALL_FROM);
+  boundsOf(panel, last, HI, ALL_TO, ANY_TO);
+  boundsOf(panel, last, LEFT, ANY_LEFT, ALL_LEFT);
+  boundsOf(panel, last, RIGHT, ALL_RIGHT, ANY_RIGHT);
+}
+
+/** Stores the least and the greatest of an array of a panel's state. */
+function boundsOf(panel: usize, last: usize, array: usize, least: usize, greatest: usize): void {
+  let low = i32.MAX_VALUE;
+  let high = i32.MIN_VALUE;
+  for (let row = panel; row <= last; row += 4) {
+    const x = load<i32>(row + array);
+    low = min(low, x);
+    high = max(high, x);
+  }
+  store<i32>(panel + least, low);
+  store<i32>(panel + greatest, high);
 }
 
 /** Addresses of four rows, `step` bytes apart. */

@@ -12,8 +12,28 @@ import { storeScores, storeWeights } from "./matrices";
 import { outputRow, storeRows, storeScaled } from "./output";
 import { outputLanes, PANEL, queryLanes, STEP } from "./panel";
 import { storePartials } from "./partial";
-import { AGAIN, FACTOR, HI, LO, MAX, overflows, QUERY, rowState, setRows, SUM, unseen } from "./row-state";
-import { packRows, paddedBytes, tileAddress, tileStride, valuesFinite } from "./tile-source";
+import { firstWithin, lastWithin } from "./key-positions";
+import {
+  AGAIN,
+  ANY_FROM,
+  ANY_LEFT,
+  ANY_RIGHT,
+  ANY_TO,
+  FACTOR,
+  greatestOf,
+  keyPositions,
+  leastOf,
+  MAX,
+  overflows,
+  panelState,
+  QUERY,
+  rowState,
+  setRows,
+  SUM,
+  unseen,
+} from "./row-state";
+import { copyQuery, mustCopy, paddedBytes, tileAddress, tileStride, valuesFinite } from "./tile-source";
+import { rowCount } from "./unit";
 
 /**
  * Whether to bring a tile into the cache before the kernels read it. It pays for up to two panels, and for up to eight
@@ -31,47 +51,33 @@ function touches(d: usize, rows: i32): bool {
  * everything transposed: rows are lanes. Tiles of keys and values are taken in turn, and for each the
  * block's panels of 8 rows; what a panel cannot see of a tile is not touched.
  *
- * @param unit index of the block among all, for partial results
+ * @param unit that `readUnit` has read, for partial results
  * @param split which part of the keys
  */
-export function attendTiled(
-  d: usize,
-  work: usize,
-  unit: i32,
-  b: i32,
-  g: i32,
-  block: i32,
-  split: i32,
-): void {
-  const total = word(d, D.groupRows);
-  const start = block * word(d, D.blockRows);
-  const rows = min(word(d, D.blockRows), total - start);
+export function attendTiled(d: usize, work: usize, unit: i32, split: i32): void {
+  const rows = rowCount;
   const padded = (rows + PANEL - 1) & -PANEL;
-  setRows(d, work, b, g, start, rows, padded);
+  setRows(d, work, padded);
   packQuery(d, work, rows);
   const output = work + size(d, D.workOutput);
 
-  const first = max(load<i32>(rowState(d, work, 0), LO), split * word(d, D.splitKeys));
-  const last = min(
-    load<i32>(rowState(d, work, padded - 1), HI),
-    (split + 1) * word(d, D.splitKeys),
-  );
-  attendTiles(d, work, b, g, rows, first, last, false);
-  if (storeBlock(d, work, unit, split, rows) && valuesFinite(d, b, g, first, last)) {
+  const part = word(d, D.splitKeys);
+  const first = max(leastOf(d, work, rows, ANY_FROM), split * part);
+  const last = min(greatestOf(d, work, rows, ANY_TO), (split + 1) * part);
+  attendTiles(d, work, rows, first, last, false);
+  if (storeBlock(d, work, unit, split, rows) && valuesFinite(d, first, last)) {
     memory.fill(output, 0, <usize>padded * paddedBytes(word(d, D.valueDim)));
-    attendTiles(d, work, b, g, rows, first, last, true);
+    attendTiles(d, work, rows, first, last, true);
     storeAgain(d, work, unit, split, rows);
   }
-  if (word(d, D.scoresPointer)) storeScores(d, work, b, g, rows, padded);
-  if (word(d, D.weightsPointer)) storeWeights(d, work, b, g, rows, padded, first, last);
+  if (word(d, D.scoresPointer)) storeScores(d, work, rows, padded);
+  if (word(d, D.weightsPointer)) storeWeights(d, work, rows, padded, first, last);
 }
 
 /** @param final whether maxima and denominators are known: see `finalWeights`; outputs are to be 0 then */
 function attendTiles(
   d: usize,
   work: usize,
-  b: i32,
-  g: i32,
   rows: i32,
   first: i32,
   last: i32,
@@ -81,7 +87,7 @@ function attendTiles(
   // Tiles end at multiples of their length wherever a block's keys start, so that the order of a row's sums
   // does not depend on the rows beside it.
   for (let from = first; from < last; from = (from / tile + 1) * tile) {
-    attendTile(d, work, b, g, rows, from, min((from / tile + 1) * tile, last), final);
+    attendTile(d, work, rows, from, min((from / tile + 1) * tile, last), final);
   }
 }
 
@@ -128,34 +134,31 @@ function packQuery(d: usize, work: usize, rows: i32): void {
 
 /** A copy of a query row of float16 as float32; there is room for four. */
 function widened(d: usize, work: usize, row: usize, which: usize): usize {
-  const columns = word(d, D.headDim);
-  const copy = work + size(d, D.workRow) + paddedBytes(columns) * which;
-  packRows(d, row, 0, 1, columns, copy);
+  const copy = work + size(d, D.workRow) + paddedBytes(word(d, D.headDim)) * which;
+  copyQuery(d, row, copy);
   return copy;
 }
 
 /** Keys `from ≤ j < to` against every panel of the block that sees any of them. */
-function attendTile(
-  d: usize,
-  work: usize,
-  b: i32,
-  g: i32,
-  rows: i32,
-  from: i32,
-  to: i32,
-  final: bool,
-): void {
+function attendTile(d: usize, work: usize, rows: i32, from: i32, to: i32, final: bool): void {
+  if (keyPositions) {
+    const lowest = leastOf(d, work, rows, ANY_LEFT);
+    const highest = greatestOf(d, work, rows, ANY_RIGHT);
+    from = firstWithin(from, to, lowest, highest);
+    to = lastWithin(from, to, lowest, highest);
+    if (from >= to) return;
+  }
   const keys = to - from;
   const headDim = word(d, D.headDim);
   const valueDim = word(d, D.valueDim);
-  const half = word(d, D.isFloat16) != 0;
-  const wideKey = work + size(d, D.workKey);
-  const key = tileAddress(d, D.keyPointer, b, g, from, keys, headDim, half, wideKey);
-  const keyStride = tileStride(d, D.keyPointer, headDim, half);
-  const wideValue = work + size(d, D.workValue);
-  const value = tileAddress(d, D.valuePointer, b, g, from, keys, valueDim, half, wideValue);
-  const valueStride = tileStride(d, D.valuePointer, valueDim, half);
-  if (!half && touches(d, rows)) {
+  const copies = mustCopy(d, from, to);
+  const keyCopy = work + size(d, D.workKey);
+  const key = tileAddress(d, D.keyPointer, from, keys, headDim, copies, keyCopy);
+  const keyStride = tileStride(d, D.keyPointer, headDim, copies);
+  const valueCopy = work + size(d, D.workValue);
+  const value = tileAddress(d, D.valuePointer, from, keys, valueDim, copies, valueCopy);
+  const valueStride = tileStride(d, D.valuePointer, valueDim, copies);
+  if (!copies && touches(d, rows)) {
     touchRows(key, keyStride, keys, 4 * <usize>headDim, work + size(d, D.workScores));
     touchRows(value, valueStride, keys, 4 * <usize>valueDim, work + size(d, D.workScores));
   }
@@ -165,9 +168,15 @@ function attendTile(
   /** Whether the tile's values are all finite: −1 as long as nobody needs to know. */
   let finite = -1;
   for (let r = 0; r < rows; r += PANEL) {
-    const state = rowState(d, work, r);
-    const lo = max(from, load<i32>(state, LO));
-    const hi = min(to, load<i32>(rowState(d, work, r + PANEL - 1), HI));
+    const state = panelState(d, work, r);
+    let lo = max(from, load<i32>(state, ANY_FROM));
+    let hi = min(to, load<i32>(state, ANY_TO));
+    if (keyPositions) {
+      const lowest = load<i32>(state, ANY_LEFT);
+      const highest = load<i32>(state, ANY_RIGHT);
+      lo = firstWithin(lo, hi, lowest, highest);
+      hi = lastWithin(lo, hi, lowest, highest);
+    }
     if (lo >= hi) continue;
     /** Whether four lanes do. */
     const four = rows - r <= 4;

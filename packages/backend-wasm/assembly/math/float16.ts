@@ -1,14 +1,36 @@
+// Constants of the conversion, as variables: see those of `exp2`.
+
+/** Bits of a float16 that is sign extended and moved to float32's places. */
+export let halfMask: v128 = i32x4.splat(0x8fffe000);
+/** 2^112. */
+let halfFactor: v128 = f32x4.splat(5192296858534828e18);
+let halfLimit: v128 = f32x4.splat(65536);
+let halfExponent: v128 = i32x4.splat(0x7f800000);
+
 /** Four float16 at an address as float32. Exact, subnormal numbers, infinities and NaN included. */
 // @ts-ignore: decorator
 @inline
 export function loadFloat16(from: usize): v128 {
+  return loadFloat16With(from, halfMask, halfFactor, halfLimit, halfExponent);
+}
+
+/** {@link loadFloat16} for a loop, which passes the constants in. */
+// @ts-ignore: decorator
+@inline
+function loadFloat16With(
+  from: usize,
+  mask: v128,
+  factor: v128,
+  limit: v128,
+  exponent: v128,
+): v128 {
   // Bits move to float32's places, sign extended; the exponent's bias differs by 112, and a
   // multiplication by 2^112 also normalises what was subnormal.
-  const moved = v128.and(i32x4.shl(v128.load16x4_s(from), 13), i32x4.splat(0x8fffe000));
-  const value = f32x4.mul(moved, f32x4.splat(5192296858534828e18));
+  const moved = v128.and(i32x4.shl(v128.load16x4_s(from), 13), mask);
+  const value = f32x4.mul(moved, factor);
   // Exponent 31 has become 2^16, beyond float16's numbers: infinity and NaN want all exponent bits.
-  const special = f32x4.ge(f32x4.abs(value), f32x4.splat(65536));
-  return v128.or(value, v128.and(special, i32x4.splat(0x7f800000)));
+  const special = f32x4.ge(f32x4.abs(value), limit);
+  return v128.or(value, v128.and(special, exponent));
 }
 
 /** One float16 at an address. */
@@ -69,12 +91,19 @@ export function widenRows<T>(
   toStride: usize,
 ): void {
   const whole = size & ~3;
+  const mask = halfMask;
+  const factor = halfFactor;
+  const limit = halfLimit;
+  const exponent = halfExponent;
   for (let r = 0; r < rows; r++) {
     let source = from;
     let target = to;
     const end = from + sizeof<T>() * <usize>whole;
     while (source < end) {
-      v128.store(target, isFloat<T>() ? v128.load(source) : loadFloat16(source));
+      const four = isFloat<T>()
+        ? v128.load(source)
+        : loadFloat16With(source, mask, factor, limit, exponent);
+      v128.store(target, four);
       source += 4 * sizeof<T>();
       target += 16;
     }

@@ -3,15 +3,21 @@ import {
   type AttentionProblem,
   attention,
   type BoundAttention,
+  type HostTensor,
+  isDeviceTensor,
   type OperandSpec,
   outputsOf,
+  slice,
+  type Tensor,
   visibleBand,
+  type WorkItem,
+  WorkList,
 } from "@heed/core";
 import { alignment } from "../memory/allocator.js";
 import { Arena, type PlacedTensor } from "../memory/arena.js";
 import type { WasmMemory } from "../memory/memory.js";
 import * as D from "../shared/attention.js";
-import type { WasmPlan } from "./plan.js";
+import { partOf, type WasmPlan } from "./plan.js";
 import { scaleFactors } from "./scale.js";
 
 /** Everything about a problem's calls that is the same in all of them, made once. */
@@ -27,7 +33,18 @@ export interface JobTemplate {
   readonly alibiSlopes: number;
   readonly sinks: number;
   readonly partial: number;
+  readonly tables: TableOffsets;
   readonly workspace: number;
+}
+
+/** Byte offsets of tables into a call's memory. */
+interface TableOffsets {
+  readonly pageTable: number;
+  readonly queryStarts: number;
+  readonly keyStarts: number;
+  readonly queryPositions: number;
+  readonly keyPositions: number;
+  readonly units: number;
 }
 
 /** Pure: the same problem and plan give the same template. */
@@ -45,15 +62,24 @@ export function jobTemplate(problem: AttentionProblem, plan: WasmPlan): JobTempl
     return at;
   };
   next(D.descriptorBytes);
+  const { sequences, pages, ragged, queryLength, keyLength } = problem;
   return {
     plan,
     words: new Int32Array(bytes),
     outputs,
-    offsets: next(4 * problem.batch),
-    lengths: next(4 * problem.batch),
+    offsets: next(4 * sequences),
+    lengths: next(4 * sequences),
     alibiSlopes: next(problem.alibi ? 4 * problem.queryHeads : 0),
     sinks: next(problem.sinks ? 4 * problem.queryHeads : 0),
     partial: next(plan.partialBytes),
+    tables: {
+      pageTable: next(pages ? 4 * sequences * pages.perSequence : 0),
+      queryStarts: next(ragged ? 4 * (sequences + 1) : 0),
+      keyStarts: next(ragged?.keys ? 4 * (sequences + 1) : 0),
+      queryPositions: next(4 * (problem.queryPositions ?? 0) * queryLength),
+      keyPositions: next(4 * (problem.keyPositions ?? 0) * keyLength),
+      units: next(ragged ? D.unitBytes * (plan.items / plan.splits) : 0),
+    },
     workspace: end,
   };
 }
@@ -62,6 +88,8 @@ export function jobTemplate(problem: AttentionProblem, plan: WasmPlan): JobTempl
 export class Job {
   readonly descriptor: number;
   readonly workspace: number;
+  /** Items of work: those of the plan, or, in a ragged batch, those of the call. */
+  readonly items: number;
   readonly #arena: Arena;
 
   /**
@@ -71,13 +99,12 @@ export class Job {
    */
   constructor(memory: WasmMemory, template: JobTemplate, bound: BoundAttention, threads: number) {
     const { mask, bias, alibiSlopes, sinks } = bound;
-    const { plan } = template;
+    const { plan, tables } = template;
     const arena = new Arena(memory);
     this.#arena = arena;
     try {
       const query = arena.place("query", bound.query);
-      const key = arena.place("key", bound.key);
-      const value = arena.place("value", bound.value);
+      const keys = placeKeys(arena, bound);
       const placedMask = mask && arena.placeBroadcast("mask", mask);
       const placedBias = bias && arena.placeBroadcast("bias", bias);
       const addresses = template.outputs.map(({ spec }) => arena.allocateOutput(spec));
@@ -92,8 +119,10 @@ export class Job {
         words[first + pointer / 4] = address;
       };
       writeTensor(words, first + D.queryPointer / 4, query, 3);
-      writeTensor(words, first + D.keyPointer / 4, key, 3);
-      writeTensor(words, first + D.valuePointer / 4, value, 3);
+      writeTensor(words, first + D.keyPointer / 4, keys.key, 3);
+      writeTensor(words, first + D.valuePointer / 4, keys.value, 3);
+      if (keys.keyScales) writeScales(words, first + D.keyScalesPointer / 4, keys.keyScales);
+      if (keys.valueScales) writeScales(words, first + D.valueScalesPointer / 4, keys.valueScales);
       if (placedMask) writeTensor(words, first + D.maskPointer / 4, placedMask, 4);
       if (placedBias) writeTensor(words, first + D.biasPointer / 4, placedBias, 4);
       for (let i = 0; i < addresses.length; i++) {
@@ -112,6 +141,24 @@ export class Job {
         point(D.sinksPointer, start + template.sinks);
       }
       if (plan.partialBytes > 0) point(D.partialPointer, start + template.partial);
+      const put = (pointer: number, table: Int32Array | null, offset: number): void => {
+        if (table === null) return;
+        words.set(table, (start + offset) / 4);
+        point(pointer, start + offset);
+      };
+      put(D.pageTablePointer, keys.pageTable, tables.pageTable);
+      put(D.queryPositionsPointer, bound.queryPositions, tables.queryPositions);
+      put(D.keyPositionsPointer, bound.keyPositions, tables.keyPositions);
+      put(D.queryStartsPointer, bound.queryStarts, tables.queryStarts);
+      put(D.keyStartsPointer, bound.keyStarts, tables.keyStarts);
+      const units = bound.queryStarts ? unitsOf(bound, plan, threads) : null;
+      put(D.unitsPointer, units, tables.units);
+      this.items = units ? (units.length / unitWords) * plan.splits : plan.items;
+      if (plan.splits > 1 && bound.problem.kvLengths) {
+        let longest = 0;
+        for (const length of bound.kvLengths) longest = Math.max(longest, length);
+        words[first + D.splitKeys / 4] = partOf(longest, plan.splits, plan.leastSplitKeys);
+      }
     } catch (error) {
       arena.release();
       throw error;
@@ -127,6 +174,77 @@ export class Job {
   release(): void {
     this.#arena.release();
   }
+}
+
+/** Keys, values, their scales and their page table. */
+interface PlacedKeys {
+  readonly key: PlacedTensor;
+  readonly value: PlacedTensor;
+  readonly keyScales: PlacedTensor | null;
+  readonly valueScales: PlacedTensor | null;
+  readonly pageTable: Int32Array | null;
+}
+
+/** Places keys and values. Of host tensors, keys that exist in no sequence are not copied. */
+function placeKeys(arena: Arena, bound: BoundAttention): PlacedKeys {
+  const { problem, key, value, keyScales, valueScales, pageTable, kvLengths } = bound;
+  if (pageTable && [key, value, keyScales, valueScales].every((t) => !t || !isDeviceTensor(t))) {
+    const used = [...new Set(pageTable)].filter((page) => page >= 0);
+    const places = new Map(used.map((page, place) => [page, place]));
+    const place = (t: Tensor) => arena.placeEntries(t as HostTensor, used);
+    return {
+      key: place(key),
+      value: place(value),
+      keyScales: keyScales && place(keyScales),
+      valueScales: valueScales && place(valueScales),
+      pageTable: pageTable.map((page) => places.get(page) ?? 0),
+    };
+  }
+  let longest = problem.keyLength;
+  if (problem.kvLengths && !problem.ragged && !pageTable) {
+    longest = 0;
+    for (const length of kvLengths) longest = Math.max(longest, length);
+  }
+  const existing = (t: Tensor): Tensor =>
+    !isDeviceTensor(t) && longest < problem.keyLength ? slice(t, 2, 0, longest) : t;
+  const scales = (name: string, t: Tensor | null) => t && arena.placeBroadcast(name, existing(t));
+  return {
+    key: arena.place("key", existing(key)),
+    value: arena.place("value", existing(value)),
+    keyScales: scales("keyScales", keyScales),
+    valueScales: scales("valueScales", valueScales),
+    pageTable,
+  };
+}
+
+const unitWords = D.unitBytes / 4;
+
+/**
+ * The units of a call of a ragged batch, as the descriptor has them. If threads share them, those that take longest
+ * come first.
+ */
+function unitsOf(bound: BoundAttention, plan: WasmPlan, threads: number): Int32Array {
+  const { grid } = plan;
+  const list = new WorkList(grid, bound);
+  const units = Array.from({ length: list.items }, (_, i) => list.item(i));
+  const starts = bound.queryStarts as Int32Array;
+  if (threads > 1) {
+    const work = ({ sequence, start, end }: WorkItem): number =>
+      (end - start) * (bound.kvLengths[sequence] as number);
+    units.sort((a, b) => work(b) - work(a));
+  }
+  const words = new Int32Array(unitWords * units.length);
+  for (const [i, { sequence, keyHead, start, end }] of units.entries()) {
+    const queries = (starts[sequence + 1] as number) - (starts[sequence] as number);
+    const few = plan.fewUnits && grid.group * queries <= D.fewRows;
+    const at = unitWords * i;
+    words[at + D.unitSequence / 4] = sequence;
+    words[at + D.unitKeyHead / 4] = keyHead;
+    words[at + D.unitStart / 4] = start;
+    words[at + D.unitRows / 4] = end - start;
+    words[at + D.unitKernel / 4] = few ? D.kernelFew : D.kernelTiled;
+  }
+  return words;
 }
 
 const outputPointers = {
@@ -152,6 +270,11 @@ function writeProblem(words: DataView, problem: AttentionProblem, plan: WasmPlan
     [D.headDim, headDim],
     [D.valueDim, valueDim],
     [D.isFloat16, problem.dtype === "float16" ? 1 : 0],
+    [D.stored, storedKinds[problem.kvDtype as keyof typeof storedKinds]],
+    [D.pagesPerSequence, problem.pages?.perSequence ?? 0],
+    [D.pageSize, problem.pages?.size ?? 0],
+    [D.queryPositionsStride, (problem.queryPositions ?? 0) > 1 ? queryLength : 0],
+    [D.keyPositionsStride, (problem.keyPositions ?? 0) > 1 ? keyLength : 0],
     [D.biasIsFloat16, problem.bias?.dtype === "float16" ? 1 : 0],
     [D.bandLeft, bounded(band.left)],
     [D.bandRight, bounded(band.right)],
@@ -185,12 +308,24 @@ function writeProblem(words: DataView, problem: AttentionProblem, plan: WasmPlan
   for (const [at, value] of reals) words.setFloat32(at, value, true);
 }
 
+const storedKinds = {
+  float32: D.storedFloat32,
+  float16: D.storedFloat16,
+  int8: D.storedInt8,
+} as const;
+
 const scoresKinds = {
   none: D.scoresNone,
   raw: D.scoresRaw,
   capped: D.scoresCapped,
   biased: D.scoresBiased,
 } as const;
+
+/** Writes the address and strides of scales, whose axes are those of keys but for the last. */
+function writeScales(words: Int32Array, at: number, { address, strides }: PlacedTensor): void {
+  words[at] = address;
+  for (let axis = 0; axis < 3; axis++) words[at + 1 + axis] = strides[axis] as number;
+}
 
 /**
  * Writes a tensor's address and strides.

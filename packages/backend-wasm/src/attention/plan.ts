@@ -8,7 +8,13 @@ import {
 } from "@heed/core";
 import { kernelName } from "../kernel-name.js";
 import type { SimdBuild } from "../module.js";
-import { descriptorBytes, fewRows, panelRows, rowStateBytes } from "../shared/attention.js";
+import {
+  descriptorBytes,
+  fewRows,
+  panelRows,
+  rowStateBytes,
+  unitBytes,
+} from "../shared/attention.js";
 import { noItem } from "../shared/control.js";
 
 /**
@@ -39,10 +45,14 @@ export interface WasmPlan {
   readonly tileKeys: number;
   /** Number of parts into which the keys of a block are split. */
   readonly splits: number;
-  /** Keys of a part. */
+  /** Keys of a part, if all keys exist. */
   readonly splitKeys: number;
-  /** Units of work that threads take: batch × key heads × blocks × splits. */
+  /** Keys that a part has at least. */
+  readonly leastSplitKeys: number;
+  /** Items of work that threads take: batch × key heads × blocks × splits; in a ragged batch, the most of them. */
   readonly items: number;
+  /** Whether the kernel for few rows computes sequences of a ragged batch that have few. */
+  readonly fewUnits: boolean;
   /** Threads that take part. */
   readonly threads: number;
   /** Workspace of one thread. */
@@ -91,24 +101,28 @@ const itemsPerThread = 4;
 
 /** Pure: the same problem and limits give the same plan everywhere. */
 export function planProblem(problem: AttentionProblem, limits: PlanLimits): WasmPlan {
-  const { queryLength, keyLength, headDim, valueDim } = problem;
+  const { queryLength, keyLength, headDim, valueDim, ragged, sequences } = problem;
   const total = headsPerGroup(problem) * queryLength;
   const matrices = problem.returns.weights || problem.returns.scores !== null;
   const { batchInvariant } = limits;
-  const few = total <= fewRows && !matrices && !batchInvariant;
+  const streams = !matrices && !batchInvariant;
+  const few = total <= fewRows && streams && !ragged;
   const kernel: WasmKernel = few ? "few" : "tiled";
   const panel = kernel === "few" ? fewRows : panelRows;
   // Blocks of about the same length, none longer than the longest.
   const even = few ? fewRows : Math.ceil(total / Math.max(1, Math.ceil(total / mostBlockRows)));
   const grid = workGrid(problem, roundUp(Math.max(1, even), panel));
-  const units = grid.items;
+  // In a ragged batch, at least so many if no sequence is empty.
+  const units = ragged ? grid.kvHeads * Math.min(sequences, queryLength) : grid.items;
+  const keys = ragged?.keys ? keyLength / Math.max(1, sequences) : keyLength;
 
-  const work = grid.batch * grid.kvHeads * total * keyLength * (headDim + valueDim);
+  const work = grid.batch * grid.kvHeads * total * keys * (headDim + valueDim);
   const threads = work < limits.sharedWork ? 1 : limits.threads;
   const whole = matrices || batchInvariant;
-  const splits = whole ? 1 : splitsOf(units, keyLength, threads, limits.leastSplitKeys);
-  const splitKeys = splits === 1 ? keyLength : roundUp(Math.ceil(keyLength / splits), panel);
-  const items = units * splits;
+  const { leastSplitKeys } = limits;
+  const splits = whole ? 1 : splitsOf(units, keyLength, threads, leastSplitKeys);
+  const splitKeys = splits === 1 ? keyLength : partOf(keyLength, splits, leastSplitKeys);
+  const items = grid.items * splits;
   const tile =
     kernel === "few" ? fewTileKeys : tileKeys(Math.max(headDim, valueDim), limits.tileElements);
   return {
@@ -117,12 +131,19 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
     tileKeys: tile,
     splits,
     splitKeys,
+    leastSplitKeys,
     items,
+    fewUnits: ragged !== null && streams,
     // The word from which threads take items has room for so many.
     threads: items < noItem ? Math.min(threads, Math.max(1, items)) : 1,
     work: layOut(problem, kernel, grid.rows, tile),
     partialBytes: splits === 1 ? 0 : items * grid.rows * (valueDim + 2) * 4,
   };
+}
+
+/** Keys of each part, of which some may be empty: whole panels, and not fewer than the least. */
+export function partOf(keys: number, splits: number, least: number): number {
+  return roundUp(Math.max(Math.ceil(keys / splits), least), panelRows);
 }
 
 /** Keys of a tile for panels: so many that it has about the number of elements given. */
@@ -139,7 +160,7 @@ function splitsOf(units: number, keyLength: number, threads: number, leastKeys: 
 }
 
 function layOut(
-  { headDim, valueDim, dtype }: AttentionProblem,
+  { headDim, valueDim, kvDtype, pages }: AttentionProblem,
   kernel: WasmKernel,
   blockRows: number,
   tile: number,
@@ -147,8 +168,8 @@ function layOut(
   const headBytes = 4 * roundUp(headDim, 4);
   const valueBytes = 4 * roundUp(valueDim, 4);
   const panel = kernel === "few" ? fewRows : panelRows;
-  const packs = (size: number): boolean =>
-    dtype === "float16" || (kernel === "few" && size % 4 !== 0);
+  const copies = (size: number): boolean =>
+    kvDtype !== "float32" || pages !== null || size % 4 !== 0;
   let bytes = 0;
   const next = (size: number): number => {
     const at = bytes;
@@ -156,14 +177,15 @@ function layOut(
     return at;
   };
   return {
-    query: next(blockRows * headBytes),
+    // Where few rows' keys are converted in registers, twice, and four factors after that.
+    query: next(Math.max(blockRows, kvDtype === "float32" ? 0 : 2 * fewRows) * headBytes + 16),
     // After the weights come the factors that outputs are rescaled with.
     scores: next((tile + 1) * panel * 4),
     output: next(blockRows * valueBytes),
     // Sums of a tile and a sink beside them for few rows, and rows on their way in and out for panels.
     row: next(panelRows * Math.max(headBytes, valueBytes)),
-    key: next(packs(headDim) ? tile * headBytes : 0),
-    value: next(packs(valueDim) ? tile * valueBytes : 0),
+    key: next(copies(headDim) ? tile * headBytes : 0),
+    value: next(copies(valueDim) ? tile * valueBytes : 0),
     rows: next(roundUp(blockRows, panelRows) * rowStateBytes),
     bytes,
   };
@@ -171,9 +193,19 @@ function layOut(
 
 /** Bytes of wasm memory that a run takes beside inputs and outputs. */
 export function workspaceBytes(problem: AttentionProblem, plan: WasmPlan): number {
-  const positions = 2 * 4 * problem.batch;
   const perHead = 4 * problem.queryHeads * (Number(problem.alibi) + Number(problem.sinks));
-  return plan.threads * plan.work.bytes + plan.partialBytes + positions + perHead + descriptorBytes;
+  const numbers = integersOf(problem, plan) * 4 + perHead;
+  return plan.threads * plan.work.bytes + plan.partialBytes + numbers + descriptorBytes;
+}
+
+/** Number of integers that a run takes: lengths and offsets of sequences, and its tables. */
+function integersOf(p: AttentionProblem, plan: WasmPlan): number {
+  const { sequences, pages, ragged } = p;
+  const units = ragged ? (unitBytes / 4) * (plan.items / plan.splits) : 0;
+  const starts = ragged ? (sequences + 1) * (ragged.keys ? 2 : 1) : 0;
+  const positions =
+    (p.queryPositions ?? 0) * p.queryLength + (p.keyPositions ?? 0) * p.keyLength;
+  return 2 * sequences + (pages ? sequences * pages.perSequence : 0) + starts + positions + units;
 }
 
 /** Bytes of wasm memory that a run of host tensors takes in all. */
@@ -181,13 +213,20 @@ export function totalBytes(problem: AttentionProblem, plan: WasmPlan): number {
   const p = problem;
   const element = bytesPerElement(p.dtype);
   const rows = p.batch * p.queryHeads * p.queryLength;
-  const keys = p.batch * p.kvHeads * p.keyLength;
+  const { pages } = p;
+  // Of pages in host memory, those are copied that a sequence has.
+  const keys = pages
+    ? Math.min(pages.count, p.sequences * pages.perSequence) * p.kvHeads * pages.size
+    : p.batch * p.kvHeads * p.keyLength;
+  const stored = (p.headDim + p.valueDim) * bytesPerElement(p.kvDtype);
+  const scales = p.kvDtype === "int8" ? 8 : 0;
   const matrices = Number(p.returns.weights) + Number(p.returns.scores !== null);
   const broadcast = (
     b: { dtype: "bool" | "float64" | "float32" | "float16"; shape: readonly number[] } | null,
   ) => (b ? bytesPerElement(b.dtype) * b.shape.reduce((x, y) => x * y, 1) : 0);
   return (
-    element * (rows * (p.headDim + p.valueDim) + keys * (p.headDim + p.valueDim)) +
+    element * rows * (p.headDim + p.valueDim) +
+    keys * (stored + scales) +
     element * matrices * rows * p.keyLength +
     (p.returns.logSumExp ? 4 * rows : 0) +
     broadcast(p.mask) +
@@ -203,10 +242,11 @@ export function describePlan(
   build: SimdBuild | null,
 ): PlanDescription {
   const { kernel, grid, tileKeys, splits } = plan;
-  const { dtype } = problem;
+  const { dtype, kvDtype } = problem;
   const tile = [grid.rows, tileKeys];
+  const stored = kvDtype === dtype ? undefined : kvDtype;
   return {
-    kernel: kernelName({ operation: "attention", kernel, dtype, tile, build }),
+    kernel: kernelName({ operation: "attention", kernel, dtype, stored, tile, build }),
     tiles: { queries: grid.rows, keys: tileKeys },
     ...(splits > 1 && { splits }),
     workspaceBytes: workspaceBytes(problem, plan),

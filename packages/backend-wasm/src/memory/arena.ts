@@ -3,6 +3,7 @@ import {
   DisposedError,
   type DType,
   elementCount,
+  type HostTensor,
   InvalidInputError,
   isDeviceTensor,
   type OperandSpec,
@@ -11,7 +12,7 @@ import {
   type Tensor,
 } from "@heed/core";
 import type { WasmMemory } from "./memory.js";
-import { copyIn, gather, type Placement } from "./placement.js";
+import { copyEntries, copyIn, gather, type Placement } from "./placement.js";
 import { copyOut, placementOf, tensorAt, WasmStorage } from "./tensor.js";
 
 /** A tensor of a call in wasm memory. */
@@ -75,7 +76,18 @@ export class Arena {
   }
 
   /**
-   * Places a mask or bias, whose last axis may have any stride: only host tensors are copied.
+   * Copies some entries of a host tensor's first axis, one after another.
+   *
+   * @throws WasmOutOfMemoryError
+   */
+  placeEntries(t: HostTensor, entries: readonly number[]): PlacedTensor {
+    const { address, strides } = copyEntries(this.#memory, t, entries);
+    this.#transient.push(address);
+    return { address, strides, shape: [entries.length, ...t.shape.slice(1)], dtype: t.dtype };
+  }
+
+  /**
+   * Places a tensor whose last axis may have any stride, such as a mask or a bias: only host tensors are copied.
    *
    * @throws as `place`
    */

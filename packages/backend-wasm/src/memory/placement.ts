@@ -43,6 +43,30 @@ export function copyIn(memory: WasmMemory, t: HostTensor): Placement {
 }
 
 /**
+ * Copies some entries of a host tensor's first axis into wasm memory, one after another and row-major.
+ *
+ * @throws WasmOutOfMemoryError
+ */
+export function copyEntries(
+  memory: WasmMemory,
+  t: HostTensor,
+  entries: readonly number[],
+): Placement {
+  const shape = [entries.length, ...t.shape.slice(1)];
+  const count = elementCount(shape);
+  const address = memory.allocate(count * bytesPerElement(t.dtype));
+  const source = elements(t.data);
+  const to = new source.View(memory.memory.buffer, address, count);
+  const size = elementCount(t.shape.slice(1));
+  const [stride = 0, ...strides] = t.strides;
+  for (const [i, entry] of entries.entries()) {
+    const part = to.subarray(i * size, (i + 1) * size);
+    packRows(source.data, t.offset + entry * stride, strides, shape.slice(1), part);
+  }
+  return { address, strides: rowMajorStrides(shape) };
+}
+
+/**
  * Copies elements within or out of wasm memory into row-major order.
  *
  * @param to as many elements as the shape says, of the same size, in wasm memory or the host's
@@ -159,9 +183,14 @@ function packRows(
   to: Numbers,
 ): void {
   if (to.length === 0) return;
-  const last = shape.length - 1;
-  const length = shape[last] as number;
+  let last = shape.length - 1;
+  let length = shape[last] as number;
   const stride = strides[last] as number;
+  // Rows that follow one another are one row.
+  while (last > 0 && stride === 1 && strides[last - 1] === length) {
+    last -= 1;
+    length *= shape[last] as number;
+  }
   let at = 0;
   const walk = (axis: number, start: number): void => {
     if (axis < last) {

@@ -10,12 +10,15 @@ export const queryPointer = 0;
 export const queryBatchStride = 4;
 export const queryHeadStride = 8;
 export const queryRowStride = 12;
-/** `[batch, kvHeads, keyLength, headDim]`. */
+/**
+ * `[batch, kvHeads, keyLength, headDim]`. In pages, `[pages, kvHeads, pageSize, headDim]`: the first stride is that of
+ * pages.
+ */
 export const keyPointer = 16;
 export const keyBatchStride = 20;
 export const keyHeadStride = 24;
 export const keyRowStride = 28;
-/** `[batch, kvHeads, keyLength, valueDim]`. */
+/** `[batch, kvHeads, keyLength, valueDim]`, in pages as the keys. */
 export const valuePointer = 32;
 export const valueBatchStride = 36;
 export const valueHeadStride = 40;
@@ -32,9 +35,9 @@ export const biasBatchStride = 72;
 export const biasHeadStride = 76;
 export const biasRowStride = 80;
 export const biasKeyStride = 84;
-/** int32 `[batch]`. */
+/** int32 `[sequences]`. */
 export const offsetsPointer = 88;
-/** int32 `[batch]`. */
+/** int32 `[sequences]`. */
 export const lengthsPointer = 92;
 /** float32 `[queryHeads]`. */
 export const alibiPointer = 96;
@@ -57,7 +60,7 @@ export const keyLength = 136;
 export const headDim = 140;
 export const valueDim = 144;
 
-/** 1: query, key, value, output, weights and scores are float16. */
+/** 1: query, output, weights and scores are float16. */
 export const isFloat16 = 148;
 /** 1: the bias is float16. */
 export const biasIsFloat16 = 152;
@@ -83,7 +86,7 @@ export const scoreCap = 184;
 /** The scores to return: one of the constants below. */
 export const scoresKind = 188;
 
-/** The kernel: one of the constants below. */
+/** The kernel: one of the constants below. In a ragged batch, each unit has its own. */
 export const kernel = 192;
 /** Rows of a block, as the plan says. */
 export const blockRows = 196;
@@ -109,8 +112,56 @@ export const group = 244;
 /** Rows of a key head: those of all its query heads. */
 export const groupRows = 248;
 
+/** Storage of keys and values: one of the constants below. */
+export const stored = 252;
+/** float32 `[batch, kvHeads, keyLength]`, or `[pages, kvHeads, pageSize]`; 0 unless keys are int8. */
+export const keyScalesPointer = 256;
+export const keyScalesBatchStride = 260;
+export const keyScalesHeadStride = 264;
+export const keyScalesRowStride = 268;
+/** As the scales of keys. */
+export const valueScalesPointer = 272;
+export const valueScalesBatchStride = 276;
+export const valueScalesHeadStride = 280;
+export const valueScalesRowStride = 284;
+
+/** int32 `[sequences, pagesPerSequence]`: the page of each run of `pageSize` keys; 0: keys are in no pages. */
+export const pageTablePointer = 288;
+export const pagesPerSequence = 292;
+export const pageSize = 296;
+
+/** Ragged batches: int32 `[sequences + 1]`, the first query row of each sequence. */
+export const queryStartsPointer = 300;
+/** The same for keys; 0 also where a ragged batch has pages. */
+export const keyStartsPointer = 304;
+/** Ragged batches: int32 `[units, 4]`, as the constants `unit…` below say. */
+export const unitsPointer = 308;
+
+/** int32: position of query i of batch entry b at `b · stride + i`; 0: it is `i + offset`. */
+export const queryPositionsPointer = 312;
+export const queryPositionsStride = 316;
+/** int32: position of key j of batch entry b at `b · stride + j`; 0: it is j. */
+export const keyPositionsPointer = 320;
+export const keyPositionsStride = 324;
+
 /** Size of a descriptor. */
-export const descriptorBytes = 256;
+export const descriptorBytes = 384;
+
+// Values of `stored`: the power of two of an element's bytes.
+export const storedInt8 = 0;
+export const storedFloat16 = 1;
+export const storedFloat32 = 2;
+
+// Words of a unit of a ragged batch: a block of query rows of a sequence, with one key head.
+export const unitSequence = 0;
+export const unitKeyHead = 4;
+/** First of the unit's rows among those of the sequence and key head. */
+export const unitStart = 8;
+/** Rows of the unit. */
+export const unitRows = 12;
+/** `kernelTiled` or `kernelFew`. */
+export const unitKernel = 16;
+export const unitBytes = 20;
 
 // Values of `kernel`.
 export const kernelTiled = 0;
@@ -127,4 +178,4 @@ export const panelRows = 8;
 /** Rows of a panel of the kernel for few rows. */
 export const fewRows = 4;
 /** Bytes of state that a row of a block has in the workspace: see assembly/attention/row-state.ts. */
-export const rowStateBytes = 52;
+export const rowStateBytes = 64;

@@ -7,7 +7,7 @@ import { madd, sumsOf } from "../../math/simd";
  * @param query `[bytes/4]`, padded with zeros
  * @param bytes of a query and a key, a multiple of 16
  * @param key keys are `stride` bytes apart, and padded with zeros
- * @param scores `[keys]`, padded to a multiple of four with −∞
+ * @param scores `[keys]`, and up to three that are overwritten
  */
 export function singleScores(
   query: usize,
@@ -17,7 +17,6 @@ export function singleScores(
   keys: i32,
   scores: usize,
 ): void {
-  const left = keys & 3;
   while (keys > 0) {
     // Keys that are missing from the last four are the one before them once more.
     const key1 = key + (keys > 1 ? stride : 0);
@@ -32,10 +31,6 @@ export function singleScores(
     scores += 16;
     keys -= 4;
   }
-  if (left == 0) return;
-  const hidden = i32x4.ge_s(i32x4(0, 1, 2, 3), i32x4.splat(left));
-  const last = v128.load(scores - 16);
-  v128.store(scores - 16, v128.bitselect(f32x4.splat(-Infinity), last, hidden));
 }
 
 /** Four partial sums of a dot product. */

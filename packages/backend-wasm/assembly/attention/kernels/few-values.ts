@@ -4,17 +4,16 @@ import { touchRows } from "./touch";
 /** Values that are brought into the cache and then used: 8 KiB of a size of 128. */
 // @ts-ignore: decorator
 @inline
-const CHUNK: i32 = 16;
+export const CHUNK: i32 = 16;
 
 /**
- * `output = rescale · output + Σ weights[j] · value[j]` for one row: four values at a time, which leaves
- * one load and one store to four multiply-adds. The tile's sum is formed by itself: see `panelValues`.
+ * `tile += Σ weights[j] · value[j]` for one row: four values at a time, which leaves one load and one store to
+ * four multiply-adds.
  *
- * @param weights `[keys]`, padded to a multiple of four, and then `rescale`
+ * @param weights `[keys]`
  * @param value values are `stride` bytes apart, and padded with zeros
  * @param bytes of a value, a multiple of 16
- * @param output `[bytes/4]`
- * @param tile `[bytes/4]`: room for the tile's sum
+ * @param tile `[bytes/4]`: the tile's sum, which is formed by itself: see `panelValues`
  * @param sink see `touchRows`
  */
 export function singleValues(
@@ -23,12 +22,9 @@ export function singleValues(
   value: usize,
   stride: usize,
   bytes: usize,
-  output: usize,
   tile: usize,
   sink: usize,
 ): void {
-  const rescale = weights + 16 * <usize>((keys + 3) >> 2);
-  memory.fill(tile, 0, bytes);
   const tileEnd = tile + bytes;
   let untilTouch = 0;
   while (keys >= 4) {
@@ -75,7 +71,6 @@ export function singleValues(
     value += stride;
     keys -= 1;
   }
-  addTile(output, bytes, v128.load32_splat(rescale), tile);
 }
 
 /** `output = rescale · output + tile` for a row. */
@@ -89,11 +84,10 @@ export function addTile(output: usize, bytes: usize, rescale: v128, tile: usize)
 }
 
 /**
- * The same for four rows: 8 columns of all of them at once.
+ * `singleValues` for four rows: 8 columns of all of them at once.
  *
- * @param weights `[keys, 4]`, and then `rescale` `[4]`
- * @param output `[4, bytes/4]`
- * @param tile `[4, bytes/4]`: room for the tile's sums
+ * @param weights `[keys, 4]`
+ * @param tile `[4, bytes/4]`
  */
 export function fewValues(
   weights: usize,
@@ -101,12 +95,9 @@ export function fewValues(
   value: usize,
   stride: usize,
   bytes: usize,
-  output: usize,
   tile: usize,
   sink: usize,
 ): void {
-  const rescale = weights + 16 * <usize>keys;
-  memory.fill(tile, 0, 4 * bytes);
   while (keys > 0) {
     const chunk = min(keys, CHUNK);
     touchRows(value, stride, chunk, bytes, sink);
@@ -114,9 +105,6 @@ export function fewValues(
     weights += 16 * CHUNK;
     value += CHUNK * stride;
     keys -= CHUNK;
-  }
-  for (let r: usize = 0; r < 4; r++) {
-    addTile(output + r * bytes, bytes, v128.load32_splat(rescale + 4 * r), tile + r * bytes);
   }
 }
 

@@ -70,20 +70,19 @@ export function guardedFewValues(
   value: usize,
   stride: usize,
   bytes: usize,
-  output: usize,
+  tile: usize,
 ): void {
   const end = weights + 16 * <usize>keys;
   for (let r: usize = 0; r < 4; r++) {
-    const factor = v128.load32_splat(end + 4 * r);
     for (let c: usize = 0; c < bytes; c += 16) {
-      let sum = i32x4.splat(0);
+      let sum = v128.load(tile);
       let v = value + c;
       for (let w = weights + 4 * r; w < end; w += 16) {
         sum = guardedMadd(v128.load32_splat(w), v128.load(v), sum);
         v += stride;
       }
-      v128.store(output, madd(v128.load(output), factor, sum));
-      output += 16;
+      v128.store(tile, sum);
+      tile += 16;
     }
   }
 }

@@ -1,0 +1,199 @@
+import * as D from "../../src/shared/attention";
+import { size, word } from "../descriptor";
+import { CHUNK } from "./kernels/few-values";
+import { anySpecial, HALF_FACTOR } from "./kernels/stored";
+import { fewStoredScores, singleStoredScores } from "./kernels/stored-scores";
+import { fewStoredValues, singleStoredValues } from "./kernels/stored-values";
+import { touchRows } from "./kernels/touch";
+import { addressInPlace, paddedBytes, runFrom, scaleAddress, scaleStride, strideInPlace } from "./tile-source";
+
+// Steps of a tile for few rows on float16 or int8, which are converted in registers. A token's scale is multiplied
+// with its score and its weight instead of its elements.
+
+/** Whether rows of so many columns are converted in registers: eight elements at a time. */
+export function converts(d: usize, columns: usize): bool {
+  return word(d, D.stored) != D.storedFloat32 && (word(d, columns) & 7) == 0;
+}
+
+/** 2^n for a normal result. */
+// @ts-ignore: decorator
+@inline
+function power(n: i32): f32 {
+  return reinterpret<f32>((n + 127) << 23);
+}
+
+/** Binary exponent of the scaled queries under int8: products with elements up to 2^7 do not overflow before their sum is scaled. */
+// @ts-ignore: decorator
+@inline
+const INT8_EXPONENT: i32 = -20;
+
+/**
+ * Copies the packed queries, times powers of two that are made up for in the scores: `[4, headDim]`, and after them
+ * the factors `[4]` of the scores. float16 keys are read times 2^−112, so that queries take as much of 2^112 as
+ * they can without an overflow.
+ */
+export function packStoredQuery(d: usize, work: usize): void {
+  const bytes = paddedBytes(word(d, D.headDim));
+  let from = work + size(d, D.workQuery);
+  let to = from + 4 * bytes;
+  const factors = to + 4 * bytes;
+  const half = word(d, D.stored) == D.storedFloat16;
+  for (let r: usize = 0; r < 4; r++) {
+    const end = from + bytes;
+    let exponent = INT8_EXPONENT;
+    if (half) {
+      let most = 0;
+      for (let p = from; p < end; p += 4) most = max(most, load<i32>(p) & 0x7fffffff);
+      exponent = max(-15, min(127, 111 + 127 - (most >> 23)));
+    }
+    const factor = f32x4.splat(power(exponent));
+    while (from < end) {
+      v128.store(to, f32x4.mul(v128.load(from), factor));
+      from += 16;
+      to += 16;
+    }
+    store<f32>(factors + 4 * r, power(half ? 112 - exponent : -exponent));
+  }
+}
+
+/**
+ * Dot products with the keys `from ≤ j < to`, as `scoreFloats` gives them.
+ *
+ * @returns false if there are infinities or NaN in the keys: then nothing is computed
+ */
+export function scoreStored(d: usize, work: usize, from: i32, to: i32, single: bool): bool {
+  return word(d, D.stored) == D.storedFloat16
+    ? scoreChunks<u16>(d, work, from, to, single)
+    : scoreChunks<i8>(d, work, from, to, single);
+}
+
+function scoreChunks<Stored>(d: usize, work: usize, from: i32, to: i32, single: bool): bool {
+  const columns = word(d, D.headDim);
+  const rowBytes = paddedBytes(columns);
+  const query = work + size(d, D.workQuery) + 4 * rowBytes;
+  const factors = query + 4 * rowBytes;
+  const bytes = <usize>columns * sizeof<Stored>();
+  const stride = strideInPlace(d, D.keyPointer);
+  const all = to - from;
+  const start = work + size(d, D.workScores);
+  let scores = start;
+  while (from < to) {
+    const keys = min(CHUNK, runFrom(d, from, to));
+    const key = addressInPlace(d, D.keyPointer, from);
+    if (sizeof<Stored>() == 2 && anySpecial(key, stride, keys, bytes)) return false;
+    if (single) singleStoredScores<Stored>(query, key, bytes, stride, keys, scores);
+    else fewStoredScores<Stored>(query, rowBytes, key, bytes, stride, keys, scores);
+    if (sizeof<Stored>() == 1) {
+      const scale = scaleAddress(d, D.keyScalesPointer, from);
+      scaleKeys(scores, keys, scale, scaleStride(d, D.keyScalesPointer), single, false);
+    }
+    scores += <usize>keys * (single ? 4 : 16);
+    from += keys;
+  }
+  scaleRows(start, all, factors, single);
+  return true;
+}
+
+/** Multiplies each row's scores with its factor. */
+function scaleRows(scores: usize, keys: i32, factors: usize, single: bool): void {
+  const factor = single ? v128.load32_splat(factors) : v128.load(factors);
+  const end = scores + <usize>keys * (single ? 4 : 16);
+  while (scores < end) {
+    v128.store(scores, f32x4.mul(v128.load(scores), factor));
+    scores += 16;
+  }
+}
+
+/**
+ * Multiplies what belongs to each key with its scale.
+ *
+ * @param guards whether 0 stays 0, whatever the scale: weights of hidden keys
+ */
+function scaleKeys(
+  x: usize,
+  keys: i32,
+  scale: usize,
+  stride: usize,
+  single: bool,
+  guards: bool,
+): void {
+  const zero = i32x4.splat(0);
+  while (keys > 0) {
+    if (single) {
+      store<f32>(x, load<f32>(x) * load<f32>(scale));
+      x += 4;
+    } else {
+      const weights = v128.load(x);
+      const scaled = f32x4.mul(weights, v128.load32_splat(scale));
+      v128.store(x, guards ? v128.andnot(scaled, f32x4.eq(weights, zero)) : scaled);
+      x += 16;
+    }
+    scale += stride;
+    keys -= 1;
+  }
+}
+
+/**
+ * Adds the values `from ≤ j < to`, times their weights, to the tile's sums, as `addFloatValues` does it.
+ *
+ * @returns false if there are infinities or NaN in the values: then sums and weights are as before
+ */
+export function addStoredValues(
+  d: usize,
+  work: usize,
+  from: i32,
+  to: i32,
+  single: bool,
+  partial: bool,
+): bool {
+  return word(d, D.stored) == D.storedFloat16
+    ? addChunks<u16>(d, work, from, to, single, partial)
+    : addChunks<i8>(d, work, from, to, single, partial);
+}
+
+function addChunks<Stored>(
+  d: usize,
+  work: usize,
+  from: i32,
+  to: i32,
+  single: bool,
+  partial: bool,
+): bool {
+  const columns = word(d, D.valueDim);
+  const bytes = <usize>columns * sizeof<Stored>();
+  const stride = strideInPlace(d, D.valuePointer);
+  const sums = work + size(d, D.workRow);
+  const sumBytes = <usize>columns * (single ? 4 : 16);
+  const step: usize = single ? 4 : 16;
+  const start = work + size(d, D.workScores);
+  let weights = start;
+  while (from < to) {
+    const keys = min(CHUNK, runFrom(d, from, to));
+    const value = addressInPlace(d, D.valuePointer, from);
+    if (sizeof<Stored>() == 1) {
+      touchRows(value, stride, keys, bytes, sums + 16 * <usize>columns);
+      const scale = scaleAddress(d, D.valueScalesPointer, from);
+      scaleKeys(weights, keys, scale, scaleStride(d, D.valueScalesPointer), single, partial);
+    } else {
+      if (anySpecial(value, stride, keys, bytes)) {
+        multiply(start, weights, 1 / HALF_FACTOR);
+        memory.fill(sums, 0, sumBytes);
+        return false;
+      }
+      multiply(weights, weights + step * <usize>keys, HALF_FACTOR);
+    }
+    if (single) singleStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
+    else fewStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
+    weights += step * <usize>keys;
+    from += keys;
+  }
+  return true;
+}
+
+/** Multiplies float32 with a power of two. */
+function multiply(x: usize, end: usize, factor: f32): void {
+  while (x < end) {
+    store<f32>(x, load<f32>(x) * factor);
+    x += 4;
+  }
+}

@@ -1,0 +1,66 @@
+import { halfMask } from "../../math/float16";
+
+// Elements of keys and values as float32 vectors, eight at a time, for kernels that convert them in registers. `Stored`
+// is how they are stored: `i8`, whose scales are left to the caller, or `u16` for float16, times 2^−112: with
+// the bits at float32's places, exponents are less by 112, and what multiplies them makes up for that. Infinities and
+// NaN come out as numbers: see `anySpecial`.
+
+/** 2^112. */
+// @ts-ignore: decorator
+@inline
+export const HALF_FACTOR: f32 = 5192296858534828e18;
+
+/** Eight int8 as int16; nothing for float16. */
+// @ts-ignore: decorator
+@inline
+export function eight<Stored>(from: usize): v128 {
+  return sizeof<Stored>() == 1 ? v128.load8x8_s(from) : i32x4.splat(0);
+}
+
+/**
+ * The first four of eight elements.
+ *
+ * @param loaded what `eight` gave
+ * @param mask `halfMask`
+ */
+// @ts-ignore: decorator
+@inline
+export function low<Stored>(from: usize, loaded: v128, mask: v128): v128 {
+  if (sizeof<Stored>() == 1) return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(loaded));
+  return v128.and(i32x4.shl(v128.load16x4_s(from), 13), mask);
+}
+
+/** The last four. */
+// @ts-ignore: decorator
+@inline
+export function high<Stored>(from: usize, loaded: v128, mask: v128): v128 {
+  if (sizeof<Stored>() == 1) return f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(loaded));
+  return v128.and(i32x4.shl(v128.load16x4_s(from, 8), 13), mask);
+}
+
+/** Bits of a float16 without its sign, in all lanes: a variable, as the constants of `exp2`. */
+let halfMagnitude: v128 = i32x4.splat(0x7fff7fff);
+
+/** Whether rows of float16, of a multiple of eight elements, hold infinities or NaN. Brings them into the cache. */
+export function anySpecial(from: usize, stride: usize, rows: i32, bytes: usize): bool {
+  const mask = halfMagnitude;
+  let most = i32x4.splat(0);
+  while (rows > 0) {
+    let p = from;
+    const end = from + bytes;
+    while (p < end) {
+      most = i16x8.max_u(most, v128.and(v128.load(p), mask));
+      p += 16;
+    }
+    from += stride;
+    rows -= 1;
+  }
+  return v128.any_true(i16x8.ge_u(most, i32x4.splat(0x7c007c00)));
+}
+
+/** The mask that `low` and `high` take. */
+// @ts-ignore: decorator
+@inline
+export function maskOf(): v128 {
+  return halfMask;
+}
