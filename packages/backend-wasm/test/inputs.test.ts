@@ -1,4 +1,3 @@
-import { wasm } from "@heed/backend-wasm";
 import { Random } from "@heed/conformance";
 import {
   type AttentionInputs,
