@@ -18,14 +18,7 @@ export interface KernelName {
  * Name of a kernel: `<operation>-<kernel>-<dtype>[-<stored>kv][-<tile>][-<instructions>]`, as on every backend, e.g.
  * `attention-tiled-f32-128x360-relaxed`.
  */
-export function kernelName({
-  operation,
-  kernel,
-  dtype,
-  stored,
-  tile,
-  build,
-}: KernelName): string {
+export function kernelName({ operation, kernel, dtype, stored, tile, build }: KernelName): string {
   const keys = stored && `${stored.replace("float", "f").replace("int", "i")}kv`;
   const parts = [operation, kernel, dtype.replace("float", "f"), keys, tile?.join("x"), build];
   return parts.filter((part) => part !== undefined && part !== null).join("-");

@@ -3,22 +3,18 @@ import {
   type AttentionProblem,
   attention,
   type BoundAttention,
-  type HostTensor,
-  isDeviceTensor,
   type OperandSpec,
   outputsOf,
-  slice,
-  type Tensor,
   visibleBand,
-  type WorkItem,
-  WorkList,
 } from "@heed/core";
 import { alignment } from "../memory/allocator.js";
 import { Arena, type PlacedTensor } from "../memory/arena.js";
 import type { WasmMemory } from "../memory/memory.js";
 import * as D from "../shared/attention.js";
+import { longestOf, placeKeys } from "./place-keys.js";
 import { partOf, type WasmPlan } from "./plan.js";
 import { scaleFactors } from "./scale.js";
+import { unitsOf, unitWords } from "./units.js";
 
 /** Everything about a problem's calls that is the same in all of them, made once. */
 export interface JobTemplate {
@@ -33,7 +29,8 @@ export interface JobTemplate {
   readonly alibiSlopes: number;
   readonly sinks: number;
   readonly partial: number;
-  readonly tables: TableOffsets;
+  /** Null for problems that have none. */
+  readonly tables: TableOffsets | null;
   readonly workspace: number;
 }
 
@@ -62,7 +59,7 @@ export function jobTemplate(problem: AttentionProblem, plan: WasmPlan): JobTempl
     return at;
   };
   next(D.descriptorBytes);
-  const { sequences, pages, ragged, queryLength, keyLength } = problem;
+  const { sequences, pages, ragged } = problem;
   return {
     plan,
     words: new Int32Array(bytes),
@@ -72,15 +69,24 @@ export function jobTemplate(problem: AttentionProblem, plan: WasmPlan): JobTempl
     alibiSlopes: next(problem.alibi ? 4 * problem.queryHeads : 0),
     sinks: next(problem.sinks ? 4 * problem.queryHeads : 0),
     partial: next(plan.partialBytes),
-    tables: {
-      pageTable: next(pages ? 4 * sequences * pages.perSequence : 0),
-      queryStarts: next(ragged ? 4 * (sequences + 1) : 0),
-      keyStarts: next(ragged?.keys ? 4 * (sequences + 1) : 0),
-      queryPositions: next(4 * (problem.queryPositions ?? 0) * queryLength),
-      keyPositions: next(4 * (problem.keyPositions ?? 0) * keyLength),
-      units: next(ragged ? D.unitBytes * (plan.items / plan.splits) : 0),
-    },
+    tables: pages || ragged || problem.positions === "data" ? tablesOf(problem, plan, next) : null,
     workspace: end,
+  };
+}
+
+function tablesOf(
+  problem: AttentionProblem,
+  plan: WasmPlan,
+  next: (size: number) => number,
+): TableOffsets {
+  const { sequences, pages, ragged, queryLength, keyLength } = problem;
+  return {
+    pageTable: next(pages ? 4 * sequences * pages.perSequence : 0),
+    queryStarts: next(ragged ? 4 * (sequences + 1) : 0),
+    keyStarts: next(ragged?.keys ? 4 * (sequences + 1) : 0),
+    queryPositions: next(4 * (problem.queryPositions ?? 0) * queryLength),
+    keyPositions: next(4 * (problem.keyPositions ?? 0) * keyLength),
+    units: next(ragged ? D.unitBytes * (plan.items / plan.splits) : 0),
   };
 }
 
@@ -141,23 +147,27 @@ export class Job {
         point(D.sinksPointer, start + template.sinks);
       }
       if (plan.partialBytes > 0) point(D.partialPointer, start + template.partial);
-      const put = (pointer: number, table: Int32Array | null, offset: number): void => {
-        if (table === null) return;
-        words.set(table, (start + offset) / 4);
-        point(pointer, start + offset);
-      };
-      put(D.pageTablePointer, keys.pageTable, tables.pageTable);
-      put(D.queryPositionsPointer, bound.queryPositions, tables.queryPositions);
-      put(D.keyPositionsPointer, bound.keyPositions, tables.keyPositions);
-      put(D.queryStartsPointer, bound.queryStarts, tables.queryStarts);
-      put(D.keyStartsPointer, bound.keyStarts, tables.keyStarts);
-      const units = bound.queryStarts ? unitsOf(bound, plan, threads) : null;
-      put(D.unitsPointer, units, tables.units);
-      this.items = units ? (units.length / unitWords) * plan.splits : plan.items;
+      this.items = plan.items;
+      if (tables) {
+        const put = (pointer: number, table: Int32Array | null, offset: number): void => {
+          if (table === null) return;
+          words.set(table, (start + offset) / 4);
+          point(pointer, start + offset);
+        };
+        put(D.pageTablePointer, keys.pageTable, tables.pageTable);
+        put(D.queryPositionsPointer, bound.queryPositions, tables.queryPositions);
+        put(D.keyPositionsPointer, bound.keyPositions, tables.keyPositions);
+        put(D.queryStartsPointer, bound.queryStarts, tables.queryStarts);
+        put(D.keyStartsPointer, bound.keyStarts, tables.keyStarts);
+        if (bound.queryStarts) {
+          const units = unitsOf(bound, plan, threads);
+          put(D.unitsPointer, units, tables.units);
+          this.items = (units.length / unitWords) * plan.splits;
+        }
+      }
       if (plan.splits > 1 && bound.problem.kvLengths) {
-        let longest = 0;
-        for (const length of bound.kvLengths) longest = Math.max(longest, length);
-        words[first + D.splitKeys / 4] = partOf(longest, plan.splits, plan.leastSplitKeys);
+        const part = partOf(longestOf(bound), plan.splits, plan.leastSplitKeys);
+        words[first + D.splitKeys / 4] = part;
       }
     } catch (error) {
       arena.release();
@@ -174,77 +184,6 @@ export class Job {
   release(): void {
     this.#arena.release();
   }
-}
-
-/** Keys, values, their scales and their page table. */
-interface PlacedKeys {
-  readonly key: PlacedTensor;
-  readonly value: PlacedTensor;
-  readonly keyScales: PlacedTensor | null;
-  readonly valueScales: PlacedTensor | null;
-  readonly pageTable: Int32Array | null;
-}
-
-/** Places keys and values. Of host tensors, keys that exist in no sequence are not copied. */
-function placeKeys(arena: Arena, bound: BoundAttention): PlacedKeys {
-  const { problem, key, value, keyScales, valueScales, pageTable, kvLengths } = bound;
-  if (pageTable && [key, value, keyScales, valueScales].every((t) => !t || !isDeviceTensor(t))) {
-    const used = [...new Set(pageTable)].filter((page) => page >= 0);
-    const places = new Map(used.map((page, place) => [page, place]));
-    const place = (t: Tensor) => arena.placeEntries(t as HostTensor, used);
-    return {
-      key: place(key),
-      value: place(value),
-      keyScales: keyScales && place(keyScales),
-      valueScales: valueScales && place(valueScales),
-      pageTable: pageTable.map((page) => places.get(page) ?? 0),
-    };
-  }
-  let longest = problem.keyLength;
-  if (problem.kvLengths && !problem.ragged && !pageTable) {
-    longest = 0;
-    for (const length of kvLengths) longest = Math.max(longest, length);
-  }
-  const existing = (t: Tensor): Tensor =>
-    !isDeviceTensor(t) && longest < problem.keyLength ? slice(t, 2, 0, longest) : t;
-  const scales = (name: string, t: Tensor | null) => t && arena.placeBroadcast(name, existing(t));
-  return {
-    key: arena.place("key", existing(key)),
-    value: arena.place("value", existing(value)),
-    keyScales: scales("keyScales", keyScales),
-    valueScales: scales("valueScales", valueScales),
-    pageTable,
-  };
-}
-
-const unitWords = D.unitBytes / 4;
-
-/**
- * The units of a call of a ragged batch, as the descriptor has them. If threads share them, those that take longest
- * come first.
- */
-function unitsOf(bound: BoundAttention, plan: WasmPlan, threads: number): Int32Array {
-  const { grid } = plan;
-  const list = new WorkList(grid, bound);
-  const units = Array.from({ length: list.items }, (_, i) => list.item(i));
-  const starts = bound.queryStarts as Int32Array;
-  if (threads > 1) {
-    const work = ({ sequence, start, end }: WorkItem): number =>
-      (end - start) * (bound.kvLengths[sequence] as number);
-    units.sort((a, b) => work(b) - work(a));
-  }
-  const words = new Int32Array(unitWords * units.length);
-  for (const [i, { sequence, keyHead, start, end }] of units.entries()) {
-    const queries = (starts[sequence + 1] as number) - (starts[sequence] as number);
-    const few = plan.fewUnits && grid.group * queries <= D.fewRows;
-    const at = unitWords * i;
-    words[at + D.unitSequence / 4] = sequence;
-    words[at + D.unitKeyHead / 4] = keyHead;
-    words[at + D.unitStart / 4] = start;
-    words[at + D.unitRows / 4] = end - start;
-    words[at + D.unitKernel / 4] = few ? D.kernelFew : D.kernelTiled;
-  }
-  return words;
 }
 
 const outputPointers = {

@@ -203,8 +203,7 @@ function integersOf(p: AttentionProblem, plan: WasmPlan): number {
   const { sequences, pages, ragged } = p;
   const units = ragged ? (unitBytes / 4) * (plan.items / plan.splits) : 0;
   const starts = ragged ? (sequences + 1) * (ragged.keys ? 2 : 1) : 0;
-  const positions =
-    (p.queryPositions ?? 0) * p.queryLength + (p.keyPositions ?? 0) * p.keyLength;
+  const positions = (p.queryPositions ?? 0) * p.queryLength + (p.keyPositions ?? 0) * p.keyLength;
   return 2 * sequences + (pages ? sequences * pages.perSequence : 0) + starts + positions + units;
 }
 

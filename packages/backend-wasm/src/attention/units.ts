@@ -1,0 +1,34 @@
+import { type BoundAttention, type WorkItem, WorkList } from "@heed/core";
+import * as D from "../shared/attention.js";
+import type { WasmPlan } from "./plan.js";
+
+/** Words of a unit. */
+export const unitWords: number = D.unitBytes / 4;
+
+/**
+ * The units of a call of a ragged batch, as the descriptor has them. If threads share them, those that take longest
+ * come first.
+ */
+export function unitsOf(bound: BoundAttention, plan: WasmPlan, threads: number): Int32Array {
+  const { grid } = plan;
+  const list = new WorkList(grid, bound);
+  const units = Array.from({ length: list.items }, (_, i) => list.item(i));
+  const starts = bound.queryStarts as Int32Array;
+  if (threads > 1) {
+    const work = ({ sequence, start, end }: WorkItem): number =>
+      (end - start) * (bound.kvLengths[sequence] as number);
+    units.sort((a, b) => work(b) - work(a));
+  }
+  const words = new Int32Array(unitWords * units.length);
+  for (const [i, { sequence, keyHead, start, end }] of units.entries()) {
+    const queries = (starts[sequence + 1] as number) - (starts[sequence] as number);
+    const few = plan.fewUnits && grid.group * queries <= D.fewRows;
+    const at = unitWords * i;
+    words[at + D.unitSequence / 4] = sequence;
+    words[at + D.unitKeyHead / 4] = keyHead;
+    words[at + D.unitStart / 4] = start;
+    words[at + D.unitRows / 4] = end - start;
+    words[at + D.unitKernel / 4] = few ? D.kernelFew : D.kernelTiled;
+  }
+  return words;
+}
