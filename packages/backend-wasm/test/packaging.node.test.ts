@@ -78,17 +78,17 @@ describe.skipIf(!built)("the built package", () => {
     expect(text).not.toMatch(/\bimport\s*[({"'*]|\brequire\s*\(\s*["'](?!node:worker_threads)/);
     // Both binaries in base64 and the rest of this package; core, which an application has once, is apart.
     const own = await buildOwn();
-    expect(own.length).toBeLessThan(82_000);
+    expect(own.length).toBeLessThan(104_000);
     expect(text.length).toBeGreaterThan(own.length);
   });
 
-  test("has binaries of less than 64 KiB together", async () => {
+  test("has binaries of less than 96 KiB together", async () => {
     const sizes = await Promise.all(
       ["baseline", "relaxed"].map(
         async (name) => (await readFile(join(root, `dist/${name}.wasm`))).length,
       ),
     );
-    expect(sizes.reduce((a, b) => a + b)).toBeLessThan(65_536);
+    expect(sizes.reduce((a, b) => a + b)).toBeLessThan(98_304);
   });
 
   test("the builds that it carries are those of the files", async () => {

@@ -1,6 +1,6 @@
 import * as D from "../../src/shared/attention";
 import { size, word } from "../descriptor";
-import { CHUNK } from "./kernels/few-values";
+import { chunkOf } from "./kernels/few-values";
 import { anySpecial, HALF_FACTOR } from "./kernels/stored";
 import { fewStoredScores, singleStoredScores } from "./kernels/stored-scores";
 import { fewStoredValues, singleStoredValues } from "./kernels/stored-values";
@@ -77,8 +77,9 @@ function scoreChunks<Stored>(d: usize, work: usize, from: i32, to: i32, single: 
   const all = to - from;
   const start = work + size(d, D.workScores);
   let scores = start;
+  const chunk = chunkOf(bytes);
   while (from < to) {
-    const keys = min(CHUNK, runFrom(d, from, to));
+    const keys = min(chunk, runFrom(d, from, to));
     const key = addressInPlace(d, D.keyPointer, from);
     if (sizeof<Stored>() == 2 && anySpecial(key, stride, keys, bytes)) return false;
     if (single) singleStoredScores<Stored>(query, key, bytes, stride, keys, scores);
@@ -167,8 +168,9 @@ function addChunks<Stored>(
   const step: usize = single ? 4 : 16;
   const start = work + size(d, D.workScores);
   let weights = start;
+  const chunk = chunkOf(bytes);
   while (from < to) {
-    const keys = min(CHUNK, runFrom(d, from, to));
+    const keys = min(chunk, runFrom(d, from, to));
     const value = addressInPlace(d, D.valuePointer, from);
     if (sizeof<Stored>() == 1) {
       touchRows(value, stride, keys, bytes, sums + 16 * <usize>columns);

@@ -1,10 +1,15 @@
 import { madd } from "../../math/simd";
 import { touchRows } from "./touch";
 
-/** Values that are brought into the cache and then used: 8 KiB of a size of 128. */
-// @ts-ignore: decorator
-@inline
-export const CHUNK: i32 = 16;
+/**
+ * Keys or values that are brought into the cache and then used: 8 KiB of them, and at least 16. Of more at once, the
+ * first are gone again; fewer start the kernels more often.
+ *
+ * @param bytes of one
+ */
+export function chunkOf(bytes: usize): i32 {
+  return max(16, min(64, <i32>(8192 / bytes))) & -4;
+}
 
 /**
  * `tile += Σ weights[j] · value[j]` for one row: four values at a time, which leaves one load and one store to
@@ -26,11 +31,12 @@ export function singleValues(
   sink: usize,
 ): void {
   const tileEnd = tile + bytes;
+  const chunk = chunkOf(bytes);
   let untilTouch = 0;
   while (keys >= 4) {
     if (untilTouch == 0) {
-      untilTouch = CHUNK;
-      touchRows(value, stride, min(CHUNK, keys), bytes, sink);
+      untilTouch = chunk;
+      touchRows(value, stride, min(chunk, keys), bytes, sink);
     }
     const w0 = v128.load32_splat(weights);
     const w1 = v128.load32_splat(weights, 4);
@@ -98,13 +104,14 @@ export function fewValues(
   tile: usize,
   sink: usize,
 ): void {
+  const most = chunkOf(bytes);
   while (keys > 0) {
-    const chunk = min(keys, CHUNK);
+    const chunk = min(keys, most);
     touchRows(value, stride, chunk, bytes, sink);
     fewColumns(weights, chunk, value, stride, bytes, tile);
-    weights += 16 * CHUNK;
-    value += CHUNK * stride;
-    keys -= CHUNK;
+    weights += 16 * <usize>chunk;
+    value += <usize>chunk * stride;
+    keys -= chunk;
   }
 }
 
