@@ -59,13 +59,13 @@ function limitsOf(wasm: LoadedWasm, sharing: SharingLimits): PlanLimits {
 function run(wasm: LoadedWasm, template: JobTemplate, bound: BoundAttention): AttentionOutputs {
   const { memory, kernels, pool } = wasm;
   const { plan } = template;
-  const { items, splits, work } = plan;
+  const { splits, work } = plan;
   // Whoever awaits calls alone gives timers no turn, and would wait for threads in vain.
   if (plan.threads > 1) pool?.start();
   const threads = pool?.isReady || pool?.isBroken ? plan.threads : 1;
   const job = new Job(memory, template, bound, threads);
   try {
-    const { descriptor, workspace } = job;
+    const { descriptor, workspace, items } = job;
     if (pool && threads > 1) {
       pool.run({ descriptor, items, threads, workspace, workspaceBytes: work.bytes });
     } else {
