@@ -49,7 +49,7 @@ const matrixKernels = matrices.flatMap((sizes) =>
     ),
   ),
 );
-/** How kernels read keys: one of each element type, in lists and without, and what is bound beside scales. */
+/** How kernels read keys in lists: each element type, and what is bound beside scales. */
 const reads: readonly (readonly [storage: Storage, reads: Reads])[] = (
   [
     ["f32", "f32", false],
@@ -62,17 +62,14 @@ const reads: readonly (readonly [storage: Storage, reads: Reads])[] = (
     ["f16", "i8", true],
   ] as const
 ).flatMap(([storage, element, words]) =>
-  [true, false]
-    .filter((gathered) => gathered || element !== storage)
-    .flatMap((gathered) =>
-      (element === "i8" ? (["joined", "rules", "none"] as const) : (["rules"] as const)).map(
-        (bound) => {
-          const rules = bound !== "none";
-          const joined = bound === "joined";
-          return [storage, { element, words, gathered, mask: rules, bias: rules, joined }] as const;
-        },
-      ),
-    ),
+  (element === "i8" ? (["joined", "rules", "none"] as const) : (["rules"] as const)).map(
+    (bound) => {
+      const rules = bound !== "none";
+      const joined = bound === "joined";
+      const reads = { element, words, gathered: true, mask: rules, bias: rules, joined };
+      return [storage, reads] as const;
+    },
+  ),
 );
 const readers = reads.flatMap(([storage, reads]) => [
   ...([8, 16] as const).map((lanes) =>
@@ -90,7 +87,7 @@ const readers = reads.flatMap(([storage, reads]) => [
   decodeKernel({
     columns: 64,
     headDim: 64,
-    vectors: reads.words || (reads.element === "f16" && reads.gathered),
+    vectors: reads.words || reads.element === "f16",
     storage,
     bias: storage,
     output: "f32",
@@ -102,7 +99,7 @@ const readers = reads.flatMap(([storage, reads]) => [
       storage,
       bias: storage,
       output: storage,
-      reads: { ...reads, words: false, joined: false },
+      reads: { ...reads, words: false, mask: true, bias: true, joined: false },
     }),
   ),
   ...(storage === "f16"

@@ -139,14 +139,13 @@ interface FewBuffers {
 
 /** Calls that every run of the tests makes: each kernel, each way to read, each list. */
 const usual: readonly (readonly [Preferences & FewBuffers, readonly ShapeName[]])[] = [
-  [{ kernel: "row" }, ["pages of 5", "ragged byte", "positions of ragged queries"]],
+  [{ kernel: "row" }, ["positions of ragged queries"]],
   [{ kernel: "row", fewBuffers: true }, ["ragged byte"]],
   [{ kernel: "tile" }, ["ragged half in pages"]],
   [{ kernel: "decode" }, ["float16 queries, bytes in pages"]],
   [{ kernel: "quad" }, ["positions in pages"]],
   [{ kernel: "stream" }, ["byte", "positions of keys"]],
   [{ batchInvariant: true }, ["positions in pages"]],
-  [{}, ["float16 throughout, in pages"]],
 ];
 
 const all = Object.keys(shapes) as ShapeName[];

@@ -70,7 +70,7 @@ export function choose(
   capabilities: Capabilities,
   { kernel: forced, batchInvariant = false }: Preferences = {},
 ): Choice {
-  if (isGathered(problem)) {
+  if (takesLists(problem, capabilities)) {
     const preferences = { kernel: forced, batchInvariant };
     return chooseGathered(problem, capabilities, preferences);
   }
@@ -120,8 +120,8 @@ function chooseInvariant(problem: AttentionProblem, capabilities: Capabilities):
 }
 
 /**
- * A choice for keys in pages, ragged batches and positions that are data: rows of a group are always
- * stacked, query by query, and sequences are what batch entries are elsewhere.
+ * A choice for keys in pages or of another type, ragged batches and positions that are data: rows of a
+ * group are always stacked, query by query, and sequences are what batch entries are elsewhere.
  */
 function chooseGathered(
   problem: AttentionProblem,
@@ -131,28 +131,30 @@ function chooseGathered(
   const group = headsPerGroup(problem);
   const usual = sequencesOf(problem);
   const { batch, queryLength, keyLength } = usual;
+  const { software } = capabilities;
+  const rows = group * queryLength;
+  const registers = fitsRegisters(usual, capabilities);
+  const large = suitsRegisters(usual, capabilities);
+  const queries = problem.batch * problem.queryLength;
   const suits = (kernel: KernelName, suited: boolean): boolean =>
-    batchInvariant ? false : forced === undefined ? suited : forced === kernel;
+    forced === undefined ? suited : forced === kernel;
   const choice = (): Choice => {
-    const registers = fitsRegisters(usual, capabilities);
-    const streams = suits("stream", group * queryLength <= mostStreamRows);
-    if (registers && suitsRegisters(usual, capabilities) && streams) {
+    // Nothing here may depend on the sizes of a batch.
+    if (batchInvariant) {
+      const quad = software && registers;
+      return (quad ? chooseQuad : chooseTile)(usual, capabilities, group);
+    }
+    if (registers && suits("stream", large && rows <= mostStreamRows)) {
       return chooseStream(usual, capabilities, group);
     }
-    if (registers && forced === "stream") return chooseStream(usual, capabilities, group);
-    if (
-      registers &&
-      (forced === "quad" || (forced === undefined && suitsRegisters(usual, capabilities)))
-    ) {
-      return chooseQuad(usual, capabilities, group);
-    }
-    const queries = problem.batch * problem.queryLength;
-    const rows = capabilities.software ? suitsRows(usual, group, capabilities) : keyLength <= 16;
-    if (suits("row", rows && queries <= mostListedRows)) {
+    if (registers && suits("quad", large)) return chooseQuad(usual, capabilities, group);
+    // Tiles, of which there is one for each way of reading, take software adapters long to compile.
+    const few = software ? !large : keyLength <= 16;
+    if (suits("row", few && queries <= mostListedRows)) {
       return { ...chooseRow(usual, capabilities), stack: group, rows: group };
     }
-    const few = !capabilities.software && group * queryLength <= 2 * decodeRows;
-    if (suits("decode", few) && fitsDecode(usual, capabilities)) {
+    const decodes = !software && rows <= 2 * decodeRows;
+    if (suits("decode", decodes) && fitsDecode(usual, capabilities)) {
       return chooseDecode(usual, capabilities, group);
     }
     return chooseTile(usual, capabilities, group);
@@ -285,9 +287,10 @@ function suitsRows(problem: AttentionProblem, stack: number, { software }: Capab
 }
 
 /** Queries of a group have to fit into workgroup memory. */
-function fitsDecode(problem: AttentionProblem, { limits }: Capabilities): boolean {
+function fitsDecode(problem: AttentionProblem, capabilities: Capabilities): boolean {
   const headDim = decodeHeadDim(problem);
-  const gathered = isGathered(problem);
+  const gathered = takesLists(problem, capabilities);
+  const { limits } = capabilities;
   return decodeBytes({ headDim, gathered }) <= limits.maxComputeWorkgroupStorageSize;
 }
 
@@ -412,16 +415,17 @@ function splitsFor(
 
 function storages(
   problem: AttentionProblem,
-  { float16, limits }: Capabilities,
+  capabilities: Capabilities,
 ): Pick<Choice, "storage" | "bias" | "keys" | "gathered" | "joined" | "convert" | "keyGrain"> {
+  const { float16, limits } = capabilities;
   const half = problem.dtype === "float16";
-  const gathered = isGathered(problem);
+  const gathered = takesLists(problem, capabilities);
   const storage: Storage = half && float16 ? "f16" : "f32";
   return {
     storage,
     bias:
       problem.bias === null ? storage : problem.bias.dtype === "float16" && float16 ? "f16" : "f32",
-    keys: keyElement(problem, float16, gathered),
+    keys: keyElement(problem, float16),
     gathered,
     joined:
       problem.kvDtype === "int8" && buffersOf(problem) > limits.maxStorageBuffersPerShaderStage,
@@ -431,19 +435,32 @@ function storages(
 }
 
 /**
- * Without shader-f16, float16 keys of a prefill are converted once, since each is read for many rows.
- * Those that few rows read, or that are in pages of which a call uses some, are converted as they are read.
+ * Whether workgroups take rows and keys from lists of the call: always where keys are not of the query's
+ * type, so that there are fewer forms of kernels.
  */
-function keyElement(problem: AttentionProblem, float16: boolean, gathered: boolean): KeyElement {
-  const { dtype, kvDtype, queryLength } = problem;
-  if (kvDtype === "int8") return "i8";
-  if (kvDtype !== "float16") return "f32";
-  if (float16) return "f16";
-  const few = headsPerGroup(problem) * queryLength <= 2 * decodeRows;
-  return dtype === "float32" || gathered || few ? "f16-words" : "f32";
+function takesLists(problem: AttentionProblem, { float16 }: Capabilities): boolean {
+  const { dtype, kvDtype } = problem;
+  return isGathered(problem) || kvDtype !== dtype || convertsWhileReading(problem, float16);
 }
 
-/** Storage buffers of a kernel that reads scales beside keys and values. */
+/**
+ * Whether float16 keys are converted as they are read, without shader-f16. In prefill they are converted
+ * once, since each is read for many rows; but few rows read them once, and a call uses some pages of many.
+ */
+function convertsWhileReading(problem: AttentionProblem, float16: boolean): boolean {
+  const { dtype, kvDtype, queryLength } = problem;
+  if (float16 || kvDtype !== "float16") return false;
+  const few = headsPerGroup(problem) * queryLength <= 2 * decodeRows;
+  return dtype === "float32" || isGathered(problem) || few;
+}
+
+function keyElement(problem: AttentionProblem, float16: boolean): KeyElement {
+  if (problem.kvDtype === "int8") return "i8";
+  if (problem.kvDtype === "float16" && float16) return "f16";
+  return convertsWhileReading(problem, float16) ? "f16-words" : "f32";
+}
+
+/** Storage buffers of a kernel that reads scales beside keys and values, and a mask and a bias if there are. */
 function buffersOf({ mask, bias }: AttentionProblem): number {
   return 8 + (mask === null ? 0 : 1) + (bias === null ? 0 : 1);
 }

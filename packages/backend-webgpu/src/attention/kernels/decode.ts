@@ -14,7 +14,6 @@ import {
   loadElement,
   loadFour,
   paramsFor,
-  placeOf,
   plainReads,
   type Reads,
   readsFragments,
@@ -200,7 +199,7 @@ ${forRows((r) => `          s${r} += x * queries[${(r * headDim) / 4}u + d];`)}
       low += products[(other * ${decodeThreads}u + thread) * 2u];
       high += products[(other * ${decodeThreads}u + thread) * 2u + 1u];
     }
-${scaled ? `    let place = ${gathered ? "own_place" : placeOf("u32(min(tile + i32(thread), keys.y - 1))", reads)};\n    let scale = params.scale * key_scale(place, kv_head);\n` : ""}    low *= ${scaled ? "scale" : "params.scale"};
+${scaled ? "    let scale = params.scale * key_scale(own_place, kv_head);\n" : ""}    low *= ${scaled ? "scale" : "params.scale"};
     high *= ${scaled ? "scale" : "params.scale"};
     let j = tile + i32(thread);
     let low_logits = bias_and_visibility(cap4(low), batch, b, low_rows, vec4<u32>(u32(j)));
@@ -224,7 +223,7 @@ ${scaled ? `    let place = ${gathered ? "own_place" : placeOf("u32(min(tile + i
     high_sum = high_sum * high_decay + high_weight;
 ${
   scaled
-    ? `    let value_by = value_scale(place, kv_head);
+    ? `    let value_by = value_scale(own_place, kv_head);
     products[thread * 2u] = select(vec4<f32>(), low_weight * value_by, low_seen);
     products[thread * 2u + 1u] = select(vec4<f32>(), high_weight * value_by, high_seen);
 `

@@ -12,7 +12,6 @@ import {
   keysInFloat16,
   loadElement,
   paramsFor,
-  placeOf,
   plainReads,
   type Reads,
   readsFragments,
@@ -222,7 +221,7 @@ ${forPairs((_k, _q, pair) => `  visible[${pair}] = vec4<bool>(true);`)}
 ${gathered ? "  let positions = (params.flags & flag_positions) != 0u;\n  var visibility = tile_full;\n" : ""}  for (var first = keys.x; first < keys.y; first += ${together}) {
 ${gathered ? spanVisibility : ""}    // Past the last key, the last one is read again and hidden.
 ${forKeys((k) => `    let j${k} = u32(min(first + ${k}, keys.y - 1));`)}
-${gathered || scaled ? `${forKeys((k) => `    let place${k} = ${placeOf(`j${k}`, reads)};`)}\n` : ""}    var s: array<vec4<f32>, ${pairs}>;
+${gathered ? `${forKeys((k) => `    let place${k} = place_of(batch, j${k});`)}\n` : ""}    var s: array<vec4<f32>, ${pairs}>;
 ${forKeys(
   (k) => `    {
       let row${k} = ${rowOf("key", `${k}`)};

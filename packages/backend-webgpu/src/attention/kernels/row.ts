@@ -11,7 +11,6 @@ import {
   keysInFloat16,
   loadElement,
   paramsFor,
-  placeOf,
   plainReads,
   type Reads,
   readsFragments,
@@ -115,8 +114,8 @@ ${
     let j = vec4<i32>(first) + vec4<i32>(0, 1, 2, 3);
     let readable = vec4<u32>(min(j, vec4<i32>(keys.y - 1)));
 ${
-  gathered || scaled
-    ? `    var places = array<vec2<u32>, 4>(${forKeys((c) => placeOf(`readable.${c}`, reads))});
+  gathered
+    ? `    var places = array<vec2<u32>, 4>(${forKeys((c) => `place_of(batch, readable.${c})`)});
 `
     : ""
 }    let key_rows = ${

@@ -22,7 +22,6 @@ import {
   loadElement,
   loadFour,
   paramsFor,
-  placeOf,
   plainReads,
   type Reads,
   readsFragments,
@@ -79,7 +78,7 @@ export function tileKernel(shape: TileShape): Kernel {
       : `vec4<f32>(${["x", "y", "z", "w"].map((c) => loadElement("value", `at + ${column}.${c}`, reads)).join(", ")})`;
   const ownScales = `    var value_scales: array<f32, 4>;
     for (var c = 0u; c < 4u; c++) {
-      value_scales[c] = value_scale(${placeOf("u32(min(tile + i32(lane * 4u + c), keys.y - 1))", reads)}, kv_head);
+      value_scales[c] = value_scale(place_of(batch, u32(min(tile + i32(lane * 4u + c), keys.y - 1))), kv_head);
     }
 `;
   const body = `var<workgroup> lane_rows: array<vec4<f32>, ${lanes * rowQuads}>;

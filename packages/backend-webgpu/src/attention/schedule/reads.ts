@@ -8,28 +8,36 @@ export function inFours({ offset, strides }: Operand, size: number): boolean {
   return column === 1 && [offset, batch, head, row, size].every((n) => n % 4 === 0);
 }
 
+/** Storage buffers of a kernel with scales, mask and bias. */
+const scaledBuffers = 10;
+
 /**
  * How a kernel reads keys and values.
  *
  * @param values whether it reads values, too
  */
 export function readsOf(
-  { problem, choice }: Pick<Task, "problem" | "choice">,
+  { problem, choice, capabilities }: Task,
   inputs: Pick<StoredInputs, "key" | "value">,
   values: boolean,
 ): Reads {
   const { keys: element, gathered, joined } = choice;
   const { headDim, valueDim, mask, bias } = problem;
-  const scaled = element === "i8";
+  const { software } = capabilities;
+  // Ten buffers are bound where there may be so many, so that there are fewer forms of kernels; a kernel
+  // without values has some to spare.
+  const few =
+    element === "i8" &&
+    values &&
+    capabilities.limits.maxStorageBuffersPerShaderStage < scaledBuffers;
   const aligned =
     inFours(inputs.key.operand, headDim) && (!values || inFours(inputs.value.operand, valueDim));
   return {
     element,
-    words: elementsOfWord(element) > 1 && aligned,
+    words: elementsOfWord(element) > 1 && aligned && !(choice.kernel === "tile" && software),
     gathered,
-    mask: !scaled || mask !== null,
-    bias: !scaled || bias !== null,
-    // A kernel without values has buffers to spare.
+    mask: !few || mask !== null,
+    bias: !few || bias !== null,
     joined: joined && values,
   };
 }

@@ -4,7 +4,6 @@ import { logitsRowsFragment } from "./logits.js";
 import {
   elementsOfWord,
   loadElement,
-  placeOf,
   plainReads,
   type Reads,
   readsFragments,
@@ -51,8 +50,8 @@ export function productsFragment(
   storage: Storage,
   reads: Reads = plainReads(storage),
 ): Fragment {
-  const { element, gathered } = reads;
-  // int8 is exact in float16, without its scale. Other keys may have more bits than queries of float16.
+  // int8 is exact in float16, too, without its scale.
+  const { element, gathered, words } = reads;
   const threads = tileThreads(lanes);
   const keys = tileKeys(lanes);
   const rowQuads = tileRows / 4;
@@ -65,6 +64,20 @@ export function productsFragment(
       ? `key[at.${c}]`
       : loadElement("key", `at.${c}`, reads),
   );
+  // A thread has two elements of four keys, which are in one word.
+  const pairs = `    {
+      var even = vec4<f32>();
+      var odd = vec4<f32>();
+      if (start + key_d < params.headDim) {
+        let at = key_rows + start + key_d;
+${["x", "y", "z", "w"].map((c) => `        let ${c} = pair_of_key(at.${c});`).join("\n")}
+        even = select(even, vec4<f32>(x.x, y.x, z.x, w.x), readable);
+        odd = select(odd, vec4<f32>(x.y, y.y, z.y, w.y), readable);
+      }
+      key_tile[key_slot(key_d, key_quad)] = vec4<${storage}>(even);
+      key_tile[key_slot(key_d + 1u, key_quad)] = vec4<${storage}>(odd);
+    }
+`;
   const fourKeys =
     storage === "f16" && element !== "f16"
       ? `vec4<f16>(vec4<f32>(${four.join(", ")}))`
@@ -122,7 +135,10 @@ ${
       }
       query_tile[query_slot(d, query_quad)] = q;
     }
-    for (var e = 0u; e < ${perKey}u; e++) {
+${
+  words
+    ? pairs
+    : `    for (var e = 0u; e < ${perKey}u; e++) {
       let d = key_d + e;
       var k = vec4<${storage}>();
       if (start + d < params.headDim) {
@@ -131,7 +147,8 @@ ${
       }
       key_tile[key_slot(d, key_quad)] = k;
     }
-    workgroupBarrier();
+`
+}    workgroupBarrier();
     let end = min(${chunk}u, params.headDim - start);
     for (var d = 0u; d < end; d++) {
       let q = vec4<f32>(query_tile[query_slot(d, band * 2u)]);
@@ -142,7 +159,7 @@ ${repeat(4, (r) => `      s${r} += q.${"xyzw"[r]} * k;\n      s${r + 4} += r.${"
   }
 ${
   scaled
-    ? `${repeat(4, (c) => `  let scale${c} = params.scale * key_scale(${placeOf(`u32(min(tile + i32(lane * 4u + ${c}u), keys.y - 1))`, reads)}, kv_head);`)}
+    ? `${repeat(4, (c) => `  let scale${c} = params.scale * key_scale(place_of(batch, u32(min(tile + i32(lane * 4u + ${c}u), keys.y - 1))), kv_head);`)}
 `
     : ""
 }${repeat(4, (c) =>
@@ -160,11 +177,11 @@ ${
 /** Parameters of `multiply_tile` that say where a key's row and its scale are. */
 function multiplyParameters({ element, gathered }: Reads): string {
   const sequence = gathered ? ", batch: Batch" : "";
-  return element === "i8" ? `${sequence}, b: u32, kv_head: u32` : sequence;
+  return element === "i8" ? `${sequence}, kv_head: u32` : sequence;
 }
 
 /** Arguments for {@link multiplyParameters}, by the names that kernels give them. */
 export function multiplyArguments({ element, gathered }: Reads): string {
   const sequence = gathered ? ", batch" : "";
-  return element === "i8" ? `${sequence}, b, kv_head` : sequence;
+  return element === "i8" ? `${sequence}, kv_head` : sequence;
 }

@@ -17,12 +17,13 @@ export interface Reads {
   readonly words: boolean;
   /**
    * Whether workgroups take their rows and keys from lists of the call: for keys in pages, ragged
-   * batches and positions that are data. See `gatheredRulesFragment`.
+   * batches and positions that are data, and where keys are not of the query's type. See
+   * `gatheredRulesFragment`.
    */
   readonly gathered: boolean;
   /**
-   * Whether mask and bias are bound. Beside scales, there are too few storage buffers for bindings that
-   * nobody reads; other kernels always have both.
+   * Whether mask and bias are bound. Beside scales, devices may have too few storage buffers for bindings
+   * that nobody reads; other kernels always have both.
    */
   readonly mask: boolean;
   readonly bias: boolean;
@@ -51,19 +52,17 @@ export function readVariants(
   const scaled = element === "i8";
   return [
     element !== storage && `keys-${element}`,
-    words && "words",
+    words && "fours",
     gathered && "gathered",
-    scaled && mask && "mask",
-    scaled && bias && "bias",
+    scaled && !mask && "maskless",
+    scaled && !bias && "biasless",
     joined === true && "joined",
   ];
 }
 
 /** The parameters of a kernel that reads keys so. */
-export function paramsFor({ element, gathered }: Reads): ParamsLayout<GatheredParamName> {
-  return gathered || element === "i8"
-    ? gatheredParams
-    : (attentionParams as ParamsLayout<GatheredParamName>);
+export function paramsFor({ gathered }: Reads): ParamsLayout<GatheredParamName> {
+  return gathered ? gatheredParams : (attentionParams as ParamsLayout<GatheredParamName>);
 }
 
 /** Whether the text needs the extension f16 for keys. */
@@ -99,11 +98,6 @@ export function loadFour(from: Operand, at: string, reads: Reads): string {
   return reads.words
     ? `four_of_${from}(${at})`
     : `vec4<f32>(${[0, 1, 2, 3].map((i) => loadElement(from, `${at} + ${i}u`, reads)).join(", ")})`;
-}
-
-/** Text that says in which batch entry or page, and in which row of it, key `j` (a u32) lies. */
-export function placeOf(j: string, { gathered }: Reads): string {
-  return gathered ? `place_of(batch, ${j})` : `vec2<u32>(b, ${j})`;
 }
 
 /**
@@ -160,6 +154,9 @@ export function readsFragments(reads: Reads, operands: readonly Operand[]): Frag
             ? `
 fn four_of_${from}(at: u32) -> vec4<f32> {
   return halves(${from}[at >> 2u]);
+}
+fn pair_of_${from}(at: u32) -> vec2<f32> {
+  return halves(vec2<u32>(${word}, 0u)).xy;
 }`
             : ""
         }`,
@@ -174,6 +171,9 @@ fn four_of_${from}(at: u32) -> vec4<f32> {
             ? `
 fn four_of_${from}(at: u32) -> vec4<f32> {
   return bytes(${from}[at >> 2u]);
+}
+fn pair_of_${from}(at: u32) -> vec2<f32> {
+  return bytes(${from}[at >> 2u] >> (8u * (at & 2u))).xy;
 }`
             : ""
         }
