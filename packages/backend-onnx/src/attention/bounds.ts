@@ -109,7 +109,7 @@ export function boundsOfEntries(problem: BoundedProblem, given: readonly Entry[]
     }
     if (flags) seen.push(seenByFlags(flags));
     else if (ranks || sequence.queryPositions) {
-      const own = ranks && ranks.subarray(b * keyLength, (b + 1) * keyLength);
+      const own = ranks ? ranks.subarray(b * keyLength, (b + 1) * keyLength) : null;
       seen.push(seenByCounts(starts, ends, keyLength, own));
     } else seen.push(rangeSeen(starts, ends, keyLength));
     for (let i = 0; i < rows; i++) ends[i] = (ends[i] as number) - 1;

@@ -12,6 +12,7 @@ import { movesWithRows, typicalBand } from "./bounds.js";
 import { chooseGraph, type GraphKind } from "./graph/choose.js";
 import { graphSpec } from "./graph/spec.js";
 import { lackedFeatures } from "./lacked.js";
+import { expandedBytes, isStored, leastPart } from "./stored/schedule.js";
 
 /** Number of matrices of logits that live at once: the one an operator reads and the one it writes. */
 const logitsAlive = 2;
@@ -58,7 +59,9 @@ export function decideAttention(
   const { provider, largestTensor, memory, maxWorkspaceBytes } = traits;
   const reasons: SupportReason[] = refuseFeatures(problem, lackedFeatures);
   if (reasons.length > 0) return { reasons };
-  const kind = usualKind(problem, traits);
+  // What a call computes at once follows from its lengths, which are data.
+  const least = isStored(problem) ? leastPart(problem) : problem;
+  const kind = usualKind(least, traits);
   if (problem.dtype === "float64" && !traits.float64) {
     reasons.push({
       code: "dtype",
@@ -66,8 +69,9 @@ export function decideAttention(
       hint: "providers wasm and cpu have",
     });
   }
-  const logits = logitsBytes(problem);
-  const needed = workspaceBytes(problem, kind);
+  const logits = logitsBytes(least);
+  const expanded = least === problem ? 0 : expandedBytes(least);
+  const needed = workspaceBytes(least, kind) + expanded;
   if (largestTensor !== null && logits > largestTensor) {
     reasons.push({
       code: "too-large",
@@ -102,6 +106,20 @@ export function fitsWorkspace(
   { maxWorkspaceBytes }: ProviderTraits,
 ): boolean {
   return kind === "group-query" || workspaceBytes(problem, kind) <= maxWorkspaceBytes;
+}
+
+/**
+ * Whether a provider can hold what a run of a group of sequences needs beside inputs and outputs: logits, and keys
+ * and values that are put together.
+ */
+export function fitsPart(
+  problem: AttentionProblem,
+  kind: GraphKind,
+  { maxWorkspaceBytes, largestTensor, memory }: ProviderTraits,
+): boolean {
+  const needed = workspaceBytes(problem, kind) + expandedBytes(problem);
+  if (needed > Math.min(maxWorkspaceBytes, memory ?? maxWorkspaceBytes)) return false;
+  return kind === "group-query" || logitsBytes(problem) <= (largestTensor ?? needed);
 }
 
 function mebibytes(bytes: number): number {

@@ -2,10 +2,12 @@ import {
   type AttentionOutputs,
   type AttentionProblem,
   type BoundAttention,
+  type DeviceTensor,
   type HostTensor,
   statisticsDType,
   zeros,
 } from "@heed/core";
+import type { OnnxMemory } from "../device/memory.js";
 
 /** Whether there is nothing to compute. onnxruntime's kernels differ in their results for sizes of 0. */
 export function isEmpty({ batch, queryHeads, queryLength, keyLength }: AttentionProblem): boolean {
@@ -27,4 +29,14 @@ export function emptyOutputs({ problem, sinks }: BoundAttention): AttentionOutpu
     ...(returns.weights && { weights: zeros(dtype, [...rows, keyLength]) }),
     ...(returns.scores && { scores: zeros(dtype, [...rows, keyLength]) }),
   };
+}
+
+/** Leaves the outputs of an empty problem on the device, too, if its inputs are there. */
+export async function uploadOutputs(
+  { tensors }: OnnxMemory,
+  outputs: AttentionOutputs<HostTensor>,
+): Promise<AttentionOutputs> {
+  const uploaded: Record<string, DeviceTensor> = {};
+  for (const [name, t] of Object.entries(outputs)) uploaded[name] = await tensors.upload(t);
+  return uploaded as unknown as AttentionOutputs;
 }

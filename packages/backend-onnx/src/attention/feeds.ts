@@ -1,4 +1,5 @@
 import {
+  type AttentionProblem,
   allocate,
   type BoundAttention,
   statisticsDType,
@@ -12,11 +13,7 @@ import type { GraphSpec } from "./graph/spec.js";
 import { type CallPositions, type FedGraph, type Feeds, positionFeeds } from "./position-feeds.js";
 
 /** Query, key and value as a graph reads them. */
-export interface MainFeeds {
-  readonly query: RuntimeTensor;
-  readonly key: RuntimeTensor;
-  readonly value: RuntimeTensor;
-}
+export type MainFeeds = Readonly<Record<"query" | "key" | "value", RuntimeTensor>>;
 
 /**
  * onnxruntime's tensors over host tensors whose memory it reads in place. The keys and values of a cache are
@@ -44,22 +41,28 @@ export class KnownFeeds {
   }
 }
 
-/** All inputs of a graph, for one call. */
+/**
+ * All inputs of a graph, for one call.
+ *
+ * @param main query, key and value, and what else the graph reads of their storage
+ * @param within the problem that the graph computes, if it is a part of the call
+ */
 export function callFeeds(
   context: FeedContext,
   graph: FedGraph,
   bound: BoundAttention,
   positions: CallPositions,
-  main: MainFeeds,
+  main: Feeds,
+  within: AttentionProblem = bound.problem,
 ): Feeds {
   const { problem } = bound;
   const { mask, bias } = maskAndBias(bound);
   const { spec } = graph;
   const { runtime } = context;
-  const feeds: Feeds = { query: main.query, key: main.key, value: main.value };
+  const feeds: Feeds = { ...main };
   let known = positions.feeds.get(graph);
   if (!known) {
-    const made = positionFeeds(runtime, problem, graph, positions);
+    const made = positionFeeds(runtime, within, graph, positions);
     known = Object.entries(made).map(([name, fed]) => ({ name, fed }));
     positions.feeds.set(graph, known);
   }
@@ -73,10 +76,11 @@ export function callFeeds(
 }
 
 /** The mask and the bias as they were given, of their own shapes; the bound call expands them. */
-function maskAndBias({ problem, reads }: BoundAttention): { mask?: Tensor; bias?: Tensor } {
-  const [, , , third, fourth] = reads;
-  if (problem.mask === null) return third === undefined ? {} : { bias: third };
-  return { ...(third && { mask: third }), ...(fourth && { bias: fourth }) };
+function maskAndBias(bound: BoundAttention): { mask?: Tensor; bias?: Tensor } {
+  const { problem, reads, keyScales } = bound;
+  const [first, second] = keyScales ? reads.slice(5) : [reads[3], reads[4]];
+  if (problem.mask === null) return first === undefined ? {} : { bias: first };
+  return { ...(first && { mask: first }), ...(second && { bias: second }) };
 }
 
 /**

@@ -2,10 +2,6 @@ import type { AttentionFeatureName } from "@heed/core";
 
 /** Features of attention that no graph here computes. */
 export const lackedFeatures: readonly AttentionFeatureName[] = [
-  "float16 keys and values",
-  "int8 keys and values",
-  "pages",
-  "ragged batch",
   "mask program",
   "block mask",
   "score program",
@@ -14,6 +10,10 @@ export const lackedFeatures: readonly AttentionFeatureName[] = [
 /** Features that exported models do not have. */
 export const unexportedFeatures: readonly AttentionFeatureName[] = [
   ...lackedFeatures,
+  "float16 keys and values",
+  "int8 keys and values",
+  "pages",
+  "ragged batch",
   "query positions",
   "key positions",
 ];

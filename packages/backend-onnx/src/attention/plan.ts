@@ -3,7 +3,6 @@ import {
   type AttentionProblem,
   attention,
   type BoundAttention,
-  type DeviceTensor,
   type HostTensor,
   isDeviceTensor,
   type KernelPlan,
@@ -17,7 +16,7 @@ import { kernelName } from "../kernel-name.js";
 import { axisOrders } from "./axis-orders.js";
 import { typicalBand } from "./bounds.js";
 import { fitsWorkspace, workspaceBytes } from "./decide.js";
-import { emptyOutputs, isEmpty } from "./empty.js";
+import { emptyOutputs, isEmpty, uploadOutputs } from "./empty.js";
 import { callFeeds, mainFeeds } from "./feeds.js";
 import type { GraphKind } from "./graph/choose.js";
 import { type PreparedGraph, prepareGraph } from "./graph/prepare.js";
@@ -39,6 +38,8 @@ import {
   type KnownPositions,
   positionSpec,
 } from "./position-feeds.js";
+import { planStored } from "./stored/plan.js";
+import { isStored } from "./stored/schedule.js";
 
 /** Positions of a call with everything derived from them, kept for later calls that have the same. */
 interface KnownCall extends KnownPositions {
@@ -57,7 +58,8 @@ export async function planAttention(
   problem: AttentionProblem,
   kind: GraphKind,
   context: OnnxContext,
-): Promise<OnnxPlan> {
+): Promise<KernelPlan<BoundAttention, AttentionOutputs>> {
+  if (isStored(problem)) return planStored(problem, kind, context);
   const plan = new OnnxPlan(problem, kind, context);
   await plan.prepare();
   return plan;
@@ -119,7 +121,7 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
   async #runOnDevice(resident: ResidentCall, bound: BoundAttention): Promise<AttentionOutputs> {
     const { sessions, memory } = this.#context;
     const problem = this.#problem;
-    if (isEmpty(problem)) return uploadAll(memory as OnnxMemory, emptyOutputs(bound));
+    if (isEmpty(problem)) return uploadOutputs(memory as OnnxMemory, emptyOutputs(bound));
     const known = this.#positionsOf(bound);
     const { value } = bound;
     // Values on the device are not read: the graph leaves out those that no row sees.
@@ -187,14 +189,4 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
     }
     return graph;
   }
-}
-
-/** Leaves the outputs of an empty problem on the device, too, if its inputs are there. */
-async function uploadAll(
-  { tensors }: OnnxMemory,
-  outputs: AttentionOutputs<HostTensor>,
-): Promise<AttentionOutputs> {
-  const uploaded: Record<string, DeviceTensor> = {};
-  for (const [name, t] of Object.entries(outputs)) uploaded[name] = await tensors.upload(t);
-  return uploaded as unknown as AttentionOutputs;
 }

@@ -28,6 +28,13 @@ export interface OutputForm {
   readonly shape: readonly number[];
 }
 
+/** An output of a run, and the buffer that it is in. */
+interface Written {
+  readonly form: OutputForm;
+  readonly pooled: PooledBuffer;
+  readonly fetched: RuntimeTensor;
+}
+
 /** Note of a plan about the layouts that {@link ResidentCall.feed} copies. */
 export const packedLayouts =
   "a tensor on the device that onnxruntime cannot read in place (with gaps, or not from its buffer's start) is copied into row-major order there at each run";
@@ -113,15 +120,7 @@ export class ResidentCall {
     feeds: Readonly<Record<string, RuntimeTensor>>,
     forms: readonly OutputForm[],
   ): Promise<Record<string, DeviceTensor>> {
-    const fetches: Record<string, RuntimeTensor> = {};
-    const written: { readonly form: OutputForm; readonly pooled: PooledBuffer }[] = [];
-    for (const form of forms) {
-      const pooled = this.#acquire(elementCount(form.shape) * bytesPerElement(form.stored));
-      written.push({ form, pooled });
-      fetches[form.name] = this.#wrap(pooled.buffer, form.stored, form.dims);
-    }
-    await Promise.all(this.#accepted);
-    await sessions.run(model, feeds, fetches);
+    const written = await this.#write(sessions, model, feeds, forms);
     const outputs: Record<string, DeviceTensor> = {};
     for (const { form, pooled } of written) {
       this.#pooled.splice(this.#pooled.indexOf(pooled), 1);
@@ -130,6 +129,36 @@ export class ResidentCall {
       outputs[name] = this.#memory.tensors.handOut(layout, pooled);
     }
     return outputs;
+  }
+
+  /** Runs a graph whose outputs later runs of this call read; they are let go of with the call. */
+  async runPart(
+    sessions: Sessions,
+    model: SessionModel,
+    feeds: Readonly<Record<string, RuntimeTensor>>,
+    forms: readonly OutputForm[],
+  ): Promise<Record<string, RuntimeTensor>> {
+    const written = await this.#write(sessions, model, feeds, forms);
+    return Object.fromEntries(written.map(({ form, fetched }) => [form.name, fetched]));
+  }
+
+  async #write(
+    sessions: Sessions,
+    model: SessionModel,
+    feeds: Readonly<Record<string, RuntimeTensor>>,
+    forms: readonly OutputForm[],
+  ): Promise<Written[]> {
+    const fetches: Record<string, RuntimeTensor> = {};
+    const written: Written[] = [];
+    for (const form of forms) {
+      const pooled = this.#acquire(elementCount(form.shape) * bytesPerElement(form.stored));
+      const fetched = this.#wrap(pooled.buffer, form.stored, form.dims);
+      written.push({ form, pooled, fetched });
+      fetches[form.name] = fetched;
+    }
+    await Promise.all(this.#accepted);
+    await sessions.run(model, feeds, fetches);
+    return written;
   }
 
   /**
@@ -169,6 +198,10 @@ export class ResidentCall {
     if (!Tensor.fromGpuBuffer) {
       throw new InvalidInputError("runtime", "Tensor.fromGpuBuffer", "none");
     }
-    return Tensor.fromGpuBuffer(buffer, { dataType, dims });
+    if (dataType !== "int8") return Tensor.fromGpuBuffer(buffer, { dataType, dims });
+    // onnxruntime-web 1.30 runs on buffers of int8, but its `fromGpuBuffer` throws: "unsupported type". To be
+    // simplified when test/runtime-limits.browser.test.ts says so.
+    const bytes = Tensor.fromGpuBuffer(buffer, { dataType: "uint8", dims });
+    return Object.defineProperty(bytes, "type", { value: dataType });
   }
 }

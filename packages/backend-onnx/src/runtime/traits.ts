@@ -12,6 +12,15 @@ export interface ProviderTraits extends Arithmetic, StorageTraits {
    * wants its inputs in another layout. Null if it is never used.
    */
   readonly groupQueryFrom: { readonly operator: number; readonly plain: number } | null;
+  /**
+   * Whether it reads host tensors where they lie. If so, graphs choose the keys that they need; else the host
+   * does before all of them are copied.
+   */
+  readonly readsInPlace: boolean;
+  /** Whether its kernels move int8: gather and slice it. */
+  readonly movesInt8: boolean;
+  /** Multiply-adds that take as long as starting a run. */
+  readonly startCost: number;
   /** Whether its kernels take float64. */
   readonly float64: boolean;
   /** Largest size of one tensor, in bytes; null if no limit is known. */
@@ -70,6 +79,9 @@ export function traitsOf(
     // The WebGPU provider registers the operator and then fails at it: "not yet implemented".
     attention: onCpu,
     groupQueryFrom: provider === "cpu" ? { operator: 768, plain: 512 } : null,
+    readsInPlace: provider === "cpu",
+    movesInt8: onCpu,
+    startCost: onCpu ? 1e6 : 1e8,
     float64: onCpu,
     float16: onCpu || device.float16,
     ...(chunkedFrom[provider] && { chunked: chunkedFrom[provider] }),

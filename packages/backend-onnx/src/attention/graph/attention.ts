@@ -1,7 +1,7 @@
 import { statisticsDType } from "@heed/core";
 import { GraphBuilder, type Value } from "../../model/builder.js";
 import type { ModelGraph } from "../../model/model.js";
-import { broadcastDims, mainInputs } from "./inputs.js";
+import { biasInput, mainInputs, maskInput } from "./inputs.js";
 import type { PositionSource } from "./positions.js";
 import { notAllHidden } from "./softmax.js";
 import type { Arithmetic, GraphSpec } from "./spec.js";
@@ -23,16 +23,15 @@ export function attentionGraph(
   const g = new GraphBuilder(opset);
   const compute = statisticsDType(spec.dtype);
   const { query, key, value } = mainInputs(g, spec, compute);
-  const mask = spec.mask && g.input("mask", "bool", broadcastDims(spec.mask, spec.queryHeads));
+  const mask = maskInput(g, spec, arithmetic);
   const causal = isCausal(spec);
   const positions = causal ? null : positionSource(g, spec, compute);
 
   const visible = positions && visibility(g, arithmetic, { mask, positions });
   let added: Value | null = visible && asBias(g, visible, compute);
-  if (spec.bias) {
-    const { dtype, axes } = spec.bias;
-    const input = g.input("bias", dtype, broadcastDims(axes, spec.queryHeads));
-    const bias = aboveLowest(g, g.cast(input, dtype, compute), compute);
+  const given = biasInput(g, spec, compute);
+  if (given) {
+    const bias = aboveLowest(g, given, compute);
     added = added ? g.op("Add", [bias, added]) : bias;
   }
   let seen: Value | null = null;

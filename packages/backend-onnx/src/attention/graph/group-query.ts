@@ -8,6 +8,9 @@ import type { Arithmetic, GraphSpec } from "./spec.js";
 /** Version of ONNX's own operators around the node. */
 const opset = 18;
 
+/** The first in which DequantizeLinear has scales of blocks. */
+const opsetOfBlocks = 21;
+
 /** Swaps heads and length. */
 const perm: readonly number[] = [0, 2, 1, 3];
 
@@ -17,7 +20,7 @@ const perm: readonly number[] = [0, 2, 1, 3];
  * only where it is to give back a cache, though nobody reads that.
  */
 export function groupQueryGraph(spec: GraphSpec, arithmetic: Arithmetic): ModelGraph {
-  const g = new GraphBuilder(opset);
+  const g = new GraphBuilder(spec.storage?.dtype === "int8" ? opsetOfBlocks : opset);
   const { dtype, queryHeads, kvHeads, headDim, logits, band } = spec;
   const compute = statisticsDType(dtype);
   const { query, key, value } = mainInputs(g, spec, compute);

@@ -1,7 +1,17 @@
+import type { FloatDType } from "@heed/core";
 import { canonicalAxes, storedDims } from "../../layout/axis-order.js";
 import type { GraphBuilder, Value } from "../../model/builder.js";
-import type { Dimension, ModelDType } from "../../model/model.js";
-import type { BroadcastAxes, GraphSpec } from "./spec.js";
+import type { Dimension } from "../../model/model.js";
+import type { Arithmetic, BroadcastAxes, GraphSpec } from "./spec.js";
+import {
+  broadcastPart,
+  entriesOf,
+  gathered,
+  isInPart,
+  once,
+  type StorageSpec,
+  storedKeys,
+} from "./storage.js";
 
 export interface MainValues {
   readonly query: Value;
@@ -9,18 +19,63 @@ export interface MainValues {
   readonly value: Value;
 }
 
-export function mainInputs(g: GraphBuilder, spec: GraphSpec, compute: ModelDType): MainValues {
-  const { queryHeads, kvHeads, headDim, valueDim, dtype, order } = spec;
+export function mainInputs(g: GraphBuilder, spec: GraphSpec, compute: FloatDType): MainValues {
+  const { queryHeads, kvHeads, headDim, valueDim, dtype, order, storage } = spec;
   const input = (name: "query" | "key" | "value", dims: readonly Dimension[]): Value => {
     const stored = g.input(name, dtype, storedDims(dims, order[name]));
     const canonical = canonicalAxes(g, stored, order[name]);
     return g.cast(canonical, dtype, compute);
   };
+  const keys = (name: "key" | "value", size: number): Value =>
+    storage
+      ? storedKeys(g, storage, name, { order: order[name], heads: kvHeads, size, compute })
+      : input(name, ["batch", kvHeads, "keyLength", size]);
   return {
-    query: input("query", ["batch", queryHeads, "queryLength", headDim]),
-    key: input("key", ["batch", kvHeads, "keyLength", headDim]),
-    value: input("value", ["batch", kvHeads, "keyLength", valueDim]),
+    query: storage
+      ? storedQuery(g, spec, storage, compute)
+      : input("query", ["batch", queryHeads, "queryLength", headDim]),
+    key: keys("key", headDim),
+    value: keys("value", valueDim),
   };
+}
+
+function storedQuery(
+  g: GraphBuilder,
+  { queryHeads, headDim, dtype, order }: GraphSpec,
+  { queries }: StorageSpec,
+  compute: FloatDType,
+): Value {
+  const batch = { whole: "batch", entries: "allEntries", rows: 1 }[queries];
+  const length = queries === "rows" ? "allRows" : "queryLength";
+  const dims = storedDims([batch, queryHeads, length, headDim], order.query);
+  const given = g.input("query", dtype, dims);
+  if (queries === "rows") {
+    const rows = once(g, "queryRows", "int32", ["batch", "queryLength"]);
+    return g.cast(gathered(g, given, order.query, 2, rows, headDim), dtype, compute);
+  }
+  const whole = canonicalAxes(g, given, order.query);
+  return g.cast(queries === "entries" ? entriesOf(g, whole) : whole, dtype, compute);
+}
+
+/** The mask of a spec, broadcasting to the logits; null if it has none. */
+export function maskInput(g: GraphBuilder, spec: GraphSpec, { and }: Arithmetic): Value | null {
+  const { mask, storage, queryHeads } = spec;
+  if (mask === null) return null;
+  const given = g.input("mask", "bool", broadcastDims(mask, queryHeads, storage));
+  if (storage === null || !isInPart(storage, mask)) return given;
+  if (and) return broadcastPart(g, storage, given, mask);
+  // The provider that has no reliable And moves no bool either.
+  const numbers = broadcastPart(g, storage, g.cast(given, "bool", "float32"), mask);
+  return g.op("Greater", [numbers, g.scalar("float32", 0)]);
+}
+
+/** The bias of a spec, of the computing dtype, broadcasting to the logits; null if it has none. */
+export function biasInput(g: GraphBuilder, spec: GraphSpec, compute: FloatDType): Value | null {
+  if (spec.bias === null) return null;
+  const { dtype, axes } = spec.bias;
+  const { storage, queryHeads } = spec;
+  const given = g.input("bias", dtype, broadcastDims(axes, queryHeads, storage));
+  return g.cast(storage ? broadcastPart(g, storage, given, axes) : given, dtype, compute);
 }
 
 /** Keys or values without any head. */
@@ -28,6 +83,12 @@ export function withoutHeads(g: GraphBuilder, value: Value): Value {
   return g.op("Slice", [value, g.integers(0), g.integers(0), g.integers(1)]);
 }
 
-export function broadcastDims([b, h, i, j]: BroadcastAxes, heads: number): Dimension[] {
-  return [b ? "batch" : 1, h ? heads : 1, i ? "queryLength" : 1, j ? "keyLength" : 1];
+function broadcastDims(
+  [b, h, i, j]: BroadcastAxes,
+  heads: number,
+  storage: StorageSpec | null,
+): Dimension[] {
+  const batch = storage?.queries === "entries" ? "allEntries" : "batch";
+  const keys = storage?.masksInPart ? "allKeys" : "keyLength";
+  return [b ? batch : 1, h ? heads : 1, i ? "queryLength" : 1, j ? keys : 1];
 }

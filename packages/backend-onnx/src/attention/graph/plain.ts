@@ -3,7 +3,7 @@ import { GraphBuilder, type Value } from "../../model/builder.js";
 import type { ModelDType, ModelGraph } from "../../model/model.js";
 import { chunkedProduct, panelProduct } from "./chunks.js";
 import { guardValues, restoreInfinities } from "./guard.js";
-import { broadcastDims, mainInputs, withoutHeads } from "./inputs.js";
+import { biasInput, mainInputs, maskInput, withoutHeads } from "./inputs.js";
 import { scaledLogits } from "./logits.js";
 import type { PositionSource, PositionValues } from "./positions.js";
 import { softmaxOver } from "./softmax.js";
@@ -11,6 +11,9 @@ import { type Arithmetic, type GraphSpec, isGrouped } from "./spec.js";
 
 /** Every operator used has had its meaning since then, and every provider knows it. */
 const opset = 18;
+
+/** The first in which DequantizeLinear has scales of blocks. */
+const opsetOfBlocks = 21;
 
 /**
  * Attention from plain operators: MatMul, Softmax, MatMul, with whatever a problem needs between
@@ -24,7 +27,7 @@ export function plainGraph(
   arithmetic: Arithmetic,
   positionSource: PositionSource,
 ): ModelGraph {
-  const g = new GraphBuilder(opset);
+  const g = new GraphBuilder(given.storage?.dtype === "int8" ? opsetOfBlocks : opset);
   const compute = statisticsDType(given.dtype);
   const read = mainInputs(g, given, compute);
   // Reshape takes a size of 0 for "as it was", so that heads are not to be stacked where there are none.
@@ -34,7 +37,7 @@ export function plainGraph(
     ? { ...read, key: withoutHeads(g, read.key), value: withoutHeads(g, read.value) }
     : read;
   const positions = positionSource(g, spec, compute);
-  const mask = spec.mask && g.input("mask", "bool", broadcastDims(spec.mask, spec.queryHeads));
+  const mask = maskInput(g, spec, arithmetic);
 
   const values = guardValues(g, spec, inputs.value, positions, compute);
   const logits = scaledLogits(g, spec.logits, inputs.query, spec.scores === "raw", compute);
@@ -86,12 +89,6 @@ function needsRows(spec: GraphSpec): boolean {
 /** `[B, Hkv, G·Lq, X]` as `[B, Hq, Lq, X]`. */
 function unstack(g: GraphBuilder, spec: GraphSpec, rows: Value): Value {
   return isGrouped(spec) ? g.reshape(rows, 0, spec.queryHeads, -1, 0) : rows;
-}
-
-function biasInput(g: GraphBuilder, spec: GraphSpec, compute: ModelDType): Value | null {
-  if (spec.bias === null) return null;
-  const { dtype, axes } = spec.bias;
-  return g.cast(g.input("bias", dtype, broadcastDims(axes, spec.queryHeads)), dtype, compute);
 }
 
 function addBiases(

@@ -2,6 +2,7 @@ import { type AttentionProblem, type FloatDType, headsPerGroup, type ScoresKind 
 import { type AxisOrder, canonicalOrder } from "../../layout/axis-order.js";
 import { type ChunkSpec, chunkSpec, narrowestPanels } from "./chunks.js";
 import { type LogitSpec, logitSpec } from "./logits.js";
+import type { StorageSpec } from "./storage.js";
 
 /** Which axes of `[batch, queryHeads, queryLength, keyLength]` a mask or bias has; the rest repeat. */
 export type BroadcastAxes = readonly [boolean, boolean, boolean, boolean];
@@ -92,6 +93,8 @@ export interface GraphSpec {
   /** How sums over keys are split; null if they are not. */
   readonly chunks: ChunkSpec | null;
   readonly order: { readonly query: AxisOrder; readonly key: AxisOrder; readonly value: AxisOrder };
+  /** How the batch is taken from the call's tensors; null where they are the batch. */
+  readonly storage: StorageSpec | null;
 }
 
 /**
@@ -122,6 +125,7 @@ export function graphSpec(
   { float16, chunked, panels = false }: StorageTraits,
   { band, guard, far = false }: PositionSpec,
   order: GraphSpec["order"] = canonicalOrders,
+  storage: StorageSpec | null = null,
 ): GraphSpec {
   const { queryHeads, kvHeads, headDim, valueDim, mask, bias, keyLength } = problem;
   const rows = problem.queryLength * headsPerGroup(problem);
@@ -150,5 +154,6 @@ export function graphSpec(
         ? chunkSpec(keyLength, rows, panels && valueDim >= narrowestPanels)
         : null,
     order,
+    storage,
   };
 }

@@ -1,0 +1,195 @@
+import type { FloatDType, KvDType } from "@heed/core";
+import {
+  type AxisOrder,
+  canonicalAxes,
+  canonicalOrder,
+  storedDims,
+} from "../../layout/axis-order.js";
+import type { GraphBuilder, Value } from "../../model/builder.js";
+import type { Dimension } from "../../model/model.js";
+
+/**
+ * How a graph takes its batch entries from the tensors of a call, for calls whose sequences are not simply the
+ * batch, or whose keys and values are stored otherwise than they are computed with.
+ */
+export interface StorageSpec {
+  /**
+   * `"whole"`: the tensor is the batch. `"entries"`: some entries of a batch. `"rows"`: rows of the one entry
+   * that a ragged batch has.
+   */
+  readonly queries: "whole" | "entries" | "rows";
+  /**
+   * `"whole"`: the tensors are the batch, as the host has put it together or as it is given. `"range"`: some
+   * entries that lie side by side, and a range of their keys. `"rows"`: as for queries. `"pages"`: pages.
+   */
+  readonly keys: "whole" | "range" | "rows" | "pages";
+  /** The type of the elements that the graph is given of keys and values; int8 comes with scales. */
+  readonly dtype: KvDType;
+  /** Whether int8 is converted before keys are chosen, since the provider moves no int8. */
+  readonly convertsFirst: boolean;
+  /** Whether masks and biases have more keys than the batch. */
+  readonly masksInPart: boolean;
+}
+
+/** Keys or values of a graph, `[batch, kvHeads, keyLength, size]` of the dtype `compute`. */
+export function storedKeys(
+  g: GraphBuilder,
+  storage: StorageSpec,
+  name: "key" | "value",
+  {
+    order,
+    heads,
+    size,
+    compute,
+  }: {
+    readonly order: AxisOrder;
+    readonly heads: number;
+    readonly size: number;
+    readonly compute: FloatDType;
+  },
+): Value {
+  const { dtype, keys, convertsFirst } = storage;
+  const flat = keys === "pages" && isCanonical(order);
+  const dims = (size: number): Dimension[] => storageDims(keys, heads, size, flat);
+  const chosen = (x: Value, size: number, order: AxisOrder): Value =>
+    choose(g, keys, x, size, order, flat);
+  const given = g.input(name, dtype, flat ? dims(size) : storedDims(dims(size), order));
+  if (dtype !== "int8")
+    return g.cast(canonical(g, keys, chosen(given, size, order), order), dtype, compute);
+  const scales = g.input(`${name}Scales`, "float32", dims(1));
+  // A scale for each block of as many elements as a key has.
+  const scaled = (x: Value, scale: Value, axis: number): Value =>
+    g.op("DequantizeLinear", [x, scale], { axis, block_size: size });
+  const aligned = (scale: Value): Value =>
+    isCanonical(order) ? scale : g.op("Transpose", [scale], { perm: [...order] });
+  const axis = flat ? -1 : order.indexOf(3);
+  if (convertsFirst) {
+    const converted = scaled(given, aligned(scales), axis);
+    return canonical(g, keys, chosen(converted, size, order), order);
+  }
+  const [part, partScales] = [chosen(given, size, order), chosen(scales, 1, canonicalOrder)];
+  if (keys === "pages" || keys === "rows") return scaled(part, partScales, -1);
+  // Not behind the Transpose that puts axes right: onnxruntime 1.30 moves that behind DequantizeLinear, and leaves
+  // the scales as they were. To be simplified when test/runtime-defects.node.test.ts says so.
+  return canonical(g, keys, scaled(part, aligned(partScales), axis), order);
+}
+
+/** Puts the axes right of what {@link choose} has left in their stored order. */
+function canonical(g: GraphBuilder, keys: StorageSpec["keys"], x: Value, order: AxisOrder): Value {
+  return keys === "whole" || keys === "range" ? canonicalAxes(g, x, order) : x;
+}
+
+/** Sizes of keys, values and scales as they are stored; pages are given head by head where that needs no copy. */
+function storageDims(
+  keys: StorageSpec["keys"],
+  heads: number,
+  size: number,
+  flat: boolean,
+): Dimension[] {
+  switch (keys) {
+    case "whole":
+      return ["batch", heads, "keyLength", size];
+    case "range":
+      return ["storedBatch", heads, "storedKeys", size];
+    case "rows":
+      return [1, heads, "storedKeys", size];
+    case "pages":
+      return flat ? ["pagesOfHeads", "pageSize", size] : ["pages", heads, "pageSize", size];
+  }
+}
+
+/**
+ * `[batch, heads, keyLength, size]` from what is stored; in the stored order of axes where the keys are whole or a
+ * range.
+ */
+function choose(
+  g: GraphBuilder,
+  keys: StorageSpec["keys"],
+  x: Value,
+  size: number,
+  order: AxisOrder,
+  flat: boolean,
+): Value {
+  if (keys === "whole") return x;
+  if (flat) {
+    const heads = once(g, "pageOfHead", "int32", ["batch", "heads", "pagesOfOne"]);
+    return g.reshape(g.op("Gather", [x, heads], { axis: 0 }), 0, 0, -1, size);
+  }
+  if (keys === "range") {
+    const axes = g.integers(order.indexOf(0), order.indexOf(2));
+    const [from, to] = [once(g, "rangeStart", "int64", [2]), once(g, "rangeEnd", "int64", [2])];
+    return g.op("Slice", [x, from, to, axes]);
+  }
+  return keys === "pages"
+    ? gathered(g, x, order, 0, once(g, "pageOfRow", "int32", ["batch", "pagesOfOne"]), size)
+    : gathered(g, x, order, 2, once(g, "keyRows", "int32", ["batch", "keyLength"]), size);
+}
+
+/**
+ * `[batch, heads, n, size]` of pages (axis 0) or of rows of a single entry (axis 2).
+ *
+ * @param order of the axes of what is stored
+ * @param indices `[batch, m]`
+ */
+export function gathered(
+  g: GraphBuilder,
+  x: Value,
+  order: AxisOrder,
+  axis: 0 | 2,
+  indices: Value,
+  size: number,
+): Value {
+  const at = order.indexOf(axis);
+  const chosen = g.op("Gather", [x, indices], { axis: at });
+  // The axis has become two: the batch and what is chosen for each entry.
+  const place = (other: number): number => {
+    const index = order.indexOf(other);
+    return index > at ? index + 1 : index;
+  };
+  const rest = axis === 0 ? 2 : 0;
+  const perm = [at, place(1), at + 1, place(rest), place(3)];
+  const moved = perm.every((from, to) => from === to)
+    ? chosen
+    : g.op("Transpose", [chosen], { perm });
+  return g.reshape(moved, 0, 0, -1, size);
+}
+
+/** Whether {@link broadcastPart} leaves out anything of a mask or a bias. */
+export function isInPart(
+  { queries, masksInPart }: StorageSpec,
+  [batch, , , keys]: readonly [boolean, boolean, boolean, boolean],
+): boolean {
+  return (queries === "entries" && batch) || (masksInPart && keys);
+}
+
+/** A mask or a bias with the entries and keys of the batch. */
+export function broadcastPart(
+  g: GraphBuilder,
+  { queries, masksInPart }: StorageSpec,
+  x: Value,
+  [batch, , , keys]: readonly [boolean, boolean, boolean, boolean],
+): Value {
+  const part = queries === "entries" && batch ? entriesOf(g, x) : x;
+  if (!masksInPart || !keys) return part;
+  const [from, to] = [once(g, "maskStart", "int64", [1]), once(g, "maskEnd", "int64", [1])];
+  return g.op("Slice", [part, from, to, g.integers(3)]);
+}
+
+/** The entries of a tensor that the batch has. */
+export function entriesOf(g: GraphBuilder, x: Value): Value {
+  return g.op("Gather", [x, once(g, "entries", "int32", ["batch"])], { axis: 0 });
+}
+
+function isCanonical(order: AxisOrder): boolean {
+  return order.every((axis, i) => axis === i);
+}
+
+/** An input that several nodes read. */
+export function once(
+  g: GraphBuilder,
+  name: string,
+  dtype: "int32" | "int64",
+  dims: readonly Dimension[],
+): Value {
+  return g.has(name) ? name : g.input(name, dtype, dims);
+}

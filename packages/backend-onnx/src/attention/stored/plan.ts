@@ -1,0 +1,287 @@
+import {
+  type AttentionOutputs,
+  type AttentionProblem,
+  attention,
+  type BoundAttention,
+  type FloatDType,
+  type HostTensor,
+  type KernelPlan,
+  OutOfMemoryError,
+  type PlanDescription,
+} from "@heed/core";
+import type { OnnxContext } from "../../context.js";
+import type { OnnxMemory } from "../../device/memory.js";
+import { packedLayouts, ResidentCall } from "../../device/resident.js";
+import { kernelName } from "../../kernel-name.js";
+import { canonicalOrder, storedOrder } from "../../layout/axis-order.js";
+import { typicalBand } from "../bounds.js";
+import { fitsPart, workspaceBytes } from "../decide.js";
+import { emptyOutputs, isEmpty, uploadOutputs } from "../empty.js";
+import { callFeeds } from "../feeds.js";
+import { chooseGraph, type GraphKind } from "../graph/choose.js";
+import { type PreparedGraph, prepareGraph } from "../graph/prepare.js";
+import {
+  canonicalOrders,
+  type GraphSpec,
+  graphSpec,
+  type HiddenGuard,
+  type PositionSpec,
+  storedDType,
+} from "../graph/spec.js";
+import type { StorageSpec } from "../graph/storage.js";
+import { guardFor } from "../hidden-values.js";
+import { mayHaveLeaked } from "../leak.js";
+import { hostOutputs, type KnownOutputs, outputForms } from "../outputs.js";
+import { type Feeds, positionSpec } from "../position-feeds.js";
+import { type Assembly, assembled, assembly, assemblyFeeds, type PartResults } from "./assemble.js";
+import { wantsAllKeys } from "./groups.js";
+import { Scratch } from "./host-keys.js";
+import { storageNotes } from "./notes.js";
+import { type GatheredKeys, gatheredKeys, keysOnDevice, partFeeds } from "./part-feeds.js";
+import {
+  convertedDType,
+  expandedBytes,
+  isScheduled,
+  type KeyPath,
+  leastPart,
+  type Part,
+  type Schedule,
+  scheduleOf,
+} from "./schedule.js";
+
+/** Makes the plan of a problem with stored keys, pages or a ragged batch, and a session that its calls may need. */
+export async function planStored(
+  problem: AttentionProblem,
+  kind: GraphKind,
+  context: OnnxContext,
+): Promise<KernelPlan<BoundAttention, AttentionOutputs>> {
+  const plan = new StoredPlan(problem, kind, context);
+  await plan.prepare();
+  return plan;
+}
+
+/**
+ * A problem whose sequences are computed in groups, each a batch of its own: see `groupsOf`. Sessions serve all
+ * lengths, so that those of a decode loop stay the same.
+ */
+class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
+  readonly description: PlanDescription;
+  readonly #context: OnnxContext;
+  readonly #problem: AttentionProblem;
+  readonly #graphs = new Map<string, PreparedGraph>();
+  readonly #assemblies = new Map<string, Assembly>();
+  readonly #knownOutputs: KnownOutputs = new Map();
+  readonly #scratch = new Scratch();
+  #latest: Schedule | null = null;
+
+  constructor(problem: AttentionProblem, kind: GraphKind, context: OnnxContext) {
+    this.#context = context;
+    this.#problem = problem;
+    const { traits } = context.loaded;
+    const least = leastPart(problem);
+    this.description = {
+      kernel: kernelName("attention", kind, traits.provider),
+      tiles: {},
+      workspaceBytes: workspaceBytes(least, kind) + expandedBytes(least),
+      dispatches: this.#usualGraph().nodes,
+      notes: [
+        ...storageNotes(problem, traits, context.memory !== null),
+        ...(context.memory ? [packedLayouts] : []),
+      ],
+    };
+  }
+
+  async prepare(): Promise<void> {
+    if (!isEmpty(this.#problem)) await this.#context.sessions.prepare(this.#usualGraph());
+  }
+
+  async run(bound: BoundAttention): Promise<AttentionOutputs> {
+    const { loaded, memory } = this.#context;
+    const resident = ResidentCall.of(loaded.runtime, memory, attention, bound);
+    if (resident) return resident.releasedAfter(this.#runOnDevice(resident, bound));
+    const schedule = this.#scheduleOf(bound, false);
+    if (this.#isEmpty(schedule, bound)) return emptyOutputs(bound);
+    const results: PartResults[] = [];
+    for (const part of schedule.parts) results.push(await this.#runPart(schedule, part, bound));
+    const groups = schedule.parts.map(({ group }) => group);
+    const whole = schedule.whole
+      ? (results[0] as PartResults)
+      : assembled(this.#problem, groups, results);
+    return hostOutputs(this.#problem, whole, this.#knownOutputs);
+  }
+
+  dispose(): void {
+    this.#graphs.clear();
+    this.#assemblies.clear();
+    this.#latest = null;
+  }
+
+  async #runPart(schedule: Schedule, part: Part, bound: BoundAttention): Promise<PartResults> {
+    const { loaded, sessions } = this.#context;
+    const { runtime, traits } = loaded;
+    const gathered = this.#gathered(schedule, part, bound);
+    try {
+      const run = (guard: HiddenGuard) => {
+        const graph = this.#graphFor(schedule, part, bound, guard);
+        const feeds = this.#feeds({ runtime, resident: null }, graph, part, bound, gathered);
+        return { graph, results: sessions.run(graph, feeds) };
+      };
+      const value = gathered?.value ?? (bound.value as HostTensor);
+      const own = traits.infinities
+        ? "none"
+        : guardFor(value, part.positions.bounds, this.#problem);
+      const { graph, results } = run(own);
+      const first = await results;
+      if (!mayHaveLeaked(graph.leakSign, part.problem, first)) return first;
+      return await run("elements").results;
+    } finally {
+      for (const array of gathered?.arrays ?? []) this.#scratch.give(array);
+    }
+  }
+
+  async #runOnDevice(resident: ResidentCall, bound: BoundAttention): Promise<AttentionOutputs> {
+    const { loaded, sessions, memory } = this.#context;
+    const { runtime } = loaded;
+    const schedule = this.#scheduleOf(bound, true);
+    if (this.#isEmpty(schedule, bound)) {
+      return uploadOutputs(memory as OnnxMemory, emptyOutputs(bound));
+    }
+    const results: PartResults[] = [];
+    const arrays: GatheredKeys["arrays"][number][] = [];
+    try {
+      let graph: PreparedGraph | null = null;
+      for (const part of schedule.parts) {
+        const gathered = this.#gathered(schedule, part, bound);
+        arrays.push(...(gathered?.arrays ?? []));
+        const { bounds } = part.positions;
+        // Values on the device are not read: the graph leaves out those that no row sees.
+        const unread = bounds.band ? "rows" : "none";
+        const guard = gathered ? guardFor(gathered.value, bounds, this.#problem) : unread;
+        graph = this.#graphFor(schedule, part, bound, guard);
+        const feeds = this.#feeds({ runtime, resident }, graph, part, bound, gathered);
+        const forms = outputForms(part.problem, graph.outputs);
+        if (schedule.whole) {
+          const outputs = await resident.run(sessions, graph, feeds, forms);
+          return outputs as unknown as AttentionOutputs;
+        }
+        results.push(await resident.runPart(sessions, graph, feeds, forms));
+      }
+      const groups = schedule.parts.map(({ group }) => group);
+      const model = this.#assemblyOf(groups.length, (graph as PreparedGraph).outputs);
+      const feeds = assemblyFeeds(runtime, this.#problem, groups, results);
+      const forms = outputForms(this.#problem, model.outputs);
+      return (await resident.run(sessions, model, feeds, forms)) as unknown as AttentionOutputs;
+    } finally {
+      for (const array of arrays) this.#scratch.give(array);
+    }
+  }
+
+  #scheduleOf(bound: BoundAttention, onDevice: boolean): Schedule {
+    const { traits } = this.#context.loaded;
+    const path = this.#pathOf(traits.readsInPlace || keysOnDevice(bound), onDevice);
+    const latest = this.#latest;
+    if (latest && isScheduled(latest, bound, path)) return latest;
+    this.#latest = scheduleOf(this.#problem, bound, path, traits);
+    return this.#latest;
+  }
+
+  #pathOf(inGraph: boolean, onDevice: boolean): KeyPath {
+    const { traits } = this.#context.loaded;
+    const { kvDtype } = this.#problem;
+    const converted = convertedDType(this.#problem, traits);
+    const given = kvDtype === "int8" ? kvDtype : storedDType(kvDtype, traits);
+    return { inGraph, onDevice, dtype: inGraph ? given : converted };
+  }
+
+  #isEmpty({ parts }: Schedule, { kvLengths }: BoundAttention): boolean {
+    const problem = this.#problem;
+    if (isEmpty(problem) || parts.length === 0 || problem.pages?.count === 0) return true;
+    if (kvLengths.every((length) => length === 0)) return true;
+    if (wantsAllKeys(problem)) return false;
+    return parts.every(({ group }) => group.sights.every(({ start, end }) => end <= start));
+  }
+
+  #gathered({ path }: Schedule, part: Part, bound: BoundAttention): GatheredKeys | null {
+    if (path.inGraph) return null;
+    return gatheredKeys(part, bound, path.dtype as FloatDType, this.#scratch);
+  }
+
+  #feeds(
+    context: Parameters<typeof callFeeds>[0],
+    graph: PreparedGraph,
+    part: Part,
+    bound: BoundAttention,
+    gathered: GatheredKeys | null,
+  ): Feeds {
+    const main = partFeeds(context, part, graph.spec, bound, gathered, graph.reads);
+    return callFeeds(context, graph, bound, part.positions, main, part.problem);
+  }
+
+  /** @throws OutOfMemoryError */
+  #graphFor(
+    { path }: Schedule,
+    { problem, storage, positions }: Part,
+    bound: BoundAttention,
+    guard: HiddenGuard,
+  ): PreparedGraph {
+    const { traits } = this.#context.loaded;
+    const order = {
+      query: storedOrder(bound.query, storedDType(problem.dtype, traits)),
+      key: path.inGraph ? storedOrder(bound.key, storage.dtype) : canonicalOrder,
+      value: path.inGraph ? storedOrder(bound.value, storage.dtype) : canonicalOrder,
+    };
+    const graph = this.#graphOf(problem, storage, positionSpec(positions, guard), order);
+    if (fitsPart(problem, graph.kind, traits)) return graph;
+    throw new OutOfMemoryError(
+      "onnx",
+      `a sequence of ${problem.queryLength} queries and ${problem.keyLength} keys needs some ${workspaceBytes(problem, graph.kind) + expandedBytes(problem)} bytes, more than maxWorkspaceBytes or provider ${traits.provider} allows`,
+    );
+  }
+
+  #graphOf(
+    problem: AttentionProblem,
+    given: StorageSpec,
+    positions: PositionSpec,
+    order: GraphSpec["order"],
+  ): PreparedGraph {
+    const { traits } = this.#context.loaded;
+    const convertsFirst = given.dtype === "int8" && !traits.movesInt8;
+    const storage = { ...given, convertsFirst };
+    const spec = graphSpec(problem, traits, positions, order, storage);
+    const key = JSON.stringify([spec, chooseGraph(spec, traits, problem.queryLength)]);
+    let graph = this.#graphs.get(key);
+    if (!graph) {
+      graph = prepareGraph(spec, traits, problem.queryLength);
+      this.#graphs.set(key, graph);
+    }
+    return graph;
+  }
+
+  /** The graph of a single sequence of which all keys are read, as a decode loop has it. */
+  #usualGraph(): PreparedGraph {
+    const problem = this.#problem;
+    const { loaded, memory } = this.#context;
+    const least = leastPart(problem);
+    const path = this.#pathOf(loaded.traits.readsInPlace || memory !== null, memory !== null);
+    const keys = problem.pages ? "pages" : problem.ragged ? "rows" : "whole";
+    const storage: StorageSpec = {
+      queries: problem.ragged ? "rows" : "whole",
+      keys: path.inGraph ? keys : "whole",
+      dtype: path.dtype,
+      convertsFirst: false,
+      masksInPart: false,
+    };
+    const band = typicalBand({ ...least, kvLengths: problem.kvLengths });
+    return this.#graphOf(least, storage, { band, guard: "none" }, canonicalOrders);
+  }
+
+  #assemblyOf(parts: number, outputs: PreparedGraph["outputs"]): Assembly {
+    const key = `${parts} ${outputs.map(({ name, dtype }) => `${name} ${dtype}`).join()}`;
+    let model = this.#assemblies.get(key);
+    if (!model) {
+      model = assembly(parts, this.#problem, outputs);
+      this.#assemblies.set(key, model);
+    }
+    return model;
+  }
+}

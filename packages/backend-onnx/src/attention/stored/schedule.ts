@@ -1,0 +1,190 @@
+import type { AttentionProblem, BoundPositions, FloatDType, KvDType } from "@heed/core";
+import type { ProviderTraits } from "../../runtime/traits.js";
+import { boundsOfEntries } from "../bounds.js";
+import type { StorageSpec } from "../graph/storage.js";
+import { type CallPositions, positionsWithin, same } from "../position-feeds.js";
+import { type Group, type GroupRules, groupsOf, wantsAllKeys } from "./groups.js";
+
+/** How keys and values get to a graph. */
+export interface KeyPath {
+  /** The graph chooses and converts them; otherwise the host does, and the graph gets a batch. */
+  readonly inGraph: boolean;
+  /** The dtype in which a graph that chooses them is given them, and in which the host puts them together. */
+  readonly dtype: KvDType;
+  /** Outputs are put together on the device. */
+  readonly onDevice: boolean;
+}
+
+/** One run of a graph: a group of sequences as a batch of its own. */
+export interface Part {
+  readonly group: Group;
+  /** The batch as a problem without pages, starts and storage; shapes of mask and bias are the call's. */
+  readonly problem: AttentionProblem;
+  readonly storage: StorageSpec;
+  readonly positions: CallPositions;
+}
+
+/** All runs of a call. */
+export interface Schedule {
+  readonly path: KeyPath;
+  readonly given: BoundPositions;
+  readonly parts: readonly Part[];
+  /** Whether the only part's outputs are the call's. */
+  readonly whole: boolean;
+}
+
+/** Share of the keys from which all of them are read, since choosing some copies them once more. */
+const mostOfThem = 0.75;
+
+/** The runs that a call needs. */
+export function scheduleOf(
+  problem: AttentionProblem,
+  given: BoundPositions,
+  path: KeyPath,
+  traits: ProviderTraits,
+): Schedule {
+  const groups = groupsOf(problem, given, groupRules(problem, path, traits));
+  const whole = groups.length === 1 && problem.ragged === null;
+  const parts = groups.map((group) => partOf(problem, group, path, whole));
+  return { path, given, parts, whole };
+}
+
+/** Whether a schedule is that of a call with the given positions. */
+export function isScheduled(known: Schedule, asked: BoundPositions, path: KeyPath): boolean {
+  const { given } = known;
+  return (
+    known.path.inGraph === path.inGraph &&
+    known.path.onDevice === path.onDevice &&
+    same(given.offsets, asked.offsets) &&
+    same(given.kvLengths, asked.kvLengths) &&
+    same(given.queryStarts, asked.queryStarts) &&
+    same(given.keyStarts, asked.keyStarts) &&
+    same(given.pageTable, asked.pageTable) &&
+    same(given.queryPositions, asked.queryPositions) &&
+    same(given.keyPositions, asked.keyPositions)
+  );
+}
+
+function groupRules(
+  { pages, ragged }: AttentionProblem,
+  { inGraph, onDevice }: KeyPath,
+  { largestTensor, memory, maxWorkspaceBytes, startCost }: ProviderTraits,
+): GroupRules {
+  const bytes = Math.min(
+    largestTensor ?? Infinity,
+    (memory ?? Infinity) / 4,
+    maxWorkspaceBytes / 4,
+  );
+  return {
+    inPlace: inGraph && pages === null && ragged === null,
+    startCost,
+    mostLogits: bytes / 4,
+    // Outputs on a device are joined by one node, which binds all of them.
+    most: onDevice ? 6 : Infinity,
+  };
+}
+
+function partOf(problem: AttentionProblem, group: Group, path: KeyPath, whole: boolean): Part {
+  const { pages, ragged, keyLength, batch } = problem;
+  const all = group.keys === keyLength && group.entries.every(({ start }) => start === 0);
+  const rangeSaves = group.keys <= mostOfThem * keyLength || group.entries.length < batch;
+  const inRange = pages === null && ragged === null && path.inGraph && !all && rangeSaves;
+  const isDense = pages === null && ragged === null && path.inGraph;
+  // What a range would hardly save is read as a whole.
+  const own = isDense && !inRange ? wholeGroup(problem, group) : group;
+  const within = withinGroup(problem, own);
+  const bounds = boundsOfEntries(within, own.entries);
+  const kvLengths = Int32Array.from(own.entries, ({ sequence, start }) =>
+    Math.max(0, Math.min(own.keys, sequence.keyLength - start)),
+  );
+  const masksInPart = own.keys !== keyLength || own.entries.some(({ start }) => start !== 0);
+  return {
+    group: own,
+    problem: within,
+    storage: {
+      queries: ragged ? "rows" : whole ? "whole" : "entries",
+      keys: keysOf(problem, path, inRange),
+      dtype: path.dtype,
+      convertsFirst: false,
+      masksInPart: masksInPart && (isLong(problem.mask) || isLong(problem.bias)),
+    },
+    positions: positionsWithin(within, bounds, kvLengths),
+  };
+}
+
+function keysOf(
+  { pages, ragged }: AttentionProblem,
+  { inGraph }: KeyPath,
+  inRange: boolean,
+): StorageSpec["keys"] {
+  if (!inGraph) return "whole";
+  if (pages) return "pages";
+  if (ragged) return "rows";
+  return inRange ? "range" : "whole";
+}
+
+function wholeGroup({ keyLength }: AttentionProblem, group: Group): Group {
+  const entries = group.entries.map(({ sequence }) => ({ sequence, start: 0 }));
+  return { ...group, entries, keys: keyLength };
+}
+
+/** The problem of a group's batch. */
+export function withinGroup(
+  problem: AttentionProblem,
+  { entries, rows, keys }: Pick<Group, "rows" | "keys"> & { readonly entries: ArrayLike<unknown> },
+): AttentionProblem {
+  return {
+    ...problem,
+    batch: entries.length,
+    sequences: entries.length,
+    queryLength: rows,
+    keyLength: keys,
+    kvDtype: problem.dtype,
+    pages: null,
+    ragged: null,
+  };
+}
+
+/**
+ * The least that a run of a problem computes at once: a single sequence, of average length in a ragged batch.
+ * How long the sequences really are is data.
+ */
+export function leastPart(problem: AttentionProblem): AttentionProblem {
+  const { batch, sequences, ragged, queryLength, keyLength } = problem;
+  const each = (total: number): number => Math.ceil(total / Math.max(1, sequences));
+  return withinGroup(problem, {
+    entries: { length: wantsAllKeys(problem) ? batch : Math.min(1, batch) },
+    rows: ragged ? each(queryLength) : queryLength,
+    keys: ragged?.keys ? each(keyLength) : keyLength,
+  });
+}
+
+/** Whether keys and values are stored otherwise than as a batch of the query's dtype. */
+export function isStored({ dtype, kvDtype, pages, ragged }: AttentionProblem): boolean {
+  return kvDtype !== dtype || pages !== null || ragged !== null;
+}
+
+/** Bytes of keys and values that are put together and converted. */
+export function expandedBytes({
+  batch,
+  kvHeads,
+  keyLength,
+  headDim,
+  valueDim,
+  dtype,
+}: AttentionProblem): number {
+  return batch * kvHeads * keyLength * (headDim + valueDim) * (dtype === "float64" ? 8 : 4);
+}
+
+/** The dtype that keys and values have once they are converted, in a graph's inputs. */
+export function convertedDType(
+  { dtype, kvDtype }: AttentionProblem,
+  { float16 }: Pick<ProviderTraits, "float16">,
+): FloatDType {
+  if (kvDtype !== dtype) return "float32";
+  return dtype === "float16" && !float16 ? "float32" : dtype;
+}
+
+function isLong(broadcast: { readonly shape: readonly number[] } | null): boolean {
+  return broadcast !== null && broadcast.shape[3] !== 1;
+}
