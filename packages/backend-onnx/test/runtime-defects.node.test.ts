@@ -132,3 +132,32 @@ test.runIf("Float16Array" in globalThis)(
     await session.release();
   },
 );
+
+test.each(["wasm", "cpu"] as const)(
+  "%s: a Transpose is moved behind DequantizeLinear, whose scales of blocks stay as they were",
+  async (provider) => {
+    const runtime = await importRuntime(provider);
+    const size = 4;
+    const graph = (moves: boolean): GraphBuilder => {
+      const g = new GraphBuilder(21);
+      const x = g.input("x", "int8", ["length", "heads", size]);
+      const scales = g.input("scales", "float32", ["heads", "length", 1]);
+      const heads = g.op("Transpose", [x], { perm: [1, 0, 2] });
+      const numbers = g.op("DequantizeLinear", [heads, scales], { axis: -1, block_size: size });
+      const y = moves ? g.op("Transpose", [numbers], { perm: [1, 0, 2] }) : numbers;
+      g.output("y", y, "float32", ["a", "b", size]);
+      return g;
+    };
+    const run = async (moves: boolean) => {
+      const session = await createSession(runtime, provider, graph(moves));
+      const results = session.run({
+        x: new runtime.Tensor("int8", new Int8Array(2 * 3 * size).fill(1), [2, 3, size]),
+        scales: new runtime.Tensor("float32", new Float32Array(6).fill(2), [3, 2, 1]),
+      });
+      const { y } = await results.finally(() => session.release());
+      return Array.from(y?.data as Float32Array);
+    };
+    expect(await run(false)).toEqual(new Array(24).fill(2));
+    await expect(run(true)).rejects.toThrow(/blocked quantization|scale/i);
+  },
+);

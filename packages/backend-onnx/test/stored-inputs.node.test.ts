@@ -5,7 +5,7 @@ import { scope } from "../../../test/select.js";
 import { expectAsReference } from "./call-of.js";
 import { layouts, storages, storedCall } from "./stored-calls.js";
 
-const seeds = Array.from({ length: scope === "all" ? 60 : 8 }, (_, seed) => seed);
+const seeds = Array.from({ length: scope === "all" ? 60 : 4 }, (_, seed) => seed);
 
 describe.each(["cpu", "wasm"] as const)("stored keys and values, %s", (provider) => {
   let backend: Backend;
