@@ -39,7 +39,7 @@ const ragged = (lengths: readonly number[]): AttentionInputs<HostTensor> => {
 };
 
 test("sequences of similar lengths are together, and long ones not with short ones", () => {
-  const found = groups(ragged([500, 20, 0, 512, 21, 20]));
+  const found = groups(ragged([512, 20, 0, 512, 21, 20]));
   expect(found.map(({ sequences }) => sequences)).toEqual([
     [0, 3],
     [1, 4, 5],
@@ -77,7 +77,7 @@ test("a decode loop meets few numbers of keys", () => {
   for (let length = 1; length <= 8000; length += 7) {
     const [group] = groups(paged([length])) as [Group];
     expect(group.keys).toBeGreaterThanOrEqual(length);
-    expect(group.keys).toBeLessThanOrEqual(Math.max(64, length * 1.07 + 16));
+    expect(group.keys).toBeLessThan(length + Math.max(64, length / 16) + 16);
     met.add(group.keys);
   }
   expect(met.size).toBeLessThan(90);

@@ -38,13 +38,22 @@ import {
   type KnownPositions,
   positionSpec,
 } from "./position-feeds.js";
-import { planStored } from "./stored/plan.js";
+import { seenKeys } from "./seen-keys.js";
+import { wantsAllKeys } from "./stored/groups.js";
+import { planStored, StoredPlan } from "./stored/plan.js";
 import { isStored } from "./stored/schedule.js";
 
 /** Positions of a call with everything derived from them, kept for later calls that have the same. */
 interface KnownCall extends KnownPositions {
   /** By guard and by the order of the tensors' axes in memory. */
   readonly graphs: Map<string, PreparedGraph>;
+  /** Whether it pays to take out the keys that are seen, and compute with these alone. */
+  readonly seesFew: boolean;
+}
+
+/** Keys of an entry from which taking out the seen ones is slower than computing with all: it copies them. */
+function fewKeys({ keyLength }: AttentionProblem): number {
+  return keyLength < 256 ? -1 : keyLength / 3;
 }
 
 /** A graph and its inputs. */
@@ -73,13 +82,17 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
   readonly description: PlanDescription;
   readonly #context: OnnxContext;
   readonly #problem: AttentionProblem;
+  readonly #kind: GraphKind;
   readonly #graphs = new Map<string, PreparedGraph>();
   readonly #knownOutputs: KnownOutputs = new Map();
   #latest: KnownCall | null = null;
+  /** Computes calls that see a small part of the keys; null until there is one. */
+  #partly: StoredPlan | null = null;
 
   constructor(problem: AttentionProblem, kind: GraphKind, context: OnnxContext) {
     this.#context = context;
     this.#problem = problem;
+    this.#kind = kind;
     this.description = {
       kernel: kernelName("attention", kind, context.loaded.traits.provider),
       tiles: {},
@@ -96,6 +109,7 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
   async run(bound: BoundAttention): Promise<AttentionOutputs> {
     const { loaded, sessions, memory } = this.#context;
     const problem = this.#problem;
+    if (!isEmpty(problem) && this.#positionsOf(bound).seesFew) return this.#runPartly(bound);
     const resident = ResidentCall.of(loaded.runtime, memory, attention, bound);
     if (resident) return resident.releasedAfter(this.#runOnDevice(resident, bound));
     if (isEmpty(problem)) return emptyOutputs(bound);
@@ -116,6 +130,12 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
   dispose(): void {
     this.#graphs.clear();
     this.#latest = null;
+    this.#partly?.dispose();
+  }
+
+  #runPartly(bound: BoundAttention): Promise<AttentionOutputs> {
+    this.#partly ??= new StoredPlan(this.#problem, this.#kind, this.#context);
+    return this.#partly.run(bound);
   }
 
   async #runOnDevice(resident: ResidentCall, bound: BoundAttention): Promise<AttentionOutputs> {
@@ -136,7 +156,12 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
   #positionsOf(bound: BoundAttention): KnownCall {
     const latest = this.#latest;
     if (latest && areAt(latest, bound)) return latest;
-    this.#latest = { ...callPositions(this.#problem, bound), graphs: new Map() };
+    const problem = this.#problem;
+    const positions = callPositions(problem, bound);
+    const seesFew =
+      !wantsAllKeys(problem) &&
+      seenKeys(positions.bounds.seen, problem.keyLength) <= fewKeys(problem);
+    this.#latest = { ...positions, seesFew, graphs: new Map() };
     return this.#latest;
   }
 

@@ -87,3 +87,11 @@ export function keyFlags(seen: readonly SeenKeys[], keyLength: number): Uint8Arr
   }
   return flags;
 }
+
+/** Keys that some row sees, of the entry with the most. */
+export function seenKeys(seen: readonly SeenKeys[], keyLength: number): number {
+  const hidden = seen.map(({ never }) =>
+    never.reduce((sum, { start, end }) => sum + end - start, 0),
+  );
+  return keyLength - Math.min(...hidden);
+}

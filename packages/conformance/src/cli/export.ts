@@ -4,6 +4,7 @@ import {
   type AttentionInputs,
   type AttentionOutputs,
   type HostTensor,
+  isHeedError,
   referenceAttention,
 } from "@heed/core";
 import { InvalidArgumentError } from "commander";
@@ -26,7 +27,7 @@ type ToOnnxTest = (
 /**
  * Writes cases as tests in the layout of ONNX's own (`NAME/model.onnx`,
  * `NAME/test_data_set_0/input_0.pb` …), so that any ONNX runtime can be run on them; the outputs are
- * the float64 reference's, rounded.
+ * the float64 reference's, rounded. Cases whose inputs `toOnnxTest` refuses are left out.
  */
 export async function exportCases(
   directory: string,
@@ -36,9 +37,17 @@ export async function exportCases(
   if (typeof toOnnxTest !== "function") {
     throw new InvalidArgumentError("--export wants a @heed/backend-onnx that exports toOnnxTest");
   }
+  let unexported = 0;
   for (const c of cases) {
     const inputs = caseInputs(c);
-    const files = toOnnxTest(inputs, referenceAttention(inputs));
+    let files: OnnxTest;
+    try {
+      files = toOnnxTest(inputs, referenceAttention(inputs));
+    } catch (error) {
+      if (!isHeedError(error, "unsupported")) throw error;
+      unexported += 1;
+      continue;
+    }
     const folder = join(directory, `test_${c.id.replace(/[^A-Za-z0-9]+/g, "_")}`);
     const data = join(folder, "test_data_set_0");
     await mkdir(data, { recursive: true });
@@ -49,5 +58,10 @@ export async function exportCases(
     for (const [i, file] of files.outputs.entries()) {
       await writeFile(join(data, `output_${i}.pb`), file);
     }
+  }
+  if (unexported > 0) {
+    process.stderr.write(
+      `${unexported} cases have inputs that are not exported, and were left out\n`,
+    );
   }
 }

@@ -64,7 +64,7 @@ export async function planStored(
  * A problem whose sequences are computed in groups, each a batch of its own: see `groupsOf`. Sessions serve all
  * lengths, so that those of a decode loop stay the same.
  */
-class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
+export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
   readonly description: PlanDescription;
   readonly #context: OnnxContext;
   readonly #problem: AttentionProblem;
