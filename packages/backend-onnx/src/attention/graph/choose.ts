@@ -24,6 +24,7 @@ export function chooseGraph(
   queryLength: number,
 ): GraphKind {
   const { groupQueryFrom } = traits;
+  if (spec.storage?.scalesRows) return "plain";
   const fewRows = isGrouped(spec) && queryLength < rowsForGroups;
   // The operator is preferred: it adds its mask while it multiplies, and starts three nodes fewer.
   const otherwise = traits.attention && attentionSays(spec) && !fewRows ? "operator" : "plain";

@@ -8,6 +8,7 @@ import {
   entriesOf,
   gathered,
   isInPart,
+  type KeyValues,
   once,
   type StorageSpec,
   storedKeys,
@@ -17,6 +18,9 @@ export interface MainValues {
   readonly query: Value;
   readonly key: Value;
   readonly value: Value;
+  /** `[batch, kvHeads, 1, keyLength]`: factors that keys and values still lack; null if they lack none. */
+  readonly keyScales: Value | null;
+  readonly valueScales: Value | null;
 }
 
 export function mainInputs(g: GraphBuilder, spec: GraphSpec, compute: FloatDType): MainValues {
@@ -26,16 +30,21 @@ export function mainInputs(g: GraphBuilder, spec: GraphSpec, compute: FloatDType
     const canonical = canonicalAxes(g, stored, order[name]);
     return g.cast(canonical, dtype, compute);
   };
-  const keys = (name: "key" | "value", size: number): Value =>
+  const keys = (name: "key" | "value", size: number): KeyValues =>
     storage
       ? storedKeys(g, storage, name, { order: order[name], heads: kvHeads, size, compute })
-      : input(name, ["batch", kvHeads, "keyLength", size]);
+      : { elements: input(name, ["batch", kvHeads, "keyLength", size]), scales: null };
+  const query = storage
+    ? storedQuery(g, spec, storage, compute)
+    : input("query", ["batch", queryHeads, "queryLength", headDim]);
+  const key = keys("key", headDim);
+  const value = keys("value", valueDim);
   return {
-    query: storage
-      ? storedQuery(g, spec, storage, compute)
-      : input("query", ["batch", queryHeads, "queryLength", headDim]),
-    key: keys("key", headDim),
-    value: keys("value", valueDim),
+    query,
+    key: key.elements,
+    value: value.elements,
+    keyScales: key.scales,
+    valueScales: value.scales,
   };
 }
 

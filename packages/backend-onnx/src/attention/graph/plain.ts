@@ -42,7 +42,11 @@ export function plainGraph(
   const values = guardValues(g, spec, inputs.value, positions, compute);
   const logits = scaledLogits(g, spec.logits, inputs.query, spec.scores === "raw", compute);
   const query = stackedQuery(g, spec, logits.query);
-  const product = g.op("MatMul", [query, g.op("Transpose", [inputs.key], { perm: [0, 1, 3, 2] })]);
+  const ofElements = g.op("MatMul", [
+    query,
+    g.op("Transpose", [inputs.key], { perm: [0, 1, 3, 2] }),
+  ]);
+  const product = timesScales(g, ofElements, inputs.keyScales);
   const perHead = needsRows(spec);
   const raw = perHead ? unstack(g, spec, product) : product;
   const capped = logits.capped(raw);
@@ -54,7 +58,11 @@ export function plainGraph(
   const stacked = (rows: Value): Value =>
     perHead && isGrouped(spec) ? g.reshape(rows, 0, spec.kvHeads, -1, 0) : rows;
   const sum = (weights: Value, of: Value): Value =>
-    unstack(g, spec, weightedSum(g, spec, stacked(weights), of));
+    unstack(
+      g,
+      spec,
+      weightedSum(g, spec, timesScales(g, stacked(weights), inputs.valueScales), of),
+    );
   const finite = softmax.finish(sum(softmax.weights, values.finite));
   const output = restoreInfinities(g, values, softmax, finite, { sum, compute });
   const rows = ["batch", spec.queryHeads, "queryLength"];
@@ -65,6 +73,11 @@ export function plainGraph(
   }
   if (spec.logSumExp) g.output("logSumExp", softmax.logSumExp(), compute, [...rows, 1]);
   return g.build();
+}
+
+/** Logits or weights, `[B, Hkv, rows, Lk]`, times what keys or values lack. */
+function timesScales(g: GraphBuilder, rows: Value, scales: Value | null): Value {
+  return scales ? g.op("Mul", [rows, scales]) : rows;
 }
 
 function weightedSum(g: GraphBuilder, { chunks }: GraphSpec, weights: Value, of: Value): Value {

@@ -25,13 +25,25 @@ export interface StorageSpec {
   readonly keys: "whole" | "range" | "rows" | "pages";
   /** The type of the elements that the graph is given of keys and values; int8 comes with scales. */
   readonly dtype: KvDType;
+  /**
+   * Whether scales of int8 are factors of logits and weights, which is faster where there are fewer rows than
+   * elements of a key; otherwise of keys and values.
+   */
+  readonly scalesRows: boolean;
   /** Whether int8 is converted before keys are chosen, since the provider moves no int8. */
   readonly convertsFirst: boolean;
   /** Whether masks and biases have more keys than the batch. */
   readonly masksInPart: boolean;
 }
 
-/** Keys or values of a graph, `[batch, kvHeads, keyLength, size]` of the dtype `compute`. */
+/** Keys or values of a graph, of the dtype `compute`. */
+export interface KeyValues {
+  /** `[batch, kvHeads, keyLength, size]`. */
+  readonly elements: Value;
+  /** `[batch, kvHeads, 1, keyLength]`: factors that the elements still lack; null if they lack none. */
+  readonly scales: Value | null;
+}
+
 export function storedKeys(
   g: GraphBuilder,
   storage: StorageSpec,
@@ -47,15 +59,18 @@ export function storedKeys(
     readonly size: number;
     readonly compute: FloatDType;
   },
-): Value {
-  const { dtype, keys, convertsFirst } = storage;
+): KeyValues {
+  const { dtype, keys, convertsFirst, scalesRows } = storage;
+  const scaledAlready = (elements: Value): KeyValues => ({ elements, scales: null });
   const flat = keys === "pages" && isCanonical(order);
   const dims = (size: number): Dimension[] => storageDims(keys, heads, size, flat);
   const chosen = (x: Value, size: number, order: AxisOrder): Value =>
     choose(g, keys, x, size, order, flat);
   const given = g.input(name, dtype, flat ? dims(size) : storedDims(dims(size), order));
   if (dtype !== "int8")
-    return g.cast(canonical(g, keys, chosen(given, size, order), order), dtype, compute);
+    return scaledAlready(
+      g.cast(canonical(g, keys, chosen(given, size, order), order), dtype, compute),
+    );
   const scales = g.input(`${name}Scales`, "float32", dims(1));
   // A scale for each block of as many elements as a key has.
   const scaled = (x: Value, scale: Value, axis: number): Value =>
@@ -65,13 +80,17 @@ export function storedKeys(
   const axis = flat ? -1 : order.indexOf(3);
   if (convertsFirst) {
     const converted = scaled(given, aligned(scales), axis);
-    return canonical(g, keys, chosen(converted, size, order), order);
+    return scaledAlready(canonical(g, keys, chosen(converted, size, order), order));
   }
   const [part, partScales] = [chosen(given, size, order), chosen(scales, 1, canonicalOrder)];
-  if (keys === "pages" || keys === "rows") return scaled(part, partScales, -1);
+  if (scalesRows) {
+    const row = g.op("Transpose", [partScales], { perm: [0, 1, 3, 2] });
+    return { elements: g.cast(canonical(g, keys, part, order), dtype, compute), scales: row };
+  }
+  if (keys === "pages" || keys === "rows") return scaledAlready(scaled(part, partScales, -1));
   // Not behind the Transpose that puts axes right: onnxruntime 1.30 moves that behind DequantizeLinear, and leaves
   // the scales as they were. To be simplified when test/runtime-defects.node.test.ts says so.
-  return canonical(g, keys, scaled(part, aligned(partScales), axis), order);
+  return scaledAlready(canonical(g, keys, scaled(part, aligned(partScales), axis), order));
 }
 
 /** Puts the axes right of what {@link choose} has left in their stored order. */

@@ -80,28 +80,30 @@ function rowCopier(t: HostTensor, scales: HostTensor | null, into: TypedArray): 
   const packed = stride === 1 && rowStride === size;
   if (scales) {
     const [entries, scaleHeads, scaleRows] = scales.strides as [number, number, number];
+    const [elements, factors, target] = [data, scales.data, into] as [
+      Int8Array,
+      Float32Array,
+      Float32Array,
+    ];
     return (entry, head, row, rows, at) => {
-      let to = at;
       for (let r = row; r < row + rows; r++) {
         const place = scales.offset + entry * entries + head * scaleHeads + r * scaleRows;
-        const scale = scales.data[place] as number;
         const start = from(entry, head, r);
-        for (let c = 0; c < size; c++, to++) {
-          into[to] = (data[start + c * stride] as number) * scale;
-        }
+        scaleRow(elements, start, stride, factors[place] as number, target, at, size);
+        at += size;
       }
     };
   }
   const bits = asBits(t);
   if (bits && !holdsBits(into)) {
-    const numbers = float16Numbers();
+    const target = into as Float32Array;
     return (entry, head, row, rows, at) => {
-      let to = at;
-      for (let r = row; r < row + rows; r++) {
-        const start = from(entry, head, r);
-        for (let c = 0; c < size; c++, to++) {
-          into[to] = numbers[bits[start + c * stride] as number] as number;
-        }
+      if (packed) {
+        widen(bits, from(entry, head, row), 1, target, at, rows * size);
+        return;
+      }
+      for (let r = 0; r < rows; r++) {
+        widen(bits, from(entry, head, row + r), stride, target, at + r * size, size);
       }
     };
   }
@@ -123,6 +125,33 @@ function rowCopier(t: HostTensor, scales: HostTensor | null, into: TypedArray): 
       to += size;
     }
   };
+}
+
+/** Functions of their own, whose arrays are of one kind: an engine compiles loops for what they have met. */
+function scaleRow(
+  from: Int8Array,
+  start: number,
+  stride: number,
+  scale: number,
+  into: Float32Array,
+  at: number,
+  size: number,
+): void {
+  for (let c = 0; c < size; c++) into[at + c] = (from[start + c * stride] as number) * scale;
+}
+
+function widen(
+  from: Uint16Array,
+  start: number,
+  stride: number,
+  into: Float32Array,
+  at: number,
+  count: number,
+): void {
+  const numbers = float16Numbers();
+  for (let i = 0; i < count; i++) {
+    into[at + i] = numbers[from[start + i * stride] as number] as number;
+  }
 }
 
 /** float16 elements as their bits; null of other dtypes. */

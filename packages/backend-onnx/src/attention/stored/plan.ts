@@ -5,6 +5,7 @@ import {
   type BoundAttention,
   type FloatDType,
   type HostTensor,
+  headsPerGroup,
   type KernelPlan,
   OutOfMemoryError,
   type PlanDescription,
@@ -14,6 +15,7 @@ import type { OnnxMemory } from "../../device/memory.js";
 import { packedLayouts, ResidentCall } from "../../device/resident.js";
 import { kernelName } from "../../kernel-name.js";
 import { canonicalOrder, storedOrder } from "../../layout/axis-order.js";
+import type { ProviderTraits } from "../../runtime/traits.js";
 import { typicalBand } from "../bounds.js";
 import { fitsPart, workspaceBytes } from "../decide.js";
 import { emptyOutputs, isEmpty, uploadOutputs } from "../empty.js";
@@ -48,6 +50,19 @@ import {
   type Schedule,
   scheduleOf,
 } from "./schedule.js";
+
+/** How a graph converts int8. A guard looks at values, and so needs them whole. */
+function int8Ways(
+  problem: AttentionProblem,
+  { dtype }: StorageSpec,
+  guard: HiddenGuard,
+  { movesInt8 }: ProviderTraits,
+): Pick<StorageSpec, "scalesRows" | "convertsFirst"> {
+  if (dtype !== "int8") return { scalesRows: false, convertsFirst: false };
+  const rows = problem.queryLength * headsPerGroup(problem);
+  const few = rows <= Math.min(problem.headDim, problem.valueDim) / 2;
+  return { scalesRows: movesInt8 && guard === "none" && few, convertsFirst: !movesInt8 };
+}
 
 /** Makes the plan of a problem with stored keys, pages or a ragged batch, and a session that its calls may need. */
 export async function planStored(
@@ -245,8 +260,7 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
     order: GraphSpec["order"],
   ): PreparedGraph {
     const { traits } = this.#context.loaded;
-    const convertsFirst = given.dtype === "int8" && !traits.movesInt8;
-    const storage = { ...given, convertsFirst };
+    const storage = { ...given, ...int8Ways(problem, given, positions.guard, traits) };
     const spec = graphSpec(problem, traits, positions, order, storage);
     const key = JSON.stringify([spec, chooseGraph(spec, traits, problem.queryLength)]);
     let graph = this.#graphs.get(key);
@@ -268,6 +282,7 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
       queries: problem.ragged ? "rows" : "whole",
       keys: path.inGraph ? keys : "whole",
       dtype: path.dtype,
+      scalesRows: false,
       convertsFirst: false,
       masksInPart: false,
     };

@@ -105,6 +105,7 @@ function partOf(problem: AttentionProblem, group: Group, path: KeyPath, whole: b
       queries: ragged ? "rows" : whole ? "whole" : "entries",
       keys: keysOf(problem, path, inRange),
       dtype: path.dtype,
+      scalesRows: false,
       convertsFirst: false,
       masksInPart: masksInPart && (isLong(problem.mask) || isLong(problem.bias)),
     },
