@@ -26,9 +26,9 @@ describe.skipIf(!adapter)("stored keys and values on webgpu", () => {
   afterAll(() => backend.dispose());
 
   /** A call with all tensors in host memory, and with all of them on the device. */
-  const check = async (call: AttentionInputs<HostTensor>): Promise<void> => {
-    const memory = backend.memory as DeviceMemory;
-    const plan = await backend.plan(describeProblem(call));
+  const check = async (call: AttentionInputs<HostTensor>, on = backend): Promise<void> => {
+    const memory = on.memory as DeviceMemory;
+    const plan = await on.plan(describeProblem(call));
     expectAsReference(await plan.run(call), call, 5e-3);
     const onDevice: AttentionInputs<Tensor> = { ...call };
     for (const name of tensors) {
@@ -59,16 +59,19 @@ describe.skipIf(!adapter)("stored keys and values on webgpu", () => {
 
   test("outputs of several groups are put together on the device", async () => {
     const numbers = new Numbers(11);
-    const heads = (count: number) => numbers.tensor(1, count, 607, 32);
+    const heads = (count: number) => numbers.tensor(1, count, 57, 32);
     const call = {
       query: heads(4),
       key: heads(2),
       value: heads(2),
-      queryStarts: [0, 1, 601, 601, 607],
-      keyStarts: [0, 3, 603, 605, 607],
+      queryStarts: [0, 1, 31, 31, 57],
+      keyStarts: [0, 3, 33, 35, 57],
       causal: true,
       queryOffset: "bottom-right",
     } as const;
-    await check({ ...call, returns: { logSumExp: true } });
+    // The logits of no two of the longer sequences fit.
+    const small = await onnx({ provider: "webgpu", maxWorkspaceBytes: 2 ** 16 }).load();
+    await check({ ...call, returns: { logSumExp: true } }, small);
+    small.dispose();
   });
 });

@@ -1,8 +1,4 @@
-import {
-  type AttentionProblem,
-  refuseFeatures,
-  UnsupportedError,
-} from "@heed/core";
+import { type AttentionProblem, refuseFeatures, UnsupportedError } from "@heed/core";
 import { encodeModel, type ModelGraph } from "../../model/model.js";
 import { plainGraph } from "../graph/plain.js";
 import { graphSpec } from "../graph/spec.js";
