@@ -24,6 +24,7 @@ export function assemble(root, target, { base, address }) {
   const sources = allSources(root);
   const pages = new Map(Object.entries(alsoKnownAs));
   for (const { file, page } of sources) pages.set(file, page.replace(/(?:^|\/)index$/, "/"));
+  for (const { name, folder } of packages) pages.set(name, pages.get(`${folder}/README.md`));
   const problems = [];
   for (const { file, page } of sources) {
     const whole = join(root, file);

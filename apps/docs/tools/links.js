@@ -11,7 +11,7 @@ import { dirname, join, normalize } from "node:path";
  * @param {string} options.file path of the text, relative to the repository
  * @param {string} options.root directory of the repository
  * @param {string} options.base path under which the site is hosted
- * @param {ReadonlyMap<string, string>} options.pages page of each file or folder of the repository that has one
+ * @param {ReadonlyMap<string, string>} options.pages page of each file or folder of the repository, and of each package by name
  * @param {string} options.address of the repository on the web; empty if it has none
  * @param {(file: string) => string} options.asset takes a picture along, and gives its address on the site
  * @returns {{ text: string, problems: string[] }} problems: links that lead nowhere
@@ -22,6 +22,9 @@ export function rewriteLinks(text, { file, root, base, pages, address, asset }) 
     // Another maker's pages: the site's script would look for them among its own.
     if (/^\/(?:api|bench|conformance)\//.test(target))
       return `${bang}[${label}](${base.slice(0, -1)}${target}){target="_self"}`;
+    // READMEs name packages where npm has them; the site has them, too.
+    const [, name] = /^https:\/\/www\.npmjs\.com\/package\/(.+)$/.exec(target) ?? [];
+    if (pages.has(name)) return `[${label}](/${pages.get(name)})`;
     if (/^(?:[a-z]+:|#|\/)/.test(target)) return whole;
     const [path, anchor] = target.split("#");
     const found = normalize(join(dirname(file), path)).replace(/\/$/, "");
