@@ -1,17 +1,22 @@
 import { attend } from "./attention/attend";
 import { exp2 } from "./math/exp2";
 import { tanh } from "./math/tanh";
+import { jobMark } from "../src/shared/projection";
+import { project } from "./projection/project";
 import { finishItem, jobDescriptor, jobWorkspace, takeItem } from "./threads/share";
 
 export { attend, merge, tileElements } from "./attention/attend";
 export { mergeParts } from "./merge/merge";
+export { project } from "./projection/project";
 export { rotate } from "./rotary/rotate";
 
 /** Takes items of the shared job until none is left: see src/shared/control.ts. */
 export function share(thread: i32): void {
   let item = takeItem(thread);
   while (item >= 0) {
-    attend(jobDescriptor(), jobWorkspace(thread), item);
+    const job = jobDescriptor();
+    if (job & jobMark) project(job - jobMark, jobWorkspace(thread), item);
+    else attend(job, jobWorkspace(thread), item);
     finishItem();
     item = takeItem(thread);
   }

@@ -12,6 +12,7 @@ export interface Kernels {
   merge(descriptor: number, workspace: number, unit: number): void;
   rotate(descriptor: number): void;
   mergeParts(descriptor: number): void;
+  project(descriptor: number, workspace: number, item: number): void;
   exp2All(address: number, count: number): void;
   tanhAll(address: number, count: number): void;
   /** Number of elements of a tile's keys, or values, that the build works best with. */

@@ -1,8 +1,17 @@
-/** Projections by the kernels of attention, by the cases of the suite. */
+/** Projections, by the cases of the suite. */
 
 import { wasm } from "@heed/backend-wasm";
 import { checkBackend } from "@heed/conformance";
-import { createAttention, isDeviceTensor, projection, toFloat64, zeros } from "@heed/core";
+import {
+  createAttention,
+  type HostTensor,
+  isDeviceTensor,
+  projection,
+  slice,
+  tensor,
+  toFloat64,
+  zeros,
+} from "@heed/core";
 import { expect, test } from "vitest";
 
 test.each([
@@ -33,4 +42,40 @@ test("runs on resident tensors stay there, and repeat", async () => {
   input.dispose();
   weight.dispose();
   await attention.dispose();
+});
+
+test("rows have the same bits in calls of any number of rows, if the option says so", async () => {
+  const attention = await createAttention({
+    backends: [wasm({ threads: 1, batchInvariant: true })],
+    selfTest: false,
+  });
+  const wave = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(7.3 * i));
+  const [rows, size, out] = [23, 37, 11];
+  const weight = tensor(wave(out * size), [out, size]);
+  const input = tensor(wave(rows * size), [1, rows, size]);
+  const all = toFloat64(
+    (await attention.apply(projection, { input, weight })).output as HostTensor,
+  );
+  for (const count of [1, 3, 4, 18]) {
+    const few = slice(input, 1, 0, count) as HostTensor;
+    const { output } = await attention.apply(projection, { input: few, weight });
+    expect(toFloat64(output as HostTensor)).toEqual(all.slice(0, count * out));
+  }
+  await attention.dispose();
+});
+
+test("threads share outputs, and give the bits that one thread gives", async () => {
+  const wave = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(7.3 * i));
+  const results: Float64Array[] = [];
+  for (const threads of [1, 2]) {
+    const attention = await createAttention({ backends: [wasm({ threads })], selfTest: false });
+    for (const rows of [1, 3, 40]) {
+      const input = tensor(wave(rows * 1031), [1, rows, 1031]);
+      const weight = tensor(wave(2049 * 1031), [2049, 1031]);
+      const { output } = await attention.apply(projection, { input, weight });
+      results.push(toFloat64(output as HostTensor));
+    }
+    await attention.dispose();
+  }
+  for (let i = 0; i < 3; i++) expect(results[i + 3]).toEqual(results[i]);
 });

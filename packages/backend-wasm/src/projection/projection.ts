@@ -1,149 +1,154 @@
 import {
-  type AttentionInputs,
-  type AttentionOutputs,
-  type AttentionProblem,
-  attention,
   type BoundProjection,
-  type DeviceTensor,
+  bytesPerElement,
+  elementCount,
   type Implementation,
   implement,
-  isDeviceTensor,
-  type KernelPlan,
+  outputsOf,
   type ProjectionOutputs,
   type ProjectionProblem,
   projection,
-  reshape,
-  rowMajorStrides,
-  type Tensor,
-  type TypedArray,
-  tensor,
   type Verdict,
 } from "@heed/core";
-import { attentionKernels } from "../attention/attention.js";
 import type { SharingLimits } from "../attention/plan.js";
+import { kernelName } from "../kernel-name.js";
 import type { LoadedWasm } from "../load.js";
-import { float64Refused } from "../refusals.js";
+import { Arena } from "../memory/arena.js";
+import { float64Refused, tooLarge } from "../refusals.js";
+import * as D from "../shared/projection.js";
 
-/** A problem as one of attention, with what was decided about that. */
-interface Decision {
-  readonly problem: AttentionProblem;
-  readonly decision: unknown;
+/** Most rows of the input that are worked on together. */
+const mostBlockRows = 16;
+/** Bytes of a block of the input, so that it stays in a second-level cache beside the weight. */
+const blockBytes = 131_072;
+/** Bytes of the weight of an item, so that it stays in a cache for all blocks of the input. */
+const itemBytes = 262_144;
+/** Items of each thread, so that one that starts late takes fewer. */
+const itemsOfThread = 4;
+/** Most items of a job: fewer than what the pool's counter holds. */
+const mostItems = 16_384;
+
+/** How the work is divided. */
+interface ProjectionPlan {
+  readonly threads: number;
+  readonly items: number;
+  readonly itemOutputs: number;
+  readonly blockRows: number;
+  /** Of each thread: rows of float16 as float32. */
+  readonly workspaceBytes: number;
 }
 
 /**
- * Linear layers in float32 and float16, by the kernels of attention: input rows are queries, rows of the
- * weight are keys that all of them share, and the scores with their bias, at a scale of 1, are the output.
- * The softmax over them, with values of a single column, is computed for nothing: little beside dot
- * products of a model's size, and kernels of their own would not fit into the binary.
+ * Linear layers in float32 and float16, by kernels of their own.
  *
  * @param sharing when problems are shared by threads
  */
 export function projectionKernels(sharing: SharingLimits): Implementation<LoadedWasm> {
-  const { kernels } = attentionKernels(sharing);
-  return implement<typeof projection, LoadedWasm, Decision>(projection, {
-    decide: (problem: ProjectionProblem, wasm): Verdict<Decision> => {
+  return implement<typeof projection, LoadedWasm, ProjectionPlan>(projection, {
+    decide: (problem: ProjectionProblem, wasm): Verdict<ProjectionPlan> => {
       if (problem.dtype === "float64") return { reasons: [float64Refused] };
-      if (problem.inputSize === 0) {
-        const message = "the kernels take no rows of 0 elements";
-        return { reasons: [{ code: "empty", message }] };
-      }
-      const asAttention = attention.describe(standIn(problem));
-      const verdict = (kernels.decide as NonNullable<typeof kernels.decide>)(
-        asAttention as never,
-        wasm,
+      const plan = divide(problem, problemThreads(problem, wasm, sharing));
+      const bytes = projection
+        .operands(problem)
+        .reduce(
+          (sum, { dtype, shape }) => sum + bytesPerElement(dtype) * elementCount(shape),
+          D.descriptorBytes + plan.threads * plan.workspaceBytes,
+        );
+      const refusal = tooLarge(
+        wasm.memory,
+        bytes,
+        "split the rows or the weight over several calls",
       );
-      if ("reasons" in verdict) return verdict;
-      return { decision: { problem: asAttention, decision: verdict.decision } };
+      return refusal ? { reasons: [refusal] } : { decision: plan };
     },
-    plan: (problem, { problem: asAttention, decision }, wasm) => {
-      const plan = kernels.plan(asAttention as never, decision, wasm) as KernelPlan<
-        unknown,
-        AttentionOutputs
-      >;
-      return {
-        description: {
-          ...plan.description,
-          kernel: plan.description.kernel.replace(/^attention-/, "projection-"),
-          notes: ["computed as the scores of attention"],
-        },
-        run: (bound) => run(problem, asAttention, plan, bound as BoundProjection),
-      };
-    },
+    plan: ({ dtype }, plan, wasm) => ({
+      description: {
+        kernel: kernelName({ operation: "projection", kernel: "rows", dtype, build: wasm.build }),
+        tiles: { queries: plan.blockRows, columns: plan.itemOutputs },
+        workspaceBytes: D.descriptorBytes + plan.threads * plan.workspaceBytes,
+        dispatches: 1,
+      },
+      run: (bound) => run(wasm, plan, bound as BoundProjection),
+    }),
   });
 }
 
-/** A call of the problem's sizes, to be described. */
-function standIn({
-  batch,
-  length,
-  inputSize,
-  outputSize,
-  dtype,
-  hasBias,
-}: ProjectionProblem): AttentionInputs {
-  return callOf(
-    repeated(dtype, [batch, length, inputSize]),
-    repeated(dtype, [outputSize, inputSize]),
-    hasBias ? repeated(dtype, [outputSize]) : undefined,
-  ).inputs;
+function problemThreads(
+  { batch, length, inputSize, outputSize }: ProjectionProblem,
+  { threads }: LoadedWasm,
+  { sharedWork }: SharingLimits,
+): number {
+  return batch * length * inputSize * outputSize < sharedWork ? 1 : threads;
 }
 
-/** A tensor of one element that strides of 0 repeat. */
-function repeated(dtype: ProjectionProblem["dtype"], shape: readonly number[]): Tensor {
-  const data = dtype === "float16" ? new Uint16Array(1) : new Float32Array(1);
-  return tensor(data as TypedArray, shape, { dtype, strides: shape.map(() => 0), offset: 0 });
-}
-
-/** A projection as a call of attention: batch entries are the query heads of a single key head. */
-function callOf(
-  input: Tensor,
-  weight: Tensor,
-  bias: Tensor | undefined,
-): { readonly inputs: AttentionInputs; readonly views: readonly DeviceTensor[] } {
-  const views: DeviceTensor[] = [];
-  const view = (t: Tensor, axes: number): Tensor => {
-    const { shape, strides = rowMajorStrides(shape), offset = 0 } = t;
-    const ones = new Array<number>(axes - shape.length).fill(1);
-    const layout = {
-      shape: [...ones, ...shape],
-      strides: [...ones.map(() => 0), ...strides],
-      offset,
-    };
-    if (!isDeviceTensor(t)) {
-      const { strides: steps } = layout;
-      return tensor(t.data as TypedArray, layout.shape, { dtype: t.dtype, strides: steps, offset });
-    }
-    const made = (t.view as NonNullable<typeof t.view>).call(t, layout);
-    views.push(made);
-    return made;
+function divide(
+  { batch, length, inputSize, outputSize, dtype }: ProjectionProblem,
+  threads: number,
+): ProjectionPlan {
+  const rows = batch * length;
+  const inBlock = Math.floor(blockBytes / (4 * Math.max(1, inputSize) * D.panelRows));
+  const blockRows = D.panelRows * Math.max(1, Math.min(mostBlockRows / D.panelRows, inBlock));
+  const ofCache = itemBytes / (4 * Math.max(1, inputSize));
+  const ofThread = threads === 1 ? outputSize : outputSize / (threads * itemsOfThread);
+  // With few rows, the weight is read once: the fewer items, the better.
+  const wanted = rows <= D.panelRows ? ofThread : Math.min(ofThread, ofCache);
+  const least = Math.max(wanted, outputSize / mostItems, 2);
+  const itemOutputs = 2 * Math.ceil(least / 2);
+  const widened = dtype === "float16" ? (Math.min(rows, blockRows) + 2) * inputSize : 0;
+  return {
+    threads,
+    items: rows === 0 ? 0 : Math.ceil(outputSize / itemOutputs),
+    itemOutputs,
+    blockRows,
+    workspaceBytes: 16 * Math.ceil((widened + 1) / 4),
   };
-  const outputs = weight.shape[0] as number;
-  const inputs = {
-    query: view(input, 4),
-    key: view(weight, 4),
-    value: repeated(input.dtype as ProjectionProblem["dtype"], [1, 1, outputs, 1]),
-    ...(bias && { bias: view(bias, 4) }),
-    scale: 1,
-    returns: { scores: "biased" },
-  } as const;
-  return { inputs: inputs as AttentionInputs, views };
 }
 
-async function run(
-  { batch, length, outputSize }: ProjectionProblem,
-  asAttention: AttentionProblem,
-  plan: KernelPlan<unknown, AttentionOutputs>,
-  { input, weight, bias }: BoundProjection,
-): Promise<ProjectionOutputs> {
-  const { inputs, views } = callOf(input, weight, bias);
+function run(
+  { memory, kernels, pool, batchInvariant }: LoadedWasm,
+  { items, itemOutputs, blockRows, workspaceBytes, threads: planned }: ProjectionPlan,
+  bound: BoundProjection,
+): ProjectionOutputs {
+  const { batch, length, inputSize, outputSize, dtype } = bound.problem;
+  // Whoever awaits calls alone gives timers no turn, and would wait for threads in vain.
+  if (planned > 1) pool?.start();
+  const threads = pool?.isReady || pool?.isBroken ? planned : 1;
+  const arena = new Arena(memory);
   try {
-    const { output, scores } = await plan.run(attention.bind(asAttention, inputs));
-    if (isDeviceTensor(output)) output.dispose();
-    const made = scores as Tensor;
-    const shaped = reshape(made, [batch, length, outputSize]) as Tensor;
-    if (isDeviceTensor(made)) made.dispose();
-    return { output: shaped };
+    const input = arena.place("input", bound.input);
+    const weight = arena.place("weight", bound.weight);
+    const bias = bound.bias ? arena.place("bias", bound.bias).address : 0;
+    let output = 0;
+    for (const spec of outputsOf(projection.operands(bound.problem))) {
+      output = arena.allocateOutput(spec);
+    }
+    const workspace = arena.allocate(threads * workspaceBytes);
+    const descriptor = arena.allocate(D.descriptorBytes);
+    const words = new Uint32Array(memory.memory.buffer, descriptor, D.descriptorBytes / 4);
+    const size = bytesPerElement(dtype);
+    const [batchStride, rowStride] = input.strides as [number, number, number];
+    words[D.rows / 4] = batch * length;
+    words[D.length / 4] = length;
+    words[D.inputSize / 4] = inputSize;
+    words[D.outputSize / 4] = outputSize;
+    words[D.itemOutputs / 4] = itemOutputs;
+    words[D.blockRows / 4] = blockRows;
+    words[D.isFloat16 / 4] = Number(dtype === "float16");
+    words[D.isInvariant / 4] = Number(batchInvariant);
+    words[D.inputPointer / 4] = input.address;
+    words[D.inputBatchStride / 4] = size * batchStride;
+    words[D.inputRowStride / 4] = size * rowStride;
+    words[D.weightPointer / 4] = weight.address;
+    words[D.weightStride / 4] = size * (weight.strides[0] as number);
+    words[D.biasPointer / 4] = bias;
+    words[D.outputPointer / 4] = output;
+    if (pool && threads > 1 && items > 1) {
+      pool.run({ descriptor: descriptor + D.jobMark, items, threads, workspace, workspaceBytes });
+    } else {
+      for (let item = 0; item < items; item++) kernels.project(descriptor, workspace, item);
+    }
+    return arena.takeOutputs() as unknown as ProjectionOutputs;
   } finally {
-    for (const made of views) made.dispose();
+    arena.release();
   }
 }
