@@ -250,7 +250,8 @@ test("keys in lists get every kernel but matrices, sizes of their sequences and 
   expect(choose(paged([4096], 512, "float16"), floor)).toMatchObject({ keys: "f16-words" });
   expect(choose(paged([4096], 512, "float32"), withMatrices).kernel).toBe("tile");
   expect(choose(paged([4096], 1, "float32"), software).kernel).toBe("stream");
-  // Sixteen sequences of one query each are decoding, however many rows they have together.
+  // Sixteen sequences of one query each have the decode kernel, and there may be none that is longer than
+  // four queries but three.
   const starts = Int32Array.from({ length: 17 }, (_, s) => s);
   const ragged = describeProblem({
     query: zeros("float32", [1, 32, 16, 64]),
@@ -260,14 +261,22 @@ test("keys in lists get every kernel but matrices, sizes of their sequences and 
     keyStarts: starts.map((s) => 100 * s),
   });
   const choice = choose(ragged, gpu);
-  expect(choice.kernel).toBe("decode");
+  expect(choice).toMatchObject({ kernel: "tile", short: { columns: 64, headDim: 64 } });
   const made = schedule(ragged, choice, denseOperands(ragged), gpu);
-  // Items of eight rows that 64 rows of 16 sequences may have at most, for each key head and split.
-  const items = Math.floor((64 + 16 * 7) / 8);
-  expect(made?.steps[0]?.grid).toEqual([items * 8 * choice.splits, 1, 1]);
+  // Items that 64 rows may have at most: of eight rows in 16 sequences, of 64 in three of more than 16 rows.
+  const [short, long] = [Math.floor((64 + 16 * 7) / 8), Math.floor((64 + 3 * 63) / 64)];
+  expect(made?.steps.map(({ kernel, grid }) => [kernel.name.split("-")[1], grid[0]])).toEqual([
+    ["decode", short * 8 * choice.splits],
+    ["tile", long * 8 * choice.splits],
+    ...(choice.splits > 1 ? [["merge", expect.any(Number)]] : []),
+  ]);
   const layout = gatheredLayout(ragged, choice);
-  expect(layout.lists).toEqual([{ rows: 8, at: 3 * 16 + 32, items }]);
-  expect(layout.bytes).toBe(16 * (3 * 16 + 32 + 2 * items));
+  const first = 3 * 16 + 32;
+  expect(layout.lists).toMatchObject([
+    { rows: 8, at: first, items: short, most: 16 },
+    { rows: 64, at: first + 2 * short, items: long, least: 17 },
+  ]);
+  expect(layout.bytes).toBe(16 * (first + 2 * (short + long)));
 });
 
 test("scales and mask share a buffer where the device binds no more than eight", () => {

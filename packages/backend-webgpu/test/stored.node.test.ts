@@ -132,54 +132,61 @@ const shapes = {
 } satisfies Record<string, StoredShape>;
 type ShapeName = keyof typeof shapes;
 
-interface FewBuffers {
+interface Device {
+  /** Whether to decide as on a GPU, where no kernel is forced. */
+  readonly gpu?: boolean;
   /** Whether to decide as for a device that binds no more buffers than every device has. */
   readonly fewBuffers?: boolean;
 }
 
 /** Calls that every run of the tests makes: each kernel, each way to read, each list. */
-const usual: readonly (readonly [Preferences & FewBuffers, readonly ShapeName[]])[] = [
+const usual: readonly (readonly [Preferences & Device, readonly ShapeName[]])[] = [
   [{ kernel: "row" }, ["positions of ragged queries"]],
   [{ kernel: "row", fewBuffers: true }, ["ragged byte"]],
-  [{ kernel: "tile" }, ["ragged half in pages"]],
+  // Tiles for the long sequences, the decode kernel for the short ones.
+  [{ gpu: true }, ["ragged half in pages"]],
   [{ kernel: "decode" }, ["float16 queries, bytes in pages"]],
   [{ kernel: "quad" }, ["positions in pages"]],
   [{ kernel: "stream" }, ["byte", "positions of keys"]],
   [{ batchInvariant: true }, ["positions in pages"]],
 ];
 
+const everything: typeof usual = [...usual, [{ kernel: "tile" }, []]];
 const all = Object.keys(shapes) as ShapeName[];
 
-describe.skipIf(!available).each(usual)("%o", ({ fewBuffers, ...preferences }, few) => {
-  const { kernel } = preferences;
-  // Kernels of GPUs decide as on one.
-  const software = kernel !== "tile" && kernel !== "decode";
-  let loading: Promise<WebGpuBackend> | null = null;
-  const load = (): Promise<WebGpuBackend> => {
-    loading ??= sharedDevice().then(({ capabilities }) => {
-      const limits = fewBuffers
-        ? { ...capabilities.limits, maxStorageBuffersPerShaderStage: 8 }
-        : capabilities.limits;
-      return onShared(preferences, { software, limits }).load() as Promise<WebGpuBackend>;
-    });
-    return loading;
-  };
+describe.skipIf(!available).each(allVariations ? everything : usual)(
+  "%o",
+  ({ gpu, fewBuffers, ...preferences }, few) => {
+    const { kernel } = preferences;
+    // Kernels of GPUs decide as on one.
+    const software = gpu !== true && kernel !== "tile" && kernel !== "decode";
+    let loading: Promise<WebGpuBackend> | null = null;
+    const load = (): Promise<WebGpuBackend> => {
+      loading ??= sharedDevice().then(({ capabilities }) => {
+        const limits = fewBuffers
+          ? { ...capabilities.limits, maxStorageBuffersPerShaderStage: 8 }
+          : capabilities.limits;
+        return onShared(preferences, { software, limits }).load() as Promise<WebGpuBackend>;
+      });
+      return loading;
+    };
 
-  test.each(allVariations ? all : few)("%s", async (name) => {
-    const backend = await load();
-    const call: AttentionInputs<HostTensor> = storedCall(shapes[name]);
-    const plan = await backend.plan(describeProblem(call));
-    if (kernel) expect(plan.description.kernel).toMatch(new RegExp(`^attention-${kernel}-`));
-    const outputs = (await plan.run(call)) as AttentionOutputs<HostTensor>;
-    const expected = referenceAttention(call) as AttentionOutputs<HostTensor>;
-    const most = call.query.dtype === "float16" ? 1e-3 : 5e-6;
-    for (const [output, wanted] of Object.entries(expected)) {
-      const given = outputs[output as keyof typeof outputs] as HostTensor;
-      expect(worstOf(given, wanted), output).toBeLessThan(most);
-    }
-    plan.dispose();
-  });
-});
+    test.each(allVariations ? all : few)("%s", async (name) => {
+      const backend = await load();
+      const call: AttentionInputs<HostTensor> = storedCall(shapes[name]);
+      const plan = await backend.plan(describeProblem(call));
+      if (kernel) expect(plan.description.kernel).toMatch(new RegExp(`^attention-${kernel}-`));
+      const outputs = (await plan.run(call)) as AttentionOutputs<HostTensor>;
+      const expected = referenceAttention(call) as AttentionOutputs<HostTensor>;
+      const most = call.query.dtype === "float16" ? 1e-3 : 5e-6;
+      for (const [output, wanted] of Object.entries(expected)) {
+        const given = outputs[output as keyof typeof outputs] as HostTensor;
+        expect(worstOf(given, wanted), output).toBeLessThan(most);
+      }
+      plan.dispose();
+    });
+  },
+);
 
 /** The largest difference, of large numbers in relation to them; NaN if one of the numbers is. */
 function worstOf(given: HostTensor, wanted: HostTensor): number {

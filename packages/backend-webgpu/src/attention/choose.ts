@@ -1,7 +1,7 @@
 import { type AttentionProblem, headsPerGroup } from "@heed/core";
 import type { Capabilities } from "../capabilities.js";
 import type { Storage } from "../wgsl/kernel.js";
-import { isGathered, sequencesOf } from "./gathered.js";
+import { isGathered, sequencesOf, shortRows } from "./gathered.js";
 import type { KernelName } from "./kernel-names.js";
 import { type DecodeShape, decodeBytes, decodeRows, decodeThreads } from "./kernels/decode.js";
 import { matrixStep, matrixThreads } from "./kernels/matrix-sizes.js";
@@ -31,6 +31,13 @@ interface ChoiceOf<K extends KernelName> {
   readonly keys: KeyElement;
   /** Whether workgroups take their rows and keys from lists of the call. */
   readonly gathered: boolean;
+  /** Stacked rows of an item of each list; see `gatheredLayout`. None where rows are numbered. */
+  readonly listRows: readonly number[];
+  /**
+   * How sequences of few rows are computed in a ragged batch: by the decode kernel, so that those that
+   * decode beside prefill need no tiles of their own. Null: as all others.
+   */
+  readonly short: Pick<DecodeShape, "columns" | "headDim"> | null;
   /** Whether scales and mask are copied into one buffer, since the device binds too few. */
   readonly joined: boolean;
   /** Whether float16 tensors are copied to float32 and back, since the device has no shader-f16. */
@@ -160,11 +167,34 @@ function chooseGathered(
     return chooseTile(usual, capabilities, group);
   };
   const chosen = choice();
+  const listRows = [chosen.rows];
   // Registers take keys from an even one on.
   const grain = "registers" in chosen ? chosen.registers.keys : 1;
-  return batchInvariant
-    ? { ...chosen, splits: 1, keyGrain: keysOfTile(chosen) }
-    : { ...chosen, keyGrain: grain, splits: batch === 0 ? 1 : chosen.splits };
+  if (batchInvariant) return { ...chosen, listRows, splits: 1, keyGrain: keysOfTile(chosen) };
+  const mixed = problem.ragged !== null && !software && forced === undefined;
+  if (mixed && chosen.kernel !== "row" && group <= shortRows && fitsDecode(usual, capabilities)) {
+    return chooseMixed(problem, capabilities, group);
+  }
+  return { ...chosen, listRows, keyGrain: grain, splits: batch === 0 ? 1 : chosen.splits };
+}
+
+/** Bytes that parts of the keys may take before they are merged, where long sequences have some as well. */
+const mostPartsBytes = 2 ** 25;
+
+/** Tiles for the long sequences of a ragged batch, and the decode kernel for the short ones. */
+function chooseMixed(problem: AttentionProblem, capabilities: Capabilities, group: number): Choice {
+  const usual = sequencesOf(problem);
+  const tile = chooseTile(usual, capabilities, group);
+  const decode = chooseDecode({ ...usual, queryLength: 1 }, capabilities, group);
+  const rows = problem.queryHeads * problem.queryLength;
+  // All rows have as many parts.
+  const most = Math.max(1, Math.floor(mostPartsBytes / (4 * rows * problem.valueDim)));
+  return {
+    ...tile,
+    splits: Math.min(most, Math.max(tile.splits, decode.splits)),
+    listRows: [decode.rows, tile.rows],
+    short: decode.decode,
+  };
 }
 
 /** Queries up to which the row kernel, whose list has an item for each, is used. */
@@ -302,7 +332,7 @@ function chooseDecode(
   problem: AttentionProblem,
   capabilities: Capabilities,
   group: number,
-): Choice {
+): Extract<Choice, { readonly kernel: "decode" }> {
   const { batch, kvHeads, queryLength, keyLength, valueDim } = problem;
   const columns = ([64, 128] as const).find((size) => size >= valueDim) ?? 256;
   const workgroups =
@@ -416,7 +446,7 @@ function splitsFor(
 function storages(
   problem: AttentionProblem,
   capabilities: Capabilities,
-): Pick<Choice, "storage" | "bias" | "keys" | "gathered" | "joined" | "convert" | "keyGrain"> {
+): Omit<ChoiceOf<KernelName>, "kernel" | "stack" | "rows" | "columns" | "splits"> {
   const { float16, limits } = capabilities;
   const half = problem.dtype === "float16";
   const gathered = takesLists(problem, capabilities);
@@ -431,6 +461,8 @@ function storages(
       problem.kvDtype === "int8" && buffersOf(problem) > limits.maxStorageBuffersPerShaderStage,
     convert: half && !float16,
     keyGrain: 1,
+    listRows: [],
+    short: null,
   };
 }
 

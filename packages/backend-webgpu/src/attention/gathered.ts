@@ -43,10 +43,16 @@ export function sequencesOf(problem: AttentionProblem): AttentionProblem {
   };
 }
 
+/** Stacked rows up to which a sequence beside longer ones is short: those that decode in a ragged batch. */
+export const shortRows = 16;
+
 /** The items of a list that workgroups take. */
 interface ItemList {
   /** Stacked rows of an item. */
   readonly rows: number;
+  /** Fewest and most stacked rows of the sequences whose items are in the list. */
+  readonly least: number;
+  readonly most: number;
   /** Vectors of `rules` before it. */
   readonly at: number;
   /** The most items that a call may have. */
@@ -68,20 +74,40 @@ export interface GatheredLayout {
 /** What a layout depends on, of a choice. */
 interface ItemSizes {
   readonly stack: number;
-  readonly rows: number;
+  /**
+   * Stacked rows of an item of each list that outputs are computed from: of one, or of one for short
+   * sequences and one for the others.
+   */
+  readonly listRows: readonly number[];
 }
 
 /** @param choice whose stack is all heads of a group */
-export function gatheredLayout(problem: AttentionProblem, { rows }: ItemSizes): GatheredLayout {
+export function gatheredLayout(
+  problem: AttentionProblem,
+  { stack, listRows }: ItemSizes,
+): GatheredLayout {
   const { sequences, queryHeads, pages, queryLength, keyLength, returns } = problem;
-  const sizes = [rows];
+  const sizes = [...listRows];
   // Weights and scores are computed in tiles, whatever computes the output.
-  if ((returns.weights || returns.scores !== null) && rows !== tileRows) sizes.push(tileRows);
+  const matrix = returns.weights || returns.scores !== null;
+  if (matrix && !sizes.includes(tileRows)) sizes.push(tileRows);
   let vectors = sequenceVectors * sequences + queryHeads;
-  const lists = sizes.map((size): ItemList => {
-    const { batch, blocks } = workGrid(problem, size);
-    const list = { rows: size, at: vectors, items: batch * blocks };
-    vectors += itemVectors * list.items;
+  const lists = sizes.map((rows, i): ItemList => {
+    const { batch, blocks } = workGrid(problem, rows);
+    const divided = listRows.length > 1;
+    const most = divided && i === 0 ? shortRows : Number.POSITIVE_INFINITY;
+    const least = divided && i === 1 ? shortRows + 1 : 1;
+    // Long sequences are few, and short ones have few items.
+    const long = Math.min(sequences, Math.floor((stack * queryLength) / least));
+    const items = divided
+      ? Math.min(
+          blocks,
+          Math.floor((stack * queryLength + long * (rows - 1)) / rows),
+          sequences * Math.ceil(most / rows),
+        )
+      : batch * blocks;
+    const list = { rows, least, most, at: vectors, items };
+    vectors += itemVectors * items;
     return list;
   });
   let next = 4 * vectors;
@@ -116,7 +142,7 @@ export function listOf({ lists }: GatheredLayout, rows: number): ItemList {
  */
 export function encodeGathered(
   bound: BoundAttention,
-  choice: ItemSizes,
+  { stack }: Pick<ItemSizes, "stack">,
   layout: GatheredLayout,
   integers: Int32Array,
 ): void {
@@ -129,11 +155,12 @@ export function encodeGathered(
   for (let s = 0; s < problem.sequences; s++) {
     const sequence = new Sequence(problem, bound, s);
     encodeSequence(problem, sequence, s, layout, integers);
-    for (const [i, { rows }] of layout.lists.entries()) {
-      const end = choice.stack * sequence.queryLength;
+    const end = stack * sequence.queryLength;
+    for (const [i, { rows, least, most }] of layout.lists.entries()) {
+      if (end < least || end > most) continue;
       for (let start = 0; start < end; start += rows) {
-        const from = Math.floor(start / choice.stack);
-        const to = Math.floor((Math.min(end, start + rows) - 1) / choice.stack) + 1;
+        const from = Math.floor(start / stack);
+        const to = Math.floor((Math.min(end, start + rows) - 1) / stack) + 1;
         const { first, last } = sequence.positionsOf(from, to);
         const keys = sequence.keysInSight(band, first, last);
         const at = next[i] as number;

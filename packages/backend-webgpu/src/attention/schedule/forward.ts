@@ -3,7 +3,7 @@ import { divide, length, type Range, type Region } from "../../execution/regions
 import type { Schedule, Step } from "../../execution/steps.js";
 import { type Kernel, type Storage, storageBytes } from "../../wgsl/kernel.js";
 import { linearThreads } from "../../wgsl/linear.js";
-import { decodeKernel } from "../kernels/decode.js";
+import { decodeKernel, decodeRows } from "../kernels/decode.js";
 import { registersKernel, registersThreads } from "../kernels/registers.js";
 import { rowKernel } from "../kernels/row.js";
 import { subgroupMatrixKernel } from "../kernels/subgroup-matrix.js";
@@ -52,7 +52,11 @@ export function forward(task: Task, inputs: StoredInputs): Forward | null {
   // Weights are made of a row's maximum and sum, which only parts leave.
   const count = splits * segments.length;
   const parts = count > 1 || returns.weights ? count : null;
-  const kernel = forwardKernel(task, inputs, parts === null ? choice.storage : "f32");
+  const output = parts === null ? choice.storage : "f32";
+  const passes = passesOf(task).map((pass) => ({
+    pass,
+    kernel: forwardKernel(pass, inputs, output),
+  }));
   const steps: Step[] = [];
   for (const [segment, keys] of segments.entries()) {
     const target = targetOf(task, inputs, parts, segment * splits);
@@ -64,7 +68,11 @@ export function forward(task: Task, inputs: StoredInputs): Forward | null {
       choice.gathered ? { heads: 1 } : { batches: 1, heads: 1, rows: tileRows },
     );
     if (regions === null) return null;
-    for (const region of regions) steps.push(...forwardRegion(task, kernel, region, target));
+    for (const region of regions) {
+      for (const { pass, kernel } of passes) {
+        steps.push(...forwardRegion(pass, kernel, region, target));
+      }
+    }
   }
   const rows = batch * queryHeads * queryLength;
   const workspace = new Map<BufferName, number>();
@@ -73,6 +81,18 @@ export function forward(task: Task, inputs: StoredInputs): Forward | null {
     workspace.set("partialStatistics", 4 * partWords * rows * parts);
   }
   return { parts, steps, workspace };
+}
+
+/** The task, and in a ragged batch that of its short sequences, if those have a kernel of their own. */
+function passesOf(task: Task): Task[] {
+  const { short } = task.choice;
+  if (short === null) return [task];
+  const { columns } = short;
+  const kernel = "decode" as const;
+  return [
+    { ...task, choice: { ...task.choice, kernel, decode: short, rows: decodeRows, columns } },
+    task,
+  ];
 }
 
 /** Ranges of keys small enough that a tile of rows of one head can work on each. */
