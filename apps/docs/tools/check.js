@@ -1,5 +1,5 @@
 // `node apps/docs/tools/check.js [--base /path/]`: checks the site that was built: every link; what axe finds on the main
-// pages, in light and in dark; and that no page scrolls sideways on a phone. Needs a Chromium.
+// pages, in light and in dark; that no page scrolls sideways on a phone; and the search. Needs a Chromium.
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -39,6 +39,7 @@ const browser = await chromium.launch({
 try {
   await lookWithAxe();
   await lookOnPhone();
+  await search("softcap");
 } finally {
   await browser.close();
   server.close();
@@ -73,6 +74,27 @@ async function lookWithAxe() {
     await context.close();
   }
   console.log(`axe on ${mainPages.length} pages in light and dark: ${found} violations`);
+}
+
+/** The site's own search finds a word, and leads to a page that has it. */
+async function search(word) {
+  const page = await browser.newPage();
+  await page.goto(`${origin}index.html`, { waitUntil: "networkidle" });
+  await page.click(".DocSearch-Button");
+  await page.fill("#localsearch-input", word);
+  const results = page.locator(".VPLocalSearchBox .result");
+  try {
+    await results.first().waitFor({ timeout: 20_000 });
+    await results.first().click();
+    await page.waitForFunction(
+      (text) => document.querySelector("main")?.textContent.includes(text),
+      word,
+    );
+    console.log(`the search finds ${word}`);
+  } catch (error) {
+    problems.push(`the search does not find ${word}: ${error.message}`);
+  }
+  await page.close();
 }
 
 async function lookOnPhone() {
