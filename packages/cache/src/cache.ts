@@ -230,8 +230,8 @@ export class Cache {
     this.#checkAlive();
     const { batch, kind } = this.#sizes;
     const order = this.#integers("indices", indices, () => batch - 1);
-    const chunk = this.#tail === null ? this.#chunk : null;
     const commit = (): void => {
+      const chunk = this.#chunk;
       this.#state.reorder(order);
       this.#chunk = chunk && {
         n: chunk.n,

@@ -101,6 +101,20 @@ describe.each(["js", "wasm"] as const)("on %s", (backend) => {
     cache.dispose();
   });
 
+  test("rows of an uneven append stay where they are when entries are reordered", async () => {
+    const cache = await create();
+    const appended = cache.append({ ...next(3), lengths: [3, 1] });
+    await cache.reorder([1, 0]);
+    await appended;
+    expect(cache.lengths).toEqual([1, 3]);
+    expect(cache.inputs().queryOffset).toEqual(Int32Array.of(0, 0));
+    await cache.append({ ...next(2), lengths: [1, 2] });
+    await cache.reorder([1, 1]);
+    expect(cache.inputs().queryOffset).toEqual("bottom-right");
+    expect(cache.inputs({ queryLength: 1 }).queryOffset).toEqual("bottom-right");
+    cache.dispose();
+  });
+
   test("keys are rotated at their own positions, on every entry", async () => {
     const options = { headDim: 4, valueDim: 4, rotary: { theta: 100, interleaved: true } };
     const cache = await create(options);

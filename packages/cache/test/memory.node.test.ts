@@ -1,9 +1,10 @@
 /** The same history in a backend's memory and in that of the host leaves the same bits. */
-import type { Attention } from "@heed/core";
+import { type WebGpuBackend, webgpu } from "@heed/backend-webgpu";
+import { type Attention, type AttentionProvider, createAttention } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Cache, type CacheOptions, createCache } from "../src/index.js";
 import { attentionOn } from "./backends.js";
-import { Modelled, randomFrom, sizes } from "./history.js";
+import { Modelled, randomFrom, randomTensor, sizes } from "./history.js";
 
 const kinds = [
   { kind: "static", capacity: 14 },
@@ -52,4 +53,33 @@ describe.each(["wasm", "webgpu"])("in the memory of %s", (backend) => {
     expect(found[1]).toEqual(found[2]);
     expect(found).toEqual(expected);
   });
+});
+
+test("a cache on a GPU that is destroyed says that it is lost", async () => {
+  const provider = webgpu({ allowFallbackAdapter: true });
+  const devices: GPUDevice[] = [];
+  const gpu: AttentionProvider = {
+    name: "webgpu",
+    load: async () => {
+      const backend: WebGpuBackend = await provider.load();
+      devices.push(backend.device);
+      return backend;
+    },
+  };
+  const attention = await createAttention({ backends: [gpu], selfTest: false }).catch(() => null);
+  if (attention === null) return;
+  const cache = await createCache(attention, { ...sizes, capacity: 8 });
+  const next = {
+    key: randomTensor(randomFrom(1), [sizes.batch, sizes.kvHeads, 1, sizes.headDim]),
+    value: randomTensor(randomFrom(2), [sizes.batch, sizes.kvHeads, 1, sizes.valueDim]),
+  };
+  await cache.append(next);
+  devices[0]?.destroy();
+  await devices[0]?.lost;
+  await expect(cache.append(next)).rejects.toMatchObject({ code: "device-lost" });
+  await expect(cache.save()).rejects.toMatchObject({ code: "device-lost" });
+  expect(() => cache.inputs()).toThrow(expect.objectContaining({ code: "device-lost" }));
+  expect(cache.lengths).toEqual([1, 1]);
+  cache.dispose();
+  await attention.dispose();
 });
