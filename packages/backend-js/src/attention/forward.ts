@@ -4,14 +4,15 @@ import {
   type BoundInputs,
   type HostTensor,
   type KeyRange,
-  keysOfItem,
+  positionRange,
   rowsSeeing,
+  Sequence,
   statisticsDType,
   tileVisibility,
   type VisibleBand,
   visibleBand,
   type WorkItem,
-  workItem,
+  WorkList,
   writeValues,
   zeros,
 } from "@heed/core";
@@ -23,6 +24,7 @@ import { streamScores, streamValues } from "./kernels/stream.js";
 import { panelKeys, panelRows, tileScores, tileValues } from "./kernels/tile.js";
 import {
   addAlibi,
+  addAlibiAt,
   addBias,
   capRow,
   copyRow,
@@ -30,10 +32,12 @@ import {
   hideByBias,
   hideMasked,
   hideOutsideBand,
+  hideOutsideBandAt,
   type LogitsRow,
 } from "./logits.js";
-import type { JsPlan } from "./plan.js";
+import { type JsPlan, streamRows } from "./plan.js";
 import { TilePrograms } from "./programs.js";
+import { StoredRows, type TileRows } from "./stored-rows.js";
 import type { Workspace } from "./workspace.js";
 
 /** A block's rows `from ≤ r < to` against some keys. */
@@ -42,13 +46,6 @@ interface Tile extends KeyRange {
   readonly to: number;
   /** Whether each of the rows sees each of the keys, but for mask and bias. */
   readonly full: boolean;
-}
-
-/** The location of a tile's rows: packed in the workspace, or in place in a tensor. */
-interface TileRows<D extends Packed> {
-  readonly data: D;
-  readonly base: number;
-  readonly stride: number;
 }
 
 /**
@@ -83,10 +80,18 @@ class ForwardPass {
   readonly #logits: Float64Array;
   /** Mask and score programs and block mask; null without any. */
   readonly #programs: TilePrograms | null;
-  /** Rows of the current block, its batch and its key head. */
+  readonly #keys: StoredRows;
+  readonly #values: StoredRows;
+  readonly #list: WorkList;
+  /** Number of the current block's sequence, and the sequence. */
+  #s = 0;
+  #sequence: Sequence;
+  /** Rows of the current block, its entry of query and output, and its key head. */
   #rows = 0;
   #b = 0;
   #g = 0;
+  /** Whether the current block's keys and values are streamed. */
+  #streams: boolean;
 
   constructor(problem: AttentionProblem, inputs: BoundInputs, plan: JsPlan, space: Workspace) {
     this.#problem = problem;
@@ -105,11 +110,16 @@ class ForwardPass {
     const { maskMod, scoreMod, blockMask } = inputs;
     const any = maskMod !== null || scoreMod !== null || blockMask !== null;
     this.#programs = any ? new TilePrograms(problem, inputs, plan) : null;
+    this.#keys = new StoredRows(inputs.key, inputs.keyScales);
+    this.#values = new StoredRows(inputs.value, inputs.valueScales);
+    this.#list = new WorkList(plan.grid, inputs);
+    this.#streams = plan.kernel === "stream";
+    this.#sequence = new Sequence(problem, inputs, 0);
   }
 
   run(): AttentionOutputs<HostTensor> {
-    const { grid } = this.#plan;
-    for (let index = 0; index < grid.items; index++) this.#runBlock(workItem(grid, index));
+    const list = this.#list;
+    for (let index = 0; index < list.items; index++) this.#runBlock(list.item(index));
     return {
       output: this.#output,
       ...(this.#logSumExp && { logSumExp: this.#logSumExp }),
@@ -119,22 +129,29 @@ class ForwardPass {
   }
 
   #runBlock(item: WorkItem): void {
+    if (item.sequence !== this.#s) {
+      this.#s = item.sequence;
+      this.#sequence = new Sequence(this.#problem, this.#inputs, item.sequence);
+    }
     this.#b = item.batch;
     this.#g = item.keyHead;
     this.#rows = item.end - item.start;
+    const { kernel, mayStream } = this.#plan;
+    this.#streams = kernel === "stream" || (mayStream && this.#rows <= streamRows);
     this.#loadBlock(item.start);
-    const offset = this.#inputs.offsets[this.#b] as number;
-    const length = this.#inputs.kvLengths[this.#b] as number;
-    const visible = keysOfItem(this.#plan.grid, item, this.#band, offset, length);
+    const visible = this.#list.keysOf(item, this.#band, this.#sequence);
     // Scores are wanted of hidden keys too: then every tile is scored, and only the visible ones
     // take part in the softmax.
-    const scored = this.#scores ? { start: 0, end: length } : visible;
-    this.#programs?.startBlock(this.#b, this.#g, this.#space.rows);
-    const step = this.#plan.keys;
+    const scored = this.#scores ? { start: 0, end: this.#sequence.keyLength } : visible;
+    this.#programs?.startBlock(item.sequence, this.#g, this.#space.rows, this.#sequence);
+    const { keys, tileStep } = this.#plan;
     // With a block mask, tiles begin where its blocks do.
-    const early = this.#problem.blockMask === null ? 0 : scored.start % step;
-    for (let key = scored.start - early; key < scored.end; key += step) {
-      this.#runTile({ start: key, end: Math.min(key + step, scored.end) });
+    const early = this.#problem.blockMask === null ? 0 : scored.start % keys;
+    for (let key = scored.start - early; key < scored.end; ) {
+      let end = Math.min(key + keys, scored.end);
+      if (tileStep > 0) end = Math.min(end, (Math.floor(key / tileStep) + 1) * tileStep);
+      this.#runTile({ start: key, end });
+      key = end;
     }
     this.#storeBlock();
   }
@@ -145,14 +162,14 @@ class ForwardPass {
     const { query, rows, statistics, output } = this.#space;
     const { headDim, scale } = this.#problem;
     const source = this.#inputs.query;
-    const offset = this.#inputs.offsets[this.#b] as number;
+    const { queryStart, queryPositions, offset } = this.#sequence;
     for (let r = 0; r < this.#rows; r++) {
       const i = Math.floor((start + r) / group);
       const h = this.#g * group + ((start + r) % group);
       rows.head[r] = h;
-      rows.index[r] = i;
-      rows.position[r] = i + offset;
-      const from = elementOffset(source, this.#b, h, i, 0);
+      rows.index[r] = queryStart + i;
+      rows.position[r] = queryPositions ? (queryPositions[i] as number) : i + offset;
+      const from = elementOffset(source, this.#b, h, queryStart + i, 0);
       const at = this.#rowStart(r, headDim);
       packRow(query, at, this.#step, source, from, source.strides[3] as number, headDim);
     }
@@ -167,11 +184,16 @@ class ForwardPass {
   #runTile(keys: KeyRange): void {
     const { scores, output, statistics, rows } = this.#space;
     const { valueStride } = this.#plan;
-    const { from, to } = this.#rowsOfTile(keys);
-    if (from >= to) return;
-    const first = rows.position[from] as number;
-    const last = rows.position[to - 1] as number;
-    const full = tileVisibility(this.#band, keys, first, last) === "full";
+    const positions = this.#sequence.tilePositions(keys);
+    const { from, to } = this.#rowsOfTile(keys, positions);
+    // Programs and positions that are data may leave a tile that none of the rows sees.
+    if (to <= from) return;
+    let first = rows.position[from] as number;
+    let last = rows.position[to - 1] as number;
+    if (this.#sequence.queryPositions !== null) {
+      ({ first, last } = positionRange(rows.position, from, to));
+    }
+    const full = tileVisibility(this.#band, positions, first, last) === "full";
     const tile = { ...keys, from, to, full };
     this.#scoreTile(tile);
     let seen = false;
@@ -200,38 +222,34 @@ class ForwardPass {
    * The rows that a tile is computed for: those that see any of it, and their panels' other rows,
    * whose weights come out as 0. All of them if hidden scores are wanted too.
    */
-  #rowsOfTile(keys: KeyRange): { readonly from: number; readonly to: number } {
+  #rowsOfTile(keys: KeyRange, positions: KeyRange): { readonly from: number; readonly to: number } {
     if (this.#scores) {
       this.#programs?.startTile(keys, 0, this.#rows);
       return { from: 0, to: this.#rows };
     }
-    let { from, to } = rowsSeeing(this.#band, keys, this.#space.rows.position, this.#rows);
+    let { from, to } = rowsSeeing(this.#band, positions, this.#space.rows.position, this.#rows);
     if (this.#programs) ({ from, to } = this.#programs.startTile(keys, from, to));
-    if (this.#plan.kernel === "stream" || from >= to) return { from, to };
+    if (this.#streams || from >= to) return { from, to };
     return { from: panelStart(from), to: Math.min(this.#rows, panelStart(to - 1) + panelRows) };
   }
 
   /** Step 1 of the semantics: the scaled dot products of the block's rows with a tile's keys. */
   #scoreTile(tile: Tile): void {
-    const { keyStride: stride, kernel } = this.#plan;
+    const { keyStride: stride } = this.#plan;
     const { scores, query, key } = this.#space;
     const { headDim } = this.#problem;
     const keys = tile.end - tile.start;
-    if (kernel === "stream") {
-      const source = this.#rowsInPlace(this.#inputs.key, tile, this.#space.key32, headDim);
-      const { data, base } = source;
-      for (let r = tile.from; r < tile.to; r++) {
-        streamScores(query, r, data, base, source.stride, keys, headDim, scores, r * stride);
-      }
+    if (this.#streams) {
+      this.#forEachStreamed(this.#keys, tile, this.#space.key32, headDim, (rows, before, count) => {
+        const { data, base, stride: next } = rows;
+        for (let r = tile.from; r < tile.to; r++) {
+          const at = r * stride + before;
+          streamScores(query, r, data, base, next, count, headDim, scores, at);
+        }
+      });
       return;
     }
-    const source = this.#inputs.key;
-    const columnStride = source.strides[3] as number;
-    for (let j = 0; j < keys; j++) {
-      const at = Math.floor(j / panelKeys) * panelKeys * headDim + (j % panelKeys);
-      const from = elementOffset(source, this.#b, this.#g, tile.start + j, 0);
-      packRow(key, at, panelKeys, source, from, columnStride, headDim);
-    }
+    this.#keys.packPanels(key, panelKeys, this.#sequence, this.#g, tile);
     const paddedKeys = Math.ceil(keys / panelKeys) * panelKeys;
     tileScores(query, key, scores, tile.from, tile.to, paddedKeys, headDim, stride);
   }
@@ -249,11 +267,19 @@ class ForwardPass {
     if (returns.scores === "capped") this.#storeScores(r, row, tile);
     const biasStart = bias ? elementOffset(bias, this.#b, h, i, tile.start) : 0;
     const biasHides = bias ? addBias(row, bias, biasStart) : false;
-    if (alibiSlopes) addAlibi(row, alibiSlopes[h] as number, position, tile.start);
+    const { keyPositions } = this.#sequence;
+    if (alibiSlopes) {
+      const slope = alibiSlopes[h] as number;
+      if (keyPositions) addAlibiAt(row, slope, position, keyPositions, tile.start);
+      else addAlibi(row, slope, position, tile.start);
+    }
     this.#programs?.changeScores(r, row);
     if (returns.scores === "biased") this.#storeScores(r, row, tile);
     if (bias && biasHides) hideByBias(row, bias, biasStart);
-    if (!tile.full) hideOutsideBand(row, tile, this.#band, position);
+    if (!tile.full) {
+      if (keyPositions) hideOutsideBandAt(row, tile, this.#band, position, keyPositions);
+      else hideOutsideBand(row, tile, this.#band, position);
+    }
     if (mask) hideMasked(row, mask, elementOffset(mask, this.#b, h, i, tile.start));
     this.#programs?.hide(r, row);
     if (returns.weights) copyRow(row, this.#logits, r * keyLength + tile.start);
@@ -269,62 +295,61 @@ class ForwardPass {
 
   /** Step 6 of the semantics, over a tile: adds the values by their weights. */
   #addValues(tile: Tile): void {
-    const { keyStride: stride, valueStride, kernel } = this.#plan;
-    const { scores, output, statistics } = this.#space;
+    const { keyStride: stride, valueStride } = this.#plan;
+    const { scores, output, value } = this.#space;
     const { valueDim } = this.#problem;
     const keys = tile.end - tile.start;
-    const stream = kernel === "stream";
-    const source = this.#inputs.value;
-    const value: TileRows<Packed> = stream
-      ? this.#rowsInPlace(source, tile, this.#space.value32, valueStride)
-      : this.#packTile(this.#space.value, valueStride, source, tile, valueDim);
-    const { data, base } = value;
-    if (statistics.hidden && !allFinite(data, base, value.stride, keys, valueDim)) {
-      for (let r = tile.from; r < tile.to; r++) {
-        const at = this.#rowStart(r, stride);
-        const to = r * valueStride;
-        guardedValues(scores, at, this.#step, data, base, value.stride, keys, valueDim, output, to);
-      }
-    } else if (stream) {
-      const rows = data as Float32Array;
-      for (let r = tile.from; r < tile.to; r++) {
-        const to = r * valueStride;
-        streamValues(scores, r * stride, rows, base, value.stride, keys, valueDim, output, to);
-      }
-    } else {
-      const rows = data as number[];
-      tileValues(scores, rows, output, tile.from, tile.to, keys, valueStride, stride);
+    if (this.#streams) {
+      const to32 = this.#space.value32;
+      this.#forEachStreamed(this.#values, tile, to32, valueStride, (rows, before, count) => {
+        if (this.#isGuarded(rows, count)) return this.#addGuarded(tile, rows, before, count);
+        const { data, base, stride: next } = rows;
+        for (let r = tile.from; r < tile.to; r++) {
+          const at = r * stride + before;
+          const to = r * valueStride;
+          streamValues(scores, at, data, base, next, count, valueDim, output, to);
+        }
+      });
+      return;
+    }
+    this.#values.packRows(value, valueStride, this.#sequence, this.#g, tile);
+    const rows = { data: value, base: 0, stride: valueStride };
+    if (this.#isGuarded(rows, keys)) this.#addGuarded(tile, rows, 0, keys);
+    else tileValues(scores, value, output, tile.from, tile.to, keys, valueStride, stride);
+  }
+
+  /** Whether a row of the tile hides a key, and a value is not finite. */
+  #isGuarded({ data, base, stride }: TileRows<Packed>, keys: number): boolean {
+    if (!this.#space.statistics.hidden) return false;
+    return !allFinite(data, base, stride, keys, this.#problem.valueDim);
+  }
+
+  /** Adds values that are not finite to the rows that see them only. */
+  #addGuarded(tile: Tile, rows: TileRows<Packed>, before: number, keys: number): void {
+    const { scores, output } = this.#space;
+    const { data, base, stride } = rows;
+    const { valueDim } = this.#problem;
+    for (let r = tile.from; r < tile.to; r++) {
+      const at = this.#rowStart(r, this.#plan.keyStride) + before * this.#step;
+      const to = r * this.#plan.valueStride;
+      guardedValues(scores, at, this.#step, data, base, stride, keys, valueDim, output, to);
     }
   }
 
-  /** A tile of keys or values where it lies, if that is dense float32; packed otherwise. */
-  #rowsInPlace(
-    source: HostTensor,
+  /** Visits a tile where it lies, run by run, if its rows are dense float32; packed as a whole otherwise. */
+  #forEachStreamed(
+    source: StoredRows,
     tile: KeyRange,
     packed: Float32Array,
     stride: number,
-  ): TileRows<Float32Array> {
-    if (source.dtype === "float32" && source.strides[3] === 1) {
-      const base = elementOffset(source, this.#b, this.#g, tile.start, 0);
-      return { data: source.data as Float32Array, base, stride: source.strides[2] as number };
+    visit: (rows: TileRows<Float32Array>, before: number, keys: number) => void,
+  ): void {
+    if (source.areDense) {
+      source.forEachRun(this.#sequence, this.#g, tile, visit);
+      return;
     }
-    return this.#packTile(packed, stride, source, tile, source.shape[3] as number);
-  }
-
-  /** A tile of keys or values, row after row; columns past `size` stay 0. */
-  #packTile<D extends Packed>(
-    to: D,
-    stride: number,
-    source: HostTensor,
-    tile: KeyRange,
-    size: number,
-  ): TileRows<D> {
-    const columnStride = source.strides[3] as number;
-    for (let j = tile.start, at = 0; j < tile.end; j++, at += stride) {
-      const from = elementOffset(source, this.#b, this.#g, j, 0);
-      packRow(to, at, 1, source, from, columnStride, size);
-    }
-    return { data: to, base: 0, stride };
+    source.packRows(packed, stride, this.#sequence, this.#g, tile);
+    visit({ data: packed, base: 0, stride }, 0, tile.end - tile.start);
   }
 
   /** Steps 5 and 6: the sink joins, rows are divided by their sums and stored. */
@@ -383,12 +408,12 @@ class ForwardPass {
 
   /** Distance from one element of a row to the next: in panels of rows (tiled), or in plain rows. */
   get #step(): number {
-    return this.#plan.kernel === "tiled" ? panelRows : 1;
+    return this.#streams ? 1 : panelRows;
   }
 
   /** Index of a row's first element among rows of `size` elements, in panels or in plain rows. */
   #rowStart(r: number, size: number): number {
-    if (this.#plan.kernel === "stream") return r * size;
+    if (this.#streams) return r * size;
     return panelStart(r) * size + (r % panelRows);
   }
 

@@ -1,5 +1,4 @@
 import {
-  type AttentionOutputs,
   type AttentionProblem,
   attention,
   type BoundAttention,
@@ -7,9 +6,7 @@ import {
   type Implementation,
   implement,
   isHeedError,
-  type KernelPlan,
   OutOfMemoryError,
-  roundOutputs,
 } from "@heed/core";
 import { forward } from "./forward.js";
 import { describePlan, type JsPlan, planProblem, workspaceRefusals } from "./plan.js";
@@ -18,13 +15,11 @@ import { makeWorkspace, type Workspace } from "./workspace.js";
 /** Attention: every problem whose workspace an array can hold. */
 export const attentionKernels: Implementation<unknown> = implement(attention, {
   decide: (problem: AttentionProblem) => {
-    if (!isPlain(problem)) return { decision: null };
     const plan = planProblem(problem);
     const reasons = workspaceRefusals(problem, plan);
     return reasons.length > 0 ? { reasons } : { decision: plan };
   },
-  plan: (problem, plan: JsPlan | null) => {
-    if (plan === null) return referencePlan(problem);
+  plan: (problem, plan: JsPlan) => {
     // Made at the first run. A run does not yield, so runs that overlap never share it.
     let workspace: Workspace | null = null;
     return {
@@ -44,18 +39,3 @@ export const attentionKernels: Implementation<unknown> = implement(attention, {
     };
   },
 });
-
-/** Whether keys and values are stored as the query is, row after row, at positions that follow from indices. */
-function isPlain(problem: AttentionProblem): boolean {
-  const { dtype, kvDtype, pages, ragged, positions } = problem;
-  return kvDtype === dtype && pages === null && ragged === null && positions !== "data";
-}
-
-/** Problems that the tiled kernels do not know yet: the float64 reference, rounded. */
-function referencePlan(problem: AttentionProblem): KernelPlan<BoundAttention, AttentionOutputs> {
-  const operands = attention.operands(problem);
-  return {
-    description: { kernel: "attention-reference", tiles: {}, workspaceBytes: 0, dispatches: 1 },
-    run: (bound) => roundOutputs(operands, attention.reference(bound)),
-  };
-}

@@ -62,6 +62,37 @@ export function addAlibi(row: LogitsRow, slope: number, position: number, first:
   }
 }
 
+/** As {@link addAlibi}, for keys at positions of their own. */
+export function addAlibiAt(
+  row: LogitsRow,
+  slope: number,
+  position: number,
+  positions: Int32Array,
+  first: number,
+): void {
+  const { data, at, step, keys } = row;
+  for (let j = 0, s = at; j < keys; j++, s += step) {
+    (data[s] as number) -= slope * Math.abs(position - (positions[first + j] as number));
+  }
+}
+
+/** As {@link hideOutsideBand}, for keys at positions of their own. */
+export function hideOutsideBandAt(
+  row: LogitsRow,
+  tile: KeyRange,
+  band: VisibleBand,
+  position: number,
+  positions: Int32Array,
+): void {
+  const { data, at, step, keys } = row;
+  const first = position - band.left;
+  const last = position + band.right;
+  for (let j = 0, s = at; j < keys; j++, s += step) {
+    const key = positions[tile.start + j] as number;
+    if (key < first || key > last) data[s] = Number.NEGATIVE_INFINITY;
+  }
+}
+
 /** −∞ for the keys that causal and window hide from a row. */
 export function hideOutsideBand(
   row: LogitsRow,

@@ -17,12 +17,19 @@ export type JsKernel = "tiled" | "stream";
 /** Everything that is decided about a problem before it runs. */
 export interface JsPlan {
   readonly kernel: JsKernel;
+  /** Whether blocks of few rows stream beside tiled ones: a ragged batch's sequences differ. */
+  readonly mayStream: boolean;
   /** The blocks of query rows; a row is one query of one head of a group. */
   readonly grid: WorkGrid;
-  /** Keys of a tile. */
+  /** The most keys of a tile. */
   readonly keys: number;
   /** Keys that a tile has room for: whole panels. */
   readonly keyStride: number;
+  /**
+   * Tiles end at multiples of it, so that they hold whole pages or parts of one; 0: they follow each other
+   * from the first key that a block sees.
+   */
+  readonly tileStep: number;
   /** Row length of values and outputs in the workspace: valueDim rounded up to whole panels. */
   readonly valueStride: number;
   /** Elements that a block's logits take if weights are wanted. */
@@ -30,7 +37,7 @@ export interface JsPlan {
 }
 
 /** Up to here, packing a tile costs more than reading it in place twice as slowly. */
-const streamRows = 8;
+export const streamRows = 8;
 
 /**
  * Tile sizes. At 256 rows, query, scores and output of a tile are some 130 KB each for a head size
@@ -45,13 +52,16 @@ const fewestRows = 48;
 /** Pure: the same problem gives the same plan everywhere. */
 export function planProblem(problem: AttentionProblem): JsPlan {
   const total = headsPerGroup(problem) * problem.queryLength;
-  const kernel = total <= streamRows && problem.dtype !== "float64" ? "stream" : "tiled";
+  const canStream = problem.dtype !== "float64";
+  const kernel = total <= streamRows && canStream ? "stream" : "tiled";
   const { rows, keys } = tilesOf(problem, total);
   return {
     kernel,
+    mayStream: problem.ragged !== null && canStream,
     grid: workGrid(problem, rows),
     keys,
     keyStride: roundUp(keys, panelKeys),
+    tileStep: stepOf(problem, keys),
     valueStride: roundUp(problem.valueDim, panelColumns),
     logits: problem.returns.weights ? rows * problem.keyLength : 0,
   };
@@ -83,6 +93,13 @@ function aligned(block: number, enough: number, most: number): number {
   return block * Math.max(1, Math.floor(enough / Math.max(1, block)));
 }
 
+/** Whole pages, as many as fit into a tile; or whole pages where one is larger than a tile. */
+function stepOf({ pages, blockMask }: AttentionProblem, keys: number): number {
+  // With a block mask, tiles end where its blocks do.
+  if (pages === null || pages.size === 0 || blockMask !== null) return 0;
+  return Math.max(1, Math.floor(keys / pages.size)) * pages.size;
+}
+
 /** Sizes of the plan's arrays, in elements: the workspace is made from these, and described by them. */
 export function workspaceElements(
   problem: AttentionProblem,
@@ -98,6 +115,7 @@ export function workspaceElements(
   const key = keys * problem.headDim;
   const value = keys * valueStride;
   const tiled = plan.kernel === "tiled";
+  const streams = !tiled || plan.mayStream;
   return {
     float64: {
       query: rows * problem.headDim,
@@ -108,7 +126,7 @@ export function workspaceElements(
       output: rows * valueStride,
       logits,
     },
-    float32: { key: tiled ? 0 : key, value: tiled ? 0 : value },
+    float32: { key: streams ? key : 0, value: streams ? value : 0 },
   };
 }
 

@@ -1,4 +1,10 @@
-import type { AttentionProblem, BoundInputs, KeyRange } from "@heed/core";
+import {
+  type AttentionProblem,
+  type BoundInputs,
+  type KeyRange,
+  positionRange,
+  type Sequence,
+} from "@heed/core";
 import { type ProgramBox, ProgramIntervals, TileProgram } from "@heed/core/program";
 import type { LogitsRow } from "./logits.js";
 import type { JsPlan } from "./plan.js";
@@ -34,6 +40,7 @@ export class TilePrograms {
   };
   #batch = -1;
   #rows: BlockRows | null = null;
+  #sequence: Sequence | null = null;
   #tile: KeyRange = { start: 0, end: 0 };
   /** Whether a program's keys are those of the tile. */
   #maskHasKeys = false;
@@ -50,9 +57,14 @@ export class TilePrograms {
     this.#kinds = new Uint8Array(Math.ceil(plan.grid.rows / bandRows));
   }
 
-  /** Starts a block of rows of one key head. */
-  startBlock(batch: number, keyHead: number, rows: BlockRows): void {
+  /**
+   * Starts a block of rows of one key head.
+   *
+   * @param batch number of the sequence, which programs call the batch entry
+   */
+  startBlock(batch: number, keyHead: number, rows: BlockRows, sequence: Sequence): void {
     this.#rows = rows;
+    this.#sequence = sequence;
     const { head } = this.#box;
     head.lo = keyHead * this.#group;
     head.hi = head.lo + this.#group - 1;
@@ -95,7 +107,7 @@ export class TilePrograms {
     const score = this.#score;
     if (score === null) return;
     if (!this.#scoreHasKeys) {
-      score.setKeys(this.#tile.start, keys);
+      score.setKeys(this.#tile.start, keys, this.#sequence?.keyPositions);
       this.#scoreHasKeys = true;
     }
     const before = score.score;
@@ -117,7 +129,7 @@ export class TilePrograms {
     const mask = this.#mask;
     if (mask === null || !(kind & asksProgram)) return;
     if (!this.#maskHasKeys) {
-      mask.setKeys(this.#tile.start, keys);
+      mask.setKeys(this.#tile.start, keys, this.#sequence?.keyPositions);
       this.#maskHasKeys = true;
     }
     const visible = this.#run(mask, r);
@@ -128,7 +140,9 @@ export class TilePrograms {
 
   #run(program: TileProgram, r: number): Int32Array | Float64Array {
     const { head, position, index } = this.#rows as BlockRows;
-    return program.run(head[r] as number, position[r] as number, index[r] as number);
+    const { queryStart } = this.#sequence as Sequence;
+    const i = (index[r] as number) - queryStart;
+    return program.run(head[r] as number, position[r] as number, i);
   }
 
   #hideBlocks(r: number, { data, at, step }: LogitsRow): void {
@@ -167,13 +181,22 @@ export class TilePrograms {
 
   #boxOf(tile: KeyRange, from: number, to: number): ProgramBox {
     const { position, index } = this.#rows as BlockRows;
+    const sequence = this.#sequence as Sequence;
     const box = this.#box;
     box.query.lo = position[from] as number;
     box.query.hi = position[to - 1] as number;
-    box.queryIndex.lo = index[from] as number;
-    box.queryIndex.hi = index[to - 1] as number;
-    box.key.lo = box.keyIndex.lo = tile.start;
-    box.key.hi = box.keyIndex.hi = tile.end - 1;
+    if (sequence.queryPositions) {
+      const { first, last } = positionRange(position, from, to);
+      box.query.lo = first;
+      box.query.hi = last;
+    }
+    box.queryIndex.lo = (index[from] as number) - sequence.queryStart;
+    box.queryIndex.hi = (index[to - 1] as number) - sequence.queryStart;
+    const keys = sequence.tilePositions(tile);
+    box.key.lo = keys.start;
+    box.key.hi = keys.end - 1;
+    box.keyIndex.lo = tile.start;
+    box.keyIndex.hi = tile.end - 1;
     return box;
   }
 

@@ -59,3 +59,22 @@ export function packRow(
     }
   }
 }
+
+/**
+ * As {@link packRow}, for a row of int8 and its scale. Apart from it: a loop that has met arrays of many
+ * kinds is slow on all of them.
+ */
+export function packScaledRow(
+  to: Packed,
+  at: number,
+  step: number,
+  data: Int8Array,
+  start: number,
+  stride: number,
+  size: number,
+  scale: number,
+): void {
+  for (let c = 0, t = at, f = start; c < size; c++, t += step, f += stride) {
+    to[t] = (data[f] as number) * scale;
+  }
+}
