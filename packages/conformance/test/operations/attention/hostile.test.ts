@@ -27,7 +27,7 @@ test(`${count} wrong calls each give a typed error before a backend sees them, a
 });
 
 test("the same seed gives the same calls, each kind among them", () => {
-  const names = (seed: number) => [...hostileCalls(400, seed)].map(({ name }) => name);
+  const names = (seed: number) => [...hostileCalls(1000, seed)].map(({ name }) => name);
   expect(names(3)).toEqual(names(3));
   expect(new Set(names(1)).size).toBeGreaterThanOrEqual(hostileKinds);
   expect(hostileKinds).toBeGreaterThan(150);

@@ -1,4 +1,5 @@
 import { features } from "../features/index.js";
+import { servingFeatures } from "../features/serving/index.js";
 import type { CaseSpec } from "../spec.js";
 
 const base: CaseSpec = {
@@ -28,7 +29,7 @@ export const variations: Readonly<Record<string, CaseSpec>> = {
   "another head size": { ...base, headDim: 15, valueDim: 16 },
   "another value size": { ...base, valueDim: 15 },
   ...Object.fromEntries(
-    features
+    [...features, ...servingFeatures]
       .flatMap(({ variations: own }) => Object.entries(own))
       .map(([name, part]) => [name, { ...base, ...part }]),
   ),

@@ -46,6 +46,11 @@ export class Came {
     return made.length === this.#got.length && this.#is(0, made);
   }
 
+  /** Whether all of it is what a mistake gives. */
+  isAll(made: Float64Array): boolean {
+    return made.length === this.#got.length && !made.every(Number.isNaN) && this.#is(0, made);
+  }
+
   #is(start: number, made: Float64Array): boolean {
     return made.every((y, at) => {
       const x = this.#got[start + at] as number;

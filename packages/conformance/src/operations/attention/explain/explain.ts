@@ -13,6 +13,7 @@ import { type Semantics, sentenceOf } from "../mistakes/mistake.js";
 import { tiledOutput } from "../mistakes/tiled-softmax.js";
 import { Came } from "./came.js";
 import { explainStatistics } from "./statistics.js";
+import { explainStored, unstored } from "./stored.js";
 import { type Candidate, plainOutput, Trial } from "./trial.js";
 
 type Call = AttentionInputs<HostTensor>;
@@ -64,6 +65,26 @@ function candidateOf(name: string, semantics: Semantics): Candidate | null {
 }
 
 /**
+ * Mistakes with how keys are stored, with sequences or positions; and where none of those explains it, the
+ * others, made on the same call with its keys in one piece.
+ */
+function explainStoredCall(
+  inputs: Call,
+  outputs: AttentionOutputs<HostTensor>,
+  description: Pick<PlanDescription, "tiles">,
+): Explanation[] {
+  const { output } = outputs;
+  const got = output && toFloat64(output);
+  const expected = plainOutput(inputs);
+  if (got?.length !== expected.length) return [];
+  const came = new Came(got, expected, output.shape);
+  const own = came.nothingWrong ? [] : explainStored(inputs, came);
+  if (own.length > 0) return own.map((name) => [name]);
+  const plain = unstored(inputs);
+  return plain ? explainOutputs(plain, outputs, description) : [];
+}
+
+/**
  * Which known mistakes would give what a backend gave: each is made in float64 and compared; and where
  * none alone gives it, two of which one gives some of its rows.
  *
@@ -76,7 +97,7 @@ export function explainOutputs(
   { tiles }: Pick<PlanDescription, "tiles">,
 ): Explanation[] {
   const { output } = outputs;
-  if (isStoredCall(inputs)) return [];
+  if (isStoredCall(inputs)) return explainStoredCall(inputs, outputs, { tiles });
   const [batch, heads, queries, size] = inputs.query.shape as [number, number, number, number];
   const keys = inputs.key.shape[2] as number;
   const cost = batch * heads * queries * keys * size;

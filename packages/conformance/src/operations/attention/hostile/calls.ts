@@ -6,6 +6,7 @@ import type { WrongCall } from "../../../run/wrong-calls.js";
 import { buildInputs } from "../build/inputs.js";
 import type { CallFeature } from "../features/feature.js";
 import { features } from "../features/index.js";
+import { servingFeatures } from "../features/serving/index.js";
 
 type Call = AttentionInputs<HostTensor>;
 
@@ -45,6 +46,34 @@ const wrongArguments: CallFeature["wrong"] = {
       { logsumexp: true },
     ]),
 };
+
+/** The arguments of {@link validCall}, so that calls of their own leave them out. */
+const nothingElse: Record<string, unknown> = Object.fromEntries(
+  Object.keys(validCall("names")).map((name) => [name, undefined]),
+);
+
+/** Wrong calls with stored keys, pages, ragged batches and positions as data. */
+const servingChanges: readonly (readonly [name: string, change: Change])[] =
+  servingFeatures.flatMap(({ valid, wrong, tensors }) => {
+    const own = (): Call => buildInputs(valid, "hostile-serving");
+    const spoilt = tensors.flatMap((name) =>
+      Object.entries(spoilTensor).map(([what, spoil]): [string, Change] => [
+        `${name} ${what}`,
+        (_, random) => {
+          const call = own();
+          return { ...nothingElse, ...call, [name]: spoil(call[name] as HostTensor, random) };
+        },
+      ]),
+    );
+    const mistaken = Object.entries(wrong).map(([what, change]): [string, Change] => [
+      what,
+      (_, random) => {
+        const call = own();
+        return { ...nothingElse, ...call, ...change(call, random) };
+      },
+    ]);
+    return [...spoilt, ...mistaken];
+  });
 
 /** Masks and biases that do not broadcast. */
 const wrongMasks: readonly (readonly number[])[] = [
@@ -89,6 +118,7 @@ const changes: readonly (readonly [name: string, change: Change])[] = [
     `${argument} is wrong`,
     (call, random) => ({ [argument]: wrong(call, random) }),
   ]),
+  ...servingChanges,
   [
     "there is an argument that does not exist",
     (_, random) => ({

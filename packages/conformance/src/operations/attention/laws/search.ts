@@ -35,11 +35,15 @@ function milliseconds(runs: number): number {
   return Math.max(25_000, 300 * runs);
 }
 
-/** A law as a case: it is tried on random problems, and a failure shrunk to a small one. */
-export function lawCase(law: Law): ProgramCase {
+/**
+ * A law as a case: it is tried on random problems, and a failure shrunk to a small one.
+ *
+ * @param profile of the case; default that of laws on what every backend has
+ */
+export function lawCase(law: Law, profile: "laws" | "serving" = "laws"): ProgramCase {
   return {
-    id: `laws/${law.name}`,
-    profile: "laws",
+    id: profile === "laws" ? `laws/${law.name}` : `${profile}/law-${law.name}`,
+    profile,
     statement: law.statement,
     run: (context) => search(law, context),
   };

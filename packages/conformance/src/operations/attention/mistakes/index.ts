@@ -8,6 +8,7 @@ import { neighbours } from "./neighbours.js";
 import { pairMistakes } from "./pairs.js";
 import { positionMistakes } from "./positions.js";
 import { returnedMistakes } from "./returned.js";
+import { servingMistakes } from "./serving.js";
 import { wrongSizes } from "./sizes.js";
 import { softmaxMistakes } from "./softmax.js";
 import { storageMistakes } from "./storage.js";
@@ -42,5 +43,6 @@ export function catalogue(tiles: readonly number[] = usualTiles): Mistake[] {
     ...returnedMistakes,
     ...storageMistakes,
     ...pairMistakes,
+    ...servingMistakes,
   ];
 }

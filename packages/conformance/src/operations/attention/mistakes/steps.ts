@@ -2,17 +2,20 @@ import {
   type AttentionInputs,
   type AttentionOutputs,
   type AttentionProblem,
+  attention,
   type BoundInputs,
   bindInputs,
   type FloatDType,
   fromFloat64,
   type HostTensor,
   keyHeadOf,
+  roundOutputs,
   statisticsDType,
   toFloat64,
   visibleBand,
   visibleKeys,
 } from "@heed/core";
+import { isStoredCall } from "../build/stored.js";
 
 /** A row's place: batch, query head, query row, and its position on the key axis. */
 export interface Place {
@@ -96,12 +99,23 @@ export function at(t: HostTensor, ...index: readonly number[]): number {
   return toFloat64({ ...t, data, shape: [1], strides: [1], offset: place })[0] as number;
 }
 
+/** The reference's outputs, each rounded once. */
+function evaluated(
+  problem: AttentionProblem,
+  inputs: AttentionInputs,
+): AttentionOutputs<HostTensor> {
+  const exact = attention.reference(attention.bind(problem, inputs));
+  return roundOutputs(attention.operands(problem), exact) as AttentionOutputs<HostTensor>;
+}
+
 /** Computes a call with some steps replaced. */
 export function attend(
   problem: AttentionProblem,
   inputs: AttentionInputs,
   replaced: Partial<Steps>,
 ): AttentionOutputs<HostTensor> {
+  // The steps are those of plain calls; mistakes with others change the call.
+  if (isStoredCall(inputs as AttentionInputs<HostTensor>)) return evaluated(problem, inputs);
   const s = { ...steps, ...replaced };
   if (replaced.bias || replaced.alibi) {
     s.biased =

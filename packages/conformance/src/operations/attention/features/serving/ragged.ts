@@ -73,6 +73,7 @@ export const ragged: ServingFeature = {
       ...positional,
       ragged: { queries: [0, 9, 0], keys: [0, 24, 3] },
     },
+    "ragged-offsets-alibi": { ...three, alibi: true, queryOffset: [0, 5, -3], ragged: mixed },
     "ragged-offsets": { ...three, causal: true, queryOffset: [3, -2, 7], ragged: mixed },
     "ragged-lengths": {
       ...three,
