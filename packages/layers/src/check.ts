@@ -1,8 +1,8 @@
 import {
   checkTensor,
-  DisposedError,
   describeValue,
   InvalidInputError,
+  isHeedError,
   type Tensor,
 } from "@heed/core";
 
@@ -44,7 +44,7 @@ export function reading<R>(argument: string, read: () => R): R {
   try {
     return read();
   } catch (error) {
-    if (error instanceof InvalidInputError || error instanceof DisposedError) throw error;
+    if (isHeedError(error)) throw error;
     throw new InvalidInputError(
       argument,
       "a value whose members can be read",

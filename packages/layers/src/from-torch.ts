@@ -67,6 +67,10 @@ export function fromTorch(
   stateDict: TorchStateDict,
   options: TorchOptions,
 ): MultiHeadAttentionOptions {
+  return reading("stateDict", () => readTorch(stateDict, options));
+}
+
+function readTorch(stateDict: TorchStateDict, options: TorchOptions): MultiHeadAttentionOptions {
   const state = readMembers<TorchStateDict>("stateDict", stateDict, stateNames);
   const given = readMembers<TorchOptions>("options", options, ["heads", "addZeroAttn"]);
   const heads = checkCount("heads", given.heads);
@@ -180,6 +184,10 @@ export function fromTorchInputs(
   inputs: TorchInputs,
   options: TorchOptions,
 ): LayerInputs<HostTensor> {
+  return reading("inputs", () => readTorchInputs(inputs, options));
+}
+
+function readTorchInputs(inputs: TorchInputs, options: TorchOptions): LayerInputs<HostTensor> {
   const given = readMembers<TorchInputs>("inputs", inputs, torchInputNames);
   const heads = checkCount(
     "heads",

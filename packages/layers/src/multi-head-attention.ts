@@ -16,6 +16,7 @@ import {
   type Tensor,
 } from "@heed/core";
 import { bothMasks, type CachedInputs, narrower, overCache, positionsOf } from "./cache.js";
+import { reading } from "./check.js";
 import { averaged, merged, normalised, withRows } from "./heads.js";
 import { type LayerCall, type LayerInputs, type LayerOutputs, readLayerCall } from "./inputs.js";
 import {
@@ -44,21 +45,25 @@ export async function multiHeadAttention(
   options: MultiHeadAttentionOptions,
 ): Promise<MultiHeadAttention> {
   checkAttention(attention);
-  const read = readLayerOptions(options);
-  tryRules(read);
+  const read = reading("options", () => {
+    const checked = readLayerOptions(options);
+    tryRules(checked);
+    return checked;
+  });
   const preferred = await preferredBackend(attention, read);
   const placed = await placeWeights(attention, read, preferred);
   return new MultiHeadAttention(attention, read, placed);
 }
 
 function checkAttention(value: unknown): asserts value is Attention {
-  const attention = value as Partial<Attention> | null;
-  const fits =
-    typeof attention === "object" &&
-    attention !== null &&
-    typeof attention.run === "function" &&
-    typeof attention.apply === "function" &&
-    typeof attention.upload === "function";
+  const methods = ["run", "apply", "prepare", "upload", "allocate"] as const;
+  const fits = reading(
+    "attention",
+    () =>
+      typeof value === "object" &&
+      value !== null &&
+      methods.every((name) => typeof (value as Partial<Attention>)[name] === "function"),
+  );
   if (fits) return;
   throw new InvalidInputError(
     "attention",
@@ -92,7 +97,6 @@ export class MultiHeadAttention {
   #preferred: string | null;
   /** Weights by the memory that they are in. */
   readonly #placed = new Map<string | null, Promise<PlacedWeights>>();
-  /** Problems of attention that a rolling cache was checked for before it changed. */
   #disposed = false;
 
   /** Made by `multiHeadAttention`. */
@@ -121,7 +125,7 @@ export class MultiHeadAttention {
     options?: CallOptions,
   ): Promise<LayerOutputs<Query>> {
     if (this.#disposed) throw new DisposedError("layer");
-    const call = readLayerCall(inputs, this.#options);
+    const call = reading("inputs", () => readLayerCall(inputs, this.#options));
     const { place, chosen } = this.#placeOf(call);
     try {
       return (await this.#runAt(place, call, options)) as LayerOutputs<Query>;
@@ -308,9 +312,7 @@ export class MultiHeadAttention {
     return this.#attention.run(inputs, options);
   }
 
-  /**
-   * Appends and attends; if attention then fails, what was appended is taken back.
-   */
+  /** Appends and attends; if attention then fails, what was appended is taken back. */
   async #attendOverCache(
     call: LayerCall,
     { query, key, value }: Heads,
@@ -327,15 +329,14 @@ export class MultiHeadAttention {
         "padding before or between tokens",
       );
     }
-    if (cache.kind === "rolling")
-      await this.#tryOverCache(call, query, cache.inputs({ queryLength: call.length }));
+    if (cache.kind === "rolling") await this.#tryOverCache(call, query);
     await cache.append({
       key,
       value,
       ...(padding.lengths && { lengths: padding.lengths }),
     });
     try {
-      const stored = cache.inputs({ queryLength: call.keyLength });
+      const stored = cache.inputs({ queryLength: call.length });
       const inputs = await this.#overCache(call, query, stored);
       return await this.#attention.run(
         { ...inputs, ...rules, window: narrower(rules.window, stored.window) },
@@ -366,8 +367,16 @@ export class MultiHeadAttention {
   }
 
   /** Finds out whether a backend takes the call, before a rolling cache gives rows up for it. */
-  async #tryOverCache(call: LayerCall, query: Tensor, stored: CachedInputs): Promise<void> {
+  async #tryOverCache(call: LayerCall, query: Tensor): Promise<void> {
     const { rules } = this.#options;
+    const cache = call.cache as NonNullable<LayerCall["cache"]>;
+    let stored: CachedInputs;
+    try {
+      stored = cache.inputs({ queryLength: call.length });
+    } catch {
+      // Rows that are gone already say nothing about the call after the append.
+      return;
+    }
     const inputs = await this.#overCache(call, query, stored);
     await this.#attention.prepare({
       ...inputs,
