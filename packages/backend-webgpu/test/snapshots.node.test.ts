@@ -14,6 +14,7 @@ import { rotaryKernel } from "../src/rotary/kernel.js";
 import { scatterKernel } from "../src/scatter/kernel.js";
 import type { Kernel } from "../src/wgsl/kernel.js";
 
+const lists = { words: true, gathered: true, mask: true, bias: true } as const;
 const f32 = { storage: "f32", bias: "f32", output: "f32" } as const;
 
 const kernels: readonly Kernel[] = [
@@ -28,6 +29,21 @@ const kernels: readonly Kernel[] = [
   }),
   decodeKernel({ ...f32, columns: 128, headDim: 128, vectors: true }),
   rowKernel(f32),
+  // Keys in lists: int8 with its scales, float16 without shader-f16.
+  decodeKernel({
+    ...f32,
+    columns: 64,
+    headDim: 64,
+    vectors: true,
+    reads: { ...lists, element: "i8" },
+  }),
+  tileKernel({
+    ...f32,
+    lanes: 8,
+    columns: 32,
+    subgroups: false,
+    reads: { ...lists, element: "f16-words" },
+  }),
   registersKernel({
     mode: "quad",
     rows: 8,
