@@ -44,22 +44,22 @@ export class KnownFeeds {
 /**
  * All inputs of a graph, for one call.
  *
- * @param main query, key and value, and what else the graph reads of their storage
- * @param within the problem that the graph computes, if it is a part of the call
+ * @param feeds query, key and value, and what else the graph reads of their storage: an object of its own, which
+ *   gets the rest and is returned
+ * @param within the problem that the graph computes: the call's, or a part of it
  */
 export function callFeeds(
   context: FeedContext,
   graph: FedGraph,
   bound: BoundAttention,
   positions: CallPositions,
-  main: Feeds,
-  within: AttentionProblem = bound.problem,
+  feeds: Feeds,
+  within: AttentionProblem,
 ): Feeds {
   const { problem } = bound;
   const { mask, bias } = maskAndBias(bound);
   const { spec } = graph;
   const { runtime } = context;
-  const feeds: Feeds = { ...main };
   let known = positions.feeds.get(graph);
   if (!known) {
     const made = positionFeeds(runtime, within, graph, positions);

@@ -186,7 +186,8 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
     }
     const context = { runtime, resident };
     const main = fed ?? mainFeeds(context, graph.spec, bound, knownFeeds);
-    return { graph, feeds: callFeeds(context, graph, bound, known, main) };
+    const feeds = { query: main.query, key: main.key, value: main.value };
+    return { graph, feeds: callFeeds(context, graph, bound, known, feeds, this.#problem) };
   }
 
   #checkMemory({ kind }: PreparedGraph): void {
