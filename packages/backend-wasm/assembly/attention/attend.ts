@@ -6,7 +6,7 @@ import { mergeRow } from "./partial";
 import { setRows } from "./row-state";
 import { paddedBytes } from "./tile-source";
 import { attendTiled } from "./tiled";
-import { isFew, readUnit, rowCount } from "./unit";
+import { isFew, keyHeads, readUnit, rowCount, selectHead } from "./unit";
 
 /**
  * Number of elements of a tile's keys, or values, that the build works best with. Without fused multiply-add, the loads of
@@ -38,6 +38,13 @@ export function attend(d: usize, work: usize, item: i32): void {
  */
 export function merge(d: usize, work: usize, unit: i32): void {
   readUnit(d, unit);
+  for (let head = 0; head < keyHeads; head++) {
+    selectHead(head);
+    mergeRows(d, work, unit);
+  }
+}
+
+function mergeRows(d: usize, work: usize, unit: i32): void {
   const rows = rowCount;
   setRows(d, work, (rows + 3) & -4);
   const output = work + size(d, D.workRow);

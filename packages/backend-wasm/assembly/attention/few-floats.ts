@@ -17,7 +17,14 @@ function mustPack(d: usize, columns: usize): bool {
  *
  * @param single whether of one row, `[keys]`, and up to three more that are overwritten; otherwise `[keys, 4]`
  */
-export function scoreFloats(d: usize, work: usize, from: i32, to: i32, single: bool): void {
+export function scoreFloats(
+  d: usize,
+  work: usize,
+  from: i32,
+  to: i32,
+  single: bool,
+  scores: usize,
+): void {
   const query = work + size(d, D.workQuery);
   const columns = word(d, D.headDim);
   const bytes = paddedBytes(columns);
@@ -25,7 +32,6 @@ export function scoreFloats(d: usize, work: usize, from: i32, to: i32, single: b
   const stride = tileStride(d, D.keyPointer, columns, packs);
   const copy = work + size(d, D.workKey);
   if (packs) tileAddress(d, D.keyPointer, from, to - from, columns, true, copy);
-  let scores = work + size(d, D.workScores);
   while (from < to) {
     const run = packs ? to - from : runFrom(d, from, to);
     const key = packs ? copy : addressInPlace(d, D.keyPointer, from);
@@ -48,6 +54,7 @@ export function addFloatValues(
   to: i32,
   single: bool,
   partial: bool,
+  weights: usize,
 ): void {
   const columns = word(d, D.valueDim);
   const bytes = paddedBytes(columns);
@@ -61,7 +68,6 @@ export function addFloatValues(
   else if (partial) guards = !valuesFinite(d, from, to);
   const sums = work + size(d, D.workRow);
   const sink = sums + 4 * bytes;
-  let weights = work + size(d, D.workScores);
   while (from < to) {
     const run = packs ? to - from : runFrom(d, from, to);
     const value = packs ? copy : addressInPlace(d, D.valuePointer, from);

@@ -1,6 +1,7 @@
 import * as D from "../../src/shared/attention";
 import { size, word } from "../descriptor";
 import { chunkOf } from "./kernels/few-values";
+import { addFloatValues, scoreFloats } from "./few-floats";
 import { anySpecial, HALF_FACTOR } from "./kernels/stored";
 import { fewStoredScores, singleStoredScores } from "./kernels/stored-scores";
 import { fewStoredValues, singleStoredValues } from "./kernels/stored-values";
@@ -56,43 +57,62 @@ export function packStoredQuery(d: usize, work: usize): void {
   }
 }
 
-/**
- * Dot products with the keys `from ≤ j < to`, as `scoreFloats` gives them.
- *
- * @returns false if there are infinities or NaN in the keys: then nothing is computed
- */
-export function scoreStored(d: usize, work: usize, from: i32, to: i32, single: bool): bool {
-  return word(d, D.stored) == D.storedFloat16
-    ? scoreChunks<u16>(d, work, from, to, single)
-    : scoreChunks<i8>(d, work, from, to, single);
+/** Dot products with the keys `from ≤ j < to`, as `scoreFloats` gives them. */
+export function scoreStored(
+  d: usize,
+  work: usize,
+  from: i32,
+  to: i32,
+  single: bool,
+  scores: usize,
+): void {
+  if (word(d, D.stored) == D.storedFloat16) scoreChunks<u16>(d, work, from, to, single, scores);
+  else scoreChunks<i8>(d, work, from, to, single, scores);
 }
 
-function scoreChunks<Stored>(d: usize, work: usize, from: i32, to: i32, single: bool): bool {
+function scoreChunks<Stored>(
+  d: usize,
+  work: usize,
+  from: i32,
+  to: i32,
+  single: bool,
+  scores: usize,
+): void {
   const columns = word(d, D.headDim);
   const rowBytes = paddedBytes(columns);
   const query = work + size(d, D.workQuery) + 4 * rowBytes;
   const factors = query + 4 * rowBytes;
   const bytes = <usize>columns * sizeof<Stored>();
   const stride = strideInPlace(d, D.keyPointer);
-  const all = to - from;
-  const start = work + size(d, D.workScores);
-  let scores = start;
   const chunk = chunkOf(bytes);
+  const step: usize = single ? 4 : 16;
   while (from < to) {
     const keys = min(chunk, runFrom(d, from, to));
     const key = addressInPlace(d, D.keyPointer, from);
-    if (sizeof<Stored>() == 2 && anySpecial(key, stride, keys, bytes)) return false;
+    const special = sizeof<Stored>() == 2 && anySpecial(key, stride, keys, bytes);
     if (single) singleStoredScores<Stored>(query, key, bytes, stride, keys, scores);
     else fewStoredScores<Stored>(query, rowBytes, key, bytes, stride, keys, scores);
     if (sizeof<Stored>() == 1) {
       const scale = scaleAddress(d, D.keyScalesPointer, from);
       scaleKeys(scores, keys, scale, scaleStride(d, D.keyScalesPointer), single, false);
     }
-    scores += <usize>keys * (single ? 4 : 16);
+    scaleRows(scores, keys, factors, single);
+    // One by one, so that the bits of others do not depend on these.
+    for (let j = 0; special && j < keys; j++) {
+      if (!anySpecial(key + stride * <usize>j, 0, 1, bytes)) continue;
+      if (single) scoreAlone(d, work, from + j, scores + 4 * <usize>j);
+      else scoreFloats(d, work, from + j, from + j + 1, false, scores + 16 * <usize>j);
+    }
+    scores += step * <usize>keys;
     from += keys;
   }
-  scaleRows(start, all, factors, single);
-  return true;
+}
+
+/** The dot product of a single row with one key: scores after it stay. */
+function scoreAlone(d: usize, work: usize, j: i32, score: usize): void {
+  const sums = work + size(d, D.workRow);
+  scoreFloats(d, work, j, j + 1, true, sums);
+  store<f32>(score, load<f32>(sums));
 }
 
 /** Multiplies each row's scores with its factor. */
@@ -134,11 +154,7 @@ function scaleKeys(
   }
 }
 
-/**
- * Adds the values `from ≤ j < to`, times their weights, to the tile's sums, as `addFloatValues` does it.
- *
- * @returns false if there are infinities or NaN in the values: then sums and weights are as before
- */
+/** Adds the values `from ≤ j < to`, times their weights, to the tile's sums, as `addFloatValues` does it. */
 export function addStoredValues(
   d: usize,
   work: usize,
@@ -146,10 +162,13 @@ export function addStoredValues(
   to: i32,
   single: bool,
   partial: bool,
-): bool {
-  return word(d, D.stored) == D.storedFloat16
-    ? addChunks<u16>(d, work, from, to, single, partial)
-    : addChunks<i8>(d, work, from, to, single, partial);
+  weights: usize,
+): void {
+  if (word(d, D.stored) == D.storedFloat16) {
+    addChunks<u16>(d, work, from, to, single, partial, weights);
+  } else {
+    addChunks<i8>(d, work, from, to, single, partial, weights);
+  }
 }
 
 function addChunks<Stored>(
@@ -159,41 +178,43 @@ function addChunks<Stored>(
   to: i32,
   single: bool,
   partial: bool,
-): bool {
+  weights: usize,
+): void {
   const columns = word(d, D.valueDim);
   const bytes = <usize>columns * sizeof<Stored>();
   const stride = strideInPlace(d, D.valuePointer);
   const sums = work + size(d, D.workRow);
-  const sumBytes = <usize>columns * (single ? 4 : 16);
   const step: usize = single ? 4 : 16;
-  const start = work + size(d, D.workScores);
-  let weights = start;
   const chunk = chunkOf(bytes);
   while (from < to) {
     const keys = min(chunk, runFrom(d, from, to));
     const value = addressInPlace(d, D.valuePointer, from);
-    if (sizeof<Stored>() == 1) {
-      touchRows(value, stride, keys, bytes, sums + 16 * <usize>columns);
-      const scale = scaleAddress(d, D.valueScalesPointer, from);
-      scaleKeys(weights, keys, scale, scaleStride(d, D.valueScalesPointer), single, partial);
+    const special = sizeof<Stored>() == 2 && anySpecial(value, stride, keys, bytes);
+    if (special) {
+      addFloatValues(d, work, from, from + keys, single, partial, weights);
     } else {
-      if (anySpecial(value, stride, keys, bytes)) {
-        multiply(start, weights, 1 / HALF_FACTOR);
-        memory.fill(sums, 0, sumBytes);
-        return false;
+      if (sizeof<Stored>() == 1) {
+        touchRows(value, stride, keys, bytes, sums + 16 * <usize>columns);
+        const scale = scaleAddress(d, D.valueScalesPointer, from);
+        scaleKeys(weights, keys, scale, scaleStride(d, D.valueScalesPointer), single, partial);
+      } else {
+        multiply(weights, weights + step * <usize>keys, HALF_FACTOR);
       }
-      multiply(weights, weights + step * <usize>keys, HALF_FACTOR);
+      if (single) singleStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
+      else fewStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
     }
-    if (single) singleStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
-    else fewStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
     weights += step * <usize>keys;
     from += keys;
   }
-  return true;
 }
 
 /** Multiplies float32 with a power of two. */
 function multiply(x: usize, end: usize, factor: f32): void {
+  const factors = f32x4.splat(factor);
+  while (x + 16 <= end) {
+    v128.store(x, f32x4.mul(v128.load(x), factors));
+    x += 16;
+  }
   while (x < end) {
     store<f32>(x, load<f32>(x) * factor);
     x += 4;

@@ -26,8 +26,8 @@ import {
   stateOf,
   SUM,
 } from "./row-state";
-import { copyQuery, paddedBytes, valuesFinite } from "./tile-source";
-import { rowCount } from "./unit";
+import { copyQuery, paddedBytes, runFrom, valuesFinite } from "./tile-source";
+import { keyHeads, rowCount, selectHead } from "./unit";
 
 // @ts-ignore: decorator
 @inline
@@ -39,28 +39,52 @@ const STEP: usize = 4 * ROWS;
 
 /**
  * Attention of all rows of a key head where they are at most four: a step of decoding. Keys and values
- * are streamed once, a key's elements being the lanes, and shared by the rows.
+ * are streamed once, a key's elements being the lanes, and shared by the rows. In pages, key heads take turns tile by
+ * tile, so that memory is read in the order in which it lies.
  *
  * @param unit that `readUnit` has read
  */
 export function attendFew(d: usize, work: usize, unit: i32, split: i32): void {
-  const rows = rowCount;
-  setRows(d, work, ROWS);
-  packQuery(d, work, rows);
-  if (converts(d, D.headDim)) packStoredQuery(d, work);
-  const output = work + size(d, D.workOutput);
-  const valueBytes = paddedBytes(word(d, D.valueDim));
-  memory.fill(output, 0, <usize>ROWS * valueBytes);
-
+  const heads = keyHeads;
+  const step = size(d, D.workHead);
+  let at = work;
+  for (let head = 0; head < heads; head++) {
+    selectHead(head);
+    startHead(d, at);
+    at += step;
+  }
+  // Positions are the same for all heads.
   const state = rowState(d, work, 0);
   const part = word(d, D.splitKeys);
   const first = max(load<i32>(state, ANY_FROM), split * part);
   const last = min(load<i32>(state, ANY_TO), (split + 1) * part);
-  const tile = word(d, D.tileKeys);
-  const single = rows == 1 && word(d, D.stepwise) == 0 && word(d, D.maskPointer) == 0;
+  const tile = word(d, D.fewTileKeys);
+  const single = rowCount == 1 && word(d, D.stepwise) == 0 && word(d, D.maskPointer) == 0;
   for (let from = first; from < last; from += tile) {
-    attendTile(d, work, from, min(from + tile, last), single, false);
+    attendTile(d, work, heads, from, min(from + tile, last), single, false);
   }
+  at = work;
+  for (let head = 0; head < heads; head++) {
+    selectHead(head);
+    finishHead(d, at, unit, split, first, last);
+    at += step;
+  }
+}
+
+/** Prepares the selected key head. */
+function startHead(d: usize, work: usize): void {
+  setRows(d, work, ROWS);
+  packQuery(d, work, rowCount);
+  if (converts(d, D.headDim)) packStoredQuery(d, work);
+  memory.fill(work + size(d, D.workOutput), 0, <usize>ROWS * paddedBytes(word(d, D.valueDim)));
+}
+
+/** Stores the rows of the selected key head, of which the keys `first ≤ j < last` are done. */
+function finishHead(d: usize, work: usize, unit: i32, split: i32, first: i32, last: i32): void {
+  const rows = rowCount;
+  const state = rowState(d, work, 0);
+  const output = work + size(d, D.workOutput);
+  const valueBytes = paddedBytes(word(d, D.valueDim));
   const whole = word(d, D.splits) == 1;
   if (whole) {
     storeRows(d, work, 0, rows, output, valueBytes, false);
@@ -82,8 +106,9 @@ export function attendFew(d: usize, work: usize, unit: i32, split: i32): void {
   }
   if (!overflows(state, v128.load(state, AGAIN)) || !valuesFinite(d, first, last)) return;
   memory.fill(output, 0, <usize>ROWS * valueBytes);
+  const tile = word(d, D.fewTileKeys);
   for (let from = first; from < last; from += tile) {
-    attendTile(d, work, from, min(from + tile, last), false, true);
+    attendTile(d, work, 1, from, min(from + tile, last), false, true);
   }
   for (let r = 0; r < rows; r++) {
     if (!load<i32>(state + 4 * <usize>r, AGAIN)) continue;
@@ -117,10 +142,21 @@ function scaleRow(row: usize, bytes: usize, scale: f32): void {
 }
 
 /**
+ * Keys `from ≤ j < to` against the rows of the selected key head, or of all of the unit's.
+ *
+ * @param work of the first head
  * @param single whether there is but one row, and nothing to be done to its scores
  * @param final whether maxima and denominators are known: see `finalWeights`
  */
-function attendTile(d: usize, work: usize, from: i32, to: i32, single: bool, final: bool): void {
+function attendTile(
+  d: usize,
+  work: usize,
+  heads: i32,
+  from: i32,
+  to: i32,
+  single: bool,
+  final: bool,
+): void {
   const state = rowState(d, work, 0);
   if (keyPositions) {
     const lowest = load<i32>(state, ANY_LEFT);
@@ -130,17 +166,60 @@ function attendTile(d: usize, work: usize, from: i32, to: i32, single: bool, fin
     if (from >= to) return;
     single = single && allWithin(from, to, lowest, highest);
   }
+  const step = size(d, D.workHead);
+  const keyStep: usize = single ? 4 : STEP;
+  // Heads take turns page by page.
+  let scores = work + size(d, D.workScores);
+  for (let j = from; j < to; ) {
+    const run = heads == 1 ? to - j : runFrom(d, j, to);
+    let at: usize = 0;
+    for (let head = 0; head < heads; head++) {
+      if (heads > 1) selectHead(head);
+      if (converts(d, D.headDim)) scoreStored(d, work + at, j, j + run, single, scores + at);
+      else scoreFloats(d, work + at, j, j + run, single, scores + at);
+      at += step;
+    }
+    scores += keyStep * <usize>run;
+    j += run;
+  }
+  let at = work;
+  for (let head = 0; head < heads; head++) {
+    if (heads > 1) selectHead(head);
+    weighTile(d, at, from, to, single, final);
+    at += step;
+  }
+  let weights = work + size(d, D.workScores);
+  for (let j = from; j < to; ) {
+    const run = heads == 1 ? to - j : runFrom(d, j, to);
+    let at: usize = 0;
+    for (let head = 0; head < heads; head++) {
+      if (heads > 1) selectHead(head);
+      const partial = load<i32>(rowState(d, work + at, 0), AGAIN) != 0;
+      if (converts(d, D.valueDim)) {
+        addStoredValues(d, work + at, j, j + run, single, partial, weights + at);
+      } else {
+        addFloatValues(d, work + at, j, j + run, single, partial, weights + at);
+      }
+      at += step;
+    }
+    weights += keyStep * <usize>run;
+    j += run;
+  }
+  for (let head = 0; head < heads; head++) {
+    addSums(d, work, to - from, single);
+    work += step;
+  }
+}
+
+/** Turns a tile's scores into weights, and clears its sums. Leaves in `AGAIN` whether any row may not see any key. */
+function weighTile(d: usize, work: usize, from: i32, to: i32, single: bool, final: bool): void {
+  const state = rowState(d, work, 0);
   const keys = to - from;
   const scores = work + size(d, D.workScores);
   const factor = number(d, D.logitFactor);
-  if (!converts(d, D.headDim) || !scoreStored(d, work, from, to, single)) {
-    scoreFloats(d, work, from, to, single);
-  }
-  let rescale = scores + STEP * <usize>keys;
   let partial = false;
   if (single) {
     // Scores are read four at a time.
-    rescale = scores + 16 * <usize>((keys + 3) >> 2);
     v128.store(scores + 4 * <usize>keys, f32x4.splat(-Infinity));
     singleSoftmax(scores, keys, factor, state + MAX, state + SUM);
   } else {
@@ -148,16 +227,19 @@ function attendTile(d: usize, work: usize, from: i32, to: i32, single: bool, fin
     if (final) finalWeights(scores, STEP, keys, factor, state + MAX, state + FACTOR);
     else columnSoftmax(scores, STEP, keys, factor, state + MAX, state + SUM);
   }
-
-  // The sums of the tile are formed by themselves, and then added to the output: see `panelValues`.
+  store<i32>(state, partial ? 1 : 0, AGAIN);
   const bytes = paddedBytes(word(d, D.valueDim));
-  const rows: usize = single ? 1 : ROWS;
+  memory.fill(work + size(d, D.workRow), 0, single ? bytes : ROWS * bytes);
+}
+
+/** Adds a tile's sums, which are formed by themselves, to the output: see `panelValues`. */
+function addSums(d: usize, work: usize, keys: i32, single: bool): void {
+  const bytes = paddedBytes(word(d, D.valueDim));
   const sums = work + size(d, D.workRow);
-  memory.fill(sums, 0, rows * bytes);
-  if (!converts(d, D.valueDim) || !addStoredValues(d, work, from, to, single, partial)) {
-    addFloatValues(d, work, from, to, single, partial);
-  }
   const output = work + size(d, D.workOutput);
+  const scores = work + size(d, D.workScores);
+  const rescale = scores + 16 * <usize>(single ? (keys + 3) >> 2 : keys);
+  const rows: usize = single ? 1 : ROWS;
   for (let r: usize = 0; r < rows; r++) {
     addTile(output + r * bytes, bytes, v128.load32_splat(rescale + 4 * r), sums + r * bytes);
   }

@@ -3,12 +3,13 @@ import { number, size, word } from "../descriptor";
 import { LOWEST } from "../math/constants";
 import { exp2Scalar } from "../math/exp2";
 import { MAX, stateOf, SUM } from "./row-state";
+import { partialStart } from "./unit";
 
 // Partial results of rows whose keys are split into parts.
 
-/** Address of a row's partial result: its maximum, its sum, and its output divided by the sum, float32. */
+/** Address of the partial result of a row of the selected key head: its maximum, its sum, and its output divided by the sum, float32. */
 export function partialRow(d: usize, unit: i32, split: i32, r: i32): usize {
-  const row = (unit * word(d, D.splits) + split) * word(d, D.blockRows) + r;
+  const row = (unit * word(d, D.splits) + split) * word(d, D.partialRows) + partialStart + r;
   return size(d, D.partialPointer) + 4 * <usize>row * (size(d, D.valueDim) + 2);
 }
 

@@ -6,30 +6,49 @@ import { size, word } from "../descriptor";
 
 /** Batch entry, or sequence of a ragged batch. */
 export let sequence: i32 = 0;
+/** Key head; of a unit of several, the one that is selected. */
 export let keyHead: i32 = 0;
+/** Key heads of the unit. */
+export let keyHeads: i32 = 1;
+/** First row of the selected key head among the unit's partial results. */
+export let partialStart: i32 = 0;
 /** First of its rows among those of the sequence and key head. */
 export let firstRow: i32 = 0;
 export let rowCount: i32 = 0;
 /** Whether the kernel for few rows computes it. */
 export let isFew: bool = false;
 
-/** Sets the variables above. */
+/** First of the unit's key heads. */
+let firstHead: i32 = 0;
+
+/** Selects a key head of the unit: `which` counts from 0. */
+export function selectHead(which: i32): void {
+  keyHead = firstHead + which;
+  partialStart = which * D.fewRows;
+}
+
+/** Sets the variables above, and selects the first key head. */
 export function readUnit(d: usize, unit: i32): void {
   const units = size(d, D.unitsPointer);
   if (units) {
     const at = units + D.unitBytes * <usize>unit;
     sequence = load<i32>(at, D.unitSequence);
-    keyHead = load<i32>(at, D.unitKeyHead);
+    firstHead = load<i32>(at, D.unitKeyHead);
     firstRow = load<i32>(at, D.unitStart);
     rowCount = load<i32>(at, D.unitRows);
     isFew = load<i32>(at, D.unitKernel) == D.kernelFew;
+    keyHeads = isFew ? word(d, D.unitKeyHeads) : 1;
+    selectHead(0);
     return;
   }
-  const blocks = word(d, D.blocks);
-  const head = unit / blocks;
-  sequence = head / word(d, D.kvHeads);
-  keyHead = head % word(d, D.kvHeads);
   isFew = word(d, D.kernel) == D.kernelFew;
+  keyHeads = word(d, D.unitKeyHeads);
+  const blocks = word(d, D.blocks);
+  const groups = word(d, D.kvHeads) / keyHeads;
+  const group = unit / blocks;
+  sequence = group / groups;
+  firstHead = (group % groups) * keyHeads;
+  selectHead(0);
   // Later blocks see more keys where there is a band: the longest first leaves no long one to the end.
   const block = blocks - 1 - (unit % blocks);
   firstRow = block * word(d, D.blockRows);

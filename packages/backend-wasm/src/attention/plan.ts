@@ -32,6 +32,8 @@ export interface WorkLayout {
   readonly key: number;
   readonly value: number;
   readonly rows: number;
+  /** Bytes from one key head of a unit to the next. */
+  readonly head: number;
   /** Size of the workspace. */
   readonly bytes: number;
 }
@@ -41,8 +43,12 @@ export interface WasmPlan {
   readonly kernel: WasmKernel;
   /** Blocks of query rows: the query heads of a key head stacked, query by query. */
   readonly grid: WorkGrid;
-  /** Keys of a tile. */
+  /** Keys of a tile for panels. */
   readonly tileKeys: number;
+  /** Keys of a tile for few rows. */
+  readonly fewTileKeys: number;
+  /** Key heads that the kernel for few rows computes at once: more than 1 in pages. */
+  readonly unitKeyHeads: number;
   /** Number of parts into which the keys of a block are split. */
   readonly splits: number;
   /** Keys of a part, if all keys exist. */
@@ -57,6 +63,8 @@ export interface WasmPlan {
   readonly threads: number;
   /** Workspace of one thread. */
   readonly work: WorkLayout;
+  /** Rows of a unit's partial results. */
+  readonly partialRows: number;
   /** Bytes of partial results, 0 where keys are not split. */
   readonly partialBytes: number;
 }
@@ -101,7 +109,7 @@ const itemsPerThread = 4;
 
 /** Pure: the same problem and limits give the same plan everywhere. */
 export function planProblem(problem: AttentionProblem, limits: PlanLimits): WasmPlan {
-  const { queryLength, keyLength, headDim, valueDim, ragged, sequences } = problem;
+  const { queryLength, keyLength, headDim, valueDim, ragged, sequences, pages } = problem;
   const total = headsPerGroup(problem) * queryLength;
   const matrices = problem.returns.weights || problem.returns.scores !== null;
   const { batchInvariant } = limits;
@@ -113,22 +121,34 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   const even = few ? fewRows : Math.ceil(total / Math.max(1, Math.ceil(total / mostBlockRows)));
   const grid = workGrid(problem, roundUp(Math.max(1, even), panel));
   // In a ragged batch, at least so many if no sequence is empty.
-  const units = ragged ? grid.kvHeads * Math.min(sequences, queryLength) : grid.items;
+  const heads = ragged ? grid.kvHeads * Math.min(sequences, queryLength) : grid.items;
   const keys = ragged?.keys ? keyLength / Math.max(1, sequences) : keyLength;
 
   const work = grid.batch * grid.kvHeads * total * keys * (headDim + valueDim);
   const threads = work < limits.sharedWork ? 1 : limits.threads;
   const whole = matrices || batchInvariant;
   const { leastSplitKeys } = limits;
+  const mostSplits = Math.max(1, Math.floor(keyLength / leastSplitKeys));
+  const unitKeyHeads =
+    pages && streams && (few || ragged) && total > 0
+      ? headsAtOnce(
+          grid.kvHeads,
+          threads === 1 ? 1 : (itemsPerThread * threads * grid.kvHeads) / (heads * mostSplits),
+        )
+      : 1;
+  const units = heads / unitKeyHeads;
   const splits = whole ? 1 : splitsOf(units, keyLength, threads, leastSplitKeys);
   const splitKeys = splits === 1 ? keyLength : partOf(keyLength, splits, leastSplitKeys);
-  const items = grid.items * splits;
-  const tile =
-    kernel === "few" ? fewTileKeys : tileKeys(Math.max(headDim, valueDim), limits.tileElements);
+  const items = (few ? grid.items / unitKeyHeads : grid.items) * splits;
+  const partialRows = Math.max(grid.rows, unitKeyHeads * fewRows);
+  const tile = tileKeys(Math.max(headDim, valueDim), limits.tileElements);
+  const longestTile = few ? fewTileKeys : ragged ? Math.max(tile, fewTileKeys) : tile;
   return {
     kernel,
     grid,
-    tileKeys: tile,
+    tileKeys: few ? fewTileKeys : tile,
+    fewTileKeys,
+    unitKeyHeads,
     splits,
     splitKeys,
     leastSplitKeys,
@@ -136,9 +156,24 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
     fewUnits: ragged !== null && streams,
     // The word from which threads take items has room for so many.
     threads: items < noItem ? Math.min(threads, Math.max(1, items)) : 1,
-    work: layOut(problem, kernel, grid.rows, tile),
-    partialBytes: splits === 1 ? 0 : items * grid.rows * (valueDim + 2) * 4,
+    work: layOut(problem, kernel, grid.rows, longestTile, unitKeyHeads),
+    partialRows,
+    partialBytes: splits === 1 ? 0 : items * partialRows * (valueDim + 2) * 4,
   };
+}
+
+/** Most key heads of a unit. */
+const mostKeyHeads = 8;
+
+/**
+ * Key heads of a unit for few rows in pages: a divisor of all, up to the most.
+ *
+ * @param parts into which the heads have to be divided at least, so that threads get enough units
+ */
+function headsAtOnce(kvHeads: number, parts: number): number {
+  let most = Math.max(1, Math.min(mostKeyHeads, Math.floor(kvHeads / parts)));
+  while (kvHeads % most !== 0) most--;
+  return most;
 }
 
 /** Keys of each part, of which some may be empty: whole panels, and not fewer than the least. */
@@ -164,6 +199,7 @@ function layOut(
   kernel: WasmKernel,
   blockRows: number,
   tile: number,
+  heads: number,
 ): WorkLayout {
   const headBytes = 4 * roundUp(headDim, 4);
   const valueBytes = 4 * roundUp(valueDim, 4);
@@ -176,19 +212,22 @@ function layOut(
     bytes += roundUp(size, 64);
     return at;
   };
-  return {
-    // Where few rows' keys are converted in registers, twice, and four factors after that.
-    query: next(Math.max(blockRows, kvDtype === "float32" ? 0 : 2 * fewRows) * headBytes + 16),
-    // After the weights come the factors that outputs are rescaled with.
-    scores: next((tile + 1) * panel * 4),
-    output: next(blockRows * valueBytes),
-    // Sums of a tile and a sink beside them for few rows, and rows on their way in and out for panels.
-    row: next(panelRows * Math.max(headBytes, valueBytes)),
-    key: next(copies(headDim) ? tile * headBytes : 0),
-    value: next(copies(valueDim) ? tile * valueBytes : 0),
-    rows: next(roundUp(blockRows, panelRows) * rowStateBytes),
-    bytes,
-  };
+  // Where few rows' keys are converted in registers, queries lie there twice, and four factors after them.
+  const queryRows = Math.max(blockRows, kvDtype === "float32" ? 0 : 2 * fewRows);
+  const query = next(queryRows * headBytes + 16);
+  // After the weights come the factors that outputs are rescaled with.
+  const scores = next((tile + 1) * panel * 4);
+  const output = next(blockRows * valueBytes);
+  // Sums of a tile and a sink beside them for few rows, and rows on their way in and out for panels.
+  const row = next(panelRows * Math.max(headBytes, valueBytes));
+  const rows = next(roundUp(blockRows, panelRows) * rowStateBytes);
+  const head = bytes;
+  // The heads of a unit have all of the above, one after another. Copies belong to none.
+  bytes *= heads;
+  const key = next(copies(headDim) ? tile * headBytes : 0);
+  const value = next(copies(valueDim) ? tile * valueBytes : 0);
+  bytes += (heads - 1) * head;
+  return { query, scores, output, row, key, value, rows, head, bytes };
 }
 
 /** Bytes of wasm memory that a run takes beside inputs and outputs. */

@@ -12,23 +12,29 @@ export const unitWords: number = D.unitBytes / 4;
 export function unitsOf(bound: BoundAttention, plan: WasmPlan, threads: number): Int32Array {
   const { grid } = plan;
   const list = new WorkList(grid, bound);
-  const units = Array.from({ length: list.items }, (_, i) => list.item(i));
   const starts = bound.queryStarts as Int32Array;
+  const isFew = ({ sequence }: WorkItem): boolean => {
+    const queries = (starts[sequence + 1] as number) - (starts[sequence] as number);
+    return plan.fewUnits && grid.group * queries <= D.fewRows;
+  };
+  // A unit for few rows has several key heads.
+  const units = Array.from({ length: list.items }, (_, i) => list.item(i)).filter(
+    (item) => !isFew(item) || item.keyHead % plan.unitKeyHeads === 0,
+  );
   if (threads > 1) {
     const work = ({ sequence, start, end }: WorkItem): number =>
       (end - start) * (bound.kvLengths[sequence] as number);
     units.sort((a, b) => work(b) - work(a));
   }
   const words = new Int32Array(unitWords * units.length);
-  for (const [i, { sequence, keyHead, start, end }] of units.entries()) {
-    const queries = (starts[sequence + 1] as number) - (starts[sequence] as number);
-    const few = plan.fewUnits && grid.group * queries <= D.fewRows;
+  for (const [i, unit] of units.entries()) {
+    const { sequence, keyHead, start, end } = unit;
     const at = unitWords * i;
     words[at + D.unitSequence / 4] = sequence;
     words[at + D.unitKeyHead / 4] = keyHead;
     words[at + D.unitStart / 4] = start;
     words[at + D.unitRows / 4] = end - start;
-    words[at + D.unitKernel / 4] = few ? D.kernelFew : D.kernelTiled;
+    words[at + D.unitKernel / 4] = isFew(unit) ? D.kernelFew : D.kernelTiled;
   }
   return words;
 }

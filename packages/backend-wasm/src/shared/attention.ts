@@ -92,7 +92,7 @@ export const kernel = 192;
 export const blockRows = 196;
 /** Blocks of a key head. */
 export const blocks = 200;
-/** Keys of a tile. */
+/** Keys of a tile for panels. */
 export const tileKeys = 204;
 /** Number of parts into which the keys of a block are split. */
 export const splits = 208;
@@ -144,6 +144,15 @@ export const queryPositionsStride = 316;
 export const keyPositionsPointer = 320;
 export const keyPositionsStride = 324;
 
+/** Key heads of a unit for few rows: more than 1 in pages, whose heads lie one after another. */
+export const unitKeyHeads = 328;
+/** Bytes from the workspace of one key head of a unit to that of the next. */
+export const workHead = 332;
+/** Keys of a tile for few rows. */
+export const fewTileKeys = 336;
+/** Rows of a unit's partial results. */
+export const partialRows = 340;
+
 /** Size of a descriptor. */
 export const descriptorBytes = 384;
 
@@ -159,7 +168,7 @@ export const unitKeyHead = 4;
 export const unitStart = 8;
 /** Rows of the unit. */
 export const unitRows = 12;
-/** `kernelTiled` or `kernelFew`. */
+/** `kernelTiled`, or `kernelFew`: then the unit has `unitKeyHeads` key heads. */
 export const unitKernel = 16;
 export const unitBytes = 20;
 
