@@ -71,6 +71,11 @@ export function attendFew(d: usize, work: usize, unit: i32, split: i32): void {
   }
 }
 
+/** Whether any row may not see any key of the tile: in the state of a row that the panel does not have. */
+// @ts-ignore: decorator
+@inline
+const PARTIAL: usize = MAX + 4 * <usize>ROWS;
+
 /** Prepares the selected key head. */
 function startHead(d: usize, work: usize): void {
   setRows(d, work, ROWS);
@@ -194,7 +199,7 @@ function attendTile(
     let at: usize = 0;
     for (let head = 0; head < heads; head++) {
       if (heads > 1) selectHead(head);
-      const partial = load<i32>(rowState(d, work + at, 0), AGAIN) != 0;
+      const partial = load<i32>(rowState(d, work + at, 0), PARTIAL) != 0;
       if (converts(d, D.valueDim)) {
         addStoredValues(d, work + at, j, j + run, single, partial, weights + at);
       } else {
@@ -211,7 +216,7 @@ function attendTile(
   }
 }
 
-/** Turns a tile's scores into weights, and clears its sums. Leaves in `AGAIN` whether any row may not see any key. */
+/** Turns a tile's scores into weights, and clears its sums. Leaves in `PARTIAL` whether any row may not see any key. */
 function weighTile(d: usize, work: usize, from: i32, to: i32, single: bool, final: bool): void {
   const state = rowState(d, work, 0);
   const keys = to - from;
@@ -227,7 +232,7 @@ function weighTile(d: usize, work: usize, from: i32, to: i32, single: bool, fina
     if (final) finalWeights(scores, STEP, keys, factor, state + MAX, state + FACTOR);
     else columnSoftmax(scores, STEP, keys, factor, state + MAX, state + SUM);
   }
-  store<i32>(state, partial ? 1 : 0, AGAIN);
+  store<i32>(state, partial ? 1 : 0, PARTIAL);
   const bytes = paddedBytes(word(d, D.valueDim));
   memory.fill(work + size(d, D.workRow), 0, single ? bytes : ROWS * bytes);
 }
