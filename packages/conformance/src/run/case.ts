@@ -12,6 +12,7 @@ const ofAttention = {
   numerics: "other dtypes, and extreme numbers and sizes",
   pairs: "every pair of features",
   serving: "stored keys, pages, ragged batches, positions as data",
+  programs: "masks and scores as programs, and block masks",
   laws: "what holds between calls, on random ones",
   behaviour: "plans, order, memory, disposal, wrong calls",
 } as const;

@@ -1,5 +1,6 @@
 import type { AttentionReturns, AttentionWindow, FloatDType } from "@heed/core";
 import * as v from "valibot";
+import { type BlockMaskSpec, maskPrograms, scorePrograms } from "./build/programs.js";
 
 /** How query, key and value lie in memory; all are views of `[batch, heads, length, size]`. */
 export type Layout =
@@ -113,6 +114,11 @@ export interface CaseSpec {
   readonly ragged?: { readonly queries: readonly number[]; readonly keys?: readonly number[] };
   readonly queryPositions?: PositionsSpec;
   readonly keyPositions?: PositionsSpec;
+  /** Name of a mask program: see `build/programs.ts`. */
+  readonly maskMod?: string;
+  /** Name of a score program. */
+  readonly scoreMod?: string;
+  readonly blockMask?: BlockMaskSpec;
   /** Fills keys and values that no row can see by kvLengths, causal or window. */
   readonly poison?: Poison;
   /** With poison: also what mask or bias hide from every row that reads the key's head. */
@@ -210,6 +216,15 @@ export const caseSpecSchema: v.GenericSchema<unknown, CaseSpec> = v.strictObject
   ragged: v.optional(v.strictObject({ queries: v.array(size), keys: v.optional(v.array(size)) })),
   queryPositions: v.optional(positions),
   keyPositions: v.optional(positions),
+  maskMod: v.optional(v.picklist(Object.keys(maskPrograms))),
+  scoreMod: v.optional(v.picklist(Object.keys(scorePrograms))),
+  blockMask: v.optional(
+    v.strictObject({
+      queryBlock: v.pipe(size, v.minValue(1)),
+      keyBlock: v.pipe(size, v.minValue(1)),
+      data: v.optional(v.picklist(["full", "1hqk", "b1qk", "11qk"])),
+    }),
+  ),
   poison: v.optional(v.picklist(["NaN", "infinity", "large"])),
   poisonAnyRule: v.optional(v.boolean()),
   notFinite: v.optional(

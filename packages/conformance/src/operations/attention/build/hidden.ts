@@ -1,5 +1,6 @@
 import {
   type AttentionInputs,
+  bindInputs,
   bindPositions,
   broadcastTo,
   describeProblem,
@@ -9,6 +10,7 @@ import {
   visibleBand,
   visibleKeys,
 } from "@heed/core";
+import { programEvaluator } from "@heed/core/program";
 import { rewriteElements } from "../../../calls/elements.js";
 import type { Poison } from "../spec.js";
 
@@ -56,7 +58,7 @@ export function rewriteHidden(
 
 /**
  * Which keys a call hides, by any rule, from every row that reads their head: by kvLengths, causal or
- * window, by a mask, or by a bias of −∞.
+ * window, by a mask, a mask program or a block mask, or by a bias of −∞.
  */
 export function keysHiddenByAnyRule(
   inputs: AttentionInputs<HostTensor>,
@@ -69,10 +71,19 @@ export function keysHiddenByAnyRule(
   const mask = inputs.mask && toFloat64(broadcastTo(inputs.mask, full));
   const bias = inputs.bias && toFloat64(broadcastTo(inputs.bias, full));
   const group = headsPerGroup(problem);
+  const bound = bindInputs(problem, inputs);
+  const shows = bound.maskMod && programEvaluator(bound.maskMod);
+  const visited = bound.blockMask?.blocks;
   const seen = (b: number, h: number, i: number, j: number): boolean => {
     const { start, end } = visibleKeys(band, kvLengths[b] as number, (offsets[b] as number) + i);
     const at = ((b * queryHeads + h) * queryLength + i) * keyLength + j;
-    return start <= j && j < end && mask?.[at] !== 0 && bias?.[at] !== Number.NEGATIVE_INFINITY;
+    if (j < start || j >= end) return false;
+    if (mask?.[at] === 0 || bias?.[at] === Number.NEGATIVE_INFINITY) return false;
+    const block = visited && [Math.floor(i / visited.queryBlock), Math.floor(j / visited.keyBlock)];
+    if (block && visited.kind(b, h, block[0] as number, block[1] as number) === "empty")
+      return false;
+    const query = i + (offsets[b] as number);
+    return shows?.({ batch: b, head: h, query, key: j, queryIndex: i, keyIndex: j }) !== 0;
   };
   return (b, g, j) => {
     for (let h = g * group; h < (g + 1) * group; h++) {

@@ -14,6 +14,7 @@ import { features } from "../features/index.js";
 import type { CaseSpec, NotFinite, Poison } from "../spec.js";
 import { poisonHidden } from "./hidden.js";
 import { buildBias, buildMask } from "./masks.js";
+import { buildBlockMask, maskPrograms, scorePrograms } from "./programs.js";
 import { isStored, storeCall } from "./stored.js";
 import { poisonUnseen } from "./unseen.js";
 import { shapeValues } from "./values.js";
@@ -28,6 +29,41 @@ export function buildInputs(
   spec: CaseSpec,
   seed: string,
   arithmetic: Arithmetic = ieee754,
+): AttentionInputs<HostTensor> {
+  const made = withPrograms(buildPlain(spec, seed, arithmetic), spec, seed);
+  if (!spec.poison || isStored(spec) || !(spec.maskMod || spec.blockMask)) return made;
+  return poisonHidden(made, poisonFor(spec.poison, arithmetic), true);
+}
+
+/**
+ * The call with its programs and block mask, whose numbers follow from a seed of their own.
+ *
+ * @param inputs as stored
+ */
+function withPrograms(
+  inputs: AttentionInputs<HostTensor>,
+  { maskMod, scoreMod, blockMask, ...spec }: CaseSpec,
+  seed: string,
+): AttentionInputs<HostTensor> {
+  if (maskMod === undefined && scoreMod === undefined && blockMask === undefined) return inputs;
+  const random = new Random(`${seed} programs`);
+  const { batch = 1, queryHeads: heads = 2, queryLength, keyLength = queryLength } = spec;
+  const sizes = { batch, heads, queryLength, keyLength };
+  const made: AttentionInputs<HostTensor> = {
+    ...inputs,
+    ...(maskMod !== undefined && { maskMod: maskPrograms[maskMod]?.(sizes, random) }),
+    ...(scoreMod !== undefined && { scoreMod: scorePrograms[scoreMod]?.(sizes, random) }),
+  };
+  return blockMask === undefined
+    ? made
+    : { ...made, blockMask: buildBlockMask(blockMask, made, sizes, random) };
+}
+
+/** The call without programs. */
+function buildPlain(
+  spec: CaseSpec,
+  seed: string,
+  arithmetic: Arithmetic,
 ): AttentionInputs<HostTensor> {
   const random = new Random(seed);
   const dtype = spec.dtype ?? "float32";

@@ -10,6 +10,7 @@ import { maskCases } from "./masks.js";
 import { notFiniteCases } from "./not-finite.js";
 import { numericsCases } from "./numerics.js";
 import { pairCases } from "./pairs.js";
+import { programCases } from "./programs.js";
 import { servingCases } from "./serving.js";
 
 /** Every synthetic case. */
@@ -27,4 +28,5 @@ export const cases: readonly ConformanceCase[] = [
   ...edgeCases,
   ...pairCases,
   ...servingCases,
+  ...programCases,
 ];

@@ -10,6 +10,7 @@ import { isStoredCall } from "../build/stored.js";
 import { scaledOutput } from "../mistakes/denominators.js";
 import { catalogue, usualTiles } from "../mistakes/index.js";
 import { type Semantics, sentenceOf } from "../mistakes/mistake.js";
+import { programMistakes } from "../mistakes/programs.js";
 import { tiledOutput } from "../mistakes/tiled-softmax.js";
 import { Came } from "./came.js";
 import { explainStatistics } from "./statistics.js";
@@ -64,6 +65,23 @@ function candidateOf(name: string, semantics: Semantics): Candidate | null {
   }
 }
 
+/** Whether a call has programs or a block mask, of which a row cannot be computed apart. */
+function hasPrograms({ maskMod, scoreMod, blockMask }: Call): boolean {
+  return maskMod !== undefined || scoreMod !== undefined || blockMask !== undefined;
+}
+
+/** Mistakes with programs that give what a backend gave. */
+function explainPrograms(inputs: Call, output: HostTensor | undefined): Explanation[] {
+  if (output === undefined || inputs.query.shape.reduce((a, b) => a * b, 1) > most) return [];
+  const got = toFloat64(output);
+  const came = new Came(got, plainOutput(inputs), output.shape);
+  if (came.nothingWrong) return [];
+  return programMistakes.flatMap(({ name, semantics }) => {
+    const call = semantics.kind === "call" ? semantics.change(inputs) : null;
+    return call && came.isAll(plainOutput(call)) ? [[name]] : [];
+  });
+}
+
 /**
  * Mistakes with how keys are stored, with sequences or positions; and where none of those explains it, the
  * others, made on the same call with its keys in one piece.
@@ -97,6 +115,7 @@ export function explainOutputs(
   { tiles }: Pick<PlanDescription, "tiles">,
 ): Explanation[] {
   const { output } = outputs;
+  if (hasPrograms(inputs)) return explainPrograms(inputs, output);
   if (isStoredCall(inputs)) return explainStoredCall(inputs, outputs, { tiles });
   const [batch, heads, queries, size] = inputs.query.shape as [number, number, number, number];
   const keys = inputs.key.shape[2] as number;

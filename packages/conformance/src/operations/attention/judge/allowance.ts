@@ -16,11 +16,11 @@ import type { NaiveEvaluation } from "./naive.js";
 const roundings = 8;
 
 /**
- * How many times the naive evaluation's error is allowed: twice, and three times with softcap, which
- * adds two steps.
+ * How many times the naive evaluation's error is allowed: twice, and three times with softcap or a score
+ * program, which add steps.
  */
 export function naiveFactor(inputs: AttentionInputs): number {
-  return inputs.softcap ? 3 : 2;
+  return inputs.softcap || inputs.scoreMod ? 3 : 2;
 }
 
 /**

@@ -8,9 +8,11 @@ import {
   roundTo,
   toFloat64,
 } from "@heed/core";
+import type { ProgramPoint } from "@heed/core/program";
 import { largestNumber, unitRoundoff } from "../../../judge/roundoff.js";
 import { logitNotFinite, valueNotFinite } from "./flags.js";
 import { naiveSequences } from "./places.js";
+import { naiveProgram } from "./programs.js";
 
 /** A naive evaluation, and the magnitudes that its rounding errors grow with. */
 export interface NaiveEvaluation {
@@ -79,6 +81,9 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
   const value = dequantised(bound.value, bound.valueScales, stored);
   const mask = bound.mask && toFloat64(bound.mask);
   const bias = bound.bias && toFloat64(bound.bias);
+  const maskMod = bound.maskMod && naiveProgram(bound.maskMod, f, unitRoundoff[step]);
+  const scoreMod = bound.scoreMod && naiveProgram(bound.scoreMod, f, unitRoundoff[step]);
+  const blocks = problem.blockMask && toFloat64(bound.blockMask?.blocks.mask as HostTensor);
   const left = problem.window?.left ?? Number.POSITIVE_INFINITY;
   const right = problem.causal ? 0 : (problem.window?.right ?? Number.POSITIVE_INFINITY);
   const scale = f(problem.scale);
@@ -107,7 +112,7 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
   const logits = new Float64Array(keyLength);
   const products = new Float64Array(keyLength);
   const roundings = new Float64Array(keyLength);
-  for (const sequence of naiveSequences(problem, bound)) {
+  for (const [number, sequence] of naiveSequences(problem, bound).entries()) {
     for (let h = 0; h < queryHeads; h++) {
       const g = Math.floor((h * problem.kvHeads) / queryHeads);
       const sink = f(bound.sinks?.[h] ?? Number.NEGATIVE_INFINITY);
@@ -136,6 +141,15 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
           const added = bias ? (bias[row * keyLength + j] as number) : 0;
           if (bias) s = held(f(s + added));
           if (bound.alibiSlopes) s = held(f(s - distance));
+          const point = { batch: number, head: h, query: p, key: at, queryIndex: i, keyIndex: j };
+          let programmed = 0;
+          let steepness = 1;
+          if (scoreMod) {
+            const given = scoreMod({ ...point, score: s });
+            programmed = given.rounding;
+            steepness = Math.max(1, steepnessAt(scoreMod, point, s, given.value));
+            s = held(given.value);
+          }
           if (result.scores) {
             const kind = problem.returns.scores;
             result.scores[row * keyLength + j] =
@@ -145,14 +159,16 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
           const attended = mask?.[row * keyLength + j] !== 0;
           // A bias of −∞ hides its key whatever the product is.
           const excluded = added === Number.NEGATIVE_INFINITY || s === Number.NEGATIVE_INFINITY;
-          if (inBand && attended && !excluded) {
+          const shown = maskMod === null || maskMod(point).value === 1;
+          if (inBand && attended && shown && isVisited(problem, blocks, point) && !excluded) {
             if (!Number.isFinite(s)) result.notFinite[row] |= logitNotFinite;
             logits[j] = s;
             seen.push(j);
-            products[j] = Math.abs(scale) * magnitude;
+            products[j] = steepness * Math.abs(scale) * magnitude;
             const swallowed = bias ? Math.abs(capped) + distance : Number.POSITIVE_INFINITY;
             roundings[j] = Number.isFinite(s)
-              ? Math.max(u * Math.abs(raw), Math.min(u * Math.abs(s), swallowed))
+              ? programmed +
+                Math.max(steepness * u * Math.abs(raw), Math.min(u * Math.abs(s), swallowed))
               : u * (products[j] as number);
           }
         }
@@ -192,6 +208,33 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
     }
   }
   return result;
+}
+
+/** How much more than its score a program's value changes near a score. */
+function steepnessAt(
+  program: ReturnType<typeof naiveProgram>,
+  point: Omit<ProgramPoint, "score">,
+  score: number,
+  value: number,
+): number {
+  const step = 2 ** -10 * Math.max(1, Math.abs(score));
+  const near = program({ ...point, score: score + step } as ProgramPoint).value;
+  const steepness = Math.abs(near - value) / step;
+  return Number.isFinite(steepness) ? steepness : 1;
+}
+
+/** Whether the block mask, if there is one, has the block of a query and a key. */
+function isVisited(
+  { blockMask }: AttentionProblem,
+  blocks: Float64Array | null,
+  { batch, head, queryIndex, keyIndex }: ProgramPoint,
+): boolean {
+  if (blockMask === null || blocks === null) return true;
+  const [batches, heads, queries, keys] = blockMask.shape;
+  const row = (batches === 1 ? 0 : batch) * heads + (heads === 1 ? 0 : head);
+  const query = Math.floor(queryIndex / blockMask.queryBlock);
+  const key = Math.floor(keyIndex / blockMask.keyBlock);
+  return blocks[(row * queries + query) * keys + key] !== 0;
 }
 
 /** Elements of keys or values; those of int8 are rounded to the inputs' dtype once they have their scale. */

@@ -40,7 +40,7 @@ function milliseconds(runs: number): number {
  *
  * @param profile of the case; default that of laws on what every backend has
  */
-export function lawCase(law: Law, profile: "laws" | "serving" = "laws"): ProgramCase {
+export function lawCase(law: Law, profile: "laws" | "serving" | "programs" = "laws"): ProgramCase {
   return {
     id: profile === "laws" ? `laws/${law.name}` : `${profile}/law-${law.name}`,
     profile,

@@ -7,6 +7,7 @@ import type { Mistake } from "./mistake.js";
 import { neighbours } from "./neighbours.js";
 import { pairMistakes } from "./pairs.js";
 import { positionMistakes } from "./positions.js";
+import { programMistakes } from "./programs.js";
 import { returnedMistakes } from "./returned.js";
 import { servingMistakes } from "./serving.js";
 import { wrongSizes } from "./sizes.js";
@@ -44,5 +45,6 @@ export function catalogue(tiles: readonly number[] = usualTiles): Mistake[] {
     ...storageMistakes,
     ...pairMistakes,
     ...servingMistakes,
+    ...programMistakes,
   ];
 }

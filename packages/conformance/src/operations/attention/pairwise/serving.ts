@@ -12,7 +12,7 @@ import type { CaseSpec } from "../spec.js";
 import { otherFactors } from "./features.js";
 
 /** Lengths that pages of 4 divide. */
-const sizeFactors = {
+export const sizeFactors = {
   batch: { b1: { batch: 1 }, b3: { batch: 3 } },
   heads: {
     mha: { queryHeads: 2, kvHeads: 2 },

@@ -8,6 +8,7 @@ import {
   transpose,
 } from "@heed/core";
 import { runOperator } from "./operator.js";
+import { sparseInputs } from "./sparse.js";
 import type { Arithmetic } from "../../../judge/arithmetic.js";
 import { type Expected, judge } from "../judge/judge.js";
 import { summarise, type Verdict } from "../../../judge/verdict.js";
@@ -88,7 +89,10 @@ function torchCall(file: SafeTensors): RecordedCall {
 }
 
 function servingCall(name: string, file: SafeTensors): RecordedCall {
-  return name.startsWith("decode") ? decodeCall(file) : raggedCall(file);
+  if (name.startsWith("decode")) return decodeCall(file);
+  return "in.q" in file.tensors && !("in.cu_seqlens_q" in file.tensors)
+    ? { inputs: sparseInputs(file), expected: outputsOf(file) }
+    : raggedCall(file);
 }
 
 /**

@@ -4,12 +4,14 @@ import {
   type AttentionProblem,
   type AttentionProvider,
   attention,
+  bindInputs,
   defineBackend,
   describeProblem,
   fromFloat64,
   type HostTensor,
   implement,
   type PlanDescription,
+  roundOutputs,
 } from "@heed/core";
 import { Trial } from "../../../../src/operations/attention/explain/trial.js";
 import { scaledOutput } from "../../../../src/operations/attention/mistakes/denominators.js";
@@ -60,13 +62,26 @@ function outputsOf(
   if (semantics.kind === "steps") return attend(problem, inputs, semantics.steps);
   if (semantics.kind === "call") {
     const call = semantics.change(inputs) ?? inputs;
-    return attend(describeProblem(call), call, {});
+    return right(describeProblem(call), call);
   }
-  const right = attend(problem, inputs, {});
+  const outputs = right(problem, inputs);
   const { name, made } = madeBy(semantics, inputs);
-  const t = right[name];
-  if (made === null || t === undefined) return right;
-  return { ...right, [name]: fromFloat64(made, t.shape, t.dtype) };
+  const t = outputs[name];
+  if (made === null || t === undefined) return outputs;
+  return { ...outputs, [name]: fromFloat64(made, t.shape, t.dtype) };
+}
+
+/** The right outputs, of the evaluation in steps where it knows the call. */
+export function right(
+  problem: AttentionProblem,
+  inputs: AttentionInputs<HostTensor>,
+): AttentionOutputs<HostTensor> {
+  const { maskMod, scoreMod, blockMask } = problem;
+  if (maskMod === null && scoreMod === null && blockMask === null) {
+    return attend(problem, inputs, {});
+  }
+  const bound = bindInputs(problem, inputs);
+  return roundOutputs(attention.operands(problem), attention.reference(bound)) as never;
 }
 
 function madeBy(

@@ -12,9 +12,8 @@ import {
   type PublishedName,
   published,
 } from "../../../../src/operations/attention/mistakes/published.js";
-import { attend } from "../../../../src/operations/attention/mistakes/steps.js";
 import { operationSuites } from "../../../../src/operations/index.js";
-import { backendOf, mutantOf } from "./backend.js";
+import { backendOf, mutantOf, right } from "./backend.js";
 import { conductMutants } from "./conduct.js";
 import { backendWithMemory, memoryMutants } from "./memory.js";
 
@@ -142,7 +141,7 @@ describe("the suite kills a backend of another operation in which", () => {
 });
 
 test.each([
-  ["backend", backendOf(async (problem, inputs) => attend(problem, inputs, {}))],
+  ["backend", backendOf(async (problem, inputs) => right(problem, inputs))],
   ["backend with memory", backendWithMemory()],
 ])("no case that kills a mutant fails the same %s without a bug", async (_, provider) => {
   const backend = await provider.load();

@@ -1,0 +1,153 @@
+import { type ConformanceCase, ofProfile } from "../../../run/case.js";
+import { maskPrograms, scorePrograms } from "../build/programs.js";
+import { programName, programRows, programSpec } from "../pairwise/programs.js";
+import type { CaseSpec } from "../spec.js";
+
+/** Tokens of images of 6 × 6, of areas and of documents. */
+const base: CaseSpec = {
+  batch: 2,
+  queryHeads: 4,
+  kvHeads: 2,
+  queryLength: 36,
+  headDim: 8,
+  returns: { logSumExp: true },
+};
+const long = { ...base, batch: 1, queryLength: 150, keyLength: 210, queryOffset: 60 } as const;
+const cross = { ...base, queryLength: 7, keyLength: 30, queryOffset: 23 } as const;
+const blocks = { queryBlock: 8, keyBlock: 8 } as const;
+
+const special: Readonly<Record<string, CaseSpec>> = {
+  "mask-decode": { ...base, queryLength: 1, keyLength: 70, queryOffset: 69, maskMod: "window" },
+  "mask-negative-offset": { ...base, queryOffset: -9, maskMod: "documents" },
+  "mask-offsets": { ...cross, queryOffset: [3, 20], maskMod: "causal" },
+  "mask-bottom-right": {
+    ...cross,
+    queryOffset: "bottom-right",
+    kvLengths: [30, 9],
+    maskMod: "causal",
+  },
+  "mask-without-offset": { ...base, queryLength: 7, keyLength: 30, maskMod: "causal" },
+  "mask-beside-flags": {
+    ...long,
+    causal: true,
+    window: { left: 40 },
+    mask: { shape: [4, 1, 210] },
+    bias: { shape: [150, 210], holes: "-inf" },
+    alibi: true,
+    sinks: true,
+    softcap: 4,
+    maskMod: "bigBird",
+    scoreMod: "bias-of-distance",
+  },
+  "mask-sinks-empty-rows": { ...base, sinks: true, maskMod: "empty-rows" },
+  "mask-float64": { ...base, dtype: "float64", maskMod: "documents", scoreMod: "softcap" },
+  "mask-float16": { ...base, dtype: "float16", maskMod: "documents", scoreMod: "softcap" },
+  "mask-poison": { ...base, maskMod: "prefix", poison: "NaN" },
+  "mask-poison-infinity": { ...base, maskMod: "dilated", causal: true, poison: "infinity" },
+  "mask-poison-nothing": { ...base, maskMod: "nothing", poison: "NaN" },
+  "mask-poison-blocks": {
+    ...long,
+    maskMod: "window",
+    blockMask: { queryBlock: 16, keyBlock: 32 },
+    poison: "NaN",
+  },
+  "mask-weights": {
+    ...cross,
+    maskMod: "by-head-and-batch",
+    scoreMod: "clamped",
+    returns: { logSumExp: true, weights: true, scores: "biased" },
+  },
+  "score-raw-scores": { ...cross, scoreMod: "alibi", returns: { scores: "raw" } },
+  "score-capped-scores": {
+    ...cross,
+    softcap: 2,
+    scoreMod: "alibi",
+    returns: { scores: "capped" },
+  },
+  "score-after-softcap": { ...cross, batch: 1, softcap: 2, scoreMod: "alibi" },
+  "score-after-softcap-decode": {
+    ...cross,
+    queryLength: 1,
+    queryOffset: 29,
+    softcap: 1,
+    scoreMod: "bias-of-distance",
+  },
+  "score-hides-poison": { ...base, causal: true, scoreMod: "hides", poison: "NaN" },
+  "blocks-long": { ...long, maskMod: "window", blockMask: { queryBlock: 32, keyBlock: 64 } },
+  "blocks-of-1": { ...cross, maskMod: "documents", blockMask: { queryBlock: 1, keyBlock: 1 } },
+  "blocks-odd": { ...long, maskMod: "dilated", blockMask: { queryBlock: 23, keyBlock: 37 } },
+  "blocks-wide": { ...long, maskMod: "causal", blockMask: { queryBlock: 7, keyBlock: 128 } },
+  "blocks-tall": { ...long, maskMod: "causal", blockMask: { queryBlock: 128, keyBlock: 5 } },
+  "blocks-bigbird": { ...long, maskMod: "bigBird", blockMask: blocks },
+  "blocks-empty": { ...base, maskMod: "nothing", blockMask: blocks },
+  "blocks-full": { ...base, maskMod: "everything", blockMask: blocks },
+  "blocks-data": { ...long, blockMask: { queryBlock: 16, keyBlock: 16, data: "full" } },
+  "blocks-data-of-heads": { ...base, blockMask: { ...blocks, data: "1hqk" } },
+  "blocks-data-of-batches": { ...base, blockMask: { ...blocks, data: "b1qk" } },
+  "blocks-data-shared": { ...base, blockMask: { ...blocks, data: "11qk" } },
+  "blocks-data-beside-program": {
+    ...base,
+    maskMod: "documents",
+    blockMask: { ...blocks, data: "full" },
+  },
+  "blocks-data-weights": {
+    ...cross,
+    blockMask: { queryBlock: 3, keyBlock: 4, data: "full" },
+    returns: { logSumExp: true, weights: true, scores: "raw" },
+  },
+  "blocks-data-poison": {
+    ...base,
+    blockMask: { queryBlock: 36, keyBlock: 9, data: "full" },
+    poison: "NaN",
+  },
+  "ragged-programs": {
+    ...base,
+    batch: 3,
+    ragged: { queries: [9, 0, 20], keys: [12, 4, 36] },
+    queryOffset: "bottom-right",
+    maskMod: "by-head-and-batch",
+    scoreMod: "by-batch",
+  },
+  "pages-programs": {
+    ...base,
+    pages: { size: 4 },
+    kvLengths: [36, 17],
+    maskMod: "documents",
+    scoreMod: "alibi",
+    blockMask: blocks,
+  },
+  "positions-programs": {
+    ...base,
+    queryPositions: { order: "tree" },
+    keyPositions: { order: "ring" },
+    maskMod: "causal",
+    scoreMod: "alibi",
+    blockMask: blocks,
+  },
+};
+
+const specs: Readonly<Record<string, CaseSpec>> = {
+  ...Object.fromEntries(
+    Object.keys(maskPrograms).flatMap((maskMod): [string, CaseSpec][] => [
+      [`mask-${maskMod}`, { ...(maskMod === "tree" ? cross : base), maskMod }],
+      [
+        `mask-${maskMod}-blocks`,
+        { ...(maskMod === "tree" ? cross : base), maskMod, blockMask: blocks },
+      ],
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.keys(scorePrograms).map((scoreMod) => [`score-${scoreMod}`, { ...base, scoreMod }]),
+  ),
+  ...special,
+};
+
+/** Masks and scores as programs, and block masks: alone, in adversity, and with everything else. */
+export const programCases: readonly ConformanceCase[] = ofProfile("programs", [
+  ...Object.entries(specs).map(([name, spec]) => ({ id: `programs/${name}`, spec })),
+  ...programRows.map((row) => ({
+    id: `programs/pair-${programName(row)}`,
+    spec: programSpec(row),
+    resident: true,
+  })),
+]);

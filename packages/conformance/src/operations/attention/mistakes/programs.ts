@@ -1,0 +1,189 @@
+import { describeProblem, type HostTensor, headsPerGroup, tensor } from "@heed/core";
+import * as program from "@heed/core/program";
+import { withOffsets } from "../laws/transform.js";
+import { type Call, callMistake, type Mistake } from "./mistake.js";
+
+type Expressions = Readonly<Partial<Record<program.VariableName, program.Expression>>>;
+type Make = (...args: readonly unknown[]) => program.Expression;
+
+/** A call's programs with other expressions in place of some variables; null if it has none of those. */
+function replaced(
+  call: Call,
+  make: (variables: program.ScoreVariables) => Expressions,
+): Call | null {
+  const { maskMod, scoreMod, blockMask } = call;
+  const mask = maskMod ?? (blockMask as program.BlockMask | undefined)?.origin?.program;
+  if (!mask && !scoreMod) return null;
+  const data = blockMask && {
+    mask: blockMask.mask,
+    queryBlock: blockMask.queryBlock,
+    keyBlock: blockMask.keyBlock,
+  };
+  return {
+    ...call,
+    ...(mask && {
+      maskMod: program.maskMod(() => rebuilt(mask, make) as program.BoolExpression),
+    }),
+    ...(scoreMod && {
+      scoreMod: program.scoreMod(() => rebuilt(scoreMod, make) as program.NumberExpression),
+    }),
+    ...(data && { blockMask: data }),
+  };
+}
+
+function rebuilt(
+  { form, tables, scalars }: program.Program,
+  make: (variables: program.ScoreVariables) => Expressions,
+): program.Expression {
+  let variables = {} as program.ScoreVariables;
+  program.scoreMod((own) => {
+    variables = own;
+    return 0;
+  });
+  const others = make(variables);
+  const built: program.Expression[] = [];
+  for (const node of form.nodes) {
+    const args = node.args.map((arg) => built[arg] as program.NumberExpression);
+    switch (node.op) {
+      case "constant":
+        built.push(
+          node.type === "bool"
+            ? program.and(node.value !== 0)
+            : program.astype(node.value, node.type),
+        );
+        break;
+      case "variable":
+        built.push(others[node.name] ?? variables[node.name]);
+        break;
+      case "scalar":
+        built.push(scalars[node.slot] as program.Expression);
+        break;
+      case "table":
+        built.push((tables[node.slot] as program.Table).at(...args));
+        break;
+      case "astype":
+        built.push(program.astype(args[0] as program.NumberExpression, node.type));
+        break;
+      default:
+        // biome-ignore lint/performance/noDynamicNamespaceImportAccess: each operation by its name
+        built.push((program[node.op] as unknown as Make)(...args));
+    }
+  }
+  return built.at(-1) as program.Expression;
+}
+
+const { floorDivide, minimum, subtract } = program;
+
+/** The call with its offsets said, which no program asks for any more. */
+function atSamePlaces(call: Call): Call {
+  return call.queryPositions || call.keyPositions ? call : withOffsets(call);
+}
+
+/** A call with another block mask, given as data. */
+function blocksOf(call: Call, change: (mask: HostTensor) => HostTensor | null): Call | null {
+  const { blockMask } = call;
+  if (!blockMask) return null;
+  const mask = change(blockMask.mask);
+  const { queryBlock, keyBlock } = blockMask;
+  return mask && { ...call, blockMask: { mask, queryBlock, keyBlock } };
+}
+
+const use = { mutant: "programs" } as const;
+
+/** Programs and block masks: what their variables are, and what is hidden. */
+export const programMistakes: readonly Mistake[] = [
+  callMistake(
+    "the mask program is ignored",
+    (call) => {
+      const made = (call.blockMask as program.BlockMask | undefined)?.origin;
+      if (!call.maskMod && !made) return null;
+      const blockMask = made ? undefined : call.blockMask;
+      return { ...atSamePlaces(call), maskMod: undefined, blockMask };
+    },
+    use,
+  ),
+  callMistake(
+    "the score program is ignored",
+    (call) => (call.scoreMod ? { ...atSamePlaces(call), scoreMod: undefined } : null),
+    use,
+  ),
+  callMistake(
+    "the block mask is ignored",
+    (call) =>
+      call.blockMask && !(call.blockMask as program.BlockMask).origin
+        ? { ...atSamePlaces(call), blockMask: undefined }
+        : null,
+    use,
+  ),
+  callMistake(
+    "partial blocks are treated as full",
+    (call) =>
+      call.blockMask
+        ? blocksOf({ ...atSamePlaces(call), maskMod: undefined }, (mask) => mask)
+        : null,
+    use,
+  ),
+  callMistake(
+    "programs get the index of a query instead of its position",
+    (call) => replaced(call, ({ queryIndex }) => ({ query: queryIndex })),
+    use,
+  ),
+  callMistake(
+    "programs get the position of a query instead of its index",
+    (call) => replaced(call, ({ query }) => ({ queryIndex: query })),
+    use,
+  ),
+  callMistake(
+    "programs get the key head instead of the query head",
+    (call) => {
+      const group = headsPerGroup(describeProblem(call));
+      return group === 1
+        ? null
+        : replaced(call, ({ head }) => ({ head: floorDivide(head, group) }));
+    },
+    use,
+  ),
+  callMistake(
+    "programs get batch 0 for every batch",
+    (call) => replaced(call, ({ batch }) => ({ batch: minimum(batch, 0) })),
+    use,
+  ),
+  callMistake(
+    "programs get head 0 for every head",
+    (call) => replaced(call, ({ head }) => ({ head: minimum(head, 0) })),
+    use,
+  ),
+  callMistake(
+    "programs get the next key",
+    (call) => replaced(call, ({ key }) => ({ key: subtract(key, -1) })),
+    use,
+  ),
+  callMistake(
+    "the block mask of head 0 serves all heads",
+    (call) =>
+      blocksOf(call, (mask) => {
+        const [batch, heads, queries, keys] = mask.shape as [number, number, number, number];
+        if (heads === 1) return null;
+        const matrix = queries * keys;
+        const data = new Uint8Array(batch * matrix);
+        for (let b = 0; b < batch; b++) {
+          const start = b * heads * matrix;
+          data.set((mask.data as Uint8Array).subarray(start, start + matrix), b * matrix);
+        }
+        return tensor(data, [batch, 1, queries, keys], { dtype: "bool" });
+      }),
+    use,
+  ),
+  callMistake(
+    "the score program comes before softcap",
+    (call) => {
+      const { softcap, scoreMod } = call;
+      if (!softcap || !scoreMod || call.bias || call.alibiSlopes) return null;
+      const after = program.scoreMod(() =>
+        program.multiply(program.tanh(program.divide(scoreMod.expression, softcap)), softcap),
+      );
+      return { ...atSamePlaces(call), softcap: undefined, scoreMod: after };
+    },
+    use,
+  ),
+];
