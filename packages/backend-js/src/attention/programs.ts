@@ -110,10 +110,8 @@ export class TilePrograms {
       score.setKeys(this.#tile.start, keys, this.#sequence?.keyPositions);
       this.#scoreHasKeys = true;
     }
-    const before = score.score;
-    for (let j = 0, s = at; j < keys; j++, s += step) before[j] = data[s] as number;
-    const after = this.#run(score, r);
-    for (let j = 0, s = at; j < keys; j++, s += step) data[s] = after[j] as number;
+    gather(score.score, data, at, step, keys);
+    spread(data, at, step, this.#run(score, r) as Float64Array, keys);
   }
 
   /** −∞ for the keys that the block mask and the mask program hide from a row. */
@@ -132,10 +130,7 @@ export class TilePrograms {
       mask.setKeys(this.#tile.start, keys, this.#sequence?.keyPositions);
       this.#maskHasKeys = true;
     }
-    const visible = this.#run(mask, r);
-    for (let j = 0, s = at; j < keys; j++, s += step) {
-      if (visible[j] === 0) data[s] = Number.NEGATIVE_INFINITY;
-    }
+    hideUnseen(data, at, step, this.#run(mask, r) as Int32Array, keys);
   }
 
   #run(program: TileProgram, r: number): Int32Array | Float64Array {
@@ -228,5 +223,27 @@ export class TilePrograms {
       }
     }
     return { least, most };
+  }
+}
+
+// Loops of their own, since V8 compiles each well only for one kind of array.
+
+function gather(to: Float64Array, data: number[], at: number, step: number, keys: number): void {
+  for (let j = 0, s = at; j < keys; j++, s += step) to[j] = data[s] as number;
+}
+
+function spread(data: number[], at: number, step: number, from: Float64Array, keys: number): void {
+  for (let j = 0, s = at; j < keys; j++, s += step) data[s] = from[j] as number;
+}
+
+function hideUnseen(
+  data: number[],
+  at: number,
+  step: number,
+  visible: Int32Array,
+  keys: number,
+): void {
+  for (let j = 0, s = at; j < keys; j++, s += step) {
+    if (visible[j] === 0) data[s] = Number.NEGATIVE_INFINITY;
   }
 }
