@@ -42,7 +42,7 @@ test("the naive evaluation and the reference see the same keys, but work them ou
   for (const c of ofPrograms.filter(({ spec }) => spec.maskMod && spec.queryLength < 40)) {
     const inputs = caseInputs(c);
     if (inputs.queryStarts) continue;
-    const returns = { weights: true };
+    const returns = { weights: true } as const;
     const { visible } = naiveAttention({ ...inputs, returns });
     const { weights } = referenceAttention({ ...inputs, returns });
     const seen = Array.from(weights.data, (weight) => Number(weight !== 0));
