@@ -30,7 +30,7 @@ export interface MaskVariables {
 
 /** The variables of a score program. */
 export interface ScoreVariables extends MaskVariables {
-  /** The logit after scale, softcap, bias and ALiBi; float32. */
+  /** The logit after scale, cap, bias and ALiBi; float32. */
   readonly score: NumberExpression;
 }
 

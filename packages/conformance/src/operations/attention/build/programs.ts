@@ -178,7 +178,7 @@ export const maskPrograms: Readonly<
 export const scorePrograms: Readonly<
   Record<string, (sizes: ProgramSizes, random: Random) => ScoreProgram>
 > = {
-  softcap: () => scoreMod(({ score }) => multiply(tanh(divide(score, 3)), 3)),
+  capped: () => scoreMod(({ score }) => multiply(tanh(divide(score, 3)), 3)),
   alibi: ({ heads }) => {
     const slopes = table(
       tensor(

@@ -174,16 +174,4 @@ export const programMistakes: readonly Mistake[] = [
       }),
     use,
   ),
-  callMistake(
-    "the score program comes before softcap",
-    (call) => {
-      const { softcap, scoreMod } = call;
-      if (!softcap || !scoreMod || call.bias || call.alibiSlopes) return null;
-      const after = program.scoreMod(() =>
-        program.multiply(program.tanh(program.divide(scoreMod.expression, softcap)), softcap),
-      );
-      return { ...atSamePlaces(call), softcap: undefined, scoreMod: after };
-    },
-    use,
-  ),
 ];

@@ -29,7 +29,7 @@ const own: Readonly<Record<string, Factor>> = {
   },
   scoreMod: {
     "no-score": {},
-    "s-softcap": { scoreMod: "softcap" },
+    "s-capped": { scoreMod: "capped" },
     "s-alibi": { scoreMod: "alibi" },
     "s-table": { scoreMod: "bias-of-distance" },
   },
