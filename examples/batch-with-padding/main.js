@@ -12,7 +12,7 @@ const value = tensor(
   shape,
 );
 
-// What a tokenizer calls "attention mask": 1 for a token, 0 for padding.
+// The tokenizer's "attention mask": 1 for a token, 0 for padding.
 const mask = paddingMask([
   [1, 1, 1, 1],
   [1, 1, 0, 0],
@@ -27,7 +27,7 @@ console.log(
   output.data.slice(8, 10).join(" "),
 );
 
-// Where padding is at the end, lengths say the same, and keys past them cost nothing.
+// If padding is at the end, lengths say the same, and keys past them cost nothing.
 const byLength = await attention.run({ query, key, value, kvLengths: [4, 2] });
 const { data } = byLength.output;
 console.log("by lengths:", data.slice(0, 2).join(" "), "|", data.slice(8, 10).join(" "));

@@ -21,7 +21,7 @@ const { output, weights } = await attention.run({
 console.log("output: ", output.shape.join(" × "));
 console.log("weights:", weights.shape.join(" × "));
 
-// Where the first head's first token looks: shares of the five frames.
+// Weights of the first head's first token: shares of the five frames.
 const shares = Array.from(weights.data.subarray(0, 5));
 console.log(shares.map((share) => share.toFixed(2)).join("  "));
 await attention.dispose();

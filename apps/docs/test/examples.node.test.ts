@@ -62,7 +62,7 @@ describe.runIf(built && existsSync(executablePath))("in a page", () => {
       root: join(examples, name),
       configFile: false,
       logLevel: "warn",
-      // What the README's command builds: the packages as they are published.
+      // Builds against the packages as they are published, as the README's command does.
       build: { outDir, emptyOutDir: true, target: "es2022", modulePreload: { polyfill: false } },
       worker: { format: "es" },
     });

@@ -49,7 +49,7 @@ function follow(url, dist, base, anchorsOf) {
   return "has no such anchor";
 }
 
-/** What is shown as code, or runs, holds no links. */
+/** The page without scripts, which hold no links. */
 const withoutCode = (html) => html.replaceAll(/<script\b(?![^>]*\ssrc=)[^>]*>.*?<\/script>/gs, "");
 
 const entities = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'" };

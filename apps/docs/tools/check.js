@@ -59,7 +59,7 @@ async function lookWithAxe() {
       await page.evaluate(axe);
       const { violations } = await page.evaluate((options) => globalThis.axe.run(options), {
         resultTypes: ["violations"],
-        // What does not depend on colours has been found in light.
+        // Rules that do not depend on colours were checked in the light scheme.
         ...(colorScheme === "dark" && { runOnly: ["color-contrast", "link-in-text-block"] }),
       });
       found += violations.length;

@@ -9,7 +9,7 @@ const form = document.querySelector("form") as HTMLFormElement;
 const button = form.querySelector("button") as HTMLButtonElement;
 const count = new Intl.NumberFormat("en");
 
-/** What each cache keeps, for readers. */
+/** The contents of each kind of cache, for readers. */
 const about: Readonly<Record<string, string>> = {
   static: "Room for 512 tokens in each layer.",
   rolling:

@@ -35,7 +35,7 @@ export async function* writeWithDrafts(model: Model, most: number): AsyncGenerat
   }
 }
 
-/** What came after the last place where the text was as it is now: two equal tokens, or one. */
+/** The tokens that followed the latest earlier occurrence of the last two tokens, or of the last one. */
 export function guess(text: readonly number[], count: number): readonly number[] {
   for (const same of [2, 1]) {
     const end = text.slice(-same);

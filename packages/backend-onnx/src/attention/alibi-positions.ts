@@ -2,7 +2,7 @@ import type { TypedArray } from "@heed/core";
 import { type Entry, positionOf } from "./bounds.js";
 
 /**
- * What graphs are given of positions, whose differences are ALiBi's distances: `"near"`, the positions, counted
+ * The form in which a graph gets positions, whose differences are the distances of ALiBi: `"near"`, counted
  * from the first key of each entry; or two parts that add up to them.
  */
 export type PositionPart = "near" | "low" | "high";

@@ -59,7 +59,7 @@ export function decideAttention(
   const { provider, largestTensor, memory, maxWorkspaceBytes } = traits;
   const reasons: SupportReason[] = refuseFeatures(problem, lackedFeatures);
   if (reasons.length > 0) return { reasons };
-  // What a call computes at once follows from its lengths, which are data.
+  // The part that a call computes at once follows from its lengths, which are data.
   const least = isStored(problem) ? leastPart(problem) : problem;
   const kind = usualKind(least, traits);
   if (problem.dtype === "float64" && !traits.float64) {
