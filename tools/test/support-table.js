@@ -1,5 +1,6 @@
-// `node tools/test/support-table.js REPORT README.md`: checks that README.md's table of support says what the
-// tests found, from the report that HEED_TEST_REPORT named. Nothing runs a second time.
+// `node tools/test/support-table.js REPORT README.md [--write]`: checks that README.md's table of support says
+// what the tests found, from the report that HEED_TEST_REPORT named; with --write, makes it say so. Nothing
+// runs a second time.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,7 +34,7 @@ export function wholeReports(tested) {
   });
 }
 
-const [file, readme] = process.argv.slice(2);
+const [file, readme, write] = process.argv.slice(2);
 const { conformance } = JSON.parse(readFileSync(file, "utf8"));
 const { documentToJson, makeDocument } = await import("@heed/conformance");
 const names = ["js", "onnx", "wasm", "webgpu"];
@@ -43,7 +44,8 @@ try {
   const merged = join(directory, "report.json");
   writeFileSync(merged, documentToJson(makeDocument(reports)));
   const command = ["packages/conformance/bin/heed-conformance.js", "--no-run", "--merge", merged];
-  execFileSync(process.execPath, [...command, "--update-readme", readme, "--check"], {
+  const check = write === "--write" ? [] : ["--check"];
+  execFileSync(process.execPath, [...command, "--update-readme", readme, ...check], {
     stdio: "inherit",
   });
 } catch {
