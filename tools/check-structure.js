@@ -1,6 +1,6 @@
 // `pnpm check:structure`: fails if source files import each other in a circle, or if a field of a problem is named
 // in more files than the layout of the repository should need: a rule belongs in few places.
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
 /** Most files that may name a field, outside of tests: everywhere, and in the conformance suite. */
@@ -9,15 +9,19 @@ const bounds = {
   kvLengths: { everywhere: Number.POSITIVE_INFINITY, conformance: Number.POSITIVE_INFINITY },
 };
 
+/** Folders of a package that hold sources. Others are not looked into: tests make and delete files there. */
+const sourceFolders = ["src", "page", "assembly"];
+
 /** Source files of the packages and apps, without tests and what is generated. */
 export function sourceFiles(root) {
-  return ["packages", "apps", "examples", "templates"].flatMap((parent) =>
-    readdirSync(join(root, parent), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && /\.(?:ts|tsx|js)$/.test(entry.name))
-      .map((entry) => join(entry.parentPath, entry.name))
-      .filter((file) => /^(?:[^/]+\/){2}(?:src|page|assembly)\//.test(file.slice(root.length + 1)))
-      .filter((file) => !/\/(?:node_modules|generated|dist|test)\//.test(file)),
-  );
+  return ["packages", "apps", "examples", "templates"]
+    .flatMap((parent) => readdirSync(join(root, parent)).map((name) => join(root, parent, name)))
+    .flatMap((directory) => sourceFolders.map((name) => join(directory, name)))
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && /\.(?:ts|tsx|js)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !/\/(?:node_modules|generated|dist|test)\//.test(file));
 }
 
 /**

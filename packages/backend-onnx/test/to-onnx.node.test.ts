@@ -41,8 +41,8 @@ function decode(file: Uint8Array): {
   return { name, dims: dims.map(Number), type, data };
 }
 
-/** Stored keys, pages, ragged batches and positions as data are not exported. */
-const exported = cases.filter(({ id }) => !id.startsWith("serving/"));
+/** Stored keys, pages, ragged batches, positions as data, programs and block masks are not exported. */
+const exported = cases.filter(({ id }) => !/^(?:serving|programs)\//.test(id));
 const withoutEmpty = exported.filter(
   ({ id }) => !id.includes("empty-") || id.includes("empty-rows"),
 );

@@ -16,7 +16,7 @@ import {
   type TensorLayout,
   zeros,
 } from "@heed/core";
-import { attend } from "../../../../src/operations/attention/mistakes/steps.js";
+import { right as rightOutputs } from "./backend.js";
 import type { ConductMutant } from "./conduct.js";
 
 /** Memory that is a typed array, row-major. */
@@ -91,7 +91,7 @@ export function backendWithMemory(replaced: Partial<MemorySteps> = {}): Attentio
                 ];
               }),
             ) as unknown as AttentionInputs<HostTensor>;
-            const outputs = attend(problem, host, {});
+            const outputs = rightOutputs(problem, host);
             if (!onDevice) return outputs;
             return Object.fromEntries(
               Object.entries(outputs).map(([name, t]) => [name, place(t)]),
