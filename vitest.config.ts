@@ -38,13 +38,13 @@ Object.assign(process.env, vulkanEnvironment());
 
 /**
  * Tests that do not depend on Node's version, though they take minutes: whether the suite is strong enough
- * and explains failures, kernels under other limits of a GPU, pages in a browser.
+ * and explains failures, kernels under other limits of a GPU.
  */
 const independentOfEngine =
   env.HEED_TEST_SCOPE === "engine"
     ? [
-        "**/{mutants,explain,page}.node.test.ts",
-        "**/backend-webgpu/test/{conformance-devices,conformance-kernels.node}.test.ts",
+        "**/{mutants,explain}.node.test.ts",
+        "**/backend-webgpu/test/conformance-devices.test.ts",
         "**/backend-onnx/test/{group-query,to-onnx}.node.test.ts",
         "**/create-backend.node.test.ts",
       ]

@@ -207,7 +207,7 @@ test("the page of other people's implementations says so", async ({ skip }) => {
   if (sections.length < projects.length) return skip("only some of the tests ran");
   const page = [
     "# What the suite finds in other people's implementations",
-    "The conformance suite calls each library through an adapter (`packages/peers`), which follows the library's documentation and refuses problems that the library does not offer. The test `packages/peers/test/findings.node.test.ts` runs everything on this page and generates the page; it fails as soon as something here is no longer true.",
+    "The conformance suite calls each library through an adapter (`packages/peers`), which follows the library's documentation and refuses problems that the library does not offer. The test `packages/peers/test/findings.places.node.test.ts` runs everything on this page and generates the page; it fails as soon as something here is no longer true.",
     "Each reproduction calls the library alone, without the adapter and without Heed's backends; those for onnxruntime-web take their ONNX model from this repository. The output of a script follows its source.",
     ...sections.flat(),
   ];
