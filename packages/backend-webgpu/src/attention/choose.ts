@@ -455,7 +455,7 @@ function storages(
     storage,
     bias:
       problem.bias === null ? storage : problem.bias.dtype === "float16" && float16 ? "f16" : "f32",
-    keys: keyElement(problem, float16),
+    keys: keyElement(problem, capabilities),
     gathered,
     joined:
       problem.kvDtype === "int8" && buffersOf(problem) > limits.maxStorageBuffersPerShaderStage,
@@ -470,26 +470,32 @@ function storages(
  * Whether workgroups take rows and keys from lists of the call: always where keys are not of the query's
  * type, so that there are fewer forms of kernels.
  */
-function takesLists(problem: AttentionProblem, { float16 }: Capabilities): boolean {
+function takesLists(problem: AttentionProblem, capabilities: Capabilities): boolean {
   const { dtype, kvDtype } = problem;
-  return isGathered(problem) || kvDtype !== dtype || convertsWhileReading(problem, float16);
+  return isGathered(problem) || kvDtype !== dtype || convertsWhileReading(problem, capabilities);
 }
 
 /**
  * Whether float16 keys are converted as they are read, without shader-f16. In prefill they are converted
  * once, since each is read for many rows; but few rows read them once, and a call uses some pages of many.
+ * Lists of rows leave a head's keys in one binding: where they do not fit, conversion cuts them.
  */
-function convertsWhileReading(problem: AttentionProblem, float16: boolean): boolean {
-  const { dtype, kvDtype, queryLength } = problem;
+function convertsWhileReading(
+  problem: AttentionProblem,
+  { float16, limits }: Capabilities,
+): boolean {
+  const { dtype, kvDtype, queryLength, keyLength, headDim, valueDim } = problem;
   if (float16 || kvDtype !== "float16") return false;
+  if (dtype === "float32" || isGathered(problem)) return true;
   const few = headsPerGroup(problem) * queryLength <= 2 * decodeRows;
-  return dtype === "float32" || isGathered(problem) || few;
+  const headBytes = 2 * keyLength * Math.max(headDim, valueDim);
+  return few && headBytes <= limits.maxStorageBufferBindingSize;
 }
 
-function keyElement(problem: AttentionProblem, float16: boolean): KeyElement {
+function keyElement(problem: AttentionProblem, capabilities: Capabilities): KeyElement {
   if (problem.kvDtype === "int8") return "i8";
-  if (problem.kvDtype === "float16" && float16) return "f16";
-  return convertsWhileReading(problem, float16) ? "f16-words" : "f32";
+  if (problem.kvDtype === "float16" && capabilities.float16) return "f16";
+  return convertsWhileReading(problem, capabilities) ? "f16-words" : "f32";
 }
 
 /** Storage buffers of a kernel that reads scales beside keys and values, and a mask and a bias if there are. */
