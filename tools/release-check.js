@@ -95,7 +95,7 @@ function dryRun(staging, staged) {
   console.log(`${staged.length - missing.length} packages in npm's dry run`);
 }
 
-/** What each package brings along, in CycloneDX's format, from the lockfile. */
+/** Dependencies of each package, in CycloneDX's format, from the lockfile. */
 function billOfMaterials(staging, packed, staged) {
   const filters = staged.flatMap(({ name }) => ["--filter", name]);
   const options = ["--sbom-format", "cyclonedx", "--prod", "--lockfile-only", "--split"];

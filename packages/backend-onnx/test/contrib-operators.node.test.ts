@@ -395,7 +395,7 @@ test.each(Object.entries(multiHeadCases))("MultiHeadAttention: %s", async (name,
     },
   );
   const got = await onnxMultiHeadAttention(attention, inputs, attributes);
-  // Where everything is hidden, onnxruntime loses digits to the filter value that it adds.
+  // If everything is hidden, onnxruntime loses digits to the filter value that it adds.
   expectClose(got.output, wanted.output, () => !/every key|each query/.test(name));
   if (past) {
     expectClose(got.present_key, wanted.present_key);
@@ -422,7 +422,7 @@ test.each([0, 1])("MultiHeadAttention: qk, unidirectional %i", async (unidirecti
     { num_heads: 2, unidirectional },
     { outputs: ["output", "qk"] },
   );
-  // Of -10,000, float32 keeps three digits after the point.
+  // Next to -10,000, float32 keeps three digits after the point.
   const near = (t: HostTensor | undefined) =>
     tensor(
       toFloat64(t as HostTensor).map((x) => (x < -9000 ? Math.round(x / 10) : x)),

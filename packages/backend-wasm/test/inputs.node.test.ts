@@ -63,7 +63,7 @@ function randomCall(seed: string): Call {
   const lengths = kvLengths ?? Int32Array.from({ length: sequences }, (_, s) => most(s));
   const count = paged ? 1 + sequences * perSequence : batch;
   const rows = paged ? size : keyLength;
-  // Where no key is, values that must not be read.
+  // Slots without a key hold values that must not be read.
   const exists = (entry: number, row: number): boolean => {
     if (paged) return false;
     if (!keyStarts) return row < (lengths[entry] as number);
@@ -103,7 +103,7 @@ function randomCall(seed: string): Call {
       return tensor(data, shape, { dtype: "int8" });
     }
     const t = random.tensor(shape, kvDtype);
-    // Where there is a Float16Array, tensors of float16 have it: bits are written beneath either.
+    // Tensors of float16 may hold a Float16Array: bits are written through a view of its buffer.
     const [written, poison] = kvDtype === "float16" ? [halves(t), 0x7e00] : [t.data, Number.NaN];
     for (let i = 0; i < total; i++) {
       const row = Math.floor(i / columns) % rows;
@@ -249,7 +249,7 @@ describe.each(Object.entries(builds))("%s", (name, backend) => {
         const worst = difference(outputs[output] as Tensor, expected[output] as HostTensor);
         expect(worst, `${name}: call ${i}, ${output}, ${problem.key}`).toBeLessThan(tolerance);
       }
-      // Of pages in host memory those that are used are copied; in wasm memory they are read in place.
+      // Pages in host memory are copied if they are used; in wasm memory they are read in place.
       const resident = await plan.run(await uploaded(backend, call));
       const read = await (resident.output as DeviceTensor).read();
       expect(toFloat64(read), `${name}: call ${i} on the device`).toEqual(

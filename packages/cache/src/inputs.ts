@@ -1,6 +1,6 @@
 import type { AttentionWindow, BatchIntegers, HostTensor, Tensor } from "@heed/core";
 
-/** What `cache.append` takes. */
+/** Inputs of `cache.append`. */
 export interface AppendInputs {
   /** `[batch, kvHeads, n, headDim]`; float32, or for caches of float16 and int8 also float16. */
   readonly key: Tensor;
@@ -13,7 +13,7 @@ export interface AppendInputs {
   readonly lengths?: BatchIntegers | undefined;
 }
 
-/** What `cache.inputs` takes. */
+/** Options of `cache.inputs`. */
 export interface InputsOptions {
   /**
    * Rows of the query. Default: the query has the rows of the latest append. With another number they are

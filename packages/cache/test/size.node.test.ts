@@ -1,4 +1,4 @@
-/** What a cache adds to an application's download, beside core. */
+/** The size that a cache adds to an application's download, beside core. */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";

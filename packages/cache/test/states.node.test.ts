@@ -1,4 +1,4 @@
-/** What is in which row, against a model that keeps every token: caches of any kind, any history. */
+/** Rows of caches of any kind after any history, against a model that keeps every token. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { PagedState } from "../src/state/paged.js";

@@ -1,4 +1,4 @@
-/** What ten thousand steps of a decoder cost beside the attention itself: plans, heap, memory. */
+/** Cost of ten thousand steps of a decoder beside the attention itself: plans, heap, memory. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { js } from "@heed/backend-js";

@@ -96,7 +96,7 @@ export class GpuStorage<B extends GpuBuffer = GpuBuffer> implements DeviceStorag
       );
     }
     this.hold();
-    // What earlier calls write to the tensor is read.
+    // The read sees what earlier calls write to the tensor.
     const turn = access.order.take(false);
     try {
       await this.#filled;

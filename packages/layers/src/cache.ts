@@ -12,7 +12,7 @@ import {
 } from "@heed/core";
 import { reading } from "./check.js";
 
-/** What a layer needs of a cache, such as those of `@heed/cache`. */
+/** The members of a cache that a layer uses; those of `@heed/cache` have them. */
 export interface LayerCache {
   /** Position of the next token of each batch entry. */
   readonly positions: BatchIntegers;

@@ -14,7 +14,7 @@ import { checkCount, checkFlag, checkShape, reading, readMembers } from "./check
 import type { LayerInputs, LayerReturns } from "./inputs.js";
 import type { Linear, MultiHeadAttentionOptions } from "./options.js";
 
-/** What `state_dict()` of a `torch.nn.MultiheadAttention` holds, by PyTorch's names. */
+/** Content of the `state_dict()` of a `torch.nn.MultiheadAttention`, by PyTorch's names. */
 export interface TorchStateDict {
   /** `[3·E, E]`: query, key and value one below the other. */
   readonly in_proj_weight?: HostTensor | undefined;

@@ -35,7 +35,7 @@ import { type PlacedWeights, placeWeights, preferredBackend, repeated } from "./
  *
  * Its weights are uploaded once, to the memory of the backend that runs its projections, and all of a call
  * happens there: `attention` chooses, and says why as for any other call. The result is where the query is.
- * Where that backend refuses a part of a call on host tensors, all of the call runs on host tensors.
+ * If that backend refuses a part of a call on host tensors, all of the call runs on host tensors.
  *
  * @throws InvalidInputError (rejects) naming the option at fault, DisposedError
  * @throws UnsupportedError (rejects) if no backend computes projections of the weights' dtype
@@ -93,7 +93,7 @@ function tryRules({
 export class MultiHeadAttention {
   readonly #attention: Attention;
   readonly #options: LayerOptions;
-  /** Where calls on host tensors run, by the choice of attention. */
+  /** The backend that runs calls on host tensors, by the choice of attention. */
   #preferred: string | null;
   /** Weights by the memory that they are in. */
   readonly #placed = new Map<string | null, Promise<PlacedWeights>>();

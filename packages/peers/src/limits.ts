@@ -55,7 +55,7 @@ export function reasonsWithin(
   if (!knowsPositions(problem, limits)) {
     reasons.push({ code: "queryOffset", message: `${peer} has no choice of query positions` });
   }
-  // What follows asks for the tables of a call that has a feature which peers lack.
+  // The code below asks for the tables of a call that has a feature which peers lack.
   if (reasons.length > 0) return reasons;
   const { flops } = workOf(problem, {
     offsets: new Int32Array(problem.batch),

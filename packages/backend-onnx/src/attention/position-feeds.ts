@@ -50,7 +50,7 @@ export function positionsWithin(
   return { bounds, far, kvLengths, feeds: new Map() };
 }
 
-/** What a graph's spec depends on. */
+/** The values that a graph's spec depends on. */
 export function positionSpec(
   { bounds: { band }, far }: CallPositions,
   guard: PositionSpec["guard"],

@@ -69,7 +69,7 @@ export const LEFT: usize = 416;
 // @ts-ignore: decorator
 @inline
 export const RIGHT: usize = 448;
-/** What a panel's rows have in common: the eight words below. */
+/** Values that a panel's rows share: the eight words below. */
 // @ts-ignore: decorator
 @inline
 const BOUNDS: usize = 480;
@@ -172,7 +172,7 @@ export function unseen(state: usize): bool {
   return !v128.any_true(v128.load(state, SUM));
 }
 
-/** Where the rows of the unit's sequence, or its keys, begin in a ragged batch; 0 otherwise. */
+/** Start of the rows, or of the keys, of the unit's sequence in a ragged batch; 0 otherwise. */
 export function startOf(d: usize, pointer: usize): i32 {
   const starts = size(d, pointer);
   return starts ? load<i32>(starts + 4 * <usize>sequence) : 0;

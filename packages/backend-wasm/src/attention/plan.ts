@@ -212,7 +212,7 @@ function layOut(
     bytes += roundUp(size, 64);
     return at;
   };
-  // Where few rows' keys are converted in registers, queries lie there twice, and four factors after them.
+  // If keys of few rows are converted in registers, the workspace holds queries twice, then four factors.
   const queryRows = Math.max(blockRows, kvDtype === "float32" ? 0 : 2 * fewRows);
   const query = next(queryRows * headBytes + 16);
   // After the weights come the factors that outputs are rescaled with.
@@ -252,7 +252,7 @@ export function totalBytes(problem: AttentionProblem, plan: WasmPlan): number {
   const element = bytesPerElement(p.dtype);
   const rows = p.batch * p.queryHeads * p.queryLength;
   const { pages } = p;
-  // Of pages in host memory, those are copied that a sequence has.
+  // Pages in host memory are copied only if a sequence has them.
   const keys = pages
     ? Math.min(pages.count, p.sequences * pages.perSequence) * p.kvHeads * pages.size
     : p.batch * p.kvHeads * p.keyLength;

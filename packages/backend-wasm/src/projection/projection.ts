@@ -34,7 +34,7 @@ interface ProjectionPlan {
   readonly items: number;
   readonly itemOutputs: number;
   readonly blockRows: number;
-  /** Of each thread: rows of float16 as float32. */
+  /** Buffer of each thread for float16 rows as float32. */
   readonly workspaceBytes: number;
 }
 

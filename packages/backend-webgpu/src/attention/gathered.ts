@@ -59,7 +59,7 @@ interface ItemList {
   readonly items: number;
 }
 
-/** Where everything of a call lies in `rules`: lists in vectors of four integers, tables in integers. */
+/** Offsets of a call's lists and tables in `rules`: lists in vectors of four integers, tables in integers. */
 export interface GatheredLayout {
   readonly lists: readonly ItemList[];
   readonly pages: number;
@@ -71,7 +71,7 @@ export interface GatheredLayout {
   readonly bytes: number;
 }
 
-/** What a layout depends on, of a choice. */
+/** The part of a choice that a layout depends on. */
 interface ItemSizes {
   readonly stack: number;
   /**

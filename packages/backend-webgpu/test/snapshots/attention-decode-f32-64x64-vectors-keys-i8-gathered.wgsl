@@ -112,7 +112,7 @@ struct Batch {
   pages: u32,
   query_positions: u32,
   key_positions: u32,
-  /** Of the spans of the row of positions, which counts from its first key. */
+  /** Index into the spans of the row of positions, counted from its first key. */
   spans: u32,
 }
 fn batch_rules(sequence: u32) -> Batch {
@@ -422,7 +422,7 @@ var<workgroup> queries: array<vec4<f32>, 128>;
 var<workgroup> products: array<vec4<f32>, 512>;
 var<workgroup> tops: array<vec4<f32>, 16>;
 var<workgroup> exchange: array<vec4<f32>, 128>;
-/** Where the rows of the tile's keys and values start, from the first of the head. */
+/** Start of the rows of the tile's keys and values, from the first of the head. */
 var<workgroup> tile_rows: array<vec2<u32>, 64>;
 
 fn key_four(row: u32, first: u32) -> vec4<f32> {

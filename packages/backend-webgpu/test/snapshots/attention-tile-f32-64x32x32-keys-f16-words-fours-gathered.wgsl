@@ -110,7 +110,7 @@ struct Batch {
   pages: u32,
   query_positions: u32,
   key_positions: u32,
-  /** Of the spans of the row of positions, which counts from its first key. */
+  /** Index into the spans of the row of positions, counted from its first key. */
   spans: u32,
 }
 fn batch_rules(sequence: u32) -> Batch {

@@ -16,7 +16,7 @@ import {
 import type { CacheSizes } from "../options.js";
 import type { PlaceInputs } from "../state/state.js";
 
-/** Where a cache lives. */
+/** The memory that a cache is in. */
 export interface Place {
   readonly attention: Attention;
   /** Name of the backend whose memory it is; null for host memory. */
@@ -74,7 +74,7 @@ export function tensorShape({ kind, batch, capacity, pageSize }: CacheSizes): [n
 }
 
 /**
- * Where rows of keys and values are put.
+ * The destination of rows of keys and values.
  *
  * @param name of the backend that runs the calls
  * @returns host memory where the backend has none

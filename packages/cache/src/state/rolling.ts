@@ -229,7 +229,7 @@ export class RollingState implements CacheState {
     return true;
   }
 
-  /** What each row sees, by window and kept tokens; causal is the caller's to say. */
+  /** The keys that each row sees by window and kept tokens; causal is up to the caller. */
   #mask(firsts: Int32Array, queryLength: number) {
     const { keep, window, capacity } = this.#sizes;
     const batch = firsts.length;

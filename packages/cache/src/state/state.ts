@@ -94,7 +94,7 @@ export interface CacheState {
   restore(saved: Readonly<Record<string, Int32Array | undefined>>): void;
 }
 
-/** Where the query's rows are: those of the latest append, some of whose rows may be padding, or the last ones. */
+/** Position of the query's rows: those of the latest append, some of which may be padding, or the last ones. */
 export function queryOffsetOf(chunk: Chunk | null): "bottom-right" | Int32Array {
   if (chunk === null || chunk.counts.every((count) => count === chunk.n)) return "bottom-right";
   return chunk.starts.slice();

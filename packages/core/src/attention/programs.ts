@@ -35,7 +35,7 @@ export interface BoundPrograms {
 }
 
 const none: CallPrograms = { maskMod: null, scoreMod: null, blockMask: null };
-/** Of a call without any. */
+/** The programs of a call that has none. */
 export const noPrograms: BoundPrograms = { maskMod: null, scoreMod: null, blockMask: null };
 
 /**

@@ -12,7 +12,7 @@ import { type BatchNumber, ofBatch } from "./arguments.js";
 /** A tree of drafts. */
 export interface TreeOptions {
   /**
-   * Of each draft the draft before it, −1 for those that follow the prefix: int32 `[drafts]`, or `[batch, drafts]`. A
+   * The draft before each draft, −1 for those that follow the prefix: int32 `[drafts]`, or `[batch, drafts]`. A
    * draft's parent is one of those before it.
    */
   readonly parents: HostTensor | Int32Array | readonly number[];

@@ -5,11 +5,11 @@
 export interface BlockRuns {
   /** `[rows + 1]`: row r has the runs `starts[r] ≤ n < starts[r + 1]`, in ascending order. */
   readonly starts: Int32Array;
-  /** Of each run, its first block. */
+  /** First block of each run. */
   readonly first: Int32Array;
-  /** Of each run, the block after its last. */
+  /** The block after the last one of each run. */
   readonly end: Int32Array;
-  /** Of each run, 1 if its blocks are full, 0 if they are partial. */
+  /** For each run, 1 if its blocks are full, 0 if they are partial. */
   readonly full: Uint8Array;
 }
 

@@ -7,7 +7,7 @@ import {
   variableTypes,
 } from "./types.js";
 
-/** What an expression is made of; a table or a scalar is named by the object that holds its data. */
+/** Content of an expression; a table or a scalar is identified by the object that holds its data. */
 export type ExpressionNode =
   | { readonly kind: "constant"; readonly value: number }
   | { readonly kind: "variable"; readonly name: VariableName }
@@ -65,7 +65,7 @@ export function isExpression(value: unknown): value is Expression {
   return Expression.is(value);
 }
 
-/** What an expression is made of. */
+/** Content of an expression. */
 export function nodeOf(expression: Expression): ExpressionNode {
   return Expression.nodeOf(expression);
 }

@@ -4,7 +4,7 @@ import { type Expression, nodeOf } from "./expression.js";
 import { type Scalar, scalarOf, type Table } from "./sources.js";
 import { type OperationName, type ProgramType, programLimits, type VariableName } from "./types.js";
 
-/** What a program is for: it says which keys are visible, or it changes scores. */
+/** Purpose of a program: it says which keys are visible, or it changes scores. */
 export type ProgramKind = "mask" | "score";
 
 /** One value of a program; `args` are indices of earlier nodes. */
@@ -86,7 +86,7 @@ export function numberOf(form: ProgramForm): number {
 
 class FormBuilder {
   readonly nodes: ProgramNode[] = [];
-  /** Of each node, in the key. */
+  /** Text of each node in the key. */
   readonly texts: string[] = [];
   readonly tables: Table[] = [];
   readonly scalars: Scalar[] = [];

@@ -12,7 +12,7 @@ const infinity = Number.POSITIVE_INFINITY;
 /** Inclusive ranges of a program's variables. */
 export type ProgramBox = Record<Exclude<VariableName, "score">, Range>;
 
-/** What a mask program gives in a box: false everywhere, true everywhere, or it is not known. */
+/** Value of a mask program in a box: false everywhere, true everywhere, or not known. */
 export type BoxVisibility = "empty" | "full" | "unknown";
 
 /**
@@ -51,7 +51,7 @@ export class ProgramIntervals {
     };
   }
 
-  /** What a mask program gives in a box. */
+  /** Value of a mask program in a box. */
   visibility(box: ProgramBox): BoxVisibility {
     const { nodes } = this.#bound.form;
     for (let n = 0; n < nodes.length; n++) this.#evaluate(n, nodes[n] as ProgramNode, box);

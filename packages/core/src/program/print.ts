@@ -22,7 +22,7 @@ const highest = 9;
 
 /**
  * A program as text in Python's notation: `key <= query and table0[batch, query] == table0[batch, key]`.
- * What is used more than once has a line and a name of its own.
+ * A subexpression that is used more than once has a line and a name of its own.
  */
 export function printProgram(form: ProgramForm): string {
   const uses = new Array<number>(form.nodes.length).fill(0);

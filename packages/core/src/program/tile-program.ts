@@ -26,7 +26,7 @@ import type { OperationName, ProgramType } from "./types.js";
 /** A piece of the program: one node, for all keys of a tile or as one number. */
 type Instruction = (n: number) => void;
 
-/** What a node changes with: bits. */
+/** The variables that a node changes with, as bits. */
 const withRow = 1;
 const withKey = 2;
 
@@ -386,7 +386,7 @@ export class TileProgram {
   }
 }
 
-/** What a node changes with: its operands' bits, and its own if it is a variable. */
+/** The variables that a node changes with: its operands' bits, and its own if it is a variable. */
 function changesOf(node: ProgramNode, changes: Uint8Array): number {
   if (node.op === "variable") {
     switch (node.name) {

@@ -6,7 +6,7 @@ import type { SessionModel } from "../../runtime/sessions.js";
 import type { Feeds } from "../position-feeds.js";
 import type { Group } from "./groups.js";
 
-/** What the runs of a call gave, by name. */
+/** Results of the runs of a call, by name. */
 export type PartResults = Readonly<Record<string, RuntimeTensor>>;
 
 /** Outputs that may come in parts; others have a column for each key, and come from one run. */

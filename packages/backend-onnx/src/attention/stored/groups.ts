@@ -9,7 +9,7 @@ import type { Entry } from "../bounds.js";
 
 /** Sequences that one run of a graph computes, each with the same numbers of rows and keys. */
 export interface Group {
-  /** What is computed, as batch entries of the graph, in its order. */
+  /** The sequences to compute, as batch entries of the graph, in its order. */
   readonly entries: readonly Entry[];
   /** Their numbers among the problem's sequences, ascending. */
   readonly sequences: readonly number[];

@@ -90,7 +90,7 @@ function partOf(problem: AttentionProblem, group: Group, path: KeyPath, whole: b
   const rangeSaves = group.keys <= mostOfThem * keyLength || group.entries.length < batch;
   const inRange = pages === null && ragged === null && path.inGraph && !all && rangeSaves;
   const isDense = pages === null && ragged === null && path.inGraph;
-  // What a range would hardly save is read as a whole.
+  // A range that would save little is not cut: the whole is read.
   const own = isDense && !inRange ? wholeGroup(problem, group) : group;
   const within = withinGroup(problem, own);
   const bounds = boundsOfEntries(within, own.entries);

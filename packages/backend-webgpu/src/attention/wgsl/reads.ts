@@ -138,7 +138,7 @@ fn bytes(word: u32) -> vec4<f32> {
 }`,
 };
 
-/** What turns words of keys or values into f32, and scales. */
+/** Functions that turn words of keys or values into f32, and scale them. */
 export function readsFragments(reads: Reads, operands: readonly Operand[]): Fragment[] {
   const { element, words, joined } = reads;
   const fragments: Fragment[] = [];

@@ -68,7 +68,7 @@ function buildPlain(
   const random = new Random(seed);
   const dtype = spec.dtype ?? "float32";
   const stored = isStored(spec);
-  // What is stored otherwise is laid out as the last thing.
+  // Other storage (pages, int8, lists) is laid out last.
   const plain = stored ? { ...spec, layout: "bhld" as const } : spec;
   const { query, key, value } = buildTensors(plain, dtype, random);
   const queryHeads = query.shape[1] as number;

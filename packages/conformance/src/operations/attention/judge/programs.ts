@@ -1,6 +1,6 @@
 import type { BoundProgram, ProgramNode, ProgramPoint } from "@heed/core/program";
 
-/** What a program gives at a point. */
+/** The value of a program at a point. */
 export interface NaiveValue {
   readonly value: number;
   /** The most that rounding each float32 step once may move the value. */

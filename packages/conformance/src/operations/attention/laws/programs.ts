@@ -33,7 +33,7 @@ const asProgram = (name: "causal" | "window", mask: MaskProgram): Law => ({
 const softcapAsProgram: Law = {
   name: "softcap-as-a-program",
   statement: "A score program that says what softcap says gives the same result.",
-  // What is added comes after the cap, and before the program.
+  // Biases are added after the cap and before the program.
   features: everyFeatureBut("softcap", "bias", "alibi"),
   always: { softcap: 3 },
   check: async (call, { run }) => {
