@@ -92,7 +92,7 @@ export function decodeKernel(shape: DecodeShape): Kernel {
 var<workgroup> products: array<vec4<f32>, ${sharers * decodeThreads * 2}>;
 var<workgroup> tops: array<vec4<f32>, 16>;
 var<workgroup> exchange: array<vec4<f32>, ${decodeThreads * 2}>;
-${gathered ? `/** Where the rows of the tile's keys and values start, from the first of the head. */\nvar<workgroup> tile_rows: array<vec2<u32>, ${decodeThreads}>;\n` : ""}
+${gathered ? `/** Start of the rows of the tile's keys and values, from the first of the head. */\nvar<workgroup> tile_rows: array<vec2<u32>, ${decodeThreads}>;\n` : ""}
 fn key_four(row: u32, first: u32) -> vec4<f32> {
 ${four("key", "params.headDim")}
 }
