@@ -12,11 +12,12 @@ import {
   rotary,
   type Tensor,
 } from "@heed/core";
+import { checkNames } from "@heed/core/options";
 import type { AppendInputs, CacheInputs, InputsOptions } from "./inputs.js";
 import { checkPlace, putInto } from "./memory/place.js";
 import type { Rows } from "./memory/rows.js";
 import { type CacheParts, fillRows, planCache } from "./open.js";
-import { type CacheDType, type CacheOptions, type CacheSizes, checkNames } from "./options.js";
+import type { CacheDType, CacheOptions, CacheSizes } from "./options.js";
 import { PagedState } from "./state/paged.js";
 import type { Chunk, Placement } from "./state/state.js";
 

@@ -1,4 +1,5 @@
 import { describeValue, InvalidInputError, type RotaryInputs } from "@heed/core";
+import { checkNames } from "@heed/core/options";
 
 /** How keys are rotated as they come in: the options of the operation rotary that say no position. */
 export type CacheRotary = Pick<
@@ -137,18 +138,6 @@ export function checkOptions(options: CacheOptions): CacheSizes {
   const { maxLength = tokens } = options;
   checkCount("maxLength", maxLength, 1);
   return { ...sizes, capacity: tokens, window: 0, keep: 0, pageSize, maxLength };
-}
-
-/** @throws InvalidInputError for members that are not known */
-export function checkNames(argument: string, value: unknown, known: ReadonlySet<string>): void {
-  if (typeof value !== "object" || value === null) {
-    throw new InvalidInputError(argument, "an object", describeValue(value));
-  }
-  for (const name of Object.keys(value)) {
-    if (known.has(name)) continue;
-    const argumentOf = `${argument}.${name}`;
-    throw new InvalidInputError(argumentOf, `only ${[...known].join(", ")}`, describeValue(name));
-  }
 }
 
 function checkCount(argument: string, value: unknown, least: number): void {

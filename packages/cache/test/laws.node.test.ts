@@ -6,8 +6,8 @@
 import type { Attention } from "@heed/core";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { attentionOn, providers, refusalOf } from "../../../test/backends.js";
 import { Cache, type CacheOptions, createCache } from "../src/index.js";
-import { attentionOn, providers, refusalOf } from "./backends.js";
 import { Modelled, randomFrom, sizes } from "./history.js";
 
 const kinds = {

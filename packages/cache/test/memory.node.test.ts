@@ -2,8 +2,8 @@
 import { type WebGpuBackend, webgpu } from "@heed/backend-webgpu";
 import { type Attention, type AttentionProvider, createAttention } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { attentionOn } from "../../../test/backends.js";
 import { Cache, type CacheOptions, createCache } from "../src/index.js";
-import { attentionOn } from "./backends.js";
 import { Modelled, randomFrom, randomTensor, sizes } from "./history.js";
 
 const kinds = [

@@ -18,7 +18,7 @@ test.skipIf(!existsSync(entry))(
       write: false,
       splitting: true,
       outdir: "out",
-      external: ["@heed/core", "@heed/core/safetensors"],
+      external: ["@heed/core", "@heed/core/options", "@heed/core/safetensors"],
     });
     const first = outputFiles.filter(({ path }) => !path.includes("saved"));
     const bytes = first.reduce(

@@ -1,3 +1,9 @@
+/**
+ * Checks of options objects that callers give, for packages that are built on core: a misspelt or unreadable
+ * option is an `InvalidInputError`, as in core itself.
+ *
+ * @module
+ */
 import { describeValue, type HeedError, InvalidInputError, isHeedError } from "./errors.js";
 import { typedArrayName } from "./tensor/typed-array.js";
 

@@ -10,7 +10,7 @@ import {
   tensor,
   toFloat64,
 } from "@heed/core";
-import { reading } from "./check.js";
+import { reading } from "@heed/core/options";
 
 /** The members of a cache that a layer uses; those of `@heed/cache` have them. */
 export interface LayerCache {

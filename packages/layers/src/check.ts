@@ -1,10 +1,5 @@
-import {
-  checkTensor,
-  describeValue,
-  InvalidInputError,
-  isHeedError,
-  type Tensor,
-} from "@heed/core";
+import { checkTensor, describeValue, InvalidInputError, type Tensor } from "@heed/core";
+import { checkNames, reading } from "@heed/core/options";
 
 /**
  * The members of an object that a caller gave, each read once.
@@ -18,18 +13,8 @@ export function readMembers<O extends object>(
   value: unknown,
   names: readonly (keyof O & string)[],
 ): Partial<O> {
-  if (typeof value !== "object" || value === null) {
-    throw new InvalidInputError(argument, "an object", describeValue(value));
-  }
+  checkNames(argument, value, new Set(names));
   return reading(argument, () => {
-    for (const name of Object.keys(value)) {
-      if ((names as readonly string[]).includes(name)) continue;
-      throw new InvalidInputError(
-        `${argument}.${name}`,
-        `only ${names.join(", ")}`,
-        describeValue(name),
-      );
-    }
     const members: Partial<O> = {};
     for (const name of names) {
       const member = (value as O)[name];
@@ -39,31 +24,10 @@ export function readMembers<O extends object>(
   });
 }
 
-/** Runs code that reads a caller's value, which may throw anything at all. @throws InvalidInputError */
-export function reading<R>(argument: string, read: () => R): R {
-  try {
-    return read();
-  } catch (error) {
-    if (isHeedError(error)) throw error;
-    throw new InvalidInputError(
-      argument,
-      "a value whose members can be read",
-      `one that throws when it is read: ${describeValue(error)}`,
-      { cause: error },
-    );
-  }
-}
-
 /** @throws InvalidInputError unless the value is an integer ≥ 1 */
 export function checkCount(argument: string, value: unknown): number {
   if (Number.isInteger(value) && (value as number) >= 1) return value as number;
   throw new InvalidInputError(argument, "an integer ≥ 1", describeValue(value));
-}
-
-/** @throws InvalidInputError unless the value is a boolean or left out, which counts as false */
-export function checkFlag(argument: string, value: unknown): boolean {
-  if (value === undefined || typeof value === "boolean") return value ?? false;
-  throw new InvalidInputError(argument, "a boolean", describeValue(value));
 }
 
 /**

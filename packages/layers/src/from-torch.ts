@@ -10,7 +10,8 @@ import {
   toFloat64,
   zeros,
 } from "@heed/core";
-import { checkCount, checkFlag, checkShape, reading, readMembers } from "./check.js";
+import { flag, reading } from "@heed/core/options";
+import { checkCount, checkShape, readMembers } from "./check.js";
 import type { LayerInputs, LayerReturns } from "./inputs.js";
 import type { Linear, MultiHeadAttentionOptions } from "./options.js";
 
@@ -123,7 +124,7 @@ function readTorch(stateDict: TorchStateDict, options: TorchOptions): MultiHeadA
     ...(state[name] === undefined
       ? []
       : [reshape(entry(name, [1, 1, size], "[1, 1, E]"), [1, size]) as HostTensor]),
-    ...(checkFlag("addZeroAttn", given.addZeroAttn) ? [zeros(outWeight.dtype, [1, size])] : []),
+    ...(flag("addZeroAttn", given.addZeroAttn) ? [zeros(outWeight.dtype, [1, size])] : []),
   ];
   const [extraKeys, extraValues] = [rows("bias_k"), rows("bias_v")];
   return {
@@ -208,8 +209,8 @@ function readTorchInputs(inputs: TorchInputs, options: TorchOptions): LayerInput
   const addedPadding =
     padding && padding.dtype !== "bool" ? reshaped(padding, [batch, 1, 1, keys]) : undefined;
   const addedMask = masked && masked.dtype !== "bool" ? masked : undefined;
-  const needs = checkFlag("need_weights", given.need_weights ?? true);
-  const average = checkFlag("average_attn_weights", given.average_attn_weights ?? true);
+  const needs = flag("need_weights", given.need_weights ?? true);
+  const average = flag("average_attn_weights", given.average_attn_weights ?? true);
   const returns: LayerReturns = { weights: needs && (average ? "average" : true) };
   const bias =
     addedPadding && addedMask

@@ -10,8 +10,9 @@ import {
   type Tensor,
   toFloat64,
 } from "@heed/core";
+import { reading } from "@heed/core/options";
 import { checkCache, type LayerCache } from "./cache.js";
-import { checkShape, reading, readMembers } from "./check.js";
+import { checkShape, readMembers } from "./check.js";
 import type { LayerOptions } from "./options.js";
 
 /** Further results of a layer's call. */

@@ -15,8 +15,8 @@ import {
   splitHeads,
   type Tensor,
 } from "@heed/core";
+import { reading } from "@heed/core/options";
 import { bothMasks, type CachedInputs, narrower, overCache, positionsOf } from "./cache.js";
-import { reading } from "./check.js";
 import { averaged, merged, normalised, withRows } from "./heads.js";
 import { type LayerCall, type LayerInputs, type LayerOutputs, readLayerCall } from "./inputs.js";
 import {

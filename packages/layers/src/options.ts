@@ -10,7 +10,8 @@ import {
   type RotaryInputs,
   type Tensor,
 } from "@heed/core";
-import { checkCount, checkFlag, checkShape, readMembers } from "./check.js";
+import { flag } from "@heed/core/options";
+import { checkCount, checkShape, readMembers } from "./check.js";
 
 /** A linear layer as `torch.nn.Linear` saves it. */
 export interface Linear {
@@ -161,7 +162,7 @@ export function readLayerOptions(given: unknown): LayerOptions {
     keyNorm: readNorm("keyNorm", options.keyNorm, headDim),
     extra: readExtra(options.extra, kvHeads * headDim, kvHeads * valueDim, dtype),
     rules: {
-      causal: checkFlag("causal", options.causal),
+      causal: flag("causal", options.causal),
       ...(window !== undefined && { window }),
       ...(softcap !== undefined && { softcap }),
       ...(scale !== undefined && { scale }),

@@ -10,7 +10,7 @@ import {
 } from "@heed/core";
 import { type LayerCache, type MultiHeadAttentionOptions, multiHeadAttention } from "@heed/layers";
 import { beforeAll, describe, expect, test } from "vitest";
-import { attentionOn } from "./backends.js";
+import { attentionOn } from "../../../test/backends.js";
 import { bools, expectClose, floats, weightsOf } from "./calls.js";
 
 /** The least that a layer needs of a cache: rows in host memory. */

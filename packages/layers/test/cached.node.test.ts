@@ -2,7 +2,7 @@ import { type Cache, type CacheOptions, createCache } from "@heed/cache";
 import { type Attention, type HostTensor, slice, toFloat64 } from "@heed/core";
 import { type MultiHeadAttentionOptions, multiHeadAttention } from "@heed/layers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { attentionOn, providers, refusalOf } from "./backends.js";
+import { attentionOn, providers, refusalOf } from "../../../test/backends.js";
 import { bools, expectClose, floats, weightsOf } from "./calls.js";
 
 const sizes = { kvHeads: 2, headDim: 8, batch: 2 };

@@ -2,8 +2,8 @@ import { type Attention, HeedError } from "@heed/core";
 import { fromTorch, fromTorchInputs, multiHeadAttention } from "@heed/layers";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { attentionOn } from "../../../test/backends.js";
 import { argument, objectOf } from "../../core/test/hostile/values.js";
-import { attentionOn } from "./backends.js";
 import { floats, weightsOf } from "./calls.js";
 
 /** Any value at all may be given: it works, or it throws (or rejects with) an error of Heed. */

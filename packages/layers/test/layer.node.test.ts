@@ -5,7 +5,7 @@ import {
   multiHeadAttention,
 } from "@heed/layers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { attentionOn, providers } from "./backends.js";
+import { attentionOn, providers } from "../../../test/backends.js";
 import { bools, expectClose, floats, type LayerSizes, weightsOf } from "./calls.js";
 import { naiveLayer } from "./naive.js";
 

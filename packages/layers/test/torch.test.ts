@@ -9,7 +9,7 @@ import {
   type TorchStateDict,
 } from "@heed/layers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { attentionOn, providers } from "./backends.js";
+import { attentionOn, providers } from "../../../test/backends.js";
 import { expectClose, floats } from "./calls.js";
 import { naiveLayer } from "./naive.js";
 
