@@ -9,9 +9,12 @@ export {
   type BlockMaskData,
   type BlockMaskOrigin,
 } from "./program/block-mask.js";
-export type { BlockRuns } from "./program/block-runs.js";
+export { type BlockRuns, BlockRunsBuilder, blockKinds } from "./program/block-runs.js";
 export { type BoundProgram, bindProgram } from "./program/bound.js";
+export { type BoxPositions, ProgramBoxes } from "./program/boxes.js";
+export { type BlockGrid, classifyBlocks } from "./program/classify-blocks.js";
 export { type BlockMaskOptions, createBlockMask } from "./program/create-block-mask.js";
+export { dependence, dependencesOf } from "./program/dependences.js";
 export { type ProgramPoint, programEvaluator } from "./program/evaluate.js";
 export { Expression } from "./program/expression.js";
 export type { ProgramForm, ProgramKind, ProgramNode } from "./program/form.js";

@@ -3,6 +3,8 @@ import {
   attentionWork,
   describeProblem,
   type HostTensor,
+  slice,
+  tensor,
   zeros,
 } from "@heed/core";
 import { describe, expect, test } from "vitest";
@@ -109,6 +111,35 @@ describe("attentionWork counts what is visible", () => {
     expect(work.bytes - without.bytes).toBe(
       sizes.queries * sizes.keys + 4 * sizes.heads * sizes.keys,
     );
+  });
+
+  test("of a block mask, the blocks that are not empty, as far as rules leave them", () => {
+    // Blocks of 3 queries and 4 keys, of 7 queries and 11 keys; one for each head.
+    const blocks = [0, 1, 1, 1, 0, 1, 1, 1, 0];
+    const mask = tensor(
+      Uint8Array.from({ length: 36 }, (_, at) => blocks[at % 9] as number),
+      [1, 4, 3, 3],
+    );
+    const blockMask = { mask, queryBlock: 3, keyBlock: 4 };
+    const seen = (rule: Rules, sees: (b: number, i: number, j: number) => boolean) => {
+      const call = inputs(sizes, { blockMask, ...rule });
+      let pairs = 0;
+      for (let b = 0; b < sizes.batch; b++) {
+        for (let i = 0; i < sizes.queries; i++) {
+          for (let j = 0; j < sizes.keys; j++) {
+            const block = blocks[3 * Math.floor(i / 3) + Math.floor(j / 4)] === 1;
+            if (block && sees(b, i, j)) pairs += sizes.heads;
+          }
+        }
+      }
+      const { visiblePairs } = attentionWork(describeProblem(call), call);
+      expect(visiblePairs).toBe(pairs);
+      const same = { ...call, blockMask: { ...blockMask, mask: slice(mask, 1, 0, 1) } };
+      expect(attentionWork(describeProblem(same), same).visiblePairs).toBe(pairs);
+    };
+    seen({}, () => true);
+    seen({ causal: true, queryOffset: 2 }, (_, i, j) => j <= i + 2);
+    seen({ kvLengths: [9, 3] }, (b, _, j) => j < [9, 3][b]!);
   });
 
   test("no keys are no work", () => {

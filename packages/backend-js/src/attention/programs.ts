@@ -1,11 +1,5 @@
-import {
-  type AttentionProblem,
-  type BoundInputs,
-  type KeyRange,
-  positionRange,
-  type Sequence,
-} from "@heed/core";
-import { type ProgramBox, ProgramIntervals, TileProgram } from "@heed/core/program";
+import type { AttentionProblem, BoundInputs, KeyRange, Sequence } from "@heed/core";
+import { ProgramBoxes, ProgramIntervals, TileProgram } from "@heed/core/program";
 import type { LogitsRow } from "./logits.js";
 import type { JsPlan } from "./plan.js";
 import type { BlockRows } from "./workspace.js";
@@ -30,14 +24,7 @@ export class TilePrograms {
   readonly #score: TileProgram | null;
   readonly #intervals: ProgramIntervals | null;
   readonly #kinds: Uint8Array;
-  readonly #box: ProgramBox = {
-    batch: { lo: 0, hi: 0 },
-    head: { lo: 0, hi: 0 },
-    query: { lo: 0, hi: 0 },
-    key: { lo: 0, hi: 0 },
-    queryIndex: { lo: 0, hi: 0 },
-    keyIndex: { lo: 0, hi: 0 },
-  };
+  readonly #boxes = new ProgramBoxes();
   #batch = -1;
   #rows: BlockRows | null = null;
   #sequence: Sequence | null = null;
@@ -65,12 +52,10 @@ export class TilePrograms {
   startBlock(batch: number, keyHead: number, rows: BlockRows, sequence: Sequence): void {
     this.#rows = rows;
     this.#sequence = sequence;
-    const { head } = this.#box;
-    head.lo = keyHead * this.#group;
-    head.hi = head.lo + this.#group - 1;
+    this.#boxes.setHeads(keyHead * this.#group, (keyHead + 1) * this.#group);
     if (batch === this.#batch) return;
     this.#batch = batch;
-    this.#box.batch.lo = this.#box.batch.hi = batch;
+    this.#boxes.setBatch(batch, sequence);
     this.#mask?.setBatch(batch);
     this.#score?.setBatch(batch);
   }
@@ -167,32 +152,23 @@ export class TilePrograms {
       if (seen.least === 2 && blockMask.skipsProgram) kind &= ~asksProgram;
     }
     if (this.#intervals && kind & asksProgram) {
-      const visibility = this.#intervals.visibility(this.#boxOf(tile, from, to));
+      const visibility = this.#visibilityOf(this.#intervals, tile, from, to);
       if (visibility === "empty") return hidden;
       if (visibility === "full") kind &= ~asksProgram;
     }
     return kind;
   }
 
-  #boxOf(tile: KeyRange, from: number, to: number): ProgramBox {
-    const { position, index } = this.#rows as BlockRows;
-    const sequence = this.#sequence as Sequence;
-    const box = this.#box;
-    box.query.lo = position[from] as number;
-    box.query.hi = position[to - 1] as number;
-    if (sequence.queryPositions) {
-      const { first, last } = positionRange(position, from, to);
-      box.query.lo = first;
-      box.query.hi = last;
-    }
-    box.queryIndex.lo = (index[from] as number) - sequence.queryStart;
-    box.queryIndex.hi = (index[to - 1] as number) - sequence.queryStart;
-    const keys = sequence.tilePositions(tile);
-    box.key.lo = keys.start;
-    box.key.hi = keys.end - 1;
-    box.keyIndex.lo = tile.start;
-    box.keyIndex.hi = tile.end - 1;
-    return box;
+  #visibilityOf(intervals: ProgramIntervals, tile: KeyRange, from: number, to: number) {
+    const { index } = this.#rows as BlockRows;
+    const { queryStart } = this.#sequence as Sequence;
+    const boxes = this.#boxes;
+    boxes.setQueries(
+      (index[from] as number) - queryStart,
+      (index[to - 1] as number) - queryStart + 1,
+    );
+    boxes.setKeys(tile.start, tile.end);
+    return intervals.visibility(boxes.box);
   }
 
   /** The least and the most that the blocks under a band see: 0 nothing, 1 something, 2 everything. */
@@ -203,7 +179,7 @@ export class TilePrograms {
   ): { readonly least: number; readonly most: number } {
     const { blocks } = this.#inputs.blockMask as NonNullable<BoundInputs["blockMask"]>;
     const { index } = this.#rows as BlockRows;
-    const { head } = this.#box;
+    const { head } = this.#boxes.box;
     const perHead = (this.#problem.blockMask?.shape[1] ?? 1) > 1;
     const lastHead = perHead ? head.hi : head.lo;
     const firstQuery = Math.floor((index[from] as number) / blocks.queryBlock);

@@ -1,16 +1,21 @@
 import type { Work } from "../operation/problem.js";
 import { checkProblem } from "../operation/problem.js";
 import { reading } from "../options.js";
+import { type BlockMask, readBlockMask } from "../program/block-mask.js";
 import { bytesPerElement } from "../tensor/dtype.js";
 import { bindPositions } from "./bind-positions.js";
 import type { AttentionInputs } from "./inputs.js";
 import type { AttentionProblem } from "./problem.js";
+import type { BoundBlockMask } from "./programs.js";
 import { type BoundPositions, Sequence } from "./sequences.js";
 import { type KeyRange, visibleBand, visibleKeys } from "./visibility.js";
 
 /** Work that a call of attention has to do at least, whichever backend does it. */
 export interface AttentionWork extends Work {
-  /** (query, key) pairs over all batches and query heads that causal, window and lengths leave. */
+  /**
+   * (query, key) pairs over all batches and query heads that causal, window, lengths and block mask leave: those
+   * of a block that is not empty count, whatever a program hides of it.
+   */
   readonly visiblePairs: number;
   /**
    * Operations of the two matrix products on those pairs, a multiply-add counting as two: the
@@ -27,32 +32,45 @@ export interface AttentionWork extends Work {
 
 /** The least work of a call; see {@link AttentionWork}. */
 export function attentionWork(problem: AttentionProblem, inputs: AttentionInputs): AttentionWork {
-  return workOf(problem, bindPositions(problem, inputs));
+  const { blockMask } = inputs;
+  return workOf(problem, {
+    ...bindPositions(problem, inputs),
+    ...(blockMask !== undefined && { blockMask: { blocks: readBlockMask(blockMask) } }),
+  });
+}
+
+/** Positions of a call, and the block mask of one that has any: a bound call is one. */
+export interface WorkPositions extends BoundPositions {
+  readonly blockMask?: Pick<BoundBlockMask, "blocks"> | null;
 }
 
 /**
  * The least work at given positions.
  *
  * @param problem its explicit mask counts as fully visible: which elements are set is data that a
- *   dense kernel has to look at either way
- * @param positions offsets, lengths and tables of the call
+ *   dense kernel has to look at either way. So do its programs, unless a block mask says what they hide
+ * @param positions offsets, lengths, tables and block mask of the call
  */
-export function workOf(problem: AttentionProblem, positions: BoundPositions): AttentionWork {
+export function workOf(problem: AttentionProblem, positions: WorkPositions): AttentionWork {
   checkProblem(problem, "attention");
   return reading("positions", () => countWork(problem, positions));
 }
 
-function countWork(problem: AttentionProblem, positions: BoundPositions): AttentionWork {
+function countWork(problem: AttentionProblem, positions: WorkPositions): AttentionWork {
   const { batch, queryHeads, kvHeads, queryLength, headDim, valueDim, kvDtype } = problem;
   const stored = new StoredKeys(problem.pages !== null);
-  let pairs = 0;
+  const blocks = positions.blockMask?.blocks ?? null;
+  let visiblePairs = 0;
   for (let s = 0; s < problem.sequences; s++) {
     const sequence = new Sequence(problem, positions, s);
     const isData = sequence.queryPositions !== null || sequence.keyPositions !== null;
     const see = (from: number, to: number) => stored.add(sequence, from, to);
-    pairs += isData ? pairsByData(problem, sequence, see) : pairsByIndex(problem, sequence, see);
+    const ofHead = isData
+      ? pairsByData(problem, sequence, see)
+      : pairsByIndex(problem, sequence, see);
+    const pairs = ofHead * queryHeads;
+    visiblePairs += blocks ? Math.min(pairs, pairsOfBlocks(problem, sequence, blocks, s)) : pairs;
   }
-  const visiblePairs = pairs * queryHeads;
   const rows = batch * queryHeads * queryLength;
   const keyBytes = bytesPerElement(kvDtype) * (headDim + valueDim) + (kvDtype === "int8" ? 8 : 0);
   return {
@@ -118,6 +136,36 @@ function pairsByIndex(problem: AttentionProblem, sequence: Sequence, see: See): 
     unseen = Math.max(unseen, end);
   }
   return pairs;
+}
+
+/**
+ * Pairs of all query heads of a batch entry in blocks that are not empty, as far as lengths and, unless positions are
+ * data, the band leave them.
+ */
+function pairsOfBlocks(
+  problem: AttentionProblem,
+  sequence: Sequence,
+  blocks: BlockMask,
+  batch: number,
+): number {
+  const isData = sequence.queryPositions !== null || sequence.keyPositions !== null;
+  const band = isData ? { left: Infinity, right: Infinity } : visibleBand(problem);
+  const { queryBlock, keyBlock } = blocks;
+  const { starts, first, end } = blocks.rows;
+  const heads = blocks.shape[1];
+  let pairs = 0;
+  for (let h = 0; h < heads; h++) {
+    for (let i = 0; i < sequence.queryLength; i++) {
+      const seen = visibleKeys(band, sequence.keyLength, i + sequence.offset);
+      const row = blocks.row(batch, h, Math.floor(i / queryBlock));
+      for (let n = starts[row] as number; n < (starts[row + 1] as number); n++) {
+        const from = Math.max(seen.start, (first[n] as number) * keyBlock);
+        const to = Math.min(seen.end, (end[n] as number) * keyBlock);
+        pairs += Math.max(0, to - from);
+      }
+    }
+  }
+  return heads === 1 ? pairs * problem.queryHeads : pairs;
 }
 
 /** Pairs of one head of a sequence with positions as data. */

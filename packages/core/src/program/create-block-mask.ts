@@ -6,9 +6,10 @@ import { toFloat64 } from "../tensor/values.js";
 import { BlockMask, type BlockMaskOrigin, checkBlock, checkSize } from "./block-mask.js";
 import { BlockRunsBuilder, blockKinds } from "./block-runs.js";
 import { type BoundProgram, bindProgram } from "./bound.js";
+import { type BoxPositions, ProgramBoxes } from "./boxes.js";
+import { type BlockGrid, classifyBlocks } from "./classify-blocks.js";
 import { variablesOf } from "./form.js";
-import { type ProgramBox, ProgramIntervals } from "./intervals.js";
-import { LineRanges, type Range } from "./line-ranges.js";
+import { type BoxVisibility, ProgramIntervals } from "./intervals.js";
 import { isProgram, type MaskProgram } from "./program-class.js";
 import { TileProgram } from "./tile-program.js";
 
@@ -115,25 +116,20 @@ interface Positions {
 /** Positions as data: one row for all batch entries, or one each. */
 class PositionTable {
   readonly rows: number;
-  readonly length: number;
   readonly data: Int32Array;
-  readonly #trees: LineRanges[] = [];
+  readonly #rows: readonly Int32Array[];
 
   constructor(rows: number, length: number, data: Int32Array) {
     this.rows = rows;
-    this.length = length;
     this.data = data;
+    this.#rows = Array.from({ length: rows }, (_, n) =>
+      data.subarray(n * length, (n + 1) * length),
+    );
   }
 
-  start(batch: number): number {
-    return this.rows === 1 ? 0 : batch * this.length;
-  }
-
-  include(range: Range, batch: number, from: number, to: number): void {
-    const row = this.rows === 1 ? 0 : batch;
-    const start = row * this.length;
-    this.#trees[row] ??= new LineRanges(this.length, (i) => this.data[start + i] as number);
-    this.#trees[row].include(range, from, to);
+  /** The positions of a batch entry. */
+  row(batch: number): Int32Array {
+    return this.#rows[this.rows === 1 ? 0 : batch] as Int32Array;
   }
 }
 
@@ -197,124 +193,70 @@ function readTable(
   );
 }
 
-/** Blocks of a strip of rows that are classified together: a byte each. */
-const mostBlocks = 2 ** 20;
+type Sizes = Readonly<Record<"queryLength" | "keyLength" | "queryBlock" | "keyBlock", number>>;
 
+/** Classifies the blocks of each batch entry and head: by intervals, and by evaluation where they do not tell. */
 class Classifier {
-  readonly #bound: BoundProgram<"mask">;
-  readonly #sizes: Readonly<
-    Record<"queryLength" | "keyLength" | "queryBlock" | "keyBlock", number>
-  >;
+  readonly #sizes: Sizes;
   readonly #positions: Positions;
   readonly #intervals: ProgramIntervals;
   readonly #tile: TileProgram;
-  readonly #box: ProgramBox = {
-    batch: { lo: 0, hi: 0 },
-    head: { lo: 0, hi: 0 },
-    query: { lo: 0, hi: 0 },
-    key: { lo: 0, hi: 0 },
-    queryIndex: { lo: 0, hi: 0 },
-    keyIndex: { lo: 0, hi: 0 },
-  };
-  #kinds = new Uint8Array(0);
-  #keyBlocks = 0;
-  /** First row of the strip. */
-  #strip = 0;
-  #batch = 0;
+  readonly #boxes = new ProgramBoxes();
+  #at: BoxPositions = { offset: 0, queryPositions: null, keyPositions: null };
   #head = 0;
 
-  constructor(
-    bound: BoundProgram<"mask">,
-    sizes: Readonly<Record<"queryLength" | "keyLength" | "queryBlock" | "keyBlock", number>>,
-    positions: Positions,
-  ) {
-    this.#bound = bound;
+  constructor(bound: BoundProgram<"mask">, sizes: Sizes, positions: Positions) {
     this.#sizes = sizes;
     this.#positions = positions;
     this.#intervals = new ProgramIntervals(bound);
-    this.#tile = new TileProgram(this.#bound, Math.min(sizes.keyBlock, sizes.keyLength));
+    this.#tile = new TileProgram(bound, Math.min(sizes.keyBlock, sizes.keyLength));
   }
 
-  run([batch, heads, queries, keys]: readonly [number, number, number, number]) {
-    const builder = new BlockRunsBuilder(batch * heads * queries);
-    const height = Math.max(1, Math.min(queries, Math.floor(mostBlocks / Math.max(1, keys))));
-    this.#keyBlocks = keys;
-    this.#kinds = new Uint8Array(height * keys);
+  run([batch, heads, rows, columns]: readonly [number, number, number, number]) {
+    const builder = new BlockRunsBuilder(batch * heads * rows);
+    const grid: BlockGrid = {
+      rows,
+      columns,
+      visibility: (q, Q, k, K) => this.#look(q, Q, k, K),
+      evaluate: (q, k) => this.#evaluate(q, k),
+    };
+    const { offsets, query, key } = this.#positions;
     for (let b = 0; b < batch; b++) {
-      this.#batch = b;
-      this.#box.batch.lo = this.#box.batch.hi = b;
+      this.#at = {
+        offset: offsets ? (offsets[offsets.length === 1 ? 0 : b] as number) : 0,
+        queryPositions: query?.row(b) ?? null,
+        keyPositions: key?.row(b) ?? null,
+      };
+      this.#boxes.setBatch(b, this.#at);
       this.#tile.setBatch(b);
       for (let h = 0; h < heads; h++) {
         this.#head = h;
-        this.#box.head.lo = this.#box.head.hi = h;
-        for (let strip = 0; strip < queries; strip += height) {
-          const rows = Math.min(height, queries - strip);
-          this.#strip = strip;
-          if (keys > 0) this.#classify(strip, strip + rows, 0, keys);
-          for (let row = 0; row < rows; row++) builder.addRow(this.#kinds, row * keys, keys);
-        }
+        this.#boxes.setHeads(h, h + 1);
+        classifyBlocks(builder, grid);
       }
     }
     return builder.build();
   }
 
-  /** Classifies the blocks of rows `q ≤ … < Q` and columns `k ≤ … < K`. */
-  #classify(q: number, Q: number, k: number, K: number): void {
-    this.#setBox(q, Q, k, K);
-    const visibility = this.#intervals.visibility(this.#box);
-    if (visibility !== "unknown") {
-      this.#fill(q, Q, k, K, blockKinds[visibility]);
-    } else if (Q - q === 1 && K - k === 1) {
-      this.#fill(q, Q, k, K, this.#evaluate(q, k));
-    } else if (Q - q >= K - k) {
-      const middle = (q + Q) >> 1;
-      this.#classify(q, middle, k, K);
-      this.#classify(middle, Q, k, K);
-    } else {
-      const middle = (k + K) >> 1;
-      this.#classify(q, Q, k, middle);
-      this.#classify(q, Q, middle, K);
-    }
-  }
-
-  #fill(q: number, Q: number, k: number, K: number, kind: number): void {
-    for (let row = q - this.#strip; row < Q - this.#strip; row++) {
-      const start = row * this.#keyBlocks;
-      this.#kinds.fill(kind, start + k, start + K);
-    }
-  }
-
-  #setBox(q: number, Q: number, k: number, K: number): void {
+  #look(q: number, Q: number, k: number, K: number): BoxVisibility {
     const { queryLength, keyLength, queryBlock, keyBlock } = this.#sizes;
-    const { offsets, query, key } = this.#positions;
-    const box = this.#box;
-    box.queryIndex.lo = q * queryBlock;
-    box.queryIndex.hi = Math.min(queryLength, Q * queryBlock) - 1;
-    box.keyIndex.lo = k * keyBlock;
-    box.keyIndex.hi = Math.min(keyLength, K * keyBlock) - 1;
-    const offset = offsets ? this.#offset(offsets) : 0;
-    setRange(box.query, box.queryIndex, offset, query, this.#batch);
-    setRange(box.key, box.keyIndex, 0, key, this.#batch);
-  }
-
-  #offset(offsets: Int32Array): number {
-    return offsets[offsets.length === 1 ? 0 : this.#batch] as number;
+    this.#boxes.setQueries(q * queryBlock, Math.min(queryLength, Q * queryBlock));
+    this.#boxes.setKeys(k * keyBlock, Math.min(keyLength, K * keyBlock));
+    return this.#intervals.visibility(this.#boxes.box);
   }
 
   /** The kind of a block by the program's values, until both of them were seen. */
   #evaluate(q: number, k: number): number {
     const { queryLength, keyLength, queryBlock, keyBlock } = this.#sizes;
-    const { offsets, query, key } = this.#positions;
+    const { offset, queryPositions, keyPositions } = this.#at;
     const firstKey = k * keyBlock;
     const keys = Math.min(keyBlock, keyLength - firstKey);
-    this.#tile.setKeys(firstKey, keys, key?.data ?? null, key?.start(this.#batch) ?? 0);
-    const start = query?.start(this.#batch) ?? 0;
-    const offset = offsets ? this.#offset(offsets) : 0;
+    this.#tile.setKeys(firstKey, keys, keyPositions);
     let seen = false;
     let hidden = false;
     const end = Math.min(queryLength, (q + 1) * queryBlock);
     for (let i = q * queryBlock; i < end; i++) {
-      const position = query ? (query.data[start + i] as number) : i + offset;
+      const position = queryPositions ? (queryPositions[i] as number) : i + offset;
       const visible = this.#tile.run(this.#head, position, i);
       for (let j = 0; j < keys; j++) {
         if (visible[j] === 0) hidden = true;
@@ -324,21 +266,4 @@ class Classifier {
     }
     return seen ? blockKinds.full : blockKinds.empty;
   }
-}
-
-function setRange(
-  range: Range,
-  indices: Range,
-  offset: number,
-  table: PositionTable | null,
-  batch: number,
-): void {
-  if (table === null) {
-    range.lo = indices.lo + offset;
-    range.hi = indices.hi + offset;
-    return;
-  }
-  range.lo = Number.POSITIVE_INFINITY;
-  range.hi = Number.NEGATIVE_INFINITY;
-  table.include(range, batch, indices.lo, indices.hi);
 }

@@ -1,5 +1,6 @@
 import { applyOperation, convert } from "./arithmetic.js";
 import type { BoundProgram } from "./bound.js";
+import { dependence, dependencesOf } from "./dependences.js";
 import { lookUp } from "./evaluate.js";
 import type { ProgramNode } from "./form.js";
 import type { TableData } from "./sources.js";
@@ -26,9 +27,9 @@ import type { OperationName, ProgramType } from "./types.js";
 /** A piece of the program: one node, for all keys of a tile or as one number. */
 type Instruction = (n: number) => void;
 
-/** The variables that a node changes with, as bits. */
-const withRow = 1;
-const withKey = 2;
+/** A node that changes from row to row, and one that changes from key to key. */
+const withRow = dependence.head | dependence.query | dependence.score;
+const withKey = dependence.key | dependence.score;
 
 const mirrored: Readonly<Record<string, string>> = {
   less: "greater",
@@ -74,18 +75,18 @@ export class TileProgram {
   constructor(bound: BoundProgram, mostKeys: number) {
     const { nodes } = bound.form;
     this.#values = new Float64Array(nodes.length);
-    this.#changes = new Uint8Array(nodes.length);
+    this.#changes = dependencesOf(bound.form);
     this.#keys = new Int32Array(mostKeys);
     this.#keyIndices = new Int32Array(mostKeys);
     this.#offsets = new Int32Array(bound.tables.length > 0 ? mostKeys : 0);
     this.score = new Float64Array(bound.form.kind === "score" ? mostKeys : 0);
     nodes.forEach((node, n) => {
-      this.#changes[n] = changesOf(node, this.#changes);
       const changes = this.#changes[n] as number;
       if (changes & withKey) this.#allocate(n, node, mostKeys);
       const instruction = this.#compile(n, node, bound);
       if (instruction) {
-        const list = changes & withRow ? this.#ofRow : changes ? this.#ofTile : this.#ofCall;
+        const list =
+          changes & withRow ? this.#ofRow : changes & withKey ? this.#ofTile : this.#ofCall;
         list.push(instruction);
       }
     });
@@ -384,23 +385,4 @@ export class TileProgram {
       for (let i = 0; i < count; i++) out[i] = ints[i] as number;
     };
   }
-}
-
-/** The variables that a node changes with: its operands' bits, and its own if it is a variable. */
-function changesOf(node: ProgramNode, changes: Uint8Array): number {
-  if (node.op === "variable") {
-    switch (node.name) {
-      case "batch":
-        return 0;
-      case "head":
-      case "query":
-      case "queryIndex":
-        return withRow;
-      case "score":
-        return withRow | withKey;
-      default:
-        return withKey;
-    }
-  }
-  return node.args.reduce((bits, arg) => bits | (changes[arg] as number), 0);
 }
