@@ -119,6 +119,7 @@ describe("attentionWork counts what is visible", () => {
     const mask = tensor(
       Uint8Array.from({ length: 36 }, (_, at) => blocks[at % 9] as number),
       [1, 4, 3, 3],
+      { dtype: "bool" },
     );
     const blockMask = { mask, queryBlock: 3, keyBlock: 4 };
     const seen = (rule: Rules, sees: (b: number, i: number, j: number) => boolean) => {
@@ -139,7 +140,7 @@ describe("attentionWork counts what is visible", () => {
     };
     seen({}, () => true);
     seen({ causal: true, queryOffset: 2 }, (_, i, j) => j <= i + 2);
-    seen({ kvLengths: [9, 3] }, (b, _, j) => j < [9, 3][b]!);
+    seen({ kvLengths: [9, 3] }, (b, _, j) => j < (b === 0 ? 9 : 3));
   });
 
   test("no keys are no work", () => {
