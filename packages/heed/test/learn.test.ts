@@ -1,3 +1,4 @@
+import { Random } from "@heed/conformance";
 import { describeProblem, type Problem, zeros } from "@heed/core";
 import type { Candidate, StrategyControl } from "@heed/core/select";
 import { describe, expect, test, vi } from "vitest";
@@ -88,6 +89,37 @@ describe("AutoStrategy", () => {
       await simulation.run(problem, { wasm: 20, onnx: 20 * factor }, calls);
       expect(simulation.ran.slice(-20)).toEqual(Array(20).fill("wasm"));
       expect(simulation.total).toBeLessThan(1.1 * 20 * calls);
+    },
+  );
+
+  test.each([0.3, 0.5, 0.85, 1.2, 1.8])(
+    "a machine that is busy at times hardly misleads it about what is %f times as slow",
+    async (factor) => {
+      const own = { wasm: 20, onnx: 20 * factor };
+      const runs = 50;
+      let [spent, wrong] = [0, 0];
+      for (let run = 0; run < runs; run++) {
+        const random = new Random(`${run}`);
+        const simulation = new Simulation([new Backend("wasm"), new Backend("onnx")]);
+        const problem = problemOf(512);
+        let [busy, load] = [0, 1];
+        for (let i = 0; i < 250; i++) {
+          if (busy-- <= 0) {
+            busy = random.uniform() < 0.03 ? 30 * random.uniform() : 0;
+            load = busy > 0 ? 1 + 3 * random.uniform() : 1;
+          }
+          const alone = random.uniform() < 0.05 ? 1 + 3 * random.uniform() : 1;
+          const slower = load * alone * (1 + 0.1 * random.uniform());
+          await simulation.run(problem, { wasm: own.wasm * slower, onnx: own.onnx * slower }, 1);
+        }
+        const later = simulation.ran.slice(50);
+        const best = Math.min(own.wasm, own.onnx);
+        for (const name of later)
+          spent += own[name as "wasm" | "onnx"] / best / later.length / runs;
+        if (own[later.at(-1) as "wasm" | "onnx"] > best) wrong += 1;
+      }
+      expect(spent).toBeLessThan(1.05);
+      expect(wrong).toBeLessThanOrEqual(2);
     },
   );
 

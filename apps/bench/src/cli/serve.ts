@@ -16,17 +16,23 @@ export interface ServeOptions {
   readonly port: number;
   /** Whether to send the headers without which a page has no shared memory, and so no threads. */
   readonly isolated: boolean;
+  /** The files; default: the page that was built. */
+  readonly folder?: string;
 }
 
 /** Beside the sources, too, where tests run. */
-const folder = fileURLToPath(new URL("../../dist/page", import.meta.url));
+const built = fileURLToPath(new URL("../../dist/page", import.meta.url));
 
 /**
  * Serves the page that was built, to this machine only.
  *
  * @throws Error if it has not been built, or the port is taken
  */
-export async function servePage({ port, isolated }: ServeOptions): Promise<ServedPage> {
+export async function servePage({
+  port,
+  isolated,
+  folder = built,
+}: ServeOptions): Promise<ServedPage> {
   if (!existsSync(`${folder}/index.html`)) {
     throw new Error("the page has not been built: pnpm build");
   }

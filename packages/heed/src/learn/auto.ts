@@ -1,22 +1,21 @@
 import type { Problem, SupportReason } from "@heed/core";
 import type { Candidate, Strategy, StrategyControl } from "@heed/core/select";
 import { classKey } from "@heed/core/select/parts";
-import { fingerprint, type Memory, type Remembered } from "./memory.js";
+import { soon } from "./idle.js";
+import { Kind } from "./kind.js";
+import { fingerprint, type Memory } from "./memory.js";
 import { CostModel } from "./model.js";
 
-/** The part of all time spent so far that trials may cost beyond what the best known backend takes. */
+/** The part of all time spent so far that trials may cost beyond what the leader takes. */
 const trialShare = 0.05;
 
 /** Calls of a class before another backend is tried: the first ones run code that is not compiled yet. */
 const callsBeforeTrials = 3;
 
-/** Times of a backend that count; the median of them is its time. */
-const timesKept = 5;
-
-/** Times after which a backend is known well enough. */
+/** Times of a backend before anybody is told of them: one alone may be that of code that was not compiled yet. */
 const timesNeeded = 2;
 
-/** Calls given to a backend to get those times, some of which overlap others and are not timed. */
+/** Trials of a backend without a time, since they overlap other calls, after which it gets no more. */
 const mostAttempts = 6;
 
 /** Calls of a class after which only one of eight is looked at. */
@@ -28,36 +27,8 @@ const spentBeforeLoading = 100;
 /** … or calls, where the other one is expected to take less than half of the time. */
 const callsBeforeLoading = 20;
 
-/** Times of a class of problems on one backend. */
-interface Times {
-  /** The last times, in ms. */
-  readonly last: number[];
-  /** How many there were in all. */
-  count: number;
-  /** Median ms of {@link last}, or what is remembered as long as there is none. */
-  median: number;
-  attempts: number;
-  readonly remembered: Remembered | undefined;
-}
-
-/** A class of problems, whose lengths lie between the same powers of two. */
-interface Kind {
-  readonly name: string;
-  readonly times: Map<string, Times>;
-  /** Backends that have a plan for {@link planned}, made ahead. */
-  readonly ready: Set<Candidate>;
-  planned: Problem | null;
-  calls: number;
-  /** Milliseconds of all calls. */
-  spent: number;
-  candidates: readonly Candidate[];
-  /** The backend that listeners were told of. */
-  told: Candidate | null;
-  /** The best of {@link candidates} until the next time is looked at; null if that is to be worked out. */
-  settled: Candidate | null;
-  /** The backend that the last trial was given to, until its time is known. */
-  tried: Candidate | null;
-}
+/** An expectation may be wrong by this factor. */
+const doubt = 2;
 
 /**
  * Learns from calls which backend is fastest. It starts with what is remembered, or else with the order; a call
@@ -78,7 +49,7 @@ export class AutoStrategy implements Strategy {
   #working = false;
   #preparing = false;
   #total = 0;
-  /** Milliseconds that trials took beyond the best known backend's time. */
+  /** Milliseconds that trials took beyond the leader's time. */
   #extra = 0;
 
   /**
@@ -98,40 +69,35 @@ export class AutoStrategy implements Strategy {
     const kind = this.#kind(problem);
     if (kind.settled !== null && kind.candidates === candidates) return kind.settled as C;
     kind.candidates = candidates;
-    const best = this.#best(kind, candidates);
-    if (kind.calls > callsLookedAt) kind.settled = best;
-    return (asked && this.#trial(problem, kind, candidates, best)) || best;
+    const leader = kind.leader(candidates);
+    if (kind.calls > callsLookedAt) kind.settled = leader;
+    return (asked && this.#trial(problem, kind, candidates, leader)) || leader;
   }
 
   saw(problem: Problem, candidate: Candidate, milliseconds: number): void {
     const kind = this.#kind(problem);
-    const steady = kind.calls > callsLookedAt && kind.calls % 8 !== 0;
-    if (steady && candidate !== kind.tried) {
-      // A steady call should not cost what looking at it does.
-      kind.calls += 1;
-      kind.spent += milliseconds;
-      this.#total += milliseconds;
-      return;
-    }
-    kind.settled = null;
-    kind.tried = null;
-    const times = this.#times(kind, candidate);
-    if (kind.candidates.length === 0) kind.candidates = [candidate];
-    const best = this.#best(kind, kind.candidates);
-    const bestTimes = this.#times(kind, best);
-    if (best !== candidate) this.#extra += Math.max(0, milliseconds - bestTimes.median);
     kind.calls += 1;
     kind.spent += milliseconds;
     this.#total += milliseconds;
-    note(times, milliseconds);
-    if (times.count === timesNeeded) this.#model.correct(problem, candidate, times.median);
-    // Times hardly change any more: a steady call should not cost what a write does.
-    if (times.count === timesNeeded || times.count % 32 === 0) {
-      const remembered = { milliseconds: times.median, at: Date.now() };
-      this.#memory.set(kind.name, this.#nameOf(candidate), remembered);
+    // A steady call should not cost what looking at it does.
+    if (kind.calls > callsLookedAt + 1 && kind.calls % 8 !== 1 && candidate !== kind.tried) return;
+    if (kind.candidates.length === 0) kind.candidates = [candidate];
+    const leader = kind.leader(kind.candidates);
+    if (candidate === kind.tried && candidate !== leader) {
+      this.#extra += Math.max(0, milliseconds - kind.times(leader).median);
+      kind.compare(candidate, leader, milliseconds);
     }
-    const chosen = this.#best(kind, kind.candidates);
-    if (kind.told !== chosen && times.count >= timesNeeded) {
+    kind.settled = null;
+    kind.tried = null;
+    const times = kind.times(candidate);
+    kind.note(times, milliseconds);
+    if (times.count === timesNeeded) this.#model.correct(problem, candidate, times.median);
+    const chosen = kind.leader(kind.candidates);
+    // Times hardly change any more: a steady call should not cost what a write does.
+    if (times.count === timesNeeded || times.count % 32 === 0 || chosen !== leader) {
+      this.#remember(kind, chosen, candidate);
+    }
+    if (kind.told !== chosen && kind.times(chosen).count >= timesNeeded) {
       kind.told = chosen;
       this.#control?.chose(problem, chosen, this.why(problem, chosen) ?? "");
     }
@@ -165,54 +131,53 @@ export class AutoStrategy implements Strategy {
     return this.#memory.flush();
   }
 
-  /** The fastest known backend, or the first if none is known. */
-  #best<C extends Candidate>(kind: Kind, candidates: readonly C[]): C {
-    let best = candidates[0] as C;
-    let least = Number.POSITIVE_INFINITY;
-    for (const candidate of candidates) {
-      const { count, remembered, median } = this.#times(kind, candidate);
-      // One time alone may be that of code that was not compiled yet.
-      const known = count >= timesNeeded || remembered !== undefined;
-      if (known && median < least) [best, least] = [candidate, median];
-    }
-    return best;
-  }
-
   /** A backend to try on the call that comes; undefined if none is worth it. */
   #trial<C extends Candidate>(
     problem: Problem,
     kind: Kind,
     candidates: readonly C[],
-    best: C,
+    leader: C,
   ): C | undefined {
     if (kind.calls < callsBeforeTrials || kind.planned !== problem) return undefined;
     for (const candidate of candidates) {
-      if (candidate === best || !kind.ready.has(candidate)) continue;
-      const times = this.#times(kind, candidate);
-      if (!this.#mayWin(problem, kind, candidate, best)) continue;
-      const risk = this.#risk(problem, kind, candidate, best);
+      if (candidate === leader || !kind.ready.has(candidate)) continue;
+      if (!this.#mayWin(problem, kind, candidate, leader)) continue;
+      const risk = this.#risk(problem, kind, candidate, leader);
       if (this.#extra + risk > trialShare * this.#total) continue;
-      times.attempts += 1;
+      kind.times(candidate).attempts += 1;
       kind.tried = candidate;
       return candidate;
     }
     return undefined;
   }
 
-  /** Whether a backend is not known well enough, and may be faster than the best known one. */
-  #mayWin(problem: Problem, kind: Kind, candidate: Candidate, best: Candidate): boolean {
-    const { count, remembered, attempts, median } = this.#times(kind, candidate);
-    if (count >= timesNeeded || remembered !== undefined || attempts >= mostAttempts) return false;
-    const most = this.#times(kind, best).median;
-    // The first time is often the slowest.
-    return count === 0 ? this.#model.expect(problem, candidate) < most : median < 3 * most;
+  /** Whether a backend may be faster than the leader, and a trial could tell. */
+  #mayWin(problem: Problem, kind: Kind, candidate: Candidate, leader: Candidate): boolean {
+    const { attempts, ratios } = kind.times(candidate);
+    if (attempts >= mostAttempts) return false;
+    if (kind.isKnown(candidate)) return kind.isDue(candidate, leader);
+    return ratios.length > 0 || this.#model.expect(problem, candidate) < kind.times(leader).median;
   }
 
-  /** Milliseconds that a trial may cost: an expectation may be wrong by a factor of two. */
-  #risk(problem: Problem, kind: Kind, candidate: Candidate, best: Candidate): number {
-    const { count, median } = this.#times(kind, candidate);
-    const worst = count === 0 ? 2 * this.#model.expect(problem, candidate) : median;
-    return Math.max(0, worst - this.#times(kind, best).median);
+  /** Milliseconds that a trial may cost. */
+  #risk(problem: Problem, kind: Kind, candidate: Candidate, leader: Candidate): number {
+    const { ratios } = kind.times(candidate);
+    const { median } = kind.times(leader);
+    const known = kind.milliseconds(candidate, leader);
+    const last = ratios.at(-1);
+    const worst =
+      known ??
+      (last === undefined ? doubt * this.#model.expect(problem, candidate) : last * median);
+    return Math.max(0, worst - median);
+  }
+
+  /** Remembers the times of the leader and of a backend, as they compare. */
+  #remember(kind: Kind, leader: Candidate, candidate: Candidate): void {
+    for (const one of new Set([leader, candidate])) {
+      const milliseconds = kind.milliseconds(one, leader) ?? kind.times(one).median;
+      if (!Number.isFinite(milliseconds)) continue;
+      this.#memory.set(kind.name, this.#nameOf(one), { milliseconds, at: Date.now() });
+    }
   }
 
   /** Loads and plans, between calls, for backends that may be faster. */
@@ -231,7 +196,7 @@ export class AutoStrategy implements Strategy {
           if (kind.planned !== problem) kind.ready.clear();
           kind.planned = problem;
           if (await this.#control?.plan(next, problem)) kind.ready.add(next);
-          else this.#times(kind, next).attempts = mostAttempts;
+          else kind.times(next).attempts = mostAttempts;
         }
       } finally {
         this.#working = false;
@@ -244,13 +209,13 @@ export class AutoStrategy implements Strategy {
     kind: Kind,
     { candidates }: StrategyControl,
   ): Candidate | undefined {
-    const best = this.#best(kind, kind.candidates);
-    const most = this.#times(kind, best).median;
+    const leader = kind.leader(kind.candidates);
+    const most = kind.times(leader).median;
     return candidates.find((candidate) => {
-      if (candidate === best) return false;
+      if (candidate === leader) return false;
       if (candidate.info !== null) {
         const ready = kind.planned === problem && kind.ready.has(candidate);
-        return !ready && this.#mayWin(problem, kind, candidate, best);
+        return !ready && this.#mayWin(problem, kind, candidate, leader);
       }
       if (this.#asked.has(candidate)) return false;
       if (this.#memory.wasFastest(kind.name, candidate.name)) return true;
@@ -268,34 +233,12 @@ export class AutoStrategy implements Strategy {
     const name = classKey(problem);
     kind = this.#kinds.get(name);
     if (kind === undefined) {
-      kind = {
-        name,
-        times: new Map(),
-        ready: new Set(),
-        planned: null,
-        calls: 0,
-        spent: 0,
-        candidates: [],
-        told: null,
-        settled: null,
-        tried: null,
-      };
+      const nameOf = (candidate: Candidate) => this.#nameOf(candidate);
+      kind = new Kind(name, nameOf, (by) => this.#memory.get(name, by));
       this.#kinds.set(name, kind);
     }
     this.#kindOf.set(problem, kind);
     return kind;
-  }
-
-  #times(kind: Kind, candidate: Candidate): Times {
-    const name = this.#nameOf(candidate);
-    let times = kind.times.get(name);
-    if (times === undefined) {
-      const remembered = this.#memory.get(kind.name, name);
-      const median = remembered?.milliseconds ?? Number.POSITIVE_INFINITY;
-      times = { last: [], count: 0, median, attempts: 0, remembered };
-      kind.times.set(name, times);
-    }
-    return times;
   }
 
   /** The fingerprint of a backend as it is now: wasm has more threads when they have started. */
@@ -312,7 +255,7 @@ export class AutoStrategy implements Strategy {
 
   /** A backend's known times, in words; null if there are none. */
   #known(kind: Kind, candidate: Candidate): string | null {
-    const { count, median, remembered } = this.#times(kind, candidate);
+    const { count, median, remembered } = kind.times(candidate);
     if (count > 0) return `${format(median)}, measured ${count === 1 ? "once" : `${count} times`}`;
     if (remembered === undefined) return null;
     const day = new Date(remembered.at).toISOString().slice(0, 10);
@@ -320,32 +263,6 @@ export class AutoStrategy implements Strategy {
   }
 }
 
-function note(times: Times, milliseconds: number): void {
-  const { last } = times;
-  times.count += 1;
-  if (last.length === timesKept) last.shift();
-  last.push(milliseconds);
-  const sorted = [...last].sort((a, b) => a - b);
-  times.median = sorted[Math.floor((sorted.length - 1) / 2)] as number;
-}
-
 function format(milliseconds: number): string {
   return `${Number(milliseconds.toPrecision(3))} ms`;
-}
-
-/** In a page when it is idle, elsewhere after what waits already. No process lives on for it. */
-function soon(job: () => Promise<void>): void {
-  const { requestIdleCallback } = globalThis as {
-    requestIdleCallback?: (run: () => void) => unknown;
-  };
-  const run = (): void => {
-    // The error of a failed job is told by the calls that need it.
-    job().catch(() => {});
-  };
-  if (requestIdleCallback) {
-    requestIdleCallback(run);
-    return;
-  }
-  const timer: unknown = setTimeout(run, 5);
-  (timer as { unref?: () => void }).unref?.();
 }
