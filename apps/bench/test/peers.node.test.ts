@@ -71,5 +71,7 @@ test("one peer's loading does not break another", async () => {
 });
 
 test("every name is one of a provider; tfjs on JavaScript is too slow to be compared with", () => {
-  expect([...peerNames, "tfjs"].sort()).toEqual([...provided].sort());
+  // Those with a cache of their own decode, which is no operation of core.
+  const attending = peerNames.filter((name) => !name.endsWith("/cache"));
+  expect([...attending, "tfjs"].sort()).toEqual([...provided].sort());
 });

@@ -75,6 +75,7 @@ export function workerMemoryMeter(): MemoryMeter {
   listenToWasm(memories);
   listenToGpu(buffers);
   return {
+    free: deviceMemory,
     start: ({ runtime }) => {
       if (runtime === "JavaScript") {
         return () => ({
@@ -87,6 +88,12 @@ export function workerMemoryMeter(): MemoryMeter {
       return () => ({ bytes: wasm() + gpu(), of: "wasm memories and GPU buffers" });
     },
   };
+}
+
+/** What the browser says that the device has, at most 8 GiB; what is free it does not tell. */
+function deviceMemory(): number | null {
+  const { deviceMemory: gib } = navigator as { deviceMemory?: number };
+  return gib === undefined ? null : gib * 2 ** 30;
 }
 
 /** Memories are made by name, or come out of an instance. */

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { freemem } from "node:os";
 import { type MemoryMeter, noMemoryMeter } from "../measure/memory.js";
 
 /**
@@ -11,9 +12,10 @@ export function processMemoryMeter(): MemoryMeter {
     resetPeak();
     readKilobytes("VmHWM");
   } catch {
-    return noMemoryMeter("only Linux tells a process's peak anew");
+    return noMemoryMeter("only Linux tells a process's peak anew", freemem);
   }
   return {
+    free: availableMemory,
     start: () => {
       resetPeak();
       const before = readKilobytes("VmRSS");
@@ -23,6 +25,12 @@ export function processMemoryMeter(): MemoryMeter {
       });
     },
   };
+}
+
+/** What the system would give, its caches included. `process.availableMemory` knows limits of containers, too. */
+function availableMemory(): number {
+  const { availableMemory: known } = process as { availableMemory?: () => number };
+  return known?.call(process) ?? freemem();
 }
 
 function resetPeak(): void {

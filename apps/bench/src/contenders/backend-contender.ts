@@ -1,4 +1,5 @@
 import {
+  type AnyOperation,
   type Attention,
   type AttentionBackend,
   type AttentionInputs,
@@ -7,15 +8,13 @@ import {
   type Backend,
   createAttention,
   type DeviceTensor,
-  type HostTensor,
-  isDeviceTensor,
   outputsOf,
   type Plan,
   type Problem,
-  type Tensor,
+  type Support,
 } from "@heed/core";
-import type { Outputs } from "../measure/judge.js";
 import { operationOf } from "../operations/index.js";
+import type { PreparedProcedure } from "../operations/operation.js";
 import type {
   Contender,
   ContenderPlan,
@@ -24,6 +23,7 @@ import type {
   PlacedCall,
 } from "./contender.js";
 import type { ClockSearch, GpuClock } from "./gpu-clock.js";
+import { toHost } from "./to-host.js";
 
 export interface ContenderOptions {
   /** Default `"backend"`. What a peer's calls cost through core's choice is not measured. */
@@ -102,8 +102,8 @@ async function open(provider: AttentionProvider): Promise<Opened> {
       backends: [watched],
       // Every output is judged before it is timed; what is wrong is to be shown, not left out.
       selfTest: false,
-      // One case is measured at a time.
-      planCacheSize: 1,
+      // One case is measured at a time; a step of decoding has a plan for each of its operations.
+      planCacheSize: 4,
     });
     return { attention, backend: backend as unknown as Backend };
   } catch (error) {
@@ -124,13 +124,31 @@ function loaded(
   return {
     ...(options.kind !== "peer" && { backend: backend.name }),
     info: { ...info, notes: [...(info.notes ?? []), ...clockNotes] },
-    supports: (problem) => backend.supports(problem),
-    plan: async (problem) => planned(opened, options, problem, await backend.plan(problem), clock),
+    supports: (problem) => supportOf(backend, problem),
+    plan: async (problem, inputs) => {
+      const { procedure } = operationOf(problem);
+      return procedure
+        ? prepared(options, await procedure.prepare(opened, problem, inputs))
+        : planned(opened, options, problem, await backend.plan(problem), clock);
+    },
     dispose: async () => {
       await attention.dispose();
       release();
     },
   };
+}
+
+/** Whether a procedure can be done shows when it is prepared: backends do not know it. */
+function supportOf(backend: Backend, problem: Problem): Support {
+  return operationOf(problem).procedure ? { ok: true } : backend.supports(problem);
+}
+
+/** Of several calls, no device's clock tells the time. */
+function prepared(
+  { kind }: ContenderOptions,
+  { workspaceBytes, ...procedure }: PreparedProcedure,
+): ContenderPlan {
+  return { ...procedure, workspaceBytes: kind === "peer" ? null : workspaceBytes };
 }
 
 function planned(
@@ -170,9 +188,9 @@ async function place(
   const through = (call: unknown): Promise<unknown> =>
     definition === attentionOperation
       ? attention.run(call as AttentionInputs)
-      : attention.apply(definition, call);
+      : attention.apply(definition as AnyOperation, call);
   const host = async () => toHost(await through(inputs), names);
-  if (!backend.upload) {
+  if (!backend.upload || !replaceTensors) {
     return {
       inputs: "host",
       run: async () => toHost(await plan.run(inputs), names),
@@ -221,29 +239,4 @@ async function place(
     },
     dispose: release,
   };
-}
-
-/** The outputs in JavaScript's memory; those of a device are read and disposed. */
-function toHost(outputs: unknown, names: readonly string[]): Outputs | Promise<Outputs> {
-  const all = outputs as Readonly<Record<string, Tensor>>;
-  return names.some((name) => isDeviceTensor(all[name])) ? readAll(all, names) : (all as Outputs);
-}
-
-async function readAll(
-  all: Readonly<Record<string, Tensor>>,
-  names: readonly string[],
-): Promise<Outputs> {
-  const host: Record<string, HostTensor> = {};
-  // All reads start at once: a device may answer them by one wait.
-  await Promise.all(
-    names.map(async (name) => {
-      const t = all[name] as DeviceTensor;
-      try {
-        host[name] = await t.read();
-      } finally {
-        t.dispose();
-      }
-    }),
-  );
-  return host;
 }

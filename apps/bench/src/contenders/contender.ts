@@ -21,6 +21,8 @@ export interface LoadedContender {
   /**
    * Everything that a problem costs once: kernels chosen and compiled, sessions created. What is
    * needed of the inputs' values (lengths, offsets) may be built into it.
+   *
+   * @throws UnsupportedError (rejects) for what shows only now that it cannot do
    */
   plan(problem: Problem, inputs: unknown): Promise<ContenderPlan>;
   dispose(): void | Promise<void>;
@@ -31,6 +33,8 @@ export interface ContenderPlan {
   readonly kernel: string;
   /** Bytes that a call needs beside inputs and outputs; null where the contender does not say. */
   readonly workspaceBytes: number | null;
+  /** Bytes of keys and values that it holds between calls; left out where it holds none. */
+  readonly cacheBytes?: number | undefined;
   /** Puts the inputs where calls want them: into the contender's memory if it can keep them. */
   place(inputs: unknown): Promise<PlacedCall>;
   dispose(): void;

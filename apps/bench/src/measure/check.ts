@@ -1,4 +1,4 @@
-import type { Problem } from "@heed/core";
+import { isHeedError, type Problem } from "@heed/core";
 import { median } from "simple-statistics";
 import type {
   AttentionCalls,
@@ -7,7 +7,9 @@ import type {
   PlacedCall,
 } from "../contenders/contender.js";
 import { messageOf } from "../message.js";
-import type { CaseResult, FirstCall } from "../report/report.js";
+import { operationOf } from "../operations/index.js";
+import { formatBytes } from "../report/format.js";
+import type { CaseResult, FirstCall, Refused } from "../report/report.js";
 import type { Judge, Outputs } from "./judge.js";
 import type { MemoryMeter } from "./memory.js";
 import { overdraft, type SamplingOptions, timeOnce } from "./rounds.js";
@@ -69,6 +71,8 @@ export async function check(
 ): Promise<Candidate | CaseResult> {
   const support = loaded.supports(problem);
   if (!support.ok) return { contender: name, status: "refused", reasons: support.reasons };
+  const tooLarge = tooLargeFor(options.memory, problem);
+  if (tooLarge !== null) return refusal(name, "memory", tooLarge);
   let plan: ContenderPlan | null = null;
   let call: PlacedCall | null = null;
   try {
@@ -84,6 +88,7 @@ export async function check(
     const first: FirstCall = {
       kernel: plan.kernel,
       workspaceBytes: plan.workspaceBytes,
+      ...(plan.cacheBytes !== undefined && { cacheBytes: plan.cacheBytes }),
       inputs: call.inputs,
       errorInBudgets: verdict.errorInBudgets,
       planMs: planning.ms,
@@ -106,8 +111,37 @@ export async function check(
     return { at, name, wrong, first, plan, call, estimate, attention };
   } catch (error) {
     release(call, plan);
-    return { contender: name, status: "failed", message: messageOf(error) };
+    return failureOf(name, problem, error);
   }
+}
+
+/** Part of the free memory that a contender may take: those measured beside it need theirs, too. */
+const mostOfFree = 0.4;
+
+/** Why a problem is left out for lack of memory; null if it fits, and where nobody can tell. */
+function tooLargeFor(memory: MemoryMeter | undefined, problem: Problem): string | null {
+  const bytes = operationOf(problem).bytesOf?.(problem) ?? 0;
+  const free = memory?.free?.() ?? null;
+  if (free === null || bytes <= mostOfFree * free) return null;
+  const part = `${100 * mostOfFree} % of the ${formatBytes(free)} that are free`;
+  return `it needs ${formatBytes(bytes)}, more than ${part}`;
+}
+
+function refusal(contender: string, code: string, message: string): Refused {
+  return { contender, status: "refused", reasons: [{ code, message }] };
+}
+
+/** An error while a contender was checked, as a result: a refusal where it says that it cannot do this. */
+function failureOf(contender: string, problem: Problem, error: unknown): CaseResult {
+  if (isHeedError(error, "unsupported")) {
+    const reasons = error.backends.flatMap(({ reasons }) => reasons);
+    if (reasons.length > 0) return { contender, status: "refused", reasons };
+  }
+  // A cache is as large as its case says; a single call that finds no memory is an error.
+  if (isHeedError(error, "out-of-memory") && operationOf(problem).bytesOf) {
+    return refusal(contender, "memory", messageOf(error));
+  }
+  return { contender, status: "failed", message: messageOf(error) };
 }
 
 interface AttentionChecked {

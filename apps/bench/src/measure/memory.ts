@@ -17,9 +17,14 @@ export interface MemoryMeter {
    * @returns a function that ends it and gives the growth at its peak since
    */
   start(info: BackendInfo): () => MemoryGrowth;
+  /** Bytes that can still be had; left out, or null, where that cannot be told. */
+  free?(): number | null;
 }
 
 /** A meter for environments where memory cannot be watched: it only reports why. */
-export function noMemoryMeter(why: string): MemoryMeter {
-  return { start: () => () => ({ bytes: null, of: `not measurable here: ${why}` }) };
+export function noMemoryMeter(why: string, free?: () => number | null): MemoryMeter {
+  return {
+    start: () => () => ({ bytes: null, of: `not measurable here: ${why}` }),
+    ...(free && { free }),
+  };
 }

@@ -58,8 +58,11 @@ export async function runCase(
   } finally {
     for (const { call, plan } of candidates) release(call, plan);
   }
-  const { flops, bytes } = definition.work(definition.bind(problem, inputs));
+  const { flops, bytes } =
+    workload.work?.(inputs) ?? definition.work(definition.bind(problem, inputs));
   const { id, title, source, suite, series } = workload;
+  const tokens = operation.tokensOf?.(problem);
+  const tiles = workload.tiles?.(inputs);
   return {
     id,
     title,
@@ -71,6 +74,8 @@ export async function runCase(
     problem: problem.key,
     flops,
     bytes,
+    ...(tokens !== undefined && { tokens }),
+    ...(tiles && { tiles }),
     results,
   };
 }

@@ -1,5 +1,7 @@
 import type { Problem } from "@heed/core";
 import { attention } from "./attention/operation.js";
+import { calls } from "./calls/operation.js";
+import { decode } from "./decode/operation.js";
 import { merge } from "./merge/operation.js";
 import type { MeasuredOperation } from "./operation.js";
 import { rotary } from "./rotary/operation.js";
@@ -7,6 +9,8 @@ import { rotary } from "./rotary/operation.js";
 /** Operations that have workloads. */
 const operations: readonly MeasuredOperation[] = [
   attention as MeasuredOperation,
+  calls as MeasuredOperation,
+  decode as MeasuredOperation,
   rotary as MeasuredOperation,
   merge as MeasuredOperation,
 ];

@@ -4,6 +4,7 @@ import { backendContender } from "../contenders/backend-contender.js";
 import type { Contender } from "../contenders/contender.js";
 import { deviceClock, watchDevice } from "../contenders/onnx-clock.js";
 import { messageOf } from "../message.js";
+import { groupQueryPeer } from "./group-query.js";
 
 export interface PeerOptions {
   /** For those that can use more than one. */
@@ -24,11 +25,13 @@ export const peerNames: readonly string[] = [
   "ort-web/attention",
   "ort-web/fused",
   "ort-web/matmul",
+  "ort-web/cache",
   "ort-web-webgpu/fused",
   "ort-web-webgpu/matmul",
   "ort-node/attention",
   "ort-node/fused",
   "ort-node/matmul",
+  "ort-node/cache",
   "ort-node-webgpu/fused",
   "ort-node-webgpu/matmul",
 ];
@@ -45,6 +48,8 @@ export function peerByName(name: string, { threads, tfjsWasm }: PeerOptions): Co
   if (!peerNames.includes(name)) {
     throw new RangeError(`no peer ${name}; known: ${peerNames.join(", ")}`);
   }
+  const cached = /^ort-(web|node)\/cache$/.exec(name);
+  if (cached) return groupQueryPeer(name, cached[1] as "web" | "node", threads, importOnnx);
   const onGpu = /^ort-(web|node)-webgpu\//.exec(name);
   return backendContender(
     name,
@@ -61,9 +66,13 @@ export function peerByName(name: string, { threads, tfjsWasm }: PeerOptions): Co
   );
 }
 
-async function importPeers(): Promise<typeof import("@heed/peers")> {
+const importPeers = () => inThisRepository(() => import("@heed/peers"));
+const importOnnx = () => inThisRepository(() => import("@heed/peers/onnx"));
+
+/** @throws BackendUnavailableError (rejects) where the package of peers is not there */
+async function inThisRepository<T>(load: () => Promise<T>): Promise<T> {
   try {
-    return await import("@heed/peers");
+    return await load();
   } catch (cause) {
     throw new BackendUnavailableError(
       (cause as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND"

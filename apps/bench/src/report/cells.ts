@@ -94,6 +94,29 @@ const gbps: Column = {
   cell: (n) => formatNumber(n.gbps),
 };
 
+const tokens: Column = {
+  head: "tokens/s",
+  about: "tokens that a step computes, of all sequences, over the median",
+  align: "right",
+  cell: (n) => (n.tokensPerSecond === null ? "–" : formatNumber(n.tokensPerSecond)),
+};
+
+const cache: Column = {
+  head: "cache",
+  about: "bytes of keys and values that are held between steps, with room for 64 more tokens",
+  align: "right",
+  cell: (n) => (n.cacheBytes === null ? "–" : formatBytes(n.cacheBytes)),
+};
+
+const tiles: Column = {
+  head: "tiles skipped",
+  about:
+    "of the tiles of the call's scores (those of its block mask, or 64 × 64), the share in which no query sees any key: a kernel need not visit them; – where nothing is hidden, and of several calls",
+  align: "right",
+  cell: ({ tilesSkipped }) =>
+    tilesSkipped === null ? "–" : `${(100 * tilesSkipped).toFixed(tilesSkipped > 0.99 ? 1 : 0)} %`,
+};
+
 const ceiling: Column = {
   head: "of ceiling",
   about: "of the multiply-add rate, or of the streaming read (ᵐ) where that binds",
@@ -186,6 +209,9 @@ export function columnsFor(rows: readonly Row[], details: boolean): readonly Col
     ...(any((n) => n.attention.resident !== null) ? [runResident] : []),
     quartiles,
     count,
+    ...(any((n) => n.tokensPerSecond !== null) ? [tokens] : []),
+    ...(any((n) => n.cacheBytes !== null) ? [cache] : []),
+    ...(any((n) => n.tilesSkipped !== null) ? [tiles] : []),
     gflops,
     // Memory limits the other operations: their arithmetic alone says little.
     ...(rows.some(({ report }) => report.operation !== "attention") ? [gbps] : []),

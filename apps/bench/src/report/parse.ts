@@ -42,6 +42,7 @@ const contender = v.object({
 const firstCall = {
   kernel: text,
   workspaceBytes: nullable(ms),
+  cacheBytes: v.optional(ms),
   inputs: v.picklist(["resident", "host"]),
   errorInBudgets: nullable(v.number()),
   planMs: ms,
@@ -113,6 +114,8 @@ const caseReport = v.object({
   problem: text,
   flops: ms,
   bytes: ms,
+  tokens: v.optional(count),
+  tiles: v.optional(v.object({ queries: count, keys: count, skipped: v.pipe(ms, v.maxValue(1)) })),
   results: v.array(result),
 });
 

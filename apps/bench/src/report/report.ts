@@ -1,6 +1,6 @@
 import type { BackendInfo, FloatDType, SupportReason } from "@heed/core";
 import type { InputPlacement } from "../contenders/contender.js";
-import type { CaseSizes } from "../operations/operation.js";
+import type { CaseSizes, CaseTiles } from "../operations/operation.js";
 import type { LaunchSamples, PairedRatio, TimingSummary } from "../statistics.js";
 import type { Series, Suite } from "../workloads/workload.js";
 
@@ -80,6 +80,10 @@ export interface CaseReport {
   /** The least work of the call, as its operation counts it. */
   readonly flops: number;
   readonly bytes: number;
+  /** Tokens that a call computes, where a model asks for one after another. */
+  readonly tokens?: number | undefined;
+  /** Tiles of the call's scores, where queries do not see every key. */
+  readonly tiles?: CaseTiles | undefined;
   /** In the order of the contenders; those that are unavailable are left out. */
   readonly results: readonly CaseResult[];
 }
@@ -157,6 +161,8 @@ export interface Failed extends ResultOf<"failed"> {
 export interface FirstCall {
   readonly kernel: string;
   readonly workspaceBytes: number | null;
+  /** Bytes of keys and values that are held between calls; left out where none are. */
+  readonly cacheBytes?: number | undefined;
   readonly inputs: InputPlacement;
   /** Worst row's error, where 1 is all that is allowed; null where not even a number came out. */
   readonly errorInBudgets: number | null;

@@ -46,6 +46,12 @@ export interface RowNumbers {
   readonly attention: { readonly host: number | null; readonly resident: number | null };
   readonly gflops: number;
   readonly gbps: number;
+  /** Tokens a second, or null where a call computes none. */
+  readonly tokensPerSecond: number | null;
+  /** Bytes of keys and values that are held between calls, or null. */
+  readonly cacheBytes: number | null;
+  /** Share of the call's tiles in which no query sees any key, or null where nothing is hidden. */
+  readonly tilesSkipped: number | null;
   /** Null without a ceiling. */
   readonly fraction: CeilingFraction | null;
   readonly workspaceBytes: number | null;
@@ -113,6 +119,9 @@ function numbersOf(
     },
     gflops: report.flops / timing.median / 1e6,
     gbps: report.bytes / timing.median / 1e6,
+    tokensPerSecond: report.tokens === undefined ? null : (1000 * report.tokens) / timing.median,
+    cacheBytes: result.cacheBytes ?? null,
+    tilesSkipped: report.tiles?.skipped ?? null,
     fraction: environment.ceiling ? ceilingFraction(report, timed, environment.ceiling) : null,
     workspaceBytes: result.workspaceBytes,
     peakBytes: result.peakBytes,

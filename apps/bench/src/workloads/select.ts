@@ -1,7 +1,9 @@
+import { decodeWorkloads } from "../operations/decode/workloads.js";
 import { mergeWorkloads } from "../operations/merge/workloads.js";
 import { rotaryWorkloads } from "../operations/rotary/workloads.js";
 import { modelWorkloads } from "./models.js";
 import { realWorkloads } from "./real.js";
+import { sparseWorkloads } from "./sparse.js";
 import { speedWorkloads } from "./speed.js";
 import { sweepWorkloads } from "./sweeps.js";
 import { suites, type Workload } from "./workload.js";
@@ -11,6 +13,8 @@ export const workloads: readonly Workload[] = [
   ...realWorkloads,
   ...modelWorkloads,
   ...speedWorkloads,
+  ...(decodeWorkloads as readonly Workload[]),
+  ...sparseWorkloads,
   ...(rotaryWorkloads as readonly Workload[]),
   ...(mergeWorkloads as readonly Workload[]),
   ...sweepWorkloads,

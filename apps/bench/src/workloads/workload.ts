@@ -1,6 +1,6 @@
 import type { ReadVector } from "@heed/conformance";
-import type { AttentionInputs, FloatDType, HostTensor } from "@heed/core";
-import type { MeasuredOperation } from "../operations/operation.js";
+import type { AttentionInputs, FloatDType, HostTensor, Work } from "@heed/core";
+import type { CaseTiles, MeasuredOperation } from "../operations/operation.js";
 import type { WorkloadShape } from "./shape.js";
 
 /** Something to measure: a call of an operation, by a model's sizes or by tensors recorded from it. */
@@ -25,6 +25,10 @@ export interface Workload<Inputs = unknown> {
    * @param read where recorded tensors are read from; the conformance package's own folder if left out
    */
   load(dtype: FloatDType, read?: ReadVector): Promise<Inputs>;
+  /** The work of the call, where its operation does not count it exactly. */
+  work?(inputs: Inputs): Work;
+  /** Tiles of the call's scores, where that is what the case is about; null where every query sees every key. */
+  tiles?(inputs: Inputs): CaseTiles | null;
 }
 
 /** A workload of the operation attention. */
@@ -45,13 +49,15 @@ export interface Series {
 
 /**
  * `real`: tensors recorded from trained models. `models`: sizes of published models. `speed`:
- * shapes that show one property each (long, decode, causal, window). `rotary`, `merge`: those operations,
- * in models' sizes. `sweep-…`: one size varies. `custom`: the user's.
+ * shapes that show one property each (long, decode, causal, window). `decode`: whole steps through a cache.
+ * `sparse`: masks and scores as programs. `rotary`, `merge`: those operations, in models' sizes. `sweep-…`: one size varies. `custom`: the user's.
  */
 export const suites = [
   "real",
   "models",
   "speed",
+  "decode",
+  "sparse",
   "rotary",
   "merge",
   "sweep-length",

@@ -59,8 +59,8 @@ export interface LoadedRuntime {
 export async function loadRuntime(
   place: OnnxPlace,
   threads: number,
-  prepare: ((settings: { adapter: unknown }) => Promise<void>) | undefined,
-  probe: (problem: AttentionProblem) => Uint8Array,
+  prepare?: ((settings: { adapter: unknown }) => Promise<void>) | undefined,
+  probe?: (problem: AttentionProblem) => Uint8Array,
 ): Promise<LoadedRuntime> {
   const { name, import: load, cpu } = packages[place.package];
   const gpu = place.provider === "webgpu";
@@ -81,7 +81,8 @@ export async function loadRuntime(
   if (gpu) {
     if (place.package === "web") await prepare?.(runtime.env.webgpu);
     const one = zeros("float32", [1, 1, 1, 8]);
-    await tryGpu(() => create(probe(describeProblem({ query: one, key: one, value: one }))));
+    const problem = describeProblem({ query: one, key: one, value: one });
+    if (probe) await tryGpu(() => create(probe(problem)));
   }
   const version = runtime.env.versions[place.package] ?? runtime.env.versions.common;
   return {

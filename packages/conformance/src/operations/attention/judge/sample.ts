@@ -1,12 +1,19 @@
 import {
   type AttentionInputs,
   type AttentionOutputs,
+  type BoundAttention,
   bindInputs,
   describeProblem,
   type HostTensor,
   keyHeadOf,
   slice,
 } from "@heed/core";
+import {
+  type BlockMaskData,
+  type Program,
+  type ProgramKind,
+  programFromJSON,
+} from "@heed/core/program";
 import { Random } from "../../../calls/random.js";
 import type { Arithmetic } from "../../../judge/arithmetic.js";
 import { summarise, type Verdict } from "../../../judge/verdict.js";
@@ -41,24 +48,10 @@ export function judgeRows(
 ): Verdict {
   const problem = describeProblem(inputs);
   const bound = bindInputs(problem, inputs);
-  const verdicts = rows.map(([b, h, i]) => {
-    const g = keyHeadOf(problem, h);
-    const row = (t: HostTensor, head: number): HostTensor =>
-      slice(slice(t, 0, b, b + 1), 1, head, head + 1);
-    const one = (t: HostTensor, head = h): HostTensor => slice(row(t, head), 2, i, i + 1);
-    const call: AttentionInputs<HostTensor> = {
-      ...inputs,
-      query: one(bound.query),
-      key: row(bound.key, g),
-      value: row(bound.value, g),
-      mask: bound.mask ? one(bound.mask) : undefined,
-      bias: bound.bias ? one(bound.bias) : undefined,
-      queryOffset: (bound.offsets[b] as number) + i,
-      kvLengths: inputs.kvLengths && [bound.kvLengths[b] as number],
-      alibiSlopes: bound.alibiSlopes?.slice(h, h + 1),
-      sinks: bound.sinks?.slice(h, h + 1),
-      scale: problem.scale,
-    };
+  const verdicts = rows.map((at) => {
+    const [b, h, i] = at;
+    const one = (t: HostTensor): HostTensor => slice(rowOf(t, b, h), 2, i, i + 1);
+    const call = callOfRow(inputs, bound, at);
     const { logSumExp, weights, scores } = outputs;
     const got = {
       output: one(outputs.output),
@@ -72,4 +65,68 @@ export function judgeRows(
     verdicts,
     verdicts.flatMap(({ violations }) => violations),
   );
+}
+
+/** A head of a batch entry: `[1, 1, …]`. */
+function rowOf(t: HostTensor, batch: number, head: number): HostTensor {
+  return slice(slice(t, 0, batch, batch + 1), 1, head, head + 1);
+}
+
+/** The call that has one row of another call, and nothing but what that row sees. */
+function callOfRow(
+  inputs: AttentionInputs<HostTensor>,
+  bound: BoundAttention<HostTensor>,
+  row: Row,
+): AttentionInputs<HostTensor> {
+  const [b, h, i] = row;
+  const { problem, queryStarts, keyStarts } = bound;
+  const g = keyHeadOf(problem, h);
+  const one = (t: HostTensor): HostTensor => slice(rowOf(t, b, h), 2, i, i + 1);
+  // Sequences without queries begin where the next one does.
+  const sequence = queryStarts ? queryStarts.filter((start) => start <= i).length - 1 : b;
+  const ofSequence = (t: HostTensor): HostTensor =>
+    keyStarts ? slice(t, 2, keyStarts[sequence] as number, keyStarts[sequence + 1] as number) : t;
+  const first = queryStarts ? (queryStarts[sequence] as number) : 0;
+  const { maskMod, scoreMod, blockMask } = inputs;
+  return {
+    ...inputs,
+    queryStarts: undefined,
+    keyStarts: undefined,
+    query: one(bound.query),
+    key: ofSequence(rowOf(bound.key, b, g)),
+    value: ofSequence(rowOf(bound.value, b, g)),
+    mask: bound.mask ? one(bound.mask) : undefined,
+    bias: bound.bias ? one(bound.bias) : undefined,
+    queryOffset: (bound.offsets[sequence] as number) + i - first,
+    kvLengths: inputs.kvLengths && [bound.kvLengths[sequence] as number],
+    alibiSlopes: bound.alibiSlopes?.slice(h, h + 1),
+    sinks: bound.sinks?.slice(h, h + 1),
+    scale: problem.scale,
+    maskMod: maskMod && programOfRow(maskMod, row),
+    scoreMod: scoreMod && programOfRow(scoreMod, row),
+    blockMask: blockMask && blocksOfRow(blockMask, row),
+  };
+}
+
+/** A program in which the row's batch entry, head and index are numbers: its own call has one of each. */
+function programOfRow<K extends ProgramKind>(
+  program: Program<K>,
+  [batch, head, queryIndex]: Row,
+): Program<K> {
+  const places: Readonly<Record<string, number>> = { batch, head, queryIndex };
+  const { nodes, ...json } = program.toJSON();
+  const fixed = nodes.map((node) =>
+    node.op === "variable" && Object.hasOwn(places, node.name as string)
+      ? { op: "constant", type: node.type, value: places[node.name as string] as number }
+      : node,
+  );
+  const { tables, scalars } = program;
+  return programFromJSON({ ...json, nodes: fixed }, { tables, scalars }) as Program<K>;
+}
+
+/** The row of blocks that a row of queries is in. */
+function blocksOfRow({ mask, queryBlock, keyBlock }: BlockMaskData, [b, h, i]: Row): BlockMaskData {
+  const block = Math.floor(i / queryBlock);
+  const own = rowOf(mask, mask.shape[0] === 1 ? 0 : b, mask.shape[1] === 1 ? 0 : h);
+  return { mask: slice(own, 2, block, block + 1), queryBlock: 1, keyBlock };
 }
