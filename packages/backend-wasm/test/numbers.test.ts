@@ -229,6 +229,24 @@ describe.each(ways)("%s", (_, backend, rows, returns) => {
     expect(Math.abs(output[0] as number)).toBeLessThan(1e32);
   });
 
+  test.each([3, 100, 1000, 1001])(
+    "the mean of %i largest float32 is not beyond it",
+    async (keys) => {
+      const largest = -(2 - 2 ** -23) * 2 ** 127;
+      const pairs = Array.from({ length: keys }, () => [largest, -largest]).flat();
+      for (const spread of [0, 3]) {
+        const scores = Float32Array.from(
+          { length: keys },
+          (_, j) => spread * Math.sin(12.9898 * j),
+        );
+        const call = { key: matrix(scores), value: matrix(pairs, 2), scale: 1 };
+        const { output } = await rowOf([1], call);
+        expect((output[0] as number) / largest).toBeCloseTo(1, 4);
+        expect((output[1] as number) / largest).toBeCloseTo(-1, 4);
+      }
+    },
+  );
+
   test("values that are infinite stay so, whichever rule hides others", async () => {
     const value = matrix([infinity, 3e38, 3e38]);
     const hides = mask([true, true, false]);

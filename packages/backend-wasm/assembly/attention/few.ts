@@ -8,7 +8,7 @@ import { addTile } from "./kernels/few-values";
 import { columnSoftmax, finalWeights, singleSoftmax } from "./kernels/softmax";
 import { allWithin, firstWithin, lastWithin } from "./key-positions";
 import { finishLogits } from "./logits";
-import { outputRow, storeRows, storeScaled } from "./output";
+import { bringBack, outputRow, storeRows, storeScaled } from "./output";
 import { storePartials } from "./partial";
 import {
   AGAIN,
@@ -118,6 +118,7 @@ function finishHead(d: usize, work: usize, unit: i32, split: i32, first: i32, la
   for (let r = 0; r < rows; r++) {
     if (!load<i32>(state + 4 * <usize>r, AGAIN)) continue;
     const row = output + valueBytes * <usize>r;
+    bringBack(row, columns);
     if (whole) storeScaled(d, outputRow(d, work, r), row, 1);
     else storePartials(d, work, unit, split, r, 1, row, valueBytes);
   }

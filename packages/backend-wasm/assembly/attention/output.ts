@@ -1,5 +1,6 @@
 import * as D from "../../src/shared/attention";
 import { size, word } from "../descriptor";
+import { LOWEST } from "../math/constants";
 import { storeFloat16, storeFloat16Scalar } from "../math/float16";
 import { finishRows } from "./denominators";
 import { FACTOR, INDEX, rowState, SUM } from "./row-state";
@@ -34,6 +35,21 @@ export function storeRows(
 export function outputRow(d: usize, work: usize, r: i32): usize {
   const at = load<usize>(rowState(d, work, r), INDEX) * size(d, D.valueDim);
   return size(d, D.outputPointer) + at * (word(d, D.isFloat16) ? 2 : 4);
+}
+
+/**
+ * Replaces infinities in a row of means of finite values, float32: rounding has taken the sum of the row's weights
+ * past 1, and the mean is the largest finite number to within that.
+ */
+export function bringBack(row: usize, columns: i32): void {
+  const end = row + 4 * <usize>columns;
+  while (row < end) {
+    const x = load<f32>(row);
+    // NaN is neither.
+    if (x < LOWEST) store<f32>(row, LOWEST);
+    else if (x > -LOWEST) store<f32>(row, -LOWEST);
+    row += 4;
+  }
 }
 
 /** Stores a row of the output: float32 or float16. */

@@ -2,6 +2,8 @@ import * as D from "../../src/shared/attention";
 import { number, size, word } from "../descriptor";
 import { LOWEST } from "../math/constants";
 import { exp2Scalar } from "../math/exp2";
+import { allFinite } from "./kernels/guarded";
+import { bringBack } from "./output";
 import { MAX, stateOf, SUM } from "./row-state";
 import { partialStart } from "./unit";
 
@@ -60,8 +62,23 @@ export function mergeRow(d: usize, work: usize, unit: i32, r: i32, output: usize
       store<f32>(output + at, load<f32>(output + at) + share * load<f32>(from + 8 + at));
     }
   }
+  if (!allFinite(output, 0, 1, columns)) bringBackWhereFinite(d, unit, r, output);
   store<f32>(stateOf(d, work, r), max, MAX);
   store<f32>(stateOf(d, work, r), sum, SUM);
+}
+
+/** `bringBack` for the columns of a merged row in which every part is finite. */
+function bringBackWhereFinite(d: usize, unit: i32, r: i32, output: usize): void {
+  const splits = word(d, D.splits);
+  const columns = word(d, D.valueDim);
+  for (let c = 0; c < columns; c++) {
+    const at = 4 * <usize>c;
+    let finite = true;
+    for (let s = 0; s < splits; s++) {
+      finite = finite && allFinite(partialRow(d, unit, s, r) + 8 + at, 0, 1, 1);
+    }
+    if (finite) bringBack(output + at, 1);
+  }
 }
 
 /** The weight of a part among those of its row. */

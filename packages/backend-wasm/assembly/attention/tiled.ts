@@ -9,7 +9,7 @@ import { finalWeights, panelSoftmax } from "./kernels/softmax";
 import { touchRows } from "./kernels/touch";
 import { finishLogits } from "./logits";
 import { storeScores, storeWeights } from "./matrices";
-import { outputRow, storeRows, storeScaled } from "./output";
+import { bringBack, outputRow, storeRows, storeScaled } from "./output";
 import { outputLanes, PANEL, queryLanes, STEP } from "./panel";
 import { storePartials } from "./partial";
 import { firstWithin, lastWithin } from "./key-positions";
@@ -270,6 +270,7 @@ function storeAgain(d: usize, work: usize, unit: i32, split: i32, rows: i32): vo
     }
     if (!load<i32>(rowState(d, work, r), AGAIN)) continue;
     const row = copy + bytes * <usize>(r & 3);
+    bringBack(row, columns);
     if (word(d, D.splits) == 1) storeScaled(d, outputRow(d, work, r), row, 1);
     else storePartials(d, work, unit, split, r, 1, row, bytes);
   }
