@@ -18,10 +18,21 @@ export function bitsOf(t: HostTensor): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset + dense.offset * bytes, count * bytes).slice();
 }
 
-export function sameBits(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+export function sameBits(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
+  const words = Math.floor(a.length / 4);
+  if (a.byteOffset % 4 === 0 && b.byteOffset % 4 === 0) {
+    const [left, right] = [inWords(a, words), inWords(b, words)];
+    for (let i = 0; i < words; i++) if (left[i] !== right[i]) return false;
+    for (let i = 4 * words; i < a.length; i++) if (a[i] !== b[i]) return false;
+    return true;
+  }
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
+}
+
+function inWords({ buffer, byteOffset }: Uint8Array, count: number): Int32Array {
+  return new Int32Array(buffer, byteOffset, count);
 }
 
 /** A copy of every output's bytes, by name. */

@@ -36,10 +36,16 @@ export function rewriteElements(
     const data = copies.get(t.data) ?? t.data.slice();
     copies.set(t.data, data);
     const bits = holdsBits(t.data);
-    for (let at = 0; at < elementCount(t.shape); at++) {
+    const count = elementCount(t.shape);
+    for (let at = 0; at < count; at++) {
       const index = dataIndex(t, at);
-      const old = t.data[index] as number;
-      writeValues([replace(bits ? float16BitsToNumber(old) : old, at, t)], data, index, t.dtype);
+      const stored = t.data[index] as number;
+      const old = bits ? float16BitsToNumber(stored) : stored;
+      const value = replace(old, at, t);
+      // Elements that stay need no rounding; NaN is written, whose bits may be others.
+      if (value !== old || Object.is(value, -0) !== Object.is(old, -0)) {
+        writeValues([value], data, index, t.dtype);
+      }
     }
     return { ...t, data };
   });

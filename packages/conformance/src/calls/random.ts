@@ -23,7 +23,9 @@ export class Random {
   }
 
   normals(count: number): Float64Array {
-    return Float64Array.from({ length: count }, () => this.normal());
+    const values = new Float64Array(count);
+    for (let at = 0; at < count; at++) values[at] = this.normal();
+    return values;
   }
 
   /** A row-major tensor of standard normal values, rounded to the dtype. */

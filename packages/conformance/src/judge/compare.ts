@@ -35,6 +35,8 @@ export function compareRows(input: ComparisonInput): Comparison {
   const { got, expected, naive, oracle, rowSize, factor, dtype, leniency } = input;
   let worst: WorstElement | null = null;
   const wrongRows: number[] = [];
+  const allowed = (row: number, at: number, naiveError: number): number =>
+    factor * finiteOr0(naiveError) + input.floor(row, expected[at] as number);
   let errorSquares = 0;
   let squares = 0;
   for (let start = 0, row = 0; start < got.length; start += rowSize, row++) {
@@ -48,8 +50,7 @@ export function compareRows(input: ComparisonInput): Comparison {
       if (lenient === "anything") continue;
       if (lenient === "not-finite" && mayStand(got[at], expected[at])) continue;
       const error = distance(got[at], expected[at], dtype);
-      const allowed = factor * finiteOr0(naiveError) + input.floor(row, expected[at] as number);
-      const budgets = error === 0 ? 0 : error / allowed;
+      const budgets = error === 0 ? 0 : error / allowed(row, at, naiveError);
       if (!(budgets <= 1) && wrongRows.at(-1) !== row) wrongRows.push(row);
       if (worst === null || budgets > worst.budgets || Number.isNaN(budgets)) {
         worst = {

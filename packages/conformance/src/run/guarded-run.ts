@@ -9,7 +9,7 @@ import {
   numberToFloat16Bits,
   type TypedArray,
 } from "@heed/core";
-import { differing, outputBits, toHost } from "../calls/bits.js";
+import { differing, outputBits, sameBits, toHost } from "../calls/bits.js";
 import { embedArrays } from "../calls/elements.js";
 import type { Arithmetic } from "../judge/arithmetic.js";
 
@@ -85,7 +85,7 @@ export function watchInputs(inputs: object): () => boolean {
   return () =>
     before.every(([buffer, bytes]) => {
       const now = new Uint8Array(buffer);
-      return now.length === bytes.length && bytes.every((byte, i) => byte === now[i]);
+      return sameBits(now, bytes);
     });
 }
 

@@ -64,7 +64,8 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
   const bound = bindInputs(problem, inputs);
   const { batch, queryHeads, queryLength, keyLength, headDim, valueDim, dtype } = problem;
   const step: FloatDType = dtype === "float64" ? "float64" : "float32";
-  const f = (x: number): number => roundTo(step, x);
+  const single = step === "float32";
+  const f = single ? Math.fround : (x: number): number => x;
   const stored = (x: number): number => roundTo(dtype, x);
   // A logit beyond float16's range keeps float16's precision, not its range: −∞ would hide its key, +∞
   // would make its row NaN, and no budget could be told from that.
@@ -112,8 +113,11 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
   const logits = new Float64Array(keyLength);
   const products = new Float64Array(keyLength);
   const roundings = new Float64Array(keyLength);
+  const point = { batch: 0, head: 0, query: 0, key: 0, queryIndex: 0, keyIndex: 0, score: 0 };
   for (const [number, sequence] of naiveSequences(problem, bound).entries()) {
+    point.batch = number;
     for (let h = 0; h < queryHeads; h++) {
+      point.head = h;
       const g = Math.floor((h * problem.kvHeads) / queryHeads);
       const sink = f(bound.sinks?.[h] ?? Number.NEGATIVE_INFINITY);
       const slope = f(bound.alibiSlopes?.[h] ?? 0);
@@ -126,14 +130,11 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
           const inBand = p - left <= at && at <= p + right;
           if (!inBand && !result.scores) continue;
           const keyAt = sequence.keyRow(g, j) * headDim;
-          let dot = 0;
-          let magnitude = 0;
-          for (let c = 0; c < headDim; c++) {
-            const q = query[row * headDim + c] as number;
-            const product = q * (key[keyAt + c] as number);
-            dot = f(dot + f(product));
-            magnitude += Math.abs(product);
-          }
+          const queryAt = row * headDim;
+          const dot = single
+            ? dotOfSingles(query, queryAt, key, keyAt, headDim)
+            : dotOfDoubles(query, queryAt, key, keyAt, headDim);
+          const magnitude = productMagnitude(query, queryAt, key, keyAt, headDim);
           const raw = held(f(scale * dot));
           const capped = softcap === null ? raw : held(f(softcap * f(Math.tanh(f(raw / softcap)))));
           let s = capped;
@@ -141,11 +142,15 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
           const added = bias ? (bias[row * keyLength + j] as number) : 0;
           if (bias) s = held(f(s + added));
           if (bound.alibiSlopes) s = held(f(s - distance));
-          const point = { batch: number, head: h, query: p, key: at, queryIndex: i, keyIndex: j };
+          point.query = p;
+          point.key = at;
+          point.queryIndex = i;
+          point.keyIndex = j;
           let programmed = 0;
           let steepness = 1;
           if (scoreMod) {
-            const given = scoreMod({ ...point, score: s });
+            point.score = s;
+            const given = scoreMod(point);
             programmed = given.rounding;
             steepness = Math.max(1, steepnessAt(scoreMod, point, s, given.value));
             s = held(given.value);
@@ -191,15 +196,7 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
           if (result.weights) result.weights[row * keyLength + j] = weight;
           if (result.visible) result.visible[row * keyLength + j] = 1;
           const valueAt = sequence.keyRow(g, j) * valueDim;
-          for (let c = 0; c < valueDim; c++) {
-            const v = value[valueAt + c] as number;
-            const at = row * valueDim + c;
-            if (!Number.isFinite(v)) result.notFinite[row] |= valueNotFinite;
-            result.output[at] = f((result.output[at] as number) + f(weight * v));
-            raise(result.valueMagnitude, row, Math.abs(v));
-            raise(result.highestValue, at, v);
-            if (v < (result.lowestValue[at] as number)) result.lowestValue[at] = v;
-          }
+          addValues(result, row, value, valueAt, weight, single);
         }
         for (let c = 0; c < valueDim; c++) {
           result.output[row * valueDim + c] = stored(result.output[row * valueDim + c] as number);
@@ -210,15 +207,81 @@ export function naiveAttention(inputs: AttentionInputs<HostTensor>): NaiveEvalua
   return result;
 }
 
+function dotOfSingles(
+  a: Float64Array,
+  atA: number,
+  b: Float64Array,
+  atB: number,
+  length: number,
+): number {
+  let dot = 0;
+  for (let c = 0; c < length; c++) {
+    const product = Math.fround((a[atA + c] as number) * (b[atB + c] as number));
+    dot = Math.fround(dot + product);
+  }
+  return dot;
+}
+
+function dotOfDoubles(
+  a: Float64Array,
+  atA: number,
+  b: Float64Array,
+  atB: number,
+  length: number,
+): number {
+  let dot = 0;
+  for (let c = 0; c < length; c++) dot += (a[atA + c] as number) * (b[atB + c] as number);
+  return dot;
+}
+
+function productMagnitude(
+  a: Float64Array,
+  atA: number,
+  b: Float64Array,
+  atB: number,
+  length: number,
+): number {
+  let sum = 0;
+  for (let c = 0; c < length; c++) sum += Math.abs((a[atA + c] as number) * (b[atB + c] as number));
+  return sum;
+}
+
+/** Adds the weighted values of one key to a row's output, and notes their extremes. */
+function addValues(
+  evaluation: NaiveEvaluation,
+  row: number,
+  value: Float64Array,
+  valueAt: number,
+  weight: number,
+  single: boolean,
+): void {
+  const { output, lowestValue, highestValue, notFinite, valueMagnitude } = evaluation;
+  const { valueDim } = evaluation.problem;
+  let largest = valueMagnitude[row] as number;
+  for (let c = 0; c < valueDim; c++) {
+    const v = value[valueAt + c] as number;
+    const at = row * valueDim + c;
+    const sum = output[at] as number;
+    output[at] = single ? Math.fround(sum + Math.fround(weight * v)) : sum + weight * v;
+    const magnitude = Math.abs(v);
+    if (magnitude > largest) largest = magnitude;
+    if (v > (highestValue[at] as number)) highestValue[at] = v;
+    if (v < (lowestValue[at] as number)) lowestValue[at] = v;
+    if (!Number.isFinite(v)) (notFinite[row] as number) |= valueNotFinite;
+  }
+  valueMagnitude[row] = largest;
+}
+
 /** How much more than its score a program's value changes near a score. */
 function steepnessAt(
   program: ReturnType<typeof naiveProgram>,
-  point: Omit<ProgramPoint, "score">,
+  point: ProgramPoint & { score: number },
   score: number,
   value: number,
 ): number {
   const step = 2 ** -10 * Math.max(1, Math.abs(score));
-  const near = program({ ...point, score: score + step } as ProgramPoint).value;
+  point.score = score + step;
+  const near = program(point).value;
   const steepness = Math.abs(near - value) / step;
   return Number.isFinite(steepness) ? steepness : 1;
 }

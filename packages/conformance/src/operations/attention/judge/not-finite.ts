@@ -4,6 +4,8 @@ import type { OutputName } from "../../../judge/verdict.js";
 import { logitNotFinite, valueNotFinite } from "./flags.js";
 import type { NaiveEvaluation } from "./naive.js";
 
+const none = (): Leniency => "none";
+
 /**
  * Values accepted for each element of an output. A row that sees a NaN or a +∞ among its logits is NaN:
  * output, weights and log-sum-exp. A value that is not finite spoils its own column of the rows that see
@@ -17,10 +19,12 @@ export function leniencyOf(
   { nonFinite }: Arithmetic,
 ): (row: number, at: number) => Leniency {
   const own = naive[name];
-  const spoilt = (at: number): boolean => {
-    const x = own?.[at] as number;
-    return Number.isNaN(x) || x === Number.POSITIVE_INFINITY;
-  };
+  const isSpoilt = (x: number): boolean => Number.isNaN(x) || x === Number.POSITIVE_INFINITY;
+  const spoilt = (at: number): boolean => isSpoilt(own?.[at] as number);
+  // Most calls see finite numbers alone.
+  if (name === "scores" ? !own?.some(isSpoilt) : naive.notFinite.every((flags) => flags === 0)) {
+    return none;
+  }
   return (row, at) => {
     const flags = naive.notFinite[row] as number;
     const wholeRow = name !== "scores" && (flags & logitNotFinite) !== 0;

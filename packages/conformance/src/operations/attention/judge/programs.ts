@@ -15,96 +15,111 @@ export interface NaiveValue {
  * @param u unit roundoff of that precision
  */
 export function naiveProgram(
-  { form, tables, scalars }: BoundProgram,
+  bound: BoundProgram,
   f: (x: number) => number,
   u: number,
 ): (point: ProgramPoint) => NaiveValue {
-  const { nodes } = form;
+  const { nodes } = bound.form;
+  const values = new Float64Array(nodes.length);
+  const steps = nodes.map((node) => stepOf(node, values, bound, f));
+  const isFloat = nodes.map(({ type }) => type === "float32");
   const floats = nodes.filter(({ type, args }) => type === "float32" && args.length > 0).length;
   return (point) => {
-    const values: number[] = [];
     let largest = 0;
-    for (const node of nodes) {
-      const value = evaluate(node, values, nodes, tables, scalars, point, f);
-      values.push(value);
-      if (node.type === "float32" && Number.isFinite(value)) {
-        largest = Math.max(largest, Math.abs(value));
+    for (let n = 0; n < steps.length; n++) {
+      const value = (steps[n] as Step)(point);
+      values[n] = value;
+      const magnitude = Math.abs(value);
+      if (magnitude > largest && isFloat[n] && magnitude !== Number.POSITIVE_INFINITY) {
+        largest = magnitude;
       }
     }
-    return { value: values.at(-1) as number, rounding: floats * u * largest };
+    return { value: values[steps.length - 1] as number, rounding: floats * u * largest };
   };
 }
 
-const int32 = (x: number | bigint): number => Number(BigInt.asIntN(32, BigInt(x)));
+/** Computes a node's value; those of earlier nodes are there already. */
+type Step = (point: ProgramPoint) => number;
 
-function evaluate(
+/** Wraps an integer to 32 bits. Integers up to 2^53 are exact as numbers, larger ones come as bigint. */
+const int32 = (x: number | bigint): number => {
+  // Integers have no −0.
+  if (typeof x === "number" && x >= -2147483648 && x <= 2147483647) return x === 0 ? 0 : x;
+  return Number(BigInt.asIntN(32, BigInt(x)));
+};
+
+function stepOf(
   node: ProgramNode,
-  values: readonly number[],
-  nodes: readonly ProgramNode[],
-  tables: BoundProgram["tables"],
-  scalars: BoundProgram["scalars"],
-  point: ProgramPoint,
+  values: Float64Array,
+  { form: { nodes }, tables, scalars }: BoundProgram,
   f: (x: number) => number,
-): number {
-  const of = (at: number): number => values[node.args[at] as number] as number;
-  if (node.op === "constant") return node.value;
-  if (node.op === "scalar") return scalars[node.slot] as number;
-  if (node.op === "variable") {
-    return node.name === "score" ? (point.score ?? 0) : int32(point[node.name]);
+): Step {
+  const { op, args } = node;
+  const of = (at: number): number => values[args[at] as number] as number;
+  switch (op) {
+    case "constant":
+      return () => node.value;
+    case "scalar":
+      return () => scalars[node.slot] as number;
+    case "variable": {
+      const { name } = node;
+      return name === "score" ? ({ score = 0 }) => score : (point) => int32(point[name]);
+    }
+    case "table": {
+      const { shape, data, dtype } = tables[node.slot] as BoundProgram["tables"][number];
+      return () => {
+        let at = 0;
+        for (const [axis, size] of shape.entries()) {
+          at = at * size + Math.min(Math.max(of(axis), 0), size - 1);
+        }
+        return dtype === "bool" ? Number(data[at] !== 0) : (data[at] as number);
+      };
+    }
+    case "where":
+      return () => (of(0) === 1 ? of(1) : of(2));
+    case "astype":
+      return () => cast(of(0), node.type);
   }
-  if (node.op === "table") {
-    const { shape, data, dtype } = tables[node.slot] as BoundProgram["tables"][number];
-    const inside = shape.map((size, axis) => Math.min(Math.max(of(axis), 0), size - 1));
-    const at = inside.reduce((sum, index, axis) => sum * (shape[axis] as number) + index, 0);
-    return dtype === "bool" ? Number(data[at] !== 0) : (data[at] as number);
-  }
-  const chosen = node.op === "where" ? 1 : 0;
-  const { type } = nodes[node.args[chosen] as number] as ProgramNode;
-  if (node.op === "where") return of(0) === 1 ? of(1) : of(2);
-  if (node.op === "astype") return cast(of(0), node.type);
-  const [a, b] = [of(0), node.args.length > 1 ? of(1) : 0];
-  switch (node.op) {
-    case "equal":
-      return Number(a === b);
-    case "notEqual":
-      return Number(a !== b);
-    case "less":
-      return Number(a < b);
-    case "lessEqual":
-      return Number(a <= b);
-    case "greater":
-      return Number(a > b);
-    case "greaterEqual":
-      return Number(a >= b);
-    case "and":
-      return Number(a === 1 && b === 1);
-    case "or":
-      return Number(a === 1 || b === 1);
-    case "not":
-      return Number(a === 0);
-  }
-  return type === "int32" ? intStep(node.op, a, b) : f(floatStep(node.op, a, b, f));
+  const [a, b] = [args[0] as number, (args[1] ?? args[0]) as number];
+  const isInt = (nodes[a] as ProgramNode).type === "int32";
+  const compared = comparisons[op];
+  if (compared) return () => Number(compared(values[a] as number, values[b] as number));
+  if (isInt) return () => intStep(op, values[a] as number, values[b] as number);
+  return () => f(floatStep(op, values[a] as number, values[b] as number, f));
 }
 
-/** In integers without bounds, wrapped once. */
+/** Operations whose value is a bool. */
+const comparisons: Readonly<Record<string, (a: number, b: number) => boolean>> = {
+  equal: (a, b) => a === b,
+  notEqual: (a, b) => a !== b,
+  less: (a, b) => a < b,
+  lessEqual: (a, b) => a <= b,
+  greater: (a, b) => a > b,
+  greaterEqual: (a, b) => a >= b,
+  and: (a, b) => a === 1 && b === 1,
+  or: (a, b) => a === 1 || b === 1,
+  not: (a) => a === 0,
+};
+
+/** Exact, then wrapped once. */
 function intStep(op: string, x: number, y: number): number {
-  const [a, b] = [BigInt(x), BigInt(y)];
-  const quotient = b === 0n ? 0n : (a - (((a % b) + b) % b)) / b;
+  // Of two integers of 32 bits, sums and quotients are exact in float64, and products need 62 bits.
+  const quotient = y === 0 ? 0 : Math.floor(x / y);
   switch (op) {
     case "add":
-      return int32(a + b);
+      return int32(x + y);
     case "subtract":
-      return int32(a - b);
+      return int32(x - y);
     case "multiply":
-      return int32(a * b);
+      return int32(BigInt(x) * BigInt(y));
     case "floorDivide":
       return int32(quotient);
     case "remainder":
-      return b === 0n ? 0 : int32(a - quotient * b);
+      return y === 0 ? 0 : int32(x - quotient * y);
     case "negative":
-      return int32(-a);
+      return int32(-x);
     case "abs":
-      return int32(a < 0n ? -a : a);
+      return int32(Math.abs(x));
     case "minimum":
       return Math.min(x, y);
     case "maximum":

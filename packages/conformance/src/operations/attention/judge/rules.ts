@@ -72,8 +72,11 @@ function outsideHull(
   const { valueDim } = naive.problem;
   const { lowestValue, highestValue } = naive;
   for (let at = 0; at < got.length; at++) {
+    const x = got[at] as number;
+    const low = lowestValue[at] as number;
+    const high = highestValue[at] as number;
+    if (x >= low && x <= high) continue;
     const row = Math.floor(at / valueDim);
-    const [x, low, high] = [got[at], lowestValue[at], highestValue[at]] as [number, number, number];
     // A sum beyond the dtype's range may overflow.
     if (naive.seesAny[row] === 0 || Number.isNaN(x) || !Number.isFinite(naive.output[at])) continue;
     if (naive.notFinite[row] !== 0) continue;
