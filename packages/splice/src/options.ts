@@ -1,0 +1,62 @@
+import type { OnnxRuntime } from "@heed/backend-onnx/runtime";
+import { type Attention, describeValue, InvalidInputError } from "@heed/core";
+import { readOptions } from "@heed/core/options";
+
+export interface SpliceOptions {
+  /** Runs the sites: what `createAttention` of `heed` or `@heed/core` resolves with. */
+  readonly attention: Pick<Attention, "run" | "apply">;
+  /**
+   * The application's own copy of onnxruntime: the module object of `onnxruntime-web` (or one of its entries) or
+   * of `onnxruntime-node`. Default: the one that is installed; in Node `onnxruntime-node` before `onnxruntime-web`.
+   */
+  readonly runtime?: OnnxRuntime | undefined;
+  /**
+   * Options for onnxruntime's sessions, such as `{ executionProviders: ["webgpu"] }`. Default: the CPU, with all
+   * optimisations.
+   */
+  readonly sessionOptions?: Readonly<Record<string, unknown>> | undefined;
+  /**
+   * Contents of a file beside the model in which weights are, by the path that the model says. Files are read
+   * when the pieces that need them are made, and not kept.
+   */
+  readonly externalData?: ((path: string) => Uint8Array | Promise<Uint8Array>) | undefined;
+}
+
+const names: ReadonlySet<keyof SpliceOptions> = new Set([
+  "attention",
+  "runtime",
+  "sessionOptions",
+  "externalData",
+]);
+
+/** @throws InvalidInputError naming the option */
+export function checkOptions(options: SpliceOptions): SpliceOptions {
+  const read = readOptions("options", options, names) as SpliceOptions;
+  const { attention, runtime, externalData } = read;
+  if (typeof attention?.run !== "function" || typeof attention.apply !== "function") {
+    throw new InvalidInputError(
+      "attention",
+      "what createAttention resolves with",
+      describeValue(attention),
+    );
+  }
+  const usable =
+    runtime === undefined ||
+    (typeof runtime?.Tensor === "function" &&
+      typeof runtime.InferenceSession?.create === "function");
+  if (!usable) {
+    throw new InvalidInputError(
+      "runtime",
+      "the module onnxruntime-web or onnxruntime-node, with InferenceSession and Tensor",
+      describeValue(runtime),
+    );
+  }
+  if (externalData !== undefined && typeof externalData !== "function") {
+    throw new InvalidInputError(
+      "externalData",
+      "a function from a path to bytes",
+      describeValue(externalData),
+    );
+  }
+  return read;
+}

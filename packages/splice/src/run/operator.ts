@@ -1,0 +1,132 @@
+import { AttributeProto_AttributeType as AttributeType } from "@heed/backend-onnx/proto";
+import type { HostTensor } from "@heed/core";
+import { onnxAttention, onnxGroupQueryAttention, onnxMultiHeadAttention } from "@heed/core/onnx";
+import type { GraphNode } from "../graph/graph.js";
+import type { OperatorForm } from "../match/form.js";
+import { NotThisCall } from "./axes.js";
+import { packedAttention } from "./packed.js";
+import type { Runner } from "./runner.js";
+import { hostTensor, numbersOf, type Value } from "./values.js";
+
+/** The operator's outputs in its order, each null where it is not wanted. */
+export type OperatorOutputs = readonly (HostTensor | null)[];
+
+const inputNames: Readonly<Record<OperatorForm["operator"], readonly string[]>> = {
+  Attention: ["Q", "K", "V", "attn_mask", "past_key", "past_value", "nonpad_kv_seqlen"],
+  MultiHeadAttention: [
+    "query",
+    "key",
+    "value",
+    "bias",
+    "key_padding_mask",
+    "attention_bias",
+    "past_key",
+    "past_value",
+    "past_sequence_length",
+    "cache_indirection",
+  ],
+  GroupQueryAttention: [
+    "query",
+    "key",
+    "value",
+    "past_key",
+    "past_value",
+    "seqlens_k",
+    "total_sequence_length",
+    "cos_cache",
+    "sin_cache",
+    "position_ids",
+    "attention_bias",
+    "head_sink",
+    "k_scale",
+    "v_scale",
+    "q_norm_weight",
+    "k_norm_weight",
+  ],
+  PackedAttention: [
+    "input",
+    "weights",
+    "bias",
+    "mask_index",
+    "past",
+    "attention_bias",
+    "past_sequence_length",
+  ],
+};
+
+const outputNames: Readonly<Record<OperatorForm["operator"], readonly string[]>> = {
+  Attention: ["Y", "present_key", "present_value", "qk_matmul_output"],
+  MultiHeadAttention: ["output", "present_key", "present_value", "qk"],
+  GroupQueryAttention: ["output", "present_key", "present_value", "output_qk"],
+  PackedAttention: ["output", "present"],
+};
+
+/** Runs an operator's call on Heed. @throws what core's functions for these operators throw, NotThisCall */
+export async function runOperator(
+  runner: Runner,
+  { operator, node }: OperatorForm,
+  read: (name: string) => Value,
+): Promise<OperatorOutputs> {
+  const inputs: Record<string, unknown> = {};
+  for (const [at, name] of node.inputs.entries()) {
+    const argument = inputNames[operator][at];
+    if (name === "") continue;
+    if (!argument) throw new NotThisCall(`input ${at} of ${operator} is not known`);
+    inputs[argument] = argumentOf(read(name));
+  }
+  const names = outputNames[operator];
+  const outputs = node.outputs.flatMap((name, at) => (name === "" ? [] : [names[at] as string]));
+  const results = (await call(
+    runner,
+    operator,
+    inputs,
+    attributesOf(node),
+    outputs,
+  )) as unknown as Record<string, HostTensor | undefined>;
+  return node.outputs.map((name, at) =>
+    name === "" ? null : (results[names[at] as string] ?? null),
+  );
+}
+
+function call(
+  runner: Runner,
+  operator: OperatorForm["operator"],
+  inputs: object,
+  attributes: Record<string, unknown>,
+  outputs: readonly string[],
+): Promise<object> {
+  const options = { outputs: outputs as never };
+  switch (operator) {
+    case "Attention":
+      return onnxAttention(runner, inputs as never, attributes, options);
+    case "MultiHeadAttention":
+      return onnxMultiHeadAttention(runner, inputs as never, attributes as never, options);
+    case "GroupQueryAttention":
+      return onnxGroupQueryAttention(runner, inputs as never, attributes as never, options);
+    case "PackedAttention":
+      return packedAttention(runner, inputs as never, attributes, outputs);
+  }
+}
+
+/** A tensor, or 64-bit integers, which Heed's tensors do not hold. */
+function argumentOf(value: Value): HostTensor | readonly number[] {
+  if (value.type === "int64") return numbersOf(value);
+  const t = hostTensor(value);
+  if (!t) throw new NotThisCall(`an input is of ${value.type}`);
+  return t;
+}
+
+function attributesOf(node: GraphNode): Record<string, unknown> {
+  return Object.fromEntries(
+    node.proto.attribute.map(({ name, type, i, f, s, ints }) => [
+      name,
+      type === AttributeType.INT
+        ? Number(i)
+        : type === AttributeType.FLOAT
+          ? f
+          : type === AttributeType.INTS
+            ? ints.map(Number)
+            : String.fromCharCode(...s),
+    ]),
+  );
+}
