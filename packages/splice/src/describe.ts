@@ -3,6 +3,7 @@ import type { Folder } from "./graph/fold.js";
 import type { ModelGraph } from "./graph/graph.js";
 import type { Sizes } from "./graph/sizes.js";
 import type { FoundSite, LayoutStep, Operand, OperatorForm, WrittenOut } from "./match/form.js";
+import { capOfOperator, capOfSteps } from "./match/softcap.js";
 import { kindOf } from "./match/source.js";
 import type { Site } from "./site.js";
 
@@ -37,8 +38,6 @@ function writtenOut(form: WrittenOut, about: Description): Facts {
   for (const { by, divide } of scales) {
     scale = scale === null || typeof by !== "number" ? null : divide ? scale / by : scale * by;
   }
-  const tanh = form.logits.findIndex(({ kind }) => kind === "tanh");
-  const capping = form.logits.slice(tanh + 1).find((step) => step.kind === "scale")?.by;
   const masks = form.logits.filter(({ kind }) => kind === "add" || kind === "where");
   const heads = merged ? about.heads : numberOf(query.at(-3));
   const numberOfKeys = form.key.steps.find((step) => step.kind === "repeat");
@@ -51,7 +50,7 @@ function writtenOut(form: WrittenOut, about: Description): Facts {
     queryLength: query.at(-2) ?? null,
     keyLength: key.at(-1) ?? null,
     scale,
-    softcap: tanh >= 0 && typeof capping === "number" ? capping : null,
+    ...capOfSteps(form.logits),
     mask: [
       ...new Set(masks.map(({ kind }) => (kind === "add" ? "bias" : "condition"))),
     ] as Site["mask"],
@@ -131,7 +130,7 @@ function byOperator({ node, operator }: OperatorForm, about: Description): Facts
     queryLength: query.at(-2) ?? null,
     keyLength: packed ? (query.at(-2) ?? null) : (key.at(-2) ?? null),
     scale: scale === undefined || scale === 0 ? null : scale,
-    softcap: node.float("softcap") || null,
+    ...capOfOperator(node),
     mask: masks[operator].flatMap(([at, kind]) => (has(at) ? [kind] : [])),
     causal: operator === "GroupQueryAttention" || node.integer(causalName) === 1,
     kind: packed ? "self" : kindOf(about.graph, node.inputs[0] as string, node.inputs[1] as string),

@@ -1,7 +1,8 @@
 import type { AttentionInputs, HostTensor } from "@heed/core";
+import type { Capped } from "./match/softcap.js";
 
 /** An attention of the model that Heed runs. */
-export interface Site {
+export interface Site extends Capped {
   /** Name of its softmax or its operator in the file; with a number where several have the same. */
   readonly name: string;
   /** `"MatMul–Softmax–MatMul"`, or the operator. */
@@ -19,7 +20,6 @@ export interface Site {
   readonly keyLength: number | string | null;
   /** Factor of the dot products; null where it is a number of the call. */
   readonly scale: number | null;
-  readonly softcap: number | null;
   /** How the file hides keys: by a tensor that is added, by a condition, or not at all. */
   readonly mask: readonly ("bias" | "condition" | "lengths" | "padding")[];
   /** Whether keys after a query are hidden; null where a mask that a call computes decides it. */

@@ -44,7 +44,7 @@ function describe(step: LogitStep): string {
     case "where":
       return "mask by Where";
     case "tanh":
-      return "softcap by Tanh";
+      return "capped by Tanh";
     case "reshape":
     case "unsqueeze":
     case "squeeze":

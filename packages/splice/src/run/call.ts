@@ -9,6 +9,7 @@ import {
 } from "@heed/core";
 import { typeName } from "../cut/extract.js";
 import type { LogitStep, NumberOf, Operand, WrittenOut } from "../match/form.js";
+import { capInput } from "../match/softcap.js";
 import {
   asHeads,
   broadcastSizes,
@@ -77,7 +78,7 @@ export function siteCall(form: WrittenOut, read: ReadValue, headsHint: number | 
       query: spread(heads(query, lead), leading.heads),
       ...groups,
       scale,
-      ...(walked.softcap !== undefined && { softcap: walked.softcap }),
+      ...capInput(walked.cap),
       ...interpret(
         walked.terms.map((term) => canonical(term, leading)),
         [leading.batch, leading.heads, rows, keys],
@@ -121,7 +122,7 @@ interface PlacedTerm {
 interface Walked {
   readonly sizes: readonly number[];
   readonly scale: number;
-  readonly softcap: number | undefined;
+  readonly cap: number | undefined;
   readonly terms: readonly PlacedTerm[];
   /** Of the logits, where they are cast. */
   readonly dtype: FloatDType | undefined;
@@ -169,9 +170,9 @@ function walk(steps: readonly LogitStep[], from: readonly number[], read: ReadVa
         sizes = reshapedSizes(sizes, step, (name) => numbersOf(read(name)));
     }
   }
-  if (inner === undefined) return { sizes, dtype, scale: factor, softcap: undefined, terms };
+  if (inner === undefined) return { sizes, dtype, scale: factor, cap: undefined, terms };
   if (!(factor > 0)) throw new NotThisCall("tanh is multiplied with no positive number");
-  return { sizes, dtype, scale: inner * factor, softcap: factor, terms };
+  return { sizes, dtype, scale: inner * factor, cap: factor, terms };
 }
 
 function declaredName(type: number): FloatDType {
