@@ -2,8 +2,8 @@ import type { ValueType } from "./cut/extract.js";
 import type { Folder } from "./graph/fold.js";
 import type { ModelGraph } from "./graph/graph.js";
 import type { Sizes } from "./graph/sizes.js";
+import { capOfOperator, capOfSteps } from "./match/cap.js";
 import type { FoundSite, LayoutStep, Operand, OperatorForm, WrittenOut } from "./match/form.js";
-import { capOfOperator, capOfSteps } from "./match/softcap.js";
 import { kindOf } from "./match/source.js";
 import type { Site } from "./site.js";
 

@@ -1,5 +1,5 @@
 import type { AttentionInputs, HostTensor } from "@heed/core";
-import type { Capped } from "./match/softcap.js";
+import type { Capped } from "./match/cap.js";
 
 /** An attention of the model that Heed runs. */
 export interface Site extends Capped {

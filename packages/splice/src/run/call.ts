@@ -8,8 +8,8 @@ import {
   transpose,
 } from "@heed/core";
 import { typeName } from "../cut/extract.js";
+import { capInput } from "../match/cap.js";
 import type { LogitStep, NumberOf, Operand, WrittenOut } from "../match/form.js";
-import { capInput } from "../match/softcap.js";
 import {
   asHeads,
   broadcastSizes,
