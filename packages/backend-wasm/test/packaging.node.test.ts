@@ -39,7 +39,7 @@ async function buildOwn(): Promise<string> {
     logLevel: "error",
     build: {
       lib: { entry: join(root, "dist/index.js"), formats: ["es"], fileName: "own" },
-      rollupOptions: { external: ["@heed/core"] },
+      rollupOptions: { external: ["@heed/core", "@heed/core/program"] },
       write: false,
       minify: true,
     },
@@ -67,6 +67,8 @@ describe.skipIf(!built)("the built package", () => {
         minify: true,
         // Nothing may be left to a file beside the bundle.
         assetsInlineLimit: 0,
+        // What is imported late, the compiler of programs, is a file of its own otherwise.
+        rollupOptions: { output: { codeSplitting: false } },
       },
     });
     bundle = join(directory, "bundle.js");
@@ -76,19 +78,21 @@ describe.skipIf(!built)("the built package", () => {
   test("is one file that imports nothing", async () => {
     const text = await readFile(bundle, "utf8");
     expect(text).not.toMatch(/\bimport\s*[({"'*]|\brequire\s*\(\s*["'](?!node:worker_threads)/);
-    // Both binaries in base64 and the rest of this package; core, which an application has once, is apart.
+    // Both binaries in base64 and the rest of this package, with 13 KB that only calls with programs load; core,
+    // which an application has once, is apart.
     const own = await buildOwn();
-    expect(own.length).toBeLessThan(116_000);
+    expect(own.length).toBeLessThan(144_000);
     expect(text.length).toBeGreaterThan(own.length);
   });
 
-  test("has binaries of less than 96 KiB together", async () => {
+  // 8 KB of each are the instructions of programs. A module of their own would have to reach workers that wait.
+  test("has binaries of less than 112 KiB together", async () => {
     const sizes = await Promise.all(
       ["baseline", "relaxed"].map(
         async (name) => (await readFile(join(root, `dist/${name}.wasm`))).length,
       ),
     );
-    expect(sizes.reduce((a, b) => a + b)).toBeLessThan(98_304);
+    expect(sizes.reduce((a, b) => a + b)).toBeLessThan(114_688);
   });
 
   test("the builds that it carries are those of the files", async () => {

@@ -15,7 +15,7 @@ export { type BoxPositions, ProgramBoxes } from "./program/boxes.js";
 export { type BlockGrid, classifyBlocks } from "./program/classify-blocks.js";
 export { type BlockMaskOptions, createBlockMask } from "./program/create-block-mask.js";
 export { dependence, dependencesOf } from "./program/dependences.js";
-export { type ProgramPoint, programEvaluator } from "./program/evaluate.js";
+export { constantValues, type ProgramPoint, programEvaluator } from "./program/evaluate.js";
 export { Expression } from "./program/expression.js";
 export type { ProgramForm, ProgramKind, ProgramNode } from "./program/form.js";
 export { variablesOf } from "./program/form.js";

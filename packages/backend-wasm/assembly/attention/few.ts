@@ -6,6 +6,18 @@ import { addStoredValues, converts, packStoredQuery, scoreStored } from "./few-s
 import { allFinite } from "./kernels/guarded";
 import { addTile } from "./kernels/few-values";
 import { columnSoftmax, finalWeights, singleSoftmax } from "./kernels/softmax";
+import {
+  boundUnit,
+  hasPrograms,
+  hasScore,
+  maskAddress,
+  maskRows,
+  startTile,
+  startUnit,
+  visit,
+  visitFrom,
+  visitTo,
+} from "../program/stages";
 import { allWithin, firstWithin, lastWithin } from "./key-positions";
 import { finishLogits } from "./logits";
 import { bringBack, outputRow, storeRows, storeScaled } from "./output";
@@ -56,8 +68,13 @@ export function attendFew(d: usize, work: usize, unit: i32, split: i32): void {
   // Positions are the same for all heads.
   const state = rowState(d, work, 0);
   const part = word(d, D.splitKeys);
-  const first = max(load<i32>(state, ANY_FROM), split * part);
-  const last = min(load<i32>(state, ANY_TO), (split + 1) * part);
+  let first = max(load<i32>(state, ANY_FROM), split * part);
+  let last = min(load<i32>(state, ANY_TO), (split + 1) * part);
+  if (hasPrograms) {
+    boundUnit(rowCount, first, last);
+    first = visitFrom;
+    last = visitTo;
+  }
   const tile = word(d, D.fewTileKeys);
   const single = rowCount == 1 && word(d, D.stepwise) == 0 && word(d, D.maskPointer) == 0;
   for (let from = first; from < last; from += tile) {
@@ -79,6 +96,7 @@ const PARTIAL: usize = MAX + 4 * <usize>ROWS;
 /** Prepares the selected key head. */
 function startHead(d: usize, work: usize): void {
   setRows(d, work, ROWS);
+  startUnit(d, work, ROWS);
   packQuery(d, work, rowCount);
   if (converts(d, D.headDim)) packStoredQuery(d, work);
   memory.fill(work + size(d, D.workOutput), 0, <usize>ROWS * paddedBytes(word(d, D.valueDim)));
@@ -171,6 +189,14 @@ function attendTile(
     to = lastWithin(from, to, lowest, highest);
     if (from >= to) return;
     single = single && allWithin(from, to, lowest, highest);
+  }
+  if (hasPrograms) {
+    // A unit has one key head then.
+    startTile(from, to);
+    if (!visit(0, from, to) || !maskRows(0, ROWS - 1, STEP)) return;
+    from = visitFrom;
+    to = visitTo;
+    single = single && maskAddress == 0 && !hasScore;
   }
   const step = size(d, D.workHead);
   const keyStep: usize = single ? 4 : STEP;

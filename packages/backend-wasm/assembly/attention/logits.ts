@@ -4,6 +4,7 @@ import { LOWEST } from "../math/constants";
 import { loadFloat16Scalar } from "../math/float16";
 import { madd } from "../math/simd";
 import { tanh } from "../math/tanh";
+import { changeScores, hasPrograms, hasScore, hideByProgram, maskAddress } from "../program/stages";
 import { allWithin } from "./key-positions";
 import {
   ALL_FROM,
@@ -57,7 +58,13 @@ export function finishLogits(
   for (let at: usize = 0; r <= last; r += 4) {
     const column = scores + at;
     if (stepwise && addToScores(d, work, r, column, step, lo, hi - lo, D.scoresBiased)) hides = true;
+    // A bias of −∞ hides a key whatever a program makes of its score.
+    if (hasScore && word(d, D.biasPointer)) hideByBias(d, work, r, column, step, lo, hi - lo);
     if (mask) hideMasked(d, work, r, column, step, lo, hi - lo);
+    if (hasPrograms && maskAddress) {
+      hideByProgram(at, column, step, hi - lo);
+      hides = true;
+    }
     if (lo < allFrom) hideOutside(d, work, r, column, step, lo, allFrom - lo);
     if (allTo < hi) hideOutside(d, work, r, edge + at, step, allTo, hi - allTo);
     if (scattered) hideScattered(d, work, r, column, step, lo, hi - lo);
@@ -95,6 +102,7 @@ export function addToScores(
   let hides = false;
   if (word(d, D.biasPointer)) hides = addBias(d, work, r, scores, step, from, keys, factor);
   if (word(d, D.alibiPointer)) addAlibi(d, work, r, scores, step, from, keys);
+  if (hasScore && changeScores(r, scores, step, from, keys)) hides = true;
   return hides;
 }
 
@@ -194,11 +202,30 @@ function addBias(
     scores += step;
   }
   if (!v128.any_true(hidden)) return false;
-  b0 = load<usize>(rows) + first;
-  b1 = load<usize>(rows, 4) + first;
-  b2 = load<usize>(rows, 8) + first;
-  b3 = load<usize>(rows, 12) + first;
-  scores = start;
+  hideByBias(d, work, r, start, step, from, keys);
+  return true;
+}
+
+/** −∞ where the bias is −∞. */
+function hideByBias(
+  d: usize,
+  work: usize,
+  r: i32,
+  scores: usize,
+  step: usize,
+  from: i32,
+  keys: i32,
+): void {
+  const infinite = f32x4.splat(-Infinity);
+  const half = word(d, D.biasIsFloat16) != 0;
+  const stride = size(d, D.biasKeyStride) * (half ? 2 : 4);
+  const rows = stateOf(d, work, r) + BIAS;
+  const first = <usize>from * stride;
+  let b0 = load<usize>(rows) + first;
+  let b1 = load<usize>(rows, 4) + first;
+  let b2 = load<usize>(rows, 8) + first;
+  let b3 = load<usize>(rows, 12) + first;
+  const end = scores + step * <usize>keys;
   while (scores < end) {
     const hides = f32x4.eq(biasOf(b0, b1, b2, b3, half), infinite);
     v128.store(scores, v128.bitselect(infinite, v128.load(scores), hides));
@@ -208,7 +235,6 @@ function addBias(
     b3 += stride;
     scores += step;
   }
-  return true;
 }
 
 /** Four rows' biases of a key. */

@@ -4,6 +4,7 @@ import { storeFloat16Scalar } from "../math/float16";
 import { panelScores } from "./kernels/panel-scores";
 import { finalWeights } from "./kernels/softmax";
 import { addToScores, finishLogits } from "./logits";
+import { hasPrograms, maskRows, startTile, visit, visitFrom, visitTo } from "../program/stages";
 import { PANEL, queryLanes, STEP } from "./panel";
 import { ANY_FROM, ANY_TO, existingKeys, FACTOR, INDEX, MAX, panelState, stateOf } from "./row-state";
 import { mustCopy, tileAddress, tileStride } from "./tile-source";
@@ -20,6 +21,7 @@ export function storeScores(d: usize, work: usize, rows: i32, padded: i32): void
   clearRows(d, work, D.scoresPointer, rows, existing, length);
   for (let from = 0; from < existing; from += tile) {
     const keys = min(tile, existing - from);
+    startTile(from, from + keys);
     for (let r = 0; r < padded; r += PANEL) {
       scorePanel(d, work, r, from, keys);
       for (let half = 0; half < PANEL; half += 4) {
@@ -45,10 +47,16 @@ export function storeWeights(
   clearRows(d, work, D.weightsPointer, rows, 0, word(d, D.keyLength));
   for (let from = first; from < last; from += tile) {
     const to = min(from + tile, last);
+    startTile(from, to);
     for (let r = 0; r < padded; r += PANEL) {
-      const lo = max(from, load<i32>(panelState(d, work, r), ANY_FROM));
-      const hi = min(to, load<i32>(panelState(d, work, r), ANY_TO));
+      let lo = max(from, load<i32>(panelState(d, work, r), ANY_FROM));
+      let hi = min(to, load<i32>(panelState(d, work, r), ANY_TO));
       if (lo >= hi) continue;
+      if (hasPrograms) {
+        if (!visit(r, lo, hi) || !maskRows(r, r + PANEL - 1, STEP)) continue;
+        lo = visitFrom;
+        hi = visitTo;
+      }
       scorePanel(d, work, r, lo, hi - lo);
       finishLogits(d, work, r, r + PANEL - 1, scores, STEP, lo, hi);
       const state = stateOf(d, work, r);

@@ -12,6 +12,7 @@ import { storeScores, storeWeights } from "./matrices";
 import { bringBack, outputRow, storeRows, storeScaled } from "./output";
 import { outputLanes, PANEL, queryLanes, STEP } from "./panel";
 import { storePartials } from "./partial";
+import { boundUnit, hasPrograms, maskRows, startTile, startUnit, visit, visitFrom, visitTo } from "../program/stages";
 import { firstWithin, lastWithin } from "./key-positions";
 import {
   AGAIN,
@@ -58,12 +59,18 @@ export function attendTiled(d: usize, work: usize, unit: i32, split: i32): void 
   const rows = rowCount;
   const padded = (rows + PANEL - 1) & -PANEL;
   setRows(d, work, padded);
+  startUnit(d, work, padded);
   packQuery(d, work, rows);
   const output = work + size(d, D.workOutput);
 
   const part = word(d, D.splitKeys);
-  const first = max(leastOf(d, work, rows, ANY_FROM), split * part);
-  const last = min(greatestOf(d, work, rows, ANY_TO), (split + 1) * part);
+  let first = max(leastOf(d, work, rows, ANY_FROM), split * part);
+  let last = min(greatestOf(d, work, rows, ANY_TO), (split + 1) * part);
+  if (hasPrograms) {
+    boundUnit(rows, first, last);
+    first = visitFrom;
+    last = visitTo;
+  }
   attendTiles(d, work, rows, first, last, false);
   if (storeBlock(d, work, unit, split, rows) && valuesFinite(d, first, last)) {
     memory.fill(output, 0, <usize>padded * paddedBytes(word(d, D.valueDim)));
@@ -148,6 +155,20 @@ function attendTile(d: usize, work: usize, rows: i32, from: i32, to: i32, final:
     to = lastWithin(from, to, lowest, highest);
     if (from >= to) return;
   }
+  if (hasPrograms) {
+    // What no panel sees of a tile is neither copied nor touched.
+    let least = to;
+    let most = from;
+    for (let r = 0; r < rows; r += PANEL) {
+      if (!visit(r, from, to)) continue;
+      least = min(least, visitFrom);
+      most = max(most, visitTo);
+    }
+    from = least;
+    to = most;
+    if (from >= to) return;
+    startTile(from, to);
+  }
   const keys = to - from;
   const headDim = word(d, D.headDim);
   const valueDim = word(d, D.valueDim);
@@ -180,6 +201,11 @@ function attendTile(d: usize, work: usize, rows: i32, from: i32, to: i32, final:
     if (lo >= hi) continue;
     /** Whether four lanes do. */
     const four = rows - r <= 4;
+    if (hasPrograms) {
+      if (!visit(r, lo, hi) || !maskRows(r, r + (four ? 3 : PANEL - 1), STEP)) continue;
+      lo = visitFrom;
+      hi = visitTo;
+    }
     const skipped = <usize>(lo - from);
     const seen = hi - lo;
     const firstKey = key + skipped * keyStride;

@@ -4,6 +4,8 @@ import { size, word } from "../descriptor";
 // The unit of work that this thread computes: a block of query rows with one key head. Globals belong to an
 // instance of the module, of which each thread has its own.
 
+/** Number of the unit. */
+export let unitNumber: i32 = 0;
 /** Batch entry, or sequence of a ragged batch. */
 export let sequence: i32 = 0;
 /** Key head; of a unit of several, the one that is selected. */
@@ -29,6 +31,7 @@ export function selectHead(which: i32): void {
 
 /** Sets the variables above, and selects the first key head. */
 export function readUnit(d: usize, unit: i32): void {
+  unitNumber = unit;
   const units = size(d, D.unitsPointer);
   if (units) {
     const at = units + D.unitBytes * <usize>unit;

@@ -5,19 +5,20 @@ import {
   type BoundAttention,
   type Implementation,
   implement,
-  refuseFeatures,
 } from "@heed/core";
 import type { LoadedWasm } from "../load.js";
+import type { PlannedPrograms } from "../program/planned.js";
 import { float64Refused, tooLarge } from "../refusals.js";
 import { Job, type JobTemplate, jobTemplate } from "./job.js";
-import { lackedFeatures } from "./lacked.js";
 import {
   describePlan,
+  hasPrograms,
   type PlanLimits,
   planProblem,
   type SharingLimits,
   totalBytes,
   type WasmPlan,
+  withPrograms,
 } from "./plan.js";
 
 /**
@@ -31,8 +32,6 @@ export function attentionKernels(sharing: SharingLimits): Implementation<LoadedW
       if (problem.dtype === "float64" || problem.bias?.dtype === "float64") {
         return { reasons: [float64Refused] };
       }
-      const reasons = refuseFeatures(problem, lackedFeatures);
-      if (reasons.length > 0) return { reasons };
       const decision = planProblem(problem, limitsOf(wasm, sharing));
       const bytes = totalBytes(problem, decision);
       const hint = "split the batch or the heads over several calls";
@@ -40,11 +39,18 @@ export function attentionKernels(sharing: SharingLimits): Implementation<LoadedW
       return refusal ? { reasons: [refusal] } : { decision };
     },
     plan: (problem, decision: WasmPlan, wasm: LoadedWasm) => {
-      const template = jobTemplate(problem, decision);
-      return {
-        description: describePlan(problem, decision, wasm.build),
-        run: (bound) => run(wasm, template, bound),
+      const planned = (plan: WasmPlan, programs: PlannedPrograms | null) => {
+        const template = jobTemplate(problem, plan, programs);
+        return {
+          description: describePlan(problem, plan, wasm.build),
+          run: (bound: BoundAttention) => run(wasm, template, bound),
+        };
       };
+      if (!hasPrograms(problem)) return planned(decision, null);
+      return import("../program/planned.js").then((module) => {
+        const programs = new module.PlannedPrograms(problem, decision);
+        return planned(withPrograms(decision, programs), programs);
+      });
     },
   });
 }

@@ -10,6 +10,7 @@ import {
 import { alignment } from "../memory/allocator.js";
 import { Arena, type PlacedTensor } from "../memory/arena.js";
 import type { WasmMemory } from "../memory/memory.js";
+import type { PlannedPrograms } from "../program/planned.js";
 import * as D from "../shared/attention.js";
 import { longestOf, placeKeys } from "./place-keys.js";
 import { partOf, type WasmPlan } from "./plan.js";
@@ -29,6 +30,9 @@ export interface JobTemplate {
   readonly alibiSlopes: number;
   readonly sinks: number;
   readonly partial: number;
+  readonly program: number;
+  /** Null for problems that have none. */
+  readonly programs: PlannedPrograms | null;
   /** Null for problems that have none. */
   readonly tables: TableOffsets | null;
   readonly workspace: number;
@@ -45,7 +49,11 @@ interface TableOffsets {
 }
 
 /** Pure: the same problem and plan give the same template. */
-export function jobTemplate(problem: AttentionProblem, plan: WasmPlan): JobTemplate {
+export function jobTemplate(
+  problem: AttentionProblem,
+  plan: WasmPlan,
+  programs: PlannedPrograms | null = null,
+): JobTemplate {
   const bytes = new ArrayBuffer(D.descriptorBytes);
   writeProblem(new DataView(bytes), problem, plan);
   const outputs = outputsOf(attention.operands(problem)).map((spec) => ({
@@ -69,6 +77,8 @@ export function jobTemplate(problem: AttentionProblem, plan: WasmPlan): JobTempl
     alibiSlopes: next(problem.alibi ? 4 * problem.queryHeads : 0),
     sinks: next(problem.sinks ? 4 * problem.queryHeads : 0),
     partial: next(plan.partialBytes),
+    program: next(plan.blockBytes),
+    programs,
     tables: pages || ragged || problem.positions === "data" ? tablesOf(problem, plan, next) : null,
     workspace: end,
   };
@@ -114,6 +124,8 @@ export class Job {
       const placedMask = mask && arena.placeBroadcast("mask", mask);
       const placedBias = bias && arena.placeBroadcast("bias", bias);
       const addresses = template.outputs.map(({ spec }) => arena.allocateOutput(spec));
+      const units = bound.queryStarts ? unitsOf(bound, plan, threads) : null;
+      const programs = template.programs?.place(arena, bound, units);
       const start = arena.allocate(template.workspace + threads * plan.work.bytes);
       this.descriptor = start;
       this.workspace = start + template.workspace;
@@ -159,12 +171,12 @@ export class Job {
         put(D.keyPositionsPointer, bound.keyPositions, tables.keyPositions);
         put(D.queryStartsPointer, bound.queryStarts, tables.queryStarts);
         put(D.keyStartsPointer, bound.keyStarts, tables.keyStarts);
-        if (bound.queryStarts) {
-          const units = unitsOf(bound, plan, threads);
+        if (units) {
           put(D.unitsPointer, units, tables.units);
           this.items = (units.length / unitWords) * plan.splits;
         }
       }
+      programs?.write(words, first, start + template.program);
       if (plan.splits > 1 && bound.problem.kvLengths) {
         const part = partOf(longestOf(bound), plan.splits, plan.leastSplitKeys);
         words[first + D.splitKeys / 4] = part;
@@ -235,6 +247,7 @@ function writeProblem(words: DataView, problem: AttentionProblem, plan: WasmPlan
     [D.workKey, plan.work.key],
     [D.workValue, plan.work.value],
     [D.workRows, plan.work.rows],
+    [D.workProgram, plan.work.program],
     [D.group, plan.grid.group],
     [D.groupRows, plan.grid.stackedRows],
   ];

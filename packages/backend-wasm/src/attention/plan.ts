@@ -32,6 +32,8 @@ export interface WorkLayout {
   readonly key: number;
   readonly value: number;
   readonly rows: number;
+  /** Registers of programs; they come last. */
+  readonly program: number;
   /** Bytes from one key head of a unit to the next. */
   readonly head: number;
   /** Size of the workspace. */
@@ -43,6 +45,8 @@ export interface WasmPlan {
   readonly kernel: WasmKernel;
   /** Blocks of query rows: the query heads of a key head stacked, query by query. */
   readonly grid: WorkGrid;
+  /** Bytes of the programs of the problem, which {@link withPrograms} adds; 0 without any. */
+  readonly blockBytes: number;
   /** Keys of a tile for panels. */
   readonly tileKeys: number;
   /** Keys of a tile for few rows. */
@@ -129,8 +133,9 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   const whole = matrices || batchInvariant;
   const { leastSplitKeys } = limits;
   const mostSplits = Math.max(1, Math.floor(keyLength / leastSplitKeys));
+  // Registers of programs are those of one key head.
   const unitKeyHeads =
-    pages && streams && (few || ragged) && total > 0
+    pages && !hasPrograms(problem) && streams && (few || ragged) && total > 0
       ? headsAtOnce(
           grid.kvHeads,
           threads === 1 ? 1 : (itemsPerThread * threads * grid.kvHeads) / (heads * mostSplits),
@@ -141,7 +146,8 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   const splitKeys = splits === 1 ? keyLength : partOf(keyLength, splits, leastSplitKeys);
   const items = (few ? grid.items / unitKeyHeads : grid.items) * splits;
   const partialRows = Math.max(grid.rows, unitKeyHeads * fewRows);
-  const tile = tileKeys(Math.max(headDim, valueDim), limits.tileElements);
+  const longest = tileKeys(Math.max(headDim, valueDim), limits.tileElements);
+  const tile = tileOfMask(problem, longest);
   const longestTile = few ? fewTileKeys : ragged ? Math.max(tile, fewTileKeys) : tile;
   return {
     kernel,
@@ -157,9 +163,25 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
     // The word from which threads take items has room for so many.
     threads: items < noItem ? Math.min(threads, Math.max(1, items)) : 1,
     work: layOut(problem, kernel, grid.rows, longestTile, unitKeyHeads),
+    blockBytes: 0,
     partialRows,
     partialBytes: splits === 1 ? 0 : items * partialRows * (valueDim + 2) * 4,
   };
+}
+
+/** A plan with room for programs. */
+export function withPrograms(
+  plan: WasmPlan,
+  { blockBytes, registerBytes }: { readonly blockBytes: number; readonly registerBytes: number },
+): WasmPlan {
+  const { work } = plan;
+  const bytes = work.program + roundUp(registerBytes, 64);
+  return { ...plan, blockBytes, work: { ...work, bytes } };
+}
+
+/** Whether a problem has programs, or a block mask, which is one for the kernels. */
+export function hasPrograms({ maskMod, scoreMod, blockMask }: AttentionProblem): boolean {
+  return maskMod !== null || scoreMod !== null || blockMask !== null;
 }
 
 /** Most key heads of a unit. */
@@ -185,6 +207,17 @@ export function partOf(keys: number, splits: number, least: number): number {
 function tileKeys(size: number, elements: number): number {
   const keys = tileStep * Math.round(elements / size / tileStep);
   return Math.max(leastTileKeys, Math.min(mostTileKeys, keys));
+}
+
+/** Most keys of a tile for a mask program: what it hides is skipped in whole tiles. */
+const mostMaskedKeys = 128;
+
+/** Keys of a tile where a program or a block mask hides some: with a block mask, blocks or an even part of one. */
+function tileOfMask({ maskMod, blockMask }: AttentionProblem, longest: number): number {
+  if (blockMask === null) return maskMod === null ? longest : Math.min(longest, mostMaskedKeys);
+  const { keyBlock } = blockMask;
+  if (keyBlock > longest) return roundUp(keyBlock / Math.ceil(keyBlock / longest), 2);
+  return keyBlock * Math.max(1, Math.floor(Math.min(longest, mostMaskedKeys) / keyBlock));
 }
 
 /** Number of parts of the keys: as few as give every thread enough items, with a least length of each. */
@@ -227,14 +260,15 @@ function layOut(
   const key = next(copies(headDim) ? tile * headBytes : 0);
   const value = next(copies(valueDim) ? tile * valueBytes : 0);
   bytes += (heads - 1) * head;
-  return { query, scores, output, row, key, value, rows, head, bytes };
+  return { query, scores, output, row, key, value, rows, program: bytes, head, bytes };
 }
 
 /** Bytes of wasm memory that a run takes beside inputs and outputs. */
 export function workspaceBytes(problem: AttentionProblem, plan: WasmPlan): number {
   const perHead = 4 * problem.queryHeads * (Number(problem.alibi) + Number(problem.sinks));
   const numbers = integersOf(problem, plan) * 4 + perHead;
-  return plan.threads * plan.work.bytes + plan.partialBytes + numbers + descriptorBytes;
+  const { threads, work, partialBytes, blockBytes } = plan;
+  return threads * work.bytes + partialBytes + numbers + blockBytes + descriptorBytes;
 }
 
 /** Number of integers that a run takes: lengths and offsets of sequences, and its tables. */
@@ -267,6 +301,7 @@ export function totalBytes(problem: AttentionProblem, plan: WasmPlan): number {
     keys * (stored + scales) +
     element * matrices * rows * p.keyLength +
     (p.returns.logSumExp ? 4 * rows : 0) +
+    (p.blockMask?.shape.reduce((x, y) => x * y, 1) ?? 0) +
     broadcast(p.mask) +
     broadcast(p.bias) +
     workspaceBytes(p, plan)

@@ -14,7 +14,7 @@ export interface ScaleFactors {
   /** Factor that turns what the softmax sees into natural logits; > 0. */
   readonly natural: number;
   /**
-   * Whether scaling and what follows it (cap, bias, ALiBi) are steps of their own before the softmax, which
+   * Whether scaling and what follows it (cap, bias, ALiBi, score program) are steps of their own before the softmax, which
    * then sees natural logits. Otherwise it sees dot products.
    */
   readonly stepwise: boolean;
@@ -25,14 +25,15 @@ export interface ScaleFactors {
 const leastExponent = -126;
 const largestFloat32 = 2 ** 128 - 2 ** 104;
 
-type ScaledProblem = Pick<AttentionProblem, "scale" | "softcap" | "bias" | "alibi">;
+type ScaledProblem = Pick<AttentionProblem, "scale" | "softcap" | "bias" | "alibi" | "scoreMod">;
 
 /** Pure: depends on the problem alone. */
-export function scaleFactors({ scale, softcap, bias, alibi }: ScaledProblem): ScaleFactors {
+export function scaleFactors(problem: ScaledProblem): ScaleFactors {
+  const { scale, softcap, bias, alibi, scoreMod } = problem;
   const exponent = Math.min(0, Math.max(leastExponent, Math.floor(Math.log2(Math.abs(scale)))));
   const query = Math.sign(scale) * 2 ** exponent;
   const score = scale === 0 ? 1 : scale / query;
-  const changed = softcap !== null || bias !== null || alibi;
+  const changed = softcap !== null || bias !== null || alibi || scoreMod !== null;
   const stepwise = changed || score * Math.LOG2E > largestFloat32;
   const natural = stepwise ? 1 : score;
   return { query, score, logit: natural * Math.LOG2E, natural, stepwise, cap: softcap ?? 0 };

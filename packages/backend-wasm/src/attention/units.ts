@@ -1,4 +1,5 @@
 import { type BoundAttention, type WorkItem, WorkList } from "@heed/core";
+import type { RunUnit } from "../program/runs.js";
 import * as D from "../shared/attention.js";
 import type { WasmPlan } from "./plan.js";
 
@@ -37,4 +38,29 @@ export function unitsOf(bound: BoundAttention, plan: WasmPlan, threads: number):
     words[at + D.unitKernel / 4] = isFew(unit) ? D.kernelFew : D.kernelTiled;
   }
   return words;
+}
+
+/**
+ * The units of a call in their order, as their runs of keys need them.
+ *
+ * @param words units of a ragged batch; null without one, where the kernels number them: see assembly/attention/unit.ts
+ */
+export function runUnits({ grid, items, splits }: WasmPlan, words: Int32Array | null): RunUnit[] {
+  if (words) {
+    return Array.from({ length: words.length / unitWords }, (_, unit) => {
+      const at = unitWords * unit;
+      return {
+        sequence: words[at + D.unitSequence / 4] as number,
+        keyHead: words[at + D.unitKeyHead / 4] as number,
+        start: words[at + D.unitStart / 4] as number,
+      };
+    });
+  }
+  const { blocks, kvHeads, rows } = grid;
+  return Array.from({ length: items / splits }, (_, unit) => {
+    const head = Math.floor(unit / blocks);
+    const sequence = Math.floor(head / kvHeads);
+    const block = blocks - 1 - (unit % blocks);
+    return { sequence, keyHead: head - sequence * kvHeads, start: block * rows };
+  });
 }

@@ -153,6 +153,15 @@ export const fewTileKeys = 336;
 /** Rows of a unit's partial results. */
 export const partialRows = 340;
 
+/** The programs and the block mask of a call: see src/shared/program.ts; 0 without any. */
+export const programPointer = 344;
+/** Byte offset into a thread's workspace, of the registers of programs. */
+export const workProgram = 348;
+/** int32 `[units]`: the first of each unit's panels in the next table; 0: every key is looked at. */
+export const runUnitsPointer = 352;
+/** int32 `[panels + 1]`: address of the first run of keys of each panel: see src/shared/program.ts. */
+export const runStartsPointer = 356;
+
 /** Size of a descriptor. */
 export const descriptorBytes = 384;
 

@@ -1,6 +1,7 @@
 import { reading } from "../options.js";
 import { applyOperation } from "./arithmetic.js";
 import type { BoundProgram } from "./bound.js";
+import { dependencesOf } from "./dependences.js";
 import type { ProgramNode } from "./form.js";
 import type { TableData } from "./sources.js";
 import type { VariableName } from "./types.js";
@@ -63,3 +64,22 @@ export function lookUp(
   const value = data[at] as number;
   return dtype === "bool" && value !== 0 ? 1 : value;
 }
+
+/**
+ * Values of a program's nodes that depend on nothing but its constants, scalars and tables, as `dependencesOf` says:
+ * backends compute them once a call. Those of all other nodes are 0.
+ */
+export function constantValues(bound: BoundProgram): Float64Array {
+  return reading("bound", () => {
+    const { nodes } = bound.form;
+    const dependences = dependencesOf(bound.form);
+    const values = new Float64Array(nodes.length);
+    for (const [n, node] of nodes.entries()) {
+      if (dependences[n] === 0) values[n] = evaluateNode(node, values, bound, nowhere);
+    }
+    return values;
+  });
+}
+
+/** No variable of it is read. */
+const nowhere: ProgramPoint = { batch: 0, head: 0, query: 0, key: 0, queryIndex: 0, keyIndex: 0 };
