@@ -188,6 +188,15 @@ export class WebGpuBackend implements Backend, AttentionBackend {
     return this.memory.upload(t);
   }
 
+  /**
+   * Submits what calls have recorded so far. Without it, that happens at the end of the turn of the event loop,
+   * and before anything is read or handed to the application: needed only before the application asks the queue
+   * itself, as by `onSubmittedWorkDone`.
+   */
+  submit(): void {
+    this.#context.commands.submit();
+  }
+
   /** Releases everything but tensors handed out, which keep the device. */
   dispose(): void {
     this.#backend.dispose();

@@ -1,8 +1,9 @@
 import { DisposedError } from "@heed/core";
-import { GpuMemory } from "@heed/gpu-memory";
+import { Commands, GpuMemory } from "@heed/gpu-memory";
 import type { Preferences } from "./attention/choose.js";
 import type { Capabilities } from "./capabilities.js";
 import type { OpenDevice } from "./device.js";
+import type { DeviceCommands } from "./execution/device-commands.js";
 import { Pipelines } from "./execution/pipelines.js";
 import { backendName } from "./name.js";
 
@@ -13,6 +14,7 @@ export class Context {
   readonly capabilities: Capabilities;
   readonly preferences: Preferences;
   readonly memory: GpuMemory<GPUBuffer>;
+  readonly commands: DeviceCommands;
   readonly pipelines: Pipelines;
   #disposed = false;
 
@@ -24,10 +26,12 @@ export class Context {
     this.preferences = preferences;
     // Tensors handed out keep the device, also after `dispose`.
     this.memory = new GpuMemory<GPUBuffer>(backendName, device, {
+      records: true,
       unused: () => {
         if (owned) device.destroy();
       },
     });
+    this.commands = Commands.of<GPUBuffer, GPUDevice>(device, backendName);
     this.pipelines = Pipelines.of(device);
   }
 

@@ -20,7 +20,7 @@ const batch = 2;
 const headDim = 8;
 
 describe.skipIf(!available)("a step of decoding", () => {
-  test("in pages of int8 is one submission of attention, one a tensor written, and nothing else", async () => {
+  test("in pages of int8 allocates nothing, and all its calls are one submission", async () => {
     const { device } = await sharedDevice();
     const backend = (await onShared().load()) as WebGpuBackend;
     const places = [batch * pagesOfOne, 1, pageSize];
@@ -74,8 +74,11 @@ describe.skipIf(!available)("a step of decoding", () => {
       const { output } = await attending.run(attend(at + 1));
       return output as DeviceTensor;
     };
-    (await step(0)).dispose();
-    (await step(1)).dispose();
+    const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+    for (const at of [0, 1]) {
+      (await step(at)).dispose();
+      await turn();
+    }
     const submit = vi.spyOn(device.queue, "submit");
     const createBuffer = vi.spyOn(device, "createBuffer");
     const compile = vi.spyOn(device, "createComputePipelineAsync");
@@ -83,8 +86,9 @@ describe.skipIf(!available)("a step of decoding", () => {
     for (let at = 2; at < steps; at++) {
       last?.dispose();
       last = await step(at);
+      await turn();
     }
-    expect(submit).toHaveBeenCalledTimes(3 * (steps - 2));
+    expect(submit).toHaveBeenCalledTimes(steps - 2);
     expect(createBuffer).not.toHaveBeenCalled();
     expect(compile).not.toHaveBeenCalled();
     vi.restoreAllMocks();

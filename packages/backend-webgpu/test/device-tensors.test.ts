@@ -11,7 +11,7 @@ import {
   isDeviceTensor,
   toFloat64,
 } from "@heed/core";
-import { usage } from "@heed/gpu-memory";
+import { mostPassedOver, usage } from "@heed/gpu-memory";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { available } from "./available.js";
 import { makeCall } from "./calls.js";
@@ -166,7 +166,7 @@ describe.skipIf(!available)("tensors on the device", () => {
     plan.dispose();
   });
 
-  test("a thousand runs allocate nothing after the first ones", async () => {
+  test("a thousand runs allocate nothing but the uploads of a turn", async () => {
     const call = makeCall({ heads: [4, 2], lengths: [1, 50] });
     const problem = describeProblem({ ...call, kvLengths: [50] });
     const plan = await backend.plan(problem);
@@ -178,8 +178,9 @@ describe.skipIf(!available)("tensors on the device", () => {
     for (let i = 0; i < 3; i++) await step(i);
     const [before, held] = [allocations, bytes];
     for (let i = 0; i < 1000; i++) await step(i);
-    expect(allocations).toBe(before);
-    expect(bytes).toBe(held);
+    // Calls of one turn of the event loop wait together, each with a query of its own, up to a bound.
+    expect(allocations - before).toBeLessThanOrEqual(mostPassedOver);
+    expect(bytes - held).toBeLessThanOrEqual(mostPassedOver * 4096);
     plan.dispose();
     key.dispose();
   });

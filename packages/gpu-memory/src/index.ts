@@ -5,6 +5,7 @@
  * @module
  */
 export type { DeviceAccess } from "./access.js";
+export { Commands } from "./commands.js";
 export { Faults } from "./faults.js";
 export {
   type ComputeDevice,
@@ -18,7 +19,13 @@ export {
 } from "./gpu.js";
 export { GpuMemory, type GpuMemoryOptions, type Placed, type StoredForm } from "./memory.js";
 export { Packer } from "./pack.js";
-export { BufferPool, mostIdleBytes, type PooledBuffer } from "./pool.js";
+export {
+  BufferPool,
+  type FilledBy,
+  mostIdleBytes,
+  mostPassedOver,
+  type PooledBuffer,
+} from "./pool.js";
 export { type StagedTensor, stageTensor } from "./stage.js";
 export { readStaging } from "./staging.js";
 export {

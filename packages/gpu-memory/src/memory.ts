@@ -15,6 +15,7 @@ import {
   type TensorLayout,
 } from "@heed/core";
 import type { DeviceAccess } from "./access.js";
+import { Commands } from "./commands.js";
 import { Faults } from "./faults.js";
 import { type GpuBuffer, type GpuDevice, tensorUsage } from "./gpu.js";
 import { BufferPool, type PooledBuffer } from "./pool.js";
@@ -42,6 +43,8 @@ export interface GpuMemoryOptions {
   readonly unused?: (() => void) | undefined;
   /** Left out: elements are stored as they are. */
   readonly stored?: StoredForm | undefined;
+  /** Whether the backend's calls record into {@link Commands}; left out, everything is submitted at once. */
+  readonly records?: boolean | undefined;
 }
 
 /** One backend's tensors on one device. */
@@ -50,10 +53,12 @@ export class GpuMemory<B extends GpuBuffer = GpuBuffer> implements DeviceMemory,
   readonly backend: string;
   readonly device: GpuDevice<B>;
   readonly faults: Faults;
+  readonly commands: Commands<B>;
   readonly pool: BufferPool<B>;
   readonly order: CallOrder = new CallOrder();
   readonly #unused: () => void;
   readonly #stored: StoredForm | undefined;
+  readonly #records: boolean;
   /** Number of tensors handed out whose buffers have not come back. */
   #tensors = 0;
   #disposed = false;
@@ -61,14 +66,16 @@ export class GpuMemory<B extends GpuBuffer = GpuBuffer> implements DeviceMemory,
   constructor(
     backend: string,
     device: GpuDevice<B>,
-    { unused = () => {}, stored }: GpuMemoryOptions = {},
+    { unused = () => {}, stored, records = false }: GpuMemoryOptions = {},
   ) {
     this.backend = backend;
     this.device = device;
     this.faults = Faults.of(device, backend);
+    this.commands = Commands.of<B, GpuDevice<B>>(device, backend);
     this.pool = new BufferPool<B>(device, backend, this.faults);
     this.#unused = unused;
     this.#stored = stored;
+    this.#records = records;
   }
 
   /**
@@ -145,7 +152,7 @@ export class GpuMemory<B extends GpuBuffer = GpuBuffer> implements DeviceMemory,
    * @throws OutOfMemoryError, DeviceLostError
    */
   async uploadStaged({ argument, bytes, byteLength }: StagedTensor): Promise<PooledBuffer<B>> {
-    const pooled = await this.pool.acquire(byteLength, tensorUsage);
+    const pooled = await this.pool.acquire(byteLength, tensorUsage, "queue");
     try {
       this.faults.checkPresent();
       // A view of memory that no longer reaches to its end has length 0.
@@ -177,15 +184,17 @@ export class GpuMemory<B extends GpuBuffer = GpuBuffer> implements DeviceMemory,
   }
 
   #clear(pooled: PooledBuffer<B>): Promise<void> {
-    return this.faults.watch("clearing a tensor", () => {
-      const encoder = this.device.createCommandEncoder();
-      encoder.clearBuffer(pooled.buffer);
-      this.device.queue.submit([encoder.finish()]);
-    }).accepted;
+    const cleared = this.commands.record("clearing a tensor", (encoder) =>
+      encoder.clearBuffer(pooled.buffer),
+    );
+    if (!this.#records) this.commands.submit();
+    return cleared;
   }
 
   #checkUnused(): void {
-    if (this.#disposed && this.#tensors === 0) this.#unused();
+    if (!this.#disposed || this.#tensors > 0) return;
+    this.commands.submit();
+    this.#unused();
   }
 }
 

@@ -51,7 +51,7 @@ export class Packer<B extends GpuBuffer = GpuBuffer> {
     const target = pool.acquireNow(words * 4, tensorUsage);
     if (count === 0)
       return { pooled: target.pooled, accepted: target.accepted ?? Promise.resolve() };
-    const parameters = pool.acquireNow(axes.byteLength, tensorUsage);
+    const parameters = pool.acquireNow(axes.byteLength, tensorUsage, "queue");
     const end = Math.ceil(((lastElement(layout) + 1) * size) / 4) * 4;
     const { accepted } = faults.watch("copying a tensor into row-major order", () => {
       const pipeline = this.#pipeline(4 / size);

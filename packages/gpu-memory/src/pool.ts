@@ -1,9 +1,17 @@
 import { OutOfMemoryError } from "@heed/core";
+import { Commands } from "./commands.js";
 import type { Faults } from "./faults.js";
 import type { GpuBuffer, GpuDevice } from "./gpu.js";
 
 /** Bytes that a pool keeps idle by default; the least recently used buffers are destroyed first. */
 export const mostIdleBytes: number = 256 * 2 ** 20;
+
+/**
+ * Buffers of a size, and their bytes, that the queue passes over because commands that wait use them; with more
+ * of them, the commands are submitted and a buffer is used again.
+ */
+export const mostPassedOver = 64;
+const mostPassedOverBytes = 2 ** 20;
 
 /** A buffer that belongs to whoever acquired it, until it is released. Its size is a multiple of 4. */
 export interface PooledBuffer<B extends GpuBuffer = GpuBuffer> {
@@ -13,16 +21,31 @@ export interface PooledBuffer<B extends GpuBuffer = GpuBuffer> {
 }
 
 /**
+ * Who fills a buffer: commands that are recorded from now on, or the queue at once, before commands that wait
+ * for their submission.
+ */
+export type FilledBy = "commands" | "queue";
+
+/** A buffer that waits for its next use. */
+interface Idle<B extends GpuBuffer> {
+  readonly pooled: PooledBuffer<B>;
+  /** Number of the submission that may still use it; null if there is none. */
+  readonly submission: number | null;
+}
+
+/**
  * Buffers that are used again. A buffer may be released while the device still works with it, since
- * submissions are executed in order.
+ * submissions are executed in order, and while commands that use it wait to be submitted: until then it is
+ * given to other commands alone.
  */
 export class BufferPool<B extends GpuBuffer = GpuBuffer> {
   readonly #device: GpuDevice<B>;
   readonly #backend: string;
   readonly #faults: Faults;
+  readonly #commands: Commands<B>;
   readonly #limit: number;
   /** In order of release. */
-  #idle: PooledBuffer<B>[] = [];
+  #idle: Idle<B>[] = [];
   #idleBytes = 0;
   #heldBytes = 0;
   #disposed = false;
@@ -40,6 +63,7 @@ export class BufferPool<B extends GpuBuffer = GpuBuffer> {
     this.#device = device;
     this.#backend = backend;
     this.#faults = faults;
+    this.#commands = Commands.of<B, GpuDevice<B>>(device, backend);
     this.#limit = limit;
   }
 
@@ -51,10 +75,15 @@ export class BufferPool<B extends GpuBuffer = GpuBuffer> {
   /**
    * A buffer of at least so many bytes, with anything in it.
    *
+   * @param filledBy whether the queue writes to it before commands that wait
    * @throws OutOfMemoryError, DeviceLostError
    */
-  async acquire(bytes: number, usage: number): Promise<PooledBuffer<B>> {
-    const { pooled, accepted } = this.acquireNow(bytes, usage);
+  async acquire(
+    bytes: number,
+    usage: number,
+    filledBy: FilledBy = "commands",
+  ): Promise<PooledBuffer<B>> {
+    const { pooled, accepted } = this.acquireNow(bytes, usage, filledBy);
     try {
       await accepted;
     } catch (error) {
@@ -74,6 +103,7 @@ export class BufferPool<B extends GpuBuffer = GpuBuffer> {
   acquireNow(
     bytes: number,
     usage: number,
+    filledBy: FilledBy = "commands",
   ): {
     readonly pooled: PooledBuffer<B>;
     readonly fresh: boolean;
@@ -84,7 +114,7 @@ export class BufferPool<B extends GpuBuffer = GpuBuffer> {
     // A size that fits into one binding is not rounded up beyond it: a buffer may be bound as a whole.
     const most = bytes > maxStorageBufferBindingSize ? maxBufferSize : maxStorageBufferBindingSize;
     const size = sizeClass(bytes, most);
-    const idle = this.#takeIdle(size, usage);
+    const idle = this.#takeIdle(size, usage, filledBy);
     if (idle) return { pooled: idle, fresh: false };
     if (bytes > maxBufferSize) {
       throw new OutOfMemoryError(
@@ -100,10 +130,18 @@ export class BufferPool<B extends GpuBuffer = GpuBuffer> {
   }
 
   /** The most recently released buffer first: it is the likeliest to be in a cache. */
-  #takeIdle(size: number, usage: number): PooledBuffer<B> | null {
+  #takeIdle(size: number, usage: number, filledBy: FilledBy): PooledBuffer<B> | null {
+    const { waiting } = this.#commands;
+    let passedOver = 0;
     for (let at = this.#idle.length - 1; at >= 0; at--) {
-      const idle = this.#idle[at] as PooledBuffer<B>;
+      const { pooled: idle, submission } = this.#idle[at] as Idle<B>;
       if (idle.bytes !== size || idle.usage !== usage) continue;
+      if (filledBy === "queue" && waiting !== null && submission === waiting) {
+        passedOver += 1;
+        const more = passedOver >= mostPassedOver || passedOver * size >= mostPassedOverBytes;
+        if (!more) continue;
+        this.#commands.submit();
+      }
       this.#idle.splice(at, 1);
       this.#idleBytes -= size;
       this.#heldBytes += size;
@@ -115,15 +153,15 @@ export class BufferPool<B extends GpuBuffer = GpuBuffer> {
   release(pooled: PooledBuffer<B>): void {
     this.#heldBytes -= pooled.bytes;
     if (this.#disposed) {
-      pooled.buffer.destroy();
+      this.#destroy(pooled);
       return;
     }
-    this.#idle.push(pooled);
+    this.#idle.push({ pooled, submission: this.#commands.waiting });
     this.#idleBytes += pooled.bytes;
     while (this.#idleBytes > this.#limit) {
-      const oldest = this.#idle.shift() as PooledBuffer<B>;
+      const { pooled: oldest } = this.#idle.shift() as Idle<B>;
       this.#idleBytes -= oldest.bytes;
-      oldest.buffer.destroy();
+      this.#destroy(oldest);
     }
   }
 
@@ -138,9 +176,15 @@ export class BufferPool<B extends GpuBuffer = GpuBuffer> {
    */
   dispose(): void {
     this.#disposed = true;
-    for (const { buffer } of this.#idle) buffer.destroy();
+    for (const { pooled } of this.#idle) this.#destroy(pooled);
     this.#idle = [];
     this.#idleBytes = 0;
+  }
+
+  /** Commands that use it are submitted before. */
+  #destroy({ buffer }: PooledBuffer<B>): void {
+    this.#commands.submit();
+    buffer.destroy();
   }
 }
 

@@ -48,6 +48,7 @@ export class GpuStorage<B extends GpuBuffer = GpuBuffer> implements DeviceStorag
   readonly #free: () => void;
   readonly #filled: Promise<void> | undefined;
   #access: DeviceAccess<B> | null;
+  #shown: boolean;
   /** The tensors together count as one. */
   #holders = 1;
 
@@ -56,6 +57,7 @@ export class GpuStorage<B extends GpuBuffer = GpuBuffer> implements DeviceStorag
     this.buffer = options.buffer;
     this.stored = options.stored;
     this.#access = options.access ?? null;
+    this.#shown = options.free === undefined;
     this.#free = options.free ?? (() => {});
     this.#filled = options.filled;
   }
@@ -68,6 +70,18 @@ export class GpuStorage<B extends GpuBuffer = GpuBuffer> implements DeviceStorag
   /** Sets the device of a wrapped buffer, which does not tell it, when a backend first uses it. */
   adopt(access: DeviceAccess<B>): void {
     this.#access ??= access;
+  }
+
+  /** Whether the application has the buffer, and may give commands on it to the queue at any time. */
+  get shown(): boolean {
+    return this.#shown;
+  }
+
+  /** The buffer for the application: what calls have recorded so far is submitted. */
+  show(): B {
+    this.#shown = true;
+    this.#access?.commands.submit();
+    return this.buffer;
   }
 
   /** Keeps the buffer until one more {@link release}. */
@@ -99,7 +113,6 @@ export class GpuStorage<B extends GpuBuffer = GpuBuffer> implements DeviceStorag
     // The read sees what earlier calls write to the tensor.
     const turn = access.order.take(false);
     try {
-      await this.#filled;
       return await this.#read(access, layout, turn);
     } finally {
       turn.end();
@@ -109,9 +122,12 @@ export class GpuStorage<B extends GpuBuffer = GpuBuffer> implements DeviceStorag
 
   async #read(access: DeviceAccess<B>, layout: TensorLayout, turn: CallTurn): Promise<HostTensor> {
     const { dtype, shape, strides, offset } = layout;
-    const { device, faults, pool } = access;
+    const { commands, pool } = access;
     const { buffer, stored = dtype } = this;
-    if (elementCount(shape) === 0) return tensor(allocate(dtype, 0), shape, { dtype });
+    if (elementCount(shape) === 0) {
+      await this.#filled;
+      return tensor(allocate(dtype, 0), shape, { dtype });
+    }
     if ((buffer.usage & usage.copySource) === 0) {
       throw new InvalidInputError("tensor", "a buffer with usage COPY_SRC", "one without");
     }
@@ -120,13 +136,13 @@ export class GpuStorage<B extends GpuBuffer = GpuBuffer> implements DeviceStorag
     const bytes = Math.ceil(((lastElement(layout) + 1) * size - from) / 4) * 4;
     const staging = await pool.acquire(bytes, stagingUsage);
     if (turn.ready) await turn.ready;
-    const copied = faults.watch("reading a tensor", () => {
-      const encoder = device.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, from, staging.buffer, 0, bytes);
-      device.queue.submit([encoder.finish()]);
-    });
+    const copied = commands.record("reading a tensor", (encoder) =>
+      encoder.copyBufferToBuffer(buffer, from, staging.buffer, 0, bytes),
+    );
+    commands.submit();
     turn.end();
-    const data = await readStaging(access, staging, bytes, copied.accepted);
+    const accepted = Promise.all([this.#filled, copied]).then(() => {});
+    const data = await readStaging(access, staging, bytes, accepted);
     const view = tensor(viewAs(data, stored), shape, {
       dtype: stored,
       strides,
@@ -145,12 +161,15 @@ export function bufferTensor<B extends GpuBuffer>(
   layout: TensorLayout,
 ): BufferTensor<B> {
   const made = deviceTensor(storage, layout);
-  return Object.defineProperty(made, "buffer", { value: storage.buffer }) as BufferTensor<B>;
+  return Object.defineProperty(made, "buffer", { get: () => storage.show() }) as BufferTensor<B>;
 }
 
-/** The buffer under a tensor or a view of one; null for a tensor that is not in a GPUBuffer. */
+/**
+ * The buffer under a tensor or a view of one, with what calls have written so far given to the queue; null for a
+ * tensor that is not in a GPUBuffer.
+ */
 export function bufferOf(t: DeviceTensor): GpuBuffer | null {
-  return storageOf(t, GpuStorage)?.buffer ?? null;
+  return storageOf(t, GpuStorage)?.show() ?? null;
 }
 
 /** Index of the last element of a layout that is not empty, in elements of its memory. */

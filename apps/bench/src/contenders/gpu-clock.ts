@@ -148,6 +148,8 @@ export function watch(device: GPUDevice): GpuClock {
   return {
     device,
     read: async () => {
+      // Calls whose outputs stay on the device are submitted at the end of the turn in which they are made.
+      await new Promise((resolve) => setTimeout(resolve));
       const recorded = passes;
       const known = !tooMany && recorded.length > 0;
       passes = [];

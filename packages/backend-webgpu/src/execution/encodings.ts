@@ -110,7 +110,7 @@ export class Encodings<B extends Bound> {
       this.#pipelines,
       schedule,
       this.#program.rulesBytes,
-      pendingEncodes,
+      { slots: pendingEncodes },
     );
     return { recorder, workspace };
   }

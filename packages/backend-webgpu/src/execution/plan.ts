@@ -15,8 +15,8 @@ import { Encodings } from "./encodings.js";
 import { type Prepared, PreparedLayouts } from "./prepared.js";
 import type { Program } from "./program.js";
 import { ReadBack } from "./read-back.js";
+import { recordRun } from "./record-run.js";
 import { RunMemory } from "./run-memory.js";
-import { submitRun } from "./submit.js";
 
 /** A problem of any operation made ready to run on a device. */
 export class DevicePlan<B extends Bound, Outputs> implements KernelPlan<B, Outputs> {
@@ -28,11 +28,11 @@ export class DevicePlan<B extends Bound, Outputs> implements KernelPlan<B, Outpu
   #disposed = false;
 
   constructor(context: Context, program: Program<B>) {
-    const { device, memory, pipelines } = context;
+    const { device, memory, pipelines, commands } = context;
     this.description = program.description;
     this.#context = context;
     this.#program = program;
-    this.#prepared = new PreparedLayouts(device, pipelines, program);
+    this.#prepared = new PreparedLayouts(device, pipelines, commands, program);
     this.#encodings = new Encodings(device, memory, pipelines, program);
   }
 
@@ -49,7 +49,7 @@ export class DevicePlan<B extends Bound, Outputs> implements KernelPlan<B, Outpu
 
   async run(bound: B): Promise<Outputs> {
     this.#checkAlive();
-    const { device, memory } = this.#context;
+    const { commands, memory } = this.#context;
     const { reads, writes } = this.#program;
     // Everything of the call is looked at now, before anything is waited for.
     const rules = this.#program.encode(bound);
@@ -71,9 +71,10 @@ export class DevicePlan<B extends Bound, Outputs> implements KernelPlan<B, Outpu
       if (turn?.ready) await turn.ready;
       // A device can be lost, and a plan disposed, while a run waits for memory.
       this.#checkAlive();
-      const accepted = submitRun(device, memory.faults, prepared, rules, run.buffers, (encoder) =>
+      const accepted = recordRun(commands, prepared, rules, run.buffers, (encoder) =>
         readBack?.record(encoder, outputs),
       );
+      if (readBack !== null || run.shown) commands.submit();
       turn?.end();
       if (readBack === null) return this.#handOut(run, outputs, accepted) as Outputs;
       run.release();
@@ -93,10 +94,12 @@ export class DevicePlan<B extends Bound, Outputs> implements KernelPlan<B, Outpu
     outputs: Readonly<Record<string, DeviceTensor | undefined>>,
   ): void {
     this.#checkAlive();
+    // The caller's commands may read what calls have recorded.
+    this.#context.commands.submit();
     this.#encodings.encode(target, bound, outputs);
   }
 
-  /** Releases what the plan holds. Runs that have submitted their work finish; others reject. */
+  /** Releases what the plan holds. Runs that have recorded their work finish; others reject. */
   dispose(): void {
     this.#disposed = true;
     this.#prepared.dispose();

@@ -1,4 +1,5 @@
 import type { Kernel } from "../wgsl/kernel.js";
+import type { DeviceCommands } from "./device-commands.js";
 import type { Pipelines } from "./pipelines.js";
 import type { Program } from "./program.js";
 import { Recorder } from "./recorder.js";
@@ -14,7 +15,7 @@ export class Prepared {
   readonly ready: Promise<void>;
   readonly #make: () => Recorder;
   #recorder: Recorder | null = null;
-  /** Runs that have yet to submit, and the cache as long as it has the entry. */
+  /** Runs that have yet to record, and the cache as long as it has the entry. */
   #users = 1;
 
   constructor(schedule: Schedule, ready: Promise<void>, make: () => Recorder) {
@@ -48,6 +49,7 @@ export function kernelsOf({ steps }: Schedule): Kernel[] {
 export class PreparedLayouts {
   readonly #device: GPUDevice;
   readonly #pipelines: Pipelines;
+  readonly #commands: DeviceCommands;
   readonly #program: Pick<Program, "schedule" | "rulesBytes">;
   /** In order of use. */
   readonly #entries = new Map<string, Prepared>();
@@ -55,15 +57,17 @@ export class PreparedLayouts {
   constructor(
     device: GPUDevice,
     pipelines: Pipelines,
+    commands: DeviceCommands,
     program: Pick<Program, "schedule" | "rulesBytes">,
   ) {
     this.#device = device;
     this.#pipelines = pipelines;
+    this.#commands = commands;
     this.#program = program;
   }
 
   /**
-   * The entry for a layout, held for the caller, who releases it when its commands are submitted.
+   * The entry for a layout, held for the caller, who releases it when its commands are recorded.
    *
    * @param schedule for the layout, where it is known already
    */
@@ -92,7 +96,10 @@ export class PreparedLayouts {
     const entry = new Prepared(
       schedule,
       ready,
-      () => new Recorder(this.#device, this.#pipelines, schedule, this.#program.rulesBytes, 1),
+      () =>
+        new Recorder(this.#device, this.#pipelines, schedule, this.#program.rulesBytes, {
+          commands: this.#commands,
+        }),
     );
     // A failure to compile is not kept: the next call tries again.
     ready.catch(() => {

@@ -1,24 +1,35 @@
 import { usage } from "@heed/gpu-memory";
 import { rulesBinding } from "../wgsl/kernel.js";
+import type { DeviceCommands } from "./device-commands.js";
 import type { Pipelines } from "./pipelines.js";
 import type { Schedule, Step } from "./steps.js";
 
 /** Buffers by name; `start` in bytes moves what the schedule takes for the buffer's beginning. */
 export type Buffers = ReadonlyMap<string, { readonly buffer: GPUBuffer; readonly start: number }>;
 
+/** Most slots of a ring, and most bytes unless a single slot has more, where the commands are the backend's own. */
+const mostSlots = 64;
+const mostRingBytes = 2 ** 15;
+
+/** How many calls may await their submission: so many, or as many as fit, after which what waits is submitted. */
+export type RecorderRing = { readonly slots: number } | { readonly commands: DeviceCommands };
+
 /** Bind groups kept; the least recently used go first. */
 const groupsKept = 256;
 
 /**
  * Records the dispatches of a schedule. Keeps their parameters and the call's small data in one buffer,
- * a ring of slots: a call takes the next slot, which must not be taken again before the call's commands
- * have been submitted.
+ * a ring of slots: a call takes the next slot, which is not taken again before the call's commands have been
+ * submitted.
  */
 export class Recorder {
   readonly #device: GPUDevice;
   readonly #pipelines: Pipelines;
   readonly #schedule: Schedule;
   readonly #slots: number;
+  readonly #commands: DeviceCommands | null;
+  /** Number of the submission that each slot's call was last recorded for. */
+  readonly #submissions: number[] = [];
   /** Bytes from the parameters of one step to those of the next. */
   readonly #stride: number;
   readonly #rulesAt: number;
@@ -36,20 +47,20 @@ export class Recorder {
 
   /**
    * @param rulesBytes size of a call's small data
-   * @param slots calls that may await their submission
+   * @param ring with `slots`, the caller submits before it begins as many more calls
    */
   constructor(
     device: GPUDevice,
     pipelines: Pipelines,
     schedule: Schedule,
     rulesBytes: number,
-    slots: number,
+    ring: RecorderRing,
   ) {
     this.#device = device;
     this.#pipelines = pipelines;
     this.#schedule = schedule;
     this.#rulesBytes = rulesBytes;
-    this.#slots = slots;
+    this.#commands = "commands" in ring ? ring.commands : null;
     const alignment = Math.max(
       device.limits.minUniformBufferOffsetAlignment,
       device.limits.minStorageBufferOffsetAlignment,
@@ -59,13 +70,15 @@ export class Recorder {
     this.#stride = align(Math.max(16, ...new Set(paramsBytes)));
     this.#rulesAt = this.#stride * schedule.steps.length;
     this.#slotBytes = align(this.#rulesAt + Math.max(16, rulesBytes));
+    const fit = Math.max(1, Math.min(mostSlots, Math.floor(mostRingBytes / this.#slotBytes)));
+    this.#slots = "slots" in ring ? ring.slots : fit;
     this.#bytes = new DataView(new ArrayBuffer(this.#slotBytes));
     for (const [i, { kernel, params }] of schedule.steps.entries()) {
       kernel.params.write(this.#bytes, i * this.#stride, params);
     }
     this.#ring = device.createBuffer({
       label: "heed params",
-      size: slots * this.#slotBytes,
+      size: this.#slots * this.#slotBytes,
       usage: usage.uniform | usage.storage | usage.copyTarget,
     });
     const nothing = (): GPUBuffer => device.createBuffer({ size: 256, usage: usage.storage });
@@ -81,6 +94,8 @@ export class Recorder {
    */
   begin(rules: Uint8Array): number {
     const slot = this.#next;
+    const waiting = this.#commands?.waiting ?? null;
+    if (waiting !== null && this.#submissions[slot] === waiting) this.#commands?.submit();
     this.#next = (slot + 1) % this.#slots;
     new Uint8Array(this.#bytes.buffer).set(rules, this.#rulesAt);
     this.#device.queue.writeBuffer(this.#ring, slot * this.#slotBytes, this.#bytes.buffer);
@@ -95,6 +110,7 @@ export class Recorder {
     first = 0,
     end: number = this.#schedule.steps.length,
   ): void {
+    if (this.#commands !== null) this.#submissions[slot] = this.#commands.waiting ?? 0;
     for (let i = first; i < end; i++) {
       const step = this.#schedule.steps[i] as Step;
       const { pipeline, layout } = this.#pipelines.get(step.kernel);
@@ -110,6 +126,7 @@ export class Recorder {
   }
 
   dispose(): void {
+    this.#commands?.submit();
     for (const buffer of [this.#ring, this.#unread, this.#unwritten]) buffer.destroy();
     this.#groups.clear();
   }

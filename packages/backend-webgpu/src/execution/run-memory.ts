@@ -12,7 +12,7 @@ import type { Buffers } from "./recorder.js";
 import type { Layouts } from "./steps.js";
 
 /**
- * The memory that one run uses, from the call until its commands are submitted. The caller's tensors are
+ * The memory that one run uses, from the call until its commands are recorded. The caller's tensors are
  * looked at once, in the constructor: those disposed afterwards stay alive for the run.
  */
 export class RunMemory {
@@ -42,6 +42,11 @@ export class RunMemory {
     }
     this.onDevice = this.#held.length > 0;
     this.layouts = new Map([...this.#inputs].map(([name, { layout }]) => [name, layout]));
+  }
+
+  /** Whether the application has any of the buffers: it may give commands on them to the queue at any time. */
+  get shown(): boolean {
+    return this.#held.some((storage) => storage.shown);
   }
 
   /** Buffers of the run by what they hold. */
@@ -76,8 +81,8 @@ export class RunMemory {
   }
 
   /**
-   * Lets go of everything. The device executes submissions in order, so buffers can be given back once
-   * the run's commands are submitted: whoever gets them next writes to them later.
+   * Lets go of everything. The device executes commands in order, so buffers can be given back once the run's
+   * are recorded: whoever gets them next writes to them later.
    */
   release(): void {
     for (const storage of this.#held.splice(0)) storage.release();

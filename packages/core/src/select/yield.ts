@@ -3,6 +3,7 @@
  * already continues before any timer, message or frame, so that a loop of awaited calls on a backend
  * that computes at once would keep a page from drawing for as long as it runs.
  */
+import { nextTurn } from "../operation/turn.js";
 
 /** Milliseconds for which awaited calls may keep the event loop from everything else. */
 const longestTurn = 10;
@@ -35,25 +36,4 @@ export function beginCall(): void {
  */
 export function turnToAwait(): Promise<void> | null {
   return turn !== null && performance.now() - turn.since > longestTurn ? turn.over : null;
-}
-
-type Schedule = (run: () => void) => void;
-
-/** Node, Deno and Bun have setImmediate; a message is the fastest turn of a browser that lets it draw. */
-const nextTurn: Schedule = chooseSchedule();
-
-function chooseSchedule(): Schedule {
-  const { setImmediate } = globalThis as { setImmediate?: Schedule };
-  if (typeof setImmediate === "function") return (run) => setImmediate(run);
-  if (typeof MessageChannel === "undefined") return (run) => void setTimeout(run, 0);
-  let channel: MessageChannel | null = null;
-  const waiting: (() => void)[] = [];
-  return (run) => {
-    if (channel === null) {
-      channel = new MessageChannel();
-      channel.port1.onmessage = () => waiting.shift()?.();
-    }
-    waiting.push(run);
-    channel.port2.postMessage(null);
-  };
 }
