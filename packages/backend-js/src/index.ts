@@ -6,6 +6,7 @@
 import { defineBackend, merge, type Provider, referenceKernels } from "@heed/core";
 import { attentionKernels } from "./attention/kernels.js";
 import { projectionKernels } from "./projection/kernels.js";
+import { rmsNormKernels } from "./rms-norm/kernels.js";
 import { rotaryKernels } from "./rotary/kernels.js";
 import { scatterKernels } from "./scatter/kernels.js";
 
@@ -20,6 +21,7 @@ export function js(): Provider {
       // JavaScript computes in float64, as the reference does, and merging reads everything once.
       merge: referenceKernels(merge),
       projection: projectionKernels,
+      rmsNorm: rmsNormKernels,
       rotary: rotaryKernels,
       scatter: scatterKernels,
     },

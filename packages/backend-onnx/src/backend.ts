@@ -5,6 +5,7 @@ import {
   implement,
   merge,
   projection,
+  rmsNorm,
   rotary,
   scatter,
 } from "@heed/core";
@@ -17,6 +18,7 @@ import { decideMerge } from "./merge/decide.js";
 import { planMerge } from "./merge/plan.js";
 import { backendName } from "./name.js";
 import { decideProjection, planProjection } from "./projection/plan.js";
+import { decideRmsNorm, planRmsNorm } from "./rms-norm/plan.js";
 import { decideRotary, planRotary } from "./rotary/plan.js";
 import { type LoadedRuntime, runtimeInfo } from "./runtime/load.js";
 import { Sessions } from "./runtime/sessions.js";
@@ -53,6 +55,10 @@ export async function backendOn(loaded: LoadedRuntime): Promise<Backend> {
       projection: implement(projection, {
         decide: (problem, context: OnnxContext) => decideProjection(problem, context.loaded.traits),
         plan: planProjection,
+      }),
+      rmsNorm: implement(rmsNorm, {
+        decide: (problem, context: OnnxContext) => decideRmsNorm(problem, context.loaded.traits),
+        plan: planRmsNorm,
       }),
       scatter: implement(scatter, {
         decide: (problem, context: OnnxContext) => decideScatter(problem, context),

@@ -8,6 +8,7 @@ import { finishItem, jobDescriptor, jobWorkspace, takeItem } from "./threads/sha
 export { attend, merge, tileElements } from "./attention/attend";
 export { mergeParts } from "./merge/merge";
 export { project } from "./projection/project";
+export { normalise } from "./rms-norm/normalise";
 export { rotate } from "./rotary/rotate";
 
 /** Takes items of the shared job until none is left: see src/shared/control.ts. */

@@ -5,6 +5,7 @@ import type { LoadedWasm } from "./load.js";
 import { allocateZeros, upload } from "./memory/tensor.js";
 import { mergeKernels } from "./merge/merge.js";
 import { projectionKernels } from "./projection/projection.js";
+import { rmsNormKernels } from "./rms-norm/rms-norm.js";
 import { rotaryKernels } from "./rotary/rotary.js";
 import { scatterKernels } from "./scatter/scatter.js";
 
@@ -26,6 +27,7 @@ export function wasmProvider(
     operations: {
       attention: attentionKernels(limits),
       merge: mergeKernels,
+      rmsNorm: rmsNormKernels,
       rotary: rotaryKernels,
       projection: projectionKernels(limits),
       scatter: scatterKernels,

@@ -131,6 +131,7 @@ const kernelFunctions = [
   "attend",
   "share",
   "merge",
+  "normalise",
   "rotate",
   "mergeParts",
 ] satisfies (keyof Kernels)[];

@@ -10,6 +10,7 @@ export interface Kernels {
   attend(descriptor: number, workspace: number, item: number): void;
   share(thread: number): void;
   merge(descriptor: number, workspace: number, unit: number): void;
+  normalise(descriptor: number): void;
   rotate(descriptor: number): void;
   mergeParts(descriptor: number): void;
   project(descriptor: number, workspace: number, item: number): void;

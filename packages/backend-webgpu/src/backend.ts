@@ -11,6 +11,7 @@ import {
   type BoundAttention,
   type BoundMerge,
   type BoundProjection,
+  type BoundRmsNorm,
   type BoundRotary,
   type DeviceMemory,
   type DeviceTensor,
@@ -27,8 +28,11 @@ import {
   type Problem,
   type ProjectionOutputs,
   projection,
+  type RmsNormOutputs,
+  type RmsNormProblem,
   type RotaryOutputs,
   type RotaryProblem,
+  rmsNorm,
   rotary,
   type Support,
   scatter,
@@ -49,6 +53,7 @@ import {
   type ProjectionDecision,
   projectionProgram,
 } from "./projection/program.js";
+import { rmsNormOnDevice } from "./rms-norm/program.js";
 import { rotaryOnDevice } from "./rotary/program.js";
 import { decideScatter, ScatterPlan } from "./scatter/plan.js";
 
@@ -85,6 +90,10 @@ async function loadCore(
       rotary: implement<typeof rotary, Context, DenseDecision>(
         rotary,
         onDevice<RotaryProblem, BoundRotary, RotaryOutputs>(context, rotaryOnDevice),
+      ),
+      rmsNorm: implement<typeof rmsNorm, Context, DenseDecision>(
+        rmsNorm,
+        onDevice<RmsNormProblem, BoundRmsNorm, RmsNormOutputs>(context, rmsNormOnDevice),
       ),
       projection: implement<typeof projection, Context, ProjectionDecision>(projection, {
         decide: decideProjection,

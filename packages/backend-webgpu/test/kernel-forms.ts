@@ -11,6 +11,7 @@ import type { Reads } from "../src/attention/wgsl/reads.js";
 import { packKernel, unpackKernel } from "../src/convert/kernels.js";
 import { mergeSumKernel, mergeWeightsKernel } from "../src/merge/kernel.js";
 import { projectionKernel } from "../src/projection/kernel.js";
+import { rmsNormKernel } from "../src/rms-norm/kernel.js";
 import { rotaryKernel } from "../src/rotary/kernel.js";
 import { scatterKernel } from "../src/scatter/kernel.js";
 import type { Kernel, Storage } from "../src/wgsl/kernel.js";
@@ -172,6 +173,8 @@ export const allForms: readonly Kernel[] = [
       ["f32", "f16"],
     ] as const
   ).map(([storage, table]) => rotaryKernel(storage, table)),
+  rmsNormKernel("f32"),
+  rmsNormKernel("f16"),
   ...(["f32", "f16"] as const).flatMap((from) =>
     (["f32", "f16", "i8"] as const).map((to) => scatterKernel(from, to)),
   ),

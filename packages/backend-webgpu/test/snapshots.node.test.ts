@@ -10,6 +10,7 @@ import { tileKernel } from "../src/attention/kernels/tile.js";
 import { packKernel, unpackKernel } from "../src/convert/kernels.js";
 import { mergeSumKernel, mergeWeightsKernel } from "../src/merge/kernel.js";
 import { projectionKernel } from "../src/projection/kernel.js";
+import { rmsNormKernel } from "../src/rms-norm/kernel.js";
 import { rotaryKernel } from "../src/rotary/kernel.js";
 import { scatterKernel } from "../src/scatter/kernel.js";
 import type { Kernel } from "../src/wgsl/kernel.js";
@@ -76,6 +77,7 @@ const kernels: readonly Kernel[] = [
   packKernel(),
   unpackKernel(),
   rotaryKernel("f32", "f32"),
+  rmsNormKernel("f32"),
   scatterKernel("f32", "f16"),
   projectionKernel("f16", true),
   scatterKernel("f16", "i8"),

@@ -134,6 +134,9 @@ export { nextTurn } from "./operation/turn.js";
 export type { ProjectionInputs, ProjectionOutputs } from "./projection/inputs.js";
 export { type BoundProjection, projection } from "./projection/operation.js";
 export type { ProjectionProblem } from "./projection/problem.js";
+export type { RmsNormInputs, RmsNormOutputs } from "./rms-norm/inputs.js";
+export { type BoundRmsNorm, rmsNorm } from "./rms-norm/operation.js";
+export type { RmsNormProblem } from "./rms-norm/problem.js";
 export type { BoundRotary } from "./rotary/bind.js";
 export {
   type InterpolatedFrequencies,
@@ -203,7 +206,6 @@ export {
 } from "./tensor/float16.js";
 export { checkTensor, isDeviceTensor } from "./tensor/host-tensor.js";
 export { elementCount, rowMajorStrides } from "./tensor/layout.js";
-export { rmsNorm } from "./tensor/rms-norm.js";
 export {
   type DeviceTensor,
   type HostTensor,

@@ -90,8 +90,11 @@ describe("onnxGroupQueryAttention", () => {
   test("queries and keys are normalised before they are turned", async () => {
     const weights = { q_norm_weight: waves(4), k_norm_weight: waves(4) };
     const got = await onnxGroupQueryAttention(attention, step(weights), heads);
-    const q = rmsNorm(splitHeads(waves(2, 1, 16), 4) as HostTensor, waves(4));
-    const k = rmsNorm(splitHeads(waves(2, 1, 8), 2) as HostTensor, waves(4));
+    const normalised = async (t: HostTensor, count: number): Promise<HostTensor> => {
+      const call = { input: splitHeads(t, count) as HostTensor, weight: waves(4) };
+      return (await attention.apply(rmsNorm, call)).output;
+    };
+    const [q, k] = [await normalised(waves(2, 1, 16), 4), await normalised(waves(2, 1, 8), 2)];
     const plain = await onnxGroupQueryAttention(
       attention,
       step({

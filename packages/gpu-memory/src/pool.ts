@@ -10,7 +10,7 @@ export const mostIdleBytes: number = 256 * 2 ** 20;
  * Buffers of a size, and their bytes, that the queue passes over because commands that wait use them; with more
  * of them, the commands are submitted and a buffer is used again.
  */
-export const mostPassedOver = 64;
+export const mostPassedOver = 256;
 const mostPassedOverBytes = 2 ** 20;
 
 /** A buffer that belongs to whoever acquired it, until it is released. Its size is a multiple of 4. */

@@ -19,6 +19,7 @@ export {
   projection,
   type RotaryInputs,
   type RotaryOutputs,
+  rmsNorm,
   rotary,
   type ScatterInputs,
   type ScatterOutputs,

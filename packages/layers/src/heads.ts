@@ -7,7 +7,6 @@ import {
   mergeHeads,
   projection,
   reshape,
-  rmsNorm,
   rowMajorStrides,
   scatter,
   splitHeads,
@@ -15,7 +14,6 @@ import {
   tensor,
   toFloat64,
 } from "@heed/core";
-import type { HeadNorm } from "./options.js";
 import type { Owned } from "./owned.js";
 
 /**
@@ -48,21 +46,6 @@ function mergedStrides(t: Tensor): number[] {
   const [, , length, size] = t.shape as [number, number, number, number];
   const strides = t.strides ?? rowMajorStrides(t.shape);
   return [strides[0] as number, length === 1 ? size : (strides[2] as number), 1];
-}
-
-/**
- * Head vectors divided by their root mean square. No operation does that on a device: there, they are read
- * and uploaded again.
- */
-export async function normalised(
-  attention: Attention,
-  t: Tensor,
-  { weight, epsilon }: Required<HeadNorm>,
-  owned: Owned,
-): Promise<Tensor> {
-  if (!isDeviceTensor(t)) return rmsNorm(t, weight, epsilon);
-  const turned = rmsNorm(await t.read(), weight, epsilon);
-  return owned.keep(await attention.upload(turned, { backend: t.backend }));
 }
 
 /** `[B, H, L, S]` averaged over heads: `[B, L, S]`. */

@@ -10,6 +10,7 @@ import {
   isDeviceTensor,
   isHeedError,
   projection,
+  rmsNorm,
   rotary,
   slice,
   splitHeads,
@@ -17,7 +18,7 @@ import {
 } from "@heed/core";
 import { reading } from "@heed/core/options";
 import { bothMasks, type CachedInputs, narrower, overCache, positionsOf } from "./cache.js";
-import { averaged, merged, normalised, withRows } from "./heads.js";
+import { averaged, merged, withRows } from "./heads.js";
 import { type LayerCall, type LayerInputs, type LayerOutputs, readLayerCall } from "./inputs.js";
 import {
   type LayerOptions,
@@ -27,7 +28,13 @@ import {
 } from "./options.js";
 import { Owned } from "./owned.js";
 import { type Padding, readPaddingRows, rulesOf, withExtra } from "./padding.js";
-import { type PlacedWeights, placeWeights, preferredBackend, repeated } from "./place.js";
+import {
+  type PlacedNorm,
+  type PlacedWeights,
+  placeWeights,
+  preferredBackend,
+  repeated,
+} from "./place.js";
 
 /**
  * Multi-head attention (Vaswani et al., 2017, arXiv:1706.03762) with its projections, grouped heads, rotary
@@ -222,7 +229,8 @@ export class MultiHeadAttention {
 
   /** Query, key and value, `[B, heads, rows, size]`, normalised and turned. */
   async #project(weights: PlacedWeights, call: LayerCall, owned: Owned): Promise<Heads> {
-    const { queryHeads, kvHeads, headDim, queryNorm, keyNorm, rotary: turn } = this.#options;
+    const { queryHeads, kvHeads, headDim, rotary: turn } = this.#options;
+    const { queryNorm, keyNorm } = weights;
     const split = (t: Tensor, heads: number): Tensor => owned.keep(splitHeads(t, heads) as Tensor);
     const columns = (t: Tensor, from: number, to: number): Tensor =>
       owned.keep(slice(t, 2, from, to) as Tensor);
@@ -235,7 +243,7 @@ export class MultiHeadAttention {
       const all = await this.#linear(weights.all, q, owned);
       const width = all.shape[2] as number;
       value = split(columns(all, queryWidth + keyWidth, width), kvHeads);
-      if (turn !== undefined && queryNorm === undefined && keyNorm === undefined) {
+      if (turn !== undefined && queryNorm === null && keyNorm === null) {
         // Query and key have the same positions: they are turned together.
         const both = split(columns(all, 0, queryWidth + keyWidth), queryHeads + kvHeads);
         const turned = await this.#turn(weights, both, this.#queryPositions(call), owned);
@@ -256,8 +264,8 @@ export class MultiHeadAttention {
         value = split(await this.#linear(weights.value, v, owned), kvHeads);
       }
     }
-    if (queryNorm) query = await normalised(this.#attention, query, queryNorm, owned);
-    if (keyNorm) key = await normalised(this.#attention, key, keyNorm, owned);
+    if (queryNorm) query = await this.#normalised(queryNorm, query, owned);
+    if (keyNorm) key = await this.#normalised(keyNorm, key, owned);
     if (turn === undefined) return { query, key, value };
     const positions = this.#queryPositions(call);
     const own = k === q ? positions : this.#keyPositions(call);
@@ -266,6 +274,11 @@ export class MultiHeadAttention {
       key: await this.#turn(weights, key, own, owned),
       value,
     };
+  }
+
+  async #normalised({ weight, epsilon }: PlacedNorm, input: Tensor, owned: Owned): Promise<Tensor> {
+    const { output } = await this.#attention.apply(rmsNorm, { input, weight, epsilon });
+    return owned.keep(output);
   }
 
   async #turn(

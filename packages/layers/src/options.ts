@@ -264,12 +264,9 @@ function readNorm(
     throw new InvalidInputError(name, "float64, float32 or float16", weight.dtype);
   }
   const { epsilon = 1e-6 } = norm;
-  if (!Number.isFinite(epsilon) || epsilon < 0) {
-    throw new InvalidInputError(
-      `${argument}.epsilon`,
-      "a finite number ≥ 0",
-      describeValue(epsilon),
-    );
+  if (typeof epsilon !== "number" || !(epsilon >= 1e-37 && epsilon <= 1e37)) {
+    const expected = "a number from 1e-37 to 1e37";
+    throw new InvalidInputError(`${argument}.epsilon`, expected, describeValue(epsilon));
   }
   return { weight, epsilon };
 }

@@ -1,5 +1,6 @@
 import {
   type Attention,
+  cast,
   contiguous,
   elementCount,
   type HostTensor,
@@ -13,7 +14,7 @@ import {
   tensor,
   zeros,
 } from "@heed/core";
-import type { LayerOptions, LayerWeights, Linear } from "./options.js";
+import type { HeadNorm, LayerOptions, LayerWeights, Linear } from "./options.js";
 
 /** Projections that a call can choose from, in one memory. */
 export interface PlacedWeights {
@@ -29,7 +30,16 @@ export interface PlacedWeights {
   readonly all: Linear | null;
   /** Tables of cosines and sines, where `rotary` has them. */
   readonly tables: { readonly cos: Tensor; readonly sin: Tensor } | null;
+  /** Norms of the head vectors, with weights of the layer's dtype. */
+  readonly queryNorm: PlacedNorm | null;
+  readonly keyNorm: PlacedNorm | null;
   dispose(): void;
+}
+
+/** A norm whose weight is in the memory of the others. */
+export interface PlacedNorm {
+  readonly weight: Tensor;
+  readonly epsilon: number;
 }
 
 /**
@@ -73,9 +83,10 @@ export function repeated(dtype: Tensor["dtype"], shape: readonly number[]): Host
  */
 export async function placeWeights(
   attention: Attention,
-  { weights, rotary }: LayerOptions,
+  options: LayerOptions,
   backend: string | null,
 ): Promise<PlacedWeights> {
+  const { weights, rotary, dtype } = options;
   const owned: Tensor[] = [];
   const dispose = (): void => {
     for (const t of owned) if (isDeviceTensor(t)) t.dispose();
@@ -107,6 +118,12 @@ export async function placeWeights(
     const output = await linear(weights.output);
     const tables =
       rotary?.cos && rotary.sin ? { cos: await put(rotary.cos), sin: await put(rotary.sin) } : null;
+    const norm = async (given: Required<HeadNorm> | undefined): Promise<PlacedNorm | null> =>
+      given === undefined
+        ? null
+        : { weight: await put(cast(given.weight, dtype)), epsilon: given.epsilon };
+    const [queryNorm, keyNorm] = [await norm(options.queryNorm), await norm(options.keyNorm)];
+    const shared = { backend, output, tables, queryNorm, keyNorm, dispose };
     const packed = backend === null ? null : pack(weights);
     if (packed === null) {
       const [query, key, value] = [
@@ -114,7 +131,7 @@ export async function placeWeights(
         await linear(weights.key),
         await linear(weights.value),
       ];
-      return { backend, query, key, value, output, keyValue: null, all: null, tables, dispose };
+      return { ...shared, query, key, value, keyValue: null, all: null };
     }
     const all = await linear(packed);
     const sizes = [weights.query, weights.key, weights.value].map(
@@ -126,15 +143,12 @@ export async function placeWeights(
     });
     const [q, k, v] = sizes;
     return {
-      backend,
+      ...shared,
       query: rows(0, q),
       key: rows(q, q + k),
       value: rows(q + k, q + k + v),
-      output,
       keyValue: rows(q, q + k + v),
       all,
-      tables,
-      dispose,
     };
   } catch (error) {
     dispose();

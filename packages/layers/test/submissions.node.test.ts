@@ -24,10 +24,12 @@ test("a token of a decoder on a GPU is one submission, and its logits are all th
   if (attention === null) return context.skip("webgpu is not available");
   const { queue } = devices[0] as GPUDevice;
   const weights = Array.from({ length: depth }, () => weightsOf());
+  const norm = { weight: floats(8) };
   const layers: MultiHeadAttention[] = [];
   for (const own of weights) {
     const options = { queryHeads: 4, kvHeads: 2, causal: true, rotary: { theta: 100 } };
-    layers.push(await multiHeadAttention(attention, { ...options, weights: own }));
+    const norms = { queryNorm: norm, keyNorm: norm };
+    layers.push(await multiHeadAttention(attention, { ...options, ...norms, weights: own }));
   }
   const caches = await Promise.all(
     layers.map(() =>

@@ -1,6 +1,7 @@
-import { bytesPerElement, type RotaryProblem, type TensorLayout } from "@heed/core";
+import type { RotaryProblem, TensorLayout } from "@heed/core";
 import type { Capabilities } from "../capabilities.js";
-import { packResult, unpackOperand } from "../convert/schedule.js";
+import { packResult } from "../convert/schedule.js";
+import { type Stored, storageOf, store } from "../convert/stored.js";
 import { dispatch } from "../execution/dispatch.js";
 import {
   type Access,
@@ -11,18 +12,10 @@ import {
   type Window,
   windowOf,
 } from "../execution/regions.js";
-import { joinStages, type Layouts, type Schedule, type Step } from "../execution/steps.js";
-import { type Storage, storageBytes } from "../wgsl/kernel.js";
+import { joinStages, type Layouts, type Schedule } from "../execution/steps.js";
+import { storageBytes } from "../wgsl/kernel.js";
 import { linearThreads } from "../wgsl/linear.js";
 import { type RotaryParam, rotaryKernel } from "./kernel.js";
-
-/** A tensor in a buffer, as the kernel reads it. */
-interface Stored {
-  readonly buffer: string;
-  readonly operand: Operand;
-  readonly steps: readonly Step[];
-  readonly workspace: ReadonlyMap<string, number>;
-}
 
 /** Tables that a token's row is looked up in: those of rank 2, in one piece. */
 const noInner = 2 ** 31;
@@ -149,32 +142,4 @@ export function scheduleRotary(
     { steps, workspace: new Map() },
     ...(converted ? [packResult(capabilities, "output", count)] : []),
   ]);
-}
-
-/** Element type of a tensor in the kernel. */
-function storageOf(dtype: RotaryProblem["dtype"], { float16 }: Capabilities): Storage {
-  return dtype === "float16" && float16 ? "f16" : "f32";
-}
-
-/** @param shape sizes of the four axes that the tensor is read as */
-function store(
-  dtype: RotaryProblem["dtype"],
-  name: string,
-  layouts: Layouts,
-  shape: readonly number[],
-  capabilities: Capabilities,
-): Stored {
-  const layout = layouts.get(name) as TensorLayout;
-  const missing = 4 - layout.strides.length;
-  const stride = (axis: number): number =>
-    axis < missing ? 0 : (layout.strides[axis - missing] as number);
-  const operand: Operand = {
-    offset: layout.offset,
-    strides: [stride(0), stride(1), stride(2), stride(3)],
-    elementBytes: bytesPerElement(dtype),
-  };
-  if (dtype !== "float16" || capabilities.float16) {
-    return { buffer: name, operand, steps: [], workspace: new Map() };
-  }
-  return unpackOperand(capabilities, name, operand, shape);
 }

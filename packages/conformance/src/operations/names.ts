@@ -8,6 +8,7 @@ export const operationSubjects = {
   merge: "merging of partial attention",
   scatter: "writing rows into a cache",
   projection: "linear layers",
+  rmsNorm: "root mean square normalisation",
 } as const;
 
 export type OperationName = keyof typeof operationSubjects;

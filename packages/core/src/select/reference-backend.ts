@@ -4,6 +4,7 @@ import type { Provider } from "../operation/backend.js";
 import { defineBackend } from "../operation/define-backend.js";
 import { referenceKernels } from "../operation/reference-kernels.js";
 import { projection } from "../projection/operation.js";
+import { rmsNorm } from "../rms-norm/operation.js";
 import { rotary } from "../rotary/operation.js";
 import { scatter } from "../scatter/operation.js";
 
@@ -17,6 +18,7 @@ export function reference(): Provider {
       attention: referenceKernels(attention),
       merge: referenceKernels(merge),
       projection: referenceKernels(projection),
+      rmsNorm: referenceKernels(rmsNorm),
       rotary: referenceKernels(rotary),
       scatter: referenceKernels(scatter),
     },

@@ -1,9 +1,9 @@
 import { InvalidInputError } from "../../../errors.js";
 import { readOptions } from "../../../options.js";
+import { rmsNorm } from "../../../rms-norm/operation.js";
 import { rotary } from "../../../rotary/operation.js";
 import type { Attention } from "../../../select/attention.js";
 import { readHostTensor } from "../../../tensor/host-tensor.js";
-import { rmsNorm } from "../../../tensor/rms-norm.js";
 import { type HostTensor, tensor } from "../../../tensor/tensor.js";
 import { contiguous, mergeHeads } from "../../../tensor/views.js";
 import { checkAttention, readInputs, readIntegers, readWanted, withNames } from "../call.js";
@@ -120,8 +120,10 @@ async function embed(
     throw new InvalidInputError(missing, "both weights, or neither", "only one of them");
   }
   if (q_norm_weight !== undefined && k_norm_weight !== undefined) {
-    query = rmsNorm(query, normWeight("q_norm_weight", q_norm_weight, call), epsilon);
-    key = rmsNorm(key, normWeight("k_norm_weight", k_norm_weight, call), epsilon);
+    const normalised = async (input: HostTensor, weight: HostTensor): Promise<HostTensor> =>
+      (await attention.apply(rmsNorm, { input, weight, epsilon })).output as HostTensor;
+    query = await normalised(query, normWeight("q_norm_weight", q_norm_weight, call));
+    key = await normalised(key, normWeight("k_norm_weight", k_norm_weight, call));
   }
   if (!turned) return { query, key };
   const cos = readTable("cos_cache", inputs.cos_cache, call.headSize);
