@@ -13,6 +13,12 @@ export const mostIdleBytes: number = 256 * 2 ** 20;
 export const mostPassedOver = 256;
 const mostPassedOverBytes = 2 ** 20;
 
+/**
+ * Bytes of a buffer that nobody waits for: a device that has no memory for so few refuses the commands that use it,
+ * and a call that waited would divide the commands of its turn.
+ */
+const mostUnawaited = 2 ** 16;
+
 /** A buffer that belongs to whoever acquired it, until it is released. Its size is a multiple of 4. */
 export interface PooledBuffer<B extends GpuBuffer = GpuBuffer> {
   readonly buffer: B;
@@ -84,6 +90,7 @@ export class BufferPool<B extends GpuBuffer = GpuBuffer> {
     filledBy: FilledBy = "commands",
   ): Promise<PooledBuffer<B>> {
     const { pooled, accepted } = this.acquireNow(bytes, usage, filledBy);
+    if (pooled.bytes <= mostUnawaited) return pooled;
     try {
       await accepted;
     } catch (error) {
