@@ -158,7 +158,7 @@ test("what the device says is an error of the call, and its buffer is not counte
     readonly message = "none left";
   }
   device.nextError = new GPUOutOfMemoryError();
-  await expect(memory.upload(zeros("float32", [100]))).rejects.toThrow(/no memory/);
+  await expect(memory.upload(zeros("float32", [2 ** 15]))).rejects.toThrow(/no memory/);
   expect(memory.pool.bytes).toBe(0);
   const pending = memory.faults.orLost(new Promise(() => {}));
   device.lose({ reason: "unknown", message: "reset" });
