@@ -17,7 +17,7 @@ import type { AppendInputs, CacheInputs, InputsOptions } from "./inputs.js";
 import { checkPlace, putInto } from "./memory/place.js";
 import type { Rows } from "./memory/rows.js";
 import { type CacheParts, fillRows, planCache } from "./open.js";
-import type { CacheDType, CacheOptions, CacheSizes } from "./options.js";
+import type { CacheDType, CacheOptions, CacheRotary, CacheSizes } from "./options.js";
 import { PagedState } from "./state/paged.js";
 import type { Chunk, Placement } from "./state/state.js";
 
@@ -124,6 +124,11 @@ export class Cache {
   /** Whether keys are rotated as they come in. */
   get rotates(): boolean {
     return this.#rotary !== null;
+  }
+
+  /** How keys are rotated as they come in, so that queries can be rotated likewise; null if they are not. */
+  get rotary(): CacheRotary | null {
+    return this.#rotary;
   }
 
   /** Name of the backend whose memory is used; null for host memory. */

@@ -92,7 +92,7 @@ describe("onnxGroupQueryAttention", () => {
     const got = await onnxGroupQueryAttention(attention, step(weights), heads);
     const normalised = async (t: HostTensor, count: number): Promise<HostTensor> => {
       const call = { input: splitHeads(t, count) as HostTensor, weight: waves(4) };
-      return (await attention.apply(rmsNorm, call)).output;
+      return (await attention.apply(rmsNorm, call)).output as HostTensor;
     };
     const [q, k] = [await normalised(waves(2, 1, 16), 4), await normalised(waves(2, 1, 8), 2)];
     const plain = await onnxGroupQueryAttention(

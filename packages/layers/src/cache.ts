@@ -11,6 +11,7 @@ import {
   toFloat64,
 } from "@heed/core";
 import { reading } from "@heed/core/options";
+import type { LayerRotary } from "./options.js";
 
 /** The members of a cache that a layer uses; those of `@heed/cache` have them. */
 export interface LayerCache {
@@ -20,6 +21,8 @@ export interface LayerCache {
   readonly backend?: string | null | undefined;
   /** Whether it turns keys as they come in. */
   readonly rotates?: boolean | undefined;
+  /** How it turns them: then a layer without a `rotary` turns its queries likewise. */
+  readonly rotary?: LayerRotary | null | undefined;
   /** `"rolling"`: rows are no positions. */
   readonly kind?: string | undefined;
   append(inputs: {
@@ -37,8 +40,11 @@ export interface LayerCache {
 export type CachedInputs = Pick<AttentionInputs, "key" | "value"> &
   Partial<Omit<AttentionInputs, "query" | "returns">>;
 
-/** @throws InvalidInputError for what is no cache, or one that turns keys by itself */
-export function checkCache(value: unknown): LayerCache {
+/**
+ * @param turns whether the layer has a rotary of its own
+ * @throws InvalidInputError for what is no cache, or one that turns keys which the layer turns as well
+ */
+export function checkCache(value: unknown, turns: boolean): LayerCache {
   return reading("cache", () => {
     const cache = value as Partial<LayerCache> | null;
     const fits =
@@ -49,12 +55,17 @@ export function checkCache(value: unknown): LayerCache {
       typeof cache.truncate === "function" &&
       cache.positions !== undefined;
     if (!fits) throw new InvalidInputError("cache", "what createCache gives", describeValue(value));
-    if (cache.rotates === true) {
+    if (cache.rotates === true && turns) {
       throw new InvalidInputError(
         "cache",
         "one without a rotary of its own: the layer's turns queries and keys",
         "one that turns keys as they come in",
       );
+    }
+    if (cache.rotates === true && (cache.rotary ?? null) === null) {
+      const expected =
+        "a cache whose member rotary says how it turns keys, for queries to be turned";
+      throw new InvalidInputError("cache", expected, "one that turns keys and does not say how");
     }
     return cache as LayerCache;
   });

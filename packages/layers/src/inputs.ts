@@ -37,6 +37,11 @@ export interface LayerInputs<Query extends Tensor = Tensor> {
    */
   readonly cache?: LayerCache | undefined;
   /**
+   * `false`: queries attend to what the cache holds, and nothing is appended; without `key`, `value` and
+   * `keyPadding`. Cross-attention appends the encoder's tokens once, and later calls only attend. Default true.
+   */
+  readonly append?: boolean | undefined;
+  /**
    * bool `[B, S]`, true = may be attended to. (PyTorch's `key_padding_mask` is the other way round.) With a
    * cache, padding stands after an entry's tokens, and is not appended.
    */
@@ -50,7 +55,7 @@ export interface LayerInputs<Query extends Tensor = Tensor> {
   readonly bias?: Tensor | undefined;
   /**
    * int32 `[B, L]`, or `[L]` for all entries: positions by which `rotary` turns queries, and in self-attention
-   * keys. Default: 0, 1, 2 …, or with a cache from where it ends. Causal masks and windows go by the order of
+   * keys. Default: 0, 1, 2 …, or with a cache that is appended to, from where it ends. Causal masks and windows go by the order of
    * tokens, whatever stands here.
    */
   readonly positions?: HostTensor | Int32Array | readonly number[] | undefined;
@@ -91,6 +96,8 @@ export interface LayerCall {
   /** Rows of the key. */
   readonly keyLength: number;
   readonly cache: LayerCache | undefined;
+  /** Whether key and value go into the cache; if not, they are the query's, and nobody reads them. */
+  readonly appends: boolean;
   readonly keyPadding: Tensor | undefined;
   readonly mask: Tensor | undefined;
   readonly bias: Tensor | undefined;
@@ -104,6 +111,7 @@ const inputNames = [
   "key",
   "value",
   "cache",
+  "append",
   "keyPadding",
   "mask",
   "bias",
@@ -122,15 +130,19 @@ export function readLayerCall(given: unknown, options: LayerOptions): LayerCall 
     const t = inputs[name] ?? from;
     return checkShape(name, t, [batch, rows, width(name)], `[B, S, in of the ${name}]`);
   };
-  const key = other("key", query, null);
+  // Without an append there are neither, whatever sizes the layer has for them.
+  const attends = inputs.append === false;
+  const key = attends ? query : other("key", query, null);
   const keyLength = key.shape[1] as number;
-  const value = other("value", key, keyLength);
+  const value = attends ? query : other("value", key, keyLength);
   for (const [name, t] of Object.entries({ query, key, value })) {
     if (t.dtype !== dtype) {
       throw new InvalidInputError(name, `the weights' dtype ${dtype}`, t.dtype);
     }
   }
-  const cache = inputs.cache === undefined ? undefined : checkCache(inputs.cache);
+  const turns = options.rotary !== undefined;
+  const cache = inputs.cache === undefined ? undefined : checkCache(inputs.cache, turns);
+  const appends = readAppend(inputs);
   if (cache !== undefined && options.extra !== undefined) {
     throw new InvalidInputError("cache", "nothing beside extra keys", "a cache");
   }
@@ -142,12 +154,30 @@ export function readLayerCall(given: unknown, options: LayerOptions): LayerCall 
     length,
     keyLength,
     cache,
+    appends,
     keyPadding: readPadding(inputs.keyPadding, batch, keyLength),
     mask: readOptionalTensor("mask", inputs.mask),
     bias: readOptionalTensor("bias", inputs.bias),
     positions: readPositions(inputs.positions, batch, length),
     ...readReturns(inputs.returns),
   };
+}
+
+/** @throws InvalidInputError for an append without a cache, or tokens beside `append: false` */
+function readAppend({ append, cache, ...inputs }: Partial<LayerInputs>): boolean {
+  if (append === undefined) return true;
+  if (typeof append !== "boolean") {
+    throw new InvalidInputError("append", "a boolean", describeValue(append));
+  }
+  if (append) return true;
+  if (cache === undefined) {
+    throw new InvalidInputError("append", "a cache to attend to, where it is false", "no cache");
+  }
+  for (const name of ["key", "value", "keyPadding"] as const) {
+    if (inputs[name] === undefined) continue;
+    throw new InvalidInputError(name, "nothing, since append is false", "a tensor");
+  }
+  return false;
 }
 
 function readOptionalTensor(argument: string, value: unknown): Tensor | undefined {

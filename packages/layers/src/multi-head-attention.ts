@@ -22,6 +22,7 @@ import { averaged, merged, withRows } from "./heads.js";
 import { type LayerCall, type LayerInputs, type LayerOutputs, readLayerCall } from "./inputs.js";
 import {
   type LayerOptions,
+  type LayerRotary,
   type Linear,
   type MultiHeadAttentionOptions,
   readLayerOptions,
@@ -239,6 +240,11 @@ export class MultiHeadAttention {
     let query: Tensor;
     let key: Tensor;
     let value: Tensor;
+    if (!call.appends) {
+      query = split(await this.#linear(weights.query, q, owned), queryHeads);
+      query = await this.#turnedQuery(weights, call, query, owned);
+      return { query, key: query, value: query };
+    }
     if (weights.all !== null && k === q && v === q) {
       const all = await this.#linear(weights.all, q, owned);
       const width = all.shape[2] as number;
@@ -246,7 +252,12 @@ export class MultiHeadAttention {
       if (turn !== undefined && queryNorm === null && keyNorm === null) {
         // Query and key have the same positions: they are turned together.
         const both = split(columns(all, 0, queryWidth + keyWidth), queryHeads + kvHeads);
-        const turned = await this.#turn(weights, both, this.#queryPositions(call), owned);
+        const turned = await this.#turn(
+          { ...turn, ...weights.tables },
+          both,
+          this.#queryPositions(call),
+          owned,
+        );
         query = owned.keep(slice(turned, 1, 0, queryHeads) as Tensor);
         key = owned.keep(slice(turned, 1, queryHeads, queryHeads + kvHeads) as Tensor);
         return { query, key, value };
@@ -264,16 +275,26 @@ export class MultiHeadAttention {
         value = split(await this.#linear(weights.value, v, owned), kvHeads);
       }
     }
-    if (queryNorm) query = await this.#normalised(queryNorm, query, owned);
+    query = await this.#turnedQuery(weights, call, query, owned);
     if (keyNorm) key = await this.#normalised(keyNorm, key, owned);
     if (turn === undefined) return { query, key, value };
-    const positions = this.#queryPositions(call);
-    const own = k === q ? positions : this.#keyPositions(call);
-    return {
-      query: await this.#turn(weights, query, positions, owned),
-      key: await this.#turn(weights, key, own, owned),
-      value,
-    };
+    const own = k === q ? this.#queryPositions(call) : this.#keyPositions(call);
+    const tables = { ...turn, ...weights.tables };
+    return { query, key: await this.#turn(tables, key, own, owned), value };
+  }
+
+  /** Queries normalised, and turned as the keys are, by the layer's rotary or the cache's. */
+  async #turnedQuery(
+    { queryNorm, tables }: PlacedWeights,
+    call: LayerCall,
+    query: Tensor,
+    owned: Owned,
+  ): Promise<Tensor> {
+    const { rotary: own } = this.#options;
+    const turn = own ? { ...own, ...tables } : call.cache?.rotary;
+    const normalised = queryNorm ? await this.#normalised(queryNorm, query, owned) : query;
+    if (!turn) return normalised;
+    return this.#turn(turn, normalised, this.#queryPositions(call), owned);
   }
 
   async #normalised({ weight, epsilon }: PlacedNorm, input: Tensor, owned: Owned): Promise<Tensor> {
@@ -282,19 +303,18 @@ export class MultiHeadAttention {
   }
 
   async #turn(
-    { tables }: PlacedWeights,
+    turn: LayerRotary,
     input: Tensor,
     positions: Positions,
     owned: Owned,
   ): Promise<Tensor> {
-    const turn = { ...this.#options.rotary, ...tables };
     const { output } = await this.#attention.apply(rotary, { input, ...turn, ...positions });
     return owned.keep(output);
   }
 
-  #queryPositions({ positions, cache, batch }: LayerCall): Positions {
+  #queryPositions({ positions, cache, batch, appends }: LayerCall): Positions {
     if (positions !== undefined) return { positions };
-    return { offset: cache === undefined ? 0 : offsets(positionsOf(cache, batch)) };
+    return { offset: cache && appends ? offsets(positionsOf(cache, batch)) : 0 };
   }
 
   /** Keys of cross-attention count from 0, or from where the cache ends. */
@@ -325,7 +345,7 @@ export class MultiHeadAttention {
     return this.#attention.run(inputs, options);
   }
 
-  /** Appends and attends; if attention then fails, what was appended is taken back. */
+  /** Appends, if the call does, and attends; if attention then fails, what was appended is taken back. */
   async #attendOverCache(
     call: LayerCall,
     { query, key, value }: Heads,
@@ -335,6 +355,13 @@ export class MultiHeadAttention {
     const { rules } = this.#options;
     const cache = call.cache as NonNullable<LayerCall["cache"]>;
     const before = positionsOf(cache, call.batch);
+    const attend = async (): Promise<Outputs> => {
+      const stored = cache.inputs({ queryLength: call.length });
+      const inputs = await this.#overCache(call, query, stored);
+      const window = narrower(rules.window, stored.window);
+      return await this.#attention.run({ ...inputs, ...rules, window }, options);
+    };
+    if (!call.appends) return attend();
     if (padding.lengths === null && padding.rows !== null) {
       throw new InvalidInputError(
         "keyPadding",
@@ -349,12 +376,7 @@ export class MultiHeadAttention {
       ...(padding.lengths && { lengths: padding.lengths }),
     });
     try {
-      const stored = cache.inputs({ queryLength: call.length });
-      const inputs = await this.#overCache(call, query, stored);
-      return await this.#attention.run(
-        { ...inputs, ...rules, window: narrower(rules.window, stored.window) },
-        options,
-      );
+      return await attend();
     } catch (error) {
       cache.truncate(before);
       throw error;

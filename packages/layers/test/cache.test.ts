@@ -146,6 +146,10 @@ describe("a layer with a cache", () => {
 
   test.each<[string, object, object]>([
     ["cache", {}, { rotates: true }],
+    ["append", { append: 0 }, {}],
+    ["append", { append: false, cache: undefined }, {}],
+    ["key", { append: false, key: floats(2, 1, 24) }, {}],
+    ["keyPadding", { append: false, keyPadding: bools([1, 1], 2, 1) }, {}],
     ["cache", { query: floats(3, 1, 24) }, {}],
     ["mask", { mask: bools([1, 1, 1, 1], 1, 4) }, { kind: "rolling" }],
     ["mask", { mask: bools(new Array(20).fill(1), 20) }, {}],
@@ -164,6 +168,16 @@ describe("a layer with a cache", () => {
       expect(cache.positions).toEqual([2, 2]);
     },
   );
+
+  test("a cache that turns keys has to say how to a layer that does not", async () => {
+    const { rotary, ...plain } = options();
+    const layer = await multiHeadAttention(attention, plain);
+    const silent = new PlainCache(2, 8, { rotates: true });
+    const run = (cache: LayerCache) => layer.run({ query: floats(2, 1, 24), cache });
+    await expect(run(silent)).rejects.toMatchObject({ code: "invalid-input", argument: "cache" });
+    expect(silent.positions).toEqual([0, 0]);
+    await run(new PlainCache(2, 8, { rotates: true, rotary }));
+  });
 
   test("what was appended is taken back if attention fails", async () => {
     let failing = false;

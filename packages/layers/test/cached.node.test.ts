@@ -56,6 +56,47 @@ describe.each(Object.keys(providers))("layers over caches on %s", (backend) => {
     if (refused !== null) context.skip(`${backend} refuses a ${kind} cache: ${refused}`);
   });
 
+  test("cross-attention over a cache that the encoder filled once", async (context) => {
+    if (attention === null) return context.skip(`${backend} is not available`);
+    const crossing = { queryHeads: 4, kvHeads: 2, weights: weightsOf({ keySize: 12 }) };
+    const layer = await multiHeadAttention(attention, crossing);
+    const cache = await createCache(attention, { ...sizes, capacity: 7 });
+    const [query, key] = [floats(2, 5, 24), floats(2, 7, 12)];
+    const keyPadding = bools([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0], 2, 7);
+    const whole = await layer.run({ query, key, keyPadding });
+    const first = await layer.run({ query: rows(query, 0, 2), key, keyPadding, cache });
+    expectClose(first.output, toFloat64(rows(whole.output, 0, 2)));
+    for (const [from, to] of [
+      [2, 3],
+      [3, 5],
+    ] as const) {
+      const { output } = await layer.run({ query: rows(query, from, to), cache, append: false });
+      expectClose(output, toFloat64(rows(whole.output, from, to)));
+    }
+    expect(cache.lengths).toEqual([7, 3]);
+    cache.dispose();
+    layer.dispose();
+  });
+
+  test("a layer without a rotary turns queries as its cache turns keys", async (context) => {
+    if (attention === null) return context.skip(`${backend} is not available`);
+    const { rotary, ...plain } = options();
+    const turning = await multiHeadAttention(attention, { ...plain, rotary });
+    const layer = await multiHeadAttention(attention, plain);
+    const cache = await createCache(attention, { ...sizes, capacity: 8, rotary: rotary as object });
+    const query = floats(2, 6, 24);
+    const whole = await turning.run({ query });
+    for (const [from, to] of [
+      [0, 4],
+      [4, 5],
+      [5, 6],
+    ] as const) {
+      const { output } = await layer.run({ query: rows(query, from, to), cache });
+      expectClose(output, toFloat64(rows(whole.output, from, to)));
+    }
+    for (const one of [cache, layer, turning]) one.dispose();
+  });
+
   test("a query on a device, over several rows and one", async (context) => {
     if (attention === null) return context.skip(`${backend} is not available`);
     const layer = await multiHeadAttention(attention, options());
