@@ -27,7 +27,7 @@ describe.each(Object.keys(providers))("layers over caches on %s", (backend) => {
   let attention: Attention | null;
   beforeAll(async () => {
     attention = await attentionOn(backend);
-  });
+  }, 60_000);
   afterAll(() => attention?.dispose());
 
   test.for(Object.entries(kinds))("%s", async ([kind, of], context) => {
