@@ -55,6 +55,13 @@ const tooLong = ["places", "all"].includes(env.HEED_TEST_SCOPE) ? [] : ["**/*.pl
 /** Files named `*.all.*` need a network or try what changes rarely: they run with `all` alone. */
 const onlyInAll = env.HEED_TEST_SCOPE === "all" ? [] : ["**/*.all.*test.ts"];
 
+/**
+ * Files share a worker, or a page, and its modules: with ones of their own, importing took a quarter of all time
+ * in Node, and opening pages most of it in browsers. What a file changes for everybody (globals, spies, timers) it
+ * changes back, and it disposes its backends. `--isolate` and `--browser.isolate` run each file alone again.
+ */
+const together = { isolate: false, testTimeout: 60_000, hookTimeout: 60_000 };
+
 const node: TestProjectConfiguration = {
   resolve: { conditions: [...source, ...defaultClientConditions] },
   ssr: { resolve: { conditions: [...source, ...defaultServerConditions] } },
@@ -69,7 +76,7 @@ const node: TestProjectConfiguration = {
       // A bug to plant, for `pnpm mutants`.
       ...(process.env.HEED_MUTANT ? ["tools/mutants/setup.ts"] : []),
     ],
-    testTimeout: 60_000,
+    ...together,
   },
 };
 
@@ -90,9 +97,10 @@ const browser: TestProjectConfiguration = {
     include: tests,
     exclude: ["**/*.node.test.ts", ...testedInNode, ...tooLong, ...onlyInAll],
     env,
-    testTimeout: 60_000,
+    ...together,
     browser: {
       enabled: true,
+      isolate: together.isolate,
       headless: true,
       screenshotFailures: false,
       provider: playwright({

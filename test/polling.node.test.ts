@@ -22,3 +22,10 @@ test("a turn can be taken back", async () => {
   await new Promise((resolve) => setTimeout(resolve, 5));
   expect(called).toBe(false);
 });
+
+test("files that share a process change it once", async () => {
+  const before = globalThis.setImmediate;
+  // @ts-expect-error a script without types
+  await import("../tools/test/polling.js?again");
+  expect(globalThis.setImmediate).toBe(before);
+});

@@ -23,7 +23,12 @@ const mutant: WgslMutant | ModelMutant = JSON.parse(process.env.HEED_MUTANT as s
 // Packages whose dependencies these are.
 const requireFrom = (path: string): NodeJS.Require => createRequire(resolve(path, "package.json"));
 
-if (mutant.language === "wgsl") {
+/** Test files share a process, and this file runs before each of them: a bug is planted once. */
+const planted = globalThis as { heedMutantPlanted?: boolean };
+
+if (planted.heedMutantPlanted) {
+  // Nothing is left to do.
+} else if (mutant.language === "wgsl") {
   const { globals } = requireFrom("packages/backend-webgpu")("webgpu") as {
     globals: { GPUDevice: { prototype: GPUDevice } };
   };
@@ -41,3 +46,4 @@ if (mutant.language === "wgsl") {
   const original = InferenceSession.create.bind(InferenceSession);
   InferenceSession.create = (model, options) => original(mutateModel(model, mutant), options);
 }
+planted.heedMutantPlanted = true;

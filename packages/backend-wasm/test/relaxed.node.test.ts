@@ -1,11 +1,16 @@
 import { setFlagsFromString } from "node:v8";
 import { wasm } from "@heed/backend-wasm";
 import { testBackend } from "@heed/conformance/vitest";
+import { afterAll } from "vitest";
 import { scope, wholeIn } from "../../../test/select.js";
 import declaration from "../conformance.json" with { type: "json" };
 
-// Node 20 has relaxed SIMD behind a flag, which later releases do not know any more.
-if (process.version.startsWith("v20.")) setFlagsFromString("--experimental-wasm-relaxed-simd");
+// Node 20 has relaxed SIMD behind a flag, which later releases do not know any more. Other files of this process
+// are tested without it.
+if (process.version.startsWith("v20.")) {
+  setFlagsFromString("--experimental-wasm-relaxed-simd");
+  afterAll(() => setFlagsFromString("--no-experimental-wasm-relaxed-simd"));
+}
 
 testBackend(wasm({ simd: "relaxed", threads: 1 }), {
   declaration,
