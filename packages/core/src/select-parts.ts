@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { DividingBackend } from "./select/dividing-backend.js";
 export { classKey } from "./select/fastest.js";
 export { SelfTest } from "./select/self-test.js";
 export { strategyOf } from "./select/strategies.js";

@@ -15,6 +15,7 @@ import {
   zeros,
 } from "@heed/core";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { FastestStrategy } from "../src/select/fastest.js";
 
 /** State that outlives a call: plans, their use, and measurements. */
 
@@ -135,6 +136,56 @@ describe('select: "fastest"', () => {
     expect((await attention.run(call(2))).backend).toBe(`b${place}`);
     expect(attention.explain(call(2)).backend).toBe(`b${place}`);
     await attention.dispose();
+  });
+});
+
+describe("a measurement", () => {
+  const problem = describeProblem(call(2));
+  /** Candidates by their milliseconds, the first run's and the later ones'; a clock that their runs turn on. */
+  const measured = async (
+    budget: number,
+    times: Readonly<Record<string, readonly [number, number]>>,
+  ) => {
+    let now = 0;
+    const runs: string[] = [];
+    const strategy = new FastestStrategy(budget, () => now);
+    const candidates = Object.keys(times).map((name) => ({ name, info: null }));
+    const fastest = await strategy.measure(problem, candidates, async ({ name }) => {
+      const [first, later] = times[name] as readonly [number, number];
+      now += runs.includes(name) ? later : first;
+      runs.push(name);
+      return {};
+    });
+    const reasons = candidates.map((c) => strategy.whyNot(problem, c, fastest).code);
+    return { fastest: fastest.name, runs: runs.join(""), now, reasons };
+  };
+
+  test("forgives a slow first run, and stops what is far behind", async () => {
+    const times = { a: [900, 100], b: [900, 90], c: [400, 310], d: [990, 990] } as const;
+    expect(await measured(10_000, times)).toEqual({
+      fastest: "b",
+      runs: "aaaabbbbcccdd",
+      now: 900 + 300 + 900 + 270 + 400 + 620 + 1980,
+      reasons: ["slower", "slower", "slower", "slower"],
+    });
+  });
+
+  test("begins no run after its budget, and says what was not measured", async () => {
+    const { fastest, runs, reasons } = await measured(100, { a: [50, 10], b: [15, 5], c: [1, 1] });
+    expect(fastest).toBe("b");
+    expect(runs).toBe("aaaabb");
+    expect(reasons).toEqual(["slower", "slower", "not-measured"]);
+    expect((await measured(0, { a: [50, 40], b: [1, 1] })).runs).toBe("a");
+  });
+
+  test("has options that are checked", async () => {
+    const { provider } = toy("one");
+    for (const fastest of [null, 5, { budget: -1 }, { budget: "5" }, { time: 5 }]) {
+      const options = { backends: [provider], select: { fastest } } as never;
+      await expect(createAttention(options)).rejects.toThrow(/fastest/);
+    }
+    const select = { fastest: { budget: 5 } };
+    await (await createAttention({ backends: [provider], selfTest: false, select })).dispose();
   });
 });
 

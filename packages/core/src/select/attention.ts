@@ -16,10 +16,16 @@ export interface AttentionOptions {
   /**
    * `"order"` (default): the first that is ready and supports the problem. `"fastest"`: the first
    * call of each problem times every one that could, on that call's own inputs, and the fastest
-   * runs it from then on. A recommendation, such as the benchmark writes: the order that it gives for
+   * runs it from then on. One that is far behind after two runs gets no more, and after two seconds, or the `budget` in
+   * milliseconds, no further run begins: those that were not measured by then count as slower. A recommendation, such as the benchmark writes: the order that it gives for
    * the problem, without measuring.
    */
-  readonly select?: "order" | "fastest" | BackendRecommendation | undefined;
+  readonly select?:
+    | "order"
+    | "fastest"
+    | { readonly fastest: { readonly budget?: number | undefined } }
+    | BackendRecommendation
+    | undefined;
   /**
    * Reaction to a fallback, when a backend earlier in the order is unavailable or refuses a problem and
    * a later one would run it: `"warn"` (default) says so once on the console, `"error"` throws
@@ -47,6 +53,14 @@ export interface AttentionOptions {
    * Default false: the error goes to the caller. `fallback: "error"` excludes it.
    */
   readonly recover?: boolean | undefined;
+  /**
+   * Bytes that a call may take beside inputs and outputs, as the plan says that a backend makes for it. A call
+   * of attention that needs more is computed in parts: batch entries, heads, query rows, or ranges of keys
+   * whose results are merged. One that no division makes small enough fails on that backend with an
+   * `OutOfMemoryError`. Default: no limit. Backends have limits of their own, and calls that exceed those are
+   * divided in the same way before a backend refuses them.
+   */
+  readonly maxWorkspaceBytes?: number | undefined;
   /** Ends {@link createAttention} when it is aborted; backends are released as soon as they are there. */
   readonly signal?: Limits["signal"];
   /** Milliseconds after which {@link createAttention} rejects with a `"TimeoutError"`. */

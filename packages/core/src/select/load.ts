@@ -1,6 +1,7 @@
 import { unavailableReason } from "../backend-error.js";
 import { describeValue } from "../errors.js";
 import type { AttentionBackend, AttentionProvider, Backend } from "../operation/backend.js";
+import { DividingBackend } from "./dividing-backend.js";
 import { type BackendTest, type Loaded, release } from "./slot.js";
 
 /** Makes the test of a loaded backend, which may have to be downloaded first. */
@@ -11,10 +12,12 @@ export type MakeTest = (backend: AttentionBackend) => BackendTest | Promise<Back
  * why there is none.
  *
  * @param makeTest the test that the backend has to pass; null: it is not tested
+ * @param maxWorkspaceBytes see `AttentionOptions.maxWorkspaceBytes`
  */
 export async function loadBackend(
   provider: AttentionProvider,
   makeTest: MakeTest | null,
+  maxWorkspaceBytes: number = Number.POSITIVE_INFINITY,
 ): Promise<Loaded> {
   let loaded: unknown = null;
   try {
@@ -27,7 +30,8 @@ export async function loadBackend(
     const test = makeTest === null ? null : await makeTest(loaded);
     await test?.load();
     // A backend that was written for attention alone is asked about nothing else by its author.
-    return { backend: loaded as Backend, reasons: [], test };
+    const backend = new DividingBackend(loaded as Backend, maxWorkspaceBytes);
+    return { backend, reasons: [], test };
   } catch (thrown) {
     release(loaded);
     return { backend: null, reasons: [unavailableReason(thrown)], test: null, cause: thrown };

@@ -16,13 +16,15 @@ export interface OpenOptions extends SelectionOptions, Limits {
   readonly load: "all" | "on-demand";
   /** The test that each loaded backend has to pass; null: backends are not tested. */
   readonly makeTest: MakeTest | null;
+  /** See `AttentionOptions.maxWorkspaceBytes`. */
+  readonly maxWorkspaceBytes: number;
 }
 
 /** `createAttention`, with options that are checked and parts that are given; it throws the same. */
 export async function openAttention(options: OpenOptions): Promise<Attention> {
-  const { providers, load, makeTest, fallback } = options;
+  const { providers, load, makeTest, fallback, maxWorkspaceBytes } = options;
   const slots = providers.map(
-    (provider) => new Slot(provider, (tried) => loadBackend(tried, makeTest)),
+    (provider) => new Slot(provider, (tried) => loadBackend(tried, makeTest, maxWorkspaceBytes)),
   );
   // Whatever is still being loaded is released when it is there.
   const giveUp = (): void => {

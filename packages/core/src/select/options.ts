@@ -12,6 +12,7 @@ export interface CheckedOptions extends Limits {
   readonly planCacheSize: number;
   readonly load: "all" | "on-demand";
   readonly recover: boolean;
+  readonly maxWorkspaceBytes: number;
 }
 
 const optionNames: ReadonlySet<keyof AttentionOptions> = new Set([
@@ -22,6 +23,7 @@ const optionNames: ReadonlySet<keyof AttentionOptions> = new Set([
   "planCacheSize",
   "load",
   "recover",
+  "maxWorkspaceBytes",
   "signal",
   "timeout",
 ]);
@@ -48,6 +50,7 @@ export function readAttentionOptions<O extends object = AttentionOptions>(
 export function checkOptions(given: Partial<AttentionOptions>): CheckedOptions {
   const { fallback = "warn", selfTest = true, planCacheSize = 64 } = given;
   const { load = "all", recover = false } = given;
+  const { maxWorkspaceBytes = Number.POSITIVE_INFINITY } = given;
   const wrong = (argument: string, expected: string, value: unknown): never => {
     throw new InvalidInputError(argument, expected, describeValue(value));
   };
@@ -64,7 +67,19 @@ export function checkOptions(given: Partial<AttentionOptions>): CheckedOptions {
   if (recover && fallback === "error") {
     wrong("recover", 'false where fallback is "error"', recover);
   }
-  return { providers, fallback, selfTest, planCacheSize, load, recover, ...readLimits(given) };
+  if (typeof maxWorkspaceBytes !== "number" || !(maxWorkspaceBytes >= 0)) {
+    wrong("maxWorkspaceBytes", "a number of bytes ≥ 0", maxWorkspaceBytes);
+  }
+  const checked = {
+    providers,
+    fallback,
+    selfTest,
+    planCacheSize,
+    load,
+    recover,
+    maxWorkspaceBytes,
+  };
+  return { ...checked, ...readLimits(given) };
 }
 
 /** The providers and their names, each read once. */

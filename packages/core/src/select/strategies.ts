@@ -1,4 +1,5 @@
 import { describeValue, InvalidInputError } from "../errors.js";
+import { readOptions } from "../options.js";
 import { FastestStrategy } from "./fastest.js";
 import { checkRecommendation } from "./recommendation.js";
 import { RecommendedStrategy } from "./recommended.js";
@@ -13,9 +14,23 @@ export function strategyOf(select: unknown): Strategy | null {
   if (select === "order") return null;
   if (select === "fastest") return new FastestStrategy();
   if (typeof select === "object" && select !== null) {
+    if ("fastest" in select) return new FastestStrategy(budgetOf(select));
     checkRecommendation("select", select);
     return new RecommendedStrategy(select);
   }
-  const expected = '"order", "fastest" or a recommendation';
+  const expected = '"order", "fastest", { fastest: { budget } } or a recommendation';
   throw new InvalidInputError("select", expected, describeValue(select));
+}
+
+/** @throws InvalidInputError unless it is a number of milliseconds, or left out */
+function budgetOf(select: object): number | undefined {
+  const { fastest } = readOptions<{ fastest?: object }>("select", select, new Set(["fastest"]));
+  const { budget } = readOptions<{ budget?: unknown }>(
+    "select.fastest",
+    fastest,
+    new Set(["budget"]),
+  );
+  if (budget === undefined || (typeof budget === "number" && budget >= 0)) return budget;
+  const expected = "a number of milliseconds ≥ 0";
+  throw new InvalidInputError("select.fastest.budget", expected, describeValue(budget));
 }
