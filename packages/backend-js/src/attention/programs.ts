@@ -38,8 +38,11 @@ export class TilePrograms {
     this.#problem = problem;
     this.#inputs = inputs;
     this.#group = plan.grid.group;
-    this.#mask = maskMod && new TileProgram(maskMod, plan.keys);
-    this.#score = scoreMod && new TileProgram(scoreMod, plan.keys);
+    const { queryPositions, keyPositions } = inputs;
+    const ascending = queryPositions === null && keyPositions === null;
+    const rows = ascending ? Math.ceil(plan.grid.rows / plan.grid.group) : 0;
+    this.#mask = maskMod && new TileProgram(maskMod, plan.keys, rows);
+    this.#score = scoreMod && new TileProgram(scoreMod, plan.keys, rows);
     this.#intervals = maskMod && !blockMask?.skipsProgram ? new ProgramIntervals(maskMod) : null;
     this.#kinds = new Uint8Array(Math.ceil(plan.grid.rows / bandRows));
   }

@@ -234,6 +234,16 @@ export function chooseFloats(o: Floats, condition: Ints, a: Floats, b: Floats, n
   for (let i = 0; i < n; i++) o[i] = (condition[i] !== 0 ? a[i] : b[i]) as number;
 }
 
+/** Copies `n` elements of a longer list, from `start` on. */
+export function copyInts(o: Ints, from: Ints, start: number, n: number): void {
+  for (let i = 0; i < n; i++) o[i] = from[start + i] as number;
+}
+
+/** Copies `n` elements of a longer list, from `start` on. */
+export function copyFloats(o: Floats, from: Floats, start: number, n: number): void {
+  for (let i = 0; i < n; i++) o[i] = from[start + i] as number;
+}
+
 /** Adds clamped indices of an axis, times its stride, to offsets. */
 export function addOffsets(
   offsets: Ints,

@@ -1,6 +1,7 @@
 import { applyOperation, convert } from "./arithmetic.js";
 import type { BoundProgram } from "./bound.js";
 import { dependence, dependencesOf } from "./dependences.js";
+import { type DiagonalKind, diagonalProgram, diagonalsOf, neededNodes } from "./diagonals.js";
 import { lookUp } from "./evaluate.js";
 import type { ProgramNode } from "./form.js";
 import type { TableData } from "./sources.js";
@@ -8,6 +9,8 @@ import {
   addOffsets,
   chooseFloats,
   chooseInts,
+  copyFloats,
+  copyInts,
   floatComparisons,
   floatList,
   floatListAndNumber,
@@ -30,6 +33,8 @@ type Instruction = (n: number) => void;
 /** A node that changes from row to row, and one that changes from key to key. */
 const withRow = dependence.head | dependence.query | dependence.score;
 const withKey = dependence.key | dependence.score;
+
+const noDiagonals: ReadonlyMap<number, DiagonalKind> = new Map();
 
 const mirrored: Readonly<Record<string, string>> = {
   less: "greater",
@@ -70,10 +75,20 @@ export class TileProgram {
   #query = 0;
   #queryIndex = 0;
   #count = 0;
+  /** First key of the tile. */
+  #first = 0;
+  /** Told of a new batch entry. */
+  readonly #starts: ((batch: number) => void)[] = [];
 
-  /** @param mostKeys keys of the largest tile */
-  constructor(bound: BoundProgram, mostKeys: number) {
+  /**
+   * @param mostKeys keys of the largest tile
+   * @param rows how many rows with ascending positions usually follow one another on a tile; then keys have no positions of
+   *   their own, and what depends on key − query alone is computed once for all of them. 0: nothing is
+   */
+  constructor(bound: BoundProgram, mostKeys: number, rows = 0) {
     const { nodes } = bound.form;
+    const diagonals = rows > 0 ? diagonalsOf(bound.form) : noDiagonals;
+    const needed = neededNodes(bound.form, diagonals);
     this.#values = new Float64Array(nodes.length);
     this.#changes = dependencesOf(bound.form);
     this.#keys = new Int32Array(mostKeys);
@@ -81,6 +96,13 @@ export class TileProgram {
     this.#offsets = new Int32Array(bound.tables.length > 0 ? mostKeys : 0);
     this.score = new Float64Array(bound.form.kind === "score" ? mostKeys : 0);
     nodes.forEach((node, n) => {
+      if (!needed.has(n)) return;
+      const kind = diagonals.get(n);
+      if (kind) {
+        this.#allocateResult(n, node.type, mostKeys);
+        this.#ofRow.push(this.#compileDiagonal(n, kind, bound, mostKeys + rows, rows));
+        return;
+      }
       const changes = this.#changes[n] as number;
       if (changes & withKey) this.#allocate(n, node, mostKeys);
       const instruction = this.#compile(n, node, bound);
@@ -100,6 +122,7 @@ export class TileProgram {
   setBatch(batch: number): void {
     this.#batch = batch;
     for (const run of this.#ofCall) run(0);
+    for (const start of this.#starts) start(batch);
   }
 
   /**
@@ -115,6 +138,7 @@ export class TileProgram {
     positionsStart = 0,
   ): void {
     this.#count = count;
+    this.#first = first;
     const keys = this.#keys;
     const indices = this.#keyIndices;
     for (let j = 0; j < count; j++) indices[j] = first + j;
@@ -157,6 +181,39 @@ export class TileProgram {
   #allocateResult(n: number, type: ProgramType, mostKeys: number): void {
     if (type === "float32") this.#floats[n] = new Float64Array(mostKeys);
     else this.#ints[n] = new Int32Array(mostKeys);
+  }
+
+  /**
+   * A value that depends on key − query alone: a piece of a longer list, which serves the rows that come next.
+   *
+   * @param length of the list
+   * @param before how much of it lies before the present row's piece: a later query's begins lower
+   */
+  #compileDiagonal(
+    n: number,
+    kind: DiagonalKind,
+    bound: BoundProgram,
+    length: number,
+    before: number,
+  ): Instruction {
+    const inner = new TileProgram(diagonalProgram(bound, n), length);
+    let start = Number.POSITIVE_INFINITY;
+    this.#starts.push((batch) => {
+      inner.setBatch(batch);
+      start = Number.POSITIVE_INFINITY;
+    });
+    const ints = this.#ints[n];
+    const floats = this.#floats[n];
+    return (count) => {
+      const first = this.#first - (kind === "position" ? this.#query : this.#queryIndex);
+      if (first < start || first + count > start + length) {
+        start = first - before;
+        inner.setKeys(start, length);
+        inner.run(0, 0, 0);
+      }
+      if (ints) copyInts(ints, inner.#result as Int32Array, first - start, count);
+      else copyFloats(floats as Float64Array, inner.#result as Float64Array, first - start, count);
+    };
   }
 
   #compile(n: number, node: ProgramNode, bound: BoundProgram): Instruction | null {

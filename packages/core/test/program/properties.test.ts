@@ -26,14 +26,15 @@ test("a tile gives what each point gives", () => {
       for (const program of [mask(tree), score(floats)]) {
         const bound = bindProgram(program);
         const evaluate = programEvaluator(bound);
-        const tile = new TileProgram(bound, 13);
-        tile.setBatch(1);
-        for (const [first, count] of [
-          [0, 13],
-          [13, 4],
-        ] as const) {
+        // Rows that share what depends on key − query, fewer than there are.
+        const tiles = [new TileProgram(bound, 13), new TileProgram(bound, 13, 4)];
+        for (const tile of tiles) tile.setBatch(1);
+        for (const [tile, first, count] of tiles.flatMap((tile) => [
+          [tile, 0, 13] as const,
+          [tile, 13, 4] as const,
+        ])) {
           tile.setKeys(first, count);
-          for (const i of [0, 1, 9]) {
+          for (const i of [0, 1, 3, 9, 2]) {
             tile.score.forEach((_, j) => {
               tile.score[j] = j - 3.5;
             });
