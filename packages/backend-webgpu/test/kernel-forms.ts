@@ -7,7 +7,7 @@ import { registersKernel } from "../src/attention/kernels/registers.js";
 import { rowKernel } from "../src/attention/kernels/row.js";
 import { subgroupMatrixKernel } from "../src/attention/kernels/subgroup-matrix.js";
 import { tileKernel } from "../src/attention/kernels/tile.js";
-import type { Reads } from "../src/attention/wgsl/reads.js";
+import { plainReads, type Reads } from "../src/attention/wgsl/reads.js";
 import { packKernel, unpackKernel } from "../src/convert/kernels.js";
 import { mergeSumKernel, mergeWeightsKernel } from "../src/merge/kernel.js";
 import { projectionKernel } from "../src/projection/kernel.js";
@@ -15,6 +15,7 @@ import { rmsNormKernel } from "../src/rms-norm/kernel.js";
 import { rotaryKernel } from "../src/rotary/kernel.js";
 import { scatterKernel } from "../src/scatter/kernel.js";
 import type { Kernel, Storage } from "../src/wgsl/kernel.js";
+import { everyProgram } from "./every-operation.js";
 
 const storages: readonly (readonly [storage: Storage, bias: Storage])[] = [
   ["f32", "f32"],
@@ -120,8 +121,55 @@ const readers = reads.flatMap(([storage, reads]) => [
         ),
       )),
 ]);
+/** Each kernel with programs of every operation, once with numbered rows and once with lists. */
+const withPrograms = ([false, true] as const).flatMap((gathered): Kernel[] => {
+  const element = gathered ? "i8" : "f32";
+  const bound = { mask: true, bias: true, joined: gathered, programs: everyProgram };
+  const reads: Reads = { element, words: gathered, gathered, ...bound };
+  const kinds = { storage: "f32", bias: "f32", output: "f32" } as const;
+  return [
+    tileKernel({ ...kinds, lanes: 8, columns: 32, subgroups: false, reads }),
+    rowKernel({ ...kinds, reads: { ...reads, words: false } }),
+    decodeKernel({ ...kinds, columns: 64, headDim: 64, vectors: true, reads }),
+    matrixKernel({ ...kinds, matrix: "weights", reads: { ...reads, words: false } }),
+    matrixKernel({ ...kinds, matrix: "scores", reads: { ...reads, words: false } }),
+    ...(["quad", "alone", "stream"] as const).map((mode) =>
+      registersKernel({
+        mode,
+        rows: 8,
+        keys: mode === "stream" ? 1 : 2,
+        headDim: 16,
+        valueDim: 16,
+        whole: true,
+        output: "f32",
+        reads,
+      }),
+    ),
+    ...(gathered
+      ? []
+      : matrices.map((sizes) =>
+          subgroupMatrixKernel({
+            matrices: sizes,
+            rows: 32,
+            headDim: 32,
+            columns: 32,
+            bias: "f16",
+            output: "f16",
+            reads: { ...reads, element: "f16" },
+          }),
+        )),
+  ];
+});
+const joinedFloat16 = rowKernel({
+  storage: "f16",
+  bias: "f16",
+  output: "f16",
+  reads: { ...plainReads("f16"), joined: true, programs: everyProgram },
+});
 export const allForms: readonly Kernel[] = [
   ...tiles,
+  ...withPrograms,
+  joinedFloat16,
   ...readers,
   ...matrixKernels,
   ...storages.flatMap(([storage, bias]) => [

@@ -9,6 +9,8 @@ import { type RegistersShape, registersThreads } from "./kernels/registers.js";
 import { rowColumns, rowKeys } from "./kernels/row.js";
 import { type SubgroupMatrixShape, subgroupMatrixBytes } from "./kernels/subgroup-matrix.js";
 import { type TileShape, tileBytes } from "./kernels/tile.js";
+import { hasMap, programsOf, readsBuffer } from "./programs/kernel-programs.js";
+import { mapKeys } from "./programs/map-keys.js";
 import { type Lanes, tileKeys, tileRows, tileThreads } from "./wgsl/products.js";
 import type { KeyElement } from "./wgsl/reads.js";
 
@@ -75,7 +77,20 @@ export interface Preferences {
 export function choose(
   problem: AttentionProblem,
   capabilities: Capabilities,
-  { kernel: forced, batchInvariant = false }: Preferences = {},
+  preferences: Preferences = {},
+): Choice {
+  const choice = chooseKernel(problem, capabilities, preferences);
+  const programs = programsOf(problem);
+  if (programs === null || !hasMap(programs)) return choice;
+  // A tile of the map has whole tiles of the kernel.
+  const grain = Math.max(mapKeys(choice), choice.short ? decodeThreads : 1, choice.keyGrain);
+  return { ...choice, keyGrain: grain };
+}
+
+function chooseKernel(
+  problem: AttentionProblem,
+  capabilities: Capabilities,
+  { kernel: forced, batchInvariant = false }: Preferences,
 ): Choice {
   if (takesLists(problem, capabilities)) {
     const preferences = { kernel: forced, batchInvariant };
@@ -457,8 +472,7 @@ function storages(
       problem.bias === null ? storage : problem.bias.dtype === "float16" && float16 ? "f16" : "f32",
     keys: keyElement(problem, capabilities),
     gathered,
-    joined:
-      problem.kvDtype === "int8" && buffersOf(problem) > limits.maxStorageBuffersPerShaderStage,
+    joined: buffersOf(problem) > limits.maxStorageBuffersPerShaderStage,
     convert: half && !float16,
     keyGrain: 1,
     listRows: [],
@@ -498,7 +512,9 @@ function keyElement(problem: AttentionProblem, capabilities: Capabilities): KeyE
   return convertsWhileReading(problem, capabilities) ? "f16-words" : "f32";
 }
 
-/** Storage buffers of a kernel that reads scales beside keys and values, and a mask and a bias if there are. */
-function buffersOf({ mask, bias }: AttentionProblem): number {
-  return 8 + (mask === null ? 0 : 1) + (bias === null ? 0 : 1);
+/** Storage buffers of a kernel that reads everything that there is beside keys and values. */
+function buffersOf(problem: AttentionProblem): number {
+  const { kvDtype, mask, bias } = problem;
+  const some = [mask !== null, bias !== null, readsBuffer(programsOf(problem))];
+  return 6 + (kvDtype === "int8" ? 2 : 0) + some.filter(Boolean).length;
 }

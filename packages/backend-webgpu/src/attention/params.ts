@@ -101,9 +101,33 @@ const readFields = {
   pageSize: "u32",
 } as const;
 
+/** Further parameters where masks and scores are programs. */
+const programFields = {
+  /** Index in `rules` of the first vector of programs. */
+  programs: "u32",
+  /** Place of the map of tiles in `programs`, and the words between its rows. */
+  map: "u32",
+  mapBatch: "u32",
+  mapHead: "u32",
+  mapRow: "u32",
+  /** Query rows of a row of the map where rows are numbered, and keys of a tile. */
+  mapRows: "u32",
+  mapKeys: "u32",
+  /** Place of the block mask's bits in `programs`, the words between their rows, and the sizes of a block. */
+  blocks: "u32",
+  blocksBatch: "u32",
+  blocksHead: "u32",
+  blocksRow: "u32",
+  blockQueries: "u32",
+  blockKeys: "u32",
+} as const;
+
 export type ParamName = keyof typeof fields;
 export type GatheredParamName = ParamName | keyof typeof readFields;
-export type Params = Readonly<Record<GatheredParamName, number>>;
+export type ProgramParamName = keyof typeof programFields;
+/** Any parameter that a kernel of attention may have. */
+export type AnyParamName = GatheredParamName | ProgramParamName;
+export type Params = Readonly<Record<AnyParamName, number>>;
 
 /** The rules that a problem has; those of {@link elementwise} concern single pairs of query and key. */
 export const flags = {
@@ -139,6 +163,15 @@ export const gatheredParams: ParamsLayout<GatheredParamName> = paramsLayout({
   ...fields,
   ...readFields,
 });
+
+/** The parameters of kernels with programs. */
+export const withPrograms: {
+  readonly numbered: ParamsLayout<ParamName | ProgramParamName>;
+  readonly gathered: ParamsLayout<AnyParamName>;
+} = {
+  numbered: paramsLayout({ ...fields, ...programFields }),
+  gathered: paramsLayout({ ...fields, ...readFields, ...programFields }),
+};
 
 const constants = (bits: Readonly<Record<string, number>>): string =>
   Object.entries(bits)

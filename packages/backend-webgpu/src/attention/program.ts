@@ -4,17 +4,18 @@ import {
   type BoundAttention,
   outputsOf,
   type PlanDescription,
-  refuseFeatures,
   type SupportReason,
+  UnsupportedError,
   type Verdict,
 } from "@heed/core";
 import type { Context } from "../context.js";
 import { denseLayouts, type Program } from "../execution/program.js";
 import { noFloat64, scheduleOrThrow, tooLarge } from "../execution/refusals.js";
 import { type Layouts, type Schedule, workspaceBytes } from "../execution/steps.js";
+import { backendName } from "../name.js";
 import { type Choice, choose, keysOfTile } from "./choose.js";
-import { lackedFeatures } from "./lacked.js";
 import { operandsOf } from "./operands.js";
+import { programsBinding, programsOf, readsBuffer } from "./programs/kernel-programs.js";
 import { rulesOf } from "./rules.js";
 import { schedule } from "./schedule/schedule.js";
 import { unbounded } from "./wgsl/rules.js";
@@ -32,7 +33,7 @@ export function decide(
   problem: AttentionProblem,
   { capabilities, preferences }: DecideContext,
 ): Verdict<Decision> {
-  const reasons: SupportReason[] = refuseFeatures(problem, lackedFeatures);
+  const reasons: SupportReason[] = [];
   if (problem.dtype === "float64") reasons.push(noFloat64());
   if (Math.max(problem.queryLength, problem.keyLength) >= unbounded) {
     reasons.push(tooLarge("lengths of 2^29 and more are beyond the kernels' indices"));
@@ -47,6 +48,22 @@ export function decide(
   }
   return { decision: { choice, dense: { layouts, schedule: made } } };
 }
+
+/** @throws UnsupportedError for tables that the device cannot bind */
+function checked(
+  words: (bound: BoundAttention) => Uint32Array,
+  { limits }: DecideContext["capabilities"],
+): (bound: BoundAttention) => Uint32Array {
+  return (bound) => {
+    const made = words(bound);
+    if (made.byteLength <= limits.maxStorageBufferBindingSize) return made;
+    const message = `tables of ${made.byteLength} bytes are more than the device binds at once`;
+    throw new UnsupportedError([{ backend: backendName, reasons: [tooLarge(message)] }]);
+  };
+}
+
+/** Calls whose block mask says other than their mask program. */
+const withBlocks = "blocks";
 
 const beyondBindings = "a single row, with its strides, is more than the device binds at once";
 
@@ -65,8 +82,17 @@ export function programOf(
     dense,
     rulesBytes: rules.bytes,
     encode: rules.encode,
-    schedule(layouts: Layouts): Schedule {
-      const made = schedule(problem, choice, operandsOf(layouts), capabilities);
+    ...(rules.words &&
+      readsBuffer(programsOf(problem)) && {
+        kept: { name: programsBinding, words: checked(rules.words, capabilities) },
+      }),
+    ...(problem.maskMod &&
+      problem.blockMask && {
+        variantOf: ({ blockMask }: BoundAttention) => (blockMask?.skipsProgram ? "" : withBlocks),
+      }),
+    schedule(layouts: Layouts, variant?: string): Schedule {
+      const blocks = variant === withBlocks;
+      const made = schedule(problem, choice, operandsOf(layouts), capabilities, blocks);
       return scheduleOrThrow(made, beyondBindings);
     },
   };

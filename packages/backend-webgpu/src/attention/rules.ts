@@ -1,6 +1,8 @@
 import { type AttentionProblem, type BoundAttention, visibleBand } from "@heed/core";
 import type { Choice } from "./choose.js";
 import { encodeGathered, type GatheredLayout, gatheredLayout } from "./gathered.js";
+import { ProgramData } from "./programs/data.js";
+import { programLayout } from "./programs/layout.js";
 import { sequenceVectors } from "./wgsl/gathered.js";
 import { unbounded } from "./wgsl/rules.js";
 
@@ -8,10 +10,34 @@ import { unbounded } from "./wgsl/rules.js";
 export interface Rules {
   readonly bytes: number;
   encode(bound: BoundAttention): Uint8Array;
+  /** The buffer `programs` of a call that has programs; asked for before `encode`. */
+  readonly words?: (bound: BoundAttention) => Uint32Array;
 }
 
 /** The rules of a problem's calls, for the kernels chosen for it. */
 export function rulesOf(problem: AttentionProblem, choice: Choice): Rules {
+  const own = ownRules(problem, choice);
+  const layout = programLayout(problem, choice, own.bytes / 16);
+  if (layout === null) return own;
+  const data = new ProgramData(problem, choice, layout);
+  return {
+    bytes: own.bytes + 16 * layout.vectors,
+    words: (bound) => data.words(bound),
+    encode(bound) {
+      const bytes = new Uint8Array(own.bytes + 16 * layout.vectors);
+      bytes.set(own.encode(bound));
+      data.writeRules(bound, new DataView(bytes.buffer));
+      return bytes;
+    },
+  };
+}
+
+/** Bytes of a call's rules without programs. */
+export function ownRulesBytes(problem: AttentionProblem, choice: Choice): number {
+  return choice.gathered ? gatheredLayout(problem, choice).bytes : rulesBytes(problem);
+}
+
+function ownRules(problem: AttentionProblem, choice: Choice): Rules {
   if (!choice.gathered) return { bytes: rulesBytes(problem), encode: encodeRules };
   const layout = gatheredLayout(problem, choice);
   return { bytes: layout.bytes, encode: (bound) => encodeLists(bound, choice, layout) };

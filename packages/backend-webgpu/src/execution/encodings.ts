@@ -7,6 +7,7 @@ import {
   rowMajorStrides,
 } from "@heed/core";
 import { type GpuMemory, type Placed, tensorUsage } from "@heed/gpu-memory";
+import { KeptBuffer } from "./kept-buffer.js";
 import { pendingEncodes } from "./pending-encodes.js";
 import type { Pipelines } from "./pipelines.js";
 import type { Program } from "./program.js";
@@ -30,6 +31,8 @@ export class Encodings<B extends Bound> {
   readonly #program: Program<B>;
   /** In order of use. */
   readonly #entries = new Map<string, Encoding>();
+  /** Large data of the calls that may await their submission, the latest last. */
+  readonly #kept: KeptBuffer[] = [];
 
   constructor(
     device: GPUDevice,
@@ -56,7 +59,7 @@ export class Encodings<B extends Bound> {
       placed.set(name, this.#memory.place(name, t));
     }
     const layouts = new Map([...placed].map(([name, { layout }]) => [name, layout]));
-    const { recorder, workspace } = this.#entry(layouts);
+    const { recorder, workspace } = this.#entry(layouts, this.#program.variantOf?.(bound));
     const buffers = new Map(workspace);
     for (const [name, { storage }] of placed) {
       buffers.set(name, { buffer: storage.buffer, start: 0 });
@@ -66,6 +69,8 @@ export class Encodings<B extends Bound> {
       const start = layout.offset * bytesPerElement(spec.dtype);
       buffers.set(spec.name, { buffer: storage.buffer, start });
     }
+    const { kept } = this.#program;
+    if (kept) buffers.set(kept.name, { buffer: this.#place(kept.words(bound)), start: 0 });
     const slot = recorder.begin(this.#program.encode(bound));
     if ("dispatchWorkgroups" in target) {
       recorder.record(target, slot, buffers);
@@ -76,7 +81,18 @@ export class Encodings<B extends Bound> {
     }
   }
 
+  /** Data that is not that of the last call gets a buffer that no call needs any more. */
+  #place(words: Uint32Array): GPUBuffer {
+    const last = this.#kept.at(-1);
+    if (last?.holds(words)) return last.place(words);
+    const full = this.#kept.length === pendingEncodes;
+    const next = (full && this.#kept.shift()) || new KeptBuffer(this.#device);
+    this.#kept.push(next);
+    return next.place(words);
+  }
+
   dispose(): void {
+    for (const kept of this.#kept.splice(0)) kept.dispose();
     for (const { recorder, workspace } of this.#entries.values()) {
       recorder.dispose();
       for (const { buffer } of workspace.values()) buffer.destroy();
@@ -84,11 +100,11 @@ export class Encodings<B extends Bound> {
     this.#entries.clear();
   }
 
-  #entry(layouts: Layouts): Encoding {
-    const key = layoutKey(layouts);
+  #entry(layouts: Layouts, variant = ""): Encoding {
+    const key = `${variant} ${layoutKey(layouts)}`;
     let entry = this.#entries.get(key);
     if (entry) this.#entries.delete(key);
-    else entry = this.#prepare(layouts);
+    else entry = this.#prepare(layouts, variant);
     this.#entries.set(key, entry);
     if (this.#entries.size > encodedLayouts) {
       // Only forgotten, not destroyed: commands that the caller has yet to submit may use its buffers.
@@ -97,8 +113,8 @@ export class Encodings<B extends Bound> {
     return entry;
   }
 
-  #prepare(layouts: Layouts): Encoding {
-    const schedule = this.#program.schedule(layouts);
+  #prepare(layouts: Layouts, variant: string): Encoding {
+    const schedule = this.#program.schedule(layouts, variant);
     const workspace = new Map<string, { buffer: GPUBuffer; start: number }>();
     for (const [name, bytes] of schedule.workspace) {
       const size = Math.max(256, Math.ceil(bytes / 4) * 4);

@@ -12,6 +12,7 @@ import {
 import type { PooledBuffer } from "@heed/gpu-memory";
 import type { Context } from "../context.js";
 import { Encodings } from "./encodings.js";
+import { KeptBuffer } from "./kept-buffer.js";
 import { type Prepared, PreparedLayouts } from "./prepared.js";
 import type { Program } from "./program.js";
 import { ReadBack } from "./read-back.js";
@@ -25,6 +26,7 @@ export class DevicePlan<B extends Bound, Outputs> implements KernelPlan<B, Outpu
   readonly #program: Program<B>;
   readonly #prepared: PreparedLayouts;
   readonly #encodings: Encodings<B>;
+  readonly #kept: KeptBuffer;
   #disposed = false;
 
   constructor(context: Context, program: Program<B>) {
@@ -33,13 +35,14 @@ export class DevicePlan<B extends Bound, Outputs> implements KernelPlan<B, Outpu
     this.#context = context;
     this.#program = program;
     this.#prepared = new PreparedLayouts(device, pipelines, commands, program);
+    this.#kept = new KeptBuffer(device, commands);
     this.#encodings = new Encodings(device, memory, pipelines, program);
   }
 
   /** Compiles the kernels for row-major inputs. @throws DeviceError */
   async prepare(): Promise<void> {
     const { layouts, schedule } = this.#program.dense;
-    const dense = this.#prepared.take(layouts, schedule);
+    const dense = this.#prepared.take(layouts, "", schedule);
     try {
       await dense.ready;
     } finally {
@@ -52,13 +55,16 @@ export class DevicePlan<B extends Bound, Outputs> implements KernelPlan<B, Outpu
     const { commands, memory } = this.#context;
     const { reads, writes } = this.#program;
     // Everything of the call is looked at now, before anything is waited for.
+    const { kept } = this.#program;
+    const words = kept?.words(bound);
     const rules = this.#program.encode(bound);
+    const variant = this.#program.variantOf?.(bound);
     const run = new RunMemory(memory, reads, bound.reads);
     const turn = run.onDevice ? memory.order.take(this.#program.updates === true) : null;
     const readBack = run.onDevice ? null : new ReadBack(memory, writes);
     let prepared: Prepared | null = null;
     try {
-      prepared = this.#prepared.take(run.layouts);
+      prepared = this.#prepared.take(run.layouts, variant);
       await prepared.ready;
       await run.uploadInputs();
       for (const [name, bytes] of prepared.schedule.workspace) await run.allocate(name, bytes);
@@ -71,6 +77,7 @@ export class DevicePlan<B extends Bound, Outputs> implements KernelPlan<B, Outpu
       if (turn?.ready) await turn.ready;
       // A device can be lost, and a plan disposed, while a run waits for memory.
       this.#checkAlive();
+      if (kept && words) run.add(kept.name, this.#kept.place(words));
       const accepted = recordRun(commands, prepared, rules, run.buffers, (encoder) =>
         readBack?.record(encoder, outputs),
       );
@@ -104,6 +111,7 @@ export class DevicePlan<B extends Bound, Outputs> implements KernelPlan<B, Outpu
     this.#disposed = true;
     this.#prepared.dispose();
     this.#encodings.dispose();
+    this.#kept.dispose();
   }
 
   #checkAlive(): void {

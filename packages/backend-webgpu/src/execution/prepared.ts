@@ -69,13 +69,14 @@ export class PreparedLayouts {
   /**
    * The entry for a layout, held for the caller, who releases it when its commands are recorded.
    *
+   * @param variant of the schedule
    * @param schedule for the layout, where it is known already
    */
-  take(layouts: Layouts, schedule?: Schedule): Prepared {
-    const key = layoutKey(layouts);
+  take(layouts: Layouts, variant = "", schedule?: Schedule): Prepared {
+    const key = `${variant} ${layoutKey(layouts)}`;
     let entry = this.#entries.get(key);
     if (entry) this.#entries.delete(key);
-    else entry = this.#prepare(key, schedule ?? this.#program.schedule(layouts));
+    else entry = this.#prepare(key, schedule ?? this.#program.schedule(layouts, variant));
     this.#entries.set(key, entry);
     entry.hold();
     for (const [oldest, evicted] of this.#entries) {

@@ -145,7 +145,7 @@ export class Recorder {
       if (buffer !== null && !found) throw new Error(`no buffer for ${buffer}`);
       resources.push(
         found
-          ? { buffer: found.buffer, offset: found.start + start, size }
+          ? { buffer: found.buffer, offset: found.start + start, ...(size !== null && { size }) }
           : { buffer: access === "read" ? this.#unread : this.#unwritten },
       );
     }

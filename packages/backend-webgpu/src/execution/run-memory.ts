@@ -75,6 +75,11 @@ export class RunMemory {
     return pooled;
   }
 
+  /** A buffer that is not the run's own. */
+  add(name: string, buffer: GPUBuffer): void {
+    this.#buffers.set(name, { buffer, start: 0 });
+  }
+
   /** Leaves a buffer to the caller: {@link release} does not give it back. */
   keep(pooled: PooledBuffer<GPUBuffer>): void {
     this.#pooled.splice(this.#pooled.indexOf(pooled), 1);

@@ -6,7 +6,8 @@ export interface BoundWindow {
   /** Name of the buffer; null: nothing is read or written, and any buffer does. */
   readonly buffer: string | null;
   readonly start: number;
-  readonly size: number;
+  /** null: to the buffer's end. */
+  readonly size: number | null;
 }
 
 /** One dispatch. */

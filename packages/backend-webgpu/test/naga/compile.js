@@ -7,9 +7,9 @@ if (!adapter) {
   Deno.exit(2);
 }
 const requiredFeatures = ["shader-f16", "subgroups"].filter((name) => adapter.features.has(name));
-// Scales beside keys and values take two more buffers than every device has.
+// Scales beside keys and values take two more buffers than every device has, and programs another one.
 const maxStorageBuffersPerShaderStage = Math.min(
-  10,
+  11,
   adapter.limits.maxStorageBuffersPerShaderStage,
 );
 const device = await adapter.requestDevice({

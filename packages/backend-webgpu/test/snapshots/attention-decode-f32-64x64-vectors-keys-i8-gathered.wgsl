@@ -245,9 +245,10 @@ fn rows_of(block: Block, batch: Batch, first: u32) -> Rows {
     let at = vec4<u32>(batch.query_positions) + query;
     position = vec4<i32>(integer(at.x), integer(at.y), integer(at.z), integer(at.w));
   }
+  let head = vec4<u32>(block.head * params.stack) + clamped - query * params.stack;
   return Rows(
     vec4<u32>(block.first_query) + query,
-    vec4<u32>(block.head * params.stack) + clamped - query * params.stack,
+    head,
     row < vec4<u32>(block.end_row),
     position,
   );

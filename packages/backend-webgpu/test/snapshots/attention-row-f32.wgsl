@@ -126,9 +126,11 @@ fn rows_of(grid_head: u32, first: u32) -> Rows {
   let clamped = min(row, vec4<u32>(params.endRow - 1u));
   let length = vec4<u32>(params.queryLength);
   let stacked = clamped / length;
+  let index = clamped - stacked * length;
+  let head = vec4<u32>(grid_head * params.stack) + stacked;
   return Rows(
-    clamped - stacked * length,
-    vec4<u32>(grid_head * params.stack) + stacked,
+    index,
+    head,
     row < vec4<u32>(params.endRow),
   );
 }

@@ -1,6 +1,7 @@
 import { emitKernel, repeat } from "../../wgsl/emit.js";
 import type { Kernel, Storage } from "../../wgsl/kernel.js";
 import { flagsFragment } from "../params.js";
+import { programText } from "../programs/kernel-text.js";
 import { finishFragment } from "../wgsl/finish.js";
 import { forwardBindings } from "../wgsl/forward.js";
 import { gridText } from "../wgsl/gathered.js";
@@ -64,7 +65,8 @@ export function decodeKernel(shape: DecodeShape): Kernel {
   const { columns, headDim, vectors, storage, bias, output } = shape;
   const reads: Reads = { ...(shape.reads ?? plainReads(storage)), words: vectors };
   const { gathered } = reads;
-  const grid = gridText(gathered, decodeRows);
+  const grid = gridText(reads, decodeRows);
+  const own = programText(reads.programs);
   const scaled = reads.element === "i8";
   const byWords = elementsOfWord(reads.element) > 1;
   const element = vectors && !byWords ? `vec4<${reads.element}>` : boundElement(reads);
@@ -133,14 +135,13 @@ fn main(
     return;
   }
   let b = block.batch;
-  let batch = ${grid.batch};
-  let first_row = ${grid.firstRow};
+${grid.batch}  let first_row = ${grid.firstRow};
   let end_row = ${grid.endRow};
   let span = ${grid.span};
   let first_index = span.x;
   let last_index = span.y;
   let keys = ${grid.keys("block.split")};
-  let low_rows = ${grid.rowsOf("first_row")};
+${grid.map}  let low_rows = ${grid.rowsOf("first_row")};
   let high_rows = ${grid.rowsOf("first_row + 4u")};
   let kv_head = kv_head_of(block.head * params.stack);
   let key_at = ${headAddress("key", reads)};
@@ -170,7 +171,7 @@ ${forRows((r) => `  var o${r} = vec4<f32>();`)}
   var low_sum = vec4<f32>();
   var high_sum = vec4<f32>();
   for (var tile = keys.x; tile < keys.y; tile += ${decodeThreads}) {
-${
+${own.visit("tile", "    ")}${
   gathered
     ? `${grid.visibility("tile", decodeThreads, "    ")}    let own_place = place_of(batch, u32(min(tile + i32(thread), keys.y - 1)));
     tile_rows[thread] = vec2<u32>(key_row(0u, own_place), value_row(0u, own_place));
@@ -295,11 +296,11 @@ ${stored.before}  let at = ${stored.at};
     bindings,
     fragments: [
       flagsFragment,
-      gridFragment(gathered),
+      gridFragment(reads),
       rulesFragment(gathered),
       notFiniteFragment,
       logitsFragment(bias, reads),
-      finishFragment(gathered),
+      finishFragment(reads),
       ...readsFragments(reads, ["key", "value"]),
     ],
     body,

@@ -14,14 +14,16 @@ import {
   tileThreads,
 } from "../wgsl/products.js";
 import {
+  besideBindings,
   boundElement,
   headAddress,
+  joinsBias,
   keysInFloat16,
   paramsFor,
   plainReads,
+  programBindings,
   type Reads,
   readVariants,
-  scaleBindings,
 } from "../wgsl/reads.js";
 import { rulesFragment } from "../wgsl/rules.js";
 import { mergedStatisticsFragment } from "../wgsl/statistics.js";
@@ -53,15 +55,20 @@ export const matrixKeys: number = tileKeys(lanes);
 export function matrixKernel(shape: MatrixShape): Kernel {
   const { matrix, storage, bias, output, reads = plainReads(storage) } = shape;
   const { gathered } = reads;
-  const grid = gridText(gathered, tileRows);
+  const grid = gridText(reads, tileRows);
   const bits = matrix === "scores" && output === "f32";
   const bindings: Binding[] = [
     { name: "rules", element: "vec4<i32>", access: "read" },
     { name: "query", element: storage, access: "read" },
     { name: "key", element: boundElement(reads), access: "read" },
-    ...scaleBindings(reads, ["key"]),
-    ...(reads.mask ? [{ name: "mask", element: "u32", access: "read" } as const] : []),
-    ...(reads.bias ? [{ name: "bias", element: bias, access: "read" } as const] : []),
+    ...besideBindings(reads, ["key"]),
+    ...(reads.mask && !reads.joined
+      ? [{ name: "mask", element: "u32", access: "read" } as const]
+      : []),
+    ...(reads.bias && !joinsBias(reads)
+      ? [{ name: "bias", element: bias, access: "read" } as const]
+      : []),
+    ...programBindings(reads),
     { name: matrix, element: bits ? "u32" : output, access: "read_write" },
   ];
   if (matrix === "weights") {
@@ -81,8 +88,7 @@ fn main(
   let lane = thread % ${lanes}u;
   let band = thread / ${lanes}u;
   let b = block.batch;
-  let batch = ${grid.batch};
-  let first_row = ${grid.firstRow};
+${grid.batch}  let first_row = ${grid.firstRow};
   let staged = ${grid.rowsOf(`first_row + (thread / ${tileThreads(lanes) / (tileRows / 4)}u) * 4u`)};
   let kv_head = kv_head_of(block.head * params.stack);
   let key_at = ${headAddress("key", reads)};
@@ -124,7 +130,7 @@ ${matrix === "weights" ? weights(output) : scores(output)}
     bindings,
     fragments: [
       flagsFragment,
-      gridFragment(gathered),
+      gridFragment(reads),
       rulesFragment(gathered),
       logitsFragment(bias, reads),
       productsFragment(lanes, storage, reads),

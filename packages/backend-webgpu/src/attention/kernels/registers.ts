@@ -1,6 +1,7 @@
 import { emitKernel, repeat } from "../../wgsl/emit.js";
 import type { Kernel, Storage } from "../../wgsl/kernel.js";
 import { flagsFragment } from "../params.js";
+import { programText } from "../programs/kernel-text.js";
 import { finishFragment } from "../wgsl/finish.js";
 import { forwardBindings } from "../wgsl/forward.js";
 import { gridText, spanKeys } from "../wgsl/gathered.js";
@@ -50,6 +51,9 @@ export interface RegistersShape {
   /** Left out: keys and values are float32 and in no list. */
   readonly reads?: Reads;
 }
+
+/** Keys of a tile of the map of tiles, or a divisor of their number. */
+export const registersMapKeys = 32;
 
 /**
  * A row's weights may grow to e^8 before its sum and output are scaled down: see {@link registersKernel}.
@@ -151,18 +155,34 @@ ${repeat(4, (e) => `        let x${k}_${e} = ${numbersOf(`quadBroadcast(word${k}
       : mode === "quad"
         ? `quadBroadcast(share${k}, ${e}u)`
         : load(from, k, `${4 * chunk + e}u`, 4 * chunk + e);
-  const grid = gridText(gathered, (mode === "stream" ? 1 : registersThreads) * rows);
+  const own = programText(reads.programs);
+  // What programs compute for a row is kept with it.
+  const keepsRows = own.hasValues;
+  const grid = gridText(reads, (mode === "stream" ? 1 : registersThreads) * rows);
   const rowOf = (from: "key" | "value", k: string): string =>
     gathered ? `${from}_row(${from}_at, place${k})` : `${from}_at + j${k} * params.${from}Row`;
   const single = (from: "key" | "value", at: string): string =>
     reads.element === "f32" ? `${from}[${at}]` : loadElement(from, at, reads);
   // Positions of keys are looked at once for as many keys as have a span. Keys start at even numbers.
-  const spanVisibility = `    if (first == keys.x || first % ${spanKeys} == 0) {
+  const spanVisibility = `    if (first == keys.x || first % ${spanKeys} == 0${own.hasMap ? " || jumped" : ""}) {
       visibility = tile_visibility(batch, span, first, min(${spanKeys} - first % ${spanKeys}, keys.y - first));
       if (visibility == tile_hidden) {
         first += min(${spanKeys} - first % ${spanKeys}, keys.y - first) - ${together};
         continue;
       }
+    }
+`;
+  // The map of tiles as well, whose tiles have as many keys or a multiple.
+  const mapped = `    var jumped = false;
+    if (first == keys.x || first % ${registersMapKeys} == 0) {
+      let visited = next_visited(map, first, keys.y);
+      if (visited >= keys.y) {
+        break;
+      }
+      jumped = visited != first;
+      first = visited;
+      kind = kind_of(map, first);
+      program_hides = kind != kind_full;
     }
 `;
   const body = `@compute @workgroup_size(${registersThreads})
@@ -176,15 +196,14 @@ fn main(
     return;
   }
 ${mode === "quad" ? "  let lane = subgroup_lane & 3u;\n" : ""}  let b = block.batch;
-  let batch = ${grid.batch};
-  let split = ${mode === "stream" ? `block.split * ${registersThreads}u + thread` : "block.split"};
+${grid.batch}  let split = ${mode === "stream" ? `block.split * ${registersThreads}u + thread` : "block.split"};
   let first_row = ${grid.firstRow};
   let end_row = ${grid.endRow};
   let span = ${grid.span};
   let first_index = span.x;
   let last_index = span.y;
   let keys = ${grid.keys("split")};
-${
+${grid.map}${
   gathered
     ? ""
     : `  // Keys that all rows see, if there are no other rules.
@@ -201,9 +220,9 @@ ${columns("key", headDim)}
 ${columns("value", valueDim)}
 
   var q: array<vec4<f32>, ${quads * headDim}>;
-  for (var quad = 0u; quad < ${quads}u; quad++) {
+${keepsRows ? `  var kept: array<Rows, ${quads}>;\n` : ""}  for (var quad = 0u; quad < ${quads}u; quad++) {
     let rows = ${grid.rowsOf("own + quad * 4u")};
-    let row = vec4<u32>(params.queryBase + b * params.queryBatch)
+${keepsRows ? "    kept[quad] = rows;\n" : ""}    let row = vec4<u32>(params.queryBase + b * params.queryBatch)
       + rows.head * params.queryHead + rows.index * params.queryRow;
     for (var d = 0u; d < params.headDim; d++) {
       let at = row + d * params.queryColumn;
@@ -218,8 +237,8 @@ ${forQuads(
   var visible: array<vec4<bool>, ${pairs}>;
 ${forPairs((_k, _q, pair) => `  visible[${pair}] = vec4<bool>(true);`)}
 
-${gathered ? "  let positions = (params.flags & flag_positions) != 0u;\n  var visibility = tile_full;\n" : ""}  for (var first = keys.x; first < keys.y; first += ${together}) {
-${gathered ? spanVisibility : ""}    // Past the last key, the last one is read again and hidden.
+${gathered ? "  let positions = (params.flags & flag_positions) != 0u;\n  var visibility = tile_full;\n" : ""}${own.hasMap ? "  var kind = kind_full;\n" : ""}  for (var first = keys.x; first < keys.y; first += ${together}) {
+${own.hasMap ? mapped : ""}${gathered ? spanVisibility : ""}    // Past the last key, the last one is read again and hidden.
 ${forKeys((k) => `    let j${k} = u32(min(first + ${k}, keys.y - 1));`)}
 ${gathered ? `${forKeys((k) => `    let place${k} = place_of(batch, j${k});`)}\n` : ""}    var s: array<vec4<f32>, ${pairs}>;
 ${forKeys(
@@ -241,11 +260,11 @@ ${forQuads((q) => `          s${q} += x * q[${q * headDim + 4 * per * chunk + e}
 ${scaled ? `      let scale = params.scale * key_scale(place${k}, kv_head);\n` : ""}${forQuads((q) => `      s[${k * quads + q}] = s${q} * ${scaled ? "scale" : "params.scale"};`)}
     }`,
 )}
-    let masked = elementwise || ${gathered ? `(visibility != tile_full && (positions || first - span.y < batch.first || first + ${together - 1} - span.x > batch.last))` : `first < full_first || first + ${together - 1} > full_last`}
+    let masked = ${own.masked}elementwise || ${gathered ? `(visibility != tile_full && (positions || first - span.y < batch.first || first + ${together - 1} - span.x > batch.last))` : `first < full_first || first + ${together - 1} > full_last`}
       || first + ${together} > keys.y;
     for (var pair = 0u; masked && pair < ${pairs}u; pair++) {
       let j = first + i32(pair / ${quads}u);
-      let rows = ${grid.rowsOf(`own + pair % ${quads}u * 4u`)};
+      let rows = ${keepsRows ? `kept[pair % ${quads}u]` : grid.rowsOf(`own + pair % ${quads}u * 4u`)};
       let logits = bias_and_visibility(cap4(s[pair]), batch, b, rows, vec4<u32>(u32(min(j, keys.y - 1))));
       let seen = logits.visible & vec4<bool>(j < keys.y);
       s[pair] = select(vec4<f32>(lowest), logits.s, seen);
@@ -356,11 +375,11 @@ ${forQuads(
     bindings,
     fragments: [
       flagsFragment,
-      gridFragment(gathered),
+      gridFragment(reads),
       rulesFragment(gathered),
       notFiniteFragment,
       logitsFragment("f32", reads),
-      finishFragment(gathered),
+      finishFragment(reads),
       ...readsFragments(reads, ["key", "value"]),
     ],
     body,

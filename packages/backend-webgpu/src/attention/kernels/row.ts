@@ -3,6 +3,8 @@ import type { Kernel, Storage } from "../../wgsl/kernel.js";
 import { linearFragment, linearThreads } from "../../wgsl/linear.js";
 import { lowestFragment, softExpFragment } from "../../wgsl/log-sum-exp.js";
 import { flagsFragment } from "../params.js";
+import { programText } from "../programs/kernel-text.js";
+import { mapFragment } from "../programs/map.js";
 import { forwardBindings } from "../wgsl/forward.js";
 import { gridFragment } from "../wgsl/grid.js";
 import { logitsFragment } from "../wgsl/logits.js";
@@ -52,6 +54,7 @@ export function rowKernel({
     `vec4<f32>(${["x", "y", "z", "w"].map((c) => loadElement(from, at.replace("#", c), reads)).join(", ")})`;
   const forKeys = (text: (c: string) => string): string =>
     ["x", "y", "z", "w"].map(text).join(", ");
+  const own = programText(reads.programs);
   const numbered = `  let rows = params.endRow - params.firstRow;
   let i = params.firstRow + rest % rows;
   rest /= rows;
@@ -63,9 +66,9 @@ export function rowKernel({
     return;
   }
   let batch = batch_rules(b);
-  let keys = visible_keys(batch, split, i32(i), i32(i));
-  let row = Rows(vec4<u32>(i), vec4<u32>(h), vec4<bool>(true));
-  let g = kv_head_of(h);
+${own.start("b")}  let keys = visible_keys(batch, split, i32(i), i32(i));
+  let row = Rows(vec4<u32>(i), vec4<u32>(h), vec4<bool>(true)${own.values("row_values(vec4<i32>(i32(i) + program_offset), vec4<i32>(i32(i)), vec4<u32>(h))")});
+${own.map("b, h, i")}  let g = kv_head_of(h);
 `;
   // An item is a query, of all heads of a group.
   const listed = `  let item = rest % params.rowTiles;
@@ -79,11 +82,11 @@ export function rowKernel({
   }
   let b = block.batch;
   let batch = batch_rules(block.sequence);
-  let keys = split_keys(block, split);
+${own.start("block.sequence")}  let keys = split_keys(block, split);
   let own = rows_of(block, batch, block.first_row + h % params.stack);
-  let row = Rows(vec4<u32>(own.index.x), vec4<u32>(h), vec4<bool>(true), vec4<i32>(own.position.x));
+  let row = Rows(vec4<u32>(own.index.x), vec4<u32>(h), vec4<bool>(true), vec4<i32>(own.position.x)${own.values("first_values(own.values)")});
   let i = own.index.x;
-  let g = kv_head_of(h);
+${own.map("block.item, block.head")}  let g = kv_head_of(h);
 `;
   const body = `@compute @workgroup_size(${linearThreads})
 fn main(
@@ -103,7 +106,7 @@ ${repeat(2, (q) => `  let column${q} = min(vec4<u32>(first_column + ${4 * q}u) +
   var sum = 0.0;
 ${repeat(2, (q) => `  var o${q} = vec4<f32>();`)}
   for (var first = keys.x; first < keys.y; first += 4) {
-${
+${own.visit("first", "    ")}${
   gathered
     ? `    if (tile_visibility(batch, block.span, first, min(4, keys.y - first)) == tile_hidden) {
       continue;
@@ -187,8 +190,8 @@ ${scaled ? "        let scaled = weight[k] * value_scale(places[k], g);\n" : ""}
       flagsFragment,
       linearFragment,
       rulesFragment(gathered),
-      logitsFragment(bias, reads),
-      ...(gathered ? [gridFragment(gathered)] : []),
+      logitsFragment(bias, reads, "keys"),
+      ...(gathered ? [gridFragment(reads)] : own.hasMap ? [mapFragment(false)] : []),
       ...readsFragments(reads, ["key", "value"]),
       lowestFragment,
       softExpFragment,

@@ -1,10 +1,12 @@
 import { emitKernel, repeat } from "../../wgsl/emit.js";
 import type { Kernel, Storage } from "../../wgsl/kernel.js";
-import { attentionParams, flagsFragment } from "../params.js";
+import { flagsFragment } from "../params.js";
+import { programText } from "../programs/kernel-text.js";
 import { finishFragment } from "../wgsl/finish.js";
 import { forwardBindings } from "../wgsl/forward.js";
 import { gridFragment } from "../wgsl/grid.js";
 import { logitsFragment } from "../wgsl/logits.js";
+import { paramsFor, plainReads, type Reads, readVariants } from "../wgsl/reads.js";
 import { rulesFragment } from "../wgsl/rules.js";
 import { type MatrixSizes, matrixStep, matrixThreads } from "./matrix-sizes.js";
 import { attentionKernelName } from "./name.js";
@@ -22,6 +24,8 @@ export interface SubgroupMatrixShape {
   readonly bias: Storage;
   /** Element type of the output: f32 for a part of the keys that is merged later. */
   readonly output: Storage;
+  /** float16 keys in no list. Left out: without programs. */
+  readonly reads?: Reads;
 }
 
 /**
@@ -72,7 +76,9 @@ export function subgroupMatrixKernel(shape: SubgroupMatrixShape): Kernel {
     halfStride(columns),
     halfStride(matrixStep),
   ];
-  const bindings = forwardBindings({ query: "f16", key: "f16", bias, output });
+  const { reads = plainReads("f16") } = shape;
+  const own = programText(reads.programs);
+  const bindings = forwardBindings({ query: "f16", key: "f16", bias, output, reads });
   const forQuads = (text: (block: number, quad: number) => string): string =>
     repeat(blocks, (block) => repeat(quads, (quad) => text(block, quad)));
   /** The four columns of a row that belong to a thread's quad. */
@@ -157,14 +163,14 @@ fn main(
   let shared_at = row * ${productStride}u + ${matrixStep}u;
   let b = block.batch;
   let batch = batch_rules(b);
-  let first_row = params.firstRow + block.tile * ${rows}u;
+${own.start("b")}  let first_row = params.firstRow + block.tile * ${rows}u;
   let end_row = min(params.endRow, first_row + ${rows}u);
   let span = queries_of(first_row, end_row);
   let first_index = span.x;
   let last_index = span.y;
   let keys = visible_keys(batch, block.split, first_index, last_index);
-  let four = rows_of(block.head, first_row + row);
-  let own = Rows(vec4<u32>(four.index.x), vec4<u32>(four.head.x), vec4<bool>(four.exists.x));
+${own.map("block.batch, block.head, first_row")}  let four = rows_of(block.head, first_row + row);
+  let own = Rows(vec4<u32>(four.index.x), vec4<u32>(four.head.x), vec4<bool>(four.exists.x)${own.values("first_values(four.values)")});
   let kv_head = kv_head_of(block.head * params.stack);
   let key_at = params.keyBase + b * params.keyBatch + kv_head * params.keyHead;
   let value_at = params.valueBase + b * params.valueBatch + kv_head * params.valueHead;
@@ -187,7 +193,7 @@ ${forQuads((block, quad) => `  var o${block}_${quad} = vec4<f32>();`)}
   var rounded_sum = 0.0;
 
   for (var tile = keys.x; tile < keys.y; tile += ${matrixStep}) {
-    workgroupBarrier();
+${own.visit("tile", "    ")}    workgroupBarrier();
     stage_keys(thread, key_at, tile, keys.y);
     if (thread == 0u) {
       atomicStore(&special, 0u);
@@ -199,7 +205,7 @@ ${forQuads((block, quad) => `  var o${block}_${quad} = vec4<f32>();`)}
     workgroupBarrier();
     stage_values(thread, value_at, tile, keys.y, first_column);
 
-    let masked = (params.flags & flags_elementwise) != 0u || tile + ${matrixStep} > keys.y
+    let masked = ${own.masked}(params.flags & flags_elementwise) != 0u || tile + ${matrixStep} > keys.y
       || tile - last_index < batch.first || tile + ${matrixStep - 1} - first_index > batch.last
       || end_row < first_row + ${rows}u;
     // One bit for each of the thread's keys.
@@ -292,7 +298,7 @@ ${repeat(quads, (quad) => `      o${block}_${quad} += 0x1p-15 * ${ofRow("product
     rounded_sum += products[row * ${productStride}u + other];
     sum += products[shared_at + other];
   }
-  let once = Rows(own.index, own.head, vec4<bool>(own.exists.x, false, false, false));
+  let once = Rows(own.index, own.head, vec4<bool>(own.exists.x, false, false, false)${own.values("own.values")});
   let exact = finish_rows(once, b, block.split, vec4<f32>(largest), vec4<f32>(sum), part == 0u && block.slice == 0u).x;
   let factor = select(exact * (sum / rounded_sum), 0.0, sum == 0.0);
 
@@ -325,21 +331,21 @@ fn store_columns(thread: u32, block: Block, first_row: u32, end_row: u32, first_
   const name = attentionKernelName("subgroup-matrix", "f16", [rows, headDim, columns], {
     bias,
     output,
-    variants: [`by-${m}x${n}x${k}`],
+    variants: [`by-${m}x${n}x${k}`, ...readVariants(reads, "f16")],
   });
   return emitKernel({
     name,
     features: ["f16", "subgroups", "chromium_experimental_subgroup_matrix"],
     // Strips of rows are shared out by subgroup: uniform in each, which the analysis cannot know.
     directives: "diagnostic(off, chromium.subgroup_matrix_uniformity);\n",
-    params: attentionParams,
+    params: paramsFor(reads),
     bindings,
     fragments: [
       flagsFragment,
-      gridFragment(false),
+      gridFragment(reads),
       rulesFragment(false),
-      logitsFragment(bias),
-      finishFragment(false),
+      logitsFragment(bias, reads, "keys"),
+      finishFragment(reads),
     ],
     body,
   });

@@ -1,6 +1,7 @@
 import { emitKernel, type Fragment, repeat } from "../../wgsl/emit.js";
 import type { Kernel, Storage } from "../../wgsl/kernel.js";
 import { flagsFragment } from "../params.js";
+import { programText } from "../programs/kernel-text.js";
 import { finishFragment } from "../wgsl/finish.js";
 import { forwardBindings } from "../wgsl/forward.js";
 import { gridText } from "../wgsl/gathered.js";
@@ -59,7 +60,8 @@ export function tileBytes({ lanes, storage }: Pick<TileShape, "lanes" | "storage
  */
 export function tileKernel(shape: TileShape): Kernel {
   const { lanes, columns, storage, bias, output, subgroups, reads = plainReads(storage) } = shape;
-  const grid = gridText(reads.gathered, tileRows);
+  const grid = gridText(reads, tileRows);
+  const own = programText(reads.programs);
   const scaled = reads.element === "i8";
   const threads = tileThreads(lanes);
   const keys = tileKeys(lanes);
@@ -103,14 +105,13 @@ fn main(
   let lane = thread % ${lanes}u;
   let band = thread / ${lanes}u;
   let b = block.batch;
-  let batch = ${grid.batch};
-  let first_row = ${grid.firstRow};
+${grid.batch}  let first_row = ${grid.firstRow};
   let end_row = ${grid.endRow};
   let span = ${grid.span};
   let first_index = span.x;
   let last_index = span.y;
   let keys = ${grid.keys("block.split")};
-
+${grid.map}
   let own = first_row + band * ${threadRows}u;
   let low_rows = ${grid.rowsOf("own")};
   let high_rows = ${grid.rowsOf("own + 4u")};
@@ -133,8 +134,8 @@ ${forOutputs((r, q) => `  var o${r}_${q} = vec4<f32>();`)}
 
 ${subgroups ? "  let reach = subgroup_reach(thread, place, size);\n" : ""}
   for (var tile = keys.x; tile < keys.y; tile += ${keys}) {
-${grid.visibility("tile", keys, "    ")}    multiply_tile(thread, query_at, key_at, tile, keys${multiplyArguments(reads)});
-    let masked = (params.flags & flags_elementwise) != 0u || tile + ${keys} > keys.y
+${own.visit("tile", "    ")}${grid.visibility("tile", keys, "    ")}    multiply_tile(thread, query_at, key_at, tile, keys${multiplyArguments(reads)});
+    let masked = ${own.masked}(params.flags & flags_elementwise) != 0u || tile + ${keys} > keys.y
       || ${grid.partial("tile", keys)}
       || end_row < first_row + ${tileRows}u;
     // One bit for each of the thread's scores: sentinels in place of hidden ones would weigh 1 in a
@@ -152,7 +153,7 @@ ${grid.visibility("tile", keys, "    ")}    multiply_tile(thread, query_at, key_
         let rows = Rows(
           select(low_rows.index, high_rows.index, upper),
           select(low_rows.head, high_rows.head, upper),
-          select(low_rows.exists, high_rows.exists, vec4<bool>(upper)),${reads.gathered ? "\n          select(low_rows.position, high_rows.position, upper)," : ""}
+          select(low_rows.exists, high_rows.exists, vec4<bool>(upper)),${reads.gathered ? "\n          select(low_rows.position, high_rows.position, upper)," : ""}${own.hasValues ? "\n          choose_values(low_rows.values, high_rows.values, upper)," : ""}
         );
         let j = tile + i32(key);
         let logits = bias_and_visibility(s, batch, b, rows, vec4<u32>(u32(j)));
@@ -264,11 +265,11 @@ ${last.before}      let at = ${last.at};
   });
   const features = [f16 && "f16", subgroups && "subgroups"];
   const fragments: Fragment[] = [
-    gridFragment(reads.gathered),
+    gridFragment(reads),
     rulesFragment(reads.gathered),
     notFiniteFragment,
     logitsFragment(bias, reads),
-    finishFragment(reads.gathered),
+    finishFragment(reads),
     productsFragment(lanes, storage, reads),
     ...readsFragments(reads, ["value"]),
   ];

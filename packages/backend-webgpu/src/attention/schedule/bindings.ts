@@ -10,6 +10,7 @@ import {
 import type { BoundWindow } from "../../execution/steps.js";
 import { type Kernel, rulesBinding } from "../../wgsl/kernel.js";
 import type { ParamName, Params } from "../params.js";
+import { programsBinding } from "../programs/kernel-programs.js";
 import type { BufferName, Stored, StoredInputs, Task } from "./task.js";
 
 /** The storage buffers of the kernels of attention, without `rules`. */
@@ -44,7 +45,7 @@ const inputNames: ReadonlySet<BindingName> = new Set([
   "mask",
   "bias",
 ]);
-const besideNames = ["keyScales", "valueScales", "mask"] as const;
+const besideNames = ["keyScales", "valueScales", "mask", "bias"] as const;
 const axisNames = ["Batch", "Head", "Row", "Column"] as const;
 
 /** The windows of a kernel's bindings for a region, and the params that say where operands start in them. */
@@ -65,6 +66,10 @@ export function bind(
   };
   for (const { name } of kernel.bindings) {
     if (name === rulesBinding) continue;
+    if (name === programsBinding) {
+      windows.push({ buffer: name, start: 0, size: null });
+      continue;
+    }
     const access = accesses[name as BindingName];
     const window = access ? windowOf(access, region, limits) : null;
     if (!access || !window) {
@@ -73,7 +78,10 @@ export function bind(
     }
     windows.push({ buffer: access.buffer, start: window.start, size: window.size });
     if (name === "beside") {
-      for (const part of besideNames) place(part, accesses[part], accesses[part]?.operand.offset);
+      for (const part of besideNames) {
+        const own = accesses[part];
+        if (own?.buffer === "beside") place(part, own, own.operand.offset);
+      }
       continue;
     }
     const operand = name === "weights" || name === "scores" ? "matrix" : name;

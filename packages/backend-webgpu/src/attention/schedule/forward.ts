@@ -9,6 +9,7 @@ import { rowKernel } from "../kernels/row.js";
 import { subgroupMatrixKernel } from "../kernels/subgroup-matrix.js";
 import { tileKernel } from "../kernels/tile.js";
 import { flags, type Params } from "../params.js";
+import { programParams } from "../programs/layout.js";
 import { tileRows } from "../wgsl/products.js";
 import { partWords } from "../wgsl/statistics.js";
 import { type Accesses, bind, inputAccesses, rowMajorAccess } from "./bindings.js";
@@ -125,7 +126,7 @@ function forwardKernel(task: Task, inputs: StoredInputs, output: Storage): Kerne
       return decodeKernel({ ...choice.decode, vectors, storage, bias, output, reads });
     }
     case "subgroup-matrix":
-      return subgroupMatrixKernel({ ...choice.matrix, bias, output });
+      return subgroupMatrixKernel({ ...choice.matrix, bias, output, reads });
     case "quad":
     case "stream":
       return registersKernel({ ...choice.registers, output, reads });
@@ -196,6 +197,7 @@ function forwardRegion(
     ...regionParams(task, region),
     ...places,
     ...list,
+    ...programParams(problem, choice, task.programs, rows),
     rowTiles: tiles,
     slices,
     splits: gridSplits,

@@ -1,6 +1,7 @@
 import { copy } from "../../convert/schedule.js";
 import type { Operand } from "../../execution/regions.js";
 import type { Schedule, Step } from "../../execution/steps.js";
+import { programsOf, readsBuffer } from "../programs/kernel-programs.js";
 import type { Stored, StoredInputs, Task } from "./task.js";
 
 /** Bytes at multiples of which a binding may start on every device. */
@@ -8,14 +9,14 @@ const bindingGrain = 256;
 
 /**
  * Copies the scales of keys and values and the mask into one buffer, where the device binds too few for
- * all of them. The parts keep their strides.
+ * all of them, and the bias as well beside programs. The parts keep their strides.
  */
 export function joinBeside(
   { problem, choice, capabilities }: Task,
   inputs: StoredInputs,
 ): Schedule & { readonly inputs: StoredInputs } {
-  const { keyScales, valueScales, mask } = inputs;
-  if (!choice.joined || keyScales === null || valueScales === null) {
+  const { keyScales, valueScales, mask, bias } = inputs;
+  if (!choice.joined) {
     return { inputs, steps: [], workspace: new Map() };
   }
   const { batch, queryHeads, kvHeads, queryLength, keyLength, pages } = problem;
@@ -34,11 +35,13 @@ export function joinBeside(
     bytes += Math.ceil((4 * words) / bindingGrain) * bindingGrain;
     return { buffer: "beside", operand: { ...operand, offset } };
   };
+  const pairs = [batch, queryHeads, queryLength, keyLength];
   const joined = {
     ...inputs,
-    keyScales: join(keyScales, rows),
-    valueScales: join(valueScales, rows),
-    mask: mask && join(mask, [batch, queryHeads, queryLength, keyLength]),
+    keyScales: keyScales && join(keyScales, rows),
+    valueScales: valueScales && join(valueScales, rows),
+    mask: mask && join(mask, pairs),
+    bias: bias && readsBuffer(programsOf(problem)) ? join(bias, pairs) : bias,
   };
   const besideWords = Math.max(1, bytes / 4);
   return {

@@ -3,6 +3,7 @@ import { divide, length, type Region } from "../../execution/regions.js";
 import type { Schedule, Step } from "../../execution/steps.js";
 import { storageBytes } from "../../wgsl/kernel.js";
 import { type MatrixName, matrixKernel, matrixKeys } from "../kernels/matrix.js";
+import { programParams } from "../programs/layout.js";
 import { tileRows } from "../wgsl/products.js";
 import { partWords } from "../wgsl/statistics.js";
 import { type Accesses, bind, inputAccesses, rowMajorAccess } from "./bindings.js";
@@ -29,9 +30,10 @@ export function matrix(
   const reads = { ...readsOf(task, inputs, false), words: false };
   const kernel = matrixKernel({ matrix: name, storage, bias, output: storage, reads });
   const limits = bindingLimits(capabilities);
-  const { value: _, valueScales: __, beside: ___, ...read } = inputAccesses(task, inputs);
+  const { value: _, valueScales: __, beside, ...read } = inputAccesses(task, inputs);
   const accesses: Accesses = {
     ...read,
+    ...(reads.joined && { beside }),
     [name]: rowMajorAccess(task, {
       buffer: computedIn(task, name),
       elementBytes: storageBytes(storage),
@@ -73,6 +75,7 @@ export function matrix(
         ...regionParams(task, region),
         ...places,
         ...list,
+        ...programParams(problem, choice, task.programs),
         rowTiles,
         slices,
         splits: 1,

@@ -2,6 +2,8 @@ import type { AttentionProblem } from "@heed/core";
 import type { Capabilities } from "../../capabilities.js";
 import { joinStages, type Schedule } from "../../execution/steps.js";
 import type { Choice } from "../choose.js";
+import { programLayout } from "../programs/layout.js";
+import { ownRulesBytes } from "../rules.js";
 import { packOutput, unpackInputs } from "./convert.js";
 import { forward } from "./forward.js";
 import { joinBeside } from "./join.js";
@@ -15,6 +17,7 @@ import type { AttentionOperands } from "./task.js";
  * Parts of tensors that are larger than a binding may be are computed one after another: by batches,
  * heads and rows as far as that helps, and beyond by keys, whose parts are merged by log-sum-exp.
  *
+ * @param blocks whether a block mask beside a mask program has to be looked at
  * @returns null where even the smallest part is larger than a binding
  */
 export function schedule(
@@ -22,8 +25,11 @@ export function schedule(
   choice: Choice,
   operands: AttentionOperands,
   capabilities: Capabilities,
+  blocks = false,
 ): Schedule | null {
-  const task = { problem, choice, capabilities };
+  const vector = ownRulesBytes(problem, choice) / 16;
+  const programs = programLayout(problem, choice, vector);
+  const task = { problem, choice, capabilities, programs, blocks };
   const { batch, queryHeads, queryLength, keyLength, valueDim, returns } = problem;
   const rows = batch * queryHeads * queryLength;
   if (rows === 0) return joinStages([]);

@@ -2,12 +2,17 @@ import type { AttentionProblem } from "@heed/core";
 import type { Capabilities } from "../../capabilities.js";
 import type { BindingLimits, Operand } from "../../execution/regions.js";
 import type { Choice } from "../choose.js";
+import type { ProgramLayout } from "../programs/layout.js";
 
 /** A problem to be scheduled, and the kernels chosen for it. */
 export interface Task {
   readonly problem: AttentionProblem;
   readonly choice: Choice;
   readonly capabilities: Capabilities;
+  /** Places of programs in a call's data; null without any. */
+  readonly programs: ProgramLayout | null;
+  /** Whether a block mask beside a mask program has to be looked at. */
+  readonly blocks: boolean;
 }
 
 /** Buffers by what they hold; those with `32` are float32 copies of float16 tensors. */

@@ -1,13 +1,14 @@
 import type { Fragment } from "../../wgsl/emit.js";
 import { lowestFragment, softExpFragment } from "../../wgsl/log-sum-exp.js";
 import { logitsRowsFragment } from "./logits.js";
+import type { GridReads } from "./reads.js";
 import { rowFactorFragment, storeStatisticsFragment } from "./statistics.js";
 
 /** The end of four rows' softmax: the sink joins, and the log-sum-exp is stored. */
-export function finishFragment(gathered: boolean): Fragment {
+export function finishFragment(reads: GridReads): Fragment {
   return {
     needs: [
-      logitsRowsFragment(gathered),
+      logitsRowsFragment(reads),
       lowestFragment,
       softExpFragment,
       rowFactorFragment,

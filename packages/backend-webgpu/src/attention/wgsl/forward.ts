@@ -1,5 +1,12 @@
 import type { Binding, Storage } from "../../wgsl/kernel.js";
-import { boundElement, plainReads, type Reads, scaleBindings } from "./reads.js";
+import {
+  besideBindings,
+  boundElement,
+  joinsBias,
+  plainReads,
+  programBindings,
+  type Reads,
+} from "./reads.js";
 
 /**
  * The bindings of every kernel that computes outputs: eight storage buffers, what every device has, and
@@ -19,11 +26,14 @@ export function forwardBindings(elements: {
     { name: "query", element: elements.query, access: "read" },
     { name: "key", element: key, access: "read" },
     { name: "value", element: key, access: "read" },
-    ...scaleBindings(reads, ["key", "value"]),
+    ...besideBindings(reads, ["key", "value"]),
     ...(reads.mask && !reads.joined
       ? [{ name: "mask", element: "u32", access: "read" } as const]
       : []),
-    ...(reads.bias ? [{ name: "bias", element: bias, access: "read" } as const] : []),
+    ...(reads.bias && !joinsBias(reads)
+      ? [{ name: "bias", element: bias, access: "read" } as const]
+      : []),
+    ...programBindings(reads),
     { name: "output", element: output, access: "read_write" },
     { name: "statistics", element: "u32", access: "read_write" },
   ];

@@ -1,5 +1,9 @@
 import type { Fragment } from "../../wgsl/emit.js";
 import { gatheredFlagsFragment } from "../params.js";
+import { rowValuesFragment } from "../programs/fragment.js";
+import { hasMap } from "../programs/kernel-programs.js";
+import { programText } from "../programs/kernel-text.js";
+import type { GridReads, Reads } from "./reads.js";
 
 /** Vectors of four integers in \`rules\` for each sequence and each item; see \`encodeGathered\`. */
 export const sequenceVectors = 3;
@@ -94,10 +98,13 @@ fn tile_visibility(batch: Batch, span: vec2<i32>, first: i32, count: i32) -> u32
  * Which part of the problem a workgroup computes: the rows of an item of the dispatch's list. There are as
  * many workgroups as a call may have items; those without one leave. Rows of an item are those of all heads
  * of a group, query by query: see \`WorkGrid\` of core.
+ *
+ * @param mapped whether blocks have the number of their item
  */
-export const gatheredGridFragment: Fragment = {
-  needs: [gatheredRulesFragment],
-  wgsl: `struct Block {
+export function gatheredGridFragment(mapped: boolean): Fragment {
+  return {
+    needs: [gatheredRulesFragment],
+    wgsl: `struct Block {
   exists: bool,
   /** Indices in the whole problem. */
   batch: u32,
@@ -113,14 +120,14 @@ export const gatheredGridFragment: Fragment = {
   keys: vec2<i32>,
   /** Smallest and largest position of the rows. */
   span: vec2<i32>,
-}
+${mapped ? "  item: u32,\n" : ""}}
 fn item_block(exists: bool, item: u32, head: u32, split: u32, slice: u32) -> Block {
   let rows = rules[params.items + ${itemVectors}u * item];
   let seen = rules[params.items + ${itemVectors}u * item + 1u];
   let sequence = u32(max(rows.x, 0));
   let place = bitcast<vec4<u32>>(rules[${sequenceVectors}u * sequence + 1u]);
   return Block(exists && rows.x >= 0, place.z, head, split, slice, sequence, place.x,
-    u32(rows.y), u32(rows.z), seen.xy, seen.zw);
+    u32(rows.y), u32(rows.z), seen.xy, seen.zw${mapped ? ", item" : ""});
 }
 fn workgroup_block(id: vec3<u32>, counts: vec3<u32>) -> Block {
   let number = params.firstWorkgroup + id.x + counts.x * (id.y + counts.y * id.z);
@@ -148,19 +155,23 @@ fn output_row(block: Block, row: u32) -> u32 {
   let head = block.head * params.stack + row - query * params.stack;
   return (block.batch * params.queryHeads + head) * params.queryLength + block.first_query + query;
 }`,
-};
+  };
+}
 
 /** As \`logitsRowsFragment\`. */
-export const gatheredRowsFragment: Fragment = {
-  needs: [gatheredGridFragment],
-  wgsl: `struct Rows {
+export function gatheredRowsFragment(programs: Reads["programs"]): Fragment {
+  const { members, values } = programText(programs);
+  const own = rowValuesFragment(programs);
+  return {
+    needs: [gatheredGridFragment(!!programs && hasMap(programs)), ...(own ? [own] : [])],
+    wgsl: `struct Rows {
   /** Query index and query head of four rows; clamped to rows that exist. */
   index: vec4<u32>,
   head: vec4<u32>,
   exists: vec4<bool>,
   /** Positions that are data, or indices within the sequence. */
   position: vec4<i32>,
-}
+${members}}
 /** Rows \`first\` to \`first + 3\` of a block's sequence. */
 fn rows_of(block: Block, batch: Batch, first: u32) -> Rows {
   let row = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
@@ -171,14 +182,16 @@ fn rows_of(block: Block, batch: Batch, first: u32) -> Rows {
     let at = vec4<u32>(batch.query_positions) + query;
     position = vec4<i32>(integer(at.x), integer(at.y), integer(at.z), integer(at.w));
   }
+  let head = vec4<u32>(block.head * params.stack) + clamped - query * params.stack;
   return Rows(
     vec4<u32>(block.first_query) + query,
-    vec4<u32>(block.head * params.stack) + clamped - query * params.stack,
+    head,
     row < vec4<u32>(block.end_row),
-    position,
+    position${values("row_values(position + vec4<i32>(program_offset), vec4<i32>(query), head)")},
   );
 }`,
-};
+  };
+}
 
 /** Statements at the start of \`bias_and_visibility\`: visibility by the band, and distances for ALiBi. */
 export const gatheredBand: string = `  let key = min(j, vec4<u32>(u32(max(batch.keys, 1) - 1)));
@@ -201,7 +214,7 @@ export const gatheredBand: string = `  let key = min(j, vec4<u32>(u32(max(batch.
 
 /** Text that differs between kernels whose workgroups are numbered and those that take items. */
 export interface GridText {
-  /** The rules of the block's sequence. */
+  /** Statements that name the rules of the block's sequence, \`batch\`, and start programs. */
   readonly batch: string;
   readonly firstRow: string;
   readonly endRow: string;
@@ -209,6 +222,8 @@ export interface GridText {
   readonly span: string;
   /** The keys of a split of the block. */
   keys(split: string): string;
+  /** Statements that name the block's row of the map of tiles, where there is one. */
+  readonly map: string;
   /** Four rows from one on. */
   rowsOf(first: string): string;
   /** Index of a row of the block among the rows of outputs, after statements that it needs. */
@@ -220,14 +235,16 @@ export interface GridText {
 }
 
 /** @param rows query rows of a block */
-export function gridText(gathered: boolean, rows: number): GridText {
+export function gridText({ gathered, programs }: GridReads, rows: number): GridText {
+  const { start, map } = programText(programs);
   if (gathered) {
     return {
-      batch: "batch_rules(block.sequence)",
+      batch: `  let batch = batch_rules(block.sequence);\n${start("block.sequence")}`,
       firstRow: "block.first_row",
       endRow: "block.end_row",
       span: "block.span",
       keys: (split) => `split_keys(block, ${split})`,
+      map: map("block.item, block.head"),
       rowsOf: (first) => `rows_of(block, batch, ${first})`,
       outputRow: (row) => ({ before: "", at: `output_row(block, ${row})` }),
       visibility: (
@@ -243,11 +260,12 @@ ${indent}}
     };
   }
   return {
-    batch: "batch_rules(b)",
+    batch: `  let batch = batch_rules(b);\n${start("b")}`,
     firstRow: `params.firstRow + block.tile * ${rows}u`,
     endRow: `min(params.endRow, first_row + ${rows}u)`,
     span: "queries_of(first_row, end_row)",
     keys: (split) => `visible_keys(batch, ${split}, first_index, last_index)`,
+    map: map("block.batch, block.head, first_row"),
     rowsOf: (first) => `rows_of(block.head, ${first})`,
     outputRow: (row, indent) => ({
       before: `${indent}let stacked = ${row} / params.queryLength;

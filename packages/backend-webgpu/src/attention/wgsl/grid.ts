@@ -1,13 +1,18 @@
 import type { Fragment } from "../../wgsl/emit.js";
+import { hasMap } from "../programs/kernel-programs.js";
+import { mapFragment } from "../programs/map.js";
 import { gatheredGridFragment } from "./gathered.js";
+import type { GridReads } from "./reads.js";
 
 /**
  * Which part of the problem a workgroup computes. Workgroups are numbered row by row, slab by slab,
  * since no dimension may have more than 65,535 of them; the last row can be incomplete. What a
  * workgroup reads here is uniform, so that it may leave before barriers.
  */
-export function gridFragment(gathered: boolean): Fragment {
-  return gathered ? gatheredGridFragment : numberedGridFragment;
+export function gridFragment({ gathered, programs }: GridReads): Fragment {
+  const mapped = !!programs && hasMap(programs);
+  const grid = gathered ? gatheredGridFragment(mapped) : numberedGridFragment;
+  return mapped ? { wgsl: grid.wgsl, needs: [...(grid.needs ?? []), mapFragment(gathered)] } : grid;
 }
 
 const numberedGridFragment: Fragment = {

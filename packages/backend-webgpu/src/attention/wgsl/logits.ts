@@ -1,28 +1,42 @@
 import type { Fragment } from "../../wgsl/emit.js";
+import { fromFloat16Fragment } from "../../wgsl/float16.js";
 import type { Storage } from "../../wgsl/kernel.js";
 import { softExpFragment } from "../../wgsl/log-sum-exp.js";
+import {
+  keyPositionsFragment,
+  type Pairs,
+  pairFragment,
+  rowValuesFragment,
+} from "../programs/fragment.js";
+import { programText } from "../programs/kernel-text.js";
 import { gatheredBand, gatheredRowsFragment } from "./gathered.js";
-import { plainReads, type Reads } from "./reads.js";
+import { type GridReads, joinsBias, plainReads, type Reads } from "./reads.js";
 import { rulesFragment } from "./rules.js";
 
 /** Rows of the grid as queries and heads of the problem, four at a time. */
-const numberedRowsFragment: Fragment = {
-  wgsl: `struct Rows {
+function numberedRowsFragment(programs: Reads["programs"]): Fragment {
+  const { members, values } = programText(programs);
+  const own = rowValuesFragment(programs);
+  return {
+    ...(own && { needs: [own] }),
+    wgsl: `struct Rows {
   /** Query index and query head of four rows; clamped to rows that exist. */
   index: vec4<u32>,
   head: vec4<u32>,
   exists: vec4<bool>,
-}
+${members}}
 /** Rows \`first\` to \`first + 3\` of a grid head. */
 fn rows_of(grid_head: u32, first: u32) -> Rows {
   let row = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
   let clamped = min(row, vec4<u32>(params.endRow - 1u));
   let length = vec4<u32>(params.queryLength);
   let stacked = clamped / length;
+  let index = clamped - stacked * length;
+  let head = vec4<u32>(grid_head * params.stack) + stacked;
   return Rows(
-    clamped - stacked * length,
-    vec4<u32>(grid_head * params.stack) + stacked,
-    row < vec4<u32>(params.endRow),
+    index,
+    head,
+    row < vec4<u32>(params.endRow)${values("row_values(vec4<i32>(index) + vec4<i32>(program_offset), vec4<i32>(index), head)")},
   );
 }
 /** The first and the last query of rows: of rows of several heads, any query may be among them. */
@@ -33,10 +47,11 @@ fn queries_of(first_row: u32, end_row: u32) -> vec2<i32> {
   }
   return vec2<i32>(0, i32(length - 1u));
 }`,
-};
+  };
+}
 
-export function logitsRowsFragment(gathered: boolean): Fragment {
-  return gathered ? gatheredRowsFragment : numberedRowsFragment;
+export function logitsRowsFragment({ gathered, programs }: GridReads): Fragment {
+  return (gathered ? gatheredRowsFragment : numberedRowsFragment)(programs);
 }
 
 const band = `  let distance = vec4<i32>(j) - vec4<i32>(rows.index);
@@ -51,13 +66,26 @@ const band = `  let distance = vec4<i32>(j) - vec4<i32>(rows.index);
  * visibility. A bias of −∞ is recognised by its bits, since WGSL may assume that there are no infinities.
  *
  * @param bias element type of the bias in its buffer
+ * @param pairs how the four pairs lie
  */
-export function logitsFragment(bias: Storage, reads: Reads = plainReads(bias)): Fragment {
-  const { gathered } = reads;
+export function logitsFragment(
+  bias: Storage,
+  reads: Reads = plainReads(bias),
+  pairs: Pairs = "rows",
+): Fragment {
+  const { gathered, programs } = reads;
+  const own = programText(programs);
   const infinite =
     bias === "f32"
       ? "bitcast<u32>(biases[r]) == 0xff800000u"
       : "bitcast<u32>(f32(biases[r])) == 0xff800000u";
+  const joined = joinsBias(reads);
+  const biasAt = (at: string): string =>
+    !joined
+      ? `f32(bias[${at}])`
+      : bias === "f32"
+        ? `bitcast<f32>(beside[${at}])`
+        : `bitcast<f32>(to_float32((beside[${at} >> 1u] >> (16u * (${at} & 1u))) & 0xffffu))`;
   const wgsl = `struct Logits {
   s: vec4<f32>,
   visible: vec4<bool>,
@@ -94,7 +122,7 @@ ${
     ? `  if ((params.flags & flag_bias) != 0u) {
     let at = params.biasBase + b * params.biasBatch + rows.head * params.biasHead
       + rows.index * params.biasRow + key * params.biasColumn;
-    let biases = vec4<f32>(f32(bias[at.x]), f32(bias[at.y]), f32(bias[at.z]), f32(bias[at.w]));
+    let biases = vec4<f32>(${["x", "y", "z", "w"].map((c) => biasAt(`at.${c}`)).join(", ")});
     for (var r = 0; r < 4; r++) {
       if (${infinite}) {
         hidden[r] = true;
@@ -110,7 +138,7 @@ ${gathered ? "" : "    let away = abs(vec4<f32>(distance) - vec4<f32>(f32(batch.
       s[r] -= bitcast<f32>(head_rules(rows.head[r]).x) * away[r];
     }
   }
-${
+${own.score}${
   reads.mask
     ? `  if ((params.flags & flag_mask) != 0u) {
     let at = params.maskBase + b * params.maskBatch + rows.head * params.maskHead
@@ -124,7 +152,17 @@ ${
   }
 `
     : ""
-}  return Logits(s, visible & !hidden, hidden);
+}${own.mask}  return Logits(s, visible & !hidden, hidden);
 }`;
-  return { wgsl, needs: [rulesFragment(gathered), logitsRowsFragment(gathered), softExpFragment] };
+  return {
+    wgsl,
+    needs: [
+      rulesFragment(gathered),
+      logitsRowsFragment(reads),
+      softExpFragment,
+      ...(joined && bias === "f16" ? [fromFloat16Fragment] : []),
+      ...(programs && gathered ? [keyPositionsFragment] : []),
+      ...(programs ? [pairFragment(programs, gathered, pairs)] : []),
+    ],
+  };
 }

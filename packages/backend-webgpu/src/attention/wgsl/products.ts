@@ -171,7 +171,7 @@ ${
     .join("\n"),
 )}
 }`;
-  return { wgsl, needs: [logitsRowsFragment(gathered), ...readsFragments(reads, ["key"])] };
+  return { wgsl, needs: [logitsRowsFragment(reads), ...readsFragments(reads, ["key"])] };
 }
 
 /** Parameters of `multiply_tile` that say where a key's row and its scale are. */

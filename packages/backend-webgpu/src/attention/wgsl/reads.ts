@@ -2,7 +2,13 @@ import type { Fragment } from "../../wgsl/emit.js";
 import { fromFloat16Fragment } from "../../wgsl/float16.js";
 import type { Binding, Storage } from "../../wgsl/kernel.js";
 import type { ParamsLayout } from "../../wgsl/params.js";
-import { attentionParams, type GatheredParamName, gatheredParams } from "../params.js";
+import { type AnyParamName, attentionParams, gatheredParams, withPrograms } from "../params.js";
+import {
+  type KernelPrograms,
+  programsBinding,
+  programVariants,
+  readsBuffer,
+} from "../programs/kernel-programs.js";
 
 /**
  * Element type of keys and values in their buffers. `f16-words` is float16 that is read as words of two,
@@ -28,11 +34,16 @@ export interface Reads {
   readonly mask: boolean;
   readonly bias: boolean;
   /**
-   * Whether scales and mask are in one buffer, `beside`, for devices that bind no more than eight.
-   * Default false.
+   * Whether scales and mask are in one buffer, `beside`, for devices that bind no more than eight; beside
+   * programs that read a buffer, the bias as well. Default false.
    */
   readonly joined?: boolean;
+  /** Masks and scores as programs. Default none. */
+  readonly programs?: KernelPrograms | null;
 }
+
+/** The part of it that grids and rows depend on. */
+export type GridReads = Pick<Reads, "gathered" | "programs">;
 
 /** Keys and values of the query's type, one batch entry after another. */
 export function plainReads(element: Storage): Reads {
@@ -46,23 +57,24 @@ export function elementsOfWord(element: KeyElement): 1 | 2 | 4 {
 
 /** Variants of a kernel's name. @param storage element type of the query */
 export function readVariants(
-  { element, words, gathered, mask, bias, joined }: Reads,
+  { element, words, gathered, mask, bias, joined, programs = null }: Reads,
   storage: Storage,
 ): (string | false)[] {
-  const scaled = element === "i8";
   return [
     element !== storage && `keys-${element}`,
     words && "fours",
     gathered && "gathered",
-    scaled && !mask && "maskless",
-    scaled && !bias && "biasless",
+    !mask && "maskless",
+    !bias && "biasless",
     joined === true && "joined",
+    ...programVariants(programs),
   ];
 }
 
 /** The parameters of a kernel that reads keys so. */
-export function paramsFor({ gathered }: Reads): ParamsLayout<GatheredParamName> {
-  return gathered ? gatheredParams : (attentionParams as ParamsLayout<GatheredParamName>);
+export function paramsFor({ gathered, programs }: Reads): ParamsLayout<AnyParamName> {
+  const layouts = programs ? withPrograms : { numbered: attentionParams, gathered: gatheredParams };
+  return layouts[gathered ? "gathered" : "numbered"] as ParamsLayout<AnyParamName>;
 }
 
 /** Whether the text needs the extension f16 for keys. */
@@ -79,10 +91,20 @@ export function boundElement({ element, words }: Reads): string {
   return element;
 }
 
-/** Bindings of scales, one for each of the operands. */
-export function scaleBindings(reads: Reads, operands: readonly Operand[]): Binding[] {
-  if (reads.element !== "i8") return [];
+/** Whether the bias is in the buffer `beside`, too. */
+export function joinsBias({ joined, programs = null }: Reads): boolean {
+  return joined === true && readsBuffer(programs);
+}
+
+/** The binding of what programs read. */
+export function programBindings({ programs = null }: Reads): Binding[] {
+  return readsBuffer(programs) ? [{ name: programsBinding, element: "u32", access: "read" }] : [];
+}
+
+/** Bindings of scales, one for each of the operands, or of what is in one buffer with them. */
+export function besideBindings(reads: Reads, operands: readonly Operand[]): Binding[] {
   if (reads.joined) return [{ name: "beside", element: "u32", access: "read" }];
+  if (reads.element !== "i8") return [];
   return operands.map(
     (name): Binding => ({ name: `${name}Scales`, element: "f32", access: "read" }),
   );
