@@ -1,5 +1,6 @@
 // Writes figures and tables of this app's README and of the repository's from a result file: `node
-// tools/readme-figures.js report.json [CPU]` in apps/bench, after a build. The figure is what the HTML
+// tools/readme-figures.js report.json [CPU]` in apps/bench, after a build. A report of the suite `decode` or
+// `sparse` alone gives that suite's table in this app's README; any other one the rest. The figure is what the HTML
 // report draws, with its colours for light and dark put into the file. CPU names the processor, where
 // the system tells less of it than is known, as virtual machines do.
 import { readFile, rm, writeFile } from "node:fs/promises";
@@ -14,6 +15,7 @@ import { formatNumber } from "../dist/report/format.js";
 import { reportToMarkdown } from "../dist/report/markdown.js";
 import { parseReport } from "../dist/report/parse.js";
 import { rowsOf } from "../dist/report/rows.js";
+import { decodeTable, sparseTable } from "./suite-tables.js";
 
 const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const [, , file, cpu] = process.argv;
@@ -118,9 +120,9 @@ function summary() {
 }
 
 /** Puts text between a README's markers. */
-async function intoReadme(path, text) {
+async function intoReadme(path, text, name = "figures") {
   const readme = await readFile(path, "utf8");
-  const [start, end] = ["<!-- figures: written by readme-figures.js -->", "<!-- /figures -->"];
+  const [start, end] = [`<!-- ${name}: written by readme-figures.js -->`, `<!-- /${name} -->`];
   const from = readme.indexOf(start);
   const to = readme.indexOf(end);
   if (from < 0 || to < from) throw new Error(`${path} has lost its markers`);
@@ -130,14 +132,21 @@ async function intoReadme(path, text) {
   );
 }
 
-const alt = "Time of a call, by case and backend";
-await writeFile(here("generated/results.svg"), await drawFigure());
-await intoReadme(
-  here("README.md"),
-  // Without the figure: npm shows this file, and the package has no pictures.
-  reportToMarkdown(report),
-);
-await intoReadme(
-  here("../../README.md"),
-  `![${alt}](apps/bench/generated/results.svg)\n\n${summary()}`,
-);
+const suites = new Set(report.cases.map(({ suite }) => suite));
+const tables = { decode: decodeTable, sparse: sparseTable };
+const [only] = suites.size === 1 ? suites : [];
+if (Object.hasOwn(tables, only ?? "")) {
+  await intoReadme(here("README.md"), tables[only](report), only);
+} else {
+  const alt = "Time of a call, by case and backend";
+  await writeFile(here("generated/results.svg"), await drawFigure());
+  await intoReadme(
+    here("README.md"),
+    // Without the figure: npm shows this file, and the package has no pictures.
+    reportToMarkdown(report),
+  );
+  await intoReadme(
+    here("../../README.md"),
+    `![${alt}](apps/bench/generated/results.svg)\n\n${summary()}`,
+  );
+}

@@ -44,14 +44,15 @@ export function tilesOf(inputs: Call): CaseTiles | null {
   return { queries: side, keys: side, skipped: empty / all };
 }
 
-/** The work of a call, with the pairs that its mask program leaves: core counts all that positions leave. */
+/** The work of a call, with the pairs that its mask program leaves: core counts all in the blocks that it leaves. */
 export function workLeft(inputs: Call): Work {
-  const problem = attention.describe(inputs);
-  const { flops, bytes } = attention.work(attention.bind(problem, inputs));
+  const workOf = (call: Call): Work =>
+    attention.work(attention.bind(attention.describe(call), call));
   const { maskMod } = inputs;
-  return maskMod === undefined
-    ? { flops, bytes }
-    : { flops: flops * shareLeft(maskMod as MaskProgram, inputs), bytes };
+  const { flops, bytes } = workOf(inputs);
+  if (maskMod === undefined) return { flops, bytes };
+  const { flops: all } = workOf({ ...inputs, blockMask: undefined });
+  return { flops: all * shareLeft(maskMod as MaskProgram, inputs), bytes };
 }
 
 /** The share of pairs that a program leaves, exactly: by blocks of one query and one key. */
