@@ -51,13 +51,18 @@ export function movesWithRows({ left, right }: VisibleBand): boolean {
   return Number.isFinite(left) || Number.isFinite(right);
 }
 
-/** Causal, window and lengths of a call whose batch entries are its sequences. */
-export function boundsOf(problem: AttentionProblem, positions: BoundPositions): Bounds {
+/** The batch entries of a call, where they are its sequences. */
+export function entriesOf(problem: AttentionProblem, positions: BoundPositions): readonly Entry[] {
   const entries: Entry[] = [];
   for (let b = 0; b < problem.batch; b++) {
     entries.push({ sequence: new Sequence(problem, positions, b), start: 0 });
   }
-  return boundsOfEntries(problem, entries);
+  return entries;
+}
+
+/** Causal, window and lengths of a call whose batch entries are its sequences. */
+export function boundsOf(problem: AttentionProblem, positions: BoundPositions): Bounds {
+  return boundsOfEntries(problem, entriesOf(problem, positions));
 }
 
 /** Causal, window, lengths and positions as one range of keys a row: `visibleKeys` of core. */

@@ -1,17 +1,16 @@
 import {
   type AttentionProblem,
   bytesPerElement,
-  refuseFeatures,
   type SupportReason,
   statisticsDType,
   type Verdict,
   visibleBand,
 } from "@heed/core";
+import { variablesOf } from "@heed/core/program";
 import type { ProviderTraits } from "../runtime/traits.js";
 import { movesWithRows, typicalBand } from "./bounds.js";
 import { chooseGraph, type GraphKind } from "./graph/choose.js";
 import { graphSpec } from "./graph/spec.js";
-import { lackedFeatures } from "./lacked.js";
 import { expandedBytes, isStored, leastPart } from "./stored/schedule.js";
 
 /** Number of matrices of logits that live at once: the one an operator reads and the one it writes. */
@@ -30,6 +29,25 @@ function bandBytes({ batch, queryLength, keyLength, dtype }: AttentionProblem): 
   return batch * queryLength * keyLength * bytesPerElement(statisticsDType(dtype));
 }
 
+/** Number of values of a program that live at once. */
+const programAlive = 3;
+
+/** Bytes that the nodes of programs need: values of the axes that a program depends on. */
+function programBytes({ maskMod, scoreMod, blockMask, ...problem }: AttentionProblem): number {
+  const { batch, queryHeads, queryLength, keyLength } = problem;
+  const matrices = (ofBatch: boolean, ofHeads: boolean): number =>
+    (ofBatch ? batch : 1) * (ofHeads ? queryHeads : 1) * queryLength * keyLength;
+  let elements = 0;
+  if (maskMod) {
+    const used = variablesOf(maskMod);
+    const ofPositions = problem.positions !== "none" && (used.has("query") || used.has("key"));
+    elements += programAlive * matrices(used.has("batch") || ofPositions, used.has("head"));
+  }
+  if (blockMask) elements += matrices(blockMask.shape[0] !== 1, blockMask.shape[1] !== 1);
+  if (scoreMod) elements += programAlive * matrices(true, true);
+  return elements * bytesPerElement(statisticsDType(problem.dtype));
+}
+
 /**
  * Bytes that a run of a graph needs beside inputs and outputs: an estimate, as onnxruntime plans its memory.
  * GroupQueryAttention works in tiles, and copies queries, keys and values into its own layout.
@@ -42,7 +60,7 @@ export function workspaceBytes(problem: AttentionProblem, kind: GraphKind): numb
   }
   const bands =
     queryLength > 1 && movesWithRows(visibleBand(problem)) ? bandsAlive * bandBytes(problem) : 0;
-  return logitsAlive * logitsBytes(problem) + bands;
+  return logitsAlive * logitsBytes(problem) + bands + programBytes(problem);
 }
 
 /** The graph that calls of a problem usually take. */
@@ -57,8 +75,7 @@ export function decideAttention(
   traits: ProviderTraits,
 ): Verdict<GraphKind> {
   const { provider, largestTensor, memory, maxWorkspaceBytes } = traits;
-  const reasons: SupportReason[] = refuseFeatures(problem, lackedFeatures);
-  if (reasons.length > 0) return { reasons };
+  const reasons: SupportReason[] = [];
   // The part that a call computes at once follows from its lengths, which are data.
   const least = isStored(problem) ? leastPart(problem) : problem;
   const kind = usualKind(least, traits);

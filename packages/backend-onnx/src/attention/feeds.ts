@@ -11,6 +11,7 @@ import { type FeedContext, feed } from "../layout/feed.js";
 import type { Runtime, RuntimeTensor } from "../runtime/runtime.js";
 import type { GraphSpec } from "./graph/spec.js";
 import { type CallPositions, type FedGraph, type Feeds, positionFeeds } from "./position-feeds.js";
+import { programFeeds } from "./program-feeds.js";
 
 /** Query, key and value as a graph reads them. */
 export type MainFeeds = Readonly<Record<"query" | "key" | "value", RuntimeTensor>>;
@@ -72,6 +73,7 @@ export function callFeeds(
     feeds.bias = feed(context, "bias", bias, spec.bias.dtype, problem.bias.shape);
   }
   if (spec.alibi || spec.sinks) addHeadValues(feeds, runtime, bound);
+  if (spec.programs) Object.assign(feeds, programFeeds(runtime, graph, bound, positions.sequences));
   return feeds;
 }
 

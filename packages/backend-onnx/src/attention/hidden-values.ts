@@ -3,9 +3,12 @@ import type { Bounds } from "./bounds.js";
 import type { HiddenGuard } from "./graph/spec.js";
 import type { SeenKeys } from "./seen-keys.js";
 
+/** The part of a problem that may hide keys one by one. */
+type HidingProblem = Pick<AttentionProblem, "mask" | "bias" | "maskMod" | "scoreMod" | "blockMask">;
+
 /**
  * Which guard the values of a call need, from whether any that is hidden from some row, or by positions
- * from every row, is NaN or ±∞. Which keys a mask or a bias hides is not looked at: beside either, any
+ * from every row, is NaN or ±∞. Which keys a mask, a bias or a program hides is not looked at: beside them, any
  * such value needs the guard `"elements"`.
  *
  * @param value `[batch, kvHeads, keyLength, valueDim]`
@@ -13,10 +16,10 @@ import type { SeenKeys } from "./seen-keys.js";
 export function guardFor(
   value: HostTensor,
   bounds: Pick<Bounds, "band" | "batches" | "seen">,
-  { mask, bias }: Pick<AttentionProblem, "mask" | "bias">,
+  { mask, bias, maskMod, scoreMod, blockMask }: HidingProblem,
 ): HiddenGuard {
   const [batch, , keyLength] = value.shape as [number, number, number, number];
-  if (mask || bias) {
+  if (mask || bias || maskMod || scoreMod || blockMask) {
     for (let b = 0; b < batch; b++) {
       if (!allFinite(value, b, { start: 0, end: keyLength })) return "elements";
     }

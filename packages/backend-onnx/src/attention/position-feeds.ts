@@ -5,17 +5,18 @@ import {
   statisticsDType,
   type TypedArray,
 } from "@heed/core";
-import type { Runtime, RuntimeTensor } from "../runtime/runtime.js";
+import type { Runtime, RuntimeDType, RuntimeTensor } from "../runtime/runtime.js";
 import {
   arePositionsFar,
   keyDistances,
   type PositionPart,
   queryDistances,
 } from "./alibi-positions.js";
-import { type Bounds, boundsOf } from "./bounds.js";
+import { type Bounds, boundsOfEntries, type Entry, entriesOf } from "./bounds.js";
 import { keyChunks } from "./graph/chunks.js";
 import type { GraphSpec, PositionSpec } from "./graph/spec.js";
 import { keyFlags } from "./seen-keys.js";
+import { variableFeeds } from "./variable-feeds.js";
 
 /** Inputs of a session by name. */
 export type Feeds = Record<string, RuntimeTensor>;
@@ -23,6 +24,9 @@ export type Feeds = Record<string, RuntimeTensor>;
 /** Positions and lengths of a call, and what graphs read of them. */
 export interface CallPositions {
   readonly bounds: Bounds;
+  /** `[batch]`: the sequences, as batch entries of a graph, and their numbers among the problem's. */
+  readonly entries: readonly Entry[];
+  readonly sequences: readonly number[];
   /** Whether positions of ALiBi are given in two parts: see {@link arePositionsFar}. */
   readonly far: boolean;
   /** `[batch]`. */
@@ -37,17 +41,21 @@ export interface KnownPositions extends CallPositions {
 }
 
 export function callPositions(problem: AttentionProblem, given: BoundPositions): KnownPositions {
-  const bounds = boundsOf(problem, given);
-  return { ...positionsWithin(problem, bounds, given.kvLengths), given };
+  const entries = entriesOf(problem, given);
+  const bounds = boundsOfEntries(problem, entries);
+  const sequences = entries.map((_, number) => number);
+  return { ...positionsWithin(problem, bounds, entries, sequences, given.kvLengths), given };
 }
 
 export function positionsWithin(
   { alibi, keyLength }: Pick<AttentionProblem, "alibi" | "keyLength">,
   bounds: Bounds,
+  entries: readonly Entry[],
+  sequences: readonly number[],
   kvLengths: Int32Array,
 ): CallPositions {
   const far = alibi && arePositionsFar(bounds.entries, keyLength);
-  return { bounds, far, kvLengths, feeds: new Map() };
+  return { bounds, entries, sequences, far, kvLengths, feeds: new Map() };
 }
 
 /** The values that a graph's spec depends on. */
@@ -91,6 +99,8 @@ export interface FedGraph {
   readonly spec: GraphSpec;
   /** Names of its inputs. */
   readonly reads: readonly string[];
+  /** Element types of its inputs, by name. */
+  readonly types: ReadonlyMap<string, RuntimeDType>;
 }
 
 /** The inputs of a graph that `positionInputs` declares and explains, and those of chunks of keys. */
@@ -98,8 +108,9 @@ export function positionFeeds(
   { Tensor }: Runtime,
   problem: AttentionProblem,
   { reads }: FedGraph,
-  { bounds, far, kvLengths }: CallPositions,
+  positions: CallPositions,
 ): Feeds {
+  const { bounds, far, kvLengths } = positions;
   const { batch, queryLength, keyLength, dtype } = problem;
   const compute = statisticsDType(dtype);
   const { entries, batches, rows, ranks, first, last, seen } = bounds;
@@ -138,6 +149,7 @@ export function positionFeeds(
     queryPositionsHigh: () => ofQueries("high"),
     keyPositions: () => ofKeys(far ? "low" : "near"),
     keyPositionsHigh: () => ofKeys("high"),
+    ...variableFeeds(Tensor, problem, positions),
     chunkedWeights: () => {
       const { count, length } = keyChunks(keyLength);
       return new Tensor("int64", BigInt64Array.of(0n, 0n, 0n, BigInt(count), BigInt(length)), [5]);

@@ -2,8 +2,8 @@ import { type AttentionProblem, refuseFeatures, UnsupportedError } from "@heed/c
 import { encodeModel, type ModelGraph } from "../../model/model.js";
 import { plainGraph } from "../graph/plain.js";
 import { graphSpec } from "../graph/spec.js";
-import { unexportedFeatures } from "../lacked.js";
 import { computedPositions, positionSpecOf } from "./computed-positions.js";
+import { unexportedFeatures } from "./unexported.js";
 
 /** As ONNX defines its operators: IEEE 754 throughout. */
 const onnxItself = { infinities: true, and: true, float16: true } as const;
@@ -16,7 +16,8 @@ const onnxItself = { infinities: true, and: true, float16: true } as const;
  * `output`, `weights`, `scores` and `logSumExp` (with a last axis of 1), as asked for. Keys and values that
  * a mask or a bias hides must be finite; those that positions hide from all rows may hold anything.
  *
- * @throws UnsupportedError for storage of keys and values, pages, ragged batches and positions as data
+ * @throws UnsupportedError for programs, block masks, storage of keys and values, pages, ragged batches and
+ *   positions as data
  */
 export function toOnnx(problem: AttentionProblem): Uint8Array {
   return encodeModel(problemGraph(problem));

@@ -3,6 +3,7 @@ import { GraphBuilder, type Value } from "../../model/builder.js";
 import type { ModelGraph } from "../../model/model.js";
 import { biasInput, mainInputs, maskInput } from "./inputs.js";
 import type { PositionSource } from "./positions.js";
+import { hasMasks, maskAxes, maskedBy } from "./programs.js";
 import { notAllHidden } from "./softmax.js";
 import type { Arithmetic, GraphSpec } from "./spec.js";
 import { asBias, visibility } from "./visibility.js";
@@ -23,7 +24,7 @@ export function attentionGraph(
   const g = new GraphBuilder(opset);
   const compute = statisticsDType(spec.dtype);
   const { query, key, value } = mainInputs(g, spec, compute);
-  const mask = maskInput(g, spec, arithmetic);
+  const mask = maskedBy(g, spec, arithmetic, maskInput(g, spec, arithmetic), compute);
   const causal = isCausal(spec);
   const positions = causal ? null : positionSource(g, spec, compute);
 
@@ -35,7 +36,7 @@ export function attentionGraph(
     added = added ? g.op("Add", [bias, added]) : bias;
   }
   let seen: Value | null = null;
-  if (added && (spec.mask || spec.bias)) {
+  if (added && (hasMasks(spec) || spec.bias)) {
     const largest = (): Value => g.reduce("ReduceMax", added as Value);
     seen = spec.bias
       ? notAllHidden(g, added, compute)
@@ -57,11 +58,16 @@ export function attentionGraph(
 /** The added matrix with all rows and keys, since the operator repeats it over batches and heads only. */
 function wholeMatrix(
   g: GraphBuilder,
-  { mask, bias, band }: GraphSpec,
+  spec: GraphSpec,
   added: Value,
   { query, key }: { query: Value; key: Value },
 ): Value {
-  const axes = [mask, bias?.axes ?? null, band && ([true, false, band.perRow, true] as const)];
+  const { bias, band } = spec;
+  const axes = [
+    maskAxes(spec),
+    bias?.axes ?? null,
+    band && ([true, false, band.perRow, true] as const),
+  ];
   if ([2, 3].every((axis) => axes.some((input) => input?.[axis]))) return added;
   const length = (of: Value): Value => g.op("Shape", [of], { start: 2, end: 3 });
   const shape = g.op("Concat", [g.integers(1, 1), length(query), length(key)], { axis: 0 });
@@ -78,6 +84,7 @@ function aboveLowest(g: GraphBuilder, bias: Value, compute: "float64" | "float32
 }
 
 /** Whether the operator's own `is_causal` says what the positions hide. */
-export function isCausal({ band, mask, bias }: GraphSpec): boolean {
-  return band?.diagonal?.keys === null && mask === null && bias === null;
+export function isCausal(spec: GraphSpec): boolean {
+  const { band, bias } = spec;
+  return band?.diagonal?.keys === null && !hasMasks(spec) && bias === null;
 }

@@ -1,5 +1,6 @@
 import type { ProviderTraits } from "../../runtime/traits.js";
 import { areScaledOnly } from "./logits.js";
+import { hasMasks } from "./programs.js";
 import { type GraphSpec, isGrouped } from "./spec.js";
 
 /**
@@ -38,7 +39,8 @@ export function chooseGraph(
 
 /** Whether the operator Attention can say a spec, as onnxruntime 1.30's CPU code has it. */
 function attentionSays(spec: GraphSpec): boolean {
-  return operatorSays(spec) && areScaledOnly(spec.logits) && !spec.sinks && spec.chunks === null;
+  if (spec.sinks || spec.chunks !== null || spec.programs?.score) return false;
+  return operatorSays(spec) && areScaledOnly(spec.logits);
 }
 
 /** The normal numbers of float32. */
@@ -61,9 +63,9 @@ function operatorSays(spec: GraphSpec): boolean {
 
 /** Whether GroupQueryAttention can say a spec and work in tiles: rows along the diagonal, with or without sinks. */
 function groupQuerySays(spec: GraphSpec): boolean {
-  const { band, mask, bias, logits, headDim, valueDim } = spec;
-  if (!band?.diagonal || mask || bias || !areScaledOnly(logits) || !operatorSays(spec))
-    return false;
+  const { band, bias, programs, logits, headDim, valueDim } = spec;
+  if (!band?.diagonal || hasMasks(spec) || bias || programs?.score) return false;
+  if (!areScaledOnly(logits) || !operatorSays(spec)) return false;
   // The operator asks this of head sizes because other providers' kernels do.
   return headDim === valueDim && headDim % 8 === 0;
 }

@@ -2,7 +2,8 @@ import type { FloatDType } from "@heed/core";
 import { canonicalAxes, storedDims } from "../../layout/axis-order.js";
 import type { GraphBuilder, Value } from "../../model/builder.js";
 import type { Dimension } from "../../model/model.js";
-import type { Arithmetic, BroadcastAxes, GraphSpec } from "./spec.js";
+import type { BroadcastAxes } from "./axes.js";
+import type { Arithmetic, GraphSpec } from "./spec.js";
 import {
   broadcastPart,
   entriesOf,

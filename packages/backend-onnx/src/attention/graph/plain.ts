@@ -6,6 +6,7 @@ import { guardValues, restoreInfinities } from "./guard.js";
 import { biasInput, mainInputs, maskInput, withoutHeads } from "./inputs.js";
 import { scaledLogits } from "./logits.js";
 import type { PositionSource, PositionValues } from "./positions.js";
+import { maskedBy, scoredBy } from "./programs.js";
 import { softmaxOver } from "./softmax.js";
 import { type Arithmetic, type GraphSpec, isGrouped } from "./spec.js";
 
@@ -37,7 +38,7 @@ export function plainGraph(
     ? { ...read, key: withoutHeads(g, read.key), value: withoutHeads(g, read.value) }
     : read;
   const positions = positionSource(g, spec, compute);
-  const mask = maskInput(g, spec, arithmetic);
+  const mask = maskedBy(g, spec, arithmetic, maskInput(g, spec, arithmetic), compute);
 
   const values = guardValues(g, spec, inputs.value, positions, compute);
   const logits = scaledLogits(g, spec.logits, inputs.query, spec.scores === "raw", compute);
@@ -51,7 +52,8 @@ export function plainGraph(
   const raw = perHead ? unstack(g, spec, product) : product;
   const capped = logits.capped(raw);
   const bias = biasInput(g, spec, compute);
-  const biased = addBiases(g, spec, capped, { bias, positions }, compute);
+  const added = addBiases(g, spec, capped, { bias, positions }, compute);
+  const biased = scoredBy(g, spec, arithmetic, added, compute);
   returnScores(g, spec, { raw, capped, biased }, positions, compute);
 
   const softmax = softmaxOver(g, spec, arithmetic, biased, { mask, bias, positions, compute });
@@ -94,8 +96,9 @@ function stackedQuery(g: GraphBuilder, spec: GraphSpec, query: Value): Value {
 
 /** Whether anything between the products tells a group's heads apart. */
 function needsRows(spec: GraphSpec): boolean {
-  const { mask, bias, band, alibi, sinks, logSumExp, weights, scores, guard, chunks } = spec;
-  const rules = mask || bias || band || alibi || sinks;
+  const { mask, bias, programs, band, alibi, sinks, logSumExp, weights, scores, guard, chunks } =
+    spec;
+  const rules = mask || bias || programs || band || alibi || sinks;
   return Boolean(rules || logSumExp || weights || scores || chunks || guard === "elements");
 }
 

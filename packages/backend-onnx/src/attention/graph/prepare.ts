@@ -1,4 +1,9 @@
-import { encodeModel, type ModelGraph, type ModelValue } from "../../model/model.js";
+import {
+  encodeModel,
+  type ModelDType,
+  type ModelGraph,
+  type ModelValue,
+} from "../../model/model.js";
 import type { ProviderTraits } from "../../runtime/traits.js";
 import { attentionGraph } from "./attention.js";
 import { chooseGraph, type GraphKind } from "./choose.js";
@@ -16,6 +21,8 @@ export interface PreparedGraph {
   readonly key: string;
   /** Names of its inputs. */
   readonly reads: readonly string[];
+  /** Element types of its inputs, by name. */
+  readonly types: ReadonlyMap<string, ModelDType>;
   readonly outputs: readonly ModelValue[];
   readonly leakSign: LeakSign;
   /** Kernels that a run launches, before onnxruntime fuses any. */
@@ -43,6 +50,7 @@ export function prepareGraph(
     kind,
     key: `${kind} ${JSON.stringify(kind === "group-query" ? spec : withoutRanges(spec))}`,
     reads: graph.inputs.map(({ name }) => name),
+    types: new Map(graph.inputs.map(({ name, dtype }) => [name, dtype])),
     outputs: graph.outputs,
     leakSign: leakSign(kind, spec, traits),
     nodes: graph.nodes.length,

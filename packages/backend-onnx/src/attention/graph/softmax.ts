@@ -1,6 +1,7 @@
 import type { GraphBuilder, Value } from "../../model/builder.js";
 import type { ModelDType } from "../../model/model.js";
 import { chunkedSum } from "./chunks.js";
+import { hidesFreely, maskAxes } from "./programs.js";
 import type { Arithmetic, GraphSpec } from "./spec.js";
 import { and, asBias, type VisibilityInputs, visibility } from "./visibility.js";
 
@@ -52,19 +53,26 @@ export function softmaxOver(
 }
 
 /**
- * The keys that no bias of −∞ hides; null if the sum says it, since −∞ plus any number is −∞. Infinities
- * must be reliable for that, and the number no NaN or +∞.
+ * The keys that no bias of −∞ hides, and no score of −∞; null if the logits say it, since −∞ plus any number is
+ * −∞. Infinities must be reliable for that, and the number no NaN or +∞; and a score program may make any
+ * number of −∞.
  */
 function notExcluded(
   g: GraphBuilder,
   spec: GraphSpec,
-  { infinities }: Arithmetic,
+  arithmetic: Arithmetic,
   logits: Value,
   { bias, compute }: SoftmaxContext,
 ): Value | null {
-  if (bias === null) return null;
-  if (!infinities) return g.op("GreaterOrEqual", [logits, g.scalar(compute, lowest[compute])]);
-  if (spec.guard !== "elements") return null;
+  const { infinities } = arithmetic;
+  const scored = Boolean(spec.programs?.score);
+  if (!infinities) {
+    const numbers = (of: Value): Value =>
+      g.op("GreaterOrEqual", [of, g.scalar(compute, lowest[compute])]);
+    const biased = scored && bias ? numbers(bias) : null;
+    return and(g, arithmetic, biased, scored || bias ? numbers(logits) : null);
+  }
+  if (bias === null || !(scored || spec.guard === "elements")) return null;
   return g.op("Not", [g.op("Equal", [bias, g.scalar(compute, Number.NEGATIVE_INFINITY)])]);
 }
 
@@ -78,8 +86,8 @@ function hide(
 ): Value {
   if (!infinities) return g.op("Where", [visible, logits, g.scalar(compute, lowest[compute])]);
   // Adding −∞ hides ordinary numbers, and a sum is a faster pass than a choice. What is added is
-  // small unless the mask is one a head.
-  if (spec.guard === "none" && !spec.mask?.[1]) {
+  // small unless the mask is one a head. A program may give NaN or +∞ where a rule hides it.
+  if (spec.guard === "none" && !maskAxes(spec)[1] && !spec.programs?.score) {
     return g.op("Add", [logits, asBias(g, visible, compute)]);
   }
   return g.op("Where", [visible, logits, g.scalar(compute, Number.NEGATIVE_INFINITY)]);
@@ -98,7 +106,7 @@ function operatorSoftmax(
   const zero = g.scalar(compute, 0);
   // An empty row is 0/0, or with finite sentinels an even spread over keys that it does not see.
   let any: Value | null = null;
-  if (spec.bias !== null || spec.mask !== null) {
+  if (hidesFreely(spec)) {
     any = anyVisible(g, spec, arithmetic, masked, visible, compute);
   } else if (spec.band?.emptyRows) {
     any = positions.anyInBand;
@@ -128,7 +136,7 @@ function anyVisible(
   visible: Value | null,
   compute: ModelDType,
 ): Value {
-  if (infinities && spec.bias) return notAllHidden(g, masked, compute);
+  if (infinities && (spec.bias || spec.programs?.score)) return notAllHidden(g, masked, compute);
   if (visible === null) {
     const minusInfinity = g.scalar(compute, Number.NEGATIVE_INFINITY);
     return g.op("Greater", [g.reduce("ReduceMax", masked), minusInfinity]);
@@ -192,7 +200,7 @@ function ownSoftmax(
     weights: exponentials,
     finish: (summed) => {
       const divided = g.op("Div", [summed, divisor]);
-      if (!spec.band?.emptyRows && !spec.mask && !spec.bias) return divided;
+      if (!spec.band?.emptyRows && !hidesFreely(spec)) return divided;
       // Weights of 0 leave −0 of negative values.
       return g.op("Where", [g.op("Equal", [ofVisible, zero]), zero, divided]);
     },

@@ -1,11 +1,10 @@
 import { type AttentionProblem, type FloatDType, headsPerGroup, type ScoresKind } from "@heed/core";
 import { type AxisOrder, canonicalOrder } from "../../layout/axis-order.js";
+import type { BroadcastAxes } from "./axes.js";
 import { type ChunkSpec, chunkSpec, narrowestPanels } from "./chunks.js";
 import { type LogitSpec, logitSpec } from "./logits.js";
+import { type ProgramSpec, programSpec } from "./program-spec.js";
 import type { StorageSpec } from "./storage.js";
-
-/** Which axes of `[batch, queryHeads, queryLength, keyLength]` a mask or bias has; the rest repeat. */
-export type BroadcastAxes = readonly [boolean, boolean, boolean, boolean];
 
 /** All three as they are described. */
 export const canonicalOrders: GraphSpec["order"] = {
@@ -78,6 +77,8 @@ export interface GraphSpec {
   readonly valueDim: number;
   readonly mask: BroadcastAxes | null;
   readonly bias: { readonly dtype: FloatDType; readonly axes: BroadcastAxes } | null;
+  /** Programs and block mask; null if there are none. */
+  readonly programs: ProgramSpec | null;
   readonly band: BandSpec | null;
   readonly guard: HiddenGuard;
   readonly alibi: boolean;
@@ -141,6 +142,7 @@ export function graphSpec(
     valueDim,
     mask: mask && axes(mask.shape),
     bias: bias && { dtype: stored(bias.dtype), axes: axes(bias.shape) },
+    programs: programSpec(problem),
     band,
     guard,
     alibi,

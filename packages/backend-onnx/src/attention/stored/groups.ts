@@ -145,8 +145,10 @@ function extent(
   const rows = Math.max(...members.map((member) => member.rows));
   const unit = pages ? pages.size : 1;
   const down = (key: number): number => Math.floor(key / unit) * unit;
-  // Masks and biases of keys go by one range for all.
-  const common = inPlace || (problem.mask?.shape[3] ?? 1) > 1 || (problem.bias?.shape[3] ?? 1) > 1;
+  // Masks, biases and blocks of keys go by one range for all.
+  const { mask, bias, blockMask } = problem;
+  const common =
+    inPlace || (mask?.shape[3] ?? 1) > 1 || (bias?.shape[3] ?? 1) > 1 || blockMask !== null;
   const seeing = members.filter(({ sight }) => span(sight) > 0);
   const least = Math.min(...seeing.map(({ sight }) => down(sight.start)));
   const startOf = ({ sight }: Member): number => {

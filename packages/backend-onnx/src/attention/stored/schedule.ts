@@ -109,7 +109,7 @@ function partOf(problem: AttentionProblem, group: Group, path: KeyPath, whole: b
       convertsFirst: false,
       masksInPart: masksInPart && (isLong(problem.mask) || isLong(problem.bias)),
     },
-    positions: positionsWithin(within, bounds, kvLengths),
+    positions: positionsWithin(within, bounds, own.entries, own.sequences, kvLengths),
   };
 }
 

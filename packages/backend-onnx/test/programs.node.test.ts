@@ -1,0 +1,109 @@
+import { onnx } from "@heed/backend-onnx";
+import { type AttentionInputs, describeProblem, type HostTensor, tensor } from "@heed/core";
+import * as p from "@heed/core/program";
+import * as ort from "onnxruntime-node";
+import { expect, test } from "vitest";
+import { expectAsReference, Numbers } from "./call-of.js";
+import { expectOperations } from "./program-operations.js";
+
+test.each(["float32", "float64"] as const)(
+  "each operation gives its defined result, %s",
+  async (dtype) => {
+    const backend = await onnx({ provider: "cpu", threads: 1 }).load();
+    await expectOperations(backend, dtype, dtype === "float32" ? 4e-7 : 1e-14);
+    await backend.dispose();
+  },
+);
+
+test("tables, scalars and blocks change without another session", async () => {
+  let sessions = 0;
+  const create = (model: Uint8Array, options: ort.InferenceSession.SessionOptions) => {
+    sessions += 1;
+    return ort.InferenceSession.create(model, options);
+  };
+  const runtime = { env: ort.env, Tensor: ort.Tensor, InferenceSession: { create } };
+  const backend = await onnx({ provider: "cpu", threads: 1, runtime }).load();
+  const numbers = new Numbers(7);
+  const x = numbers.tensor(2, 2, 12, 8);
+  const width = p.scalar(3);
+  const softness = p.scalar(0.5);
+  const flipped = p.scalar(false);
+  const call = (
+    ids: readonly number[],
+    visited: readonly boolean[],
+  ): AttentionInputs<HostTensor> => {
+    // A table of another size, which is no part of the program either.
+    const document = p.table(tensor(Int32Array.from(ids), [ids.length]));
+    return {
+      query: x,
+      key: x,
+      value: x,
+      maskMod: p.maskMod(({ query, key }) =>
+        p.or(
+          p.and(p.equal(document.at(query), document.at(key)), p.not(flipped)),
+          p.less(p.abs(p.subtract(query, key)), width),
+        ),
+      ),
+      scoreMod: p.scoreMod(({ score, head }) => p.multiply(score, p.add(softness, head))),
+      blockMask: { mask: tensor([...visited], [1, 2, 2, 3]), queryBlock: 6, keyBlock: 5 },
+    };
+  };
+  const most = [...Array(12).keys()].map((n) => n !== 3 && n !== 7);
+  const first = call([0, 0, 1, 1, 2, 2, 2], most);
+  const plan = await backend.plan(describeProblem(first));
+  const before = sessions;
+  expectAsReference(await plan.run(first), first);
+  [width.value, softness.value] = [1, -2];
+  expectAsReference(await plan.run(first), first);
+  flipped.value = true;
+  const second = call(
+    [4, 5, 4, 5, 4, 5, 6, 6, 6, 6, 6, 1],
+    most.map((_, n) => n % 5 !== 1),
+  );
+  expectAsReference(await plan.run(second), second);
+  expect(sessions).toBe(before);
+  plan.dispose();
+  await backend.dispose();
+});
+
+test.each(["cpu", "wasm"] as const)(
+  "what a call stores otherwise meets programs, %s",
+  async (provider) => {
+    const backend = await onnx({ provider, threads: 1 }).load();
+    const numbers = new Numbers(3);
+    const [query, key, value] = [
+      [2, 4, 150, 8],
+      [2, 2, 150, 8],
+      [2, 2, 150, 8],
+    ].map((shape) => numbers.tensor(...shape)) as [HostTensor, HostTensor, HostTensor];
+    // Keys that nothing sees, by a program alone, hold NaN.
+    for (const t of [key, value]) {
+      for (let row = 0; row < 600; row++) {
+        if (row % 150 < 20) (t.data as Float32Array).fill(Number.NaN, row * 8, row * 8 + 8);
+      }
+    }
+    const maskMod = p.maskMod(({ key, query, batch }) =>
+      p.and(p.greaterEqual(key, 20), p.lessEqual(p.subtract(key, query), p.multiply(batch, 9))),
+    );
+    const sizes = { batch: 2, queryLength: 150, keyLength: 150, queryBlock: 16, keyBlock: 32 };
+    const call: AttentionInputs<HostTensor> = {
+      query,
+      key,
+      value,
+      maskMod,
+      scoreMod: p.scoreMod(({ score, key, query }) =>
+        p.where(
+          p.equal(p.remainder(key, 7), 3),
+          Number.NEGATIVE_INFINITY,
+          p.subtract(score, p.divide(p.abs(p.subtract(query, key)), 50)),
+        ),
+      ),
+      blockMask: p.createBlockMask(maskMod, sizes),
+      returns: { logSumExp: true, weights: true },
+    };
+    const plan = await backend.plan(describeProblem(call));
+    expectAsReference(await plan.run(call), call);
+    plan.dispose();
+    await backend.dispose();
+  },
+);
