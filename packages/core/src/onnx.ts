@@ -1,6 +1,6 @@
 /**
  * Operators of ONNX models, with their own names and rules, on any Heed backend: Attention (opsets 23 to
- * 25) of ONNX itself, and GroupQueryAttention and MultiHeadAttention of onnxruntime's domain com.microsoft.
+ * 25) and FlexAttention (ai.onnx.preview) of ONNX itself, and GroupQueryAttention and MultiHeadAttention of onnxruntime's domain com.microsoft.
  *
  * @module
  */
@@ -13,6 +13,20 @@ export {
   onnxAttention,
 } from "./attention/onnx/attention.js";
 export type { OnnxIntegers } from "./attention/onnx/call.js";
+export { onnxFlexAttention } from "./attention/onnx/flex/flex-attention.js";
+export type {
+  OnnxFlexAttentionAttributes,
+  OnnxFlexAttentionInputs,
+  OnnxFlexAttentionOutputs,
+} from "./attention/onnx/flex/inputs.js";
+export type {
+  OnnxElementType,
+  OnnxGraphJson,
+  OnnxNodeJson,
+  OnnxNumber,
+  OnnxTensorJson,
+  OnnxValueJson,
+} from "./attention/onnx/flex/json.js";
 export type { OnnxGroupQueryAttentionAttributes } from "./attention/onnx/group-query/attributes.js";
 export { onnxGroupQueryAttention } from "./attention/onnx/group-query/group-query-attention.js";
 export type {

@@ -1,7 +1,12 @@
 import * as core from "@heed/core";
 import { HeedError, reference, tensor } from "@heed/core";
 import * as masks from "@heed/core/masks";
-import { onnxAttention, onnxGroupQueryAttention, onnxMultiHeadAttention } from "@heed/core/onnx";
+import {
+  onnxAttention,
+  onnxFlexAttention,
+  onnxGroupQueryAttention,
+  onnxMultiHeadAttention,
+} from "@heed/core/onnx";
 import * as program from "@heed/core/program";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -162,7 +167,53 @@ describe("calls with members of any value", () => {
       names: "num_heads mask_filter_value scale unidirectional mistaken",
       options: ["outputs"],
     },
+    onnxFlexAttention: {
+      run: onnxFlexAttention as (...args: unknown[]) => Promise<unknown>,
+      call: () => ({
+        Q: tensor(new Float32Array(8), [1, 2, 2, 2]),
+        K: tensor(new Float32Array(4), [1, 1, 2, 2]),
+        V: tensor(new Float32Array(4), [1, 1, 2, 2]),
+      }),
+      attributes: { scale: 1 },
+      inputs: "Q K V W",
+      names: "scale softmax_precision score_mod mask_mod prob_mod mistaken",
+      options: [],
+    },
   };
+
+  test("graphs of onnxFlexAttention", async () => {
+    const attention = await core.createAttention({ backends: [reference()] });
+    const call = contrib.onnxFlexAttention.call();
+    const graph = objectOf(["inputs", "outputs", "initializers", "nodes"]);
+    const node = objectOf(["op_type", "domain", "inputs", "outputs", "attributes"]);
+    const constant = objectOf(["name", "data_type", "dims", "values"]);
+    const operators = fc.constantFrom(
+      ..."Add Where Gather Reshape Slice Range Cast Constant Trilu Pow".split(" "),
+    );
+    const right = {
+      inputs: [{ name: "s" }],
+      outputs: [{ name: "y" }],
+      initializers: [],
+      nodes: [],
+    };
+    await fc.assert(
+      fc.asyncProperty(graph, node, constant, operators, async (some, more, value, op_type) => {
+        const nodes = [{ op_type, inputs: ["s", "c"], outputs: ["y"], ...more() }];
+        const initializers = [{ name: "c", data_type: 1, values: [1], ...value() }];
+        for (const score_mod of [
+          some(),
+          { ...right, ...some() },
+          { ...right, nodes },
+          { ...right, initializers, nodes },
+        ]) {
+          await expectTyped(() => onnxFlexAttention(attention, call, { score_mod } as never));
+        }
+      }),
+      { seed, numRuns: runs },
+    );
+    await attention.dispose();
+  });
+
   test.each(Object.entries(contrib))("%s", async (_, { run, call, attributes, ...names }) => {
     const attention = await core.createAttention({ backends: [reference()] });
     expect(await run(attention, call(), attributes)).toBeDefined();

@@ -1,4 +1,4 @@
-import { type ProgramForm, type VariableName, variablesOf } from "@heed/core/program";
+import { dependence, dependencesOf, type ProgramForm, variablesOf } from "@heed/core/program";
 import type { GraphBuilder, Value } from "../../model/builder.js";
 import type { BroadcastAxes } from "./axes.js";
 import { programNodes } from "./program-nodes.js";
@@ -22,9 +22,9 @@ export function maskAxes({ mask, programs }: Pick<GraphSpec, "mask" | "programs"
 }
 
 function axesOf(form: ProgramForm): BroadcastAxes {
-  const used = variablesOf(form);
-  const any = (...names: readonly VariableName[]): boolean => names.some((name) => used.has(name));
-  return [any("batch"), any("head"), any("query", "queryIndex"), any("key", "keyIndex")];
+  const all = dependencesOf(form).at(-1) as number;
+  const { batch, head, query, key } = dependence;
+  return [(all & batch) !== 0, (all & head) !== 0, (all & query) !== 0, (all & key) !== 0];
 }
 
 /** bool, broadcasting to the logits: the mask, the mask program and the block mask; null without any. */
