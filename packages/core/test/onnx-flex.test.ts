@@ -3,13 +3,12 @@ import {
   type AttentionInputs,
   createAttention,
   type HostTensor,
-  InvalidInputError,
   reference,
   referenceAttention,
   tensor,
   toFloat64,
 } from "@heed/core";
-import { type OnnxGraphJson, type OnnxTensorJson, onnxFlexAttention } from "@heed/core/onnx";
+import { onnxFlexAttention } from "@heed/core/onnx";
 import {
   and,
   equal,
@@ -22,7 +21,8 @@ import {
   table,
   where,
 } from "@heed/core/program";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
+import { type Constants, graph, int, ints, type Node } from "./flex-graph.js";
 
 let attention: Attention;
 beforeAll(async () => {
@@ -41,33 +41,6 @@ const inputs = {
   V: waves(batch, 2, keys, 3),
 };
 const call = { query: inputs.Q, key: inputs.K, value: inputs.V };
-
-type Node = readonly [operator: string, inputs: string, output: string, attributes?: object];
-type Constants = Readonly<Record<string, number | Omit<OnnxTensorJson, "name">>>;
-
-/** A graph whose output is its last node's; numbers are floats. */
-function graph(names: string, nodes: readonly Node[], constants: Constants = {}): OnnxGraphJson {
-  return {
-    inputs: names.split(" ").map((name) => ({ name })),
-    outputs: [{ name: nodes.at(-1)?.[2] ?? "none" }],
-    initializers: Object.entries(constants).map(([name, value]) => ({
-      name,
-      ...(typeof value === "number" ? { data_type: 1, values: [value] } : value),
-    })),
-    nodes: nodes.map(([op_type, read, output, attributes = {}]) => ({
-      op_type,
-      inputs: read === "" ? [] : read.split(" ").map((name) => (name === "-" ? "" : name)),
-      outputs: [output],
-      attributes: attributes as Record<string, unknown>,
-    })),
-  };
-}
-const ints = (...values: number[]): Omit<OnnxTensorJson, "name"> => ({
-  data_type: 7,
-  dims: [values.length],
-  values,
-});
-const int = (value: number) => ({ data_type: 7, values: [value] });
 
 const one = "s b h q k";
 const all = "scores";
@@ -211,59 +184,6 @@ test("a triangle of ones, a learned bias of heads and what Reshape and Slice mak
   );
 });
 
-/** A node of one score, with what it gives for scores from −3 to 3. */
-const ofScore: readonly (readonly [string, Node, (s: number) => number, Constants?])[] = [
-  ["Div by 0", ["Div", "zero s", "y"], (s) => (s === 0 ? Number.NaN : 0), { zero: 0 }],
-  ["Reciprocal", ["Reciprocal", "s", "y"], (s) => 1 / s],
-  ["Pow 3", ["Pow", "s n", "y"], (s) => s ** 3, { n: 3 }],
-  ["Pow -2", ["Pow", "s n", "y"], (s) => s ** -2, { n: -2 }],
-  ["Mod", ["Mod", "s n", "y", { fmod: 1 }], (s) => s % 0.75, { n: 0.75 }],
-  ["Clip", ["Clip", "s - most", "y"], (s) => Math.min(s, 1), { most: 1 }],
-  ["Clip below", ["Clip", "s least", "y"], (s) => Math.max(s, -0.5), { least: -0.5 }],
-  ["Max", ["Max", "s a b", "y"], (s) => Math.max(s, 0.25), { a: 0.25, b: -1 }],
-  ["Mean", ["Mean", "s a", "y"], (s) => (s + 3) / 2, { a: 3 }],
-  [
-    "Round",
-    ["Round", "s", "y"],
-    (s) => (s % 2 === 0.5 || s % 2 === -1.5 ? Math.floor(s) : Math.round(s)),
-  ],
-  ["Ceil", ["Ceil", "s", "y"], Math.ceil],
-  ["Sign", ["Sign", "s", "y"], Math.sign],
-  ["Sigmoid", ["Sigmoid", "s", "y"], (s) => 1 / (1 + Math.exp(-s))],
-  ["Softplus", ["Softplus", "s", "y"], (s) => Math.log1p(Math.exp(s))],
-  ["Softsign", ["Softsign", "s", "y"], (s) => s / (1 + Math.abs(s))],
-  ["LeakyRelu", ["LeakyRelu", "s", "y", { alpha: 0.5 }], (s) => (s < 0 ? s / 2 : s)],
-  ["Tanh", ["Tanh", "s", "y"], Math.tanh],
-];
-
-test.each(ofScore)("%s", async (_, node, expected, constants) => {
-  // Scores of one head from −3 to 3 in quarters, and of weights that prob_mod gives back as they are.
-  const count = 25;
-  const scores = Float32Array.from({ length: count }, (_, n) => n / 4 - 3);
-  const run: AttentionInputs<HostTensor>[] = [];
-  const watched: Pick<Attention, "run"> = {
-    run: (given: AttentionInputs) => {
-      run.push({ ...given, returns: { scores: "biased" } } as AttentionInputs<HostTensor>);
-      return attention.run(given as AttentionInputs<HostTensor>) as never;
-    },
-  };
-  const ones = tensor(new Float32Array(1).fill(1), [1, 1, 1, 1]);
-  const K = tensor(scores, [1, 1, count, 1]);
-  await onnxFlexAttention(
-    watched,
-    { Q: ones, K, V: K },
-    { scale: 1, score_mod: graph(one, [node], constants) },
-  );
-  const given = toFloat64(
-    referenceAttention(run[0] as AttentionInputs<HostTensor>).scores as HostTensor,
-  );
-  for (const [n, score] of scores.entries()) {
-    const value = expected(score);
-    if (Number.isFinite(value)) expect(given[n]).toBeCloseTo(value, 6);
-    else expect(given[n]).toBe(value);
-  }
-});
-
 test("integers are divided towards 0, and their remainders have a sign that fmod chooses", async () => {
   const row = (node: Node, n: number) =>
     graph(one, [["Sub", "k four", "x"], node, ["Cast", "z", "y", { to: 1 }]], {
@@ -329,92 +249,5 @@ test("prob_mod changes weights, of which a 0 leaves its value out", async () => 
   toFloat64(Y).forEach((value, at) => {
     const head = Math.floor(at / (queries * 3)) % heads;
     expect(value).toBeCloseTo(head * (expected[at] as number), 6);
-  });
-});
-
-describe("wrong graphs are errors that name the node", () => {
-  const score = (nodes: readonly Node[], constants?: Constants) => ({
-    score_mod: graph(one, nodes, constants),
-  });
-  test.each<[string, object, string, string]>([
-    [
-      "an unknown operator",
-      score([["Einsum", "s", "y"]]),
-      "score_mod.nodes[0] (Einsum)",
-      "one of the operators Abs",
-    ],
-    [
-      "scores that move",
-      { score_mod: graph(all, [["Transpose", "scores", "y"]]) },
-      "score_mod.nodes[0] (Transpose)",
-      "stay in their places",
-    ],
-    [
-      "another domain",
-      {
-        score_mod: {
-          ...graph(one, []),
-          nodes: [{ op_type: "Gelu", domain: "com.microsoft", inputs: ["s"], outputs: ["y"] }],
-        },
-      },
-      "score_mod.nodes[0] (Gelu)",
-      "ONNX's own domain",
-    ],
-    [
-      "a value that nothing makes",
-      score([["Add", "s z", "y"]]),
-      "score_mod.nodes[0] (Add)",
-      "made before it",
-    ],
-    [
-      "types that differ",
-      score([["Add", "s k", "y"]]),
-      "score_mod.nodes[0] (Add)",
-      "numbers of one type",
-    ],
-    [
-      "an exponent that is a value",
-      score([["Pow", "s s", "y"]]),
-      "score_mod.nodes[0] (Pow)",
-      "a constant integer",
-    ],
-    [
-      "a number of inputs",
-      { score_mod: graph("a b", [["Add", "a b", "y"]]) },
-      "score_mod.inputs",
-      "1 or 5 inputs",
-    ],
-    ["bools as scores", score([["Less", "s s", "y"]]), "score_mod.outputs[0]", "floats"],
-    [
-      "another shape",
-      { score_mod: graph(all, [["Shape", "scores", "y"]]) },
-      "score_mod.outputs[0]",
-      "shape [2, 4, 5, 7]",
-    ],
-    [
-      "an initializer of too few elements",
-      score([["Add", "s c", "y"]], { c: { data_type: 1, dims: [3], values: [1] } }),
-      "score_mod.initializers[0].values",
-      "3 elements",
-    ],
-    [
-      "integers of 64 bits",
-      score([["Add", "k c", "y"]], { c: int(2 ** 40) }),
-      "score_mod.initializers[0].values",
-      "32-bit integers",
-    ],
-    [
-      "strings",
-      score([["Add", "s c", "y"]], { c: { data_type: 8, values: [1] } }),
-      "score_mod.initializers[0].data_type",
-      "an element type",
-    ],
-    ["a graph that is none", { prob_mod: 3 }, "prob_mod", "a graph as JSON"],
-    ["an unknown attribute", { enable: 1 }, "enable", "one of the attributes scale"],
-  ])("%s", async (_, attributes, argument, expected) => {
-    const error = await onnxFlexAttention(attention, inputs, attributes).catch((e) => e);
-    expect(error).toBeInstanceOf(InvalidInputError);
-    expect(error.argument).toBe(argument);
-    expect(error.expected).toContain(expected);
   });
 });
