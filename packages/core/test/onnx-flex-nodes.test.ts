@@ -23,7 +23,8 @@ const one = "s b h q k";
 const all = "scores";
 
 /** A node of one score, with what it gives for scores from −3 to 3. */
-const ofScore: readonly (readonly [string, Node, (s: number) => number, Constants?])[] = [
+type OfScore = readonly [string, Node, (s: number) => number, Constants?];
+const ofScore: readonly OfScore[] = [
   ["Div by 0", ["Div", "zero s", "y"], (s) => (s === 0 ? Number.NaN : 0), { zero: 0 }],
   ["Reciprocal", ["Reciprocal", "s", "y"], (s) => 1 / s],
   ["Pow 3", ["Pow", "s n", "y"], (s) => s ** 3, { n: 3 }],
@@ -47,7 +48,14 @@ const ofScore: readonly (readonly [string, Node, (s: number) => number, Constant
   ["Tanh", ["Tanh", "s", "y"], Math.tanh],
 ];
 
-test.each(ofScore)("%s", async (_, node, expected, constants) => {
+const cases = ofScore.map(([name, node, expected, constants]) => ({
+  name,
+  node,
+  expected,
+  constants,
+}));
+
+test.each(cases)("$name", async ({ node, expected, constants }) => {
   // Scores of one head from −3 to 3 in quarters, and of weights that prob_mod gives back as they are.
   const count = 25;
   const scores = Float32Array.from({ length: count }, (_, n) => n / 4 - 3);
