@@ -107,3 +107,29 @@ test.each(["cpu", "wasm"] as const)(
     await backend.dispose();
   },
 );
+
+test("a score program that does not read the score has one for each key", async () => {
+  const backend = await onnx({ provider: "cpu", threads: 1 }).load();
+  const x = new Numbers(5).tensor(2, 4, 9, 8);
+  const programs = [
+    p.scoreMod(1),
+    p.scoreMod(({ head }) => p.multiply(head, 0.5)),
+    p.scoreMod(({ keyIndex, batch }) => p.multiply(keyIndex, batch)),
+    p.scoreMod(Number.NEGATIVE_INFINITY),
+  ];
+  for (const scoreMod of programs) {
+    const returns = { logSumExp: true, weights: true, scores: "biased" } as const;
+    const call: AttentionInputs<HostTensor> = {
+      query: x,
+      key: x,
+      value: x,
+      scoreMod,
+      kvLengths: [9, 4],
+      returns,
+    };
+    const plan = await backend.plan(describeProblem(call));
+    expectAsReference(await plan.run(call), call);
+    plan.dispose();
+  }
+  await backend.dispose();
+});
