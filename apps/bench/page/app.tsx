@@ -1,4 +1,4 @@
-import { Progress } from "@heed/page";
+import { announceOutcome, Progress } from "@heed/page";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -12,7 +12,6 @@ import { browserEnvironment } from "./browser/environment.js";
 import { Capabilities } from "./components/capabilities.js";
 import { ReportView } from "./components/report-view.js";
 import { estimate, Setup } from "./components/setup.js";
-import { announceOutcome } from "./state/driver.js";
 import {
   arrivals,
   download,

@@ -7,6 +7,7 @@ import {
   type ReadVector,
   selectCases,
 } from "@heed/conformance";
+import { announceProgress } from "@heed/page";
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { type Offered, offered } from "../src/backends.js";
 import type { PageQuery } from "../src/query.js";
@@ -116,6 +117,7 @@ export class SuiteRun {
       onResult: (result, done, ofBackend) => {
         const now = `${name}: ${done} of ${ofBackend}, ${result.id}`;
         this.progress.value = { done: before + done, total, now };
+        announceProgress(now);
         if (result.outcome === "fail") {
           this.failures.value = [...this.failures.value, { backend: name, result }];
         }

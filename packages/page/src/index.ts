@@ -6,6 +6,7 @@
 export { CaseSearch, Chips } from "./case-search.js";
 export { Checks } from "./checks.js";
 export { CopyButton } from "./copy-button.js";
+export { announceOutcome, announceProgress } from "./driven.js";
 export { Folded } from "./folded.js";
 export { Progress } from "./progress.js";
 export { Scroll } from "./scroll.js";

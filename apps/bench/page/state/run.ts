@@ -1,10 +1,10 @@
+import { announceOutcome, announceProgress } from "@heed/page";
 import { signal } from "@preact/signals";
 import type { ProgressEvent } from "../../src/measure/run-benchmark.js";
 import { type TimeLeft, timeLeft } from "../../src/measure/time-left.js";
 import { type BenchReport, type Environment, reportVersion } from "../../src/report/report.js";
 import { type RunRequest, requestToParams, workloadsOf } from "../../src/request.js";
 import type { FromWorker, ToWorker } from "../worker/protocol.js";
-import { announceOutcome, announceProgress } from "./driver.js";
 import { arrivals } from "./results.js";
 
 /** A run as the page shows it. */
@@ -79,7 +79,7 @@ export function startRun(
         show(data.report);
         end({ status: "idle" });
         arrivals.value++;
-        announceOutcome({ report: data.report });
+        announceOutcome({ result: data.report });
         break;
       case "failed":
         fail(data.message);

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { CommanderError } from "commander";
 import { type Comparison, compareReports } from "../compare/compare.js";
+import { findEngine } from "../engines/find.js";
 import { messageOf } from "../message.js";
 import { recommend } from "../recommend/recommend.js";
 import { renderAdvice } from "../recommend/render.js";
@@ -9,8 +10,8 @@ import { formatSeconds } from "../report/format.js";
 import { mergeEnvironments } from "../report/merge-environments.js";
 import { parseReport } from "../report/parse.js";
 import type { BenchReport, CaseReport } from "../report/report.js";
-import { findChromium, measureInChromium } from "./chromium.js";
 import { renderComparison } from "./comparison.js";
+import { measureElsewhere } from "./elsewhere.js";
 import { measureInLaunches } from "./launch.js";
 import { renderList } from "./list.js";
 import { measureHere } from "./measure.js";
@@ -34,7 +35,7 @@ const exit = {
  *
  * @param args without the interpreter and the script
  * @returns the exit code: 1 if a Heed backend computed something wrong or failed, 3 if a comparison
- *   found something slower, 4 if chromium failed or a file could not be written
+ *   found something slower, 4 if another engine failed or a file could not be written
  */
 export async function main(args: readonly string[]): Promise<number> {
   let options: CliOptions;
@@ -83,7 +84,7 @@ async function run(options: CliOptions, signal: AbortSignal): Promise<number> {
     earlier = options.compare === null ? null : await readReport("--compare", options.compare);
     given = options.from === null ? null : await readReport("--from", options.from);
     await checkOutputs(options);
-    if (options.chromium && !given) findChromium();
+    if (!given) for (const engine of options.engines) findEngine(engine);
   } catch (error) {
     console.error(messageOf(error));
     return exit.wrongArguments;
@@ -118,26 +119,32 @@ interface Outcome {
 }
 
 async function measure(
-  { request, launches, chromium }: CliOptions,
+  { request, launches, engines }: CliOptions,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const warning = threadsWarning(request.threads);
   if (warning) console.error(warning);
   const start = performance.now();
+  const lacks: string[] = [];
   try {
-    const here = await (launches === 1
-      ? measureHere(request, signal)
-      : measureInLaunches(request, launches, signal));
-    if (!chromium || signal.aborted) return { report: here, lacks: [] };
-    console.error("in chromium");
-    try {
-      const there = await measureInChromium(request, signal, (id) => console.error(`  ${id}`));
-      return { report: mergeEnvironments([here, there]), lacks: [] };
-    } catch (error) {
-      // Node's results are kept.
-      if (signal.aborted) return { report: { ...here, interrupted: true }, lacks: [] };
-      return { report: here, lacks: [`chromium's results are missing: ${messageOf(error)}`] };
+    const reports = [
+      await (launches === 1
+        ? measureHere(request, signal)
+        : measureInLaunches(request, launches, signal)),
+    ];
+    for (const engine of engines) {
+      if (signal.aborted) break;
+      console.error(`in ${engine}`);
+      try {
+        const say = (id: string) => console.error(`  ${id}`);
+        reports.push(await measureElsewhere(engine, request, signal, say));
+      } catch (error) {
+        // The other results are kept.
+        if (!signal.aborted) lacks.push(`${engine}'s results are missing: ${messageOf(error)}`);
+      }
     }
+    const report = mergeEnvironments(reports);
+    return { report: signal.aborted ? { ...report, interrupted: true } : report, lacks };
   } finally {
     console.error(formatSeconds((performance.now() - start) / 1000));
   }

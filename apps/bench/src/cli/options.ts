@@ -4,6 +4,7 @@ import type { FloatDType } from "@heed/core";
 import { Command, InvalidArgumentError, Option, type OutputConfiguration } from "commander";
 import { defaultThreshold } from "../compare/compare.js";
 import { backendNames, mostThreads } from "../contenders/backends.js";
+import { type EngineName, engineNames } from "../engines/names.js";
 import { messageOf } from "../message.js";
 import { peerNames } from "../peers/peers.js";
 import {
@@ -24,8 +25,8 @@ export interface CliOptions {
   readonly request: RunRequest;
   /** Processes to measure in, one after another. */
   readonly launches: number;
-  /** Whether to measure in a headless chromium as well. */
-  readonly chromium: boolean;
+  /** Engines to measure in, after Node. */
+  readonly engines: readonly EngineName[];
   /** A path to write the recommendation to, for `createAttention({ select })`. */
   readonly recommendation: string | null;
   readonly list: boolean;
@@ -47,7 +48,9 @@ export const fileFormats = ["json", "csv", "markdown", "html"] as const;
 export type FileFormat = (typeof fileFormats)[number];
 
 /** As commander gives them, after the parsers below. */
-interface RawOptions extends Partial<Record<FileFormat, string>> {
+interface RawOptions
+  extends Partial<Record<FileFormat, string>>,
+    Partial<Record<EngineName, true>> {
   readonly backends?: readonly string[];
   readonly peers?: true | readonly string[];
   readonly suite?: readonly string[];
@@ -62,7 +65,6 @@ interface RawOptions extends Partial<Record<FileFormat, string>> {
   readonly quick?: true;
   readonly ceiling?: true;
   readonly timeWrong?: true;
-  readonly chromium?: true;
   readonly recommendation?: string;
   readonly list?: true;
   readonly details?: true;
@@ -115,7 +117,7 @@ export function parseOptions(
       timeWrong: raw.timeWrong ?? false,
     },
     launches: raw.launches,
-    chromium: raw.chromium ?? false,
+    engines: engineNames.filter((name) => raw[name]),
     recommendation: raw.recommendation ?? null,
     list: raw.list ?? false,
     details: raw.details ?? false,
@@ -197,6 +199,10 @@ function createCommand(): Command {
     .option("--html <file>", "write a page with plots, in one file")
     .option("--recommendation <file>", "write which backend to use, for createAttention's select")
     .option("--chromium", "measure in a headless chromium, too, and put its results beside")
+    .option("--firefox", "the same in Firefox")
+    .option("--webkit", "the same in WebKitGTK, which has Safari's engine")
+    .option("--deno", "the same in Deno")
+    .option("--bun", "the same in Bun")
     .option(
       "--compare <file>",
       "compare with an earlier --json file: what is signal, what is noise",

@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { build } from "vite";
-import { findChromium } from "../../dist/cli/chromium.js";
-import { servePage } from "../../dist/cli/serve.js";
+import { findEngine, serveFolder } from "../../dist/engines/index.js";
 
 /** @param onCase gets each case's result */
 export async function inChromium({ cases, calls, onCase }) {
@@ -17,8 +16,8 @@ export async function inChromium({ cases, calls, onCase }) {
     build: { outDir: folder },
     logLevel: "warn",
   });
-  const served = await servePage({ port: 0, isolated: true, folder });
-  const browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox"] });
+  const served = await serveFolder(folder, { port: 0, isolated: true });
+  const browser = await chromium.launch({ executablePath: findEngine("chromium"), args: ["--no-sandbox"] });
   try {
     const page = await browser.newPage();
     page.on("pageerror", (error) => console.error(error));

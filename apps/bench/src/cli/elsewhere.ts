@@ -1,0 +1,101 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  type BrowserName,
+  type EngineName,
+  isBrowser,
+  type RuntimeName,
+} from "../engines/names.js";
+import { openPage, runPage } from "../engines/page.js";
+import { runIn } from "../engines/runtime.js";
+import { parseReport } from "../report/parse.js";
+import type { BenchReport } from "../report/report.js";
+import { type RunRequest, requestToParams } from "../request.js";
+import { nodeEnvironment } from "./environment.js";
+import { servePage } from "./serve.js";
+
+/**
+ * Measures in another engine: in a browser it runs the page that was built, as a person would, and in a
+ * runtime the same modules as here.
+ *
+ * @param say is told how far it is
+ * @throws MissingEngineError; Error if the engine ends, or the run fails there
+ */
+export function measureElsewhere(
+  engine: EngineName,
+  request: RunRequest,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<BenchReport> {
+  return isBrowser(engine)
+    ? measureInBrowser(engine, request, signal, say)
+    : measureInRuntime(engine, request, signal);
+}
+
+async function measureInBrowser(
+  name: BrowserName,
+  request: RunRequest,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<BenchReport> {
+  const served = await servePage({ port: 0, isolated: true });
+  try {
+    const page = await openPage(name);
+    // Whatever it is doing, closing it ends it.
+    const close = () => void page.close();
+    signal.addEventListener("abort", close, { once: true });
+    try {
+      const params = requestToParams(request);
+      params.set("ceiling", String(request.ceiling));
+      params.set("run", "");
+      const report = parseReport(
+        await runPage<unknown>(page, { url: `${served.url}?${params}`, say }),
+      );
+      // The machine is the same, and Node knows its processor and memory.
+      const { cpu, memory, platform } = nodeEnvironment();
+      return {
+        ...report,
+        environments: report.environments.map((e) => ({
+          ...e,
+          ...{ cpu, memory, platform },
+          // A page cannot know it of every browser.
+          ...{ name, versions: { ...e.versions, [name]: page.version } },
+        })),
+        contenders: report.contenders.map((c) => ({ ...c, environment: name })),
+      };
+    } finally {
+      signal.removeEventListener("abort", close);
+      await page.close();
+    }
+  } finally {
+    await served.close();
+  }
+}
+
+/** Beside the sources, too, where tests run. */
+const script = [
+  new URL("./launch-child.js", import.meta.url),
+  new URL("../../dist/cli/launch-child.js", import.meta.url),
+]
+  .map((url) => fileURLToPath(url))
+  .find((path) => existsSync(path)) as string;
+
+async function measureInRuntime(
+  name: RuntimeName,
+  request: RunRequest,
+  signal: AbortSignal,
+): Promise<BenchReport> {
+  const folder = await mkdtemp(join(tmpdir(), "heed-bench-"));
+  try {
+    const path = join(folder, "report.json");
+    const args = [requestToParams(request).toString(), path];
+    const code = await runIn(name, { script, args, signal });
+    if (code !== 0) throw new Error(`its process ended with exit code ${code}`);
+    return parseReport(JSON.parse(await readFile(path, "utf8")));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}

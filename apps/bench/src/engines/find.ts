@@ -1,0 +1,76 @@
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import type { EngineName } from "./names.js";
+
+/** Where an engine is looked for, and how to get it. */
+interface Sought {
+  /** The environment variable that names it. */
+  readonly variable: string;
+  /** Paths, or commands of `PATH`. */
+  readonly places: readonly string[];
+  readonly install: string;
+}
+
+const sought: Readonly<Record<EngineName, Sought>> = {
+  chromium: {
+    variable: "CHROMIUM_PATH",
+    places: ["/usr/bin/chromium"],
+    install: "on Debian: apt install chromium",
+  },
+  firefox: {
+    variable: "FIREFOX_PATH",
+    places: ["firefox-esr", "firefox"],
+    install: "on Debian: apt install firefox-esr",
+  },
+  webkit: {
+    variable: "WEBKIT_DRIVER_PATH",
+    places: ["WebKitWebDriver"],
+    install: "on Debian: apt install webkit2gtk-driver xvfb",
+  },
+  deno: { variable: "DENO_PATH", places: ["deno"], install: "npm install --global deno" },
+  bun: { variable: "BUN_PATH", places: ["bun"], install: "npm install --global bun" },
+};
+
+/** An engine that is not installed. `message` says where it was looked for, and how to install it. */
+export class MissingEngineError extends Error {
+  override readonly name = "MissingEngineError";
+  readonly engine: EngineName;
+
+  constructor(engine: EngineName, where: string) {
+    const { variable, install } = sought[engine];
+    super(`no ${engine} at ${where}: install it (${install}), or name another with ${variable}`);
+    this.engine = engine;
+  }
+}
+
+/**
+ * The path of an engine's program; for WebKit, of its driver.
+ *
+ * @throws MissingEngineError
+ */
+export function findEngine(name: EngineName): string {
+  const { variable, places } = sought[name];
+  const named = process.env[variable];
+  const candidates = named ? [named] : places.flatMap(pathsOf);
+  const found = candidates.find((path) => existsSync(path));
+  if (found === undefined) throw new MissingEngineError(name, named ?? places.join(", "));
+  return found;
+}
+
+/** Whether an engine can be opened here. */
+export function hasEngine(name: EngineName): boolean {
+  try {
+    findEngine(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Paths that a command may have. */
+export function pathsOf(command: string): readonly string[] {
+  if (command.includes("/")) return [command];
+  const directories = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
+  const suffix = process.platform === "win32" ? ".exe" : "";
+  return directories.map((directory) => join(directory, command + suffix));
+}
