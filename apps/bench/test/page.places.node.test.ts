@@ -8,7 +8,8 @@ import { type BackendRecommendation, createAttention, reference } from "@heed/co
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { main } from "../src/cli/main.js";
-import { type ServedPage, servePage } from "../src/cli/serve.js";
+import { servePage } from "../src/cli/serve.js";
+import type { ServedPage } from "../src/engines/serve.js";
 import { parseReport } from "../src/report/parse.js";
 import { madeUp } from "./reports.js";
 

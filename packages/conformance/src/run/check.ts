@@ -121,9 +121,19 @@ function breathe(): Promise<void> {
 /** The runtime, in a few words. */
 export function describeEnvironment(): string {
   const { process, navigator } = globalThis as {
-    process?: { version?: string; platform?: string; arch?: string };
+    process?: {
+      version?: string;
+      versions?: { deno?: string; bun?: string };
+      platform?: string;
+      arch?: string;
+    };
     navigator?: { userAgent?: string };
   };
-  if (process?.version) return `Node ${process.version} ${process.platform} ${process.arch}`;
+  if (process?.version) {
+    // Deno and Bun give the version of Node that they imitate as well.
+    const { deno, bun } = process.versions ?? {};
+    const runtime = deno ? `Deno ${deno}` : bun ? `Bun ${bun}` : `Node ${process.version}`;
+    return `${runtime} ${process.platform} ${process.arch}`;
+  }
   return navigator?.userAgent ?? "an unknown runtime";
 }
