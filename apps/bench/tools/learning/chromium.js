@@ -17,7 +17,10 @@ export async function inChromium({ cases, calls, onCase }) {
     logLevel: "warn",
   });
   const served = await serveFolder(folder, { port: 0, isolated: true });
-  const browser = await chromium.launch({ executablePath: findEngine("chromium"), args: ["--no-sandbox"] });
+  const browser = await chromium.launch({
+    executablePath: findEngine("chromium"),
+    args: ["--no-sandbox"],
+  });
   try {
     const page = await browser.newPage();
     page.on("pageerror", (error) => console.error(error));
