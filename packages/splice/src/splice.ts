@@ -64,6 +64,7 @@ export async function splice(
     ]);
     const typeOf = (value: string) => loader.typeOf(value);
     return new SplicedModel({
+      file: bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes),
       graph,
       cut: plan,
       loader,

@@ -36,10 +36,13 @@ export interface ModelInput {
   readonly dims: readonly (number | string | null)[] | null;
   /** Number of the element type in ONNX's `TensorProto.DataType`. */
   readonly elementType: number;
+  /** Rows of the table that it looks up, as the ids of tokens do; null for other inputs. */
+  readonly embeddingRows: number | null;
 }
 
 /** Parts that `splice` makes. */
 export interface Parts {
+  readonly file: Uint8Array;
   readonly graph: ModelGraph;
   readonly cut: Cut;
   readonly loader: PieceLoader;
@@ -61,6 +64,7 @@ export class SplicedModel {
   readonly #parts: Parts;
   /** For each value, the last stage that reads it. */
   readonly #lastUse: ReadonlyMap<string, number>;
+  #whole: Promise<LoadedPiece> | null = null;
   #disposed = false;
 
   constructor(parts: Parts) {
@@ -81,7 +85,12 @@ export class SplicedModel {
             ? value.value
             : null,
       );
-      return { name, dims: dims ?? null, elementType: tensor?.elemType ?? 0 };
+      return {
+        name,
+        dims: dims ?? null,
+        elementType: tensor?.elemType ?? 0,
+        embeddingRows: rowsLookedUp(this.#parts.graph, name),
+      };
     });
   }
 
@@ -132,6 +141,28 @@ export class SplicedModel {
   }
 
   /**
+   * Runs the file as it is, by onnxruntime alone, for a comparison. Its session is made by the first such run, and
+   * holds all weights once more.
+   *
+   * @throws InvalidInputError as {@link run}, OnnxRuntimeError
+   */
+  async runUnspliced(
+    feeds: Readonly<Record<string, OnnxTensor | HostTensor>>,
+  ): Promise<Readonly<Record<string, OnnxTensor>>> {
+    if (this.#disposed) throw new DisposedError("model");
+    const { loader, file, graph } = this.#parts;
+    const values = this.#feeds(feeds);
+    this.#whole ??= loader.loadWhole(file);
+    const made = await (await this.#whole).run((name) => values.get(name) as RuntimeTensor);
+    return Object.fromEntries(
+      graph.outputs.flatMap((name) => {
+        const tensor = made.get(name);
+        return tensor ? [[name, tensor]] : [];
+      }),
+    );
+  }
+
+  /**
    * The nodes of the file that a site stands for, as a model of their own: for timing the runtime's own attention
    * beside Heed's. `SiteResult.feeds` are its feeds.
    *
@@ -153,6 +184,7 @@ export class SplicedModel {
     this.#disposed = true;
     for (const piece of this.#parts.stages) await piece?.release();
     for (const runner of this.#parts.runners.values()) await runner.release();
+    await (await this.#whole?.catch(() => null))?.release();
   }
 
   #named(option: string, value: boolean | readonly string[] | undefined): ReadonlySet<string> {
@@ -200,6 +232,19 @@ function feedOf({ runtime }: PieceLoader, name: string, given: unknown): Runtime
     }
   }
   throw new InvalidInputError(`feeds.${name}`, "a tensor", describeValue(given));
+}
+
+/** Rows of the weight from which a Gather takes those that an input names. */
+function rowsLookedUp(graph: ModelGraph, input: string): number | null {
+  for (const node of graph.readers(input)) {
+    const [table, ids] = node.inputs;
+    if (node.operator === "Gather" && ids === input) {
+      const rows = graph.initializers.get(table as string)?.dims[0];
+      if (rows !== undefined) return Number(rows);
+    }
+    if (node.operator === "Cast") return rowsLookedUp(graph, node.outputs[0] as string);
+  }
+  return null;
 }
 
 function unknownSite(argument: string, name: unknown, sites: readonly Site[]): InvalidInputError {

@@ -57,8 +57,23 @@ export class PieceLoader {
 
   /** @throws OnnxRuntimeError, SpliceError */
   async load(piece: Piece): Promise<LoadedPiece> {
+    return this.#loaded(piece, await this.#session(this.encode(piece), piece));
+  }
+
+  /** The file as it is. @throws OnnxRuntimeError, SpliceError */
+  async loadWhole(file: Uint8Array): Promise<LoadedPiece> {
+    const { inputs, outputs, initializers } = this.#graph;
+    const piece: Piece = {
+      nodes: this.#graph.nodes,
+      inputs: inputs.map(({ name }) => name),
+      outputs: outputs.filter((name) => !this.#graph.isWeight(name)),
+      weights: [...initializers.keys()],
+    };
+    return this.#loaded(piece, await this.#session(file, piece));
+  }
+
+  #loaded(piece: Piece, session: Session): LoadedPiece {
     const graph = this.#graph;
-    const session = await this.#session(this.encode(piece), piece);
     const names = new Map(piece.outputs.map((value) => [givenAs(graph, value), value]));
     for (const { name, isTensor, type, shape } of session.outputMetadata ?? []) {
       const value = names.get(name);
