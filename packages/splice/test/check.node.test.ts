@@ -13,15 +13,16 @@ import { bert } from "./models/encoders.js";
 import { scalePerHead } from "./models/traps.js";
 import { tensors } from "./runs.js";
 
-/** Right on the problems of the self-test, and off by 0.01 % where there are five keys. */
+/** Right on the problems of the self-test, and off by 0.01 % on five keys of four elements. */
 const slightlyWrong = hostProvider("slightly-wrong", () => ({
   info: { runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
   plan: (problem) => ({
     description: { kernel: "wrong", tiles: {}, workspaceBytes: 0, dispatches: 1 } as never,
     run: (_, inputs) => {
       const { output } = referenceAttention(inputs);
-      if (problem.keyLength !== 5) return { output };
-      const data = Float32Array.from(toFloat64(output), (one) => one * 1.0001);
+      const { keyLength, headDim } = problem;
+      const factor = keyLength === 5 && headDim === 4 ? 1.0001 : 1;
+      const data = Float32Array.from(toFloat64(output), (one) => one * factor);
       return { output: tensor(data, output.shape) };
     },
   }),
