@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../../../errors.js";
+import { reading } from "../../../options.js";
 import type { Attention } from "../../../select/attention.js";
 import { isHostTensor, readTensor } from "../../../tensor/host-tensor.js";
 import type { HostTensor, Tensor } from "../../../tensor/tensor.js";
@@ -57,13 +58,14 @@ export async function onnxFlexAttention(
     score_mod: read.value("score_mod"),
     mask_mod: read.value("mask_mod"),
   } as OnnxFlexAttentionAttributes;
-  const call = { query, key, value, scale, ...programsOf(graphs, shape) };
+  const programs = reading("attributes", () => programsOf(graphs, shape));
+  const call = { query, key, value, scale, ...programs };
   const probMod = read.value("prob_mod");
   if (probMod === undefined) {
     const { output } = await withNames(onnxNames, () => attention.run(call));
     return { Y: output };
   }
-  const program = weightProgram(probMod, shape);
+  const program = reading("prob_mod", () => weightProgram(probMod, shape));
   if (!isHostTensor(query) || !isHostTensor(key) || !isHostTensor(value)) {
     const expected =
       "nothing beside inputs on a device, whose weights are not read: give host tensors";

@@ -1,3 +1,4 @@
+import { shorten } from "../../../describe-value.js";
 import { describeValue, InvalidInputError } from "../../../errors.js";
 import { isInt32, isList, reading } from "../../../options.js";
 import * as p from "../../../program/functions.js";
@@ -69,10 +70,6 @@ function evaluate(
     named.set(nameOf(`${member}.name`, json), readTensor(member, json));
   }
   const nodes = list(`${argument}.nodes`, graph.nodes);
-  if (nodes.length > programLimits.nodes) {
-    const expected = `at most ${programLimits.nodes} nodes`;
-    throw new InvalidInputError(`${argument}.nodes`, expected, `${nodes.length}`);
-  }
   for (const [n, json] of nodes.entries()) addNode(`${argument}.nodes[${n}]`, json, named);
   const outputs = list(`${argument}.outputs`, graph.outputs);
   if (outputs.length !== 1) {
@@ -88,9 +85,18 @@ function evaluate(
   );
 }
 
-function list(argument: string, value: unknown): readonly unknown[] {
-  if (isList(value)) return Array.from(value as readonly unknown[]);
-  throw new InvalidInputError(argument, "an array", describeValue(value));
+/** Axes of a tensor, and inputs or outputs of a node. */
+const [mostAxes, mostOperands] = [16, 64];
+
+/** An array of the caller's, which is refused before it is read if it is long. */
+function list(
+  argument: string,
+  value: unknown,
+  most: number = programLimits.nodes,
+): readonly unknown[] {
+  if (!isList(value)) throw new InvalidInputError(argument, "an array", describeValue(value));
+  if (value.length <= most) return Array.from(value);
+  throw new InvalidInputError(argument, `at most ${most} elements`, `${value.length}`);
 }
 
 function nameOf(argument: string, value: unknown): string {
@@ -104,7 +110,7 @@ function addNode(member: string, json: unknown, named: Map<string, SymbolicTenso
     throw new InvalidInputError(member, "a node", describeValue(json));
   }
   const { op_type: operator, domain, attributes, ...rest } = json as OnnxNodeJson;
-  const argument = `${member} (${typeof operator === "string" ? operator : "?"})`;
+  const argument = `${member} (${typeof operator === "string" ? shorten(operator, 40) : "?"})`;
   if (domain !== undefined && domain !== "" && domain !== "ai.onnx") {
     throw new InvalidInputError(
       argument,
@@ -112,14 +118,14 @@ function addNode(member: string, json: unknown, named: Map<string, SymbolicTenso
       describeValue(domain),
     );
   }
-  const inputs = list(`${member}.inputs`, rest.inputs).map((name) => {
+  const inputs = list(`${member}.inputs`, rest.inputs, mostOperands).map((name) => {
     if (name === "") return null;
     const value = typeof name === "string" ? named.get(name) : undefined;
     if (value) return value;
     throw new InvalidInputError(argument, "inputs that are made before it", describeValue(name));
   });
   const node = new GraphNode(argument, operator, inputs, { ...attributes });
-  const outputs = list(`${member}.outputs`, rest.outputs);
+  const outputs = list(`${member}.outputs`, rest.outputs, mostOperands);
   if (outputs.length !== 1 || typeof outputs[0] !== "string") {
     throw new InvalidInputError(argument, "one output", describeValue(outputs));
   }
@@ -193,7 +199,7 @@ function readTensor(argument: string, json: unknown): SymbolicTensor {
   }
   const { data_type, dims = [], values } = json as Partial<OnnxTensorJson>;
   const type = typeOf(`${argument}.data_type`, data_type);
-  const shape = list(`${argument}.dims`, dims).map((size) => {
+  const shape = list(`${argument}.dims`, dims, mostAxes).map((size) => {
     if (isInt32(size) && size >= 0) return size;
     throw new InvalidInputError(`${argument}.dims`, "sizes", describeValue(size));
   });

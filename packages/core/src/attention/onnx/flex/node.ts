@@ -2,6 +2,9 @@ import { describeValue, InvalidInputError } from "../../../errors.js";
 import { isList } from "../../../options.js";
 import type { SymbolicTensor } from "./symbolic-tensor.js";
 
+/** Integers of an attribute: axes, in an order. */
+const mostIntegers = 16;
+
 /** A node of a graph, with the values that it reads; its members name it in errors. */
 export class GraphNode {
   /** Names it in errors, as in `score_mod.nodes[2] (Gather)`. */
@@ -75,7 +78,9 @@ export class GraphNode {
   list(name: string): readonly number[] | null {
     const value = this.#attributes[name];
     if (value === undefined) return null;
-    if (!isList(value)) throw this.wrong(`integers as ${name}`, describeValue(value));
+    if (!isList(value) || value.length > mostIntegers) {
+      throw this.wrong(`at most ${mostIntegers} integers as ${name}`, describeValue(value));
+    }
     return Array.from(value, (item) => {
       const integer = typeof item === "bigint" ? Number(item) : item;
       if (Number.isInteger(integer)) return integer as number;
