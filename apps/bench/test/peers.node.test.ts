@@ -71,7 +71,7 @@ test("one peer's loading does not break another", async () => {
 });
 
 test("every name is one of a provider; tfjs on JavaScript is too slow to be compared with", () => {
-  // Those with a cache of their own decode, which is no operation of core.
+  // Peers with a cache of their own decode, which is no operation of core.
   const attending = peerNames.filter((name) => !name.endsWith("/cache"));
   expect([...attending, "tfjs"].sort()).toEqual([...provided].sort());
 });

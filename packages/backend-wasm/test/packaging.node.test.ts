@@ -67,7 +67,7 @@ describe.skipIf(!built)("the built package", () => {
         minify: true,
         // Nothing may be left to a file beside the bundle.
         assetsInlineLimit: 0,
-        // What is imported late, the compiler of programs, is a file of its own otherwise.
+        // The compiler of programs is imported late, and is a file of its own otherwise.
         rollupOptions: { output: { codeSplitting: false } },
       },
     });

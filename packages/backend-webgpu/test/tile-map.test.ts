@@ -114,7 +114,7 @@ test("heads have maps of their own where the program tells them apart", () => {
   expect(new Set([0, 1, 2, 3].map((head) => lines.slice(8 * head, 8 * head + 8).join())).size).toBe(
     4,
   );
-  // Of rows in the middle two global blocks, four neighbours and at most two random ones are visited.
+  // Rows in the middle visit two global blocks, four neighbours and at most two random ones.
   for (const line of lines.filter((_, row) => row % 8 > 0 && row % 8 < 7)) {
     expect(line.replaceAll(".", "").length).toBeLessThanOrEqual(8);
   }
@@ -129,7 +129,7 @@ test("rows in lists have maps for each item", () => {
     maskMod: causal(),
   };
   const lines = mapOf(ragged, { ...software, software: false });
-  // Of a GPU: 64 stacked rows are 32 queries of two heads.
+  // On a GPU, 64 stacked rows are 32 queries of two heads.
   expect(lines.filter((line) => /[+#]/.test(line))).toEqual(["+..", "#+.", "+.."]);
 });
 

@@ -8,7 +8,7 @@ import type { BufferPool } from "./pool.js";
 export interface DeviceAccess<B extends GpuBuffer = GpuBuffer> {
   readonly device: GpuDevice<B>;
   readonly faults: Faults;
-  /** What calls record; whoever works with a buffer in another way submits it first. */
+  /** Commands that calls record; whoever works with a buffer in another way submits them first. */
   readonly commands: Commands<B>;
   readonly pool: BufferPool<B>;
   /** The order in which calls submit their work: those that write to given tensors between all others. */

@@ -18,7 +18,7 @@ interface Description {
   readonly heads: number | null;
 }
 
-/** What can be said about a site before any call. */
+/** Properties of a site that are known before any call. */
 export function describeSite(site: FoundSite, about: Description): Site {
   const { name, spelling, form } = site;
   return form.kind === "written-out"

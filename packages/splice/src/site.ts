@@ -36,7 +36,7 @@ export interface UnsplicedNode {
   readonly reason: string;
 }
 
-/** What a run tells about a site. */
+/** Results of a run for a site. */
 export interface SiteResult {
   /** Backend of Heed that ran it; null where the runtime ran the nodes of the file. */
   readonly backend: string | null;

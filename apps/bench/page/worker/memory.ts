@@ -90,7 +90,7 @@ export function workerMemoryMeter(): MemoryMeter {
   };
 }
 
-/** What the browser says that the device has, at most 8 GiB; what is free it does not tell. */
+/** Memory of the device as the browser says it, at most 8 GiB; it does not tell how much is free. */
 function deviceMemory(): number | null {
   const { deviceMemory: gib } = navigator as { deviceMemory?: number };
   return gib === undefined ? null : gib * 2 ** 30;

@@ -27,7 +27,7 @@ export function processMemoryMeter(): MemoryMeter {
   };
 }
 
-/** What the system would give, its caches included. `process.availableMemory` knows limits of containers, too. */
+/** Memory that the system would give, its caches included. `process.availableMemory` knows limits of containers, too. */
 function availableMemory(): number {
   const { availableMemory: known } = process as { availableMemory?: () => number };
   return known?.call(process) ?? freemem();

@@ -143,7 +143,7 @@ function supportOf(backend: Backend, problem: Problem): Support {
   return operationOf(problem).procedure ? { ok: true } : backend.supports(problem);
 }
 
-/** Of several calls, no device's clock tells the time. */
+/** No device's clock tells the time of several calls. */
 function prepared(
   { kind }: ContenderOptions,
   { workspaceBytes, ...procedure }: PreparedProcedure,

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { EngineName } from "./names.js";
 
-/** Where an engine is looked for, and how to get it. */
+/** Places to look for an engine in, and how to get it. */
 interface Sought {
   /** The environment variable that names it. */
   readonly variable: string;

@@ -51,7 +51,7 @@ export interface Procedure<Inputs = unknown, P extends Problem = Problem> {
   prepare(place: ProcedurePlace, problem: P, inputs: Inputs): Promise<PreparedProcedure>;
 }
 
-/** What a procedure runs on. */
+/** Things that a procedure runs on. */
 export interface ProcedurePlace {
   /** It has the backend alone. */
   readonly attention: Attention;

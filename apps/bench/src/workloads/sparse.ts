@@ -43,7 +43,7 @@ interface SparseShape {
   readonly headDim: number;
 }
 
-/** What a call has beside its query, key and value. */
+/** Inputs of a call beside its query, key and value. */
 interface Rules extends Omit<AttentionInputs<HostTensor>, "query" | "key" | "value" | "maskMod"> {
   readonly maskMod?: MaskProgram;
 }
@@ -299,7 +299,7 @@ const programs = cases.map(
   }),
 );
 
-/** What the packed documents are compared with. */
+/** Calls that the packed documents are compared with. */
 const documentsAlone: Workload<CallsInputs> = {
   id: "documents-4096-calls",
   title: "8 documents of 512 tokens, each in a call of its own",

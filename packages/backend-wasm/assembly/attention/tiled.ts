@@ -156,7 +156,7 @@ function attendTile(d: usize, work: usize, rows: i32, from: i32, to: i32, final:
     if (from >= to) return;
   }
   if (hasPrograms) {
-    // What no panel sees of a tile is neither copied nor touched.
+    // Keys of a tile that no panel sees are neither copied nor touched.
     let least = to;
     let most = from;
     for (let r = 0; r < rows; r += PANEL) {

@@ -2,7 +2,7 @@ import * as P from "../../src/shared/program";
 
 // Operands of instructions: see src/shared/program.ts.
 
-// Where operands are: set before a list is run.
+// Addresses of operands: set before a list is run.
 /** The block of the program. */
 let block: usize = 0;
 /** The workspace's part for programs. */

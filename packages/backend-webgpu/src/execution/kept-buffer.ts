@@ -24,7 +24,7 @@ export class KeptBuffer {
 
   /** The buffer with these words, for all commands from now on. */
   place(words: Uint32Array): GPUBuffer {
-    // What is written now is there for all later submissions.
+    // Bytes written now are there for all later submissions.
     if (this.#buffer !== null && this.#written !== words) this.#commands?.submit();
     if (this.#buffer === null || this.#buffer.size < words.byteLength) {
       // Submitted work keeps what it uses.

@@ -5,7 +5,7 @@ import type { BoxVisibility } from "./intervals.js";
 export interface BlockGrid {
   readonly rows: number;
   readonly columns: number;
-  /** What is visible in the blocks of rows `q ≤ … < Q` and columns `k ≤ … < K`. */
+  /** Classes of the blocks of rows `q ≤ … < Q` and columns `k ≤ … < K`: empty, full or partial. */
   readonly visibility: (q: number, Q: number, k: number, K: number) => BoxVisibility;
   /** The kind of one block of which `visibility` knows nothing. Left out, it is partial. */
   readonly evaluate?: (q: number, k: number) => number;

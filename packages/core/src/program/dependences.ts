@@ -1,10 +1,10 @@
 import type { ProgramForm, ProgramNode } from "./form.js";
 
-/** What a value of a program changes with, as bits. `query` and `key` stand for positions and indices. */
+/** Indices that a value of a program changes with, as bits. `query` and `key` stand for positions and indices. */
 export const dependence = { batch: 1, head: 2, query: 4, key: 8, score: 16 } as const;
 
 /**
- * What each node of a form changes with, so that backends compute what is the same for a row, a key or a batch entry
+ * Indices that each node of a form changes with, so that backends compute what is the same for a row, a key or a batch entry
  * once for it: the union of its operands' bits. Constants, scalars and all that follows from them have none.
  */
 export function dependencesOf(form: ProgramForm): Uint8Array {

@@ -5,7 +5,7 @@ import type { RmsNormInputs, RmsNormOutputs } from "./inputs.js";
 /** The validated, canonical description of a call of root mean square normalisation. */
 export interface RmsNormProblem extends Problem<RmsNormInputs, RmsNormOutputs> {
   readonly operation: "rmsNorm";
-  /** Of input and output, of rank 1 to 4. */
+  /** Shape of input and output, of rank 1 to 4. */
   readonly shape: readonly number[];
   /** Vectors that are normalised. */
   readonly rows: number;

@@ -120,7 +120,7 @@ interface Live {
   readonly crossing: ReadonlySet<string>;
 }
 
-/** What the outputs of the model need, when sites make what they make. */
+/** Tensors that the outputs of the model need, when sites make what they make. */
 function live(graph: ModelGraph, made: ReadonlyMap<string, FoundSite>, level: Level): Live {
   const sites = new Set<FoundSite>();
   const values = new Set<string>();

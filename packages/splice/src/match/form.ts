@@ -87,7 +87,7 @@ export interface FoundSite {
   readonly spelling: readonly string[];
 }
 
-/** What may be attention and is none that is understood. */
+/** A part of the graph that may be attention and is none that is understood. */
 export interface NotUnderstood {
   readonly name: string;
   readonly operator: string;

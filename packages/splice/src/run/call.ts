@@ -124,7 +124,7 @@ interface Walked {
   readonly scale: number;
   readonly cap: number | undefined;
   readonly terms: readonly PlacedTerm[];
-  /** Of the logits, where they are cast. */
+  /** The dtype of the logits, where they are cast. */
   readonly dtype: FloatDType | undefined;
 }
 

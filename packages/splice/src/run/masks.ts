@@ -1,7 +1,7 @@
 import { type AttentionInputs, type HostTensor, tensor, toFloat64 } from "@heed/core";
 import { NotThisCall } from "./axes.js";
 
-/** What stands between scores and softmax, as `[batch or 1, heads or 1, rows or 1, keys or 1]`. */
+/** The tensor added between scores and softmax, as `[batch or 1, heads or 1, rows or 1, keys or 1]`. */
 export type Term =
   | { readonly kind: "add"; readonly tensor: HostTensor; readonly factor: number }
   /** Scores become `fill` where the condition, of bool, is not `keep`. */

@@ -17,7 +17,7 @@ import { type Recorded, type Runner, recording } from "./runner.js";
 import type { LoadedPiece, PieceLoader } from "./sessions.js";
 import { hostTensor, runtimeValue } from "./values.js";
 
-/** What a run wants to know about a site. */
+/** Results that a run wants of a site. */
 export interface Wanted {
   readonly weights: boolean;
   readonly inputs: boolean;

@@ -9,7 +9,7 @@ export function noise(count: number, seed: number): Float32Array {
   });
 }
 
-/** What a model is fed with, by onnxruntime's names for element types. */
+/** Inputs of a model, by onnxruntime's names for element types. */
 export type Feeds = Readonly<
   Record<
     string,

@@ -14,7 +14,7 @@ export interface DecodeSizes {
   readonly batch: number;
   readonly queryHeads: number;
   readonly kvHeads: number;
-  /** Of queries, keys and values. */
+  /** Size of the heads of queries, keys and values. */
   readonly headDim: number;
   /** Tokens of each sequence before the first step. */
   readonly length: number;

@@ -12,7 +12,7 @@ const variableInputs = {
   keyIndex: { name: "programKeyIndex", dims: ["programKeyIndices", 1, 1, "keyLength"] },
 } as const;
 
-/** What the nodes of a program depend on beside its form. */
+/** Facts that the nodes of a program depend on beside its form. */
 export interface ProgramContext {
   readonly spec: GraphSpec;
   readonly arithmetic: Arithmetic;

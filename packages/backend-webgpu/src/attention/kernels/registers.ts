@@ -156,7 +156,7 @@ ${repeat(4, (e) => `        let x${k}_${e} = ${numbersOf(`quadBroadcast(word${k}
         ? `quadBroadcast(share${k}, ${e}u)`
         : load(from, k, `${4 * chunk + e}u`, 4 * chunk + e);
   const own = programText(reads.programs);
-  // What programs compute for a row is kept with it.
+  // Values that programs compute for a row are kept with it.
   const keepsRows = own.hasValues;
   const grid = gridText(reads, (mode === "stream" ? 1 : registersThreads) * rows);
   const rowOf = (from: "key" | "value", k: string): string =>

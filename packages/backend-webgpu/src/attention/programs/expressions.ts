@@ -6,7 +6,7 @@ export interface Value {
   readonly four: boolean;
 }
 
-/** What a program's values are made of at some place of a kernel. */
+/** Names that a program's values are made of at some place of a kernel. */
 export interface Surroundings {
   /** A variable. */
   variable(name: string): Value;

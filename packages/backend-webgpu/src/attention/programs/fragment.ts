@@ -233,7 +233,7 @@ ${indented(statements)}  return RowValues(${names.join(", ")});
 fn choose_values(low: RowValues, high: RowValues, upper: bool) -> RowValues {
   return RowValues(${values.map(({ name }) => `select(low.${name}, high.${name}, upper)`).join(", ")});
 }
-/** Of the first of the four rows. */
+/** Values of the first of the four rows. */
 fn first_values(values: RowValues) -> RowValues {
   return RowValues(${values.map(({ name, type }) => `${type}(values.${name}.x)`).join(", ")});
 }`;

@@ -141,7 +141,7 @@ export class TileMap {
     }
     const boxes = this.#boxes;
     const { offset, queryPositions, keyPositions } = sequence;
-    // Where batch entries share rows, the program reads no positions that differ.
+    // If batch entries share rows, the program reads no positions that differ.
     const positions = own
       ? { queryPositions, keyPositions }
       : { queryPositions: null, keyPositions: null };

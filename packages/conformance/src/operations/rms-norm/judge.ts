@@ -60,7 +60,7 @@ function judgeRmsNorm(
     naive: expected,
     oracle: expected,
     factor: 1,
-    // Where squares are too small for float32, the mean square is off by epsilon's own rounding alone.
+    // If squares are too small for float32, the mean square is off by epsilon's own rounding alone.
     floor: (at) =>
       1.01 * (relative + last) * Math.abs(expected[at] as number) +
       2 * tiny[dtype] * (1 + Math.abs(weight[at % size] as number)),

@@ -103,7 +103,7 @@ const comparisons: Readonly<Record<string, (a: number, b: number) => boolean>> =
 
 /** Exact, then wrapped once. */
 function intStep(op: string, x: number, y: number): number {
-  // Of two integers of 32 bits, sums and quotients are exact in float64, and products need 62 bits.
+  // Sums and quotients of two integers of 32 bits are exact in float64, and products need 62 bits.
   const quotient = y === 0 ? 0 : Math.floor(x / y);
   switch (op) {
     case "add":

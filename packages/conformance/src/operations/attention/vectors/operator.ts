@@ -64,7 +64,7 @@ export async function runOperator(
   const made = call as unknown as AttentionInputs<HostTensor>;
   const verdict = judge(made, asCall(made, got), asCall(made, recorded), arithmetic);
   const copies = copyViolations(recorded, got, inputs, metadata.domain === "com.microsoft");
-  // What follows from weights that add up to 1 is not so of weights that prob_mod has changed.
+  // Rules that follow from weights that add up to 1 do not hold for weights that prob_mod has changed.
   const broken = attributes.prob_mod === undefined ? verdict.violations : [];
   return { ...verdict, violations: [...broken, ...copies] };
 }
