@@ -226,3 +226,34 @@ test("programs and block masks give what the reference gives", async () => {
     }
   }
 });
+
+test("a plan sees scalars, tables and offsets that have changed since its last call", async () => {
+  const backend = backends.baseline as Backend;
+  const starts = tensor(new Int32Array(200), [1, 200]);
+  const near = maskMod(({ query, key }) => less(subtract(query, key), distance));
+  const program = maskMod(and(near, document(starts)));
+  const call = {
+    query: values(1, 2, 200, 8),
+    key: values(1, 2, 200, 8),
+    value: values(1, 2, 200, 8),
+    maskMod: program,
+  };
+  const plan = await backend.plan(describeProblem({ ...call, queryOffset: 0 }));
+  let queryOffset = 0;
+  const changes: readonly (() => unknown)[] = [
+    () => 0,
+    () => (distance.value = 30),
+    () => (distance.value = 150),
+    () => starts.data.fill(1, 60),
+    () => (queryOffset = 25),
+    () => starts.data.fill(2, 130),
+  ];
+  for (const [n, change] of changes.entries()) {
+    change();
+    const given = toFloat64((await plan.run({ ...call, queryOffset })).output as HostTensor);
+    const right = toFloat64(referenceAttention({ ...call, queryOffset }).output);
+    const wrong = given.findIndex((x, at) => !close(x, right[at] as number));
+    expect([n, wrong]).toEqual([n, -1]);
+  }
+  plan.dispose();
+});
