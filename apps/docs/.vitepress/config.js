@@ -23,7 +23,7 @@ export default defineConfig({
   cleanUrls: false,
   lastUpdated: false,
   // Pages of other makers are put beside these when all are built; `tools/check.js` follows every link.
-  ignoreDeadLinks: [/^\/(?:api|bench|conformance)\//, /^https?:\/\/localhost/],
+  ignoreDeadLinks: [/^\/(?:api|bench|conformance|explorer)\//, /^https?:\/\/localhost/],
   head: [
     ["link", { rel: "icon", href: `${base}icon.svg`, type: "image/svg+xml" }],
     ["meta", { name: "color-scheme", content: "light dark" }],
@@ -70,6 +70,7 @@ export default defineConfig({
       },
       { text: "Semantics", link: "/semantics" },
       { text: "Reference", link: "/reference" },
+      { text: "Explorer", link: "/explorer/", target: "_self", rel: "" },
       { text: "Benchmark", link: "/bench/", target: "_self", rel: "" },
       { text: "Conformance", link: "/conformance/", target: "_self", rel: "" },
     ],
@@ -78,6 +79,7 @@ export default defineConfig({
       {
         text: "Run it here",
         items: [
+          { text: "The explorer", link: "/explorer/", target: "_self" },
           { text: "The benchmark", link: "/bench/", target: "_self" },
           { text: "The conformance suite", link: "/conformance/", target: "_self" },
         ],

@@ -44,21 +44,24 @@ await timed("vitepress", async () => {
   const { build } = await import("vitepress");
   await build(app);
 });
-await timed("conformance page", () => {
-  const page = join(root, "apps/conformance");
-  const vite = join(page, "node_modules/vite/bin/vite.js");
-  const command = [vite, "build", "--outDir", join(generated, "conformance"), "--emptyOutDir"];
-  execFileSync(process.execPath, [...command, "--logLevel", "warn"], {
-    cwd: page,
-    stdio: "inherit",
+for (const name of ["conformance", "explorer"]) {
+  await timed(`${name} page`, () => {
+    const page = join(root, "apps", name);
+    const vite = join(page, "node_modules/vite/bin/vite.js");
+    const command = [vite, "build", "--outDir", join(generated, name), "--emptyOutDir"];
+    execFileSync(process.execPath, [...command, "--logLevel", "warn"], {
+      cwd: page,
+      stdio: "inherit",
+    });
   });
-});
+}
 const bench = join(root, "apps/bench/dist/page");
 if (!existsSync(bench)) throw new Error("the benchmark's page has not been built: pnpm build");
 rmSync(join(dist, "api"), { recursive: true, force: true });
 cpSync(join(generated, "api"), join(dist, "api"), { recursive: true });
 hostPage(bench, join(dist, "bench"));
 hostPage(join(generated, "conformance"), join(dist, "conformance"));
+hostPage(join(generated, "explorer"), join(dist, "explorer"));
 writeFileSync(join(dist, "_headers"), headers);
 writeFileSync(join(dist, ".nojekyll"), "");
 console.log(`${dist}: ${times.join(", ")}`);

@@ -15,7 +15,7 @@ const { values } = parseArgs({ options: { base: { type: "string", default: "/" }
 /** Pages that axe looks at: one of each kind. typedoc's own pages are as typedoc makes them. */
 const mainPages = [
   ...["index", "attention", "choosing-a-backend", "semantics", "coming-from", "recipes/own-device"],
-  ...["architecture", "reference", "bench/index", "conformance/index"],
+  ...["architecture", "reference", "bench/index", "conformance/index", "explorer/index"],
 ];
 
 const problems = [];
@@ -111,7 +111,7 @@ async function lookOnPhone() {
   let wide = 0;
   const [page, app] = [await context.newPage(), await scripted.newPage()];
   for (const name of names) {
-    const isApp = /^(?:bench|conformance)\//.test(name);
+    const isApp = /^(?:bench|conformance|explorer)\//.test(name);
     const at = isApp ? app : page;
     await at.goto(origin + relative(".", join(".", name)), {
       waitUntil: isApp ? "networkidle" : "load",

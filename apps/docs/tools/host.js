@@ -1,4 +1,4 @@
-// Pages of other makers as part of the site: the benchmark, the conformance suite and typedoc's reference.
+// Pages of other makers as part of the site: the explorer, the benchmark, the conformance suite and typedoc's reference.
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -7,6 +7,7 @@ const bar = `<nav class="site-bar" aria-label="Heed">
   <a href="../"><img src="./icon.svg" alt="" width="18" height="18" />Heed</a>
   <a href="../first-call.html">Guide</a>
   <a href="../reference.html">Reference</a>
+  <a href="../explorer/">Explorer</a>
   <a href="../bench/">Benchmark</a>
   <a href="../conformance/">Conformance</a>
 </nav>

@@ -20,7 +20,7 @@ export function rewriteLinks(text, { file, root, base, pages, address, asset }) 
   const problems = [];
   const rewrite = (whole, bang, label, target) => {
     // Another maker's pages: the site's script would look for them among its own.
-    if (/^\/(?:api|bench|conformance)\//.test(target))
+    if (/^\/(?:api|bench|conformance|explorer)\//.test(target))
       return `${bang}[${label}](${base.slice(0, -1)}${target}){target="_self"}`;
     // READMEs name packages where npm has them; the site has them, too.
     const [, name] = /^https:\/\/www\.npmjs\.com\/package\/(.+)$/.exec(target) ?? [];

@@ -1,0 +1,204 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { type Matrix, type Part, paint } from "../drawing/matrix.js";
+import { type Format, save } from "../drawing/save.js";
+import { shown } from "../model/tokens.js";
+import { dark } from "../state/page-state.js";
+
+interface HeatMapProps {
+  readonly matrix: Matrix;
+  readonly pieces: readonly string[];
+  readonly title: string;
+  /** Side of a cell in CSS pixels. */
+  readonly cell: number;
+  /** Called with the part that is on screen, whenever it is drawn. */
+  readonly onView?: (part: Part, scrolled: number, height: number) => void;
+}
+
+const gutterWithWords = 84;
+
+/** Queries and keys of one head on a canvas that draws the part on screen. Arrow keys move a cursor. */
+export function HeatMap({ matrix, pieces, title, cell, onView }: HeatMapProps): JSX.Element {
+  const frame = useRef<HTMLElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const view = useRef<Part>({ firstRow: 0, rows: 0, firstColumn: 0, columns: 0 });
+  const cursor = useSignal<readonly [number, number] | null>(null);
+  const gutter = cell >= 12 ? gutterWithWords : 0;
+  const isDark = dark.value;
+  const at = cursor.value;
+  const { size } = matrix;
+
+  const draw = useRef(() => {});
+  draw.current = () => {
+    const [box, target] = [frame.current, canvas.current];
+    const context = target?.getContext("2d");
+    if (!box || !target || !context) return;
+    const [width, height] = [box.clientWidth, box.clientHeight];
+    const ratio = devicePixelRatio;
+    if (
+      target.width !== Math.round(width * ratio) ||
+      target.height !== Math.round(height * ratio)
+    ) {
+      target.width = Math.round(width * ratio);
+      target.height = Math.round(height * ratio);
+      Object.assign(target.style, { width: `${width}px`, height: `${height}px` });
+    }
+    const { scrollLeft: left, scrollTop: top } = box;
+    const part: Part = {
+      firstRow: Math.floor(top / cell),
+      rows: 0,
+      firstColumn: Math.floor(left / cell),
+      columns: 0,
+    };
+    const shownPart = {
+      ...part,
+      rows: Math.min(
+        size - part.firstRow,
+        Math.ceil((top + height - gutter) / cell) - part.firstRow,
+      ),
+      columns: Math.min(
+        size - part.firstColumn,
+        Math.ceil((left + width - gutter) / cell) - part.firstColumn,
+      ),
+    };
+    view.current = shownPart;
+    onView?.(shownPart, top, height - gutter);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    const { firstRow, rows, firstColumn, columns } = shownPart;
+    if (rows <= 0 || columns <= 0) return;
+    const small = new OffscreenCanvas(columns, rows);
+    small.getContext("2d")?.putImageData(paint(matrix, shownPart, isDark), 0, 0);
+    context.imageSmoothingEnabled = false;
+    const x = (column: number) => gutter + column * cell - left;
+    const y = (row: number) => gutter + row * cell - top;
+    context.save();
+    context.beginPath();
+    context.rect(gutter, gutter, width, height);
+    context.clip();
+    context.drawImage(small, x(firstColumn), y(firstRow), columns * cell, rows * cell);
+    if (at) {
+      context.lineWidth = 2;
+      context.strokeStyle = getComputedStyle(box).getPropertyValue("--warn");
+      context.strokeRect(x(at[1]) - 1, y(at[0]) - 1, cell + 2, cell + 2);
+    }
+    context.restore();
+    if (gutter === 0) return;
+    context.fillStyle = getComputedStyle(box).color;
+    context.font = `${Math.min(13, cell - 1)}px system-ui, sans-serif`;
+    context.textBaseline = "middle";
+    const fit = (text: string) => (text.length > 12 ? `${text.slice(0, 11)}…` : text);
+    for (let i = firstRow; i < firstRow + rows; i++) {
+      if (y(i) < gutter - cell / 2) continue;
+      context.textAlign = "right";
+      context.fillText(fit(shown(pieces[i] ?? "")), gutter - 6, y(i) + cell / 2);
+    }
+    for (let j = firstColumn; j < firstColumn + columns; j++) {
+      if (x(j) < gutter - cell / 2) continue;
+      context.save();
+      context.translate(x(j) + cell / 2, gutter - 6);
+      context.rotate(-Math.PI / 2);
+      context.textAlign = "left";
+      context.fillText(fit(shown(pieces[j] ?? "")), 0, 0);
+      context.restore();
+    }
+  };
+
+  const asked = useRef(0);
+  const redraw = () => {
+    cancelAnimationFrame(asked.current);
+    asked.current = requestAnimationFrame(() => draw.current());
+  };
+  useLayoutEffect(() => draw.current());
+  useEffect(() => {
+    const observer = new ResizeObserver(redraw);
+    observer.observe(frame.current as HTMLElement);
+    return () => observer.disconnect();
+  }, []);
+
+  const point = (event: PointerEvent) => {
+    const box = frame.current as HTMLElement;
+    const bounds = box.getBoundingClientRect();
+    const row = Math.floor((event.clientY - bounds.top - gutter + box.scrollTop) / cell);
+    const column = Math.floor((event.clientX - bounds.left - gutter + box.scrollLeft) / cell);
+    const inside = row >= 0 && column >= 0 && row < size && column < size;
+    cursor.value = inside ? [row, column] : null;
+  };
+  const move = (event: KeyboardEvent) => {
+    const step = event.shiftKey ? 10 : 1;
+    const moves: Record<string, readonly [number, number]> = {
+      ArrowUp: [-step, 0],
+      ArrowDown: [step, 0],
+      ArrowLeft: [0, -step],
+      ArrowRight: [0, step],
+    };
+    const by = moves[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const [row, column] = at ?? [view.current.firstRow, view.current.firstColumn];
+    const within = (x: number) => Math.max(0, Math.min(size - 1, x));
+    const next = [within(row + by[0]), within(column + by[1])] as const;
+    cursor.value = next;
+    const box = frame.current as HTMLElement;
+    const into = (scrolled: number, place: number, length: number) =>
+      Math.min(place * cell, Math.max(scrolled, (place + 1) * cell - length + gutter));
+    box.scrollTop = into(box.scrollTop, next[0], box.clientHeight);
+    box.scrollLeft = into(box.scrollLeft, next[1], box.clientWidth);
+  };
+
+  const value = at && matrix.row(at[0])?.[at[1]];
+  const side = gutter + size * cell;
+  return (
+    <div class="map">
+      <section
+        ref={frame}
+        class="map-frame"
+        aria-label={`${title}. Arrow keys move from cell to cell.`}
+        aria-describedby="cell"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a map that scrolls is reached by keyboard
+        tabIndex={0}
+        onScroll={redraw}
+        onPointerMove={point}
+        onPointerDown={point}
+        onKeyDown={move}
+        style={{ "--side": `${side}px` }}
+      >
+        <div class="map-size">
+          <canvas ref={canvas} />
+        </div>
+      </section>
+      <div class="map-foot">
+        <p id="cell" aria-live="polite">
+          {at ? (
+            <>
+              <strong>{shown(pieces[at[0]] ?? "")}</strong> ({at[0] + 1}) →{" "}
+              <strong>{shown(pieces[at[1]] ?? "")}</strong> ({at[1] + 1}):{" "}
+              {value === undefined || value === null ? "…" : format(value, matrix.quantity)}
+            </>
+          ) : (
+            <span class="quiet">Rows are queries, columns are keys. Point at a cell.</span>
+          )}
+        </p>
+        <span class="files">
+          {(["png", "svg", "json"] as const).map((kind: Format) => (
+            <button
+              key={kind}
+              type="button"
+              aria-label={`Save what is shown as ${kind.toUpperCase()}`}
+              onClick={() => void save(kind, matrix, pieces, view.current, title)}
+            >
+              {kind.toUpperCase()}
+            </button>
+          ))}
+        </span>
+      </div>
+    </div>
+  );
+}
+
+/** A value in words, by its quantity. */
+export function format(value: number, quantity: Matrix["quantity"]): string {
+  if (quantity === "weights") return `${(100 * value).toFixed(value < 0.01 ? 3 : 1)}%`;
+  return (quantity === "scores" ? value.toFixed(3) : value.toExponential(2)).replace("-", "−");
+}

@@ -1,0 +1,54 @@
+import type { Quantity } from "../state/state.js";
+import { type Colour, shareColour, signedColour } from "./colours.js";
+
+/** A part of a matrix that is shown, or saved: some rows and columns of it. */
+export interface Part {
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly firstColumn: number;
+  readonly columns: number;
+}
+
+/** A matrix of queries and keys, row by row. A row that has not been computed is undefined. */
+export interface Matrix {
+  readonly size: number;
+  readonly quantity: Quantity;
+  /** Value at which colours end. */
+  readonly most: number;
+  row(i: number): Float32Array | undefined;
+}
+
+export function colourOf(matrix: Pick<Matrix, "quantity" | "most">, dark: boolean) {
+  const { quantity, most } = matrix;
+  const factor = most > 0 ? 1 / most : 0;
+  return quantity === "weights"
+    ? (x: number): Colour => shareColour(x * factor, dark)
+    : (x: number): Colour => signedColour(x * factor, dark);
+}
+
+/** Colours of all values between the ends, so that drawing looks them up. */
+const shades = 256;
+
+/** Paints a part, one pixel a cell; rows that are missing stay transparent. */
+export function paint(matrix: Matrix, part: Part, dark: boolean): ImageData {
+  const image = new ImageData(Math.max(1, part.columns), Math.max(1, part.rows));
+  const pixels = new Uint32Array(image.data.buffer);
+  const signed = matrix.quantity !== "weights";
+  const least = signed ? -matrix.most : 0;
+  const colour = colourOf(matrix, dark);
+  const table = Uint32Array.from({ length: shades }, (_, i) => {
+    const [r, g, b] = colour(least + ((matrix.most - least) * i) / (shades - 1));
+    return (255 << 24) | (b << 16) | (g << 8) | r;
+  });
+  const factor = matrix.most > least ? (shades - 1) / (matrix.most - least) : 0;
+  for (let i = 0; i < part.rows; i++) {
+    const row = matrix.row(part.firstRow + i);
+    if (!row) continue;
+    for (let j = 0; j < part.columns; j++) {
+      const at = ((row[part.firstColumn + j] as number) - least) * factor;
+      const shade = Math.max(0, Math.min(shades - 1, Math.round(at)));
+      pixels[i * part.columns + j] = table[shade] as number;
+    }
+  }
+  return image;
+}

@@ -1,0 +1,115 @@
+import { shown } from "../model/tokens.js";
+import { css } from "./colours.js";
+import { colourOf, type Matrix, type Part, paint } from "./matrix.js";
+
+export type Format = "png" | "svg" | "json";
+
+const cell = 18;
+const gutter = 90;
+/** Most cells that an SVG draws one by one; larger ones hold an image. */
+const mostCells = 10_000;
+
+const escaped = (text: string): string =>
+  text.replace(/[&<>"]/g, (mark) => `&#${mark.charCodeAt(0)};`);
+
+/** A part of a matrix as SVG, with its words. @param image address of its picture, for large parts */
+export function toSvg(
+  matrix: Matrix,
+  pieces: readonly string[],
+  part: Part,
+  title: string,
+  image?: string,
+): string {
+  const colour = colourOf(matrix, false);
+  const large = part.rows * part.columns > mostCells;
+  const size = large ? 1 : cell;
+  const left = large ? 0 : gutter;
+  const [width, height] = [left + size * part.columns, left + size * part.rows];
+  const lines = [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="11">`,
+    `<title>${escaped(title)}</title>`,
+    `<rect width="${width}" height="${height}" fill="#fff"/>`,
+  ];
+  if (large) lines.push(`<image href="${image}" width="${width}" height="${height}"/>`);
+  for (let i = 0; i < part.rows && !large; i++) {
+    const y = gutter + i * cell;
+    const label = escaped(shown(pieces[part.firstRow + i] ?? ""));
+    lines.push(`<text x="${gutter - 6}" y="${y + 13}" text-anchor="end">${label}</text>`);
+    const row = matrix.row(part.firstRow + i);
+    for (let j = 0; j < part.columns; j++) {
+      const fill = row ? css(colour(row[part.firstColumn + j] as number)) : "none";
+      const x = gutter + j * cell;
+      lines.push(`<rect x="${x}" y="${y}" width="${cell}" height="${cell}" fill="${fill}"/>`);
+    }
+  }
+  for (let j = 0; j < part.columns && !large; j++) {
+    const x = gutter + j * cell + 12;
+    const label = escaped(shown(pieces[part.firstColumn + j] ?? ""));
+    lines.push(`<text transform="translate(${x} ${gutter - 6}) rotate(-90)">${label}</text>`);
+  }
+  return `${lines.join("\n")}\n</svg>\n`;
+}
+
+/** A part of a matrix as data: its words and numbers. */
+export function toJson(
+  matrix: Matrix,
+  pieces: readonly string[],
+  part: Part,
+  title: string,
+): string {
+  const { firstRow, rows, firstColumn, columns } = part;
+  return JSON.stringify({
+    title,
+    quantity: matrix.quantity,
+    firstQuery: firstRow,
+    firstKey: firstColumn,
+    queries: pieces.slice(firstRow, firstRow + rows),
+    keys: pieces.slice(firstColumn, firstColumn + columns),
+    rows: Array.from({ length: rows }, (_, i) => {
+      const row = matrix.row(firstRow + i);
+      return row ? [...row.subarray(firstColumn, firstColumn + columns)] : null;
+    }),
+  });
+}
+
+function canvasOf(matrix: Matrix, part: Part): HTMLCanvasElement {
+  const small = document.createElement("canvas");
+  small.width = part.columns;
+  small.height = part.rows;
+  small.getContext("2d")?.putImageData(paint(matrix, part, false), 0, 0);
+  const scale = part.columns * part.rows > mostCells ? 1 : cell;
+  const canvas = document.createElement("canvas");
+  canvas.width = part.columns * scale;
+  canvas.height = part.rows * scale;
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("this browser draws no pictures");
+  context.imageSmoothingEnabled = false;
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+/** Saves a part of a matrix as a file, in the colours of light pages. */
+export async function save(
+  format: Format,
+  matrix: Matrix,
+  pieces: readonly string[],
+  part: Part,
+  title: string,
+): Promise<void> {
+  let blob: Blob | null;
+  if (format === "png") {
+    const canvas = canvasOf(matrix, part);
+    blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+    if (!blob) throw new Error("this browser could not write the picture");
+  } else if (format === "svg") {
+    const image = canvasOf(matrix, part).toDataURL("image/png");
+    blob = new Blob([toSvg(matrix, pieces, part, title, image)], { type: "image/svg+xml" });
+  } else {
+    blob = new Blob([toJson(matrix, pieces, part, title)], { type: "application/json" });
+  }
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = `attention.${format}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

@@ -1,0 +1,68 @@
+import type { BackendName } from "../state/state.js";
+
+/** One layer of a sentence. All arrays are `[heads, length, …]`, row-major. */
+export interface LayerData {
+  readonly headDim: number;
+  readonly scale: number;
+  readonly query: Float32Array;
+  readonly key: Float32Array;
+  readonly value: Float32Array;
+  /** Scaled, before any mask. */
+  readonly scores: Float32Array;
+  readonly weights: Float32Array;
+  readonly output: Float32Array;
+}
+
+/** A sentence that was run. */
+export interface Sentence {
+  readonly pieces: readonly string[];
+  /** Pieces of the text that the encoder has no place for. */
+  readonly left: number;
+  readonly layers: readonly LayerData[];
+  readonly backend: string;
+  /** Why that backend, and why not others; a line a reason. */
+  readonly why: string;
+  readonly milliseconds: number;
+}
+
+/** A long text whose first layer's query, key and value the worker holds. */
+export interface LongText {
+  readonly pieces: readonly string[];
+  readonly backend: string;
+  readonly why: string;
+}
+
+/** Weights of one layer on two backends, of the same query, key and value. */
+export interface Difference {
+  /** `[heads, length, length]`: this backend's weights minus the other's. */
+  readonly weights: Float32Array;
+  readonly backend: string;
+  readonly other: string;
+  /** Largest error of a row by the conformance suite's measure; at most 1 passes. */
+  readonly budgets: readonly [number, number];
+}
+
+/** What the worker computes. */
+export interface Computation {
+  sentence(backend: BackendName, text: string, causal: boolean): Sentence;
+  difference(
+    backend: BackendName,
+    other: BackendName,
+    text: string,
+    causal: boolean,
+    layer: number,
+  ): Difference;
+  long(backend: BackendName, length: number): LongText;
+  /** Weights of some queries of the long text, `[rows, length]`. */
+  rows(backend: BackendName, length: number, head: number, first: number): Float32Array;
+}
+
+export type Call = {
+  [Name in keyof Computation]: readonly [name: Name, ...Parameters<Computation[Name]>];
+}[keyof Computation];
+
+/** The worker's answer to one call; or how much of the model is there. */
+export type Message =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly problem: string }
+  | { readonly loaded: number; readonly all: number };
