@@ -130,7 +130,6 @@ export {
 } from "./operation/operation.js";
 export type { Problem, Work } from "./operation/problem.js";
 export { referenceKernels, roundOutputs } from "./operation/reference-kernels.js";
-export { nextTurn } from "./operation/turn.js";
 export type { ProjectionInputs, ProjectionOutputs } from "./projection/inputs.js";
 export { type BoundProjection, projection } from "./projection/operation.js";
 export type { ProjectionProblem } from "./projection/problem.js";

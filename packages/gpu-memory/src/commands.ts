@@ -1,4 +1,4 @@
-import { nextTurn } from "@heed/core";
+import { nextTurn } from "@heed/core/turn";
 import { Faults } from "./faults.js";
 import type { GpuBuffer, GpuDevice } from "./gpu.js";
 

@@ -32,9 +32,10 @@ export interface AttentionWork extends Work {
 
 /** The least work of a call; see {@link AttentionWork}. */
 export function attentionWork(problem: AttentionProblem, inputs: AttentionInputs): AttentionWork {
-  const { blockMask } = inputs;
+  const positions = bindPositions(problem, inputs);
+  const blockMask = reading("blockMask", () => inputs.blockMask);
   return workOf(problem, {
-    ...bindPositions(problem, inputs),
+    ...positions,
     ...(blockMask !== undefined && { blockMask: { blocks: readBlockMask(blockMask) } }),
   });
 }

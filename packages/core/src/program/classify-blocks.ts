@@ -1,4 +1,6 @@
-import { type BlockRunsBuilder, blockKinds } from "./block-runs.js";
+import { describeValue, InvalidInputError } from "../errors.js";
+import { reading } from "../options.js";
+import { BlockRunsBuilder, blockKinds } from "./block-runs.js";
 import type { BoxVisibility } from "./intervals.js";
 
 /** A grid of blocks, and what is known of its rectangles. */
@@ -19,9 +21,19 @@ const mostBlocks = 2 ** 20;
 /**
  * Classifies the blocks of a grid by looking at ever smaller rectangles, all of one size before the next smaller ones,
  * and adds its rows to `builder`. Takes memory for a strip of rows at once.
+ *
+ * @throws InvalidInputError where `builder` or `grid` is none, or the grid's sizes are no integers ≥ 0
  */
 export function classifyBlocks(builder: BlockRunsBuilder, grid: BlockGrid): void {
-  const { rows, columns } = grid;
+  if (!reading("builder", () => builder instanceof BlockRunsBuilder)) {
+    throw new InvalidInputError("builder", "a BlockRunsBuilder", describeValue(builder));
+  }
+  const [rows, columns] = reading("grid", () => [grid.rows, grid.columns] as const);
+  for (const [name, size] of Object.entries({ rows, columns })) {
+    if (!Number.isSafeInteger(size) || size < 0) {
+      throw new InvalidInputError(`grid.${name}`, "an integer ≥ 0", describeValue(size));
+    }
+  }
   const height = Math.max(1, Math.min(rows, Math.floor(mostBlocks / Math.max(1, columns))));
   const kinds = new Uint8Array(height * columns);
   const most = grid.mostLooks ?? Number.POSITIVE_INFINITY;
