@@ -69,7 +69,10 @@ const node: TestProjectConfiguration = {
     name: "node",
     environment: "node",
     include: tests,
-    exclude: ["**/*.browser.test.ts", ...independentOfEngine, ...tooLong, ...onlyInAll],
+    exclude: [
+      ...["**/*.browser.test.ts", "**/*.alone.*test.ts"],
+      ...[...independentOfEngine, ...tooLong, ...onlyInAll],
+    ],
     env,
     setupFiles: [
       "tools/test/polling.js",
@@ -77,6 +80,18 @@ const node: TestProjectConfiguration = {
       ...(process.env.HEED_MUTANT ? ["tools/mutants/setup.ts"] : []),
     ],
     ...together,
+  },
+};
+
+/** Files named `*.alone.node.test.ts` replace modules, or need a process where nothing has been loaded before. */
+const alone: TestProjectConfiguration = {
+  ...node,
+  test: {
+    ...node.test,
+    name: "alone",
+    include: tests.map((pattern) => pattern.replace("*.test.ts", "*.alone.node.test.ts")),
+    exclude: [],
+    isolate: true,
   },
 };
 
@@ -124,11 +139,11 @@ const browser: TestProjectConfiguration = {
 };
 
 function projects(): TestProjectConfiguration[] {
-  if (existsSync(chromium)) return [node, browser];
+  if (existsSync(chromium)) return [node, alone, browser];
   const message = `no chromium at ${chromium}: install it, or name another with CHROMIUM_PATH`;
   if (required.includes("chromium")) throw new Error(message);
   console.warn(`tests in the browser are skipped: ${message}`);
-  return [node];
+  return [node, alone];
 }
 
 export default defineConfig({

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findEngine, hasEngine, MissingEngineError, runPage } from "@heed/bench/engines";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { parseOptions } from "../src/cli/options.js";
 import type { OpenedPage } from "../src/engines/opened.js";
 
@@ -11,6 +11,10 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "heed-engines-"));
 });
 afterAll(() => rm(folder, { recursive: true }));
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 test("an engine is where its variable says, or a command of PATH", async () => {
   const program = join(folder, "firefox");

@@ -56,6 +56,10 @@ async function lookWithAxe() {
     page.on("pageerror", (error) => problems.push(`${page.url()}: ${error.message}`));
     for (const name of mainPages) {
       await page.goto(`${origin}${name}.html`, { waitUntil: "networkidle" });
+      // The theme names its switch once its scripts run.
+      await page.waitForFunction(() =>
+        [...document.querySelectorAll(".VPSwitchAppearance")].every((button) => button.title),
+      );
       await page.evaluate(axe);
       const { violations } = await page.evaluate((options) => globalThis.axe.run(options), {
         resultTypes: ["violations"],
