@@ -37,13 +37,13 @@ export function Words({ pieces, token, weights }: WordsProps): JSX.Element {
               type="button"
               tabIndex={i === token ? 0 : -1}
               aria-pressed={i === token}
-              aria-label={`${shown(piece)}, attended ${share}`}
               style={{ "--shade": css(shareColour(weight * 0.85, dark.value)) }}
               onPointerEnter={({ pointerType }) => pointerType === "mouse" && choose(i)}
               onFocus={() => choose(i)}
               onClick={() => choose(i)}
             >
               <span class="word">{shown(piece)}</span>
+              <span class="visually-hidden">, attended </span>
               <span class="share">{share}</span>
             </button>
           </li>
