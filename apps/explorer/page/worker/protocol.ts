@@ -42,7 +42,7 @@ export interface Difference {
   readonly budgets: readonly [number, number];
 }
 
-/** What the worker computes. */
+/** Computations that the worker offers. */
 export interface Computation {
   sentence(backend: BackendName, text: string, causal: boolean): Sentence;
   difference(
