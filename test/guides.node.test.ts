@@ -1,7 +1,4 @@
-/**
- * The code of the guide pages runs, block by block. What it says about results is in its own assertions. A block
- * whose hidden lines only declare what it works on, such as a model's file, is compiled by `pnpm check:types` alone.
- */
+/** The code of the guide pages runs, block by block. What it says about results is in its own assertions. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -18,7 +15,6 @@ test.each(pages)("docs/guides/%s", async (page) => {
   const directory = mkdtempSync(join(import.meta.dirname, ".guide-"));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   for (const { line, code } of snippets) {
-    if (/^declare /m.test(code)) continue;
     const file = join(directory, `line-${line}.ts`);
     writeFileSync(file, code);
     await import(file);
