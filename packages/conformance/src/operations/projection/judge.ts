@@ -7,12 +7,10 @@ import {
   toFloat64,
 } from "@heed/core";
 import type { Arithmetic } from "../../judge/arithmetic.js";
-import { compareRows } from "../../judge/compare.js";
+import { judgeElements } from "../../judge/elements.js";
 import { formViolations } from "../../judge/form.js";
-import type { Leniency } from "../../judge/leniency.js";
 import { unitRoundoff } from "../../judge/roundoff.js";
 import { summarise, type Verdict } from "../../judge/verdict.js";
-import { describeRows } from "../../judge/where.js";
 import type { JudgedOperation } from "../../run/check-call.js";
 import { knownMistakes } from "../../run/step-mistakes.js";
 import type { ProjectionCall } from "./build.js";
@@ -31,41 +29,28 @@ export type Projected = ProjectionOutputs<HostTensor>;
 function judgeProjection(
   call: ProjectionCall,
   outputs: Projected,
-  { tiny, nonFinite }: Arithmetic,
+  arithmetic: Arithmetic,
   recorded?: Projected,
 ): Verdict {
   const problem = projection.describe(call);
   const bound = projection.bind(problem, call) as BoundProjection<HostTensor>;
-  const { batch, length, inputSize, outputSize, dtype } = problem;
-  const shape = [batch, length, outputSize];
+  const { inputSize, dtype } = problem;
   const violations = formViolations(projection, problem, outputs);
   if (violations.length > 0) return summarise([], violations);
   const expected = toFloat64((recorded ?? projection.reference(bound)).output as HostTensor);
   const size = toFloat64(magnitudes(bound).output as HostTensor);
-  const arithmetic = statisticsDType(dtype);
-  const growth = (inputSize + 1) * unitRoundoff[arithmetic];
-  const last = dtype === arithmetic ? 0 : unitRoundoff[dtype];
-  const comparison = compareRows({
-    name: "output",
-    shape,
-    rowSize: 1,
-    dtype,
-    got: toFloat64(outputs.output),
+  const computed = statisticsDType(dtype);
+  const growth = (inputSize + 1) * unitRoundoff[computed];
+  const last = dtype === computed ? 0 : unitRoundoff[dtype];
+  const { tiny } = arithmetic;
+  return judgeElements(
+    outputs.output,
     expected,
-    naive: expected,
-    oracle: expected,
-    factor: 1,
-    floor: (at) =>
+    arithmetic,
+    (at) =>
       1.01 * (growth * (size[at] as number) + last * Math.abs(expected[at] as number)) +
       2 * tiny[dtype] +
-      inputSize * tiny[arithmetic],
-    leniency: (at): Leniency => (!nonFinite && Number.isNaN(expected[at]) ? "anything" : "none"),
-  });
-  const wrong = [...new Set(comparison.wrongRows.map((at) => Math.floor(at / outputSize)))];
-  return summarise(
-    [comparison],
-    [],
-    wrong.length > 0 ? [`output is ${describeRows(wrong, [batch, length])}`] : [],
+      inputSize * tiny[computed],
   );
 }
 

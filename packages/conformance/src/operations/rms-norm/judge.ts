@@ -7,12 +7,10 @@ import {
   toFloat64,
 } from "@heed/core";
 import type { Arithmetic } from "../../judge/arithmetic.js";
-import { compareRows } from "../../judge/compare.js";
+import { judgeElements } from "../../judge/elements.js";
 import { formViolations } from "../../judge/form.js";
-import type { Leniency } from "../../judge/leniency.js";
 import { unitRoundoff } from "../../judge/roundoff.js";
 import { summarise, type Verdict } from "../../judge/verdict.js";
-import { describeRows } from "../../judge/where.js";
 import type { JudgedOperation } from "../../run/check-call.js";
 import { knownMistakes } from "../../run/step-mistakes.js";
 import type { RmsNormCall } from "./build.js";
@@ -37,41 +35,27 @@ const lastRoundings = 16;
 function judgeRmsNorm(
   call: RmsNormCall,
   outputs: Normalised,
-  { tiny, nonFinite }: Arithmetic,
+  arithmetic: Arithmetic,
   recorded?: Normalised,
 ): Verdict {
   const problem = rmsNorm.describe(call);
   const bound = rmsNorm.bind(problem, call) as BoundRmsNorm<HostTensor>;
-  const { shape, size, dtype } = problem;
+  const { size, dtype } = problem;
   const violations = formViolations(rmsNorm, problem, outputs);
   if (violations.length > 0) return summarise([], violations);
   const expected = toFloat64((recorded ?? rmsNorm.reference(bound)).output as HostTensor);
   const weight = toFloat64(bound.weight);
-  const arithmetic = statisticsDType(dtype);
-  const relative = (size / 2 + lastRoundings) * unitRoundoff[arithmetic];
-  const last = dtype === arithmetic ? 0 : unitRoundoff[dtype];
-  const comparison = compareRows({
-    name: "output",
-    shape,
-    rowSize: 1,
-    dtype,
-    got: toFloat64(outputs.output),
+  const computed = statisticsDType(dtype);
+  const relative = (size / 2 + lastRoundings) * unitRoundoff[computed];
+  const last = dtype === computed ? 0 : unitRoundoff[dtype];
+  // If squares are too small for float32, the mean square is off by epsilon's own rounding alone.
+  return judgeElements(
+    outputs.output,
     expected,
-    naive: expected,
-    oracle: expected,
-    factor: 1,
-    // If squares are too small for float32, the mean square is off by epsilon's own rounding alone.
-    floor: (at) =>
+    arithmetic,
+    (at) =>
       1.01 * (relative + last) * Math.abs(expected[at] as number) +
-      2 * tiny[dtype] * (1 + Math.abs(weight[at % size] as number)),
-    leniency: (at): Leniency => (!nonFinite && Number.isNaN(expected[at]) ? "anything" : "none"),
-  });
-  const wrong = [...new Set(comparison.wrongRows.map((at) => Math.floor(at / size)))];
-  const axes = shape.slice(0, -1);
-  return summarise(
-    [comparison],
-    [],
-    wrong.length > 0 ? [`output is ${describeRows(wrong, axes)}`] : [],
+      2 * arithmetic.tiny[dtype] * (1 + Math.abs(weight[at % size] as number)),
   );
 }
 

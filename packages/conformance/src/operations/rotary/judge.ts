@@ -6,12 +6,10 @@ import {
   toFloat64,
 } from "@heed/core";
 import type { Arithmetic } from "../../judge/arithmetic.js";
-import { compareRows } from "../../judge/compare.js";
+import { judgeElements } from "../../judge/elements.js";
 import { formViolations } from "../../judge/form.js";
-import type { Leniency } from "../../judge/leniency.js";
 import { unitRoundoff } from "../../judge/roundoff.js";
 import { summarise, type Verdict } from "../../judge/verdict.js";
-import { describeRows } from "../../judge/where.js";
 import type { RotaryCall } from "./build.js";
 
 /**
@@ -25,36 +23,19 @@ import type { RotaryCall } from "./build.js";
 export function judgeRotary(
   call: RotaryCall,
   outputs: RotaryOutputs<HostTensor>,
-  { tiny, nonFinite }: Arithmetic,
+  arithmetic: Arithmetic,
   recorded?: RotaryOutputs<HostTensor>,
 ): Verdict {
   const problem = rotary.describe(call);
   const bound = rotary.bind(problem, call) as BoundRotary<HostTensor>;
-  const { batch, heads, length, headDim, dtype } = problem;
-  const shape = [batch, heads, length, headDim];
+  const { dtype } = problem;
   const violations = formViolations(rotary, problem, outputs);
   if (violations.length > 0) return summarise([], violations);
   const expected = toFloat64((recorded ?? rotary.reference(bound)).output as HostTensor);
   const size = magnitudes(bound);
   const u = unitRoundoff[dtype];
-  const comparison = compareRows({
-    name: "output",
-    shape,
-    rowSize: 1,
-    dtype,
-    got: toFloat64(outputs.output),
-    expected,
-    naive: expected,
-    oracle: expected,
-    factor: 1,
-    floor: (at) => (size[at] === 0 ? 0 : 6 * u * (size[at] as number) + 2 * tiny[dtype]),
-    leniency: (at): Leniency => (!nonFinite && Number.isNaN(expected[at]) ? "anything" : "none"),
-  });
-  const wrong = [...new Set(comparison.wrongRows.map((at) => Math.floor(at / headDim)))];
-  return summarise(
-    [comparison],
-    [],
-    wrong.length > 0 ? [`output is ${describeRows(wrong, [batch, heads, length])}`] : [],
+  return judgeElements(outputs.output, expected, arithmetic, (at) =>
+    size[at] === 0 ? 0 : 6 * u * (size[at] as number) + 2 * arithmetic.tiny[dtype],
   );
 }
 

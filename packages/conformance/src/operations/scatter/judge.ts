@@ -1,14 +1,7 @@
-import {
-  type BoundScatter,
-  type FloatDType,
-  type HostTensor,
-  scatter,
-  toFloat64,
-} from "@heed/core";
+import { type BoundScatter, type HostTensor, scatter, toFloat64 } from "@heed/core";
 import type { Arithmetic } from "../../judge/arithmetic.js";
-import { type Comparison, compareRows } from "../../judge/compare.js";
+import { compareElements, whereElements } from "../../judge/elements.js";
 import { summarise, type Verdict } from "../../judge/verdict.js";
-import { describeRows } from "../../judge/where.js";
 import type { ScatterCall } from "./build.js";
 import { type Scattered, scatterWith } from "./mistakes.js";
 
@@ -37,27 +30,39 @@ export function judgeScatter(
   const leniency = (value: number) => (!nonFinite && !Number.isFinite(value) ? "anything" : "none");
   if (targetDType !== "int8") {
     const smallest = { float64: 2 ** -1022, float32: 2 ** -126, float16: 2 ** -14 }[targetDType];
-    const comparison = compareRows({
-      ...exact("target", shape, targetDType, target, expected),
+    const comparison = compareElements({
+      name: "target",
+      shape,
+      dtype: targetDType,
+      got: target,
+      expected,
       floor: (_, x) => (!nonFinite && Math.abs(x) < smallest ? tiny[targetDType] : 0),
       leniency: (_, at) => leniency(expected[at] as number),
     });
-    return summarise([comparison], [], where(comparison, shape));
+    return summarise([comparison], [], whereElements(comparison));
   }
   const [scales, wanted] = [got.scales, right.scales].map((t) => toFloat64(t as HostTensor)) as [
     Float64Array,
     Float64Array,
   ];
   const places = [entries, heads, rows];
-  const ofScales = compareRows({
-    ...exact("scales", [...places, 1], "float32", scales, wanted),
+  const ofScales = compareElements({
+    name: "scales",
+    shape: [...places, 1],
+    dtype: "float32",
+    got: scales,
+    expected: wanted,
     floor: (_, x) =>
       (nonFinite ? 2 ** -24 : 2 ** -21) * Math.abs(x) + (nonFinite ? 0 : tiny.float32),
     leniency: (_, at) => leniency(wanted[at] as number),
   });
   const exactRows = quotients(bound, scales, expected);
-  const ofElements = compareRows({
-    ...exact("target", shape, "float32", target, exactRows),
+  const ofElements = compareElements({
+    name: "target",
+    shape,
+    dtype: "float32",
+    got: target,
+    expected: exactRows,
     floor: (at) =>
       Object.is(exactRows[at], expected[at]) && exactRows[at] === 0
         ? 0
@@ -80,7 +85,7 @@ export function judgeScatter(
   if (nonFinite && halves >= 0) {
     violations.push(`target is ${target[halves]} for ${exactRows[halves]} steps, not the even one`);
   }
-  return summarise([ofScales, ofElements], violations, where(ofElements, shape));
+  return summarise([ofScales, ofElements], violations, whereElements(ofElements));
 }
 
 /** Elements of an int8 target in steps of the scale that was written, not rounded. */
@@ -107,32 +112,6 @@ function quotients(
     }
   }
   return exact;
-}
-
-function exact(
-  name: string,
-  shape: readonly number[],
-  dtype: FloatDType,
-  got: Float64Array,
-  expected: Float64Array,
-) {
-  return {
-    name,
-    shape,
-    rowSize: 1,
-    dtype,
-    got,
-    expected,
-    naive: expected,
-    oracle: expected,
-    factor: 1,
-  };
-}
-
-function where({ wrongRows }: Comparison, shape: readonly number[]): string[] {
-  const headDim = shape.at(-1) as number;
-  const wrong = [...new Set(wrongRows.map((at) => Math.floor(at / headDim)))];
-  return wrong.length > 0 ? [`target is ${describeRows(wrong, shape.slice(0, -1))}`] : [];
 }
 
 /**
