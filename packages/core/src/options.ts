@@ -51,6 +51,28 @@ export function guarded<A extends unknown[], R>(
 }
 
 /**
+ * Checks what a caller gave as `attention`.
+ *
+ * @param methods that the value must have
+ * @throws InvalidInputError unless it has them
+ */
+export function checkAttention(attention: unknown, methods: readonly string[]): void {
+  const has = reading(
+    "attention",
+    () =>
+      typeof attention === "object" &&
+      attention !== null &&
+      methods.every((name) => typeof (attention as Record<string, unknown>)[name] === "function"),
+  );
+  if (has) return;
+  throw new InvalidInputError(
+    "attention",
+    "what createAttention resolves with",
+    describeValue(attention),
+  );
+}
+
+/**
  * Refuses an object with members that are not known: a misspelt option would be ignored without a
  * word, which is the worst answer to a wrong call.
  *

@@ -1,5 +1,5 @@
 import { InvalidInputError } from "../../errors.js";
-import { readOptions } from "../../options.js";
+import { checkAttention, readOptions } from "../../options.js";
 import type { Attention } from "../../select/attention.js";
 import { readHostTensor } from "../../tensor/host-tensor.js";
 import type { HostTensor } from "../../tensor/tensor.js";
@@ -7,7 +7,7 @@ import { contiguous, mergeHeads } from "../../tensor/views.js";
 import type { AttentionInputs, ScoresKind } from "../inputs.js";
 import { concatenateLength, headsFirst, readNonpad } from "./arguments.js";
 import { type OnnxAttentionAttributes, type ReadAttributes, readAttributes } from "./attributes.js";
-import { checkAttention, readInputs, readWanted, withNames } from "./call.js";
+import { readInputs, readWanted, withNames } from "./call.js";
 import { hideInvisible, hidePadding, padMask } from "./mask.js";
 
 export type { OnnxAttentionAttributes } from "./attributes.js";

@@ -5,26 +5,6 @@ import type { HostTensor } from "../../tensor/tensor.js";
 import { typedArrayLength, typedArrayName } from "../../tensor/typed-array.js";
 import { toFloat64 } from "../../tensor/values.js";
 
-/**
- * @param methods that the value must have
- * @throws InvalidInputError
- */
-export function checkAttention(attention: unknown, methods: readonly string[]): void {
-  const has = reading(
-    "attention",
-    () =>
-      typeof attention === "object" &&
-      attention !== null &&
-      methods.every((name) => typeof (attention as Record<string, unknown>)[name] === "function"),
-  );
-  if (has) return;
-  throw new InvalidInputError(
-    "attention",
-    "what createAttention resolves with",
-    describeValue(attention),
-  );
-}
-
 /** The operator's inputs, each read once. @throws InvalidInputError */
 export function readInputs<O extends object>(
   inputs: unknown,

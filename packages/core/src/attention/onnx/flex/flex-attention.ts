@@ -1,9 +1,9 @@
 import { InvalidInputError } from "../../../errors.js";
-import { reading } from "../../../options.js";
+import { checkAttention, reading } from "../../../options.js";
 import type { Attention } from "../../../select/attention.js";
 import { isHostTensor, readTensor } from "../../../tensor/host-tensor.js";
 import type { HostTensor, Tensor } from "../../../tensor/tensor.js";
-import { checkAttention, readInputs, withNames } from "../call.js";
+import { readInputs, withNames } from "../call.js";
 import { AttributeReader } from "../read-attributes.js";
 import type {
   OnnxFlexAttentionAttributes,

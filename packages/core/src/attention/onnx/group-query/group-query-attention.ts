@@ -1,12 +1,12 @@
 import { InvalidInputError } from "../../../errors.js";
-import { readOptions } from "../../../options.js";
+import { checkAttention, readOptions } from "../../../options.js";
 import { rmsNorm } from "../../../rms-norm/operation.js";
 import { rotary } from "../../../rotary/operation.js";
 import type { Attention } from "../../../select/attention.js";
 import { readHostTensor } from "../../../tensor/host-tensor.js";
 import { type HostTensor, tensor } from "../../../tensor/tensor.js";
 import { contiguous, mergeHeads } from "../../../tensor/views.js";
-import { checkAttention, readInputs, readIntegers, readWanted, withNames } from "../call.js";
+import { readInputs, readIntegers, readWanted, withNames } from "../call.js";
 import { hideInvisible } from "../mask.js";
 import {
   type OnnxGroupQueryAttentionAttributes,

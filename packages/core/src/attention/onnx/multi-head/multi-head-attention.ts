@@ -1,10 +1,10 @@
 import { InvalidInputError } from "../../../errors.js";
-import { readOptions } from "../../../options.js";
+import { checkAttention, readOptions } from "../../../options.js";
 import type { Attention } from "../../../select/attention.js";
 import { readHostTensor } from "../../../tensor/host-tensor.js";
 import type { HostTensor } from "../../../tensor/tensor.js";
 import { contiguous, mergeHeads } from "../../../tensor/views.js";
-import { checkAttention, readInputs, readWanted, withNames } from "../call.js";
+import { readInputs, readWanted, withNames } from "../call.js";
 import { AttributeReader } from "../read-attributes.js";
 import type {
   OnnxMultiHeadAttentionAttributes,
