@@ -8,10 +8,11 @@ export { exclusively } from "./runtime/exclusive.js";
 export { importRuntime } from "./runtime/import.js";
 export { runtimeTensor } from "./runtime/native-data.js";
 export type { OnnxProvider } from "./runtime/options.js";
-export type {
-  OnnxRuntime,
-  Runtime,
-  RuntimeDType,
-  RuntimeSession,
-  RuntimeTensor,
+export {
+  isRuntime,
+  type OnnxRuntime,
+  type Runtime,
+  type RuntimeDType,
+  type RuntimeSession,
+  type RuntimeTensor,
 } from "./runtime/runtime.js";

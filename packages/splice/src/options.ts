@@ -1,6 +1,6 @@
-import type { OnnxRuntime } from "@heed/backend-onnx/runtime";
+import { isRuntime, type OnnxRuntime } from "@heed/backend-onnx/runtime";
 import { type Attention, describeValue, InvalidInputError } from "@heed/core";
-import { readOptions } from "@heed/core/options";
+import { checkAttention, readOptions } from "@heed/core/options";
 
 export interface SpliceOptions {
   /** Runs the sites: what `createAttention` of `heed` or `@heed/core` resolves with. */
@@ -33,18 +33,8 @@ const names: ReadonlySet<keyof SpliceOptions> = new Set([
 export function checkOptions(options: SpliceOptions): SpliceOptions {
   const read = readOptions("options", options, names) as SpliceOptions;
   const { attention, runtime, externalData } = read;
-  if (typeof attention?.run !== "function" || typeof attention.apply !== "function") {
-    throw new InvalidInputError(
-      "attention",
-      "what createAttention resolves with",
-      describeValue(attention),
-    );
-  }
-  const usable =
-    runtime === undefined ||
-    (typeof runtime?.Tensor === "function" &&
-      typeof runtime.InferenceSession?.create === "function");
-  if (!usable) {
+  checkAttention(attention, ["run", "apply"]);
+  if (runtime !== undefined && !isRuntime(runtime)) {
     throw new InvalidInputError(
       "runtime",
       "the module onnxruntime-web or onnxruntime-node, with InferenceSession and Tensor",

@@ -1,13 +1,12 @@
 import {
   type AttentionProblem,
   bytesPerElement,
-  type SupportReason,
   statisticsDType,
   type Verdict,
   visibleBand,
 } from "@heed/core";
 import { variablesOf } from "@heed/core/program";
-import type { ProviderTraits } from "../runtime/traits.js";
+import { type ProviderTraits, refusesFloat64 } from "../runtime/traits.js";
 import { movesWithRows, typicalBand } from "./bounds.js";
 import { chooseGraph, type GraphKind } from "./graph/choose.js";
 import { graphSpec } from "./graph/spec.js";
@@ -75,17 +74,10 @@ export function decideAttention(
   traits: ProviderTraits,
 ): Verdict<GraphKind> {
   const { provider, largestTensor, memory, maxWorkspaceBytes } = traits;
-  const reasons: SupportReason[] = [];
+  const reasons = refusesFloat64(traits, problem.dtype);
   // The part that a call computes at once follows from its lengths, which are data.
   const least = isStored(problem) ? leastPart(problem) : problem;
   const kind = usualKind(least, traits);
-  if (problem.dtype === "float64" && !traits.float64) {
-    reasons.push({
-      code: "dtype",
-      message: `onnxruntime's provider ${provider} has no kernels for float64`,
-      hint: "providers wasm and cpu have",
-    });
-  }
   const logits = logitsBytes(least);
   const expanded = least === problem ? 0 : expandedBytes(least);
   const needed = workspaceBytes(least, kind) + expanded;

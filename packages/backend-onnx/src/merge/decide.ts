@@ -1,26 +1,14 @@
-import {
-  bytesPerElement,
-  type MergeProblem,
-  type SupportReason,
-  statisticsDType,
-  type Verdict,
-} from "@heed/core";
-import type { ProviderTraits } from "../runtime/traits.js";
+import { bytesPerElement, type MergeProblem, statisticsDType, type Verdict } from "@heed/core";
+import { type ProviderTraits, refusesFloat64 } from "../runtime/traits.js";
 
 /** Matrices of the outputs' shape that live at once: the sum so far, and a part's product. */
 const matricesAlive = 2;
 
 /** Whether a provider computes a problem: its element types, and tensors of its sizes. Pure. */
-export function decideMerge(
-  problem: MergeProblem,
-  { provider, float64, largestTensor, memory, maxWorkspaceBytes }: ProviderTraits,
-): Verdict<undefined> {
+export function decideMerge(problem: MergeProblem, traits: ProviderTraits): Verdict<undefined> {
+  const { provider, largestTensor, memory, maxWorkspaceBytes } = traits;
   const { dtype, logSumExpDType, parts } = problem;
-  const reasons: SupportReason[] = [];
-  if (!float64 && (dtype === "float64" || logSumExpDType === "float64")) {
-    const message = `onnxruntime's provider ${provider} has no kernels for float64`;
-    reasons.push({ code: "dtype", message, hint: "providers wasm and cpu have" });
-  }
+  const reasons = refusesFloat64(traits, dtype, logSumExpDType);
   const matrix = matrixBytes(problem);
   if (largestTensor !== null && matrix > largestTensor) {
     reasons.push({

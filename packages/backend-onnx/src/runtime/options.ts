@@ -1,5 +1,5 @@
 import { InvalidInputError } from "@heed/core";
-import type { OnnxRuntime } from "./runtime.js";
+import { isRuntime, type OnnxRuntime } from "./runtime.js";
 
 /** Execution providers that a caller can ask for; see {@link OnnxOptions.provider}. */
 export type OnnxProvider = "wasm" | "webgpu" | "webnn" | "cpu";
@@ -71,11 +71,7 @@ export function checkOptions(options: OnnxOptions): CheckedOptions {
   if (typeof maxWorkspaceBytes !== "number" || !(maxWorkspaceBytes >= 0)) {
     throw new InvalidInputError("maxWorkspaceBytes", "a number ≥ 0", String(maxWorkspaceBytes));
   }
-  const usable =
-    runtime === undefined ||
-    (typeof runtime?.Tensor === "function" &&
-      typeof runtime.InferenceSession?.create === "function");
-  if (!usable) {
+  if (runtime !== undefined && !isRuntime(runtime)) {
     throw new InvalidInputError(
       "runtime",
       "the module onnxruntime-web or onnxruntime-node, with InferenceSession and Tensor",

@@ -10,6 +10,12 @@ export interface OnnxRuntime {
   readonly Tensor: new (...args: never[]) => unknown;
 }
 
+/** Whether a value has the members of onnxruntime's module that Heed cannot do without. */
+export function isRuntime(value: unknown): value is OnnxRuntime {
+  const { InferenceSession, Tensor } = (value ?? {}) as Partial<OnnxRuntime>;
+  return typeof Tensor === "function" && typeof InferenceSession?.create === "function";
+}
+
 /** Element types by onnxruntime's names. */
 export type RuntimeDType =
   | "float64"

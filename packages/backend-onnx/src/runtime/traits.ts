@@ -1,3 +1,4 @@
+import type { FloatDType, SupportReason } from "@heed/core";
 import type { Arithmetic, StorageTraits } from "../attention/graph/spec.js";
 import { defaultWorkspaceBytes, type OnnxProvider } from "./options.js";
 
@@ -29,6 +30,16 @@ export interface ProviderTraits extends Arithmetic, StorageTraits {
   readonly maxWorkspaceBytes: number;
   /** Memory of the runtime, in bytes; null if no limit is known. */
   readonly memory: number | null;
+}
+
+/** The reason against float64 among a problem's element types, if the provider has no kernels for it. */
+export function refusesFloat64(
+  { provider, float64 }: ProviderTraits,
+  ...dtypes: readonly FloatDType[]
+): SupportReason[] {
+  if (float64 || !dtypes.includes("float64")) return [];
+  const message = `onnxruntime's provider ${provider} has no kernels for float64`;
+  return [{ code: "dtype", message, hint: "providers wasm and cpu have" }];
 }
 
 /** Facts about a device that its traits follow from. */
