@@ -4,38 +4,22 @@ import {
   type CallOptions,
   DisposedError,
   describeProblem,
-  describeValue,
   type HostTensor,
   InvalidInputError,
   isDeviceTensor,
   isHeedError,
-  projection,
-  rmsNorm,
   rotary,
-  slice,
-  splitHeads,
   type Tensor,
 } from "@heed/core";
-import { reading } from "@heed/core/options";
+import { checkAttention, reading } from "@heed/core/options";
 import { bothMasks, type CachedInputs, narrower, overCache, positionsOf } from "./cache.js";
 import { averaged, merged, withRows } from "./heads.js";
 import { type LayerCall, type LayerInputs, type LayerOutputs, readLayerCall } from "./inputs.js";
-import {
-  type LayerOptions,
-  type LayerRotary,
-  type Linear,
-  type MultiHeadAttentionOptions,
-  readLayerOptions,
-} from "./options.js";
+import { type LayerOptions, type MultiHeadAttentionOptions, readLayerOptions } from "./options.js";
 import { Owned } from "./owned.js";
 import { type Padding, readPaddingRows, rulesOf, withExtra } from "./padding.js";
-import {
-  type PlacedNorm,
-  type PlacedWeights,
-  placeWeights,
-  preferredBackend,
-  repeated,
-} from "./place.js";
+import { type PlacedWeights, placeWeights, preferredBackend, repeated } from "./place.js";
+import { type Heads, Projections } from "./projections.js";
 
 /**
  * Multi-head attention (Vaswani et al., 2017, arXiv:1706.03762) with its projections, grouped heads, rotary
@@ -52,7 +36,7 @@ export async function multiHeadAttention(
   attention: Attention,
   options: MultiHeadAttentionOptions,
 ): Promise<MultiHeadAttention> {
-  checkAttention(attention);
+  checkAttention(attention, ["run", "apply", "prepare", "upload", "allocate"]);
   const read = reading("options", () => {
     const checked = readLayerOptions(options);
     tryRules(checked);
@@ -61,23 +45,6 @@ export async function multiHeadAttention(
   const preferred = await preferredBackend(attention, read);
   const placed = await placeWeights(attention, read, preferred);
   return new MultiHeadAttention(attention, read, placed);
-}
-
-function checkAttention(value: unknown): asserts value is Attention {
-  const methods = ["run", "apply", "prepare", "upload", "allocate"] as const;
-  const fits = reading(
-    "attention",
-    () =>
-      typeof value === "object" &&
-      value !== null &&
-      methods.every((name) => typeof (value as Partial<Attention>)[name] === "function"),
-  );
-  if (fits) return;
-  throw new InvalidInputError(
-    "attention",
-    "what createAttention resolves with",
-    describeValue(value),
-  );
 }
 
 /** Describes a call of one token by the layer's rules. @throws InvalidInputError naming an option */
@@ -200,14 +167,15 @@ export class MultiHeadAttention {
     try {
       const padding = await readPaddingRows(call);
       const weights = await this.#weightsAt(place);
-      const heads = await this.#project(weights, call, owned);
+      const projections = new Projections(this.#attention, this.#options, weights, owned);
+      const heads = await projections.heads(call);
       const outputs = call.cache
         ? await this.#attendOverCache(call, heads, padding, options)
         : await this.#attend(call, heads, padding, owned, options);
       const { backend, output, ...others } = outputs;
       for (const t of [output, ...Object.values(others)]) owned.keep(t as Tensor);
       const mergedOutput = await merged(this.#attention, output, owned);
-      const projected = await this.#linear(weights.output, mergedOutput, owned);
+      const projected = await projections.linear(weights.output, mergedOutput);
       const results: Record<string, Tensor> = { output: projected };
       for (const [name, t] of Object.entries(others) as [string, Tensor][]) {
         const mean = call.average && name === "weights";
@@ -217,109 +185,6 @@ export class MultiHeadAttention {
     } finally {
       owned.dispose();
     }
-  }
-
-  async #linear({ weight, bias }: Linear, input: Tensor, owned: Owned): Promise<Tensor> {
-    const { output } = await this.#attention.apply(projection, {
-      input,
-      weight,
-      ...(bias && { bias }),
-    });
-    return owned.keep(output);
-  }
-
-  /** Query, key and value, `[B, heads, rows, size]`, normalised and turned. */
-  async #project(weights: PlacedWeights, call: LayerCall, owned: Owned): Promise<Heads> {
-    const { queryHeads, kvHeads, headDim, rotary: turn } = this.#options;
-    const { queryNorm, keyNorm } = weights;
-    const split = (t: Tensor, heads: number): Tensor => owned.keep(splitHeads(t, heads) as Tensor);
-    const columns = (t: Tensor, from: number, to: number): Tensor =>
-      owned.keep(slice(t, 2, from, to) as Tensor);
-    const { query: q, key: k, value: v } = call;
-    const [queryWidth, keyWidth] = [queryHeads * headDim, kvHeads * headDim];
-    let query: Tensor;
-    let key: Tensor;
-    let value: Tensor;
-    if (!call.appends) {
-      query = split(await this.#linear(weights.query, q, owned), queryHeads);
-      query = await this.#turnedQuery(weights, call, query, owned);
-      return { query, key: query, value: query };
-    }
-    if (weights.all !== null && k === q && v === q) {
-      const all = await this.#linear(weights.all, q, owned);
-      const width = all.shape[2] as number;
-      value = split(columns(all, queryWidth + keyWidth, width), kvHeads);
-      if (turn !== undefined && queryNorm === null && keyNorm === null) {
-        // Query and key have the same positions: they are turned together.
-        const both = split(columns(all, 0, queryWidth + keyWidth), queryHeads + kvHeads);
-        const turned = await this.#turn(
-          { ...turn, ...weights.tables },
-          both,
-          this.#queryPositions(call),
-          owned,
-        );
-        query = owned.keep(slice(turned, 1, 0, queryHeads) as Tensor);
-        key = owned.keep(slice(turned, 1, queryHeads, queryHeads + kvHeads) as Tensor);
-        return { query, key, value };
-      }
-      query = split(columns(all, 0, queryWidth), queryHeads);
-      key = split(columns(all, queryWidth, queryWidth + keyWidth), kvHeads);
-    } else {
-      query = split(await this.#linear(weights.query, q, owned), queryHeads);
-      if (weights.keyValue !== null && v === k) {
-        const both = await this.#linear(weights.keyValue, k, owned);
-        key = split(columns(both, 0, keyWidth), kvHeads);
-        value = split(columns(both, keyWidth, both.shape[2] as number), kvHeads);
-      } else {
-        key = split(await this.#linear(weights.key, k, owned), kvHeads);
-        value = split(await this.#linear(weights.value, v, owned), kvHeads);
-      }
-    }
-    query = await this.#turnedQuery(weights, call, query, owned);
-    if (keyNorm) key = await this.#normalised(keyNorm, key, owned);
-    if (turn === undefined) return { query, key, value };
-    const own = k === q ? this.#queryPositions(call) : this.#keyPositions(call);
-    const tables = { ...turn, ...weights.tables };
-    return { query, key: await this.#turn(tables, key, own, owned), value };
-  }
-
-  /** Queries normalised, and turned as the keys are, by the layer's rotary or the cache's. */
-  async #turnedQuery(
-    { queryNorm, tables }: PlacedWeights,
-    call: LayerCall,
-    query: Tensor,
-    owned: Owned,
-  ): Promise<Tensor> {
-    const { rotary: own } = this.#options;
-    const turn = own ? { ...own, ...tables } : call.cache?.rotary;
-    const normalised = queryNorm ? await this.#normalised(queryNorm, query, owned) : query;
-    if (!turn) return normalised;
-    return this.#turn(turn, normalised, this.#queryPositions(call), owned);
-  }
-
-  async #normalised({ weight, epsilon }: PlacedNorm, input: Tensor, owned: Owned): Promise<Tensor> {
-    const { output } = await this.#attention.apply(rmsNorm, { input, weight, epsilon });
-    return owned.keep(output);
-  }
-
-  async #turn(
-    turn: LayerRotary,
-    input: Tensor,
-    positions: Positions,
-    owned: Owned,
-  ): Promise<Tensor> {
-    const { output } = await this.#attention.apply(rotary, { input, ...turn, ...positions });
-    return owned.keep(output);
-  }
-
-  #queryPositions({ positions, cache, batch, appends }: LayerCall): Positions {
-    if (positions !== undefined) return { positions };
-    return { offset: cache && appends ? offsets(positionsOf(cache, batch)) : 0 };
-  }
-
-  /** Keys of cross-attention count from 0, or from where the cache ends. */
-  #keyPositions({ cache, batch }: LayerCall): Positions {
-    return { offset: cache === undefined ? 0 : offsets(positionsOf(cache, batch)) };
   }
 
   async #attend(
@@ -421,21 +286,7 @@ export class MultiHeadAttention {
   }
 }
 
-interface Heads {
-  readonly query: Tensor;
-  readonly key: Tensor;
-  readonly value: Tensor;
-}
-
-type Positions = { readonly positions: Int32Array } | { readonly offset: number | Int32Array };
-
 type Outputs = Awaited<ReturnType<Attention["run"]>>;
-
-/** One offset for all entries where they have the same: rotary then shares a table. */
-function offsets(positions: Int32Array): number | Int32Array {
-  const first = positions[0] ?? 0;
-  return positions.every((position) => position === first) ? first : positions;
-}
 
 function pick({ bias, returns }: LayerCall): Pick<AttentionInputs, "bias" | "returns"> {
   return { ...(bias && { bias }), returns };
