@@ -1,7 +1,6 @@
 import {
   type Attention,
   type AttentionEvents,
-  checkTensor,
   DeviceLostError,
   DisposedError,
   describeValue,
@@ -14,33 +13,19 @@ import {
 } from "@heed/core";
 import { checkNames } from "@heed/core/options";
 import type { AppendInputs, CacheInputs, InputsOptions } from "./inputs.js";
-import { checkPlace, putInto } from "./memory/place.js";
+import { putInto } from "./memory/place.js";
 import type { Rows } from "./memory/rows.js";
 import { type CacheParts, fillRows, planCache } from "./open.js";
 import type { CacheDType, CacheOptions, CacheRotary, CacheSizes } from "./options.js";
+import { type AppendCall, readAppend, readEntries } from "./read-append.js";
 import { PagedState } from "./state/paged.js";
 import type { Chunk, Placement } from "./state/state.js";
-
-/** An append whose inputs are checked, as far as that is possible before earlier ones are done. */
-interface AppendCall {
-  readonly key: Tensor;
-  readonly value: Tensor;
-  readonly n: number;
-  readonly counts: Int32Array;
-}
+import { Tasks } from "./tasks.js";
 
 /** Saving and loading: few applications do, and the rest need not download them. */
 const saving = () => import("./saved.js");
 
-const appendNames: ReadonlySet<string> = new Set<keyof AppendInputs>(["key", "value", "lengths"]);
 const inputsNames: ReadonlySet<string> = new Set<keyof InputsOptions>(["queryLength"]);
-
-/** The dtypes of keys and values that a cache takes. */
-const sourceDTypes: Readonly<Record<CacheDType, readonly string[]>> = {
-  float32: ["float32"],
-  float16: ["float32", "float16"],
-  int8: ["float32", "float16"],
-};
 
 /**
  * Keys and values of the tokens so far, and nothing else: `attention.run({ query, ...cache.inputs() })`
@@ -57,8 +42,10 @@ export class Cache {
   #rows: Rows;
   /** Rows of the latest append; null once tokens were taken back. */
   #chunk: Chunk | null = null;
-  /** Ends with the last task under way; null if there is none. */
-  #tail: Promise<unknown> | null = null;
+  /** Appends, reorders and saves; an error that says that the device is gone ends the cache. */
+  readonly #tasks = new Tasks((error) => {
+    if (isHeedError(error, "device-lost")) this.#over ??= error;
+  });
   /** Why the cache is of no use any more. */
   #over: HeedError | null = null;
   readonly #unsubscribe: () => void;
@@ -179,7 +166,7 @@ export class Cache {
   append(inputs: AppendInputs): Promise<void> {
     try {
       this.#checkAlive();
-      const call = this.#read(inputs);
+      const call = readAppend(inputs, this.#sizes, this.#rows.place);
       return this.#enqueue(() => this.#append(call));
     } catch (error) {
       return Promise.reject(error);
@@ -317,8 +304,7 @@ export class Cache {
       this.#state.clear();
       this.#rows.leave();
     };
-    if (this.#tail === null) release();
-    else this.#tail = this.#tail.then(release);
+    this.#tasks.finish(release);
   }
 
   /** @returns undefined if it is done by then: in host memory, without a rotation */
@@ -403,92 +389,16 @@ export class Cache {
     return Int32Array.from({ length: this.#sizes.batch }, (_, b) => b);
   }
 
-  #read(inputs: AppendInputs): AppendCall {
-    checkNames("inputs", inputs, appendNames);
-    const { key, value, lengths } = inputs;
-    const { batch, kvHeads, headDim, valueDim, dtype } = this.#sizes;
-    const check = (argument: string, t: Tensor, size: number, n: number | null): void => {
-      checkTensor(argument, t);
-      const { shape } = t;
-      const fits =
-        shape.length === 4 &&
-        shape[0] === batch &&
-        shape[1] === kvHeads &&
-        (n === null || shape[2] === n) &&
-        shape[3] === size;
-      if (!fits) {
-        const sizes = [batch, kvHeads, n ?? "n", size].join(", ");
-        throw new InvalidInputError(argument, `shape [${sizes}]`, `[${shape.join(", ")}]`);
-      }
-      checkPlace(argument, t, this.#rows.place);
-    };
-    check("key", key, headDim, null);
-    if (!sourceDTypes[dtype].includes(key.dtype)) {
-      throw new InvalidInputError("key", `dtype ${sourceDTypes[dtype].join(" or ")}`, key.dtype);
-    }
-    const n = key.shape[2] as number;
-    check("value", value, valueDim, n);
-    if (value.dtype !== key.dtype) {
-      throw new InvalidInputError("value", `the key's dtype ${key.dtype}`, value.dtype);
-    }
-    const counts =
-      lengths === undefined
-        ? new Int32Array(batch).fill(n)
-        : this.#integers("lengths", lengths, () => n);
-    return { key, value, n, counts };
-  }
-
-  /** @throws InvalidInputError unless there is one integer a batch entry, from 0 to a limit */
   #integers(argument: string, given: ArrayLike<number>, most: (b: number) => number): Int32Array {
-    const { batch } = this.#sizes;
-    if (!Array.isArray(given) && !(given instanceof Int32Array)) {
-      const expected = "an Int32Array or an array of integers";
-      throw new InvalidInputError(argument, expected, describeValue(given));
-    }
-    if (given.length !== batch) {
-      const expected = `${batch} integers, one a batch entry`;
-      throw new InvalidInputError(argument, expected, `${given.length} of them`);
-    }
-    const values = new Int32Array(batch);
-    for (let b = 0; b < batch; b++) {
-      const value: unknown = given[b];
-      if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > most(b)) {
-        const expected = `an integer from 0 to ${most(b)} for batch entry ${b}`;
-        throw new InvalidInputError(argument, expected, describeValue(value));
-      }
-      values[b] = value as number;
-    }
-    return values;
+    return readEntries(argument, given, this.#sizes.batch, most);
   }
 
   /** Runs a task after those under way, at once if there are none. */
   #enqueue(task: () => Promise<void> | undefined | void): Promise<void> {
-    const guarded = (): Promise<void> | undefined => {
+    return this.#tasks.run(() => {
       this.#checkAlive();
       return task() ?? undefined;
-    };
-    const done = this.#tail === null ? guarded() : this.#tail.then(guarded);
-    if (done === undefined) return Promise.resolve();
-    const watched = done.catch((error: unknown) => {
-      throw this.#seen(error);
     });
-    const tail: Promise<void> = watched.then(
-      () => this.#end(tail),
-      () => this.#end(tail),
-    );
-    this.#tail = tail;
-    // Whoever awaits the call may go on only after it has ended here, too.
-    return tail.then(() => watched);
-  }
-
-  #end(tail: Promise<void>): void {
-    if (this.#tail === tail) this.#tail = null;
-  }
-
-  /** An error on its way to the caller; one that says that the device is gone ends the cache. */
-  #seen(error: unknown): unknown {
-    if (isHeedError(error, "device-lost")) this.#over ??= error;
-    return error;
   }
 
   /** Listens for the loss of the backend, without keeping the cache alive. */
@@ -515,7 +425,7 @@ export class Cache {
   /** @throws InvalidInputError while something is under way that was not awaited */
   #checkIdle(): void {
     this.#checkAlive();
-    if (this.#tail === null) return;
+    if (this.#tasks.idle) return;
     const expected = "every append, reorder and save before this call awaited";
     throw new InvalidInputError("cache", expected, "one that is under way");
   }
