@@ -1,7 +1,7 @@
 import { type AttentionProblem, headsPerGroup } from "@heed/core";
 import type { Capabilities } from "../capabilities.js";
 import type { Storage } from "../wgsl/kernel.js";
-import { isGathered, sequencesOf, shortRows } from "./gathered.js";
+import { sequencesOf, shortRows } from "./gathered.js";
 import type { KernelName } from "./kernel-names.js";
 import { type DecodeShape, decodeBytes, decodeRows, decodeThreads } from "./kernels/decode.js";
 import { matrixStep, matrixThreads } from "./kernels/matrix-sizes.js";
@@ -9,12 +9,12 @@ import { type RegistersShape, registersThreads } from "./kernels/registers.js";
 import { rowColumns, rowKeys } from "./kernels/row.js";
 import { type SubgroupMatrixShape, subgroupMatrixBytes } from "./kernels/subgroup-matrix.js";
 import { type TileShape, tileBytes } from "./kernels/tile.js";
-import { hasMap, programsOf, readsBuffer } from "./programs/kernel-programs.js";
+import { hasMap, programsOf } from "./programs/kernel-programs.js";
 import { mapKeys } from "./programs/map-keys.js";
+import { type Storages, storages, takesLists } from "./storages.js";
 import { type Lanes, tileKeys, tileRows, tileThreads } from "./wgsl/products.js";
-import type { KeyElement } from "./wgsl/reads.js";
 
-interface ChoiceOf<K extends KernelName> {
+interface ChoiceOf<K extends KernelName> extends Storages {
   readonly kernel: K;
   /** Query heads whose rows share workgroups: 1, or all of a group. */
   readonly stack: number;
@@ -25,14 +25,6 @@ interface ChoiceOf<K extends KernelName> {
   readonly splits: number;
   /** Tiles of keys start at multiples of it: 1, or a tile's keys where rows are to be invariant. */
   readonly keyGrain: number;
-  /** Element type of inputs and outputs in the buffers that kernels use. */
-  readonly storage: Storage;
-  /** Element type of the bias; may differ from the inputs'. */
-  readonly bias: Storage;
-  /** Element type of keys and values. */
-  readonly keys: KeyElement;
-  /** Whether workgroups take their rows and keys from lists of the call. */
-  readonly gathered: boolean;
   /** Stacked rows of an item of each list; see `gatheredLayout`. None where rows are numbered. */
   readonly listRows: readonly number[];
   /**
@@ -40,10 +32,6 @@ interface ChoiceOf<K extends KernelName> {
    * decode beside prefill need no tiles of their own. Null: as all others.
    */
   readonly short: Pick<DecodeShape, "columns" | "headDim"> | null;
-  /** Whether scales and mask are copied into one buffer, since the device binds too few. */
-  readonly joined: boolean;
-  /** Whether float16 tensors are copied to float32 and back, since the device has no shader-f16. */
-  readonly convert: boolean;
 }
 
 /** How a problem's output is computed. */
@@ -273,7 +261,7 @@ function chooseQuad(problem: AttentionProblem, capabilities: Capabilities, stack
       keys: 2,
       ...registerSizes(problem),
     },
-    ...storages(problem, capabilities),
+    ...commonly(problem, capabilities),
     stack,
     rows: tile,
     columns: valueDim,
@@ -294,7 +282,7 @@ function chooseStream(
   return {
     kernel: "stream",
     registers: { mode: "stream", rows, keys: 1, ...registerSizes(problem) },
-    ...storages(problem, capabilities),
+    ...commonly(problem, capabilities),
     stack: group,
     rows,
     columns: valueDim,
@@ -355,7 +343,7 @@ function chooseDecode(
   return {
     kernel: "decode",
     decode: { columns, headDim: decodeHeadDim(problem) },
-    ...storages(problem, capabilities),
+    ...commonly(problem, capabilities),
     stack: group,
     rows: decodeRows,
     columns,
@@ -368,7 +356,7 @@ function chooseRow(problem: AttentionProblem, capabilities: Capabilities): Choic
   const invocations = batch * queryHeads * queryLength * Math.ceil(valueDim / rowColumns);
   return {
     kernel: "row",
-    ...storages(problem, capabilities),
+    ...commonly(problem, capabilities),
     stack: 1,
     rows: 1,
     columns: rowColumns,
@@ -378,7 +366,7 @@ function chooseRow(problem: AttentionProblem, capabilities: Capabilities): Choic
 
 function chooseTile(problem: AttentionProblem, capabilities: Capabilities, stack: number): Choice {
   const { batch, queryHeads, queryLength, keyLength, valueDim } = problem;
-  const kinds = storages(problem, capabilities);
+  const kinds = commonly(problem, capabilities);
   const lanes = lanesFor(problem, kinds.storage, capabilities);
   const columns = [32, 64].find((size) => size >= valueDim && size >= 4 * lanes) ?? 128;
   const workgroups =
@@ -408,7 +396,7 @@ function chooseSubgroupMatrix(
   stack: number,
 ): Choice | null {
   const { matrices, limits } = capabilities;
-  const kinds = storages(problem, capabilities);
+  const kinds = commonly(problem, capabilities);
   if (matrices === null || kinds.storage !== "f16" || kinds.keys !== "f16") return null;
   if (limits.maxComputeInvocationsPerWorkgroup < matrixThreads) return null;
   const { batch, queryHeads, queryLength, keyLength, valueDim } = problem;
@@ -458,63 +446,10 @@ function splitsFor(
   return Math.max(1, Math.min(wanted, Math.floor(keyLength / fewestSplitKeys)));
 }
 
-function storages(
+/** What choices have in common, but for those whose rows are listed. */
+function commonly(
   problem: AttentionProblem,
   capabilities: Capabilities,
 ): Omit<ChoiceOf<KernelName>, "kernel" | "stack" | "rows" | "columns" | "splits"> {
-  const { float16, limits } = capabilities;
-  const half = problem.dtype === "float16";
-  const gathered = takesLists(problem, capabilities);
-  const storage: Storage = half && float16 ? "f16" : "f32";
-  return {
-    storage,
-    bias:
-      problem.bias === null ? storage : problem.bias.dtype === "float16" && float16 ? "f16" : "f32",
-    keys: keyElement(problem, capabilities),
-    gathered,
-    joined: buffersOf(problem) > limits.maxStorageBuffersPerShaderStage,
-    convert: half && !float16,
-    keyGrain: 1,
-    listRows: [],
-    short: null,
-  };
-}
-
-/**
- * Whether workgroups take rows and keys from lists of the call: always where keys are not of the query's
- * type, so that there are fewer forms of kernels.
- */
-function takesLists(problem: AttentionProblem, capabilities: Capabilities): boolean {
-  const { dtype, kvDtype } = problem;
-  return isGathered(problem) || kvDtype !== dtype || convertsWhileReading(problem, capabilities);
-}
-
-/**
- * Whether float16 keys are converted as they are read, without shader-f16. In prefill they are converted
- * once, since each is read for many rows; but few rows read them once, and a call uses some pages of many.
- * Lists of rows leave a head's keys in one binding: where they do not fit, conversion cuts them.
- */
-function convertsWhileReading(
-  problem: AttentionProblem,
-  { float16, limits }: Capabilities,
-): boolean {
-  const { dtype, kvDtype, queryLength, keyLength, headDim, valueDim } = problem;
-  if (float16 || kvDtype !== "float16") return false;
-  if (dtype === "float32" || isGathered(problem)) return true;
-  const few = headsPerGroup(problem) * queryLength <= 2 * decodeRows;
-  const headBytes = 2 * keyLength * Math.max(headDim, valueDim);
-  return few && headBytes <= limits.maxStorageBufferBindingSize;
-}
-
-function keyElement(problem: AttentionProblem, capabilities: Capabilities): KeyElement {
-  if (problem.kvDtype === "int8") return "i8";
-  if (problem.kvDtype === "float16" && capabilities.float16) return "f16";
-  return convertsWhileReading(problem, capabilities) ? "f16-words" : "f32";
-}
-
-/** Storage buffers of a kernel that reads everything that there is beside keys and values. */
-function buffersOf(problem: AttentionProblem): number {
-  const { kvDtype, mask, bias } = problem;
-  const some = [mask !== null, bias !== null, readsBuffer(programsOf(problem))];
-  return 6 + (kvDtype === "int8" ? 2 : 0) + some.filter(Boolean).length;
+  return { ...storages(problem, capabilities), keyGrain: 1, listRows: [], short: null };
 }
