@@ -1,20 +1,11 @@
-import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import {
-  type BrowserName,
-  type EngineName,
-  isBrowser,
-  type RuntimeName,
-} from "../engines/names.js";
+import { type BrowserName, type EngineName, isBrowser } from "../engines/names.js";
 import { openPage, runPage } from "../engines/page.js";
 import { runIn } from "../engines/runtime.js";
 import { parseReport } from "../report/parse.js";
 import type { BenchReport } from "../report/report.js";
 import { type RunRequest, requestToParams } from "../request.js";
 import { nodeEnvironment } from "./environment.js";
+import { measureInProcess } from "./launch.js";
 import { servePage } from "./serve.js";
 
 /**
@@ -32,7 +23,10 @@ export function measureElsewhere(
 ): Promise<BenchReport> {
   return isBrowser(engine)
     ? measureInBrowser(engine, request, signal, say)
-    : measureInRuntime(engine, request, signal);
+    : measureInProcess(request, async (script, args) => {
+        const code = await runIn(engine, { script, args, signal });
+        if (code !== 0) throw new Error(`its process ended with exit code ${code}`);
+      });
 }
 
 async function measureInBrowser(
@@ -72,30 +66,5 @@ async function measureInBrowser(
     }
   } finally {
     await served.close();
-  }
-}
-
-/** Beside the sources, too, where tests run. */
-const script = [
-  new URL("./launch-child.js", import.meta.url),
-  new URL("../../dist/cli/launch-child.js", import.meta.url),
-]
-  .map((url) => fileURLToPath(url))
-  .find((path) => existsSync(path)) as string;
-
-async function measureInRuntime(
-  name: RuntimeName,
-  request: RunRequest,
-  signal: AbortSignal,
-): Promise<BenchReport> {
-  const folder = await mkdtemp(join(tmpdir(), "heed-bench-"));
-  try {
-    const path = join(folder, "report.json");
-    const args = [requestToParams(request).toString(), path];
-    const code = await runIn(name, { script, args, signal });
-    if (code !== 0) throw new Error(`its process ended with exit code ${code}`);
-    return parseReport(JSON.parse(await readFile(path, "utf8")));
-  } finally {
-    await rm(folder, { recursive: true });
   }
 }

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,24 +34,41 @@ export async function measureInLaunches(
   return mergeLaunches(reports);
 }
 
-/** Measures in a process of its own. */
-export async function measureInProcess(request: RunRequest): Promise<BenchReport> {
+/** Starts a process that runs a script, and waits until it ends. @throws Error unless it ends well */
+export type Launch = (script: string, args: readonly string[]) => Promise<void>;
+
+/** The compiled script, which tests that run on the sources need too. */
+const script = [
+  new URL("./launch-child.js", import.meta.url),
+  new URL("../../dist/cli/launch-child.js", import.meta.url),
+]
+  .map((url) => fileURLToPath(url))
+  .find((path) => existsSync(path)) as string;
+
+/**
+ * Measures in a process of its own, which writes its report, interrupted or not.
+ *
+ * @param launch default: this runtime, with the options that this process has
+ */
+export async function measureInProcess(
+  request: RunRequest,
+  launch: Launch = launchAgain,
+): Promise<BenchReport> {
   const folder = await mkdtemp(join(tmpdir(), "heed-bench-"));
   try {
     const path = join(folder, "report.json");
-    await spawnLaunch(request, path);
+    await launch(script, [requestToParams(request).toString(), path]);
     return parseReport(JSON.parse(await readFile(path, "utf8")));
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-/** Another process of the same command; it writes its report, interrupted or not. */
-function spawnLaunch(request: RunRequest, path: string): Promise<void> {
-  const script = fileURLToPath(new URL("./launch-child.js", import.meta.url));
-  const args = [...process.execArgv, script, requestToParams(request).toString(), path];
+function launchAgain(script: string, args: readonly string[]): Promise<void> {
   // The terminal sends Ctrl-C to the whole group; the child ends by itself.
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(process.execPath, [...process.execArgv, script, ...args], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code, signal) => {
