@@ -1,3 +1,4 @@
+import { vectorFields } from "../execution/vectors.js";
 import { emitKernel } from "../wgsl/emit.js";
 import { type Binding, type Kernel, rulesBinding, type Storage } from "../wgsl/kernel.js";
 import { kernelName } from "../wgsl/name.js";
@@ -7,34 +8,15 @@ import { type ParamsLayout, paramsLayout } from "../wgsl/params.js";
 export const rmsNormThreads = 64;
 
 const fields = {
-  /** Number of workgroups of the whole grid, and the first of this dispatch. */
-  workgroups: "u32",
-  firstWorkgroup: "u32",
-  /** Start of the dispatch's part of the input, and its sizes. */
-  firstBatch: "u32",
-  firstHead: "u32",
-  firstRow: "u32",
-  heads: "u32",
-  rows: "u32",
   /** Elements of a vector. */
   size: "u32",
-  /** Strides in elements of batch, head, row and column; the base may wrap around below 0. */
-  inputBase: "u32",
-  inputBatch: "u32",
-  inputHead: "u32",
-  inputRow: "u32",
-  inputColumn: "u32",
-  outputBase: "u32",
-  outputBatch: "u32",
-  outputHead: "u32",
-  outputRow: "u32",
   weightBase: "u32",
   weightColumn: "u32",
 } as const;
 
-export type RmsNormParam = keyof typeof fields;
+export type RmsNormParam = keyof typeof vectorFields | keyof typeof fields;
 
-const rmsNormParams: ParamsLayout<RmsNormParam> = paramsLayout(fields);
+const rmsNormParams: ParamsLayout<RmsNormParam> = paramsLayout({ ...vectorFields, ...fields });
 
 /**
  * Root mean square normalisation: a workgroup sums the squares of one vector in float32, whatever the elements'

@@ -1,3 +1,4 @@
+import { vectorFields } from "../execution/vectors.js";
 import { emitKernel } from "../wgsl/emit.js";
 import { type Binding, type Kernel, rulesBinding, type Storage } from "../wgsl/kernel.js";
 import { linearFragment, linearThreads } from "../wgsl/linear.js";
@@ -5,16 +6,7 @@ import { kernelName } from "../wgsl/name.js";
 import { type ParamsLayout, paramsLayout } from "../wgsl/params.js";
 
 const fields = {
-  /** Number of workgroups of the whole grid, and the first of this dispatch. */
-  workgroups: "u32",
-  firstWorkgroup: "u32",
-  /** Start of the dispatch's part of the input, and its sizes. */
-  firstBatch: "u32",
-  firstHead: "u32",
-  firstRow: "u32",
   batches: "u32",
-  heads: "u32",
-  rows: "u32",
   /** Tokens of a batch of the whole input. */
   length: "u32",
   /** Invocations of a head vector: its pairs, and the elements that stay as they are. */
@@ -24,16 +16,6 @@ const fields = {
   /** Distance of a pair's elements, and of one pair from the next. */
   pairStep: "u32",
   nextPair: "u32",
-  /** Strides in elements of batch, head, row and column; the base may wrap around below 0. */
-  inputBase: "u32",
-  inputBatch: "u32",
-  inputHead: "u32",
-  inputRow: "u32",
-  inputColumn: "u32",
-  outputBase: "u32",
-  outputBatch: "u32",
-  outputHead: "u32",
-  outputRow: "u32",
   /** Row r of the tables is at `(r / inner) · outer + (r mod inner) · row`. */
   tableInner: "u32",
   cosBase: "u32",
@@ -46,9 +28,9 @@ const fields = {
   sinColumn: "u32",
 } as const;
 
-export type RotaryParam = keyof typeof fields;
+export type RotaryParam = keyof typeof vectorFields | keyof typeof fields;
 
-export const rotaryParams: ParamsLayout<RotaryParam> = paramsLayout(fields);
+export const rotaryParams: ParamsLayout<RotaryParam> = paramsLayout({ ...vectorFields, ...fields });
 
 /**
  * Rotary position embedding: an invocation turns one pair of elements, or copies one element past them.

@@ -6,7 +6,6 @@ struct Params {
   firstRow: u32,
   heads: u32,
   rows: u32,
-  size: u32,
   inputBase: u32,
   inputBatch: u32,
   inputHead: u32,
@@ -16,6 +15,7 @@ struct Params {
   outputBatch: u32,
   outputHead: u32,
   outputRow: u32,
+  size: u32,
   weightBase: u32,
   weightColumn: u32,
 }
