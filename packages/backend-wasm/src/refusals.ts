@@ -1,4 +1,4 @@
-import type { SupportReason } from "@heed/core";
+import { bytesPerElement, elementCount, type OperandSpec, type SupportReason } from "@heed/core";
 import type { WasmMemory } from "./memory/memory.js";
 
 // Reasons why the backend refuses a problem, whichever operation it is of.
@@ -27,4 +27,18 @@ export function tooLarge(memory: WasmMemory, bytes: number, hint: string): Suppo
     message: `inputs, outputs and workspace take ${bytes} bytes, and wasm memory has at most ${limit}`,
     hint,
   };
+}
+
+/** Refusal of a problem whose tensors do not fit into the memory with the workspace of a run, or null; see {@link tooLarge}. */
+export function operandsTooLarge(
+  memory: WasmMemory,
+  operands: readonly OperandSpec[],
+  workspaceBytes: number,
+  hint: string,
+): SupportReason | null {
+  const bytes = operands.reduce(
+    (sum, { dtype, shape }) => sum + bytesPerElement(dtype) * elementCount(shape),
+    workspaceBytes,
+  );
+  return tooLarge(memory, bytes, hint);
 }

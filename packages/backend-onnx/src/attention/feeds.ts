@@ -1,13 +1,12 @@
 import {
   type AttentionProblem,
-  allocate,
   type BoundAttention,
   statisticsDType,
   type Tensor,
-  type TypedArray,
 } from "@heed/core";
 import { canonicalOrder } from "../layout/axis-order.js";
 import { type FeedContext, feed } from "../layout/feed.js";
+import { elementsOf } from "../model/model.js";
 import type { Runtime, RuntimeTensor } from "../runtime/runtime.js";
 import type { GraphSpec } from "./graph/spec.js";
 import { type CallPositions, type FedGraph, type Feeds, positionFeeds } from "./position-feeds.js";
@@ -107,12 +106,6 @@ function addHeadValues(feeds: Feeds, { Tensor }: Runtime, bound: BoundAttention)
   const compute = statisticsDType(dtype);
   for (const name of ["alibiSlopes", "sinks"] as const) {
     const list = bound[name];
-    if (list) feeds[name] = new Tensor(compute, numbers(compute, list), [1, queryHeads, 1, 1]);
+    if (list) feeds[name] = new Tensor(compute, elementsOf(compute, list), [1, queryHeads, 1, 1]);
   }
-}
-
-function numbers(dtype: "float64" | "float32", values: ArrayLike<number>): TypedArray {
-  const array = allocate(dtype, values.length);
-  array.set(values as never);
-  return array;
 }

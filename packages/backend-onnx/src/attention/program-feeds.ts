@@ -1,5 +1,6 @@
 import { type BoundAttention, statisticsDType, type TypedArray, tensor } from "@heed/core";
 import type { BlockMask, BoundProgram, TableData } from "@heed/core/program";
+import { elementsOf } from "../model/model.js";
 import { zeroOrOne } from "../runtime/booleans.js";
 import { runtimeTensor } from "../runtime/native-data.js";
 import type { Runtime, RuntimeDType, RuntimeTensor } from "../runtime/runtime.js";
@@ -54,8 +55,9 @@ function addProgram(
   }
   for (const [slot, value] of scalars.entries()) {
     const name = scalarInput(form, slot);
-    const type = form.scalars[slot] === "float32" ? compute : (form.scalars[slot] as RuntimeDType);
-    feeds[name] = new runtime.Tensor(type, arrayOf(type, [value]), [1, 1, 1, 1]);
+    const type =
+      form.scalars[slot] === "float32" ? compute : (form.scalars[slot] as "int32" | "bool");
+    feeds[name] = new runtime.Tensor(type, elementsOf(type, [value]), [1, 1, 1, 1]);
   }
 }
 
@@ -85,17 +87,4 @@ function blocks(
   }
   const data = type === "bool" ? chosen : Int32Array.from(chosen);
   return runtimeTensor(runtime, type, data as TypedArray, [entries, heads, queries, keys]);
-}
-
-function arrayOf(type: RuntimeDType, values: readonly number[]): TypedArray {
-  switch (type) {
-    case "int32":
-      return Int32Array.from(values);
-    case "bool":
-      return Uint8Array.from(values);
-    case "float64":
-      return Float64Array.from(values);
-    default:
-      return Float32Array.from(values);
-  }
 }

@@ -154,10 +154,11 @@ function encodeValue({ name, dtype, dims }: ModelValue): ValueInfoProto {
 }
 
 function encodeConstant({ name, dtype, dims, values }: ModelConstant): TensorProto {
-  return encodeData(name, dtype, dims, elements(dtype, values));
+  return encodeData(name, dtype, dims, elementsOf(dtype, values));
 }
 
-function elements(dtype: ModelDType, values: readonly number[]): ArrayBufferView {
+/** Numbers as the elements of a tensor. */
+export function elementsOf(dtype: ModelDType, values: ArrayLike<number>): ArrayBufferView {
   switch (dtype) {
     case "float64":
       return Float64Array.from(values);

@@ -10,6 +10,7 @@ import {
 import type { OnnxContext } from "../context.js";
 import { kernelName } from "../kernel-name.js";
 import { feed } from "../layout/feed.js";
+import { elementsOf } from "../model/model.js";
 import { planOneOutput } from "../one-output.js";
 import { type ProviderTraits, refusesFloat64 } from "../runtime/traits.js";
 import { rmsNormGraph, rmsNormModel, rmsNormSpec } from "./graph.js";
@@ -34,7 +35,6 @@ export function planRmsNorm(
   const stored: FloatDType = dtype === "float16" && !traits.float16 ? "float32" : dtype;
   const spec = rmsNormSpec(problem, stored);
   const model = rmsNormModel(spec);
-  const Elements = spec.compute === "float64" ? Float64Array : Float32Array;
   return planOneOutput<BoundRmsNorm>(context, {
     operation: rmsNorm,
     kernel: kernelName("rms-norm", "plain", traits.provider),
@@ -46,7 +46,7 @@ export function planRmsNorm(
       feeds: {
         input: feed(given, "input", input, stored, [rows, size]),
         weight: feed(given, "weight", weight, stored, [size]),
-        epsilon: new runtime.Tensor(spec.compute, Elements.of(epsilon), []),
+        epsilon: new runtime.Tensor(spec.compute, elementsOf(spec.compute, [epsilon]), []),
       },
     }),
   });

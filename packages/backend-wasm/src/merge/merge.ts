@@ -1,7 +1,6 @@
 import {
   type BoundMerge,
   bytesPerElement,
-  elementCount,
   type Implementation,
   implement,
   type MergeOutputs,
@@ -14,7 +13,7 @@ import {
 import { kernelName } from "../kernel-name.js";
 import type { LoadedWasm } from "../load.js";
 import { Arena, type PlacedTensor } from "../memory/arena.js";
-import { float64Refused, tooLarge } from "../refusals.js";
+import { float64Refused, operandsTooLarge } from "../refusals.js";
 import * as D from "../shared/merge.js";
 
 /** A part in wasm memory; neighbouring elements of a row of its output are neighbours there. */
@@ -29,13 +28,9 @@ export const mergeKernels: Implementation<LoadedWasm> = implement(merge, {
     if (problem.dtype === "float64" || problem.logSumExpDType === "float64") {
       return { reasons: [float64Refused] };
     }
-    const bytes = merge
-      .operands(problem)
-      .reduce(
-        (sum, { dtype, shape }) => sum + bytesPerElement(dtype) * elementCount(shape),
-        workspaceBytes(problem),
-      );
-    const refusal = tooLarge(memory, bytes, "merge some of the parts first, or some of the rows");
+    const hint = "merge some of the parts first, or some of the rows";
+    const operands = merge.operands(problem);
+    const refusal = operandsTooLarge(memory, operands, workspaceBytes(problem), hint);
     return refusal ? { reasons: [refusal] } : { decision: undefined };
   },
   plan: (problem, _, wasm: LoadedWasm) => ({

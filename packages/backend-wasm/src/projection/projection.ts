@@ -1,7 +1,6 @@
 import {
   type BoundProjection,
   bytesPerElement,
-  elementCount,
   type Implementation,
   implement,
   outputsOf,
@@ -14,7 +13,7 @@ import type { SharingLimits } from "../attention/plan.js";
 import { kernelName } from "../kernel-name.js";
 import type { LoadedWasm } from "../load.js";
 import { Arena } from "../memory/arena.js";
-import { float64Refused, tooLarge } from "../refusals.js";
+import { float64Refused, operandsTooLarge } from "../refusals.js";
 import * as D from "../shared/projection.js";
 
 /** Most rows of the input that are worked on together. */
@@ -48,17 +47,10 @@ export function projectionKernels(sharing: SharingLimits): Implementation<Loaded
     decide: (problem: ProjectionProblem, wasm): Verdict<ProjectionPlan> => {
       if (problem.dtype === "float64") return { reasons: [float64Refused] };
       const plan = divide(problem, problemThreads(problem, wasm, sharing));
-      const bytes = projection
-        .operands(problem)
-        .reduce(
-          (sum, { dtype, shape }) => sum + bytesPerElement(dtype) * elementCount(shape),
-          D.descriptorBytes + plan.threads * plan.workspaceBytes,
-        );
-      const refusal = tooLarge(
-        wasm.memory,
-        bytes,
-        "split the rows or the weight over several calls",
-      );
+      const hint = "split the rows or the weight over several calls";
+      const operands = projection.operands(problem);
+      const workspaceBytes = D.descriptorBytes + plan.threads * plan.workspaceBytes;
+      const refusal = operandsTooLarge(wasm.memory, operands, workspaceBytes, hint);
       return refusal ? { reasons: [refusal] } : { decision: plan };
     },
     plan: ({ dtype }, plan, wasm) => ({

@@ -1,7 +1,5 @@
 import {
   type BoundRmsNorm,
-  bytesPerElement,
-  elementCount,
   type Implementation,
   implement,
   outputsOf,
@@ -12,19 +10,16 @@ import {
 import { kernelName } from "../kernel-name.js";
 import type { LoadedWasm } from "../load.js";
 import { Arena } from "../memory/arena.js";
-import { float64Refused, tooLarge } from "../refusals.js";
+import { float64Refused, operandsTooLarge } from "../refusals.js";
 import * as D from "../shared/rms-norm.js";
 
 /** Root mean square normalisation in float32 and float16, on the calling thread: memory's speed is its limit. */
 export const rmsNormKernels: Implementation<LoadedWasm> = implement(rmsNorm, {
   decide: (problem: RmsNormProblem, { memory }: LoadedWasm) => {
     if (problem.dtype === "float64") return { reasons: [float64Refused] };
+    const hint = "split the input over several calls";
     const operands = rmsNorm.operands(problem);
-    const bytes = operands.reduce(
-      (sum, { dtype, shape }) => sum + bytesPerElement(dtype) * elementCount(shape),
-      workspaceBytes(problem),
-    );
-    const refusal = tooLarge(memory, bytes, "split the input over several calls");
+    const refusal = operandsTooLarge(memory, operands, workspaceBytes(problem), hint);
     return refusal ? { reasons: [refusal] } : { decision: undefined };
   },
   plan: (problem, _, wasm: LoadedWasm) => ({

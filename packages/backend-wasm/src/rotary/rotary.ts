@@ -1,7 +1,5 @@
 import {
   type BoundRotary,
-  bytesPerElement,
-  elementCount,
   type Implementation,
   implement,
   outputsOf,
@@ -13,7 +11,7 @@ import {
 import { kernelName } from "../kernel-name.js";
 import type { LoadedWasm } from "../load.js";
 import { Arena, type PlacedTensor } from "../memory/arena.js";
-import { float64Refused, tooLarge } from "../refusals.js";
+import { float64Refused, operandsTooLarge } from "../refusals.js";
 import * as D from "../shared/rotary.js";
 
 /** Rotary position embedding in float32 and float16, on the calling thread: memory's speed is its limit. */
@@ -22,12 +20,9 @@ export const rotaryKernels: Implementation<LoadedWasm> = implement(rotary, {
     if (problem.dtype === "float64" || problem.tableDType === "float64") {
       return { reasons: [float64Refused] };
     }
+    const hint = "split the batch or the heads over several calls";
     const operands = rotary.operands(problem);
-    const bytes = operands.reduce(
-      (sum, { dtype, shape }) => sum + bytesPerElement(dtype) * elementCount(shape),
-      workspaceBytes(problem),
-    );
-    const refusal = tooLarge(memory, bytes, "split the batch or the heads over several calls");
+    const refusal = operandsTooLarge(memory, operands, workspaceBytes(problem), hint);
     return refusal ? { reasons: [refusal] } : { decision: undefined };
   },
   plan: (problem, _, wasm: LoadedWasm) => ({
