@@ -9,6 +9,7 @@ import {
   type OutputsOf,
   type Provider,
 } from "@heed/core";
+import { describe, expect, test } from "vitest";
 
 /** Checks a provider by those of an operation's cases whose id the filter takes. */
 export type Check = (
@@ -60,5 +61,30 @@ export function backendOf<O extends AnyOperation>(
         }),
       }),
     },
+  });
+}
+
+/**
+ * Tests that a backend which makes a mistake fails, and that the suite names the mistake.
+ *
+ * @param check checks a backend that makes the mistake of some steps
+ * @param tells whether a mistake can be told from others; default all can
+ */
+export function testMistakes<Steps>(
+  mistakes: readonly { readonly name: string; readonly steps: Steps }[],
+  check: (steps: Steps) => Promise<readonly CaseResult[]>,
+  tells: (name: string) => boolean = () => true,
+): void {
+  describe("a backend in which", () => {
+    test.each(mistakes.map(({ name, steps }) => [name, steps] as const))(
+      "%s is found, and told",
+      async (name, steps) => {
+        const failing = (await check(steps)).filter(({ outcome }) => outcome === "fail");
+        expect(failing).not.toEqual([]);
+        if (!tells(name)) return;
+        const told = failing.filter(({ explanations = [] }) => explanations.flat().includes(name));
+        expect(told.length).toBeGreaterThan(0);
+      },
+    );
   });
 }

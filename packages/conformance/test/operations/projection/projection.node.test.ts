@@ -1,14 +1,14 @@
 import { js } from "@heed/backend-js";
 import { onnx } from "@heed/backend-onnx";
 import { type Provider, projection, reference } from "@heed/core";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { ProjectionCall } from "../../../src/operations/projection/build.js";
 import {
   type ProjectionMistake,
   projectionMistakes,
   projectWith,
 } from "../../../src/operations/projection/mistakes.js";
-import { backendOf, checkOf } from "../one-operation.js";
+import { backendOf, checkOf, testMistakes } from "../one-operation.js";
 
 /** A backend of projections alone, which makes a mistake. */
 function mistaken(steps: ProjectionMistake["steps"]): Provider {
@@ -25,20 +25,12 @@ test("steps that are right pass every case", async () => {
   expect(results.filter(({ outcome }) => outcome !== "pass")).toEqual([]);
 });
 
-describe("a backend in which", () => {
-  test.each(projectionMistakes.map(({ name, steps }) => [name, steps] as const))(
-    "%s is found, and told",
-    async (name, steps) => {
-      const results = await check(mistaken(steps), judged);
-      const failing = results.filter(({ outcome }) => outcome === "fail");
-      expect(failing).not.toEqual([]);
-      // Coarser sums are not told from coarser rounding.
-      if (name.includes("float16")) return;
-      const told = failing.filter(({ explanations = [] }) => explanations.flat().includes(name));
-      expect(told.length).toBeGreaterThan(0);
-    },
-  );
-});
+testMistakes(
+  projectionMistakes,
+  (steps) => check(mistaken(steps), judged),
+  // Coarser sums are not told from coarser rounding.
+  (name) => !name.includes("float16"),
+);
 
 test.each([
   ["reference", reference],

@@ -2,14 +2,14 @@ import { js } from "@heed/backend-js";
 import { onnx } from "@heed/backend-onnx";
 import { wasm } from "@heed/backend-wasm";
 import { type Provider, reference, rmsNorm } from "@heed/core";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { RmsNormCall } from "../../../src/operations/rms-norm/build.js";
 import {
   normaliseWith,
   type RmsNormMistake,
   rmsNormMistakes,
 } from "../../../src/operations/rms-norm/mistakes.js";
-import { backendOf, checkOf } from "../one-operation.js";
+import { backendOf, checkOf, testMistakes } from "../one-operation.js";
 
 /** A backend of the normalisation alone, which makes a mistake. */
 function mistaken(steps: RmsNormMistake["steps"]): Provider {
@@ -26,20 +26,12 @@ test("steps that are right pass every case", async () => {
   expect(results.filter(({ outcome }) => outcome !== "pass")).toEqual([]);
 });
 
-describe("a backend in which", () => {
-  test.each(rmsNormMistakes.map(({ name, steps }) => [name, steps] as const))(
-    "%s is found, and told",
-    async (name, steps) => {
-      const results = await check(mistaken(steps), judged);
-      const failing = results.filter(({ outcome }) => outcome === "fail");
-      expect(failing).not.toEqual([]);
-      // Coarser sums are not told from coarser rounding.
-      if (name.includes("float16")) return;
-      const told = failing.filter(({ explanations = [] }) => explanations.flat().includes(name));
-      expect(told.length).toBeGreaterThan(0);
-    },
-  );
-});
+testMistakes(
+  rmsNormMistakes,
+  (steps) => check(mistaken(steps), judged),
+  // Coarser sums are not told from coarser rounding.
+  (name) => !name.includes("float16"),
+);
 
 test.each([
   ["reference", reference],

@@ -15,7 +15,7 @@ import {
   turnWith,
 } from "../../../src/operations/rotary/mistakes.js";
 import { borrow } from "../../../src/run/borrow.js";
-import { backendOf, casesOf, checkOf } from "../one-operation.js";
+import { backendOf, casesOf, checkOf, testMistakes } from "../one-operation.js";
 
 /** A backend of rotary alone, which makes a mistake. */
 function mistaken(steps: RotaryMistake["steps"]): Provider {
@@ -35,18 +35,7 @@ test("steps that are right pass every case", async () => {
   expect(failing.map(({ id }) => id)).toEqual(["vectors/serving/append_rope_half_gqa"]);
 });
 
-describe("a backend in which", () => {
-  test.each(rotaryMistakes.map(({ name, steps }) => [name, steps] as const))(
-    "%s is found, and told",
-    async (name, steps) => {
-      const results = await check(mistaken(steps), judged);
-      const failing = results.filter(({ outcome }) => outcome === "fail");
-      expect(failing).not.toEqual([]);
-      const told = failing.filter(({ explanations = [] }) => explanations.flat().includes(name));
-      expect(told.length).toBeGreaterThan(0);
-    },
-  );
-});
+testMistakes(rotaryMistakes, (steps) => check(mistaken(steps), judged));
 
 describe("laws", () => {
   const broken = async (steps: RotaryMistake["steps"]): Promise<string[]> =>

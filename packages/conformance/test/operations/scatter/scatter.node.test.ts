@@ -1,6 +1,6 @@
 import { js } from "@heed/backend-js";
 import { type HostTensor, type Provider, reference, scatter } from "@heed/core";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { ScatterCall } from "../../../src/operations/scatter/build.js";
 import {
   type ScatterMistake,
@@ -8,7 +8,7 @@ import {
   scatterWith,
   store,
 } from "../../../src/operations/scatter/mistakes.js";
-import { backendOf, checkOf } from "../one-operation.js";
+import { backendOf, checkOf, testMistakes } from "../one-operation.js";
 
 /** A backend of scatter alone, which makes a mistake. */
 function mistaken(steps: ScatterMistake["steps"]): Provider {
@@ -30,18 +30,7 @@ test("steps that are right pass every case", async () => {
   expect(failing.map(({ id }) => id)).toEqual(["vectors/serving/append_plain_gqa"]);
 });
 
-describe("a backend in which", () => {
-  test.each(scatterMistakes.map(({ name, steps }) => [name, steps] as const))(
-    "%s is found, and told",
-    async (name, steps) => {
-      const results = await check(mistaken(steps), judged);
-      const failing = results.filter(({ outcome }) => outcome === "fail");
-      expect(failing).not.toEqual([]);
-      const told = failing.filter(({ explanations = [] }) => explanations.flat().includes(name));
-      expect(told.length).toBeGreaterThan(0);
-    },
-  );
-});
+testMistakes(scatterMistakes, (steps) => check(mistaken(steps), judged));
 
 const backwards: ScatterMistake["steps"] = {
   from: ({ b, i, h, problem: p }) => (b * p.heads + h) * p.count + (p.count - 1 - i),
