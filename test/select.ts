@@ -71,16 +71,30 @@ export function differing(here: Signature, there: Signature): CaseSelection | un
 
 /** The first case for each way of computing that the suite leads to. */
 export function oneOfEach(signature: Signature): CaseSelection | undefined {
+  return withNewPieces(async (c) => [await signature(problemOf(c))]);
+}
+
+/**
+ * The cases of single calls that are computed with a piece of code, or with a combination of pieces, that no
+ * case before them was computed with.
+ *
+ * @param pieces names what computes a case
+ */
+export function withNewPieces(
+  pieces: (c: SyntheticCase) => readonly string[] | Promise<readonly string[]>,
+): CaseSelection | undefined {
   if (scope === "all") return undefined;
   const seen = new Set<string>();
   return async (c) => {
     if (!("spec" in c)) return false;
-    const name = await signature(problemOf(c));
-    if (seen.has(name)) return false;
-    seen.add(name);
-    return true;
+    const fresh = (await pieces(c)).filter((piece) => !seen.has(piece));
+    for (const piece of fresh) seen.add(piece);
+    return fresh.length > 0;
   };
 }
+
+/** A case of one call that is made from a specification. */
+export type SyntheticCase = Extract<AnyCase, { readonly spec: unknown }>;
 
 /**
  * The cases of a selection that are computed by the same code as one of a few cases, and those that are no

@@ -2,19 +2,23 @@ import { Random } from "@heed/conformance";
 import { testBackend } from "@heed/conformance/vitest";
 import { describeProblem, type HostTensor, toFloat64 } from "@heed/core";
 import { expect, test } from "vitest";
-import { wholeIn } from "../../../test/select.js";
+import { engineCases, inBrowser, scope } from "../../../test/select.js";
 import { backendOver, loadThreads } from "./backends.js";
 import { calls } from "./calls.js";
+import { newPaths } from "./paths.js";
 
 /** Every problem is shared and its keys are split, however small it is. */
 const shareAll = { sharedWork: 0, leastSplitKeys: 8 };
+
+const inNode = scope === "all" ? undefined : engineCases;
 
 testBackend(
   {
     name: "wasm",
     load: async () => await backendOver(await loadThreads({ threads: 2 }), shareAll),
   },
-  { title: "wasm backend, two threads", select: wholeIn("browser") },
+  // Node runs the whole suite on one thread.
+  { title: "wasm backend, two threads", select: inBrowser ? newPaths(2, shareAll) : inNode },
 );
 
 test("threads do not change a result, and nor does who computes what", async () => {

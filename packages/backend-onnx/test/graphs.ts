@@ -1,0 +1,106 @@
+/** Which cases of the suite onnxruntime's WebAssembly needs beside the native library, and where they run. */
+import { fromBinary } from "@bufbuild/protobuf";
+import { type AnyCase, caseInputs } from "@heed/conformance";
+import type { CaseSelection } from "@heed/conformance/vitest";
+import { attention } from "@heed/core";
+import {
+  engineCases,
+  problemOf,
+  type SyntheticCase,
+  scope,
+  withNewPieces,
+} from "../../../test/select.js";
+import { decideAttention } from "../src/attention/decide.js";
+import { KnownFeeds } from "../src/attention/feeds.js";
+import type { PreparedGraph } from "../src/attention/graph/prepare.js";
+import { planAttention } from "../src/attention/plan.js";
+import type { OnnxContext } from "../src/context.js";
+import { ModelProtoSchema } from "../src/generated/onnx_pb.js";
+import type { OnnxProvider } from "../src/runtime/options.js";
+import { traitsOf } from "../src/runtime/traits.js";
+
+/** Ends a call once its graph is known. */
+class GraphFound extends Error {
+  readonly graph: PreparedGraph;
+
+  constructor(graph: PreparedGraph) {
+    super("the graph of a call");
+    this.graph = graph;
+  }
+}
+
+class NoTensor {}
+
+/** The graph that a provider computes a case with, its first where there are several; null where nothing runs. */
+export async function graphOf(
+  c: SyntheticCase,
+  provider: OnnxProvider,
+): Promise<PreparedGraph | null> {
+  const traits = traitsOf(provider, { float16: true, largestTensor: null });
+  const problem = problemOf(c);
+  const verdict = decideAttention(problem, traits);
+  if ("reasons" in verdict) return null;
+  const sessions = {
+    prepare: async () => {},
+    run: async (graph: PreparedGraph) => {
+      throw new GraphFound(graph);
+    },
+  };
+  const context = {
+    loaded: { traits, runtime: { Tensor: NoTensor, env: {} } },
+    sessions,
+    knownFeeds: new KnownFeeds(),
+    memory: null,
+  } as unknown as OnnxContext;
+  const plan = await planAttention(problem, verdict.decision, context);
+  try {
+    await plan.run(attention.bind(problem, caseInputs(c)));
+    return null;
+  } catch (error) {
+    if (error instanceof GraphFound) return error.graph;
+    throw error;
+  } finally {
+    plan.dispose?.();
+  }
+}
+
+/** The kinds of a graph's nodes: operator, element type of the call, and attributes, which choose kernels. */
+function nodeKinds({ model, spec }: PreparedGraph): string[] {
+  const { graph } = fromBinary(ModelProtoSchema, model());
+  return (graph?.node ?? []).map(({ opType, attribute }) => {
+    const attributes = attribute.map(({ name, i, ints }) => `${name}=${i}${ints}`);
+    return `${opType} ${spec.dtype} ${attributes}`;
+  });
+}
+
+/** Graphs that the native library does not run for a case, and kinds of nodes. */
+async function ownPieces(c: SyntheticCase): Promise<string[]> {
+  const graph = await graphOf(c, "wasm");
+  if (graph === null) return [];
+  const native = await graphOf(c, "cpu");
+  return [...(graph.key === native?.key ? [] : [graph.key]), ...nodeKinds(graph)];
+}
+
+/** Cases of several calls, other than behaviours, and recorded vectors. */
+const ofSeveralCalls = (c: AnyCase): boolean =>
+  !("profile" in c) || ("run" in c && c.profile !== "behaviour");
+
+const newGraphs = withNewPieces(ownPieces);
+
+/**
+ * Cases for WebAssembly in browsers. The whole suite runs in Node on the native library, by the same graphs
+ * and the same kernels, compiled for another processor. Here run the first profile and behaviours, the
+ * other operations, and cases whose graph the native library does not run, or with a kind of node that
+ * no case before had. Laws and recorded vectors run on the same module in Node: {@link forWasmInNode}.
+ */
+export const forWasmInBrowsers: CaseSelection | undefined =
+  newGraphs &&
+  (async (c) => {
+    if (ofSeveralCalls(c)) return false;
+    const isNew = await newGraphs(c);
+    return isNew || !("spec" in c) || c.profile === "core";
+  });
+
+/** Cases for WebAssembly in Node: those of several calls, and recorded vectors. */
+export const forWasmInNode: CaseSelection | undefined =
+  scope === "all" ? undefined : scope === "engine" ? engineCases : ofSeveralCalls;
