@@ -6,6 +6,8 @@ import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 import { TimesReporter } from "./test/reporter.js";
 import { AffectedFirst } from "./test/sequencer.js";
 // @ts-expect-error a script without types
+import { unknownRequirements } from "./tools/test/required.js";
+// @ts-expect-error a script without types
 import { vulkanEnvironment } from "./tools/vulkan.js";
 
 /**
@@ -31,6 +33,8 @@ const env = {
 
 /** Names that must be present: a backend (`js`, …), `chromium`, a GPU's feature. Absent ones then fail. */
 const required = env.HEED_REQUIRE.split(",").filter(Boolean);
+const unknown: readonly string[] = unknownRequirements(required, import.meta.dirname);
+if (unknown.length > 0) throw new Error(`HEED_REQUIRE names nothing that exists: ${unknown}`);
 const chromium = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
 
 // Test processes inherit this.

@@ -5,7 +5,7 @@
  */
 import { type AnyCase, caseInputs, selectCases } from "@heed/conformance";
 import type { CaseSelection } from "@heed/conformance/vitest";
-import { type AttentionProblem, describeProblem } from "@heed/core";
+import { type AttentionProblem, attentionFeaturesOf, describeProblem } from "@heed/core";
 
 /**
  * How much runs. `""`, for `pnpm test`: each backend's whole suite in one place, and elsewhere what can
@@ -92,6 +92,12 @@ export function withNewPieces(
     return fresh.length > 0;
   };
 }
+
+/** Cases with a pair of features that no case before them had. */
+export const everyPairOfFeatures: CaseSelection | undefined = withNewPieces((c) => {
+  const features = attentionFeaturesOf(problemOf(c));
+  return features.flatMap((one, i) => features.slice(i).map((other) => `${one}, ${other}`));
+});
 
 /** A case of one call that is made from a specification. */
 export type SyntheticCase = Extract<AnyCase, { readonly spec: unknown }>;

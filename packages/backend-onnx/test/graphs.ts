@@ -2,14 +2,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { type AnyCase, caseInputs } from "@heed/conformance";
 import type { CaseSelection } from "@heed/conformance/vitest";
-import { attention } from "@heed/core";
-import {
-  engineCases,
-  problemOf,
-  type SyntheticCase,
-  scope,
-  withNewPieces,
-} from "../../../test/select.js";
+import { type AttentionProblem, attention, describeProblem } from "@heed/core";
+import { engineCases, type SyntheticCase, scope, withNewPieces } from "../../../test/select.js";
 import { decideAttention } from "../src/attention/decide.js";
 import { KnownFeeds } from "../src/attention/feeds.js";
 import type { PreparedGraph } from "../src/attention/graph/prepare.js";
@@ -31,13 +25,15 @@ class GraphFound extends Error {
 
 class NoTensor {}
 
-/** The graph that a provider computes a case with, its first where there are several; null where nothing runs. */
-export async function graphOf(
-  c: SyntheticCase,
+type Call = ReturnType<typeof caseInputs>;
+
+/** The graph that a provider computes a call with, its first where there are several; null where nothing runs. */
+async function graphOf(
+  problem: AttentionProblem,
+  call: Call,
   provider: OnnxProvider,
 ): Promise<PreparedGraph | null> {
   const traits = traitsOf(provider, { float16: true, largestTensor: null });
-  const problem = problemOf(c);
   const verdict = decideAttention(problem, traits);
   if ("reasons" in verdict) return null;
   const sessions = {
@@ -54,7 +50,7 @@ export async function graphOf(
   } as unknown as OnnxContext;
   const plan = await planAttention(problem, verdict.decision, context);
   try {
-    await plan.run(attention.bind(problem, caseInputs(c)));
+    await plan.run(attention.bind(problem, call));
     return null;
   } catch (error) {
     if (error instanceof GraphFound) return error.graph;
@@ -73,11 +69,16 @@ function nodeKinds({ model, spec }: PreparedGraph): string[] {
   });
 }
 
-/** Graphs that the native library does not run for a case, and kinds of nodes. */
+const known = new Set<string>();
+
+/** A graph that the native library does not run for a case, and kinds of nodes; empty for graphs seen before. */
 async function ownPieces(c: SyntheticCase): Promise<string[]> {
-  const graph = await graphOf(c, "wasm");
-  if (graph === null) return [];
-  const native = await graphOf(c, "cpu");
+  const call = caseInputs(c);
+  const problem = describeProblem(call);
+  const graph = await graphOf(problem, call, "wasm");
+  if (graph === null || known.has(graph.key)) return [];
+  known.add(graph.key);
+  const native = await graphOf(problem, call, "cpu");
   return [...(graph.key === native?.key ? [] : [graph.key]), ...nodeKinds(graph)];
 }
 
@@ -89,16 +90,15 @@ const newGraphs = withNewPieces(ownPieces);
 
 /**
  * Cases for WebAssembly in browsers. The whole suite runs in Node on the native library, by the same graphs
- * and the same kernels, compiled for another processor. Here run the first profile and behaviours, the
- * other operations, and cases whose graph the native library does not run, or with a kind of node that
+ * and the same kernels, compiled for another processor. Here run behaviours, the other operations, and cases
+ * whose graph the native library does not run, or with a kind of node that
  * no case before had. Laws and recorded vectors run on the same module in Node: {@link forWasmInNode}.
  */
 export const forWasmInBrowsers: CaseSelection | undefined =
   newGraphs &&
   (async (c) => {
     if (ofSeveralCalls(c)) return false;
-    const isNew = await newGraphs(c);
-    return isNew || !("spec" in c) || c.profile === "core";
+    return !("spec" in c) || (await newGraphs(c));
   });
 
 /** Cases for WebAssembly in Node: those of several calls, and recorded vectors. */

@@ -23,8 +23,7 @@ function pathsOf(c: SyntheticCase, threads: number, sharing: SharingLimits): str
 }
 
 /**
- * Cases for a place that repeats the whole run of another build: the first profile, every pair of features, and
- * cases that take a way through the kernels with a feature that no case before had there. All that is no single
+ * Cases for a place that repeats the whole run of another build: every pair of features, and cases that take a way through the kernels with a feature that no case before had there. All that is no single
  * call: laws, behaviours, other operations.
  *
  * @param sharing when threads share a problem there
@@ -35,7 +34,7 @@ export function newPaths(threads: number, sharing: SharingLimits): CaseSelection
     fresh &&
     (async (c) => {
       const isNew = await fresh(c);
-      return isNew || ("profile" in c && (!("spec" in c) || ["core", "pairs"].includes(c.profile)));
+      return isNew || ("profile" in c && (!("spec" in c) || c.profile === "pairs"));
     })
   );
 }
