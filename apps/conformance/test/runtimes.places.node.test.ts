@@ -1,8 +1,15 @@
-import { llvmpipe, testEngine } from "./engines.js";
+import { scope } from "../../../test/select.js";
+import { type EngineRun, llvmpipe, testEngine } from "./engines.js";
 
-// Deno's WebGPU is wgpu, whose compiler is naga: all kernels. Its JavaScript engine is Node's.
-await testEngine("deno", [
-  { backends: ["webgpu"], env: llvmpipe, where: "llvmpipe" },
-  { backends: ["js", "wasm"], profile: "core" },
-]);
+const onLlvmpipe = { backends: ["webgpu"], env: llvmpipe, where: "llvmpipe" };
+// Deno's WebGPU is wgpu, whose compiler is naga: every pair of features, on a driver that computes seconds for
+// each kernel. Whether naga compiles all kernels, backend-webgpu's tests say. Its JavaScript engine is Node's.
+const onWebGpu: readonly EngineRun[] =
+  scope === "all"
+    ? [onLlvmpipe]
+    : [
+        { ...onLlvmpipe, profile: "core" },
+        { ...onLlvmpipe, profile: "pairs" },
+      ];
+await testEngine("deno", [...onWebGpu, { backends: ["js", "wasm"], profile: "core" }]);
 await testEngine("bun", [{ backends: ["js", "wasm"], profile: "core" }]);
