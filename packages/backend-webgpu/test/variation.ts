@@ -9,7 +9,7 @@ import type { WebGpuBackend } from "../src/backend.js";
 import { denseLayouts } from "../src/execution/program.js";
 import type { Kernel } from "../src/wgsl/kernel.js";
 
-/** Cases that have kernels of their own, each: conformance-programs.all.node.test.ts has them. */
+/** Cases that have kernels of their own, each: conformance-programs.places.node.test.ts has them. */
 export const withoutProgramCases = (select: CaseSelection | undefined): CaseSelection => {
   return async (c) =>
     !("profile" in c && c.profile === "programs" && !someProgramCases.has(c.id)) &&
