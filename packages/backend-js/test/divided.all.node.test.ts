@@ -1,8 +1,9 @@
-/** The whole suite of attention on a backend that computes small calls alone: core divides all others. */
+/** The suite of attention on a backend that computes small calls alone: core divides all others. */
 import { js } from "@heed/backend-js";
-import { testBackend } from "@heed/conformance/vitest";
+import { type CaseSelection, testBackend } from "@heed/conformance/vitest";
 import type { AttentionProblem, Backend, Problem, Provider, Support } from "@heed/core";
 import { DividingBackend } from "@heed/core/select/parts";
+import { problemOf } from "../../../test/select.js";
 
 /** js, which refuses calls whose logits of one part are more than so many. */
 function limited(most: number): Provider {
@@ -30,9 +31,21 @@ function limited(most: number): Provider {
   };
 }
 
-const ofAttention = ({ id }: { readonly id: string }) =>
-  !/^(rotary|scatter|projection|merge)\b/.test(id);
+/** Most parts of a call that runs here: each takes as long as a call, and a case makes several calls. */
+const mostParts = 300;
+
+/** Cases of attention; of single calls, those that are not divided into too many parts. */
+function divided(most: number): CaseSelection {
+  return (c) => {
+    if (!("spec" in c)) return !/^(rotary|scatter|projection|merge|rmsNorm)\b/.test(c.id);
+    const { batch, queryHeads, queryLength, keyLength } = problemOf(c);
+    return batch * queryHeads * queryLength * keyLength <= most * mostParts;
+  };
+}
 
 for (const most of [64, 12]) {
-  testBackend(limited(most), { title: `parts of at most ${most} logits`, select: ofAttention });
+  testBackend(limited(most), {
+    title: `parts of at most ${most} logits`,
+    select: divided(most),
+  });
 }
