@@ -10,4 +10,4 @@ export {
   type ModelCheck,
   type SiteCheck,
 } from "./check/check.js";
-export type { OutputCheck } from "./check/outputs.js";
+export { checkOutput, type OutputCheck } from "./check/outputs.js";

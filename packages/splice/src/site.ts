@@ -48,4 +48,13 @@ export interface SiteResult {
   readonly inputs?: AttentionInputs<HostTensor>;
   /** The site's own inputs, by name, for {@link SplicedModel.subgraph}; if they were asked for. */
   readonly feeds?: Readonly<Record<string, unknown>>;
+  /**
+   * The first output of {@link SplicedModel.subgraph} as `[batch, heads, queryLength, valueDim]`, a view where it can
+   * be one; with `inputs`.
+   */
+  readonly arrange?: (output: {
+    readonly type: string;
+    readonly dims: readonly number[];
+    readonly data: unknown;
+  }) => HostTensor;
 }

@@ -164,18 +164,23 @@ export class SplicedModel {
 
   /**
    * The nodes of the file that a site stands for, as a model of their own: for timing the runtime's own attention
-   * beside Heed's. `SiteResult.feeds` are its feeds.
+   * beside Heed's. `SiteResult.feeds` are its feeds, and `SiteResult.arrange` brings its first output into Heed's form.
    *
+   * @param options `weights: false` leaves out the weights, which are the last output otherwise; they stay where
+   *   the model reads them itself
    * @throws InvalidInputError for an unknown site
    */
-  subgraph(site: string): {
+  subgraph(
+    site: string,
+    { weights = true }: { readonly weights?: boolean } = {},
+  ): {
     model: Uint8Array;
     inputs: readonly string[];
     outputs: readonly string[];
   } {
     const runner = this.#parts.runners.get(site);
     if (!runner) throw unknownSite("site", site, this.sites);
-    return runner.subgraph();
+    return runner.subgraph(weights);
   }
 
   /** Releases the sessions. Runs must have ended. */

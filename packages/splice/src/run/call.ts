@@ -2,9 +2,11 @@ import {
   type AttentionInputs,
   broadcastTo,
   cast,
+  contiguous,
   type FloatDType,
   type HostTensor,
   isContiguous,
+  reshape,
   transpose,
 } from "@heed/core";
 import { typeName } from "../cut/extract.js";
@@ -265,6 +267,19 @@ function sameGroups(key: HostTensor, value: HostTensor): { key: HostTensor; valu
 function spread(t: HostTensor, heads: number): HostTensor {
   if (t.shape[1] === heads) return t;
   return broadcastTo(t, [t.shape[0] as number, heads, ...t.shape.slice(2)]);
+}
+
+/** The inverse of {@link outputTensor}: what the graph has as `[batch, heads, queryLength, valueDim]`. */
+export function arrangedOutput(value: HostTensor, { inputs, outputAxes }: SiteCall): HostTensor {
+  const turned = outputAxes
+    ? transpose(
+        value,
+        outputAxes.map((_, axis) => outputAxes.indexOf(axis)),
+      )
+    : value;
+  const [batch, heads] = inputs.query.shape as [number, number];
+  const rows = isContiguous(turned) ? turned : contiguous(turned);
+  return reshape(rows, [batch, heads, ...turned.shape.slice(-2)]);
 }
 
 /** The product with the values as the graph has it. */

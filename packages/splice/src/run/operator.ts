@@ -1,5 +1,5 @@
 import { AttributeProto_AttributeType as AttributeType } from "@heed/backend-onnx/proto";
-import type { HostTensor } from "@heed/core";
+import { type HostTensor, reshape, transpose } from "@heed/core";
 import { onnxAttention, onnxGroupQueryAttention, onnxMultiHeadAttention } from "@heed/core/onnx";
 import type { GraphNode } from "../graph/graph.js";
 import type { OperatorForm } from "../match/form.js";
@@ -106,6 +106,13 @@ function call(
     case "PackedAttention":
       return packedAttention(runner, inputs as never, attributes, outputs);
   }
+}
+
+/** An operator's output as `[batch, heads, queryLength, valueDim]`: most have the heads in the last axis. */
+export function arrangedHeads(output: HostTensor, heads: number): HostTensor {
+  if (output.shape.length === 4) return output;
+  const [batch, rows, width] = output.shape as [number, number, number];
+  return transpose(reshape(output, [batch, rows, heads, width / heads]), [0, 2, 1, 3]);
 }
 
 /** A tensor, or 64-bit integers, which Heed's tensors do not hold. */

@@ -11,8 +11,8 @@ import type { ModelGraph } from "../graph/graph.js";
 import type { FoundSite, WrittenOut } from "../match/form.js";
 import type { SiteResult } from "../site.js";
 import { NotThisCall, withAxes } from "./axes.js";
-import { outputTensor, siteCall } from "./call.js";
-import { runOperator } from "./operator.js";
+import { arrangedOutput, outputTensor, siteCall } from "./call.js";
+import { arrangedHeads, runOperator } from "./operator.js";
 import { type Recorded, type Runner, recording } from "./runner.js";
 import type { LoadedPiece, PieceLoader } from "./sessions.js";
 import { hostTensor, runtimeValue } from "./values.js";
@@ -40,6 +40,7 @@ export class SiteRunner {
   /** Whether the graph reads the weights. */
   readonly #weightsRead: boolean;
   readonly #own: Piece;
+  readonly #graph: ModelGraph;
   #loaded: Promise<LoadedPiece> | null = null;
 
   constructor(
@@ -54,15 +55,30 @@ export class SiteRunner {
     this.#attention = attention;
     this.#heads = about.heads;
     this.#weightsRead = about.weightsRead;
-    const inputs = new Set(site.inputs);
-    const outputs = [site.output, ...site.further, ...(site.weights ? [site.weights] : [])];
-    this.#own = extract(graph, outputs, (value) => inputs.has(value) && !graph.isWeight(value));
+    this.#graph = graph;
+    this.#own = this.#extract(true);
   }
 
-  /** The nodes of the file as a model. */
-  subgraph(): { model: Uint8Array; inputs: readonly string[]; outputs: readonly string[] } {
-    const { inputs, outputs } = this.#own;
-    return { model: this.#loader.encode(this.#own), inputs, outputs };
+  #extract(weights: boolean): Piece {
+    const { inputs, output, further, weights: name } = this.site;
+    const outputs = [output, ...further, ...(weights && name ? [name] : [])];
+    const given = new Set(inputs);
+    const graph = this.#graph;
+    return extract(graph, outputs, (value) => given.has(value) && !graph.isWeight(value));
+  }
+
+  /**
+   * The nodes of the file as a model.
+   *
+   * @param weights whether it has the weights as an output where the graph does not read them
+   */
+  subgraph(weights = true): {
+    model: Uint8Array;
+    inputs: readonly string[];
+    outputs: readonly string[];
+  } {
+    const piece = weights || this.#weightsRead ? this.#own : this.#extract(false);
+    return { model: this.#loader.encode(piece), inputs: piece.inputs, outputs: piece.outputs };
   }
 
   async run(read: ReadValue, wanted: Wanted): Promise<SiteRun> {
@@ -100,7 +116,10 @@ export class SiteRunner {
       result: {
         backend: result.backend,
         ...(wanted.weights && result.weights && { weights: result.weights }),
-        ...(wanted.inputs && { inputs: call.inputs }),
+        ...(wanted.inputs && {
+          inputs: call.inputs,
+          arrange: (made) => arrangedOutput(floats(made), call),
+        }),
       },
     };
   }
@@ -123,7 +142,11 @@ export class SiteRunner {
       result: {
         backend: recorded.backend ?? null,
         ...(recorded.weights && { weights: recorded.weights }),
-        ...(wanted.inputs && recorded.inputs && { inputs: recorded.inputs }),
+        ...(wanted.inputs &&
+          recorded.inputs && {
+            inputs: recorded.inputs,
+            arrange: (made) => arrangedHeads(floats(made), recorded.inputs?.query.shape[1] ?? 1),
+          }),
       },
     };
   }
@@ -168,6 +191,12 @@ export class SiteRunner {
     const loaded = await this.#loaded?.catch(() => null);
     await loaded?.release();
   }
+}
+
+function floats(made: Parameters<NonNullable<SiteResult["arrange"]>>[0]): HostTensor {
+  const t = hostTensor(made as RuntimeTensor);
+  if (!t) throw new InvalidInputError("output", "a tensor of numbers that Heed has", made.type);
+  return t;
 }
 
 /** Why the runtime has to run a call; null for errors that are no matter of the call. */
