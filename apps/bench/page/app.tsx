@@ -58,7 +58,8 @@ export function App({ actions }: { actions: UrlActions }): JSX.Element {
     target?.scrollIntoView({ block: "start" });
     target?.focus({ preventScroll: true });
   }, [arrived]);
-  const nothing = workloadsOf(request.value).length === 0 || contendersOf() === 0;
+  const nothing =
+    (workloadsOf(request.value).length === 0 && !request.value.model) || contendersOf() === 0;
   return (
     <>
       <header class="top">
@@ -150,10 +151,10 @@ function Files({ report: shown }: { report: BenchReport | null }): JSX.Element {
   return (
     <section class="files" aria-label="Result files">
       <label class="button">
-        {shown ? "Compare with a result file" : "Open a result file"}
+        {shown ? "Compare with a result file" : "Open a result file"} or a model
         <input
           type="file"
-          accept="application/json,.json"
+          accept="application/json,.json,.onnx,.npz"
           multiple
           class="visually-hidden"
           onChange={(event) => {

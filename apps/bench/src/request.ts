@@ -6,6 +6,7 @@ import {
   mostThreads,
 } from "./contenders/backends.js";
 import { isPath } from "./contenders/registry/registry.js";
+import { type ModelRequest, modelFromParams, modelToParams } from "./model/request.js";
 import { peerNames } from "./peers/peers.js";
 import { parseWorkloads } from "./workloads/file.js";
 import { selectNames, selectWorkloads, workloads } from "./workloads/select.js";
@@ -18,6 +19,8 @@ export interface RunRequest {
   readonly cases: readonly string[];
   /** The user's own, beside the cases. */
   readonly own: readonly Workload[];
+  /** A model whose attention is measured beside the cases; null for none. */
+  readonly model: ModelRequest | null;
   /** E.g. `wasm`, `wasm@2` for threads of its own, or `./mine.js`, a module that exports a provider. */
   readonly backends: readonly string[];
   readonly peers: readonly string[];
@@ -39,6 +42,7 @@ export const defaultBudget = 1000;
 export const defaultRequest: RunRequest = {
   cases: ["standard"],
   own: [],
+  model: null,
   backends: defaultBackendNames,
   peers: [],
   dtype: "float32",
@@ -73,6 +77,7 @@ export function requestToParams(request: RunRequest): URLSearchParams {
   };
   list("cases");
   if (request.own.length > 0) params.set("own", JSON.stringify(request.own.map(describeOwn)));
+  if (request.model) modelToParams(request.model, params);
   list("backends");
   list("peers");
   for (const name of ["dtype", "threads", "budget", "samples", "ceiling"] as const) {
@@ -98,9 +103,11 @@ export function requestFromParams(params: URLSearchParams): RunRequest {
   const list = (name: string): readonly string[] | null =>
     params.get(name)?.split(",").filter(Boolean) ?? null;
   const own = params.get("own");
+  const model = modelFromParams(params);
   const request: RunRequest = {
-    cases: list("cases") ?? (own === null ? defaultRequest.cases : []),
+    cases: list("cases") ?? (own === null && !model ? defaultRequest.cases : []),
     own: own === null ? [] : parseWorkloads(parseJson("own", own)),
+    model,
     backends: list("backends") ?? defaultRequest.backends,
     peers: list("peers") ?? defaultRequest.peers,
     dtype: oneOf("dtype", params.get("dtype") ?? defaultRequest.dtype),

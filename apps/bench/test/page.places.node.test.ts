@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { type BackendRecommendation, createAttention, reference } from "@heed/core";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { bert } from "../../../packages/splice/test/models/encoders.js";
 import { main } from "../src/cli/main.js";
 import { servePage } from "../src/cli/serve.js";
 import type { ServedPage } from "../src/engines/serve.js";
@@ -83,6 +84,38 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     );
     expect(report.environments).toMatchObject([{ name: "chromium" }]);
     expect(report).not.toHaveProperty("interrupted");
+  });
+
+  test("a model that is opened is measured in the page, site by site", async () => {
+    const page = await open("?backends=js,wasm&budget=5&ceiling=false");
+    await page.setInputFiles("input[type=file]", {
+      name: "mine.onnx",
+      mimeType: "application/octet-stream",
+      buffer: Buffer.from(bert().bytes),
+    });
+    await page.fill("#model-sizes", "batch=2,length=5");
+    expect(page.url()).not.toContain("blob");
+    await page.click("button.run");
+    await measured(page);
+    const report = await saved(page);
+    expect(report.cases.map(({ suite }) => suite)).toEqual(["model", "model"]);
+    for (const { results } of report.cases) {
+      expect(results.map(({ contender, status }) => `${contender} ${status}`)).toEqual([
+        "onnxruntime measured",
+        "js measured",
+        "wasm measured",
+      ]);
+    }
+    expect(await page.textContent(".advice")).toContain("times as fast as the model's own nodes");
+
+    await page.setInputFiles("input[type=file]", {
+      name: "broken.onnx",
+      mimeType: "application/octet-stream",
+      buffer: Buffer.from(bert().bytes.subarray(0, 900)),
+    });
+    await page.click("button.run");
+    const alert = page.getByRole("alert").filter({ hasText: "The run failed" });
+    expect(await alert.textContent()).toContain("truncated");
   });
 
   test("the URL alone can start it, with the machine's ceiling and a shape of one's own", async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { modelRequest } from "../src/model/request.js";
 import {
   defaultRequest,
   type RunRequest,
@@ -22,6 +23,7 @@ test("everything said comes back", () => {
   const request: RunRequest = {
     cases: ["sweep-length", "vit*"],
     own: [customWorkload(parseShape("H2,L8,D4,causal"), { id: "mine", title: "my & own" })],
+    model: modelRequest("models/a b.onnx", { name: "mine.onnx", random: "batch=2,length=8" }),
     backends: ["js", "wasm@2"],
     peers: ["naive"],
     dtype: "float16",
@@ -44,6 +46,15 @@ test("everything said comes back", () => {
 test("a shape alone is measured alone", () => {
   const own = [customWorkload(parseShape("H2,L8,D4"))];
   expect(roundTrip({ ...defaultRequest, cases: [], own }).cases).toEqual([]);
+});
+
+test("a model alone is measured alone", () => {
+  const model = modelRequest("./model.onnx", { feeds: "./feeds.npz" });
+  expect(roundTrip({ ...defaultRequest, cases: [], model })).toMatchObject({ cases: [], model });
+  expect(requestFromParams(new URLSearchParams("model=a/b.onnx"))).toMatchObject({
+    cases: [],
+    model: { file: "a/b.onnx", name: "b.onnx", feeds: null, random: null },
+  });
 });
 
 test.each([

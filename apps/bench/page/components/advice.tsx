@@ -1,6 +1,6 @@
 import { CopyButton, Scroll } from "@heed/page";
 import type { JSX } from "preact";
-import { type Advice, holdsFor, recommend } from "../../src/recommend/recommend.js";
+import { type Advice, holdsFor, ofTheModel, recommend } from "../../src/recommend/recommend.js";
 import { renderAdvice } from "../../src/recommend/render.js";
 import { describeMachine } from "../../src/report/describe.js";
 import type { BenchReport } from "../../src/report/report.js";
@@ -38,7 +38,7 @@ function titleOf({ environments }: BenchReport, { environment }: Advice): string
 }
 
 function OneAdvice({ advice, title }: { advice: Advice; title: string | null }): JSX.Element {
-  const { environment, holds, words, resident, recommendation } = advice;
+  const { environment, holds, words, resident, sites, recommendation } = advice;
   const json = JSON.stringify(recommendation, null, 2);
   return (
     <div>
@@ -49,6 +49,12 @@ function OneAdvice({ advice, title }: { advice: Advice; title: string | null }):
         <>
           <p class="quiet">For {holdsFor.resident}:</p>
           <Rules words={resident} />
+        </>
+      )}
+      {sites.length > 0 && (
+        <>
+          <p class="quiet">For {ofTheModel}:</p>
+          <Rules words={sites} />
         </>
       )}
       <details>

@@ -1,8 +1,10 @@
 import { CaseSearch, Checks, Chips } from "@heed/page";
+import { parseSizes } from "@heed/splice/feeds";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { backendNames } from "../../src/contenders/backends.js";
 import { messageOf } from "../../src/message.js";
+import { type ModelRequest, sizesOf } from "../../src/model/request.js";
 import { pagePeerNames } from "../../src/peers/peers.js";
 import { plural } from "../../src/report/describe.js";
 import { formatSeconds } from "../../src/report/format.js";
@@ -69,6 +71,7 @@ function CaseChoice({ request, onChange }: PartProps): JSX.Element {
         onChange={(cases) => onChange({ cases })}
       />
       <OwnShapes request={request} onChange={onChange} />
+      {request.model && <ModelChoice request={request} model={request.model} onChange={onChange} />}
       <details class="more" open={single.length > 0}>
         <summary>Single cases</summary>
         <CaseSearch
@@ -131,6 +134,47 @@ function OwnShapes({ request, onChange }: PartProps): JSX.Element {
         onRemove={(id) => onChange({ own: request.own.filter((other) => other.id !== id) })}
       />
     </form>
+  );
+}
+
+/** The model that was dropped or named, and the sizes of its random feeds. */
+function ModelChoice({
+  model,
+  onChange,
+}: PartProps & { readonly model: ModelRequest }): JSX.Element {
+  const problem = useSignal<string | null>(null);
+  const resize = (text: string) => {
+    try {
+      parseSizes(text);
+      onChange({ model: { ...model, random: text, feeds: null } });
+      problem.value = null;
+    } catch (error) {
+      problem.value = messageOf(error);
+    }
+  };
+  return (
+    <div class="own">
+      <label for="model-sizes">
+        {model.feeds === null
+          ? "A model, on random feeds of these sizes"
+          : "A model, on given feeds"}
+      </label>
+      <Chips names={[model.name]} onRemove={() => onChange({ model: null })} />
+      <input
+        id="model-sizes"
+        type="text"
+        value={model.feeds === null ? sizesOf(model) : ""}
+        aria-describedby="model-help"
+        aria-invalid={problem.value !== null}
+        spellcheck={false}
+        autocapitalize="off"
+        onChange={(event) => resize(event.currentTarget.value)}
+      />
+      <p id="model-help" class={problem.value === null ? "quiet" : "warning"} role="status">
+        {problem.value ??
+          "sizes by the file's names for them; batch is any other first axis, length any other axis. A .npz file with an array for each input can be opened as well. The model stays in this page."}
+      </p>
+    </div>
   );
 }
 
@@ -201,6 +245,9 @@ function Settings({ request, onChange }: PartProps): JSX.Element {
 export function estimate(request: RunRequest): string {
   const cases = workloadsOf(request).length;
   const contenders = request.backends.length + request.peers.length;
+  if (request.model && contenders > 0 && cases === 0) {
+    return `The attention of ${request.model.name} × ${plural(contenders, "contender")} and the model's own nodes`;
+  }
   if (cases === 0 || contenders === 0) return "Choose a suite and a backend.";
   const seconds = (1.5 * cases * contenders * request.budget) / 1000;
   return `${plural(cases, "case")} × ${plural(contenders, "contender")}: about ${formatSeconds(seconds)}`;

@@ -29,7 +29,10 @@ export function overviewPlot(
   quantity: OverviewQuantity,
   { width, looks, shown }: Canvas,
 ): Drawing {
-  const points = pointsOf(rows.filter(({ result }) => shown(result.contender)));
+  // Zero is where nobody counts the work, and has no place on a logarithmic axis.
+  const points = pointsOf(rows.filter(({ result }) => shown(result.contender))).filter(
+    (point) => point[quantity] > 0,
+  );
   const cases = [...new Set(points.map((point) => point.case))];
   const values = points.map((point) => point[quantity]);
   return Plot.plot({
@@ -79,7 +82,7 @@ export function overviewPlot(
         symbol: "contender",
         r: 4.5,
         title: (p: Point) =>
-          `${p.contender}, ${p.case}\n${formatNumber(p.ms)} ms, ${formatNumber(p.gflops)} GFLOP/s\n${formatNumber(p.slower)} × the fastest's time`,
+          `${p.contender}, ${p.case}\n${formatNumber(p.ms)} ms${p.gflops > 0 ? `, ${formatNumber(p.gflops)} GFLOP/s` : ""}\n${formatNumber(p.slower)} × the fastest's time`,
         tip: true,
       }),
     ],

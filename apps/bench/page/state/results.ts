@@ -1,7 +1,9 @@
 import { signal } from "@preact/signals";
 import { messageOf } from "../../src/message.js";
+import { modelRequest } from "../../src/model/request.js";
 import { parseReport } from "../../src/report/parse.js";
 import type { BenchReport } from "../../src/report/report.js";
+import { changeRequest, request } from "./url.js";
 
 /** The report that the page shows; null before there is one. */
 export const report = signal<BenchReport | null>(null);
@@ -25,12 +27,13 @@ export const earlier = signal<BenchReport | null>(null);
 export const fileProblem = signal<string | null>(null);
 
 /**
- * Takes result files: the first is shown, a second is what that is compared with, as the older of the
- * two.
+ * Takes files. A model is measured next, and a file of `numpy.savez` is what it is fed. Of result files the first is
+ * shown, a second is what that is compared with, as the older of the two.
  */
 export async function openFiles(files: Iterable<File>): Promise<void> {
   fileProblem.value = null;
   for (const file of files) {
+    if (takeModelFile(file)) continue;
     try {
       add(parseReport(JSON.parse(await file.text())), nameOf(file));
       arrivals.value++;
@@ -39,6 +42,30 @@ export async function openFiles(files: Iterable<File>): Promise<void> {
       fileProblem.value = `${file.name} is not a result file: ${message}`;
     }
   }
+}
+
+/** A model takes the place of the cases that were chosen, which can be added again. */
+function takeModelFile(file: File): boolean {
+  const { model } = request.value;
+  if (/\.onnx$/i.test(file.name)) {
+    forget(model?.file);
+    const { feeds = null, random = null } = model ?? {};
+    const next = modelRequest(URL.createObjectURL(file), { name: file.name, feeds, random });
+    changeRequest({ model: next, cases: [], own: [] });
+    return true;
+  }
+  if (!/\.npz$/i.test(file.name)) return false;
+  if (model) {
+    forget(model.feeds);
+    changeRequest({ model: { ...model, feeds: URL.createObjectURL(file), random: null } });
+  } else {
+    fileProblem.value = `${file.name} holds feeds of a model: open the model first`;
+  }
+  return true;
+}
+
+function forget(address: string | null | undefined): void {
+  if (address?.startsWith("blob:")) URL.revokeObjectURL(address);
 }
 
 /** Describes the source of a file: a fetched file is named by its address, any other is "the file NAME". */

@@ -42,7 +42,7 @@ export function startRun(
     type: "module",
   });
   const tell = (message: ToWorker) => worker.postMessage(message);
-  const progress = timeLeft(workloadsOf(request));
+  let progress = timeLeft(workloadsOf(request));
   let report = emptyReport(request, environment);
   let patienceTimer: ReturnType<typeof setTimeout> | undefined;
   const end = (state: RunState) => {
@@ -64,6 +64,9 @@ export function startRun(
   };
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     switch (data.type) {
+      case "cases":
+        progress = timeLeft(data.flops.map((flops) => ({ flops })));
+        break;
       case "ceiling":
         report = { ...report, environments: [data.environment] };
         break;
@@ -87,7 +90,12 @@ export function startRun(
     }
   };
   worker.onerror = ({ message }) => fail(message || "the worker failed");
-  tell({ type: "run", params: requestToParams(request).toString(), environment });
+  tell({
+    type: "run",
+    params: requestToParams(request).toString(),
+    environment,
+    address: location.href,
+  });
   return () => {
     if (runState.value.status !== "running" || runState.value.cancelling) return;
     runState.value = { ...runState.value, cancelling: true };

@@ -52,13 +52,20 @@ export function leaveOut(missing: (backend: string) => boolean): void {
 
 /** Writes the request into the page's URL. Everything else that the URL says stays. */
 export function writeUrl(): void {
-  const params = requestToParams(request.value);
+  // A file that was dropped has an address in this page alone.
+  const { model } = request.value;
+  const lasting = model?.file.startsWith("blob:") ? null : model;
+  const params = requestToParams({ ...request.value, model: lasting });
   // On this page the ceiling is measured by default, so only `false` has to be written.
   if (request.value.ceiling) params.delete("ceiling");
   else params.set("ceiling", "false");
   const known = [
     "cases",
     "own",
+    "model",
+    "model-name",
+    "feeds",
+    "random",
     "backends",
     "peers",
     "dtype",

@@ -2,6 +2,8 @@
 import { backendByName } from "../../src/contenders/backends.js";
 import { runBenchmark } from "../../src/measure/run-benchmark.js";
 import { messageOf } from "../../src/message.js";
+import type { OpenedModel } from "../../src/model/open.js";
+import type { ModelRequest } from "../../src/model/request.js";
 import { peerByName } from "../../src/peers/peers.js";
 import { requestFromParams, workloadsOf } from "../../src/request.js";
 import { tfjsWasm } from "./assets.js";
@@ -13,22 +15,33 @@ import { readVector } from "./vectors.js";
 /** Measures away from the page, which stays responsive. One run, then the page ends it. */
 const cancellation = new AbortController();
 const memory = workerMemoryMeter();
+let pageAddress = "";
 
 addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "cancel") cancellation.abort();
   else void run(data);
 });
 
-async function run({ params, environment }: Extract<ToWorker, { type: "run" }>): Promise<void> {
+async function run({
+  params,
+  environment,
+  address,
+}: Extract<ToWorker, { type: "run" }>): Promise<void> {
   try {
+    pageAddress = address;
     const request = requestFromParams(new URLSearchParams(params));
     const { dtype, threads, budget, samples, timeWrong } = request;
+    const model = request.model && (await openModelHere(request.model, threads));
+    const workloads = [...workloadsOf(request), ...(model?.workloads ?? [])];
+    tell({ type: "cases", flops: workloads.map(({ flops }) => flops) });
     const ceiling = request.ceiling ? await measureCeiling(threads) : undefined;
-    const here = { ...environment, ...(ceiling && { ceiling }) };
+    const notes = [...(environment.notes ?? []), ...(model?.left ?? [])];
+    const here = { ...environment, notes, ...(ceiling && { ceiling }) };
     if (ceiling) tell({ type: "ceiling", environment: here });
     const report = await runBenchmark({
-      workloads: workloadsOf(request),
+      workloads,
       contenders: [
+        ...(model ? [model.contender] : []),
         ...request.backends.map((name) => backendByName(name, { threads })),
         ...request.peers.map((name) => peerByName(name, { threads, tfjsWasm })),
       ],
@@ -47,6 +60,20 @@ async function run({ params, environment }: Extract<ToWorker, { type: "run" }>):
   } catch (error) {
     tell({ type: "failed", message: messageOf(error) });
   }
+}
+
+/** Reads a model: a file that was dropped on the page, or one beside it. Nothing of it leaves the page. */
+async function openModelHere(model: ModelRequest, threads: number): Promise<OpenedModel> {
+  const { openModel } = await import("../../src/model/open.js");
+  return openModel(model, {
+    threads,
+    read: async (address) => {
+      // The page's address, and not the worker's script.
+      const response = await fetch(new URL(address, pageAddress));
+      if (!response.ok) throw new Error(`${address}: ${response.status} ${response.statusText}`);
+      return new Uint8Array(await response.arrayBuffer());
+    },
+  });
 }
 
 function tell(message: FromWorker): void {

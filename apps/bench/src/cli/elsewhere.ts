@@ -1,6 +1,7 @@
 import { type BrowserName, type EngineName, isBrowser } from "../engines/names.js";
 import { openPage, runPage } from "../engines/page.js";
 import { runIn } from "../engines/runtime.js";
+import type { ModelRequest } from "../model/request.js";
 import { parseReport } from "../report/parse.js";
 import type { BenchReport } from "../report/report.js";
 import { type RunRequest, requestToParams } from "../request.js";
@@ -35,14 +36,15 @@ async function measureInBrowser(
   signal: AbortSignal,
   say: (line: string) => void,
 ): Promise<BenchReport> {
-  const served = await servePage({ port: 0, isolated: true });
+  const { model, files } = modelFiles(request.model);
+  const served = await servePage({ port: 0, isolated: true, files });
   try {
     const page = await openPage(name);
     // Whatever it is doing, closing it ends it.
     const close = () => void page.close();
     signal.addEventListener("abort", close, { once: true });
     try {
-      const params = requestToParams(request);
+      const params = requestToParams({ ...request, model });
       params.set("ceiling", String(request.ceiling));
       params.set("run", "");
       const report = parseReport(
@@ -67,4 +69,20 @@ async function measureInBrowser(
   } finally {
     await served.close();
   }
+}
+
+/** A model as the page finds it: files of this machine at addresses beside the page. */
+function modelFiles(model: ModelRequest | null): {
+  readonly model: ModelRequest | null;
+  readonly files: ReadonlyMap<string, string>;
+} {
+  const files = new Map<string, string>();
+  const at = (address: string, path: string): string => {
+    files.set(`/${address}`, path);
+    return `./${address}`;
+  };
+  if (!model) return { model, files };
+  const file = at("given/model.onnx", model.file);
+  const feeds = model.feeds === null ? null : at("given/feeds.npz", model.feeds);
+  return { model: { ...model, file, feeds }, files };
 }

@@ -89,7 +89,15 @@ async function run(options: CliOptions, signal: AbortSignal): Promise<number> {
     console.error(messageOf(error));
     return exit.wrongArguments;
   }
-  const { report, lacks } = given ? { report: given, lacks: [] } : await measure(options, signal);
+  let outcome: Outcome;
+  try {
+    outcome = given ? { report: given, lacks: [] } : await measure(options, signal);
+  } catch (error) {
+    if (options.request.model === null || !isAboutModel(error)) throw error;
+    console.error(`--model ${options.request.model.file}: ${messageOf(error)}`);
+    return exit.wrongArguments;
+  }
+  const { report, lacks } = outcome;
   console.log(renderReport(report, options.details));
   if (report.interrupted && !given) return exit.interrupted;
   lacks.push(...(await writeOutputs(options, report, earlier)));
@@ -101,6 +109,19 @@ async function run(options: CliOptions, signal: AbortSignal): Promise<number> {
   for (const lack of lacks) console.error(lack);
   const code = exitCodeOf(report, comparison);
   return code === exit.ok && lacks.length > 0 ? exit.incomplete : code;
+}
+
+/** Whether a model, or what it is to be fed, is what is wrong. */
+function isAboutModel(error: unknown): boolean {
+  const codes = [
+    "splice",
+    "invalid-input",
+    "onnx-runtime",
+    "backend-unavailable",
+    "ENOENT",
+    "EISDIR",
+  ];
+  return codes.includes(String((error as { code?: unknown }).code));
 }
 
 /** @throws Error that names the option and the file */

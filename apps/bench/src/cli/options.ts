@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { FloatDType } from "@heed/core";
+import { parseSizes } from "@heed/splice/feeds";
 import { Command, InvalidArgumentError, Option, type OutputConfiguration } from "commander";
 import { defaultThreshold } from "../compare/compare.js";
 import { backendNames, mostThreads } from "../contenders/backends.js";
 import { type EngineName, engineNames } from "../engines/names.js";
 import { messageOf } from "../message.js";
+import { type ModelRequest, modelRequest } from "../model/request.js";
 import { peerNames } from "../peers/peers.js";
 import {
   defaultBudget,
@@ -57,6 +59,9 @@ interface RawOptions
   readonly cases?: readonly string[];
   readonly shape?: readonly Workload[];
   readonly workloads?: readonly Workload[];
+  readonly model?: string;
+  readonly feeds?: string;
+  readonly random?: string;
   readonly dtype: FloatDType;
   readonly threads: number;
   readonly budget?: number;
@@ -78,6 +83,8 @@ const defaultPort = 4173;
 const quickBudget = 120;
 /** Every model and every peer within a quarter of an hour on two cores. */
 const peersBudget = 400;
+/** A model has many attentions. */
+const modelBudget = 400;
 /** Operations past which `--quick` leaves a case out, unless it is named. */
 const quickFlops = 2e9;
 
@@ -94,7 +101,7 @@ export function parseOptions(
   const command = createCommand().configureOutput(output);
   command.parse([...args], { from: "user" });
   const raw = command.opts<RawOptions>();
-  const chosen = chooseCases(raw);
+  const chosen = { ...chooseCases(raw), model: chooseModel(command, raw) };
   try {
     workloadsOf(chosen);
   } catch (error) {
@@ -110,7 +117,7 @@ export function parseOptions(
       peers: raw.peers === true ? peerNames : (raw.peers ?? []),
       dtype: raw.dtype,
       threads: raw.threads,
-      budget: raw.budget ?? (raw.quick ? quickBudget : raw.peers ? peersBudget : defaultBudget),
+      budget: raw.budget ?? usualBudget(raw),
       samples: raw.samples ?? null,
       // The page's plots want a roof.
       ceiling: raw.ceiling ?? raw.html !== undefined,
@@ -159,6 +166,16 @@ function createCommand(): Command {
     .option("--workloads <file>", "a JSON file of shapes of your own", (path) =>
       checked(() => parseWorkloads(JSON.parse(readFileSync(path, "utf8")))),
     )
+    .option(
+      "--model <file>",
+      "an ONNX model: each of its attentions with its real tensors, and the whole of it",
+    )
+    .option("--feeds <file>", "for --model: a file of numpy.savez with an array for each input")
+    .option(
+      "--random <sizes>",
+      "for --model: random feeds of these sizes (default: batch=1,length=128)",
+      (text) => checked(() => parseSizes(text) && text),
+    )
     .addOption(
       new Option("--dtype <dtype>", "of the inputs; recorded tensors are rounded to it")
         .choices(["float32", "float16", "float64"])
@@ -177,7 +194,7 @@ function createCommand(): Command {
     .option("--samples <n>", "timed calls of each contender and case, whatever they cost", integer)
     .option(
       "--budget <ms>",
-      `time for each contender and case (default: ${defaultBudget}, with peers ${peersBudget})`,
+      `time for each contender and case (default: ${defaultBudget}, with peers ${peersBudget}, with a model ${modelBudget})`,
       integer,
     )
     .option(
@@ -224,13 +241,34 @@ function createCommand(): Command {
     .exitOverride();
 }
 
+function usualBudget({ quick, peers, model }: RawOptions): number {
+  if (quick) return quickBudget;
+  return peers ? peersBudget : model === undefined ? defaultBudget : modelBudget;
+}
+
 function chooseCases(raw: RawOptions): Pick<RunRequest, "cases" | "own"> {
   const named = [...(raw.suite ?? []), ...(raw.cases ?? [])];
   const own = [...(raw.shape ?? []), ...(raw.workloads ?? [])];
-  if (named.length > 0 || own.length > 0) return { cases: named, own };
+  if (named.length > 0 || own.length > 0 || raw.model !== undefined) return { cases: named, own };
   if (!raw.quick) return { cases: defaultRequest.cases, own };
   const small = selectWorkloads(defaultRequest.cases).filter(({ flops }) => flops <= quickFlops);
   return { cases: small.map(({ id }) => id), own };
+}
+
+function chooseModel(command: Command, { model, feeds, random }: RawOptions): ModelRequest | null {
+  if (model === undefined) {
+    if ((feeds ?? random) !== undefined) command.error("error: --feeds and --random need --model");
+    return null;
+  }
+  if (feeds !== undefined && random !== undefined) {
+    command.error("error: --feeds and --random are one or the other");
+  }
+  if (command.getOptionValueSource("dtype") === "cli") {
+    command.error(
+      "error: --model has the tensors of the model, so --dtype has no meaning beside it",
+    );
+  }
+  return modelRequest(model, { feeds: feeds ?? null, random: random ?? null });
 }
 
 /** Checks them now, so that the option at fault is named. */

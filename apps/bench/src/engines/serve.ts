@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import sirv from "sirv";
@@ -14,6 +15,8 @@ export interface ServeOptions {
   readonly port: number;
   /** Whether to send the headers without which a page has no shared memory, and so no threads. */
   readonly isolated: boolean;
+  /** Files beside the folder's own, by their paths in addresses. */
+  readonly files?: ReadonlyMap<string, string> | undefined;
 }
 
 /**
@@ -23,7 +26,7 @@ export interface ServeOptions {
  */
 export async function serveFolder(
   folder: string,
-  { port, isolated }: ServeOptions,
+  { port, isolated, files: further }: ServeOptions,
 ): Promise<ServedPage> {
   const files = sirv(folder, {
     dev: false,
@@ -36,6 +39,13 @@ export async function serveFolder(
   });
   const server = createServer((request, response) =>
     files(request, response, () => {
+      const path = further?.get(new URL(request.url ?? "", "http://localhost").pathname);
+      if (path !== undefined) {
+        createReadStream(path)
+          .on("error", () => response.destroy())
+          .pipe(response);
+        return;
+      }
       response.statusCode = 404;
       response.end("not found");
     }),

@@ -16,13 +16,13 @@ export interface TimeLeft {
  * A case's part of a run: one for the time that is spent on each, and more for what has to be
  * computed, which is long for the slowest.
  */
-export function weightOf({ flops }: Workload): number {
+export function weightOf({ flops }: Pick<Workload, "flops">): number {
   return 1 + flops / 2e9;
 }
 
 /** @param now in ms */
 export function timeLeft(
-  workloads: readonly Workload[],
+  workloads: readonly Pick<Workload, "flops">[],
   now: () => number = () => performance.now(),
 ): TimeLeft {
   const total = workloads.reduce((sum, workload) => sum + weightOf(workload), 0);
@@ -30,7 +30,7 @@ export function timeLeft(
   let finished = 0;
   return {
     done: (at) => {
-      finished += weightOf(workloads[at] as Workload);
+      finished += weightOf(workloads[at] as Pick<Workload, "flops">);
     },
     estimate: () => {
       const share = finished / total;

@@ -3,6 +3,7 @@ import { attention } from "./attention/operation.js";
 import { calls } from "./calls/operation.js";
 import { decode } from "./decode/operation.js";
 import { merge } from "./merge/operation.js";
+import { model } from "./model/operation.js";
 import type { MeasuredOperation } from "./operation.js";
 import { rotary } from "./rotary/operation.js";
 
@@ -13,6 +14,7 @@ const operations: readonly MeasuredOperation[] = [
   decode as MeasuredOperation,
   rotary as MeasuredOperation,
   merge as MeasuredOperation,
+  model as MeasuredOperation,
 ];
 
 /**

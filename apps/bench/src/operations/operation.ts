@@ -61,7 +61,8 @@ export interface ProcedurePlace {
 export interface PreparedProcedure {
   /** The kernel that does most of the work. */
   readonly kernel: string;
-  readonly workspaceBytes: number;
+  /** Null where nobody counts them. */
+  readonly workspaceBytes: number | null;
   /** Bytes of keys and values that are held between calls; left out where nothing is. */
   readonly cacheBytes?: number;
   /** Brings the inputs to where the steps want them. */

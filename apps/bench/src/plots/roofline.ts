@@ -28,7 +28,7 @@ export interface Roofline {
 export function rooflineOf(report: BenchReport): Roofline {
   return {
     points: rowsOf(report).flatMap(({ report: c, result, numbers }) =>
-      numbers === null
+      numbers === null || c.flops === 0
         ? []
         : [
             {

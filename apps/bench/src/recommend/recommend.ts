@@ -4,7 +4,9 @@ import type {
   RecommendationRule,
   RecommendedBackend,
 } from "@heed/core";
+import { runtimeName } from "../model/runtime-name.js";
 import { describeMachine, describeVersions } from "../report/describe.js";
+import { formatNumber } from "../report/format.js";
 import type {
   BenchReport,
   CaseReport,
@@ -31,7 +33,12 @@ export interface Advice {
    * to upload to; one line per rule. Empty if no backend with memory of its own was measured.
    */
   readonly resident: readonly string[];
+  /** The fastest backend for each attention of a model, and for the whole of it; empty if none was measured. */
+  readonly sites: readonly string[];
 }
+
+/** Phrase for {@link Advice.sites}. */
+export const ofTheModel = "the attention of the model, with its own tensors in JavaScript's memory";
 
 /** Sentences for {@link Advice.holds}. */
 export const holdsFor = {
@@ -94,6 +101,7 @@ export function recommend(report: BenchReport): Advice[] {
         holds: through ? holdsFor.host : holdsFor.asMeasured,
         words: findings.map(({ words }) => words),
         resident: stays ? find(onDevice).map(({ words }) => words) : [],
+        sites: fastestOfSites(report, environment.name, names),
       },
     ];
   });
@@ -102,6 +110,32 @@ export function recommend(report: BenchReport): Advice[] {
 function measuredOn(environment: Environment, { options }: BenchReport): string {
   const day = environment.date.slice(0, 10);
   return `${describeMachine(environment)}; ${describeVersions(environment)}; ${options.dtype}; ${day}`;
+}
+
+/** A line for each case of a model: its fastest backend, beside the runtime that runs the nodes of the file. */
+function fastestOfSites(
+  report: BenchReport,
+  environment: string,
+  backends: ReadonlySet<string>,
+): string[] {
+  const runtime = report.contenders.find(
+    (c) => c.environment === environment && plainName(c) === runtimeName,
+  )?.name;
+  return report.cases
+    .filter(({ suite }) => suite === "model")
+    .map(({ id, results }) => {
+      const times = results.flatMap((result) =>
+        result.status === "measured" ? [{ ...result, ms: onHost(result) }] : [],
+      );
+      const [best] = times
+        .filter(({ contender }) => backends.has(contender))
+        .sort((a, b) => a.ms - b.ms);
+      if (!best) return `${id}: no backend ran it`;
+      const own = times.find(({ contender }) => contender === runtime);
+      const ratio = own ? (own.ms / best.ms).toFixed(1) : "";
+      const beside = own ? `, ${ratio} times as fast as the model's own nodes` : "";
+      return `${id}: ${best.contender}, ${formatNumber(best.ms)} ms${beside}`;
+    });
 }
 
 interface Finding {

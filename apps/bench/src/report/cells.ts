@@ -82,16 +82,16 @@ const count: Column = {
 const gflops: Column = {
   head: "GFLOP/s",
   about:
-    "operations that the case needs over the median; of attention, those of the two matrix products on visible pairs",
+    "operations that the case needs over the median; of attention, those of the two matrix products on visible pairs; – of a whole model",
   align: "right",
-  cell: (n) => formatNumber(n.gflops),
+  cell: (n) => (n.gflops === 0 ? "–" : formatNumber(n.gflops)),
 };
 
 const gbps: Column = {
   head: "GB/s",
   about: "bytes of the inputs that the case needs and of the outputs, over the median",
   align: "right",
-  cell: (n) => formatNumber(n.gbps),
+  cell: (n) => (n.gbps === 0 ? "–" : formatNumber(n.gbps)),
 };
 
 const tokens: Column = {
@@ -214,7 +214,9 @@ export function columnsFor(rows: readonly Row[], details: boolean): readonly Col
     ...(any((n) => n.tilesSkipped !== null) ? [tiles] : []),
     gflops,
     // Memory limits the other operations: their arithmetic alone says little.
-    ...(rows.some(({ report }) => report.operation !== "attention") ? [gbps] : []),
+    ...(rows.some(({ report: { operation, bytes } }) => operation !== "attention" && bytes > 0)
+      ? [gbps]
+      : []),
     ...(any((n) => n.fraction !== null) ? [ceiling] : []),
     ...(details ? [plan, firstCall] : []),
     workspace,

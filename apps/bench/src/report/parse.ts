@@ -1,6 +1,6 @@
 import { InvalidInputError } from "@heed/core";
 import * as v from "valibot";
-import { seriesAxes, suites } from "../workloads/workload.js";
+import { ownSuites, seriesAxes, suites } from "../workloads/workload.js";
 import { type BenchReport, reportVersion } from "./report.js";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -106,7 +106,7 @@ const caseReport = v.object({
   id: text,
   title: text,
   source: text,
-  suite: v.picklist([...suites, "custom"]),
+  suite: v.picklist([...suites, ...ownSuites]),
   series: v.optional(v.object({ name: text, axis: v.picklist(seriesAxes), at: ms })),
   // Files written before other operations were measured do not name it.
   operation: v.optional(text, "attention"),

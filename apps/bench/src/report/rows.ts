@@ -52,7 +52,7 @@ export interface RowNumbers {
   readonly cacheBytes: number | null;
   /** Share of the call's tiles in which no query sees any key, or null where nothing is hidden. */
   readonly tilesSkipped: number | null;
-  /** Null without a ceiling. */
+  /** Null without a ceiling, and where nobody counts the work. */
   readonly fraction: CeilingFraction | null;
   readonly workspaceBytes: number | null;
   readonly peakBytes: number | null;
@@ -122,7 +122,10 @@ function numbersOf(
     tokensPerSecond: report.tokens === undefined ? null : (1000 * report.tokens) / timing.median,
     cacheBytes: result.cacheBytes ?? null,
     tilesSkipped: report.tiles?.skipped ?? null,
-    fraction: environment.ceiling ? ceilingFraction(report, timed, environment.ceiling) : null,
+    fraction:
+      environment.ceiling && report.flops > 0
+        ? ceilingFraction(report, timed, environment.ceiling)
+        : null,
     workspaceBytes: result.workspaceBytes,
     peakBytes: result.peakBytes,
     peakOf: result.peakOf ?? "the file does not say",

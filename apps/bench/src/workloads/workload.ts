@@ -50,7 +50,7 @@ export interface Series {
 /**
  * `real`: tensors recorded from trained models. `models`: sizes of published models. `speed`:
  * shapes that show one property each (long, decode, causal, window). `decode`: whole steps through a cache.
- * `sparse`: masks and scores as programs. `rotary`, `merge`: those operations, in models' sizes. `sweep-…`: one size varies. `custom`: the user's.
+ * `sparse`: masks and scores as programs. `rotary`, `merge`: those operations, in models' sizes. `sweep-…`: one size varies.
  */
 export const suites = [
   "real",
@@ -67,4 +67,7 @@ export const suites = [
   "sweep-batch",
 ] as const;
 
-export type Suite = (typeof suites)[number] | "custom";
+export type Suite = (typeof suites)[number] | (typeof ownSuites)[number];
+
+/** Suites of what a user gives: shapes, and the attention of a model. */
+export const ownSuites = ["custom", "model"] as const;
