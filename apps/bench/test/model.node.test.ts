@@ -173,7 +173,10 @@ describe("the command", () => {
     const cases: [string[], string][] = [
       [["--model", join(folder, "none.onnx")], "ENOENT"],
       [["--model", await file("text.onnx", Buffer.from("no model at all"))], "ONNX"],
-      [["--model", await file("cut.onnx", bert().bytes.subarray(0, 900))], "truncated"],
+      [
+        ["--model", await file("cut.onnx", bert().bytes.subarray(0, 900))],
+        "the file ends after 900 bytes",
+      ],
       [["--model", await file("plain.onnx", withoutAttention())], "no attention was found"],
       [["--model", good, "--feeds", good], "numpy.savez"],
       [["--model", good, "--random", "batch=1"], "a size of "],

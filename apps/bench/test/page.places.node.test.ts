@@ -115,7 +115,7 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     });
     await page.click("button.run");
     const alert = page.getByRole("alert").filter({ hasText: "The run failed" });
-    expect(await alert.textContent()).toContain("truncated");
+    expect(await alert.textContent()).toContain("the file ends after 900 bytes");
   });
 
   test("the URL alone can start it, with the machine's ceiling and a shape of one's own", async () => {

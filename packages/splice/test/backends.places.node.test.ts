@@ -1,5 +1,8 @@
-import { describe, expect, test } from "vitest";
-import { attentionOn } from "../../../test/backends.js";
+import type { AttentionProvider } from "@heed/core";
+import { checkModel } from "@heed/splice/check";
+import * as ort from "onnxruntime-node";
+import { beforeAll, describe, expect, test } from "vitest";
+import { attentionOn, providers } from "../../../test/backends.js";
 import { gemma, gpt2, llama, whisper } from "./models/decoders.js";
 import { bert, einsum, swin, t5, torchLayer, vit } from "./models/encoders.js";
 import {
@@ -7,36 +10,75 @@ import {
   groupQueryOperator,
   multiHeadOperator,
   packedOperator,
+  packedPadding,
 } from "./models/operators.js";
-import { compared } from "./runs.js";
+import * as traps from "./models/traps.js";
+import type { TestModel } from "./models/writer.js";
+import { tensors } from "./runs.js";
 
-const models = {
+const models: Readonly<Record<string, TestModel>> = {
   bert: bert(),
   vit: vit(),
   swin: swin(),
   torchLayer: torchLayer(),
   einsum: einsum(),
   t5: t5(),
-  gpt2: gpt2(3),
+  gpt2: gpt2(0),
+  "gpt2 with a past": gpt2(3),
   whisper: whisper(),
-  llama: llama({ past: 4, padLeft: true }),
+  llama: llama({}),
+  "llama with a past and padding": llama({ past: 4, padLeft: true }),
   gemma: gemma(),
   attentionOperator: attentionOperator(),
   multiHeadOperator: multiHeadOperator(),
-  groupQueryOperator: groupQueryOperator(4),
-  packedOperator: packedOperator(4),
+  groupQueryOperator: groupQueryOperator(0),
+  "groupQueryOperator with a past": groupQueryOperator(4),
+  packedOperator: packedOperator(0),
+  "packedOperator with a past": packedOperator(4),
+  packedPadding: packedPadding("mask"),
+  scaleOfData: traps.scaleOfData,
+  safeRows: traps.safeRows,
+  sharedWeights: traps.sharedWeights,
+  inverted: traps.inverted,
+  scaledBias: traps.scaledBias,
+  float16: traps.float16,
 };
 
-// On js they are in the other files.
-describe.each(["wasm", "onnx", "webgpu"])("%s", (name) => {
-  test("every model keeps its outputs", async ({ skip }) => {
+/** Compares a model with itself as `heed-splice check` does, and expects the backend to run all sites. */
+async function expectKept(name: string, model: TestModel, provider: AttentionProvider) {
+  const feeds = tensors(model.feeds);
+  const [check] = await checkModel(model.bytes, { feeds, backends: [provider], runtime: ort });
+  if (!check || !("passed" in check)) throw new Error(`${name}: ${check?.unavailable}`);
+  expect(check.passed, `${name}: ${JSON.stringify(check)}`).toBe(true);
+  for (const { site, backend, reason } of check.sites) {
+    expect(backend, `${site.name} of ${name}: ${reason}`).toBe(provider.name);
+  }
+}
+
+describe.each(["js", "wasm", "onnx", "webgpu"])("%s", (name) => {
+  test("every model keeps its outputs", { timeout: 120_000 }, async ({ skip }) => {
     const attention = await attentionOn(name);
     if (!attention) return skip(`${name} is not available`);
+    await attention.dispose();
+    const provider = await (providers[name] as () => Promise<AttentionProvider>)();
     for (const [model, written] of Object.entries(models)) {
-      const { result } = await compared(written, attention);
-      for (const [site, { backend, reason }] of result.sites) {
-        expect(backend, `${site} of ${model}: ${reason}`).toBe(name);
-      }
+      await expectKept(model, written, provider);
     }
   });
+});
+
+describe("opsets that no other test has", { timeout: 60_000 }, () => {
+  let provider: AttentionProvider;
+
+  beforeAll(async () => {
+    provider = await (providers.js as () => Promise<AttentionProvider>)();
+  });
+
+  test.each([15, 16, 19, 20, 21, 22, 24, 25])("BERT in opset %i", (opset) =>
+    expectKept(`bert(${opset})`, bert(opset), provider),
+  );
+
+  test.each([24, 25])("the operator Attention in opset %i", (opset) =>
+    expectKept(`attentionOperator(${opset})`, attentionOperator(opset), provider),
+  );
 });

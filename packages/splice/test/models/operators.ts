@@ -5,8 +5,8 @@ const width = 8;
 const contrib = "com.microsoft";
 
 /** ONNX's own operator, causal, with a past and its logits. */
-export function attentionOperator(): TestModel {
-  const g = new Writer(23);
+export function attentionOperator(opset = 23): TestModel {
+  const g = new Writer(opset);
   const input = (name: string, length: string): Value =>
     g.input(name, "float32", ["batch", length, width]);
   const [q, k, v] = [input("q", "rows"), input("k", "rows"), input("v", "rows")];
