@@ -16,32 +16,37 @@ import * as traps from "./models/traps.js";
 import type { TestModel } from "./models/writer.js";
 import { tensors } from "./runs.js";
 
-const models: Readonly<Record<string, TestModel>> = {
+/** One of each kind, which run on every backend. */
+const kinds: Readonly<Record<string, TestModel>> = {
   bert: bert(),
   vit: vit(),
   swin: swin(),
   torchLayer: torchLayer(),
   einsum: einsum(),
   t5: t5(),
-  gpt2: gpt2(0),
   "gpt2 with a past": gpt2(3),
   whisper: whisper(),
-  llama: llama({}),
   "llama with a past and padding": llama({ past: 4, padLeft: true }),
   gemma: gemma(),
   attentionOperator: attentionOperator(),
   multiHeadOperator: multiHeadOperator(),
-  groupQueryOperator: groupQueryOperator(0),
   "groupQueryOperator with a past": groupQueryOperator(4),
-  packedOperator: packedOperator(0),
   "packedOperator with a past": packedOperator(4),
+  float16: traps.float16,
+};
+
+/** Variants of them, which make the same problems for a backend with other numbers. */
+const variants: Readonly<Record<string, TestModel>> = {
+  gpt2: gpt2(0),
+  llama: llama({}),
+  groupQueryOperator: groupQueryOperator(0),
+  packedOperator: packedOperator(0),
   packedPadding: packedPadding("mask"),
   scaleOfData: traps.scaleOfData,
   safeRows: traps.safeRows,
   sharedWeights: traps.sharedWeights,
   inverted: traps.inverted,
   scaledBias: traps.scaledBias,
-  float16: traps.float16,
 };
 
 /** Compares a model with itself as `heed-splice check` does, and expects the backend to run all sites. */
@@ -56,11 +61,13 @@ async function expectKept(name: string, model: TestModel, provider: AttentionPro
 }
 
 describe.each(["js", "wasm", "onnx", "webgpu"])("%s", (name) => {
-  test("every model keeps its outputs", { timeout: 120_000 }, async ({ skip }) => {
+  test("every model keeps its outputs", { timeout: 300_000 }, async ({ skip }) => {
     const attention = await attentionOn(name);
     if (!attention) return skip(`${name} is not available`);
     await attention.dispose();
     const provider = await (providers[name] as () => Promise<AttentionProvider>)();
+    // A software adapter compiles for seconds.
+    const models = name === "webgpu" ? kinds : { ...kinds, ...variants };
     for (const [model, written] of Object.entries(models)) {
       await expectKept(model, written, provider);
     }

@@ -69,11 +69,15 @@ export async function checkModel(
       checks.push({ backend: provider.name, unavailable: (error as Error).message });
       continue;
     }
-    const model = await splice(bytes, { ...options, attention });
     try {
-      checks.push(await checkOn(model, attention, provider.name, { own, exact, feeds }));
+      const model = await splice(bytes, { ...options, attention });
+      try {
+        checks.push(await checkOn(model, attention, provider.name, { own, exact, feeds }));
+      } finally {
+        await model.dispose();
+      }
     } finally {
-      await model.dispose();
+      await attention.dispose();
     }
   }
   return checks;
