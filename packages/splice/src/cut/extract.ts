@@ -162,10 +162,13 @@ function graphInput(graph: ModelGraph, name: string): ValueInfoProto | undefined
   return graph.inputs.find((input) => input.name === name);
 }
 
+/** onnxruntime-web 1.30 tells a size that it does not know, −1, as an unsigned number of 32 bits. */
+const mostKnown = 2 ** 31;
+
 function valueInfo(name: string, { dtype, dims }: ValueType): ValueInfoProto {
   const dim = dims?.map((size) => ({
     value:
-      typeof size === "number" && size >= 0
+      typeof size === "number" && size >= 0 && size < mostKnown
         ? { case: "dimValue" as const, value: BigInt(size) }
         : { case: undefined },
   }));
