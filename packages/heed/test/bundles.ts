@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -24,7 +24,34 @@ export interface Bundle {
   readonly firstBytes: number;
 }
 
-export type Bundler = "vite" | "esbuild";
+export type Bundler = "vite" | "esbuild" | "webpack";
+
+/** Where npm installed webpack, if the environment says so. */
+export const webpackPath: string | undefined = process.env.WEBPACK_PATH;
+
+/** Next to the package's own files, so that its dependencies are found; ignored by git. */
+const applicationsFolder = join(root, "dist", ".bundles");
+
+/** Folders that this process made; another one makes others at the same time. */
+const made = new Set<string>();
+
+/** A module on disk of which `heed` is a dependency. */
+export async function applicationFile(source: string): Promise<string> {
+  await mkdir(applicationsFolder, { recursive: true });
+  const folder = await mkdtemp(join(applicationsFolder, "app-"));
+  made.add(folder);
+  await writeFile(join(folder, "application.js"), source);
+  return join(folder, "application.js");
+}
+
+/** Removes the applications' modules. */
+export async function removeBundles(): Promise<void> {
+  const folders = [...made];
+  made.clear();
+  await Promise.all(folders.map((folder) => rm(folder, { recursive: true })));
+}
+
+const bundlers = { vite: byVite, esbuild: byEsbuild, webpack: byWebpack };
 
 /**
  * Bundles an application of one module for browsers, split and minified, from what was built of this
@@ -34,12 +61,8 @@ export type Bundler = "vite" | "esbuild";
  * @param directory an empty folder
  */
 export async function bundle(bundler: Bundler, source: string, directory: string): Promise<Bundle> {
-  // Next to the package's own files, so that its dependencies are found; ignored by git.
-  const folder = join(root, "dist", ".bundles");
-  await mkdir(folder, { recursive: true });
-  const application = join(await mkdtemp(join(folder, "app-")), "application.js");
-  await writeFile(application, source);
-  const chunks = await (bundler === "vite" ? byVite : byEsbuild)(application, directory);
+  const application = await applicationFile(source);
+  const chunks = await bundlers[bundler](application, directory);
   const entry = chunks.find(({ isEntry }) => isEntry) as Chunk;
   const first = new Set<string>();
   const follow = (file: string): void => {
@@ -107,5 +130,58 @@ async function byEsbuild(application: string, directory: string): Promise<Chunk[
     file,
     isEntry: entryPoint?.endsWith("application.js") ?? false,
     imports: imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => path),
+  }));
+}
+
+/** webpack's interface, as far as it is used. */
+type Webpack = (options: object, done: (error: Error | null, stats: Stats) => void) => unknown;
+
+interface Stats {
+  toJson(options: object): {
+    readonly errors: readonly { readonly message: string }[];
+    readonly warnings: readonly { readonly message: string }[];
+    readonly assets: readonly { readonly name: string }[];
+    readonly entrypoints: Readonly<
+      Record<string, { readonly assets: readonly { readonly name: string }[] }>
+    >;
+  };
+}
+
+async function byWebpack(application: string, directory: string): Promise<Chunk[]> {
+  const { default: webpack } = (await import(/* @vite-ignore */ webpackPath as string)) as {
+    default: Webpack;
+  };
+  const { errors, warnings, assets, entrypoints } = await new Promise<ReturnType<Stats["toJson"]>>(
+    (resolve, reject) => {
+      const options = {
+        mode: "production",
+        context: root,
+        entry: application,
+        output: { path: directory, publicPath: "/" },
+        // Applications have other limits.
+        performance: false,
+      };
+      webpack(options, (error, stats) =>
+        error
+          ? reject(error)
+          : resolve(
+              stats.toJson({
+                all: false,
+                assets: true,
+                entrypoints: true,
+                errors: true,
+                warnings: true,
+              }),
+            ),
+      );
+    },
+  );
+  const messages = [...errors, ...warnings].map(({ message }) => message);
+  if (messages.length > 0) throw new Error(messages.join("\n"));
+  const first = entrypoints.main?.assets.map(({ name }) => name) ?? [];
+  return assets.map(({ name }) => ({
+    file: name,
+    isEntry: name === first.at(-1),
+    imports: name === first.at(-1) ? first.slice(0, -1) : [],
   }));
 }
