@@ -14,6 +14,6 @@ bundledBy("webpack", built && webpackPath !== undefined);
 test.runIf((process.env.HEED_REQUIRE ?? "").split(",").includes("webpack"))(
   "webpack is here",
   () => {
-    expect(webpackPath, "WEBPACK_PATH").toBeDefined();
+    expect(webpackPath).toBeDefined();
   },
 );
