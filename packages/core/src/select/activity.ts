@@ -1,4 +1,5 @@
 import { DisposedError } from "../errors.js";
+import { nextTurn } from "../operation/turn.js";
 import { isDeviceTensor } from "../tensor/host-tensor.js";
 
 /** The calls under way of an attention, and whether it takes any more. */
@@ -46,10 +47,13 @@ export class Activity {
   /** Takes no more calls; resolves when none is under way that somebody waits for. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#running <= this.#abandoned) return;
-    await new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
-    });
+    while (this.#running > this.#abandoned) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+      // A call that was abandoned is counted as such for a moment after it ended.
+      await new Promise<void>((resolve) => nextTurn(resolve));
+    }
   }
 
   #checkIdle(): void {

@@ -21,6 +21,7 @@ import { type Route, type Routes, reasonsOf } from "./routes.js";
 import { checkOutputs, newOutputs, runFailure, runPlan, startPlan } from "./run-plan.js";
 import type { ReadySlot, Slot } from "./slot.js";
 import type { Strategy } from "./strategy.js";
+import { untilAborted } from "./wait.js";
 import { beginCall, turnToAwait } from "./yield.js";
 
 /** A call on its way. */
@@ -75,11 +76,11 @@ export class Execution {
     this.#recovery = new Recovery(parts.listeners, (slot) => this.changed(slot));
   }
 
-  /** Loads a backend that was not tried yet. Calls that wait for it count as running. */
-  async load(slot: Slot): Promise<void> {
+  /** Loads a backend that was not tried yet. Calls that wait for it count as running, until they are given up. */
+  async load(slot: Slot, signal?: AbortSignalLike): Promise<void> {
     this.#activity.begin();
     try {
-      await slot.load();
+      await untilAborted(slot.load(), signal);
       this.changed(slot);
     } finally {
       this.#end(null);
@@ -92,6 +93,7 @@ export class Execution {
     if (slot.state === "lost") void this.#plans.clear(this.#routes.planPrefix(slot));
   }
 
+  /** Makes a plan ahead. */
   async plan(slot: ReadySlot, problem: Problem): Promise<void> {
     this.#activity.begin();
     const key = this.#routes.planKey(slot, problem);
@@ -144,7 +146,7 @@ export class Execution {
   /** @throws UnsupportedError, DeviceLostError if there is no backend left to load */
   #loadAndRun(call: Call, route: Route): Promise<object> {
     const [next] = route.waiting;
-    if (next !== undefined) return this.load(next).then(() => this.#resume(call));
+    if (next !== undefined) return this.load(next, call.signal).then(() => this.#resume(call));
     const { device } = call;
     if (device !== null && this.#slots.some((s) => s.name === device && s.state === "lost")) {
       throw new DeviceLostError(device, "its device is lost, and with it the tensors of this call");
@@ -205,7 +207,7 @@ export class Execution {
     if (untested) return this.#chooseAgain(call);
     const entry = this.#plans.take(key, () => makePlan(slot, call.bound.problem));
     try {
-      await entry.made;
+      await untilAborted(entry.made, call.signal);
     } catch (thrown) {
       this.#end(entry);
       return this.#afterFailure(call, slot, thrown);

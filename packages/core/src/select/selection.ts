@@ -301,7 +301,10 @@ export class BackendSelection implements Attention {
         if (!this.#routes.find(problem, null).candidates.includes(slot)) return false;
         try {
           if ((await this.#execution.test([slot], problem)) !== null) return false;
-          await this.#execution.plan(slot, problem);
+          const making = this.#execution.plan(slot, problem);
+          // Dispose does not wait for it.
+          this.#activity.abandon(making);
+          await making;
         } catch {
           // A call would hear of it; until then nobody needs that plan.
           return false;
