@@ -225,7 +225,7 @@ test("a plan that is made between calls, and never ends, does not hold up dispos
     selfTest: false,
     store: null,
   });
-  const given = call(1, 64);
+  const given = call(1, 256);
   for (let i = 0; i < 400 && steps < 2; i++) {
     expect((await attention.run(given)).backend).toBe("js");
     // Loading and planning are done while no call waits.

@@ -134,6 +134,33 @@ describe("AutoStrategy", () => {
     );
   });
 
+  test("a first trial of a short call that takes many times as long, since code is cold, rules nothing out", async () => {
+    const simulation = new Simulation([new Backend("wasm"), new Backend("onnx")]);
+    const problem = problemOf(64);
+    // Other calls have left time for trials.
+    await simulation.run(problemOf(1024), { wasm: 100, onnx: 80 }, 20);
+    const cold = () => !simulation.ran.slice(20).includes("onnx");
+    for (let i = 0; i < 30; i++) {
+      await simulation.run(problem, { wasm: 1, onnx: cold() ? 5 : 0.5 }, 1);
+    }
+    expect(simulation.ran.at(-1)).toBe("onnx");
+  });
+
+  test("does not try what computes all keys where a window hides most of them", async () => {
+    const t = zeros("float32", [1, 8, 4096, 64]);
+    const window = { left: 63, right: 0 };
+    const problem = describeProblem({ query: t, key: t, value: t, window });
+    const simulation = new Simulation([new Backend("wasm"), new Backend("onnx")]);
+    await simulation.run(problem, { wasm: 20, onnx: 600 }, 300);
+    expect(simulation.ran).not.toContain("onnx");
+    await simulation.run(
+      describeProblem({ query: t, key: t, value: t }),
+      { wasm: 1200, onnx: 600 },
+      20,
+    );
+    expect(simulation.ran.at(-1)).toBe("onnx");
+  });
+
   test("loads another backend only once there were many calls, and it may be faster", async () => {
     const simulation = new Simulation([
       new Backend("webgpu"),

@@ -90,7 +90,7 @@ export class Execution {
   /** Forgets what was known about problems, after a slot came or went. */
   changed(slot: Slot): void {
     this.#routes.clear();
-    if (slot.state === "lost") void this.#plans.clear(this.#routes.planPrefix(slot));
+    if (slot.state === "lost") this.#plans.clear(this.#routes.planPrefix(slot));
   }
 
   /** Makes a plan ahead. */

@@ -66,7 +66,7 @@ export class PlanCache {
   /** Ends a use that {@link take} began. */
   release(entry: CachedPlan): void {
     entry.users -= 1;
-    if (entry.evicted) void this.#disposeUnused(entry);
+    if (entry.evicted) this.#disposeUnused(entry);
   }
 
   /** Runs `use` with the plan for a key; see {@link take}. */
@@ -84,13 +84,14 @@ export class PlanCache {
   }
 
   /**
-   * Drops plans; resolves when those not in use are disposed.
+   * Drops plans, and disposes those that are not in use.
    *
    * @param prefix drops only those whose key begins with it
    */
-  async clear(prefix = ""): Promise<void> {
-    const dropped = [...this.#entries].filter(([key]) => key.startsWith(prefix));
-    await Promise.all(dropped.map(([key, entry]) => this.#evict(key, entry)));
+  clear(prefix = ""): void {
+    for (const [key, entry] of [...this.#entries]) {
+      if (key.startsWith(prefix)) this.#evict(key, entry);
+    }
   }
 
   #start(key: string, make: () => Plan | Promise<Plan>): CachedPlan {
@@ -111,14 +112,14 @@ export class PlanCache {
   #shrink(): void {
     for (const [key, entry] of this.#entries) {
       if (this.#entries.size <= this.#capacity) return;
-      void this.#evict(key, entry);
+      this.#evict(key, entry);
     }
   }
 
-  #evict(key: string, entry: CachedPlan): Promise<void> {
+  #evict(key: string, entry: CachedPlan): void {
     this.#forget(key, entry);
     entry.evicted = true;
-    return this.#disposeUnused(entry);
+    this.#disposeUnused(entry);
   }
 
   #forget(key: string, entry: CachedPlan): void {
@@ -126,13 +127,17 @@ export class PlanCache {
     if (this.#newest === entry) this.#newest = null;
   }
 
-  async #disposeUnused(entry: CachedPlan): Promise<void> {
+  #disposeUnused(entry: CachedPlan): void {
     if (!entry.evicted || entry.users > 0 || entry.disposed) return;
     entry.disposed = true;
-    // A plan that could not be made needs no disposal; its error went to whoever asked for it.
-    const plan = await entry.made.catch(() => null);
+    if (entry.ready !== null) this.#disposePlan(entry.ready);
+    // Nobody waits for one that is still being made: it may never be. One that could not be made has told its error.
+    else entry.made.then((plan) => this.#disposePlan(plan)).catch(() => {});
+  }
+
+  #disposePlan(plan: Plan): void {
     try {
-      plan?.dispose();
+      plan.dispose();
     } catch (thrown) {
       this.#onFailure(thrown);
     }

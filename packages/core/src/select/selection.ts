@@ -232,7 +232,7 @@ export class BackendSelection implements Attention {
   async #release(): Promise<void> {
     await this.#activity.close();
     await this.#strategy?.dispose?.();
-    await this.#plans.clear();
+    this.#plans.clear();
     const failures: HeedError[] = [];
     for (const slot of this.#slots) {
       try {

@@ -16,6 +16,9 @@ const slow = 3;
 /** … and never again: a single call would be noticed. */
 const hopeless = 10;
 
+/** Milliseconds by which a first call is longer at most: code that is not compiled, threads that sleep, cold caches. */
+const coldStart = 2;
+
 /** Backends that twice took as many times as long are known well enough. */
 const clearlySlower = 1.5;
 
@@ -128,11 +131,11 @@ export class Kind {
 
   /** Whether a backend need not be tried to know its place. */
   isKnown(candidate: Candidate): boolean {
-    const { ratios, remembered } = this.times(candidate);
+    const { ratios, remembered, last } = this.times(candidate);
     const least = Math.min(...ratios);
     if (ratios.length === 0) return remembered !== undefined;
-    // The first time is often the slowest.
-    if (ratios.length === 1) return least >= slow;
+    // The first time is often the slowest, of a short call many times.
+    if (ratios.length === 1) return least >= slow && (last.at(-1) as number) > slow * coldStart;
     return ratios.length === ratiosKept || least > clearlySlower;
   }
 

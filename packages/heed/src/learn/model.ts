@@ -9,6 +9,8 @@ interface Cost {
   readonly gigaflops: number;
   /** Bytes in and out, in 10⁹ a second. */
   readonly gigabytes: number;
+  /** Whether keys that causal or a window hides are computed like the others. */
+  readonly hiddenKeys: boolean;
 }
 
 /**
@@ -17,10 +19,10 @@ interface Cost {
  * calls correct them, see {@link CostModel}.
  */
 const costs: Readonly<Record<string, Cost>> = {
-  js: { fixed: 0.004, gigaflops: 3.5, gigabytes: 2 },
-  wasm: { fixed: 0.012, gigaflops: 30, gigabytes: 8 },
-  onnx: { fixed: 0.12, gigaflops: 50, gigabytes: 4 },
-  webgpu: { fixed: 1, gigaflops: 1000, gigabytes: 2 },
+  js: { fixed: 0.004, gigaflops: 3.5, gigabytes: 2, hiddenKeys: false },
+  wasm: { fixed: 0.012, gigaflops: 30, gigabytes: 8, hiddenKeys: false },
+  onnx: { fixed: 0.12, gigaflops: 50, gigabytes: 4, hiddenKeys: true },
+  webgpu: { fixed: 1, gigaflops: 1000, gigabytes: 2, hiddenKeys: false },
 };
 
 /** Estimates of what calls take, corrected by calls that were seen. */
@@ -55,18 +57,25 @@ export class CostModel {
 function uncorrected(problem: Problem, { name, info }: Candidate): number {
   const cost = costs[name];
   if (cost === undefined || problem.operation !== "attention") return Number.POSITIVE_INFINITY;
-  const { flops, bytes } = roughWork(problem as AttentionProblem);
+  const { flops, bytes } = roughWork(problem as AttentionProblem, cost.hiddenKeys);
   const threads = Math.max(1, 0.8 * (info?.threads ?? 1));
   return cost.fixed + flops / (1e6 * cost.gigaflops * threads) + bytes / (1e6 * cost.gigabytes);
 }
 
-/** Work of a call without its data, as if each query saw all keys that its rules may leave. */
-function roughWork(p: AttentionProblem): { readonly flops: number; readonly bytes: number } {
+/**
+ * Work of a call without its data, as if each query saw all keys that its rules may leave.
+ *
+ * @param hiddenKeys whether the keys that they hide are computed as well
+ */
+function roughWork(
+  p: AttentionProblem,
+  hiddenKeys: boolean,
+): { readonly flops: number; readonly bytes: number } {
   const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = p;
   const { left, right } = p.window ?? { left: null, right: null };
   const span = left === null ? keyLength : left + 1 + (p.causal ? 0 : (right ?? keyLength));
   const half = p.causal && queryLength > 1 ? 0.5 : 1;
-  const keys = Math.min(span, keyLength * half);
+  const keys = hiddenKeys ? keyLength : Math.min(span, keyLength * half);
   const sizes = headDim + valueDim;
   return {
     flops: 2 * batch * queryHeads * queryLength * keys * sizes,
