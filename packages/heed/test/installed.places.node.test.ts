@@ -63,8 +63,6 @@ const rows: readonly (readonly [Runtime, PackageSet, keyof typeof drivers])[] = 
     return [runtime, "onnxruntime-node alone", "with a driver in software"] as const;
   }),
 ];
-  }),
-];
 
 describe.skipIf(!built)("installed", () => {
   const targets = new Map<string, string>();
