@@ -35,13 +35,18 @@ export const runtimes: readonly Runtime[] = [
 ].flatMap(({ path, ...runtime }) => (path ? [{ ...runtime, path }] : []));
 
 /**
- * Installs the packages into a new folder, with a script.
+ * Installs the packages into a folder, with a script.
  *
  * @param extra optional packages that are there
+ * @param folder default: a new one
  * @returns the folder
  */
-export async function install(extra: readonly string[], script: string): Promise<string> {
-  const target = await mkdtemp(join(tmpdir(), "heed-installed-"));
+export async function install(
+  extra: readonly string[],
+  script: string,
+  folder?: string,
+): Promise<string> {
+  const target = folder ?? (await mkdtemp(join(tmpdir(), "heed-installed-")));
   await writeFile(join(target, "run.mjs"), script);
   await writeFile(join(target, "package.json"), "{}");
   const modules = join(target, "node_modules");
