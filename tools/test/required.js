@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-const engines = ["chromium", "firefox", "webkit", "deno", "bun"];
+const engines = ["chromium", "firefox", "webkit", "deno", "bun", "workerd", "webpack"];
 /** Features of a GPU that tests can be about. */
 const features = ["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"];
 
