@@ -105,7 +105,9 @@ function call(seed: number, length = 2): AttentionInputs<HostTensor> {
   return { query: fill(1), key: fill(2), value: fill(3), causal: seed % 2 === 0 };
 }
 
-test("a thousand rounds of faults: every call ends in time, with the right result or a typed error, and nothing is held", async () => {
+test("a thousand rounds of faults: every call ends in time, with the right result or a typed error, and nothing is held", {
+  timeout: 300_000,
+}, async () => {
   const random = new Random("faults");
   const held = new Held();
   const oracle = await createAttention({ backends: [reference()], store: null });
