@@ -108,4 +108,6 @@ export const everyProgram: KernelPrograms = {
   mask: everyMask.form,
   score: everyScore.form,
   blocks: true,
+  softcap: true,
+  alibi: true,
 };

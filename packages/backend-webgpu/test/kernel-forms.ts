@@ -124,7 +124,9 @@ const readers = reads.flatMap(([storage, reads]) => [
 /** Each kernel with programs of every operation, once with numbered rows and once with lists. */
 const withPrograms = ([false, true] as const).flatMap((gathered): Kernel[] => {
   const element = gathered ? "i8" : "f32";
-  const bound = { mask: true, bias: true, joined: gathered, programs: everyProgram };
+  // Rules that a problem lacks are not in a kernel with programs.
+  const programs = { ...everyProgram, softcap: gathered, alibi: gathered };
+  const bound = { mask: true, bias: true, joined: gathered, programs };
   const reads: Reads = { element, words: gathered, gathered, ...bound };
   const kinds = { storage: "f32", bias: "f32", output: "f32" } as const;
   return [

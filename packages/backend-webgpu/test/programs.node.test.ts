@@ -12,6 +12,7 @@ import {
 } from "@heed/core";
 import { causal, document } from "@heed/core/masks";
 import {
+  abs,
   add,
   and,
   createBlockMask,
@@ -24,6 +25,7 @@ import {
   table,
 } from "@heed/core/program";
 import { expect, test, vi } from "vitest";
+import type { KernelName } from "../src/attention/kernel-names.js";
 import { WebGpuBackend } from "../src/backend.js";
 import { openDevice } from "../src/device.js";
 import { Pipelines } from "../src/execution/pipelines.js";
@@ -42,10 +44,13 @@ const values = (...shape: number[]): HostTensor<"float32"> =>
   );
 
 const open = await openDevice({ allowFallbackAdapter: true }).catch(() => null);
-const backendWith = (limits: { maxStorageBuffersPerShaderStage?: number } = {}) => {
+const backendWith = (
+  limits: { maxStorageBuffersPerShaderStage?: number } = {},
+  kernel: KernelName = "row",
+) => {
   if (open === null) return null;
   const capabilities = { ...open.capabilities, limits: { ...open.capabilities.limits, ...limits } };
-  return WebGpuBackend.on({ ...open, capabilities, owned: false }, { kernel: "row" });
+  return WebGpuBackend.on({ ...open, capabilities, owned: false }, { kernel });
 };
 
 const length = 40;
@@ -172,5 +177,26 @@ test("a block mask that another program has made hides beside the program", asyn
     const plan = await backend.plan(describeProblem(inputs));
     check(inputs, await plan.run(inputs));
   }
+  backend.dispose();
+});
+
+test("blocks of rows read their own rows of the map", async ({ skip }) => {
+  const backend = await backendWith({}, "tile");
+  if (backend === null) return skip("no adapter");
+  // More tiles of keys than a word of the map has, and windows so narrow that neighbouring rows share few.
+  const [rows, keys] = [200, 600];
+  const narrow = maskMod(({ batch, head, query, key }) => {
+    const place = add(multiply(query, 2), add(multiply(batch, 70), multiply(head, 90)));
+    return lessEqual(abs(subtract(key, place)), 4);
+  });
+  const inputs = {
+    query: values(2, 2, rows, 8),
+    key: values(2, 2, keys, 8),
+    value: values(2, 2, keys, 8),
+    maskMod: narrow,
+  };
+  const plan = await backend.plan(describeProblem(inputs));
+  expect(plan.description.kernel).toMatch(/tile/);
+  check(inputs, await plan.run(inputs));
   backend.dispose();
 });

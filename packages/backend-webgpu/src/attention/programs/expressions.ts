@@ -212,6 +212,9 @@ export class ExpressionWriter {
       case "sqrt":
         return this.#analysis.exact[n] ? call("program_sqrt", x) : of(`sqrt(${x})`);
       case "divide":
+        if (!this.#analysis.exact[n] && this.#isNonzero(args[1] as number)) {
+          return of(`(${x} / ${y})`);
+        }
         return call(this.#analysis.exact[n] ? "exact_quotient" : "program_quotient", x, y);
       case "floorDivide":
       case "remainder":
@@ -221,6 +224,14 @@ export class ExpressionWriter {
       default:
         throw new Error(`no operation ${op}`);
     }
+  }
+
+  /** Whether a node is a constant that floats can be divided by: not 0, nor one that WGSL may read as 0. */
+  #isNonzero(n: number): boolean {
+    const node = this.#node(n);
+    return (
+      node.op === "constant" && Number.isFinite(node.value) && Math.abs(node.value) >= 2 ** -126
+    );
   }
 
   /** Powers of 2 divide by shifts, which round towards −∞ as quotients do. */

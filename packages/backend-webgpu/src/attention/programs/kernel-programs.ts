@@ -7,6 +7,12 @@ export interface KernelPrograms {
   readonly score: ProgramForm<"score"> | null;
   /** Whether pairs are looked up in the block mask: not where the mask program has made it. */
   readonly blocks: boolean;
+  /**
+   * Whether the problem has these rules. Kernels with programs are compiled for one problem's programs anyway, and
+   * a device that takes no branches would compute a rule that is only switched off.
+   */
+  readonly softcap: boolean;
+  readonly alibi: boolean;
 }
 
 /** Name of the binding that has tables, blocks and map of a call's programs. */
@@ -18,11 +24,17 @@ export const programsBinding = "programs";
  * @param blocks whether a block mask beside a mask program has to be looked at. Default: the program has made it
  */
 export function programsOf(
-  { maskMod, scoreMod, blockMask }: AttentionProblem,
+  { maskMod, scoreMod, blockMask, softcap, alibi }: AttentionProblem,
   blocks = false,
 ): KernelPrograms | null {
   if (maskMod === null && scoreMod === null && blockMask === null) return null;
-  return { mask: maskMod, score: scoreMod, blocks: blockMask !== null && (blocks || !maskMod) };
+  return {
+    mask: maskMod,
+    score: scoreMod,
+    blocks: blockMask !== null && (blocks || !maskMod),
+    softcap: softcap !== null,
+    alibi,
+  };
 }
 
 /** Whether tiles of keys may be left out, so that kernels read a map of them. */
@@ -38,11 +50,13 @@ export function readsBuffer(programs: KernelPrograms | null): boolean {
 /** Parts of a kernel's name: equal ones mean equal programs. */
 export function programVariants(programs: KernelPrograms | null): (string | false)[] {
   if (programs === null) return [];
-  const { mask, score, blocks } = programs;
+  const { mask, score, blocks, softcap, alibi } = programs;
   return [
     mask !== null && `mask-${hashOf(mask.key)}`,
     score !== null && `score-${hashOf(score.key)}`,
     blocks && "blocks",
+    softcap && "softcap",
+    alibi && "alibi",
   ];
 }
 

@@ -75,6 +75,7 @@ export function logitsFragment(
 ): Fragment {
   const { gathered, programs } = reads;
   const own = programText(programs);
+  const { softcap = true, alibi = true } = programs ?? {};
   const infinite =
     bias === "f32"
       ? "bitcast<u32>(biases[r]) == 0xff800000u"
@@ -107,12 +108,16 @@ fn tanh4(x: vec4<f32>) -> vec4<f32> {
 /** The scores under the cap; as they are if the problem has none. */
 fn cap4(raw: vec4<f32>) -> vec4<f32> {
   var s = raw;
-  if ((params.flags & flag_softcap) != 0u) {
+${
+  softcap
+    ? `  if ((params.flags & flag_softcap) != 0u) {
     // Far below the cap, s stays itself: s / softcap may be too small for float32.
     let capped = params.softcap * tanh4(s / params.softcap);
     s = select(capped, s, abs(s) <= vec4<f32>(0.0001 * params.softcap));
   }
-  return s;
+`
+    : ""
+}  return s;
 }
 fn bias_and_visibility(raw: vec4<f32>, batch: Batch, b: u32, rows: Rows, j: vec4<u32>) -> Logits {
   var s = raw;
@@ -133,12 +138,16 @@ ${
   }
 `
     : ""
-}  if ((params.flags & flag_alibi) != 0u) {
+}${
+  alibi
+    ? `  if ((params.flags & flag_alibi) != 0u) {
 ${gathered ? "" : "    let away = abs(vec4<f32>(distance) - vec4<f32>(f32(batch.offset)));\n"}    for (var r = 0; r < 4; r++) {
       s[r] -= bitcast<f32>(head_rules(rows.head[r]).x) * away[r];
     }
   }
-${own.score}${
+`
+    : ""
+}${own.score}${
   reads.mask
     ? `  if ((params.flags & flag_mask) != 0u) {
     let at = params.maskBase + b * params.maskBatch + rows.head * params.maskHead
