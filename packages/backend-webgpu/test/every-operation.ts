@@ -35,6 +35,7 @@ import {
   tanh,
   where,
 } from "@heed/core/program";
+import { flags } from "../src/attention/params.js";
 import type { KernelPrograms } from "../src/attention/programs/kernel-programs.js";
 
 const ints = table(tensor(Int32Array.of(3, 1, 4, 1, 5, 9), [2, 3]));
@@ -108,6 +109,5 @@ export const everyProgram: KernelPrograms = {
   mask: everyMask.form,
   score: everyScore.form,
   blocks: true,
-  softcap: true,
-  alibi: true,
+  rules: flags.softcap | flags.alibi,
 };

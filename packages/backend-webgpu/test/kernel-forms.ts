@@ -125,7 +125,7 @@ const readers = reads.flatMap(([storage, reads]) => [
 const withPrograms = ([false, true] as const).flatMap((gathered): Kernel[] => {
   const element = gathered ? "i8" : "f32";
   // Rules that a problem lacks are not in a kernel with programs.
-  const programs = { ...everyProgram, softcap: gathered, alibi: gathered };
+  const programs = { ...everyProgram, rules: gathered ? everyProgram.rules : 0 };
   const bound = { mask: true, bias: true, joined: gathered, programs };
   const reads: Reads = { element, words: gathered, gathered, ...bound };
   const kinds = { storage: "f32", bias: "f32", output: "f32" } as const;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { addendProgram } from "./program/addend.js";
 export {
   BlockMask,
   type BlockMaskData,

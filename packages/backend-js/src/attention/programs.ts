@@ -1,5 +1,5 @@
 import type { AttentionProblem, BoundInputs, KeyRange, Sequence } from "@heed/core";
-import { ProgramBoxes, ProgramIntervals, TileProgram } from "@heed/core/program";
+import { addendProgram, ProgramBoxes, ProgramIntervals, TileProgram } from "@heed/core/program";
 import type { LogitsRow } from "./logits.js";
 import type { JsPlan } from "./plan.js";
 import type { BlockRows } from "./workspace.js";
@@ -21,7 +21,9 @@ export class TilePrograms {
   readonly #inputs: BoundInputs;
   readonly #group: number;
   readonly #mask: TileProgram | null;
+  /** Gives the scores, or what is added to them. */
   readonly #score: TileProgram | null;
+  readonly #adds: boolean;
   readonly #intervals: ProgramIntervals | null;
   readonly #kinds: Uint8Array;
   readonly #boxes = new ProgramBoxes();
@@ -42,7 +44,9 @@ export class TilePrograms {
     const ascending = queryPositions === null && keyPositions === null;
     const rows = ascending ? Math.ceil(plan.grid.rows / plan.grid.group) : 0;
     this.#mask = maskMod && new TileProgram(maskMod, plan.keys, rows);
-    this.#score = scoreMod && new TileProgram(scoreMod, plan.keys, rows);
+    const addend = scoreMod && addendProgram(scoreMod);
+    this.#adds = addend !== null;
+    this.#score = scoreMod && new TileProgram(addend ?? scoreMod, plan.keys, rows);
     this.#intervals = maskMod && !blockMask?.skipsProgram ? new ProgramIntervals(maskMod) : null;
     this.#kinds = new Uint8Array(Math.ceil(plan.grid.rows / bandRows));
   }
@@ -97,6 +101,10 @@ export class TilePrograms {
     if (!this.#scoreHasKeys) {
       score.setKeys(this.#tile.start, keys, this.#sequence?.keyPositions);
       this.#scoreHasKeys = true;
+    }
+    if (this.#adds) {
+      add(data, at, step, this.#run(score, r) as Float64Array, keys);
+      return;
     }
     gather(score.score, data, at, step, keys);
     spread(data, at, step, this.#run(score, r) as Float64Array, keys);
@@ -213,6 +221,10 @@ function gather(to: Float64Array, data: number[], at: number, step: number, keys
 
 function spread(data: number[], at: number, step: number, from: Float64Array, keys: number): void {
   for (let j = 0, s = at; j < keys; j++, s += step) data[s] = from[j] as number;
+}
+
+function add(data: number[], at: number, step: number, from: Float64Array, keys: number): void {
+  for (let j = 0, s = at; j < keys; j++, s += step) (data[s] as number) += from[j] as number;
 }
 
 function hideUnseen(

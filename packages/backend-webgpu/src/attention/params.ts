@@ -1,3 +1,4 @@
+import type { AttentionProblem } from "@heed/core";
 import type { Fragment } from "../wgsl/emit.js";
 import { type ParamsLayout, paramsLayout } from "../wgsl/params.js";
 
@@ -155,6 +156,14 @@ export const gatheredFlags = {
 
 /** Rules with which every tile goes through the masking code. */
 export const elementwise: number = flags.softcap | flags.bias | flags.alibi | flags.mask;
+
+/** Bits of {@link flags} for the rules that kernels with programs have only if their problem has them. */
+export function compiledRules({
+  softcap,
+  alibi,
+}: Pick<AttentionProblem, "softcap" | "alibi">): number {
+  return (softcap === null ? 0 : flags.softcap) | (alibi ? flags.alibi : 0);
+}
 
 /** The parameters as a uniform buffer. */
 export const attentionParams: ParamsLayout<ParamName> = paramsLayout(fields);

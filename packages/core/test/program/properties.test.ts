@@ -1,4 +1,5 @@
 import {
+  addendProgram,
   bindProgram,
   createBlockMask,
   maskMod,
@@ -49,6 +50,32 @@ test("a tile gives what each point gives", () => {
     }),
     settings,
   );
+});
+
+test("what a program adds to the score is a program of its own", () => {
+  fc.assert(
+    fc.property(float, (tree) => {
+      const whole = bindProgram(
+        scoreMod((variables) =>
+          add(variables.score, buildNumber(tree, { ...variables, score: variables.key })),
+        ),
+      );
+      const addend = addendProgram(whole);
+      if (addend === null) return expect(whole.form.nodes.at(-1)?.op).not.toBe("add");
+      const [all, added] = [programEvaluator(whole), programEvaluator(addend)];
+      for (const i of [0, 3, 9]) {
+        const point = { ...at(1, 2, i, 5, 2), score: -1.25 };
+        expect(all(point)).toEqual(-1.25 + (added(point) as number));
+      }
+    }),
+    settings,
+  );
+  const addendOf = (build: Parameters<typeof scoreMod>[0]) =>
+    addendProgram(bindProgram(scoreMod(build)));
+  expect(addendOf(({ score, key }) => add(key, score))).not.toBeNull();
+  expect(addendOf(({ score }) => add(score, score))).toBeNull();
+  expect(addendOf(({ score, key }) => add(score, add(score, key)))).toBeNull();
+  expect(addendOf(({ key, query }) => add(key, query))).toBeNull();
 });
 
 test("intervals hold every value of their box", () => {

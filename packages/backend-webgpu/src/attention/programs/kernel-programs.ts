@@ -1,5 +1,6 @@
 import type { AttentionProblem } from "@heed/core";
 import type { ProgramForm, ProgramNode } from "@heed/core/program";
+import { compiledRules } from "../params.js";
 
 /** The programs that are part of a kernel's text. */
 export interface KernelPrograms {
@@ -8,11 +9,10 @@ export interface KernelPrograms {
   /** Whether pairs are looked up in the block mask: not where the mask program has made it. */
   readonly blocks: boolean;
   /**
-   * Whether the problem has these rules. Kernels with programs are compiled for one problem's programs anyway, and
-   * a device that takes no branches would compute a rule that is only switched off.
+   * Bits of `compiledRules` for those that the problem has. Kernels with programs are compiled for one problem's programs
+   * anyway, and a device that takes no branches would compute a rule that is only switched off.
    */
-  readonly softcap: boolean;
-  readonly alibi: boolean;
+  readonly rules: number;
 }
 
 /** Name of the binding that has tables, blocks and map of a call's programs. */
@@ -23,17 +23,14 @@ export const programsBinding = "programs";
  *
  * @param blocks whether a block mask beside a mask program has to be looked at. Default: the program has made it
  */
-export function programsOf(
-  { maskMod, scoreMod, blockMask, softcap, alibi }: AttentionProblem,
-  blocks = false,
-): KernelPrograms | null {
+export function programsOf(problem: AttentionProblem, blocks = false): KernelPrograms | null {
+  const { maskMod, scoreMod, blockMask } = problem;
   if (maskMod === null && scoreMod === null && blockMask === null) return null;
   return {
     mask: maskMod,
     score: scoreMod,
     blocks: blockMask !== null && (blocks || !maskMod),
-    softcap: softcap !== null,
-    alibi,
+    rules: compiledRules(problem),
   };
 }
 
@@ -50,13 +47,12 @@ export function readsBuffer(programs: KernelPrograms | null): boolean {
 /** Parts of a kernel's name: equal ones mean equal programs. */
 export function programVariants(programs: KernelPrograms | null): (string | false)[] {
   if (programs === null) return [];
-  const { mask, score, blocks, softcap, alibi } = programs;
+  const { mask, score, blocks, rules } = programs;
   return [
     mask !== null && `mask-${hashOf(mask.key)}`,
     score !== null && `score-${hashOf(score.key)}`,
     blocks && "blocks",
-    softcap && "softcap",
-    alibi && "alibi",
+    rules !== 0 && `rules-${rules}`,
   ];
 }
 

@@ -2,6 +2,7 @@ import type { Fragment } from "../../wgsl/emit.js";
 import { fromFloat16Fragment } from "../../wgsl/float16.js";
 import type { Storage } from "../../wgsl/kernel.js";
 import { softExpFragment } from "../../wgsl/log-sum-exp.js";
+import { flags } from "../params.js";
 import {
   keyPositionsFragment,
   type Pairs,
@@ -75,7 +76,7 @@ export function logitsFragment(
 ): Fragment {
   const { gathered, programs } = reads;
   const own = programText(programs);
-  const { softcap = true, alibi = true } = programs ?? {};
+  const has = (rule: number): boolean => !programs || (programs.rules & rule) !== 0;
   const infinite =
     bias === "f32"
       ? "bitcast<u32>(biases[r]) == 0xff800000u"
@@ -109,7 +110,7 @@ fn tanh4(x: vec4<f32>) -> vec4<f32> {
 fn cap4(raw: vec4<f32>) -> vec4<f32> {
   var s = raw;
 ${
-  softcap
+  has(flags.softcap)
     ? `  if ((params.flags & flag_softcap) != 0u) {
     // Far below the cap, s stays itself: s / softcap may be too small for float32.
     let capped = params.softcap * tanh4(s / params.softcap);
@@ -139,7 +140,7 @@ ${
 `
     : ""
 }${
-  alibi
+  has(flags.alibi)
     ? `  if ((params.flags & flag_alibi) != 0u) {
 ${gathered ? "" : "    let away = abs(vec4<f32>(distance) - vec4<f32>(f32(batch.offset)));\n"}    for (var r = 0; r < 4; r++) {
       s[r] -= bitcast<f32>(head_rules(rows.head[r]).x) * away[r];
