@@ -147,7 +147,7 @@ function describeReadable(inputs: AttentionInputs): AttentionProblem {
     sequences,
     queryRows >= 0 || keyRows >= 0,
     causal || left >= 0 || right >= 0 || alibiSlopes !== undefined,
-    readsPositions(programs, keyRows >= 0),
+    readsPositions(inputs, programs, keyRows >= 0),
     differ,
     queryLength,
     keyLength,

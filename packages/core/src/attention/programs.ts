@@ -64,13 +64,18 @@ function originOf(blockMask: AttentionInputs["blockMask"]) {
 }
 
 /**
- * Whether the programs of a call read positions: of queries, or of keys that have positions of their own.
+ * Whether the programs of a call, and the one that made its block mask, read positions: of queries, or of keys that have
+ * positions of their own.
  *
  * @param data whether keys have positions as data
  */
-export function readsPositions({ maskMod, scoreMod }: CallPrograms, data: boolean): boolean {
-  for (const program of [maskMod, scoreMod]) {
-    if (program === null) continue;
+export function readsPositions(
+  { blockMask }: AttentionInputs,
+  { maskMod, scoreMod }: CallPrograms,
+  data: boolean,
+): boolean {
+  for (const program of [maskMod, scoreMod, originOf(blockMask)?.program]) {
+    if (!program) continue;
     const used = variablesOf(program.form);
     if (used.has("query") || (data && used.has("key"))) return true;
   }

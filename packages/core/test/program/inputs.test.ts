@@ -207,6 +207,11 @@ describe("block masks", () => {
     expect(outputs({ maskMod: maskMod(true), blockMask: made })).toEqual(
       outputs({ blockMask: { mask: made.mask, queryBlock: 2, keyBlock: 3 } }),
     );
+    // Also where only the other program reads positions.
+    const later = createBlockMask(causal(), { ...sizes, queryOffset: 2 });
+    expect(outputs({ maskMod: maskMod(true), blockMask: later, queryOffset: 2 })).toEqual(
+      outputs({ blockMask: { mask: later.mask, queryBlock: 2, keyBlock: 3 } }),
+    );
   });
 
   test("are bound with what they may skip", () => {
