@@ -129,24 +129,16 @@ export class TileProgram {
    * Starts a tile of keys.
    *
    * @param first index of its first key
-   * @param positions of all keys from `positionsStart` on; null: their indices
+   * @param positions of all keys; null: their indices
    */
-  setKeys(
-    first: number,
-    count: number,
-    positions: Int32Array | null = null,
-    positionsStart = 0,
-  ): void {
+  setKeys(first: number, count: number, positions: Int32Array | null = null): void {
     this.#count = count;
     this.#first = first;
     const keys = this.#keys;
     const indices = this.#keyIndices;
     for (let j = 0; j < count; j++) indices[j] = first + j;
     if (positions === null) keys.set(indices);
-    else {
-      const from = positionsStart + first;
-      for (let j = 0; j < count; j++) keys[j] = positions[from + j] as number;
-    }
+    else for (let j = 0; j < count; j++) keys[j] = positions[first + j] as number;
     for (const run of this.#ofTile) run(count);
   }
 

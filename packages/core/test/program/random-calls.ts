@@ -67,6 +67,12 @@ const scores: Readonly<Record<string, ScoreProgram>> = {
   hiding: scoreMod(({ score, query, key }) =>
     where(lessEqual(key, query), score, Number.NEGATIVE_INFINITY),
   ),
+  "of batch": scoreMod(({ score, batch, query, key }) =>
+    add(score, multiply(multiply(batch, subtract(key, query)), 0.03)),
+  ),
+  "scaled by head and batch": scoreMod(({ score, batch, head }) =>
+    multiply(score, add(batch, multiply(head, 0.25))),
+  ),
   "of keys alone": scoreMod(({ key }) => multiply(key, 0.01)),
   itself: scoreMod(({ score }) => score),
 };
@@ -131,8 +137,8 @@ export class RandomCalls {
     const [batch, heads, queryLength] = call.query.shape as [number, number, number];
     const keyLength = call.key.shape[2] as number;
     const { queryOffset } = call;
-    const blocks = () =>
-      createBlockMask(mask ?? causal(), {
+    const blocks = (of = mask ?? causal()) =>
+      createBlockMask(of, {
         ...{ batch, heads, queryLength, keyLength, queryOffset },
         ...{
           queryBlock: this.#pick(8, 64, this.#upTo(80)),
@@ -143,7 +149,17 @@ export class RandomCalls {
       const { queryBlock, keyBlock, mask } = blocks();
       return { queryBlock, keyBlock, mask };
     };
-    const blockMask = mayHaveBlocks && this.#pick(undefined, blocks, ofData)?.();
+    // It hides beside the call's own program, and what it shows that may hide.
+    const ofAnother = () => blocks(this.#pick(causal(), maskMod(true)));
+    const ofHeads = () => {
+      const { queryBlock, keyBlock, mask } = blocks();
+      const shape = [batch, heads, mask.shape[2], mask.shape[3]] as number[];
+      const count = shape.reduce((a, b) => a * b, 1);
+      const seen = Array.from({ length: count }, () => this.#number() > -0.2);
+      return { queryBlock, keyBlock, mask: tensor(seen, shape) };
+    };
+    const blockMask =
+      mayHaveBlocks && this.#pick(undefined, () => blocks(), ofData, ofAnother, ofHeads)?.();
     const single = call.queryStarts === undefined;
     return {
       ...call,
