@@ -21,7 +21,7 @@ test("programs and block masks give what the reference gives", async () => {
 test("full blocks of another program, and blocks that a group's heads have for themselves", async () => {
   const backend = await js().load();
   const numbers = new RandomCalls();
-  const [heads, length, block] = [2, 64, 16];
+  const [heads, length, block] = [2, 256, 64];
   const tensors = {
     query: numbers.values(1, heads, length, 8),
     key: numbers.values(1, 1, length, 8),

@@ -42,6 +42,8 @@ import { seenKeys } from "./seen-keys.js";
 import { wantsAllKeys } from "./stored/groups.js";
 import { planStored, StoredPlan } from "./stored/plan.js";
 import { isStored } from "./stored/schedule.js";
+import { suitsTiles } from "./tiles/suits.js";
+import { VisitedTiles } from "./tiles/visited.js";
 
 /** Positions of a call with everything derived from them, kept for later calls that have the same. */
 interface KnownCall extends KnownPositions {
@@ -88,11 +90,15 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
   #latest: KnownCall | null = null;
   /** Computes calls that see a small part of the keys; null until there is one. */
   #partly: StoredPlan | null = null;
+  /** Computes calls whose block mask leaves few blocks; null for problems without such calls. */
+  readonly #tiles: VisitedTiles | null;
 
   constructor(problem: AttentionProblem, kind: GraphKind, context: OnnxContext) {
     this.#context = context;
     this.#problem = problem;
     this.#kind = kind;
+    const tiled = suitsTiles(problem, context.loaded.traits) && !isEmpty(problem);
+    this.#tiles = tiled ? new VisitedTiles(problem, context) : null;
     this.description = {
       kernel: kernelName("attention", kind, context.loaded.traits.provider),
       tiles: {},
@@ -109,6 +115,8 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
   async run(bound: BoundAttention): Promise<AttentionOutputs> {
     const { loaded, sessions, memory } = this.#context;
     const problem = this.#problem;
+    const visited = this.#tiles?.run(bound);
+    if (visited) return visited;
     if (!isEmpty(problem) && this.#positionsOf(bound).seesFew) return this.#runPartly(bound);
     const resident = ResidentCall.of(loaded.runtime, memory, attention, bound);
     if (resident) return resident.releasedAfter(this.#runOnDevice(resident, bound));
@@ -131,6 +139,7 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
     this.#graphs.clear();
     this.#latest = null;
     this.#partly?.dispose();
+    this.#tiles?.dispose();
   }
 
   #runPartly(bound: BoundAttention): Promise<AttentionOutputs> {

@@ -1,0 +1,127 @@
+/** Calls whose block mask leaves few blocks: logits of the others do not exist. */
+import { onnx } from "@heed/backend-onnx";
+import { type AttentionInputs, describeProblem, type HostTensor, tensor } from "@heed/core";
+import * as p from "@heed/core/program";
+import * as ort from "onnxruntime-node";
+import { expect, test } from "vitest";
+import { expectAsReference, Numbers } from "./call-of.js";
+
+const [batch, heads, kvHeads, length] = [2, 4, 2, 128];
+const [blockRows, blockKeys] = [length / 16, length / 32];
+
+/** A backend, and the number of query heads in each run of its sessions: 1 where blocks are sequences. */
+async function watched() {
+  const runs: number[] = [];
+  const create = async (model: Uint8Array, options: ort.InferenceSession.SessionOptions) => {
+    const session = await ort.InferenceSession.create(model, options);
+    const run = session.run.bind(session) as (...args: unknown[]) => Promise<unknown>;
+    session.run = ((feeds: { query?: ort.Tensor }, ...rest: unknown[]) => {
+      if (feeds.query) runs.push(feeds.query.dims[1] as number);
+      return run(feeds, ...rest);
+    }) as typeof session.run;
+    return session;
+  };
+  const runtime = { env: ort.env, Tensor: ort.Tensor, InferenceSession: { create } };
+  return { runs, backend: await onnx({ provider: "cpu", threads: 1, runtime }).load() };
+}
+
+function inputs(numbers: Numbers): AttentionInputs<HostTensor> {
+  return {
+    query: numbers.tensor(batch, heads, length, 16),
+    key: numbers.tensor(batch, kvHeads, length, 16),
+    value: numbers.tensor(batch, kvHeads, length, 8),
+    returns: { logSumExp: true },
+  };
+}
+
+/** Some blocks of each head and batch entry, none of some rows. */
+function someBlocks(): AttentionInputs["blockMask"] {
+  const blocks = Array.from({ length: batch * heads * blockRows * blockKeys }, (_, n) => {
+    const row = Math.floor(n / blockKeys);
+    return row % 5 !== 0 && (7 * n + row) % 5 < 2;
+  });
+  return {
+    mask: tensor(blocks, [batch, heads, blockRows, blockKeys]),
+    queryBlock: 16,
+    keyBlock: 32,
+  };
+}
+
+test("blocks that are data", async () => {
+  const { backend, runs } = await watched();
+  const call = { ...inputs(new Numbers(11)), blockMask: someBlocks(), softcap: 4, scale: 0.3 };
+  const plan = await backend.plan(describeProblem(call));
+  const outputs = await plan.run(call);
+  expectAsReference(outputs, call);
+  expect(outputs.output.shape).toEqual([batch, heads, length, 8]);
+  expect(new Set(runs)).toEqual(new Set([1]));
+  // Other data, by the same plan.
+  const shared = {
+    mask: tensor(
+      Array.from({ length: blockRows * blockKeys }, (_, n) => n % 3 === 0),
+      [1, 1, blockRows, blockKeys],
+    ),
+    queryBlock: 16,
+    keyBlock: 32,
+  };
+  const other = { ...call, blockMask: shared };
+  expectAsReference(await (await backend.plan(describeProblem(other))).run(other), other);
+  await backend.dispose();
+});
+
+test("blocks that a program made, and NaN in what it hides", async () => {
+  const { backend, runs } = await watched();
+  const numbers = new Numbers(12);
+  const maskMod = p.maskMod(({ queryIndex, keyIndex, head }) =>
+    p.equal(
+      p.floorDivide(queryIndex, 32),
+      p.remainder(p.add(p.floorDivide(keyIndex, 32), head), 4),
+    ),
+  );
+  const sizes = { heads, queryLength: length, keyLength: length, queryBlock: 16, keyBlock: 32 };
+  const blockMask = p.createBlockMask(maskMod, sizes);
+  expect(blockMask.counts.partial).toBe(0);
+  const call = { ...inputs(numbers), maskMod, blockMask };
+  const plan = await backend.plan(describeProblem(call));
+  expectAsReference(await plan.run(call), call);
+  expect(runs).toEqual([1]);
+  // Keys that no block holds may hold anything.
+  const first = p.maskMod(({ keyIndex }) => p.less(keyIndex, 64));
+  const poisoned = { ...inputs(numbers), blockMask: p.createBlockMask(first, sizes) };
+  for (const t of [poisoned.key, poisoned.value]) {
+    const size = t.shape[3] as number;
+    for (let head = 0; head < batch * kvHeads; head++) {
+      (t.data as Float32Array).fill(
+        Number.NaN,
+        (head * length + 64) * size,
+        (head + 1) * length * size,
+      );
+    }
+  }
+  expectAsReference(await (await backend.plan(describeProblem(poisoned))).run(poisoned), poisoned);
+  await backend.dispose();
+});
+
+test("partial blocks, other programs and many blocks take the whole matrix", async () => {
+  const { backend, runs } = await watched();
+  const sizes = { queryLength: length, keyLength: length, queryBlock: 16, keyBlock: 32 };
+  const near = p.maskMod(({ queryIndex, keyIndex }) =>
+    p.less(p.abs(p.subtract(queryIndex, keyIndex)), 9),
+  );
+  const other = p.maskMod(({ queryIndex, keyIndex }) =>
+    p.less(p.remainder(p.add(queryIndex, keyIndex), 3), 2),
+  );
+  const most = p.maskMod(({ keyIndex }) => p.less(keyIndex, 96));
+  const half = p.maskMod(({ keyIndex }) => p.less(keyIndex, 64));
+  for (const more of [
+    { maskMod: near, blockMask: p.createBlockMask(near, sizes) },
+    { maskMod: other, blockMask: p.createBlockMask(half, sizes) },
+    { blockMask: p.createBlockMask(most, sizes) },
+  ]) {
+    const call = { ...inputs(new Numbers(13)), ...more };
+    const plan = await backend.plan(describeProblem(call));
+    expectAsReference(await plan.run(call), call);
+  }
+  expect(new Set(runs)).toEqual(new Set([heads]));
+  await backend.dispose();
+});
