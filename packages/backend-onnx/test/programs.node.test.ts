@@ -133,3 +133,40 @@ test("a score program that does not read the score has one for each key", async 
   }
   await backend.dispose();
 });
+
+test.each(["float32", "float64"] as const)(
+  "a bias of −∞ hides its key, whatever a score program makes of it, %s",
+  async (dtype) => {
+    const backend = await onnx({ provider: "cpu", threads: 1 }).load();
+    const numbers = new Numbers(9);
+    const x = numbers.tensor(2, 4, 9, 8);
+    const own = tensor(Float64Array.from(x.data as Float32Array), x.shape);
+    const q = dtype === "float64" ? own : x;
+    // Some keys of each row, and every key of the last one.
+    const holes = Float32Array.from({ length: 4 * 81 }, (_, n) =>
+      n % 5 === 2 || n % 81 >= 72 ? Number.NEGATIVE_INFINITY : (n % 7) / 3,
+    );
+    const data = dtype === "float64" ? Float64Array.from(holes) : holes;
+    const bias = tensor(data as Float32Array, [1, 4, 9, 9]);
+    const programs = [
+      p.scoreMod(({ score, key }) => p.add(score, p.multiply(key, 0.25))),
+      p.scoreMod(({ score }) => p.multiply(p.tanh(p.divide(score, 3)), 3)),
+      p.scoreMod(({ score }) => p.maximum(score, -4)),
+      p.scoreMod(({ score }) => p.negative(score)),
+      p.scoreMod(({ score }) => p.multiply(score, 0)),
+      p.scoreMod(({ keyIndex }) => p.multiply(keyIndex, 0.5)),
+    ];
+    for (const scoreMod of programs) {
+      for (const maskMod of [undefined, p.maskMod(({ query, key }) => p.lessEqual(key, query))]) {
+        const call: AttentionInputs<HostTensor> = {
+          ...{ query: q, key: q, value: q, bias, scoreMod, maskMod },
+          returns: { logSumExp: true, weights: true },
+        };
+        const plan = await backend.plan(describeProblem(call));
+        expectAsReference(await plan.run(call), call);
+        plan.dispose();
+      }
+    }
+    await backend.dispose();
+  },
+);
