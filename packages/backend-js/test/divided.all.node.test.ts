@@ -32,7 +32,7 @@ function limited(most: number): Provider {
 }
 
 /** Most parts of a call that runs here: each takes as long as a call, and a case makes several calls. */
-const mostParts = 300;
+const mostParts = 2000;
 
 /** Cases of attention; of single calls, those that are not divided into too many parts. */
 function divided(most: number): CaseSelection {
