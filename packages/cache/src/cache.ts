@@ -189,12 +189,12 @@ export class Cache {
     }
     const chunk = this.#chunk?.n === queryLength ? this.#chunk : null;
     const { key, value } = this.#rows.sides;
-    return {
-      key: key.rows,
-      value: value.rows,
-      ...(key.scales && value.scales && { keyScales: key.scales, valueScales: value.scales }),
-      ...this.#state.inputs(queryLength, chunk),
-    };
+    const inputs = { key: key.rows, value: value.rows };
+    const stored =
+      key.scales && value.scales
+        ? { ...inputs, keyScales: key.scales, valueScales: value.scales }
+        : inputs;
+    return Object.assign(stored, this.#state.inputs(queryLength, chunk));
   }
 
   /**
@@ -330,22 +330,36 @@ export class Cache {
   }
 
   #write(call: AppendCall, key: Tensor, value: Tensor): Promise<void> | undefined {
-    const state = this.#state;
-    const placement = state.place(call.counts, call.n);
-    const failed = (error: unknown): never => {
-      state.abandon(placement);
-      throw error;
-    };
+    const placement = this.#state.place(call.counts, call.n);
+    let written: Promise<void> | undefined;
     try {
-      const copied = this.#rows.copyPages(placement.copies);
-      const write = () => this.#rows.write({ key, value }, placement.slots);
-      const written = copied === undefined ? write() : copied.then(write);
-      if (written !== undefined) return written.then(() => this.#commit(placement), failed);
+      written =
+        placement.copies.length === 0
+          ? this.#rows.write(key, value, placement.slots)
+          : this.#copyAndWrite(placement, key, value);
     } catch (error) {
-      failed(error);
+      this.#state.abandon(placement);
+      throw error;
     }
+    if (written !== undefined) return this.#commitLater(placement, written);
     this.#commit(placement);
     return undefined;
+  }
+
+  #copyAndWrite(placement: Placement, key: Tensor, value: Tensor): Promise<void> | undefined {
+    const copied = this.#rows.copyPages(placement.copies);
+    const write = () => this.#rows.write(key, value, placement.slots);
+    return copied === undefined ? write() : copied.then(write);
+  }
+
+  async #commitLater(placement: Placement, written: Promise<void>): Promise<void> {
+    try {
+      await written;
+    } catch (error) {
+      this.#state.abandon(placement);
+      throw error;
+    }
+    this.#commit(placement);
   }
 
   #commit(placement: Placement): void {

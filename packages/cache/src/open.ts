@@ -74,8 +74,7 @@ async function writable(
   const row = (size: number) => zeros("float32", [batch, kvHeads, 1, size]);
   try {
     // Writes nothing, and makes ready what every append runs.
-    const source = { key: row(headDim), value: row(valueDim) };
-    await rows.write(source, new Int32Array(batch).fill(-1));
+    await rows.write(row(headDim), row(valueDim), new Int32Array(batch).fill(-1));
     return rows;
   } catch (error) {
     rows.leave();

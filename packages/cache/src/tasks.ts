@@ -22,17 +22,20 @@ export class Tasks {
   run(task: () => Promise<void> | undefined): Promise<void> {
     const done = this.#tail === null ? task() : this.#tail.then(task);
     if (done === undefined) return Promise.resolve();
-    const watched = done.catch((error: unknown) => {
-      this.#failed(error);
-      throw error;
-    });
-    const tail: Promise<void> = watched.then(
+    let failure: { readonly error: unknown } | null = null;
+    const tail: Promise<void> = done.then(
       () => this.#end(tail),
-      () => this.#end(tail),
+      (error: unknown) => {
+        this.#failed(error);
+        failure = { error };
+        this.#end(tail);
+      },
     );
     this.#tail = tail;
     // Whoever awaits the call may go on only after it has ended here, too.
-    return tail.then(() => watched);
+    return tail.then(() => {
+      if (failure !== null) throw failure.error;
+    });
   }
 
   /** Does a last thing, which cannot fail, once all tasks have ended: at once if none is under way. */

@@ -18,6 +18,21 @@ export interface PlacedKeys {
 
 /** Places keys and values. Of host tensors, keys that exist in no sequence are not copied. */
 export function placeKeys(arena: Arena, bound: BoundAttention): PlacedKeys {
+  const { key, value, keyScales, pageTable } = bound;
+  if (keyScales === null && isDeviceTensor(key) && isDeviceTensor(value)) {
+    // Where a cache is: a step of a decoder makes no closures.
+    return {
+      key: arena.place("key", key),
+      value: arena.place("value", value),
+      keyScales: null,
+      valueScales: null,
+      pageTable,
+    };
+  }
+  return placeAny(arena, bound);
+}
+
+function placeAny(arena: Arena, bound: BoundAttention): PlacedKeys {
   const { problem, key, value, keyScales, valueScales, pageTable } = bound;
   const isHost = (t: Tensor | null): boolean => t === null || !isDeviceTensor(t);
   if (pageTable && [key, value, keyScales, valueScales].every(isHost)) {

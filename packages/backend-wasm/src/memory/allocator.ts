@@ -56,7 +56,7 @@ export class Allocator {
     if (gap === undefined) return null;
     const address = gap.start;
     gap.start += size;
-    if (gap.start === gap.end) this.#gaps.splice(index, 1);
+    if (gap.start === gap.end) this.#remove(index);
     this.#taken.set(address, size);
     this.#used += size;
     return address;
@@ -74,7 +74,11 @@ export class Allocator {
   #release(freed: Gap): void {
     let index = this.#gaps.findIndex((gap) => gap.start > freed.start);
     if (index < 0) index = this.#gaps.length;
-    this.#gaps.splice(index, 0, freed);
+    const gaps = this.#gaps;
+    gaps.push(freed);
+    // Moved by hand, here and in #remove: splice makes an array for each call of a loop.
+    for (let i = gaps.length - 1; i > index; i--) gaps[i] = gaps[i - 1] as Gap;
+    gaps[index] = freed;
     this.#joinWithNext(index);
     if (index > 0) this.#joinWithNext(index - 1);
   }
@@ -84,7 +88,13 @@ export class Allocator {
     const next = this.#gaps[index + 1];
     if (next === undefined || gap.end !== next.start) return;
     gap.end = next.end;
-    this.#gaps.splice(index + 1, 1);
+    this.#remove(index + 1);
+  }
+
+  #remove(index: number): void {
+    const gaps = this.#gaps;
+    for (let i = index + 1; i < gaps.length; i++) gaps[i - 1] = gaps[i] as Gap;
+    gaps.pop();
   }
 }
 

@@ -21,6 +21,10 @@ export interface PlacedTensor extends Placement {
   readonly dtype: DType;
 }
 
+interface PlacedOutput extends PlacedTensor {
+  readonly name: string;
+}
+
 /**
  * The memory of one call: its inputs, where they are not in wasm memory already, its outputs and whatever it
  * needs meanwhile. `release` has to be called when the call is over, whatever became of it.
@@ -29,7 +33,7 @@ export class Arena {
   readonly #memory: WasmMemory;
   /** Addresses that are freed with the call. */
   readonly #transient: number[] = [];
-  readonly #outputs = new Map<string, PlacedTensor>();
+  readonly #outputs: PlacedOutput[] = [];
   /** Whether outputs stay in wasm memory: if any input is there. */
   #resident = false;
 
@@ -70,9 +74,8 @@ export class Arena {
       placement = copyIn(this.#memory, t);
       this.#transient.push(placement.address);
     }
-    const { address } = placement;
-    const strides = placement.strides.map((stride, axis) => (shape[axis] === 1 ? 0 : stride));
-    return { address, strides, shape, dtype };
+    const { address, strides } = placement;
+    return { address, strides: repeated(shape, strides), shape, dtype };
   }
 
   /**
@@ -96,8 +99,7 @@ export class Arena {
     this.#resident = true;
     const { address, strides } = placementOf(this.#storage(argument, t), t);
     const { dtype, shape } = t;
-    const repeated = strides.map((stride, axis) => (shape[axis] === 1 ? 0 : stride));
-    return { address, strides: repeated, shape, dtype };
+    return { address, strides: repeated(shape, strides), shape, dtype };
   }
 
   /**
@@ -121,30 +123,35 @@ export class Arena {
    */
   allocateOutput({ name, dtype, shape }: OperandSpec): number {
     const address = this.#memory.allocate(elementCount(shape) * bytesPerElement(dtype));
-    this.#outputs.set(name, { address, strides: rowMajorStrides(shape), shape, dtype });
+    this.#outputs.push({ name, address, strides: rowMajorStrides(shape), shape, dtype });
     return address;
   }
 
   /** The outputs by name, once they are written: they belong to the caller. */
   takeOutputs(): Readonly<Record<string, Tensor>> {
     const taken: Record<string, Tensor> = {};
-    for (const [name, output] of this.#outputs) {
-      const { dtype, shape } = output;
-      if (this.#resident) {
-        taken[name] = tensorAt(this.#memory, dtype, shape, output);
-        this.#outputs.delete(name);
-      } else {
-        taken[name] = copyOut(this.#memory, dtype, shape, output);
+    const outputs = this.#outputs;
+    if (!this.#resident) {
+      for (const output of outputs) {
+        taken[output.name] = copyOut(this.#memory, output.dtype, output.shape, output);
       }
+      return taken;
+    }
+    for (let output = outputs[0]; output !== undefined; output = outputs[0]) {
+      taken[output.name] = tensorAt(this.#memory, output.dtype, output.shape, output);
+      outputs.shift();
     }
     return taken;
   }
 
   /** Frees everything but outputs that were taken and stay in wasm memory. */
   release(): void {
-    for (const address of this.#transient.splice(0)) this.#memory.free(address);
-    for (const { address } of this.#outputs.values()) this.#memory.free(address);
-    this.#outputs.clear();
+    for (let address = this.#transient.pop(); address !== undefined; ) {
+      this.#memory.free(address);
+      address = this.#transient.pop();
+    }
+    for (const { address } of this.#outputs) this.#memory.free(address);
+    this.#outputs.length = 0;
   }
 
   #storage(argument: string, t: Tensor & { readonly backend: string }): WasmStorage {
@@ -159,4 +166,13 @@ export class Arena {
     if (isDeviceTensor(t) && t.disposed) throw new DisposedError(argument);
     return storage;
   }
+}
+
+/** Strides with which axes of size 1 repeat: 0 in place of theirs. */
+function repeated(shape: readonly number[], strides: readonly number[]): readonly number[] {
+  const steps = new Array<number>(shape.length);
+  for (let axis = 0; axis < shape.length; axis++) {
+    steps[axis] = shape[axis] === 1 ? 0 : (strides[axis] as number);
+  }
+  return steps;
 }

@@ -13,6 +13,8 @@ interface Views {
   readonly buffer: ArrayBufferLike;
   readonly words: Int32Array;
   readonly floats: Float32Array;
+  readonly halves: Uint16Array;
+  readonly octets: Int8Array;
 }
 
 /** Bytes at the end of the memory that are not handed out: kernels read up to a vector past a row. */
@@ -73,10 +75,26 @@ export class WasmMemory {
     return this.#current().floats;
   }
 
+  /** The memory as bits of float16; as `words`. */
+  get halves(): Uint16Array {
+    return this.#current().halves;
+  }
+
+  /** The memory as int8; as `words`. */
+  get octets(): Int8Array {
+    return this.#current().octets;
+  }
+
   #current(): Views {
     const { buffer } = this.memory;
     if (this.#views?.buffer !== buffer) {
-      this.#views = { buffer, words: new Int32Array(buffer), floats: new Float32Array(buffer) };
+      this.#views = {
+        buffer,
+        words: new Int32Array(buffer),
+        floats: new Float32Array(buffer),
+        halves: new Uint16Array(buffer),
+        octets: new Int8Array(buffer),
+      };
     }
     return this.#views;
   }

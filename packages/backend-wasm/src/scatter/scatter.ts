@@ -1,5 +1,6 @@
 import {
   type BoundScatter,
+  bytesPerElement,
   DisposedError,
   type DType,
   type HostTensor,
@@ -34,11 +35,12 @@ export const scatterKernels: Implementation<LoadedWasm> = implement(scatter, {
     },
     run: (bound) => {
       const { target, source, scales, slots, outputs } = bound as BoundScatter;
+      const copies = problem.targetDType === problem.sourceDType;
       scatterRows({
         problem,
-        target: viewOf(memory, "target", target),
-        source: viewOf(memory, "source", source),
-        scales: scales && viewOf(memory, "scales", scales),
+        target: viewOf(memory, "target", target, copies),
+        source: viewOf(memory, "source", source, copies),
+        scales: scales && viewOf(memory, "scales", scales, false),
         slots,
       });
       return outputs;
@@ -47,11 +49,12 @@ export const scatterKernels: Implementation<LoadedWasm> = implement(scatter, {
 });
 
 /**
- * A tensor as typed arrays, in wasm memory or the host's. The view is void as soon as the memory grows.
+ * A tensor over a typed array, in wasm memory or the host's. The view is void as soon as the memory grows.
  *
+ * @param asBits whether elements are copied as they are, so that float32 may be seen as integers
  * @throws InvalidInputError, DisposedError
  */
-function viewOf(memory: WasmMemory, argument: string, t: Tensor): HostTensor {
+function viewOf(memory: WasmMemory, argument: string, t: Tensor, asBits: boolean): HostTensor {
   if (!isDeviceTensor(t)) return t;
   const storage = storageOf(t, WasmStorage);
   if (storage === null || storage.memory !== memory) {
@@ -59,19 +62,14 @@ function viewOf(memory: WasmMemory, argument: string, t: Tensor): HostTensor {
   }
   if (t.disposed) throw new DisposedError(argument);
   const { dtype, shape, strides = rowMajorStrides(shape), offset = 0 } = t;
-  const reach = shape.includes(0)
-    ? 0
-    : shape.reduce((sum, size, axis) => sum + (size - 1) * (strides[axis] as number), offset + 1);
-  const View = arrays[dtype] as ArrayConstructor;
-  const data = new View(memory.memory.buffer, storage.address, reach);
+  // Over the whole memory, whose views are kept: one for each row that is written would be waste.
+  const data = arrayOf(memory, dtype, asBits);
+  const start = storage.address / bytesPerElement(dtype) + offset;
   // Not checked again: the call was, and this one is made for each row that is written.
-  return { dtype, shape, strides, offset: reach === 0 ? 0 : offset, data };
+  return { dtype, shape, strides, offset: start, data } as HostTensor;
 }
 
-type ArrayConstructor = new (buffer: ArrayBufferLike, start: number, length: number) => TypedArray;
-
-const arrays: Partial<Readonly<Record<DType, unknown>>> = {
-  float32: Float32Array,
-  float16: Uint16Array,
-  int8: Int8Array,
-};
+function arrayOf(memory: WasmMemory, dtype: DType, asBits: boolean): TypedArray {
+  if (dtype === "float32") return asBits ? memory.words : memory.floats;
+  return dtype === "float16" ? memory.halves : memory.octets;
+}

@@ -90,14 +90,11 @@ export class Rows {
    * @param slots `[batch, n]`, as the operation scatter has them
    * @returns undefined where they are written by then: in host memory
    */
-  write(
-    source: { readonly key: Tensor; readonly value: Tensor },
-    slots: Int32Array,
-  ): Promise<void> | undefined {
+  write(keys: Tensor, values: Tensor, slots: Int32Array): Promise<void> | undefined {
     const paged = this.#sizes.kind === "paged";
     const { key, value } = this.sides;
-    const first = scatterInto(this.place, key, source.key, slots, paged);
-    const second = scatterInto(this.place, value, source.value, slots, paged);
+    const first = scatterInto(this.place, key, keys, slots, paged);
+    const second = scatterInto(this.place, value, values, slots, paged);
     return first && second && both(first, second);
   }
 
@@ -291,13 +288,10 @@ function scatterInto(
   slots: Int32Array,
   paged: boolean,
 ): Promise<unknown> | undefined {
-  const inputs: ScatterInputs = {
-    target: rows,
-    source,
-    slots,
-    paged,
-    ...(scales !== null && { scales }),
-  };
+  const inputs: ScatterInputs =
+    scales === null
+      ? { target: rows, source, slots, paged }
+      : { target: rows, source, slots, paged, scales };
   if (backend !== null) return attention.apply(scatter, inputs);
   scatterRows(scatter.bind(scatter.describe(inputs), inputs) as BoundScatter<HostTensor>);
   return undefined;

@@ -116,22 +116,27 @@ function bindLengths(
   keyStarts: Int32Array | null,
 ): Int32Array {
   const given = inputs.kvLengths;
-  const most = (s: number): number =>
-    keyStarts ? (keyStarts[s + 1] as number) - (keyStarts[s] as number) : keyLength;
   if (given === undefined) {
     return keyStarts
-      ? Int32Array.from({ length: sequences }, (_, s) => most(s))
+      ? Int32Array.from({ length: sequences }, (_, s) => keysOf(s, keyStarts, keyLength))
       : constant(sequences, keyLength);
   }
   const lengths = copyIntegers("kvLengths", given, sequences);
   // Again, on the copy, as for starts.
   for (let s = 0; s < sequences; s++) {
     const length = lengths[s] as number;
-    if (length >= 0 && length <= most(s)) continue;
-    const expected = `lengths from 0 to the key's length ${most(s)}`;
+    const most = keysOf(s, keyStarts, keyLength);
+    if (length >= 0 && length <= most) continue;
+    const expected = `lengths from 0 to the key's length ${most}`;
     throw new InvalidInputError("kvLengths", expected, `${length}`);
   }
   return lengths;
+}
+
+/** Keys that a sequence has room for. */
+function keysOf(s: number, keyStarts: Int32Array | null, keyLength: number): number {
+  if (keyStarts === null) return keyLength;
+  return (keyStarts[s + 1] as number) - (keyStarts[s] as number);
 }
 
 function bindOffsets(
@@ -147,13 +152,26 @@ function bindOffsets(
     case "fixed":
       return constant(sequences, Number(queryOffset ?? 0));
     case "bottom-right":
-      return kvLengths.map((length, s) => {
-        if (queryStarts === null) return length - queryLength;
-        return length - (queryStarts[s + 1] as number) + (queryStarts[s] as number);
-      });
+      return alignedToEnds(kvLengths, queryLength, queryStarts);
     case "per-batch":
       return copyIntegers("queryOffset", queryOffset as ArrayLike<number>, sequences);
   }
+}
+
+function alignedToEnds(
+  kvLengths: Int32Array,
+  queryLength: number,
+  queryStarts: Int32Array | null,
+): Int32Array {
+  const offsets = new Int32Array(kvLengths.length);
+  for (let s = 0; s < offsets.length; s++) {
+    const rows =
+      queryStarts === null
+        ? queryLength
+        : (queryStarts[s + 1] as number) - (queryStarts[s] as number);
+    offsets[s] = (kvLengths[s] as number) - rows;
+  }
+  return offsets;
 }
 
 function copyIntegers(argument: string, given: ArrayLike<number>, count: number): Int32Array {

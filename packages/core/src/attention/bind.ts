@@ -1,7 +1,7 @@
 import { describeValue, InvalidInputError } from "../errors.js";
 import type { Bound } from "../operation/operation.js";
 import { checkProblem } from "../operation/problem.js";
-import { reading } from "../options.js";
+import { reading, unreadable } from "../options.js";
 import { type BoundProgram, unboundProgram } from "../program/bound.js";
 import {
   isDeviceTensor,
@@ -232,7 +232,11 @@ export type BoundInputs = BoundAttention<HostTensor>;
  */
 export function bindAttention(problem: AttentionProblem, inputs: AttentionInputs): BoundAttention {
   checkProblem(problem, "attention");
-  return reading("inputs", () => new BoundAttention(problem, inputs));
+  try {
+    return new BoundAttention(problem, inputs);
+  } catch (error) {
+    throw unreadable("inputs", error);
+  }
 }
 
 /**

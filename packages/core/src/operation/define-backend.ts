@@ -15,6 +15,7 @@ import type { DeviceTensor, HostTensor } from "../tensor/tensor.js";
 import type { Backend, BackendInfo, Plan, PlanDescription, Provider, Support } from "./backend.js";
 import type { AnyOperation, BoundOf, OutputsOf, ProblemOf } from "./operation.js";
 import { checkProblem, type Problem } from "./problem.js";
+import { StartablePlan } from "./startable-plan.js";
 
 /** Whether a backend computes a problem: with which decision, or why not. */
 export type Verdict<Decision> =
@@ -217,7 +218,7 @@ interface Maker {
 }
 
 /** A kernel plan with the promises that every plan keeps. */
-class DefinedPlan<Inputs, Outputs> implements Plan<Inputs, Outputs> {
+class DefinedPlan<Inputs, Outputs> extends StartablePlan implements Plan<Inputs, Outputs> {
   readonly description: PlanDescription;
   readonly #backend: Maker;
   readonly #operation: AnyOperation;
@@ -230,6 +231,7 @@ class DefinedPlan<Inputs, Outputs> implements Plan<Inputs, Outputs> {
     problem: Problem,
     plan: KernelPlan<unknown, unknown>,
   ) {
+    super();
     this.description = plan.description;
     this.#backend = backend;
     this.#operation = operation;
@@ -247,6 +249,10 @@ class DefinedPlan<Inputs, Outputs> implements Plan<Inputs, Outputs> {
   }
 
   async runBound(bound: BoundOf<AnyOperation>): Promise<Outputs> {
+    return this.start(bound);
+  }
+
+  start(bound: BoundOf<AnyOperation>): Outputs | Promise<Outputs> {
     if (this.#plan === null) throw new DisposedError("plan");
     this.#backend.checkAlive();
     this.#checkDevices(bound);

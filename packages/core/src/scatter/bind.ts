@@ -1,10 +1,10 @@
-import type { Bound } from "../operation/operation.js";
+import type { Bound, OperandSpec } from "../operation/operation.js";
 import { checkProblem } from "../operation/problem.js";
 import { takeSame } from "../tensor/host-tensor.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { ScatterInputs, ScatterOutputs } from "./inputs.js";
 import { checkMemory } from "./memory.js";
-import type { ScatterProblem } from "./problem.js";
+import { type ScatterProblem, scatterOperands } from "./problem.js";
 import { readSlots } from "./slots.js";
 
 /** A call of scatter whose slots are rows of the whole target. */
@@ -31,27 +31,49 @@ export interface BoundScatter<T extends Tensor = Tensor>
  */
 export function bindScatter(problem: ScatterProblem, inputs: ScatterInputs): BoundScatter {
   checkProblem(problem, "scatter");
-  const { batch, heads, count, headDim, entries, rows, paged, sourceDType, targetDType } = problem;
-  const shape = [entries, heads, rows, headDim];
-  const target = takeSame("target", inputs.target, shape, targetDType);
-  const source = takeSame("source", inputs.source, [batch, heads, count, headDim], sourceDType);
-  const scales =
-    targetDType === "int8"
-      ? takeSame("scales", inputs.scales, [entries, heads, rows], "float32")
-      : undefined;
-  checkMemory({ target, source, scales });
-  const given = readSlots(inputs.slots, problem);
-  const slots = wholeRows(problem, given);
-  return {
-    problem,
-    target,
-    source,
-    scales,
-    slots,
-    reads: scales ? [target, scales, source] : [target, source],
-    inputs: { target, source, slots: given, paged, ...(scales && { scales }) },
-    outputs: { target: inputs.target, ...(scales && { scales: inputs.scales as Tensor }) },
-  };
+  return new ScatterCall(problem, inputs);
+}
+
+/** A class, whose getters make what few callers ask for: a decode loop binds two calls for each token. */
+class ScatterCall implements BoundScatter {
+  readonly problem: ScatterProblem;
+  readonly target: Tensor;
+  readonly source: Tensor;
+  readonly scales: Tensor | undefined;
+  readonly slots: Int32Array;
+  readonly reads: readonly Tensor[];
+  readonly outputs: ScatterOutputs;
+  readonly #given: Int32Array;
+
+  constructor(problem: ScatterProblem, inputs: ScatterInputs) {
+    this.problem = problem;
+    const operands = scatterOperands(problem);
+    const shapeOf = (at: number): readonly number[] => (operands[at] as OperandSpec).shape;
+    const target = takeSame("target", inputs.target, shapeOf(0), problem.targetDType);
+    const last = operands.length - 1;
+    const source = takeSame("source", inputs.source, shapeOf(last), problem.sourceDType);
+    this.target = target;
+    this.source = source;
+    if (last === 2) {
+      const scales = takeSame("scales", inputs.scales, shapeOf(1), "float32");
+      this.scales = scales;
+      this.reads = [target, scales, source];
+      this.outputs = { target: inputs.target, scales: inputs.scales as Tensor };
+    } else {
+      this.scales = undefined;
+      this.reads = [target, source];
+      this.outputs = { target: inputs.target };
+    }
+    checkMemory(target, source, this.scales);
+    this.#given = readSlots(inputs.slots, problem);
+    this.slots = wholeRows(problem, this.#given);
+  }
+
+  get inputs(): ScatterInputs {
+    const { target, source, scales, problem } = this;
+    const { paged } = problem;
+    return { target, source, slots: this.#given, paged, ...(scales && { scales }) };
+  }
 }
 
 /** Slots counted over the whole target. */

@@ -54,9 +54,9 @@ export function describeScatter(inputs: ScatterInputs): ScatterProblem {
       `${entries}`,
     );
   }
-  const scales = readScales(inputs.scales, targetDType, [entries, heads, rows]);
-  checkMemory({ target, source, scales });
-  checkSlots(inputs.slots, { batch, count, entries, rows, paged });
+  const scales = readScales(inputs.scales, targetDType, target);
+  checkMemory(target, source, scales);
+  checkSlots(inputs.slots, batch, count, entries, rows, paged);
 
   const { signature } = problems;
   signature[0] = batch;
@@ -68,26 +68,34 @@ export function describeScatter(inputs: ScatterInputs): ScatterProblem {
   signature[6] = paged ? 1 : 0;
   signature[7] = targetDTypes.indexOf(sourceDType);
   signature[8] = targetDTypes.indexOf(targetDType);
-  return problems.find(() => {
-    const problem = {
-      batch,
-      heads,
-      count,
-      headDim,
-      entries,
-      rows,
-      paged,
-      sourceDType,
-      targetDType,
-    };
-    return Object.freeze({ operation: "scatter", key: scatterKey(problem), ...problem });
-  });
+  return problems.find(problemOfSignature);
+}
+
+/** The problem whose signature was just written, in the order of {@link describeScatter}. */
+function problemOfSignature(): ScatterProblem {
+  // As integers: V8 keeps what it reads from a Float64Array as doubles.
+  const [batch, heads, count, headDim, entries, rows, paged, source, target] = Array.from(
+    problems.signature,
+    (value) => value | 0,
+  ) as [number, number, number, number, number, number, number, number, number];
+  const problem = {
+    batch,
+    heads,
+    count,
+    headDim,
+    entries,
+    rows,
+    paged: paged === 1,
+    sourceDType: targetDTypes[source] as FloatDType,
+    targetDType: targetDTypes[target] as FloatDType | "int8",
+  };
+  return Object.freeze({ operation: "scatter", key: scatterKey(problem), ...problem });
 }
 
 function readScales(
   given: Tensor | undefined,
   targetDType: string,
-  shape: readonly number[],
+  target: Tensor,
 ): Tensor | undefined {
   if (targetDType !== "int8") {
     if (given === undefined) return undefined;
@@ -97,6 +105,7 @@ function readScales(
   if (scales.dtype !== "float32") {
     throw new InvalidInputError("scales", "dtype float32", scales.dtype);
   }
+  const shape = target.shape.slice(0, 3);
   if (!sameShape(scales.shape, shape)) {
     throw new InvalidInputError(
       "scales",

@@ -5,20 +5,14 @@ import { isDeviceTensor } from "../tensor/host-tensor.js";
 import { endOf, isRowMajor, type Layout, rowMajorStrides } from "../tensor/layout.js";
 import type { HostTensor, Tensor } from "../tensor/tensor.js";
 
-/** The tensors of a call by name; `scales` only beside an int8 target. */
-interface Given {
-  readonly target: Tensor;
-  readonly source: Tensor;
-  readonly scales: Tensor | undefined;
-}
-
 /**
  * Checks where the tensors of a call lie: what is written may share memory with nothing, and everything
  * is where the target is, but for a source in host memory.
  *
+ * @param scales only beside an int8 target
  * @throws InvalidInputError
  */
-export function checkMemory({ target, source, scales }: Given): void {
+export function checkMemory(target: Tensor, source: Tensor, scales: Tensor | undefined): void {
   checkNested("target", target);
   if (scales !== undefined) checkNested("scales", scales);
   const onDevice = isDeviceTensor(target);
@@ -41,7 +35,7 @@ function placeOf(t: Tensor): string {
 /** @throws InvalidInputError unless each axis steps over all that smaller steps reach */
 function checkNested(argument: string, t: Tensor): void {
   const { shape, strides } = t;
-  if (strides === undefined || isRowMajor({ shape, strides, offset: 0 })) return;
+  if (strides === undefined || isRowMajor(t as Layout)) return;
   const axes = shape.map((_, axis) => axis).filter((axis) => (shape[axis] as number) !== 1);
   if (shape.includes(0)) return;
   axes.sort((a, b) => (strides[a] as number) - (strides[b] as number));

@@ -1,41 +1,12 @@
-import type { OperandSpec, Operation } from "../operation/operation.js";
+import type { Operation } from "../operation/operation.js";
 import { guarded } from "../options.js";
 import { bytesPerElement } from "../tensor/dtype.js";
 import type { HostTensor } from "../tensor/tensor.js";
 import { type BoundScatter, bindScatter } from "./bind.js";
 import { describeScatter } from "./describe.js";
 import type { ScatterInputs, ScatterOutputs } from "./inputs.js";
-import type { ScatterProblem } from "./problem.js";
+import { type ScatterProblem, scatterOperands } from "./problem.js";
 import { referenceScatter } from "./reference.js";
-
-/** Operands by problem: a run that writes one row asks for them as often as one that writes many. */
-const operandsOf = new WeakMap<ScatterProblem, readonly OperandSpec[]>();
-
-/** Every tensor of a call: the target and its scales, which are written in place, then the source. */
-function scatterOperands(problem: ScatterProblem): readonly OperandSpec[] {
-  let operands = operandsOf.get(problem);
-  if (operands === undefined) {
-    operands = makeOperands(problem);
-    operandsOf.set(problem, operands);
-  }
-  return operands;
-}
-
-function makeOperands(p: ScatterProblem): readonly OperandSpec[] {
-  const places = [p.entries, p.heads, p.rows];
-  return [
-    { name: "target", shape: [...places, p.headDim], dtype: p.targetDType, access: "update" },
-    ...(p.targetDType === "int8"
-      ? ([{ name: "scales", shape: places, dtype: "float32", access: "update" }] as const)
-      : []),
-    {
-      name: "source",
-      shape: [p.batch, p.heads, p.count, p.headDim],
-      dtype: p.sourceDType,
-      access: "read",
-    },
-  ];
-}
 
 /** Writing rows into a cache as an operation; its semantics are those of {@link ScatterInputs}. */
 export const scatter: Operation<ScatterInputs, ScatterProblem, ScatterOutputs, BoundScatter> = {

@@ -1,3 +1,4 @@
+import type { OperandSpec } from "../operation/operation.js";
 import type { Problem } from "../operation/problem.js";
 import type { FloatDType } from "../tensor/dtype.js";
 import type { ScatterInputs, ScatterOutputs } from "./inputs.js";
@@ -34,4 +35,33 @@ export function scatterKey(p: Omit<ScatterProblem, "operation" | "key" | "types"
     `d${p.headDim}`,
     `${p.paged ? "pages" : "entries"}:${p.entries}x${p.rows}`,
   ].join(" ");
+}
+
+/** Operands by problem: a run that writes one row asks for them as often as one that writes many. */
+const operandsOf = new WeakMap<ScatterProblem, readonly OperandSpec[]>();
+
+/** Every tensor of a call: the target and its scales, which are written in place, then the source. */
+export function scatterOperands(problem: ScatterProblem): readonly OperandSpec[] {
+  let operands = operandsOf.get(problem);
+  if (operands === undefined) {
+    operands = makeOperands(problem);
+    operandsOf.set(problem, operands);
+  }
+  return operands;
+}
+
+function makeOperands(p: ScatterProblem): readonly OperandSpec[] {
+  const places = [p.entries, p.heads, p.rows];
+  return [
+    { name: "target", shape: [...places, p.headDim], dtype: p.targetDType, access: "update" },
+    ...(p.targetDType === "int8"
+      ? ([{ name: "scales", shape: places, dtype: "float32", access: "update" }] as const)
+      : []),
+    {
+      name: "source",
+      shape: [p.batch, p.heads, p.count, p.headDim],
+      dtype: p.sourceDType,
+      access: "read",
+    },
+  ];
 }

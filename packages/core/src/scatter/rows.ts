@@ -24,8 +24,15 @@ type HostCall = Pick<
 export const scatterRows: (bound: HostCall) => void = guarded("bound", writeRows);
 
 function writeRows({ problem, target, source, scales, slots }: HostCall): void {
-  const { batch, heads, count, rows } = problem;
-  const write = rowWriter(target, source, problem.headDim);
+  const { batch, heads, count, rows, headDim } = problem;
+  const copies = copiesBits(target, source);
+  const write = copies ? null : rowWriter(target, source, headDim);
+  // As bits: a NaN that is copied as a number may lose some of its own.
+  const toBits = copies ? asBits(target.data) : noBits;
+  const fromBits = copies ? asBits(source.data) : noBits;
+  const tc = target.strides[3] as number;
+  const sc = source.strides[3] as number;
+  const within = toBits === fromBits && tc === 1 && sc === 1;
   // By index: destructuring makes iterators, for each token of a decode loop.
   const stride = (t: HostTensor | undefined, axis: number): number => t?.strides[axis] ?? 0;
   const tb = stride(target, 0);
@@ -47,11 +54,27 @@ function writeRows({ problem, target, source, scales, slots }: HostCall): void {
       let from = source.offset + b * sb + i * si;
       let scaleAt = (scales?.offset ?? 0) + entry * kb + row * kr;
       for (let h = 0; h < heads; h++, to += th, from += sh, scaleAt += kh) {
+        if (write === null) {
+          if (within) toBits.copyWithin(to, from, from + headDim);
+          else {
+            for (let c = 0; c < headDim; c++) {
+              toBits[to + c * tc] = fromBits[from + c * sc] as number;
+            }
+          }
+          continue;
+        }
         const scale = write(to, from);
         if (scales) scales.data[scaleAt] = scale;
       }
     }
   }
+}
+
+const noBits = new Uint8Array(0);
+
+/** Whether elements are copied as they are. */
+function copiesBits(target: HostTensor, source: HostTensor): boolean {
+  return target.dtype === source.dtype && holdsBits(target.data) === holdsBits(source.data);
 }
 
 /** Writes one row of a source, from an index on, into a target, and returns its scale, if it has one. */
@@ -65,17 +88,6 @@ function rowWriter(target: HostTensor, source: HostTensor, headDim: number): Row
   if (target.dtype === "int8") return quantisingWriter(to as Int8Array, tc, source, headDim);
   const toBits = holdsBits(to);
   const fromBits = holdsBits(from);
-  if (target.dtype === source.dtype && toBits === fromBits) {
-    // As bits: a NaN that is copied as a number may lose some of its own.
-    const whole = tc === 1 && sc === 1 && headDim >= longRow;
-    const t = asBits(to);
-    const s = asBits(from);
-    return (at, start) => {
-      if (whole) t.set(s.subarray(start, start + headDim), at);
-      else for (let c = 0; c < headDim; c++) t[at + c * tc] = s[start + c * sc] as number;
-      return 0;
-    };
-  }
   if (toBits && from instanceof Float32Array) {
     const bits = new Uint32Array(from.buffer, from.byteOffset, from.length);
     return (at, start) => {
@@ -92,9 +104,6 @@ function rowWriter(target: HostTensor, source: HostTensor, headDim: number): Row
   };
 }
 
-/** Rows of this length are copied as a whole: shorter ones cost less element by element. */
-const longRow = 16;
-
 /** From an array's elements to another's, which rounds what is stored in it, once. */
 function conversion(toBits: boolean, fromBits: boolean): (x: number) => number {
   if (fromBits) return float16BitsToNumber;
@@ -103,6 +112,9 @@ function conversion(toBits: boolean, fromBits: boolean): (x: number) => number {
 
 /** Halfway between neighbouring integers, a sum with this is rounded to the even one: 1.5 · 2^52. */
 const toInteger = 6755399441055744;
+
+/** A row as numbers, while it is quantised. */
+let scratch = new Float64Array(0);
 
 function quantisingWriter(
   to: Int8Array,
@@ -113,7 +125,8 @@ function quantisingWriter(
   const from = source.data as TypedArray;
   const stride = source.strides[3] as number;
   const bits = holdsBits(from);
-  const row = new Float64Array(headDim);
+  if (scratch.length < headDim) scratch = new Float64Array(headDim);
+  const row = scratch;
   return (at, start) => {
     let most = 0;
     for (let c = 0; c < headDim; c++) {
@@ -139,6 +152,7 @@ function quantisingWriter(
 
 /** A typed array's elements as numbers whose bits survive being copied. */
 function asBits(data: TypedArray): Float64Array | Int32Array | Uint16Array | Uint8Array {
+  if (data instanceof Int32Array || data instanceof Uint16Array) return data;
   const { buffer, byteOffset, length } = data;
   switch (data.BYTES_PER_ELEMENT) {
     case 8:

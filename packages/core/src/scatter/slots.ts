@@ -22,9 +22,10 @@ export interface SlotSizes {
  *   two rows go to the same place
  */
 export function readSlots(slots: ScatterInputs["slots"], sizes: SlotSizes): Int32Array {
-  const given = arrayOf(slots, sizes);
+  const { batch, count, entries, rows, paged } = sizes;
+  const given = arrayOf(slots, batch, count);
   const copy = given === slots ? new Int32Array(given) : given;
-  checkAll(copy, sizes);
+  checkAll(copy, batch, count, entries, rows, paged);
   return copy;
 }
 
@@ -33,11 +34,25 @@ export function readSlots(slots: ScatterInputs["slots"], sizes: SlotSizes): Int3
  *
  * @throws InvalidInputError
  */
-export function checkSlots(slots: ScatterInputs["slots"], sizes: SlotSizes): void {
-  checkAll(arrayOf(slots, sizes), sizes);
+export function checkSlots(
+  slots: ScatterInputs["slots"],
+  batch: number,
+  count: number,
+  entries: number,
+  rows: number,
+  paged: boolean,
+): void {
+  checkAll(arrayOf(slots, batch, count), batch, count, entries, rows, paged);
 }
 
-function checkAll(slots: Int32Array, { batch, count, entries, rows, paged }: SlotSizes): void {
+function checkAll(
+  slots: Int32Array,
+  batch: number,
+  count: number,
+  entries: number,
+  rows: number,
+  paged: boolean,
+): void {
   if (paged) {
     checkRange(slots, 0, slots.length, entries * rows, "slots of the pages");
     return;
@@ -48,7 +63,7 @@ function checkAll(slots: Int32Array, { batch, count, entries, rows, paged }: Slo
 }
 
 /** The array given, or a new one with the elements of a tensor. */
-function arrayOf(slots: ScatterInputs["slots"], { batch, count }: SlotSizes): Int32Array {
+function arrayOf(slots: ScatterInputs["slots"], batch: number, count: number): Int32Array {
   if (typedArrayName(slots) === "Int32Array") {
     const array = slots as Int32Array;
     const length = typedArrayLength(array);

@@ -8,13 +8,19 @@ import {
   type OperandSpec,
   outputsOf,
 } from "../operation/operation.js";
+import { StartablePlan } from "../operation/startable-plan.js";
 import { isList, reading } from "../options.js";
 import { checkTensor, isDeviceTensor, isIntact } from "../tensor/host-tensor.js";
 import { sameShape } from "../tensor/layout.js";
 import type { Tensor } from "../tensor/tensor.js";
 
-/** Starts a plan on a bound call, also one that was written without `defineBackend`. May throw. */
-export function startPlan(plan: Plan, bound: Bound, signal?: AbortSignalLike): Promise<unknown> {
+/**
+ * Starts a plan on a bound call, also one that was written without `defineBackend`. May throw.
+ *
+ * @returns the outputs, or a promise of them
+ */
+export function startPlan(plan: Plan, bound: Bound, signal?: AbortSignalLike): unknown {
+  if (plan instanceof StartablePlan) return plan.start(bound);
   return plan.runBound ? plan.runBound(bound, signal) : plan.run(bound.inputs);
 }
 
@@ -36,7 +42,9 @@ export function checkOutputs(
   if (typeof outputs !== "object" || outputs === null) {
     throw new BackendError(backend, `a plan's run gave no outputs but ${describeValue(outputs)}`);
   }
-  for (const expected of expectedOutputs(operation, bound)) {
+  const all = expectedOutputs(operation, bound);
+  for (let i = 0; i < all.length; i++) {
+    const expected = all[i] as OperandSpec;
     const t = (outputs as Readonly<Record<string, Partial<Tensor> | undefined>>)[expected.name];
     const fits =
       t?.dtype === expected.dtype && isList(t.shape) && sameShape(t.shape, expected.shape);
@@ -56,7 +64,11 @@ function isGiven(
   { name }: OperandSpec,
   output: Partial<Tensor>,
 ): boolean {
-  const given = reads[operation.operands(problem).findIndex((operand) => operand.name === name)];
+  // A loop: a closure for each row that is written would be waste.
+  const operands = operation.operands(problem);
+  let index = 0;
+  while (index < operands.length && operands[index]?.name !== name) index++;
+  const given = reads[index];
   if (given === output || given === undefined || isDeviceTensor(given)) return given === output;
   // An array of another realm or of a polyfill is another object over the same buffer.
   return reading(name, () => "data" in output && output.data?.buffer === given.data.buffer);

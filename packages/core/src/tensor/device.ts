@@ -4,6 +4,7 @@ import { reading } from "../options.js";
 import { checkDType, type DType } from "./dtype.js";
 import type { DeviceTensor, HostTensor } from "./interfaces.js";
 import { endOf, readShape, readStrides, rowMajorStrides } from "./layout.js";
+import { WellFormed } from "./well-formed.js";
 
 /** A backend's own memory. */
 export interface DeviceMemory {
@@ -68,7 +69,7 @@ function leave(storage: DeviceStorage): void {
 }
 
 /** A tensor on a backend's storage. Views share the storage, which lives as long as any of them. */
-class StoredTensor<S extends DeviceStorage> implements DeviceTensor {
+class StoredTensor<S extends DeviceStorage> extends WellFormed implements DeviceTensor {
   readonly backend: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
@@ -77,11 +78,13 @@ class StoredTensor<S extends DeviceStorage> implements DeviceTensor {
   readonly #storage: S;
   #disposed = false;
 
+  /** @param layout well-formed; its arrays belong to the tensor from here on */
   constructor(storage: S, layout: TensorLayout) {
+    super(layout.dtype, layout.shape);
     this.backend = storage.backend;
     this.dtype = layout.dtype;
-    this.shape = Object.freeze([...layout.shape]);
-    this.strides = Object.freeze([...layout.strides]);
+    this.shape = Object.freeze(layout.shape);
+    this.strides = Object.freeze(layout.strides);
     this.offset = layout.offset;
     this.#storage = storage;
     users.set(storage, (users.get(storage) ?? 0) + 1);

@@ -5,6 +5,7 @@ import { Float16ArrayConstructor, polyfilledFloat16Bits } from "./float16.js";
 import type { DeviceTensor, HostTensor, Tensor } from "./interfaces.js";
 import { endOf, readShape, readStrides, sameShape } from "./layout.js";
 import { inThisRealm, isDetached, typedArrayLength, typedArrayName } from "./typed-array.js";
+import { WellFormed } from "./well-formed.js";
 
 /**
  * A tensor that core made: its members are known to be well-formed and cannot change, so that checking
@@ -134,6 +135,7 @@ export function readTensor(argument: string, value: unknown): Tensor {
   try {
     if (claimsDevice(value)) {
       if (value.disposed === true) throw new DisposedError(argument);
+      if (WellFormed.is(value)) return value;
       readShape(`${argument}.shape`, value.shape);
       checkDType(`${argument}.dtype`, value.dtype);
       return value;

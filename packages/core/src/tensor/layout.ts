@@ -84,7 +84,8 @@ export function endOf({ shape, strides, offset }: Layout): number {
 export function readShape(argument: string, shape: unknown): number[] {
   const sizes = readSizes(argument, shape);
   let count = 1;
-  for (const size of sizes) {
+  for (let axis = 0; axis < sizes.length; axis++) {
+    const size = sizes[axis] as number;
     // Every size counts, also beside a zero: an axis that no index type reaches helps nobody.
     if (size > maxElements) throw notSizes(argument, sizes);
     count *= size;
@@ -110,11 +111,13 @@ const mostAxes = 64;
 function readSizes(argument: string, shape: unknown): number[] {
   try {
     if (!Array.isArray(shape) || shape.length > mostAxes) throw notSizes(argument, shape);
-    const sizes: number[] = [];
-    for (let axis = 0; axis < shape.length; axis++) {
+    const axes = shape.length;
+    // Of its length at once: an array that grows takes room for sixteen more.
+    const sizes = new Array<number>(axes);
+    for (let axis = 0; axis < axes; axis++) {
       const size: unknown = shape[axis];
       if (!isSize(size)) throw notSizes(argument, shape);
-      sizes.push(size);
+      sizes[axis] = size;
     }
     return sizes;
   } catch (error) {
@@ -145,13 +148,13 @@ export function readStrides(argument: string, strides: unknown, axes: number): n
         describeValue(strides),
       );
     }
-    const steps: number[] = [];
+    const steps = new Array<number>(axes);
     for (let axis = 0; axis < axes; axis++) {
       const stride: unknown = strides[axis];
       if (!Number.isSafeInteger(stride) || (stride as number) < 0) {
         throw new InvalidInputError(argument, "integers ≥ 0, in elements", describeValue(strides));
       }
-      steps.push(stride as number);
+      steps[axis] = stride as number;
     }
     return steps;
   } catch (error) {
