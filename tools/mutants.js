@@ -5,6 +5,7 @@
 //   pnpm mutants backend-wasm --count 200 --seed 1   AssemblyScript, by a mutator of our own
 //   pnpm mutants backend-webgpu --count 200 --minutes 25   the WGSL that kernels emit, by the suite's cases alone
 //   pnpm mutants backend-onnx --count 200         the graphs of ONNX models
+//   pnpm mutants cache                            bugs of caches, chosen by hand
 //   pnpm mutants backend-wasm --typescript        Stryker over a backend's TypeScript
 //
 // Prints each mutant that lived, and the score; writes results/mutants/PACKAGE.json.
@@ -33,7 +34,8 @@ if (name === undefined || positionals.length > 1) {
   process.exit(2);
 }
 const root = process.cwd();
-const own = ["backend-wasm", "backend-webgpu", "backend-onnx"].includes(name) && !values.typescript;
+const own =
+  ["cache", "backend-wasm", "backend-webgpu", "backend-onnx"].includes(name) && !values.typescript;
 if (!own) {
   process.exit(
     runStryker(root, { name, files: values.files, concurrency: Number(values.concurrency) }),
@@ -125,6 +127,7 @@ writeFileSync(
 /** One line that tells a mutant. */
 function describe({ kind, file, row, line, changed, operator, ordinal, replacement }) {
   if (operator !== undefined) return `${kind}: ${operator} ${ordinal} ${replacement ?? ""}`;
+  if (row === undefined) return `${kind} (${file})`;
   const place = file === undefined ? "" : ` ${file}:${row + 1}`;
   return `${kind}${place}\n  - ${line.trim()}\n  + ${changed.trim()}`;
 }

@@ -1,10 +1,11 @@
-// Mutants for packages in languages that Stryker cannot read, and the tests that must kill them.
+// Mutants that are not Stryker's: of languages that it cannot read, and chosen ones; and the tests that must kill them.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { caseInputs, selectCases } from "@heed/conformance";
 import { describeProblem } from "@heed/core";
+import { cacheBugs } from "./cache-bugs.js";
 import { modelMutants, mutateModel } from "./onnx-models.js";
 import { lineMutants } from "./text.js";
 import { tryMutants } from "./wgsl/run.js";
@@ -78,6 +79,23 @@ const modelOf = new Map();
 
 /** @type {Record<string, Language>} */
 export const languages = {
+  cache: {
+    all: () => cacheBugs,
+    tests: ["states.node", "cache", "memory.node"].map(
+      (name) => `packages/cache/test/${name}.test.ts`,
+    ),
+    plant: ({ file, from, to }, workspace) => {
+      const path = join(workspace, file);
+      const original = readFileSync(path, "utf8");
+      if (original.split(from).length !== 2) throw new Error(`not once in ${file}: ${from}`);
+      writeFileSync(
+        path,
+        original.replace(from, () => to),
+      );
+      return () => writeFileSync(path, original);
+    },
+    environment: () => ({}),
+  },
   "backend-wasm": {
     all: () => filesUnder("packages/backend-wasm/assembly", ".ts").flatMap(fileMutants),
     tests: ["functions", "groups", "float16", "baseline.node", "threads"].map(

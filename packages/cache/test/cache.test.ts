@@ -135,6 +135,19 @@ describe.each(["js", "wasm"] as const)("on %s", (backend) => {
     again.dispose();
   });
 
+  test.each(["static", "rolling", "paged"] as const)(
+    "a %s fork knows the latest append",
+    async (kind) => {
+      const more = { static: {}, rolling: { window: 4 }, paged: { pageSize: 2 } }[kind];
+      const cache = await createCache(attention, { ...small, ...more, kind });
+      await cache.append({ ...next(3), lengths: [3, 2] });
+      const fork = cache.fork();
+      expect(fork.inputs()).toEqual(cache.inputs());
+      fork.dispose();
+      cache.dispose();
+    },
+  );
+
   test("forks share pages until one side writes, and a prefix of many is stored once", async () => {
     const options = { kind: "paged", capacity: 24, pageSize: 4 } as const;
     const cache = await create(options);

@@ -17,13 +17,19 @@ export function writeRows(
   from: Int32Array,
   counts?: Int32Array,
 ): void {
+  const slots = rowSlots(source, from, counts);
+  if (slots.length === 0) return;
+  const call = { target, source, slots, paged: false };
+  scatterRows(scatter.bind(scatter.describe(call), call) as BoundScatter<HostTensor>);
+}
+
+/** The slots of {@link writeRows}, `[batch, n]`. */
+export function rowSlots(source: HostTensor, from: Int32Array, counts?: Int32Array): Int32Array {
   const [batch, , n] = source.shape as [number, number, number];
-  if (n === 0 || batch === 0) return;
   const slots = new Int32Array(batch * n);
   for (let b = 0; b < batch; b++) {
     const count = counts?.[b] ?? n;
     for (let i = 0; i < n; i++) slots[b * n + i] = i < count ? (from[b] as number) + i : -1;
   }
-  const call = { target, source, slots, paged: false };
-  scatterRows(scatter.bind(scatter.describe(call), call) as BoundScatter<HostTensor>);
+  return slots;
 }

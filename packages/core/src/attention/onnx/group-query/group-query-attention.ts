@@ -4,10 +4,12 @@ import { rmsNorm } from "../../../rms-norm/operation.js";
 import { rotary } from "../../../rotary/operation.js";
 import type { Attention } from "../../../select/attention.js";
 import { readHostTensor } from "../../../tensor/host-tensor.js";
-import { type HostTensor, tensor } from "../../../tensor/tensor.js";
+import { type HostTensor, type Tensor, tensor } from "../../../tensor/tensor.js";
 import { contiguous, mergeHeads } from "../../../tensor/views.js";
+import type { AttentionInputs } from "../../inputs.js";
 import { readInputs, readIntegers, readWanted, withNames } from "../call.js";
 import { hideInvisible } from "../mask.js";
+import { toHost, withFirstRows } from "../resident.js";
 import {
   type OnnxGroupQueryAttentionAttributes,
   type ReadGroupQueryAttributes,
@@ -26,7 +28,8 @@ import { type GroupQueryCall, readGroupQueryCall } from "./read.js";
 /**
  * The operator com.microsoft.GroupQueryAttention
  * (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md) on whichever backend
- * `attention` selects, as onnxruntime's CPU provider computes it. All tensors are in host memory.
+ * `attention` selects, as onnxruntime's CPU provider computes it. All tensors are in host memory, but for a past
+ * that shares its buffer with the present: it may be in a backend's memory, and stays there.
  *
  * A call whose query is as long as `total_sequence_length` is the first of its sequences: an entry that is
  * shorter is padded at its end. Later calls have one new token for each entry, or any number for a batch
@@ -35,12 +38,12 @@ import { type GroupQueryCall, readGroupQueryCall } from "./read.js";
  * @throws InvalidInputError naming the operator's own input or attribute
  * @throws UnsupportedError as `attention.run`
  */
-export async function onnxGroupQueryAttention(
+export async function onnxGroupQueryAttention<Past extends Tensor = HostTensor>(
   attention: Pick<Attention, "run" | "apply">,
-  inputs: OnnxGroupQueryAttentionInputs,
+  inputs: OnnxGroupQueryAttentionInputs<Past>,
   attributes: OnnxGroupQueryAttentionAttributes,
   options?: OnnxGroupQueryAttentionOptions,
-): Promise<OnnxGroupQueryAttentionOutputs> {
+): Promise<OnnxGroupQueryAttentionOutputs<Past>> {
   checkAttention(attention, ["run", "apply"]);
   const { outputs, sharedBuffer } = readOptions("options", options, optionNames);
   const wanted = readWanted(outputs, outputNames);
@@ -48,22 +51,30 @@ export async function onnxGroupQueryAttention(
     throw new InvalidInputError("sharedBuffer", "a boolean", typeof sharedBuffer);
   }
   const read = readGroupQueryAttributes(attributes);
-  const given = readInputs(inputs, inputNames) as OnnxGroupQueryAttentionInputs;
-  const call = readGroupQueryCall(given, read);
+  const given = readInputs(inputs, inputNames) as OnnxGroupQueryAttentionInputs<Past>;
+  const shared = sharedBuffer === true;
+  const call = readGroupQueryCall(given, read, shared);
   if (read.compacted && read.qk !== "none") {
     throw new InvalidInputError("qk_output", "0 where sliding_window_cache is 1", "another");
   }
   return withNames(heedNames, async () => {
     const { query, key } = await embed(attention, call, given, read);
-    const shared = sharedBuffer === true;
-    const { keys, presentKey, presentValue } = extend(call, key, read, shared);
-    const prepared = asAttention(call, query, keys, given, read);
-    const { output, weights, scores } = await attention.run(prepared);
-    const qk = weights ?? (scores && hideInvisible(scores, prepared, 0));
+    const extended = await extend(attention, call, key, read, shared);
+    const { keys, presentKey, presentValue } = extended;
+    const rows = read.compacted ? (keys.key.shape[2] as number) : call.total;
+    const whole = given.attention_bias === undefined;
+    const { output, qk } = await withFirstRows(keys.key, keys.value, rows, whole, async (k, v) => {
+      const prepared = asAttention(call, query, { ...keys, key: k, value: v }, given, read);
+      const { output, weights, scores } = await attention.run(prepared);
+      // Neither is asked for where keys are on a device.
+      const logits = scores as HostTensor | undefined;
+      const hidden = logits && hideInvisible(logits, prepared as AttentionInputs<HostTensor>, 0);
+      return { output: await toHost(output), qk: (weights as HostTensor | undefined) ?? hidden };
+    });
     return {
       output: contiguous(mergeHeads(output)),
-      ...(wanted.has("present_key") && { present_key: presentKey }),
-      ...(wanted.has("present_value") && { present_value: presentValue }),
+      ...(wanted.has("present_key") && { present_key: presentKey as Past }),
+      ...(wanted.has("present_value") && { present_value: presentValue as Past }),
       ...(qk && wanted.has("output_qk") && { output_qk: qk }),
     };
   });
@@ -110,7 +121,7 @@ const heedNames: Readonly<Record<string, string>> = {
 async function embed(
   attention: Pick<Attention, "apply">,
   call: GroupQueryCall,
-  inputs: OnnxGroupQueryAttentionInputs,
+  inputs: OnnxGroupQueryAttentionInputs<Tensor>,
   { rotary: turned, interleaved, epsilon }: ReadGroupQueryAttributes,
 ): Promise<{ query: HostTensor; key: HostTensor }> {
   let { query, key } = call;
@@ -166,7 +177,7 @@ function readTable(argument: string, value: HostTensor | undefined, headSize: nu
 /** Rows of the caches for the call's tokens. The first call of sequences counts from the first position id. */
 function positionsOf(
   { batch, length, before, first }: GroupQueryCall,
-  { position_ids }: OnnxGroupQueryAttentionInputs,
+  { position_ids }: OnnxGroupQueryAttentionInputs<Tensor>,
 ): HostTensor<"int32"> {
   const shape = [batch, length];
   let start = 0;
@@ -184,16 +195,17 @@ function positionsOf(
 }
 
 /** Keys and values with their past. */
-function extend(
+async function extend(
+  attention: Pick<Attention, "apply">,
   call: GroupQueryCall,
   key: HostTensor,
   { compacted, window }: ReadGroupQueryAttributes,
   shared: boolean,
-): { keys: AttendedKeys; presentKey: HostTensor; presentValue: HostTensor } {
+): Promise<{ keys: AttendedKeys; presentKey: Tensor; presentValue: Tensor }> {
   const { value, batch, lengths, before } = call;
   if (!compacted || window === undefined) {
-    const k = extendPast(call, "key", key, shared);
-    const v = extendPast(call, "value", value, shared);
+    const k = await extendPast(attention, call, "key", key, shared);
+    const v = await extendPast(attention, call, "value", value, shared);
     return {
       keys: { key: k.attended, value: v.attended, lengths, before, start: new Int32Array(batch) },
       presentKey: k.present,

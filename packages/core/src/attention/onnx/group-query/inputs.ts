@@ -1,8 +1,12 @@
-import type { HostTensor } from "../../../tensor/tensor.js";
+import type { HostTensor, Tensor } from "../../../tensor/tensor.js";
 import type { OnnxIntegers } from "../call.js";
 
-/** The inputs of com.microsoft.GroupQueryAttention, by its own names. */
-export interface OnnxGroupQueryAttentionInputs {
+/**
+ * The inputs of com.microsoft.GroupQueryAttention, by its own names.
+ *
+ * @typeParam Past a device tensor where `sharedBuffer` keeps the past in a backend's memory
+ */
+export interface OnnxGroupQueryAttentionInputs<Past extends Tensor = HostTensor> {
   /**
    * `[batch, sequence_length, num_heads·head_size]`, or without `key` and `value` packed:
    * `[batch, sequence_length, (num_heads + 2·kv_num_heads)·head_size]`.
@@ -18,11 +22,11 @@ export interface OnnxGroupQueryAttentionInputs {
   /**
    * `[batch, kv_num_heads, rows, head_size]`. Entry b holds `seqlens_k[b]` + 1 − sequence_length rows of
    * the past; what lies beyond is not read. As many rows as tokens that the longest entry will have, or
-   * more, make present outputs of the same size.
+   * more, make present outputs of the same size. With `sharedBuffer` it may be in a backend's memory, where it stays.
    */
-  readonly past_key?: HostTensor | undefined;
-  /** Shape of `past_key`. */
-  readonly past_value?: HostTensor | undefined;
+  readonly past_key?: Past | undefined;
+  /** Shape of `past_key`, and where that is. */
+  readonly past_value?: Past | undefined;
   /** `[batch]`: tokens of each entry with those of this call, less 1. */
   readonly seqlens_k: OnnxIntegers;
   /** Most tokens of any entry, those of this call included. */
@@ -57,16 +61,16 @@ export type OnnxGroupQueryAttentionOutputName =
   | "output_qk";
 
 /** The operator's outputs, by its own names. */
-export interface OnnxGroupQueryAttentionOutputs {
+export interface OnnxGroupQueryAttentionOutputs<Past extends Tensor = HostTensor> {
   /** `[batch, sequence_length, num_heads·head_size]`. */
   readonly output: HostTensor;
   /**
    * `[batch, kv_num_heads, rows, head_size]`, with the larger of total_sequence_length and the past's rows.
    * Rows beyond an entry's tokens are 0; in a shared buffer they keep what they held.
    */
-  readonly present_key?: HostTensor;
+  readonly present_key?: Past;
   /** As `present_key`. */
-  readonly present_value?: HostTensor;
+  readonly present_value?: Past;
   /** `[batch, num_heads, sequence_length, total_sequence_length]`, with `qk_output`. */
   readonly output_qk?: HostTensor;
 }
@@ -76,8 +80,9 @@ export interface OnnxGroupQueryAttentionOptions {
   readonly outputs?: readonly OnnxGroupQueryAttentionOutputName[] | undefined;
   /**
    * Whether past and present share a buffer: new rows are written into `past_key` and `past_value`, which
-   * must have room for them, and these very tensors are the present. Default false: present tensors are
-   * new, and the past is copied.
+   * must have room for them, and these very tensors are the present. They may be in a backend's memory, which
+   * then computes, and from which only `output` is read. Default false: present tensors are new, and the past
+   * is copied.
    */
   readonly sharedBuffer?: boolean | undefined;
 }

@@ -1,6 +1,6 @@
 import { InvalidInputError } from "../../../errors.js";
 import { readHostTensor } from "../../../tensor/host-tensor.js";
-import { type HostTensor, zeros } from "../../../tensor/tensor.js";
+import { type HostTensor, type Tensor, zeros } from "../../../tensor/tensor.js";
 import { toFloat64, writeValues } from "../../../tensor/values.js";
 import type { AttentionInputs } from "../../inputs.js";
 import type { ReadGroupQueryAttributes } from "./attributes.js";
@@ -9,8 +9,8 @@ import type { GroupQueryCall } from "./read.js";
 
 /** Keys and values, and where they lie on the axis of positions. */
 export interface AttendedKeys {
-  readonly key: HostTensor;
-  readonly value: HostTensor;
+  readonly key: Tensor;
+  readonly value: Tensor;
   /** Keys of each entry. */
   readonly lengths: Int32Array;
   /** Keys of each entry before the first query. */
@@ -24,9 +24,9 @@ export function asAttention(
   call: GroupQueryCall,
   query: HostTensor,
   keys: AttendedKeys,
-  inputs: OnnxGroupQueryAttentionInputs,
+  inputs: Pick<OnnxGroupQueryAttentionInputs, "attention_bias" | "head_sink">,
   attributes: ReadGroupQueryAttributes,
-): AttentionInputs<HostTensor> {
+): AttentionInputs<Tensor, HostTensor> {
   const { causal, window, qk } = attributes;
   const { key, value, lengths, before } = keys;
   const shared = {

@@ -1,15 +1,17 @@
 import { InvalidInputError } from "../../../errors.js";
-import { type HostTensor, zeros } from "../../../tensor/tensor.js";
+import type { Attention } from "../../../select/attention.js";
+import { type HostTensor, type Tensor, zeros } from "../../../tensor/tensor.js";
 import { slice } from "../../../tensor/views.js";
+import { writeInto } from "../resident.js";
 import { writeRows } from "../rows.js";
 import type { GroupQueryCall } from "./read.js";
 
 /** Keys or values that a call's queries attend to, and the operator's present output. */
 export interface Present {
   /** `[batch, kv_num_heads, rows, head_size]`. */
-  readonly present: HostTensor;
-  /** `[batch, kv_num_heads, keys, head_size]`. */
-  readonly attended: HostTensor;
+  readonly present: Tensor;
+  /** `[batch, kv_num_heads, keys, head_size]`, and any number of rows after them. */
+  readonly attended: Tensor;
 }
 
 /**
@@ -19,12 +21,13 @@ export interface Present {
  * @param shared whether the past is written in place
  * @throws InvalidInputError where the past has too few rows
  */
-export function extendPast(
+export async function extendPast(
+  attention: Pick<Attention, "apply">,
   call: GroupQueryCall,
   part: "key" | "value",
   fresh: HostTensor,
   shared: boolean,
-): Present {
+): Promise<Present> {
   const { batch, total, lengths, before } = call;
   const past = call.past?.[part];
   const argument = `past_${part}`;
@@ -37,16 +40,18 @@ export function extendPast(
     const why = shared ? "total_sequence_length" : "seqlens_k";
     throw new InvalidInputError(argument, `at least ${needed} rows, as ${why} says`, `${rows}`);
   }
-  let present = past as HostTensor;
-  if (!shared) {
-    const [, heads, , size] = fresh.shape as [number, number, number, number];
-    present = zeros(fresh.dtype, [batch, heads, Math.max(total, rows), size]);
-    if (past && needed > 0) {
-      writeRows(present, slice(past, 2, 0, needed) as HostTensor, new Int32Array(batch), kept);
-    }
+  if (shared) {
+    await writeInto(attention, past as Tensor, fresh, before);
+    return { present: past as Tensor, attended: past as Tensor };
+  }
+  const [, heads, , size] = fresh.shape as [number, number, number, number];
+  const present = zeros(fresh.dtype, [batch, heads, Math.max(total, rows), size]);
+  if (past && needed > 0) {
+    const first = slice(past as HostTensor, 2, 0, needed);
+    writeRows(present, first, new Int32Array(batch), kept);
   }
   writeRows(present, fresh, before);
-  return { present, attended: slice(present, 2, 0, total) as HostTensor };
+  return { present, attended: present };
 }
 
 /** Rows that a compacted cache keeps of a number of tokens; the operator's own formula. */

@@ -1,9 +1,10 @@
 import { InvalidInputError } from "../../../errors.js";
 import { readHostTensor } from "../../../tensor/host-tensor.js";
-import type { HostTensor } from "../../../tensor/tensor.js";
+import type { HostTensor, Tensor } from "../../../tensor/tensor.js";
 import { slice, splitHeads } from "../../../tensor/views.js";
 import { checkFloat } from "../../validation/sizes.js";
 import { readIntegers } from "../call.js";
+import { isResident, readPastTensors } from "../resident.js";
 import type { ReadGroupQueryAttributes } from "./attributes.js";
 import type { OnnxGroupQueryAttentionInputs } from "./inputs.js";
 
@@ -14,7 +15,7 @@ export interface GroupQueryCall {
   /** `[batch, kv_num_heads, new rows, head_size]`: views. */
   readonly key: HostTensor;
   readonly value: HostTensor;
-  readonly past: { readonly key: HostTensor; readonly value: HostTensor } | undefined;
+  readonly past: { readonly key: Tensor; readonly value: Tensor } | undefined;
   readonly batch: number;
   readonly length: number;
   readonly headSize: number;
@@ -28,10 +29,14 @@ export interface GroupQueryCall {
   readonly first: boolean;
 }
 
-/** @throws InvalidInputError naming the operator's own input */
+/**
+ * @param shared whether the past is written in place
+ * @throws InvalidInputError naming the operator's own input
+ */
 export function readGroupQueryCall(
-  inputs: OnnxGroupQueryAttentionInputs,
-  { queryHeads, kvHeads }: ReadGroupQueryAttributes,
+  inputs: OnnxGroupQueryAttentionInputs<Tensor>,
+  { queryHeads, kvHeads, compacted, qk }: ReadGroupQueryAttributes,
+  shared: boolean,
 ): GroupQueryCall {
   for (const name of ["k_scale", "v_scale"] as const) {
     if (inputs[name] === undefined) continue;
@@ -39,7 +44,11 @@ export function readGroupQueryCall(
   }
   const { query, key, value } = readHeads(inputs, queryHeads, kvHeads);
   const [batch, , length, headSize] = query.shape as [number, number, number, number];
-  const past = readPast(inputs, key);
+  const past = readPast(inputs, key, shared);
+  if (past && isResident(past.key) && (compacted || qk !== "none")) {
+    const what = compacted ? "sliding_window_cache" : "qk_output";
+    throw new InvalidInputError(what, "0 where past_key is on a device", "another");
+  }
   const total = readIntegers("total_sequence_length", inputs.total_sequence_length, 1, "[1]")[0];
   if (total === undefined || total < Math.max(1, length)) {
     const expected = `at least the query's ${length} tokens, and 1`;
@@ -82,7 +91,7 @@ export function readGroupQueryCall(
 }
 
 function readHeads(
-  inputs: OnnxGroupQueryAttentionInputs,
+  inputs: OnnxGroupQueryAttentionInputs<Tensor>,
   queryHeads: number,
   kvHeads: number,
 ): { query: HostTensor; key: HostTensor; value: HostTensor } {
@@ -140,8 +149,9 @@ function readHeads(
 }
 
 function readPast(
-  inputs: OnnxGroupQueryAttentionInputs,
+  inputs: OnnxGroupQueryAttentionInputs<Tensor>,
   fresh: HostTensor,
+  shared: boolean,
 ): GroupQueryCall["past"] {
   if ((inputs.past_key === undefined) !== (inputs.past_value === undefined)) {
     const missing = inputs.past_key === undefined ? "past_key" : "past_value";
@@ -152,8 +162,9 @@ function readPast(
     );
   }
   if (inputs.past_key === undefined) return undefined;
-  const key = readRank("past_key", inputs.past_key, 4);
-  const value = readRank("past_value", inputs.past_value, 4);
+  const past = readPastTensors(inputs.past_key, inputs.past_value, shared);
+  const key = checkRank("past_key", past.key, 4);
+  const value = checkRank("past_value", past.value, 4);
   const [batch, heads, , size] = fresh.shape;
   for (const [name, t] of [
     ["past_key", key],
@@ -176,7 +187,10 @@ function readPast(
 }
 
 function readRank(argument: string, value: unknown, rank: number): HostTensor {
-  const t = readHostTensor(argument, value);
+  return checkRank(argument, readHostTensor(argument, value), rank);
+}
+
+function checkRank<T extends Tensor>(argument: string, t: T, rank: number): T {
   if (t.shape.length === rank) return t;
   throw new InvalidInputError(argument, `${rank} axes`, `[${t.shape.join(", ")}]`);
 }

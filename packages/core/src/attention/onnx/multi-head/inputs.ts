@@ -1,8 +1,12 @@
-import type { HostTensor } from "../../../tensor/tensor.js";
+import type { HostTensor, Tensor } from "../../../tensor/tensor.js";
 import type { OnnxIntegers } from "../call.js";
 
-/** The inputs of com.microsoft.MultiHeadAttention, by its own names. */
-export interface OnnxMultiHeadAttentionInputs {
+/**
+ * The inputs of com.microsoft.MultiHeadAttention, by its own names.
+ *
+ * @typeParam Past a device tensor where `past_sequence_length` says that the past shares its buffer with the present
+ */
+export interface OnnxMultiHeadAttentionInputs<Past extends Tensor = HostTensor> {
   /**
    * `[batch, sequence_length, hidden_size]`; or queries, keys and values packed, without `key` and `value`:
    * `[batch, sequence_length, num_heads, 3, head_size]`.
@@ -27,12 +31,13 @@ export interface OnnxMultiHeadAttentionInputs {
   /** `[batch or 1, num_heads or 1, sequence_length, total_sequence_length]`, added to the logits. */
   readonly attention_bias?: HostTensor | undefined;
   /** `[batch, num_heads, past_sequence_length, head_size]`. */
-  readonly past_key?: HostTensor | undefined;
+  readonly past_key?: Past | undefined;
   /** `[batch, num_heads, past_sequence_length, v_head_size]`. */
-  readonly past_value?: HostTensor | undefined;
+  readonly past_value?: Past | undefined;
   /**
    * How many rows of the past are filled, where past and present share a buffer: new rows are then written
    * into `past_key` and `past_value`, which must have room for them, and these very tensors are the present.
+   * They may be in a backend's memory, which then computes, and from which only `output` is read.
    */
   readonly past_sequence_length?: OnnxIntegers | number | undefined;
   /** Refused: beams whose caches are not reordered. */
@@ -53,13 +58,13 @@ export interface OnnxMultiHeadAttentionAttributes {
 export type OnnxMultiHeadAttentionOutputName = "output" | "present_key" | "present_value" | "qk";
 
 /** The operator's outputs, by its own names. */
-export interface OnnxMultiHeadAttentionOutputs {
+export interface OnnxMultiHeadAttentionOutputs<Past extends Tensor = HostTensor> {
   /** `[batch, sequence_length, v_hidden_size]`. */
   readonly output: HostTensor;
   /** `[batch, num_heads, total_sequence_length, head_size]`, or the shared buffer. */
-  readonly present_key?: HostTensor;
+  readonly present_key?: Past;
   /** `[batch, num_heads, total_sequence_length, v_head_size]`, or the shared buffer. */
-  readonly present_value?: HostTensor;
+  readonly present_value?: Past;
   /** `[batch, num_heads, sequence_length, total_sequence_length]`: the logits, masks added. */
   readonly qk?: HostTensor;
 }

@@ -2,10 +2,12 @@ import { InvalidInputError } from "../../../errors.js";
 import { checkAttention, readOptions } from "../../../options.js";
 import type { Attention } from "../../../select/attention.js";
 import { readHostTensor } from "../../../tensor/host-tensor.js";
-import type { HostTensor } from "../../../tensor/tensor.js";
+import type { HostTensor, Tensor } from "../../../tensor/tensor.js";
 import { contiguous, mergeHeads } from "../../../tensor/views.js";
+import type { AttentionInputs } from "../../inputs.js";
 import { readInputs, readWanted, withNames } from "../call.js";
 import { AttributeReader } from "../read-attributes.js";
+import { isResident, toHost, withFirstRows } from "../resident.js";
 import type {
   OnnxMultiHeadAttentionAttributes,
   OnnxMultiHeadAttentionInputs,
@@ -21,18 +23,19 @@ import { readHeads } from "./read.js";
  * The operator com.microsoft.MultiHeadAttention
  * (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md) on whichever backend
  * `attention` selects, as onnxruntime's CPU provider computes it, and with the packed forms that only other
- * providers have. All tensors are in host memory.
+ * providers have. All tensors are in host memory, but for a past that shares its buffer with the present: it may
+ * be in a backend's memory, and stays there.
  *
  * @throws InvalidInputError naming the operator's own input or attribute
  * @throws UnsupportedError as `attention.run`
  */
-export async function onnxMultiHeadAttention(
-  attention: Pick<Attention, "run">,
-  inputs: OnnxMultiHeadAttentionInputs,
+export async function onnxMultiHeadAttention<Past extends Tensor = HostTensor>(
+  attention: Pick<Attention, "run" | "apply">,
+  inputs: OnnxMultiHeadAttentionInputs<Past>,
   attributes: OnnxMultiHeadAttentionAttributes,
   options?: OnnxMultiHeadAttentionOptions,
-): Promise<OnnxMultiHeadAttentionOutputs> {
-  checkAttention(attention, ["run"]);
+): Promise<OnnxMultiHeadAttentionOutputs<Past>> {
+  checkAttention(attention, ["run", "apply"]);
   const { outputs } = readOptions("options", options, optionNames);
   const wanted = readWanted(outputs ?? defaultOutputs, outputNames);
   const read = new AttributeReader(attributes, attributeNames);
@@ -40,32 +43,44 @@ export async function onnxMultiHeadAttention(
   const filter = read.number("mask_filter_value") ?? -10_000;
   const scale = read.number("scale");
   const causal = read.flag("unidirectional", false);
-  const given = readInputs(inputs, inputNames) as OnnxMultiHeadAttentionInputs;
+  const given = readInputs(inputs, inputNames) as OnnxMultiHeadAttentionInputs<Past>;
   if (given.cache_indirection !== undefined) {
     throw new InvalidInputError("cache_indirection", "nothing: it is not supported", "a value");
   }
   const split = readHeads(given, heads);
   const { query } = split;
-  const extended = withPast(given, split);
+  const { past_key } = given;
+  if (past_key !== undefined && isResident(past_key) && wanted.has("qk")) {
+    throw new InvalidInputError("outputs", "no qk where past_key is on a device", "qk");
+  }
+  const extended = await withPast(attention, given, split);
   const [batch, , length] = query.shape as [number, number, number, number];
-  const total = extended.key.shape[2] as number;
+  const { total } = extended;
   const sizes = { batch, heads, length, total, past: extended.past, causal };
   const attend = readAttend(given.key_padding_mask, sizes);
   const bias = readBias(given.attention_bias, query.dtype, sizes);
   return withNames(heedNames, async () => {
-    const { output, scores } = await attention.run({
-      query,
-      key: extended.key,
-      value: extended.value,
-      ...paddingOf(attend, filter, bias, sizes),
-      scale: scale === 0 ? undefined : scale,
-      ...(causal && { causal, queryOffset: extended.past }),
-      ...(wanted.has("qk") && { returns: { scores: "biased" as const } }),
-    });
+    const padding = paddingOf(attend, filter, bias, sizes);
+    const whole = attend === undefined && bias === undefined;
+    const run = async (key: Tensor, value: Tensor) => {
+      const more = key.shape[2] !== total;
+      const { output, scores } = await attention.run({
+        query,
+        key,
+        value,
+        ...padding,
+        ...(more && { kvLengths: new Int32Array(batch).fill(total) }),
+        scale: scale === 0 ? undefined : scale,
+        ...(causal && { causal, queryOffset: extended.past }),
+        ...(wanted.has("qk") && { returns: { scores: "biased" as const } }),
+      } as AttentionInputs<Tensor, HostTensor>);
+      return { output: await toHost(output), scores: scores as HostTensor | undefined };
+    };
+    const { output, scores } = await withFirstRows(extended.key, extended.value, total, whole, run);
     return {
       output: contiguous(mergeHeads(output)),
-      ...(wanted.has("present_key") && { present_key: extended.presentKey }),
-      ...(wanted.has("present_value") && { present_value: extended.presentValue }),
+      ...(wanted.has("present_key") && { present_key: extended.presentKey as Past }),
+      ...(wanted.has("present_value") && { present_value: extended.presentValue as Past }),
       ...(scores && { qk: filterLogits(scores, attend, filter, sizes) }),
     };
   });

@@ -1,25 +1,31 @@
 import { InvalidInputError } from "../../../errors.js";
-import { readHostTensor } from "../../../tensor/host-tensor.js";
-import type { HostTensor } from "../../../tensor/tensor.js";
-import { contiguous, slice } from "../../../tensor/views.js";
+import type { Attention } from "../../../select/attention.js";
+import type { HostTensor, Tensor } from "../../../tensor/tensor.js";
+import { contiguous } from "../../../tensor/views.js";
 import { concatenateLength } from "../arguments.js";
 import { readIntegers } from "../call.js";
-import { writeRows } from "../rows.js";
+import { readPastTensors, writeInto } from "../resident.js";
 import type { OnnxMultiHeadAttentionInputs } from "./inputs.js";
 import type { Heads } from "./read.js";
 
 /** Keys and values with their past. */
 export interface Extended {
-  readonly key: HostTensor;
-  readonly value: HostTensor;
-  readonly presentKey: HostTensor;
-  readonly presentValue: HostTensor;
+  /** `[batch, num_heads, rows, head_size]`, of which the first `total` are attended to. */
+  readonly key: Tensor;
+  readonly value: Tensor;
+  readonly presentKey: Tensor;
+  readonly presentValue: Tensor;
   /** Rows of the past. */
   readonly past: number;
+  readonly total: number;
 }
 
 /** @throws InvalidInputError naming the operator's own input */
-export function withPast(inputs: OnnxMultiHeadAttentionInputs, heads: Heads): Extended {
+export async function withPast(
+  attention: Pick<Attention, "apply">,
+  inputs: OnnxMultiHeadAttentionInputs<Tensor>,
+  heads: Heads,
+): Promise<Extended> {
   const { past_key, past_value, past_sequence_length: filled } = inputs;
   if ((past_key === undefined) !== (past_value === undefined)) {
     const missing = past_key === undefined ? "past_key" : "past_value";
@@ -36,31 +42,34 @@ export function withPast(inputs: OnnxMultiHeadAttentionInputs, heads: Heads): Ex
       presentKey: contiguous(key),
       presentValue: contiguous(value),
       past: 0,
+      total: key.shape[2] as number,
     };
   }
-  if (filled !== undefined) return intoBuffer(past_key, past_value, filled, heads);
+  if (filled !== undefined) return intoBuffer(attention, past_key, past_value, filled, heads);
   const extended = {
-    key: concatenateLength("past_key", past_key, "key", key),
-    value: concatenateLength("past_value", past_value, "value", value),
+    key: concatenateLength("past_key", past_key as HostTensor, "key", key),
+    value: concatenateLength("past_value", past_value as HostTensor, "value", value),
   };
   const past = (extended.key.shape[2] as number) - (key.shape[2] as number);
   if (extended.value.shape[2] !== extended.key.shape[2]) {
     const actual = `${(extended.value.shape[2] as number) - (value.shape[2] as number)}`;
     throw new InvalidInputError("past_value", `${past} rows, as past_key`, actual);
   }
-  return { ...extended, presentKey: extended.key, presentValue: extended.value, past };
+  const total = extended.key.shape[2] as number;
+  return { ...extended, presentKey: extended.key, presentValue: extended.value, past, total };
 }
 
-function intoBuffer(
+async function intoBuffer(
+  attention: Pick<Attention, "apply">,
   pastKey: unknown,
   pastValue: unknown,
   filled: NonNullable<OnnxMultiHeadAttentionInputs["past_sequence_length"]>,
   { key, value }: Heads,
-): Extended {
+): Promise<Extended> {
   const [past] = readIntegers("past_sequence_length", filled, 1, "[1]") as unknown as [number];
   const fresh = key.shape[2] as number;
-  const buffer = (name: string, given: unknown, rows: HostTensor): HostTensor => {
-    const t = readHostTensor(name, given);
+  const given = readPastTensors(pastKey, pastValue, true);
+  const buffer = (name: string, t: Tensor, rows: HostTensor): Tensor => {
     const [b, h, , d] = rows.shape;
     const fits =
       t.dtype === rows.dtype &&
@@ -78,17 +87,17 @@ function intoBuffer(
   };
   if (past < 0) throw new InvalidInputError("past_sequence_length", "an integer ≥ 0", `${past}`);
   const present = {
-    key: buffer("past_key", pastKey, key),
-    value: buffer("past_value", pastValue, value),
+    key: buffer("past_key", given.key, key),
+    value: buffer("past_value", given.value, value),
   };
   const from = new Int32Array(key.shape[0] as number).fill(past);
-  writeRows(present.key, key, from);
-  writeRows(present.value, value, from);
+  await writeInto(attention, present.key, key, from);
+  await writeInto(attention, present.value, value, from);
   return {
-    key: slice(present.key, 2, 0, past + fresh) as HostTensor,
-    value: slice(present.value, 2, 0, past + fresh) as HostTensor,
+    ...present,
     presentKey: present.key,
     presentValue: present.value,
     past,
+    total: past + fresh,
   };
 }

@@ -1,6 +1,6 @@
 import { InvalidInputError } from "../../../errors.js";
 import { readHostTensor } from "../../../tensor/host-tensor.js";
-import { type HostTensor, tensor } from "../../../tensor/tensor.js";
+import { type HostTensor, type Tensor, tensor } from "../../../tensor/tensor.js";
 import { fromFloat64, toFloat64 } from "../../../tensor/values.js";
 import { splitHeads } from "../../../tensor/views.js";
 import { checkFloat } from "../../validation/sizes.js";
@@ -14,7 +14,7 @@ export interface Heads {
 }
 
 /** @throws InvalidInputError naming the operator's own input */
-export function readHeads(inputs: OnnxMultiHeadAttentionInputs, heads: number): Heads {
+export function readHeads(inputs: OnnxMultiHeadAttentionInputs<Tensor>, heads: number): Heads {
   const query = readHostTensor("query", inputs.query);
   checkFloat("query", query);
   if (inputs.key === undefined) {

@@ -1,0 +1,219 @@
+// Bugs of the package cache, one line each, which its tests have to notice: `pnpm mutants cache`.
+
+const bugs = (file, list) =>
+  list.map(([bug, from, to]) => ({ kind: bug, file: `packages/cache/src/${file}`, from, to }));
+
+/** @type {readonly { kind: string, file: string, from: string, to: string }[]} */
+export const cacheBugs = [
+  ...bugs("state/static.ts", [
+    [
+      "tokens go one row late",
+      "slots[b * n + i] = i < count ? length + i : -1",
+      "slots[b * n + i] = i < count ? length + i + 1 : -1",
+    ],
+    ["padding is written like tokens", "i < count ? length + i : -1", "length + i"],
+    [
+      "the slots of entry 0 serve all entries",
+      "[lengths[b] as number, counts[b] as number]",
+      "[lengths[0] as number, counts[0] as number]",
+    ],
+    [
+      "one token more than the capacity is taken",
+      "(counts[b] as number) > free",
+      "(counts[b] as number) > free + 1",
+    ],
+    [
+      "entries are taken back to the length of the first",
+      "this.lengths.set(lengths);",
+      "this.lengths.fill(lengths[0] as number);",
+    ],
+    [
+      "a fork is the same state",
+      "fork.lengths.set(this.lengths);\n    return fork;",
+      "return fork.lengths.length < 0 ? fork : this;",
+    ],
+    [
+      "entries are not reordered",
+      "this.lengths.set(taken(this.lengths, indices));",
+      "taken(this.lengths, indices);",
+    ],
+  ]),
+  ...bugs("state/state.ts", [
+    [
+      "a chunk with padding counts as whole if any entry has none",
+      "chunk.counts.every(",
+      "chunk.counts.some(",
+    ],
+  ]),
+  ...bugs("state/rolling.ts", [
+    [
+      "the ring begins before the kept tokens",
+      "keep + ((token - keep) % this.#ring)",
+      "keep + (token % this.#ring)",
+    ],
+    ["the first token that stays of a long chunk is left out", "token >= stays", "token > stays"],
+    [
+      "one token more than the ring holds counts as gone",
+      "length + count - this.#ring);\n    }\n  }\n\n  /** Rows of the placement",
+      "length + count - this.#ring + 1);\n    }\n  }\n\n  /** Rows of the placement",
+    ],
+    [
+      "one token too many can be taken back",
+      "Math.max(keep, length - window)",
+      "Math.max(keep, length - window + 1)",
+    ],
+    [
+      "the mask's window is one key short",
+      "(firsts[b] as number) + i - window)",
+      "(firsts[b] as number) + i - window + 1)",
+    ],
+    [
+      "rows that were taken back keep their positions",
+      "this.#positions[b * capacity + this.#rowOf(token)] = nowhere;\n      }\n    }\n    this.lengths[b] = length;",
+      "this.#rowOf(token);\n      }\n    }\n    this.lengths[b] = length;",
+    ],
+    ["positions are not reordered", "this.#positions = positions;", "positions.fill(0);"],
+    [
+      "rows of an append that failed keep the positions of what was there",
+      "if (slot !== -1) this.#positions[b * capacity + slot] = nowhere;",
+      "if (slot !== -1) continue;",
+    ],
+    [
+      "a fork forgets how far back its ring reaches",
+      "fork.#low.set(this.#low);",
+      "fork.#low.fill(this.#sizes.keep);",
+    ],
+    [
+      "the first token in the ring is restored one late",
+      "if (token >= keep && token < low) token = low;\n        if (token < length) this",
+      "if (token >= keep && token < low) token = low + 1;\n        if (token < length) this",
+    ],
+  ]),
+  ...bugs("state/paged.ts", [
+    [
+      "a page that a fork shares is written",
+      "pool.users(page) - left > 1",
+      "pool.users(page) - left > 2",
+    ],
+    [
+      "the last row of a shared page is not copied",
+      "copied.push({ entry: b, index: first - 1, rows });",
+      "copied.push({ entry: b, index: first - 1, rows: rows - 1 });",
+    ],
+    [
+      "two entries that leave one page both copy it",
+      "leaving.set(page, left + 1);",
+      "leaving.set(page, left);",
+    ],
+    [
+      "tokens begin at the first row of a page",
+      "page * size + ((length + i) % size)",
+      "page * size + (i % size)",
+    ],
+    [
+      "the last page is given back although tokens are left in it",
+      "const kept = Math.ceil((lengths[b] as number)",
+      "const kept = Math.floor((lengths[b] as number)",
+    ],
+    [
+      "tables of forks do not count as users",
+      "if (page !== -1) this.pool.share(page);",
+      "if (page < -1) this.pool.share(page);",
+    ],
+    [
+      "a page that was copied is never free again",
+      "if (before !== -1) this.pool.leave(before);",
+      "if (before < -1) this.pool.leave(before);",
+    ],
+    [
+      "pages of an append that failed are lost",
+      "this.pool.leave((pages[i] as NewPage).page);",
+      "void (pages[i] as NewPage).page;",
+    ],
+    [
+      "a saved table has the pool's numbers",
+      "numbers.get(page) ?? -1",
+      "(numbers.has(page) ? page : -1)",
+    ],
+    [
+      "the last page of an entry is saved with one row less",
+      "Math.min(size, left)",
+      "Math.min(size, left - 1)",
+    ],
+  ]),
+  ...bugs("state/pool.ts", [
+    ["a page is free while one table still names it", "if (left === 0)", "if (left <= 1)"],
+  ]),
+  ...bugs("memory/rows.ts", [
+    [
+      "forks of a static cache write into one memory",
+      "return this.#users > 1;",
+      "return this.#users > 2;",
+    ],
+    [
+      "a fork's memory is released with the first of its users",
+      "if (this.#users > 0) return;",
+      "if (this.#users > 1) return;",
+    ],
+    [
+      "a reorder leaves the rows where they are",
+      "from.subarray(index * size, (index + 1) * size)",
+      "from.subarray(entry * size, (entry + 1) * size)",
+    ],
+    [
+      "a copied page of host memory lacks its last row",
+      "start, start + rows * step",
+      "start, start + (rows - 1) * step",
+    ],
+    [
+      "a copied page of int8 has the scale of its first row",
+      "factors[Math.floor(i / size)]",
+      "factors[0]",
+    ],
+    [
+      "values of int8 are not copied with their scales",
+      "side.scales ? [side.rows, side.scales] : [side.rows]",
+      "[side.rows]",
+    ],
+  ]),
+  ...bugs("saved.ts", [
+    [
+      "all heads are saved with the rows of the first",
+      "const start = (from * heads + h) * of * width;",
+      "const start = from * heads * of * width;",
+    ],
+    [
+      "kept tokens are not among the saved options",
+      'return kind === "rolling";',
+      'return kind === "rolling" && name !== "keep";',
+    ],
+    [
+      "a rotation's interleaving is not saved",
+      "return { ...rest, ...(inverse",
+      "return { theta: rest.theta, ...(inverse",
+    ],
+  ]),
+  ...bugs("cache.ts", [
+    [
+      "after a truncate, queries are still those of the latest append",
+      'this.#integers("lengths", given, (b) => now[b] as number));\n    this.#chunk = null;',
+      'this.#integers("lengths", given, (b) => now[b] as number));',
+    ],
+    [
+      "a reorder leaves the counts of an uneven append",
+      "counts: order.map((b) => chunk.counts[b] as number)",
+      "counts: chunk.counts",
+    ],
+    [
+      "keys are rotated from position 0 at each append",
+      "const start = this.#state.lengths[b] as number;",
+      "const start = 0;",
+    ],
+    [
+      "an append that failed on a device keeps its place",
+      "await written;\n    } catch (error) {\n      this.#state.abandon(placement);",
+      "await written;\n    } catch (error) {",
+    ],
+    ["a fork does not know the latest append", "fork.#chunk = this.#chunk;", ""],
+  ]),
+];
