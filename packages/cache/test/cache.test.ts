@@ -362,6 +362,31 @@ test("the rest of a cache waits for appends that were not awaited", async () => 
   await attention.dispose();
 });
 
+test("an append that a device fails gives its pages back", async () => {
+  const running = await createAttention({ backends: [wasm({ threads: 1 })] });
+  let fails = false;
+  const attention = new Proxy(running, {
+    get: (target, name) => {
+      if (name === "apply" && fails) return () => Promise.reject(new Error("out of order"));
+      const member = Reflect.get(target, name, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+  const options = { ...small, kind: "paged", capacity: 16, pageSize: 4 } as const;
+  const cache = await createCache(attention, options);
+  await cache.append(next(3));
+  expect(cache.pages?.free).toBe(2);
+  fails = true;
+  await expect(cache.append(next(3))).rejects.toThrow("out of order");
+  expect(cache.pages?.free).toBe(2);
+  expect(cache.lengths).toEqual([3, 3]);
+  fails = false;
+  await cache.append(next(3));
+  expect(cache.pages?.free).toBe(0);
+  cache.dispose();
+  await running.dispose();
+});
+
 test("a cache whose backend is lost says so", async () => {
   let lost = false;
   const base = wasm({ threads: 1 });

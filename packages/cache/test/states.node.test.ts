@@ -268,3 +268,15 @@ test("rolling: rows that a chunk needs are there as long as it is no longer than
     }),
   );
 });
+
+test("rows of a rolling cache that an append may have written hold no token when it is given up", () => {
+  const state = new RollingState({ batch: 1, capacity: 4, window: 2, keep: 0 });
+  state.commit(state.place(Int32Array.of(4), 4));
+  expect(state.rewindable()).toEqual([4]);
+  state.abandon(state.place(Int32Array.of(1), 1));
+  const { keyPositions, kvLengths } = state.inputs(1, null);
+  expect(keyPositions?.data[0]).toBeLessThan(-1000);
+  expect([...(keyPositions?.data.slice(1) ?? [])]).toEqual([1, 2, 3]);
+  expect([...kvLengths]).toEqual([4]);
+  expect(state.rewindable()).toEqual([1]);
+});
