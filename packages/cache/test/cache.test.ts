@@ -148,6 +148,22 @@ describe.each(["js", "wasm"] as const)("on %s", (backend) => {
     },
   );
 
+  test("kept tokens are kept by a cache that was loaded, too", async () => {
+    const options = { ...small, kind: "rolling", window: 2, keep: 2 } as const;
+    const cache = await createCache(attention, options);
+    for (let n = 0; n < 5; n++) await cache.append(next(3));
+    const again = await Cache.load(attention, await cache.save());
+    const own = cache.inputs({ queryLength: 1 });
+    const { kvLengths, keyPositions, queryPositions } = again.inputs({ queryLength: 1 });
+    expect({ kvLengths, keyPositions, queryPositions }).toEqual({
+      kvLengths: own.kvLengths,
+      keyPositions: own.keyPositions,
+      queryPositions: own.queryPositions,
+    });
+    again.dispose();
+    cache.dispose();
+  });
+
   test("forks share pages until one side writes, and a prefix of many is stored once", async () => {
     const options = { kind: "paged", capacity: 24, pageSize: 4 } as const;
     const cache = await create(options);
