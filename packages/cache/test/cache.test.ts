@@ -164,6 +164,43 @@ describe.each(["js", "wasm"] as const)("on %s", (backend) => {
     cache.dispose();
   });
 
+  test("each head's rows are saved and loaded", async () => {
+    const options = { ...small, kvHeads: 2, capacity: 3, valueDim: 2 } as const;
+    const cache = await createCache(attention, options);
+    const all = tensor(
+      Float32Array.from({ length: 24 }, (_, i) => i),
+      [2, 2, 3, 2],
+    );
+    await cache.append({ key: all, value: all });
+    const again = await Cache.load(attention, await cache.save());
+    for (const t of [again.inputs().key, again.inputs().value]) {
+      const { data } = "read" in t ? await t.read() : (t as HostTensor);
+      expect([...(data as Float32Array)]).toEqual([...all.data]);
+    }
+    again.dispose();
+    cache.dispose();
+  });
+
+  test.each(["static", "rolling", "paged"] as const)(
+    "a %s cache and its fork write rows of their own",
+    async (kind) => {
+      const more = { static: {}, rolling: { window: 4 }, paged: { pageSize: 2, capacity: 24 } }[
+        kind
+      ];
+      const cache = await createCache(attention, { ...small, ...more, kind });
+      await cache.append(next(3, 1));
+      const fork = cache.fork();
+      await cache.append(next(1, 50));
+      await fork.append(next(1, 70));
+      const keysOf = async (side: Cache) =>
+        [...(readSafeTensors(await side.save()).tensors.key?.data as Float32Array)].filter(Boolean);
+      expect(Math.max(...(await keysOf(cache)))).toBe(50);
+      expect(Math.max(...(await keysOf(fork)))).toBe(70);
+      fork.dispose();
+      cache.dispose();
+    },
+  );
+
   test("forks share pages until one side writes, and a prefix of many is stored once", async () => {
     const options = { kind: "paged", capacity: 24, pageSize: 4 } as const;
     const cache = await create(options);
