@@ -201,6 +201,18 @@ describe.each(["js", "wasm"] as const)("on %s", (backend) => {
     },
   );
 
+  test("of two entries that share a page, the last one to write needs no copy", async () => {
+    const options = { ...small, kind: "paged", capacity: 8, pageSize: 4 } as const;
+    const cache = await createCache(attention, options);
+    await cache.append({ ...next(3), lengths: [3, 0] });
+    await cache.reorder([0, 0]);
+    expect(cache.pages?.free).toBe(1);
+    await cache.append(next(1, 50));
+    expect(cache.pages?.free).toBe(0);
+    expect(cache.lengths).toEqual([4, 4]);
+    cache.dispose();
+  });
+
   test("forks share pages until one side writes, and a prefix of many is stored once", async () => {
     const options = { kind: "paged", capacity: 24, pageSize: 4 } as const;
     const cache = await create(options);
