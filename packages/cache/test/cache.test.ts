@@ -201,6 +201,15 @@ describe.each(["js", "wasm"] as const)("on %s", (backend) => {
     },
   );
 
+  test("after a truncate, queries are no longer those of the latest append", async () => {
+    const cache = await createCache(attention, small);
+    await cache.append({ ...next(3), lengths: [3, 1] });
+    expect(cache.inputs().queryOffset).toEqual(Int32Array.of(0, 0));
+    cache.truncate([2, 1]);
+    expect(cache.inputs({ queryLength: 3 }).queryOffset).toBe("bottom-right");
+    cache.dispose();
+  });
+
   test("of two entries that share a page, the last one to write needs no copy", async () => {
     const options = { ...small, kind: "paged", capacity: 8, pageSize: 4 } as const;
     const cache = await createCache(attention, options);
