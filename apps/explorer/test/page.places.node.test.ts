@@ -10,6 +10,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 import sirv from "sirv";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { whisper } from "../../../packages/splice/test/models/decoders.js";
 
 /** The page as it is built, under a path that is not the root, in a real browser. */
 const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
@@ -21,7 +22,7 @@ test.runIf(!here)("the page is tested", () => {
   if (required) throw new Error(`no chromium at ${executablePath}`);
 });
 
-describe.runIf(here)("the page", { timeout: 120_000 }, () => {
+describe.runIf(here)("the page", { timeout: 300_000 }, () => {
   let browser: Browser;
   let server: Server;
   let folder: string;
@@ -55,13 +56,18 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
   });
 
   async function open(query: string, options: BrowserContextOptions = {}): Promise<Page> {
+    const page = await ready(query, options);
+    await computed(page);
+    return page;
+  }
+
+  async function ready(query: string, options: BrowserContextOptions = {}): Promise<Page> {
     const context = await browser.newContext(options);
     onTestFinished(() => context.close());
     const page = await context.newPage();
     page.setDefaultTimeout(60_000);
     page.on("pageerror", (error) => console.error(error));
     await page.goto(`${address}${query}`);
-    await computed(page);
     return page;
   }
 
@@ -120,6 +126,8 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     await page.check(".switch input");
     await page.waitForFunction(() => /causal=true/.test(location.search));
     await page.waitForSelector(".hidden-key");
+    // The first word sees itself alone, once that is computed.
+    await page.waitForSelector(".words .share >> text=100%");
     expect((await shares(page))[0]).toBe(100);
     await page.focus(".words [aria-pressed=true]");
     await page.keyboard.press("ArrowRight");
@@ -197,6 +205,87 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     );
   });
 
+  test("a model that is opened shows its sites, and the weights of each head", async () => {
+    const page = await ready("?view=model&backend=js");
+    await page.setInputFiles("#model-file", {
+      name: "mine.onnx",
+      mimeType: "application/octet-stream",
+      buffer: Buffer.from(whisper().bytes),
+    });
+    await computed(page, "js");
+    const rows = await page.locator(".sites tbody tr").allTextContents();
+    expect(rows).toHaveLength(2);
+    expect(rows[0]).toMatch(/causal.*self/);
+    expect(rows[1]).toContain("cross");
+    expect(await page.textContent("#attended")).toMatch(
+      /token 1 attends most to token 1 \(100\.0%\)/,
+    );
+    await page.click(".sites tbody tr:nth-child(2) button");
+    await page.waitForSelector(".sites tbody tr:nth-child(2) [aria-pressed=true]");
+    await page.selectOption("#site-head", "1");
+    await page.waitForFunction(() =>
+      /head 2/.test(document.querySelector("#site")?.textContent ?? ""),
+    );
+    expect(page.url()).not.toContain("blob");
+
+    await page.setInputFiles("#model-file", {
+      name: "cut.onnx",
+      mimeType: "application/octet-stream",
+      buffer: Buffer.from(whisper().bytes.subarray(0, 700)),
+    });
+    await page.waitForSelector("#status.bad");
+    expect(await page.textContent("#status")).toContain("the file ends after 700 bytes");
+  });
+
+  test("the text recogniser reads words that the page draws, and a reload brings its patches back", async () => {
+    const page = await ready("?view=model&backend=wasm");
+    await page.click("text=Use a text recogniser");
+    await computed(page, "wasm");
+    await page.waitForSelector("#read");
+    await page.fill("#words", "WRENCH");
+    await page.click(".model-form [type=submit]");
+    await page.waitForFunction(() => document.querySelector("#read")?.textContent === "WRENCH");
+    const patches = page.locator(".patches");
+    const box = await patches.boundingBox();
+    if (!box) throw new Error("no patches");
+    await patches.click({ position: { x: box.width * 0.5, y: box.height / 2 } });
+    await page.click(".sites tbody tr:nth-child(2) button");
+    await page.waitForFunction(
+      () => /query=/.test(location.search) || /site=1/.test(location.search),
+    );
+    await computed(page, "wasm");
+    const before = await page.textContent("#attended");
+    await page.reload();
+    await computed(page, "wasm");
+    expect(await page.textContent("#attended")).toBe(before);
+    expect(await page.textContent("#read")).toBe("WRENCH");
+  });
+
+  test("masks show the tiles that are skipped", async () => {
+    const page = await ready("?view=masks");
+    expect(await page.textContent("#tiles")).toContain("Of 256 tiles, 120 are skipped (47%)");
+    await page.selectOption("#mask-name", "window");
+    await page.selectOption("#tile", "128");
+    await page.waitForFunction(() =>
+      /Of 64 tiles/.test(document.querySelector("#tiles")?.textContent ?? ""),
+    );
+    await page.reload();
+    expect(await page.textContent("#tiles")).toContain("Of 64 tiles, 49 are skipped");
+  });
+
+  test("two heads and two sentences are compared", async () => {
+    const page = await open("?view=explore&backend=js&head=1");
+    await page.selectOption("text=Show >> select", "heads");
+    await page.selectOption("#other-head", "0.1");
+    await page.waitForSelector("text=by at most 0%");
+    await page.selectOption("#other-head", "1.0");
+    await page.waitForFunction(() => !/by at most 0%/.test(document.body.textContent ?? ""));
+    await page.fill("#second", "Time flies");
+    await page.press("#second", "Enter");
+    await page.waitForSelector("#beside");
+    expect(await page.textContent("#beside")).toMatch(/of 3\.\d bits.*of 1\.\d bits/);
+  });
+
   test("a backend that is not there is said, and another one still works", async () => {
     const page = await browser.newPage();
     onTestFinished(() => page.close());
@@ -213,8 +302,15 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
   ] as const)(
     "axe finds nothing, and nothing is too wide, in %s at %i px",
     async (colorScheme, width) => {
-      for (const query of ["?step=6&causal=true", "?view=explore", "?view=long&length=1024"]) {
-        const page = await open(query, { colorScheme, viewport: { width, height: 800 } });
+      for (const query of [
+        "?step=6&causal=true",
+        "?view=explore&second=Time+flies",
+        "?view=long&length=1024",
+        "?view=model&model=./model/recogniser.onnx",
+        "?view=masks",
+      ]) {
+        const page = await ready(query, { colorScheme, viewport: { width, height: 800 } });
+        if (!query.includes("masks")) await computed(page);
         await page.addScriptTag({ path: axe });
         const violations = await page.evaluate(async () => {
           const { axe } = globalThis as unknown as {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { blocksOf, masks, type NamedMask } from "../page/measure/masks.js";
 import { largest, meanDistance, meanEntropy } from "../page/measure/measures.js";
+import { patchGrids } from "../page/measure/patches.js";
 import { initial, readState, type State, writeState } from "../page/state/state.js";
 import { StripCache, stripsInView } from "../page/state/strips.js";
 
@@ -17,15 +19,40 @@ describe("the address", () => {
       other: "wasm",
       causal: true,
       show: "difference",
+      otherLayer: 1,
+      otherHead: 2,
+      second: "d & e",
       length: 1024,
+      model: "./model/recogniser.onnx",
+      feeds: "./feeds.npz",
+      sizes: "batch=2,length=9",
+      words: "A & B",
+      site: 1,
+      siteHead: 7,
+      query: 12,
+      grid: 3,
+      mask: "window",
+      tile: 32,
     };
     expect(readState(writeState(state))).toEqual(state);
   });
 
-  test.each(["?head=9", "?layer=x", "?step=0", "?view=all", "?backend=gpu", "?length=5", "?text="])(
-    "%s is read as the default",
-    (search) => expect(readState(search)).toEqual(initial),
-  );
+  test("leaves out a file that was opened", () => {
+    expect(writeState({ ...initial, view: "model", model: "blob:x", site: 1 })).toBe(
+      "?view=model&site=1",
+    );
+  });
+
+  test.each([
+    "?head=9",
+    "?layer=x",
+    "?step=0",
+    "?view=all",
+    "?backend=gpu",
+    "?length=5",
+    "?text=",
+    "?tile=7",
+  ])("%s is read as the default", (search) => expect(readState(search)).toEqual(initial));
 });
 
 describe("measures of weights", () => {
@@ -67,4 +94,42 @@ describe("strips of a long text", () => {
     cache.set("d", new Float32Array(100));
     expect(["a", "c", "d"].filter((key) => cache.get(key))).toEqual(["d"]);
   });
+});
+
+describe("patches of a picture", () => {
+  test("are as square as they can be, and a class token may stand before them", () => {
+    expect(patchGrids(196, 224, 224)[0]).toEqual({ rows: 14, columns: 14, before: 0 });
+    expect(patchGrids(197, 224, 224)[0]).toEqual({ rows: 14, columns: 14, before: 1 });
+    expect(patchGrids(12, 80, 60)[0]).toEqual({ rows: 3, columns: 4, before: 0 });
+    expect(patchGrids(20, 160, 48).find(({ rows }) => rows === 1)).toEqual({
+      rows: 1,
+      columns: 20,
+      before: 0,
+    });
+  });
+});
+
+describe("pictured masks", () => {
+  test("a causal mask skips the tiles above its diagonal, and masks those on it", () => {
+    const { program } = masks.find(({ name }) => name === "causal") as NamedMask;
+    expect(blocksOf(program(), 64).counts).toEqual({ empty: 120, partial: 16, full: 120 });
+  });
+
+  test.each(masks.map(({ name, program }) => [name, program] as const))(
+    "%s: a tile is skipped where no element of it is seen",
+    (_, program) => {
+      const made = program();
+      const blocks = blocksOf(made, 128);
+      const smaller = blocksOf(made, 64);
+      for (let query = 0; query < 8; query++) {
+        for (let key = 0; key < 8; key++) {
+          const parts = [0, 1].flatMap((q) =>
+            [0, 1].map((k) => smaller.kind(0, 0, 2 * query + q, 2 * key + k)),
+          );
+          const empty = parts.every((kind) => kind === "empty");
+          expect(blocks.kind(0, 0, query, key) === "empty").toBe(empty);
+        }
+      }
+    },
+  );
 });

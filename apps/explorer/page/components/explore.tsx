@@ -2,21 +2,14 @@ import { Scroll } from "@heed/page";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { type Matrix, paint } from "../drawing/matrix.js";
+import { type Matrix, matrixOf, paint } from "../drawing/matrix.js";
 import { meanDistance, meanEntropy } from "../measure/measures.js";
 import { shown } from "../model/tokens.js";
 import { change, dark, difference, state } from "../state/page-state.js";
 import type { BackendName, Quantity } from "../state/state.js";
 import type { LayerData, Sentence } from "../worker/protocol.js";
+import { headDifference, OtherHead, SecondSentence } from "./compare.js";
 import { format, HeatMap } from "./heat-map.js";
-
-/** One head's part of `[heads, length, length]`. */
-function matrixOf(all: Float32Array, head: number, size: number, quantity: Quantity): Matrix {
-  const own = all.subarray(head * size * size, (head + 1) * size * size);
-  let most = 0;
-  for (const x of own) most = Math.max(most, Math.abs(x));
-  return { size, quantity, most, row: (i) => own.subarray(i * size, (i + 1) * size) };
-}
 
 /** All heads small, one large, with measures. */
 export function Explore({ sentence }: { sentence: Sentence }): JSX.Element {
@@ -26,7 +19,12 @@ export function Explore({ sentence }: { sentence: Sentence }): JSX.Element {
   const data = sentence.layers[layer] as LayerData;
   const compared = difference.value;
   const title = `layer ${layer + 1}, head ${head + 1}`;
-  const source = show === "difference" ? compared?.weights : data[show];
+  const source =
+    show === "difference"
+      ? compared?.weights
+      : show === "heads"
+        ? headDifference(sentence, state.value)
+        : data[show];
   const matrix = source && matrixOf(source, head, size, show);
   return (
     <>
@@ -59,9 +57,11 @@ export function Explore({ sentence }: { sentence: Sentence }): JSX.Element {
               >
                 <option value="weights">weights</option>
                 <option value="scores">scores</option>
+                <option value="heads">difference of two heads</option>
                 <option value="difference">difference of two backends</option>
               </select>
             </label>
+            {show === "heads" && <OtherHead />}
             {show === "difference" && (
               <label>
                 Compared with
@@ -87,6 +87,13 @@ export function Explore({ sentence }: { sentence: Sentence }): JSX.Element {
             conformance suite allows 1.
           </p>
         )}
+        {show === "heads" && matrix && (
+          <p>
+            Blue is where this head attends more than layer {state.value.otherLayer + 1}, head{" "}
+            {state.value.otherHead + 1}, and orange where it attends less; by at most{" "}
+            {(100 * matrix.most).toFixed(0)}%.
+          </p>
+        )}
         {matrix && (
           <>
             <HeatMap
@@ -99,6 +106,7 @@ export function Explore({ sentence }: { sentence: Sentence }): JSX.Element {
           </>
         )}
       </section>
+      <SecondSentence first={sentence} />
     </>
   );
 }

@@ -8,8 +8,15 @@ import { dark } from "../state/page-state.js";
 
 interface HeatMapProps {
   readonly matrix: Matrix;
+  /** Words of the queries. */
   readonly pieces: readonly string[];
+  /** Words of the keys. Default: those of the queries. */
+  readonly keyPieces?: readonly string[];
   readonly title: string;
+  /** Id of the line that tells the cell; another one for a second map on the page. */
+  readonly cellId?: string;
+  /** Called when a cell is pressed, with its query. */
+  readonly onChoose?: (query: number) => void;
   /** Side of a cell in CSS pixels. */
   readonly cell: number;
   /** Called with the part that is on screen, whenever it is drawn. */
@@ -19,7 +26,17 @@ interface HeatMapProps {
 const gutterWithWords = 84;
 
 /** Queries and keys of one head on a canvas that draws the part on screen. Arrow keys move a cursor. */
-export function HeatMap({ matrix, pieces, title, cell, onView }: HeatMapProps): JSX.Element {
+export function HeatMap(props: HeatMapProps): JSX.Element {
+  const {
+    matrix,
+    pieces,
+    keyPieces = pieces,
+    title,
+    cell,
+    onView,
+    onChoose,
+    cellId = "cell",
+  } = props;
   const frame = useRef<HTMLElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const view = useRef<Part>({ firstRow: 0, rows: 0, firstColumn: 0, columns: 0 });
@@ -27,7 +44,7 @@ export function HeatMap({ matrix, pieces, title, cell, onView }: HeatMapProps): 
   const gutter = cell >= 12 ? gutterWithWords : 0;
   const isDark = dark.value;
   const at = cursor.value;
-  const { size } = matrix;
+  const { rows: queries, columns: keys } = matrix;
 
   const draw = useRef(() => {});
   draw.current = () => {
@@ -54,11 +71,11 @@ export function HeatMap({ matrix, pieces, title, cell, onView }: HeatMapProps): 
     const shownPart = {
       ...part,
       rows: Math.min(
-        size - part.firstRow,
+        queries - part.firstRow,
         Math.ceil((top + height - gutter) / cell) - part.firstRow,
       ),
       columns: Math.min(
-        size - part.firstColumn,
+        keys - part.firstColumn,
         Math.ceil((left + width - gutter) / cell) - part.firstColumn,
       ),
     };
@@ -100,7 +117,7 @@ export function HeatMap({ matrix, pieces, title, cell, onView }: HeatMapProps): 
       context.translate(x(j) + cell / 2, gutter - 6);
       context.rotate(-Math.PI / 2);
       context.textAlign = "left";
-      context.fillText(fit(shown(pieces[j] ?? "")), 0, 0);
+      context.fillText(fit(shown(keyPieces[j] ?? "")), 0, 0);
       context.restore();
     }
   };
@@ -122,7 +139,7 @@ export function HeatMap({ matrix, pieces, title, cell, onView }: HeatMapProps): 
     const bounds = box.getBoundingClientRect();
     const row = Math.floor((event.clientY - bounds.top - gutter + box.scrollTop) / cell);
     const column = Math.floor((event.clientX - bounds.left - gutter + box.scrollLeft) / cell);
-    const inside = row >= 0 && column >= 0 && row < size && column < size;
+    const inside = row >= 0 && column >= 0 && row < queries && column < keys;
     cursor.value = inside ? [row, column] : null;
   };
   const move = (event: KeyboardEvent) => {
@@ -137,8 +154,8 @@ export function HeatMap({ matrix, pieces, title, cell, onView }: HeatMapProps): 
     if (!by) return;
     event.preventDefault();
     const [row, column] = at ?? [view.current.firstRow, view.current.firstColumn];
-    const within = (x: number) => Math.max(0, Math.min(size - 1, x));
-    const next = [within(row + by[0]), within(column + by[1])] as const;
+    const within = (x: number, size: number) => Math.max(0, Math.min(size - 1, x));
+    const next = [within(row + by[0], queries), within(column + by[1], keys)] as const;
     cursor.value = next;
     const box = frame.current as HTMLElement;
     const into = (scrolled: number, place: number, length: number) =>
@@ -148,32 +165,37 @@ export function HeatMap({ matrix, pieces, title, cell, onView }: HeatMapProps): 
   };
 
   const value = at && matrix.row(at[0])?.[at[1]];
-  const side = gutter + size * cell;
   return (
     <div class="map">
       <section
         ref={frame}
         class="map-frame"
         aria-label={`${title}. Arrow keys move from cell to cell.`}
-        aria-describedby="cell"
+        aria-describedby={cellId}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a map that scrolls is reached by keyboard
         tabIndex={0}
         onScroll={redraw}
         onPointerMove={point}
-        onPointerDown={point}
+        onPointerDown={(event) => {
+          point(event);
+          if (cursor.value) onChoose?.(cursor.value[0]);
+        }}
         onKeyDown={move}
-        style={{ "--side": `${side}px` }}
+        style={{
+          "--width": `${gutter + keys * cell}px`,
+          "--height": `${gutter + queries * cell}px`,
+        }}
       >
         <div class="map-size">
           <canvas ref={canvas} />
         </div>
       </section>
       <div class="map-foot">
-        <p id="cell" aria-live="polite">
+        <p id={cellId} aria-live="polite">
           {at ? (
             <>
               <strong>{shown(pieces[at[0]] ?? "")}</strong> ({at[0] + 1}) →{" "}
-              <strong>{shown(pieces[at[1]] ?? "")}</strong> ({at[1] + 1}):{" "}
+              <strong>{shown(keyPieces[at[1]] ?? "")}</strong> ({at[1] + 1}):{" "}
               {value === undefined || value === null ? "…" : format(value, matrix.quantity)}
             </>
           ) : (
@@ -200,5 +222,6 @@ export function HeatMap({ matrix, pieces, title, cell, onView }: HeatMapProps): 
 /** A value in words, by its quantity. */
 export function format(value: number, quantity: Matrix["quantity"]): string {
   if (quantity === "weights") return `${(100 * value).toFixed(value < 0.01 ? 3 : 1)}%`;
+  if (quantity === "heads") return `${(100 * value).toFixed(1)}%`.replace("-", "−");
   return (quantity === "scores" ? value.toFixed(3) : value.toExponential(2)).replace("-", "−");
 }

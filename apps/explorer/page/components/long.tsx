@@ -26,7 +26,7 @@ export function Long({ text }: { text: LongText }): JSX.Element {
   // Read, so that a strip that has come is drawn.
   arrived.value;
   const matrix: Matrix = {
-    ...{ size, quantity: "weights", most: 0.05 },
+    ...{ rows: size, columns: size, quantity: "weights", most: 0.05 },
     row: (i) => {
       const strip = strips.cache.get(String(Math.floor(i / stripRows)));
       const start = (i % stripRows) * size;

@@ -1,7 +1,8 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { busy, change, longText, sentence, state } from "../state/page-state.js";
+import { busy, change, longText, sentence, siteWeights, state } from "../state/page-state.js";
 import { type BackendName, lengths } from "../state/state.js";
+import { ModelForm } from "./model-form.js";
 
 const examples = [
   "The robot picked up the wrench because it was heavy",
@@ -20,11 +21,14 @@ const names: readonly (readonly [BackendName, string])[] = [
 /** The text, the backend that computes, and what it said about that. */
 export function Setup(): JSX.Element {
   const { view, backend, causal, length } = state.value;
-  const result = view === "long" ? longText.value : sentence.value;
-  const took = view === "long" ? undefined : sentence.value?.milliseconds;
+  const ofSentence = view === "explain" || view === "explore";
+  const result =
+    view === "long" ? longText.value : view === "model" ? siteWeights.value : sentence.value;
+  const took = result && "milliseconds" in result ? result.milliseconds : undefined;
   return (
     <section class="panel" aria-label="Input">
-      {view !== "long" && <SentenceForm />}
+      {ofSentence && <SentenceForm />}
+      {view === "model" && <ModelForm />}
       <div class="settings">
         {view === "long" && (
           <label>
@@ -57,7 +61,7 @@ export function Setup(): JSX.Element {
             ))}
           </select>
         </label>
-        {view !== "long" && (
+        {ofSentence && (
           <label class="switch">
             <input
               type="checkbox"

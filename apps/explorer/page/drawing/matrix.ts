@@ -11,11 +11,31 @@ export interface Part {
 
 /** A matrix of queries and keys, row by row. A row that has not been computed is undefined. */
 export interface Matrix {
-  readonly size: number;
+  readonly rows: number;
+  readonly columns: number;
   readonly quantity: Quantity;
   /** Value at which colours end. */
   readonly most: number;
   row(i: number): Float32Array | undefined;
+}
+
+/** One head's part of `[heads, length, length]`. */
+export function matrixOf(
+  all: Float32Array,
+  head: number,
+  size: number,
+  quantity: Quantity,
+): Matrix {
+  const own = all.subarray(head * size * size, (head + 1) * size * size);
+  let most = 0;
+  for (const x of own) most = Math.max(most, Math.abs(x));
+  return {
+    rows: size,
+    columns: size,
+    quantity,
+    most,
+    row: (i) => own.subarray(i * size, (i + 1) * size),
+  };
 }
 
 export function colourOf(matrix: Pick<Matrix, "quantity" | "most">, dark: boolean) {

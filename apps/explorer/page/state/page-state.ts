@@ -1,14 +1,24 @@
 import { computed, signal } from "@preact/signals";
 import { compute } from "../worker/client.js";
-import type { Difference, LongText, Sentence } from "../worker/protocol.js";
+import type {
+  Difference,
+  FoundModel,
+  LongText,
+  Sentence,
+  SiteWeights,
+} from "../worker/protocol.js";
 import { readState, type State, writeState } from "./state.js";
 
 /** Everything that the address says; changed by {@link change} alone. */
 export const state = signal<State>(readState(location.search));
 
 export const sentence = signal<Sentence | null>(null);
+/** The sentence that it is compared with. */
+export const secondSentence = signal<Sentence | null>(null);
 export const difference = signal<Difference | null>(null);
 export const longText = signal<LongText | null>(null);
+export const foundModel = signal<FoundModel | null>(null);
+export const siteWeights = signal<SiteWeights | null>(null);
 /** Why the last computation failed; null if it did not. */
 export const problem = signal<string | null>(null);
 export const busy = signal(false);
@@ -35,21 +45,31 @@ export function change(changed: Partial<State>): void {
 }
 
 /** The state's parts that results depend on. */
-function keyOf({ view, text, backend, causal, length, show, other, layer }: State): string {
+function keyOf(of: State): string {
+  const { view, text, backend, causal, length, show, other, layer } = of;
+  if (view === "masks") return view;
+  if (view === "model") {
+    const { model, feeds, sizes, words, site, siteHead } = of;
+    return JSON.stringify([view, backend, model, feeds, sizes, words, site, siteHead]);
+  }
   if (view === "long") return JSON.stringify([view, backend, length]);
   const compared = view === "explore" && show === "difference" && [other, layer];
-  return JSON.stringify([text, backend, causal, compared]);
+  const second = view === "explore" && of.second;
+  return JSON.stringify([text, backend, causal, compared, second]);
 }
 
 /** Computes what the state asks for. Results of an earlier state are dropped. */
 export async function refresh(): Promise<void> {
-  const { view, text, backend, causal, length, show, other, layer } = state.value;
+  const { view, text, second, backend, causal, length, show, other, layer } = state.value;
   const key = keyOf(state.value);
   const current = () => keyOf(state.value) === key;
   busy.value = true;
   problem.value = null;
   try {
-    if (view === "long") {
+    if (view === "masks") return;
+    if (view === "model") {
+      await refreshModel(current);
+    } else if (view === "long") {
       const result = await compute("long", backend, length);
       if (current()) longText.value = result;
     } else {
@@ -57,6 +77,12 @@ export async function refresh(): Promise<void> {
       if (!current()) return;
       sentence.value = result;
       difference.value = null;
+      secondSentence.value = null;
+      if (view === "explore" && second !== "") {
+        const beside = await compute("sentence", backend, second, causal);
+        if (!current()) return;
+        secondSentence.value = beside;
+      }
       if (view === "explore" && show === "difference") {
         const compared = await compute("difference", backend, other, text, causal, layer);
         if (current()) difference.value = compared;
@@ -67,4 +93,31 @@ export async function refresh(): Promise<void> {
   } finally {
     if (current()) busy.value = false;
   }
+}
+
+/** A file that the person chose, opened in place of what was there. */
+export function openModelFile(file: File): void {
+  if (/\.npz$/i.test(file.name)) {
+    change({ view: "model", feeds: URL.createObjectURL(file) });
+    return;
+  }
+  foundModel.value = null;
+  siteWeights.value = null;
+  const first = { site: 0, siteHead: 0, query: 0, grid: 0, feeds: "" };
+  change({ view: "model", model: URL.createObjectURL(file), ...first });
+}
+
+async function refreshModel(current: () => boolean): Promise<void> {
+  const { backend, model, feeds, sizes, words, site, siteHead } = state.value;
+  if (model === "") return;
+  // The worker does not know the page's address.
+  const absolute = (address: string) => address && new URL(address, document.baseURI).href;
+  const address = absolute(model);
+  const found = await compute("model", address);
+  if (!current()) return;
+  foundModel.value = found;
+  const feeding = { feeds: absolute(feeds), sizes, words };
+  const chosen = { site: Math.min(site, found.sites.length - 1), head: siteHead };
+  const result = await compute("site", backend, address, feeding, chosen);
+  if (current()) siteWeights.value = result;
 }

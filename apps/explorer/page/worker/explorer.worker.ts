@@ -6,6 +6,7 @@ import { story } from "../model/story.js";
 import type { BackendName } from "../state/state.js";
 import { stripRows } from "../state/strips.js";
 import { loadModel, type Model } from "./load-model.js";
+import type { Models } from "./models.js";
 import type {
   Call,
   Computation,
@@ -36,15 +37,30 @@ function loaded(): Promise<Model> {
   return model;
 }
 
+let models: Promise<Models> | undefined;
+
+/** Loaded when a model is looked at: it brings onnxruntime. */
+function spliced(): Promise<Models> {
+  models ??= import("./models.js").then(({ Models }) => new Models(self.name));
+  return models;
+}
+
 function on(backend: BackendName): Promise<Attention> {
   const known = attentions.get(backend);
   if (known) return known;
-  const made = createAttention(
-    backend === "auto" ? { select: "order" } : { backends: [backend], fallback: "error" },
-  );
+  const made = open(backend);
   attentions.set(backend, made);
   made.catch(() => attentions.delete(backend));
   return made;
+}
+
+async function open(backend: BackendName): Promise<Attention> {
+  if (backend === "auto") return createAttention({ select: "order" });
+  if (backend !== "webgpu") return createAttention({ backends: [backend], fallback: "error" });
+  // Whoever asks for it by name gets it of a software adapter, too.
+  const { webgpu } = await import("@heed/backend-webgpu");
+  const provider = webgpu({ allowFallbackAdapter: true });
+  return createAttention({ backends: [provider], fallback: "error" });
 }
 
 async function run(backend: BackendName, text: string, causal: boolean) {
@@ -96,6 +112,14 @@ const computation: Promised = {
 
   async long(backend, length): Promise<LongText> {
     return (await prepared(backend, length)).text;
+  },
+
+  async model(address) {
+    return (await spliced()).find(await on("js"), address);
+  },
+
+  async site(backend, address, feeding, chosen) {
+    return (await spliced()).weights(await on(backend), backend, address, feeding, chosen);
   },
 
   async rows(backend, length, head, first): Promise<Float32Array> {

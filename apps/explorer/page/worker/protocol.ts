@@ -1,3 +1,4 @@
+import type { Site, UnsplicedNode } from "@heed/splice";
 import type { BackendName } from "../state/state.js";
 
 /** One layer of a sentence. All arrays are `[heads, length, …]`, row-major. */
@@ -42,6 +43,48 @@ export interface Difference {
   readonly budgets: readonly [number, number];
 }
 
+/** The attention in an ONNX model. */
+export interface FoundModel {
+  readonly sites: readonly Site[];
+  readonly notUnderstood: readonly UnsplicedNode[];
+  /** Whether an input of it is a picture. */
+  readonly picture: boolean;
+}
+
+/** What a model is fed: arrays of a file, or random numbers, and a picture of words where it takes one. */
+export interface Feeding {
+  /** Address of a file of `numpy.savez`; empty for none. */
+  readonly feeds: string;
+  readonly sizes: string;
+  readonly words: string;
+}
+
+/** Pixels of a picture. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8ClampedArray<ArrayBuffer>;
+}
+
+/** Weights of one head of a site, `[rows, columns]`. */
+export interface SiteWeights {
+  readonly site: number;
+  readonly head: number;
+  readonly heads: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly weights: Float32Array;
+  /** Backend that computed them, or onnxruntime. */
+  readonly backend: string;
+  /** Why the runtime ran the site, where it did. */
+  readonly reason?: string | undefined;
+  readonly why: string;
+  readonly picture: Picture | null;
+  /** Words that the text recogniser reads; null for other models. */
+  readonly read: string | null;
+  readonly milliseconds: number;
+}
+
 /** Computations that the worker offers. */
 export interface Computation {
   sentence(backend: BackendName, text: string, causal: boolean): Sentence;
@@ -53,6 +96,14 @@ export interface Computation {
     layer: number,
   ): Difference;
   long(backend: BackendName, length: number): LongText;
+  /** Finds the attention in a model. */
+  model(address: string): FoundModel;
+  site(
+    backend: BackendName,
+    address: string,
+    feeding: Feeding,
+    chosen: { readonly site: number; readonly head: number },
+  ): SiteWeights;
   /** Weights of some queries of the long text, `[rows, length]`. */
   rows(backend: BackendName, length: number, head: number, first: number): Float32Array;
 }
