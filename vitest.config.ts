@@ -64,7 +64,7 @@ const onlyInAll = env.HEED_TEST_SCOPE === "all" ? [] : ["**/*.all.*test.ts"];
  * in Node, and opening pages most of it in browsers. What a file changes for everybody (globals, spies, timers) it
  * changes back, and it disposes its backends. `--isolate` and `--browser.isolate` run each file alone again.
  */
-const together = { isolate: false, testTimeout: 60_000, hookTimeout: 60_000 };
+const together = { isolate: false, testTimeout: 180_000, hookTimeout: 180_000 };
 
 const node: TestProjectConfiguration = {
   resolve: { conditions: [...source, ...defaultClientConditions] },
