@@ -17,6 +17,6 @@ if (process.version.startsWith("v20.")) {
 testBackend(wasm({ simd: "relaxed", threads: 1 }), {
   declaration,
   title: "wasm backend, relaxed SIMD",
-  // Where relaxed SIMD needs no flag, what it can change; so do browsers, with two threads.
+  // Relaxed SIMD needs no flag here: the cases that it can change. Browsers run them too, with two threads.
   select: scope === "engine" ? newPaths(1, defaultLimits) : wholeIn("browser"),
 });

@@ -192,8 +192,10 @@ describe.each(["js", "wasm"] as const)("on %s", (backend) => {
       const fork = cache.fork();
       await cache.append(next(1, 50));
       await fork.append(next(1, 70));
-      const keysOf = async (side: Cache) =>
-        [...(readSafeTensors(await side.save()).tensors.key?.data as Float32Array)].filter(Boolean);
+      const keysOf = async (side: Cache) => {
+        const { key } = readSafeTensors(await side.save()).tensors;
+        return [...((key as HostTensor).data as Float32Array)].filter(Boolean);
+      };
       expect(Math.max(...(await keysOf(cache)))).toBe(50);
       expect(Math.max(...(await keysOf(fork)))).toBe(70);
       fork.dispose();

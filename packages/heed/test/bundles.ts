@@ -26,7 +26,7 @@ export interface Bundle {
 
 export type Bundler = "vite" | "esbuild" | "webpack";
 
-/** Where npm installed webpack, if the environment says so. */
+/** The folder into which npm installed webpack, if the environment names one. */
 export const webpackPath: string | undefined = process.env.WEBPACK_PATH;
 
 /** Next to the package's own files, so that its dependencies are found; ignored by git. */

@@ -23,7 +23,7 @@ export interface PageOptions {
 export interface InPage {
   /** Files that the page requested. */
   readonly requested: readonly string[];
-  /** What the application's `globalThis.result` resolved to. */
+  /** The value that the application's `globalThis.result` resolved to. */
   readonly result: unknown;
 }
 

@@ -60,7 +60,7 @@ interface Place {
   readonly name: string;
   readonly options: PageOptions;
   readonly backend: string;
-  /** What is said of webgpu, if another one is chosen. */
+  /** The text about webgpu in `explain`, if another backend is chosen. */
   readonly webgpu: RegExp;
   /** Notes of the backend that is chosen. */
   readonly notes: RegExp;

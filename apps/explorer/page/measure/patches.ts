@@ -6,7 +6,7 @@ export interface PatchGrid {
   readonly before: number;
 }
 
-/** What a class token costs, as a logarithm: patches without one may be twice as far from a square. */
+/** The cost of a class token, as a logarithm: patches without one may be twice as far from a square. */
 const classToken = Math.log(2);
 
 /**

@@ -51,7 +51,7 @@ export interface FoundModel {
   readonly picture: boolean;
 }
 
-/** What a model is fed: arrays of a file, or random numbers, and a picture of words where it takes one. */
+/** The inputs of a model: arrays of a file, or random numbers, and a picture of words where it takes one. */
 export interface Feeding {
   /** Address of a file of `numpy.savez`; empty for none. */
   readonly feeds: string;

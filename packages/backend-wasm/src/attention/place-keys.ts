@@ -20,7 +20,7 @@ export interface PlacedKeys {
 export function placeKeys(arena: Arena, bound: BoundAttention): PlacedKeys {
   const { key, value, keyScales, pageTable } = bound;
   if (keyScales === null && isDeviceTensor(key) && isDeviceTensor(value)) {
-    // Where a cache is: a step of a decoder makes no closures.
+    // No closures for a cache: a step of a decoder comes through here.
     return {
       key: arena.place("key", key),
       value: arena.place("value", value),

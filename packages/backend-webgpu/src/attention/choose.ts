@@ -446,7 +446,7 @@ function splitsFor(
   return Math.max(1, Math.min(wanted, Math.floor(keyLength / fewestSplitKeys)));
 }
 
-/** What choices have in common, but for those whose rows are listed. */
+/** Fields that all choices share, except those whose rows are listed. */
 function commonly(
   problem: AttentionProblem,
   capabilities: Capabilities,

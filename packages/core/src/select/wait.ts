@@ -36,7 +36,7 @@ function gather(shared: Promise<unknown>): Set<() => void> {
   const callers = new Set<() => void>();
   waiting.set(shared, callers);
   const wake = (): void => {
-    // Those who come later wait for a promise that is settled.
+    // Later callers wait for a promise that is settled.
     waiting.delete(shared);
     for (const settle of callers) settle();
   };

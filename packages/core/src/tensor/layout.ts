@@ -112,7 +112,7 @@ function readSizes(argument: string, shape: unknown): number[] {
   try {
     if (!Array.isArray(shape) || shape.length > mostAxes) throw notSizes(argument, shape);
     const axes = shape.length;
-    // Of its length at once: an array that grows takes room for sixteen more.
+    // Made with its full length: an array that grows takes room for sixteen more.
     const sizes = new Array<number>(axes);
     for (let axis = 0; axis < axes; axis++) {
       const size: unknown = shape[axis];
