@@ -223,6 +223,7 @@ export const caseSpecSchema: v.GenericSchema<unknown, CaseSpec> = v.strictObject
       queryBlock: v.pipe(size, v.minValue(1)),
       keyBlock: v.pipe(size, v.minValue(1)),
       data: v.optional(v.picklist(["full", "1hqk", "b1qk", "11qk"])),
+      share: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
     }),
   ),
   poison: v.optional(v.picklist(["NaN", "infinity", "large"])),

@@ -51,10 +51,12 @@ export interface BlockMaskSpec {
   readonly queryBlock: number;
   readonly keyBlock: number;
   /**
-   * Two thirds of the blocks, given as data, of which axes are 1 where it says "1"; default: made by the mask
+   * Some of the blocks, given as data, of which axes are 1 where it says "1"; default: made by the mask
    * program, if there is one.
    */
   readonly data?: "full" | "1hqk" | "b1qk" | "11qk";
+  /** Share of the blocks that data leaves; default 0.6. */
+  readonly share?: number;
 }
 
 /** Sizes of the call that a program is for; lengths are those of a sequence. */
@@ -220,7 +222,7 @@ export const scorePrograms: Readonly<
 
 /** A block mask of a call. One of a program is made at the call's offset. */
 export function buildBlockMask(
-  { queryBlock, keyBlock, data }: BlockMaskSpec,
+  { queryBlock, keyBlock, data, share = 0.6 }: BlockMaskSpec,
   inputs: AttentionInputs<HostTensor>,
   { batch, heads, queryLength, keyLength }: ProgramSizes,
   random: Random,
@@ -245,5 +247,5 @@ export function buildBlockMask(
     Math.ceil(keyLength / keyBlock),
   ];
   const sizes = data ? shape.map((size, axis) => (data[axis] === "1" ? 1 : size)) : shape;
-  return { mask: random.mask(sizes, 0.6), queryBlock, keyBlock };
+  return { mask: random.mask(sizes, share), queryBlock, keyBlock };
 }

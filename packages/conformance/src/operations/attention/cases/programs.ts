@@ -15,6 +15,9 @@ const base: CaseSpec = {
 const long = { ...base, batch: 1, queryLength: 150, keyLength: 210, queryOffset: 60 } as const;
 const cross = { ...base, queryLength: 7, keyLength: 30, queryOffset: 23 } as const;
 const blocks = { queryBlock: 8, keyBlock: 8 } as const;
+/** Lengths of whole blocks, which a backend may visit by themselves where few are left. */
+const whole = { ...base, queryLength: 64, keyLength: 96 } as const;
+const wholeBlocks = { queryBlock: 16, keyBlock: 32 } as const;
 
 const special: Readonly<Record<string, CaseSpec>> = {
   "mask-decode": { ...base, queryLength: 1, keyLength: 70, queryOffset: 69, maskMod: "window" },
@@ -77,6 +80,18 @@ const special: Readonly<Record<string, CaseSpec>> = {
   "blocks-data-of-heads": { ...base, blockMask: { ...blocks, data: "1hqk" } },
   "blocks-data-of-batches": { ...base, blockMask: { ...blocks, data: "b1qk" } },
   "blocks-data-shared": { ...base, blockMask: { ...blocks, data: "11qk" } },
+  "blocks-data-few": { ...whole, blockMask: { ...wholeBlocks, data: "full", share: 0.3 } },
+  "blocks-data-few-shared": {
+    ...whole,
+    dtype: "float16",
+    softcap: 2,
+    blockMask: { ...wholeBlocks, data: "11qk", share: 0.3 },
+  },
+  "blocks-data-few-poison": {
+    ...whole,
+    poison: "NaN",
+    blockMask: { ...wholeBlocks, data: "b1qk", share: 0.3 },
+  },
   "blocks-data-beside-program": {
     ...base,
     maskMod: "documents",
