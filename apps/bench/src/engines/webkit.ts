@@ -46,10 +46,7 @@ async function pageOf(driver: WebDriver, end: () => void): Promise<OpenedPage> {
   return {
     version: String((await driver.getCapabilities()).get("browserVersion")),
     goto: (url) => driver.get(url),
-    evaluate: async (expression) =>
-      JSON.parse(
-        await driver.executeScript<string>(`return JSON.stringify((${expression}) ?? null);`),
-      ),
+    evaluate: async (expression) => JSON.parse(await readInPieces(driver, expression)),
     resize: async (width, height) => {
       // The window has a frame: it is made as much larger as its content came out too small.
       const size = { x: 0, y: 0, width, height };
@@ -71,6 +68,25 @@ async function pageOf(driver: WebDriver, end: () => void): Promise<OpenedPage> {
       }
     },
   };
+}
+
+/** Characters of a result that are read at once: the driver may fail to parse longer ones while the machine is busy. */
+const pieceLength = 1 << 20;
+
+/** An expression's value as JSON. It is read in ASCII, which may be cut anywhere. */
+async function readInPieces(driver: WebDriver, expression: string): Promise<string> {
+  const length = await driver.executeScript<number>(
+    `const text = JSON.stringify((${expression}) ?? null);
+    return (globalThis.heedAnswer = encodeURIComponent(text)).length;`,
+  );
+  let text = "";
+  while (text.length < length) {
+    const end = text.length + pieceLength;
+    text += await driver.executeScript<string>(
+      `return globalThis.heedAnswer.slice(${text.length}, ${end});`,
+    );
+  }
+  return decodeURIComponent(text);
 }
 
 /** Starts an X server without a screen. @returns the name of its display */

@@ -15,7 +15,7 @@ import { arrangedOutput, outputTensor, siteCall } from "./call.js";
 import { arrangedHeads, runOperator } from "./operator.js";
 import { type Recorded, type Runner, recording } from "./runner.js";
 import type { LoadedPiece, PieceLoader } from "./sessions.js";
-import { hostTensor, runtimeValue } from "./values.js";
+import { feedValue, hostTensor, runtimeValue } from "./values.js";
 
 /** Results that a run wants of a site. */
 export interface Wanted {
@@ -184,7 +184,10 @@ export class SiteRunner {
   }
 
   #feeds(read: ReadValue): Readonly<Record<string, RuntimeTensor>> {
-    return Object.fromEntries(this.#own.inputs.map((name) => [name, read(name)]));
+    const { runtime } = this.#loader;
+    return Object.fromEntries(
+      this.#own.inputs.map((name) => [name, feedValue(runtime, read(name))]),
+    );
   }
 
   async release(): Promise<void> {

@@ -12,6 +12,7 @@ import { encodePiece, externalFiles, givenAs, type Piece, type ValueType } from 
 import { SpliceError } from "../errors.js";
 import type { ModelGraph } from "../graph/graph.js";
 import type { SpliceOptions } from "../options.js";
+import { feedValue } from "./values.js";
 
 /** Types of inputs and outputs as onnxruntime tells them. */
 interface Metadata {
@@ -91,7 +92,9 @@ export class PieceLoader {
     return {
       piece,
       run: async (read) => {
-        const feeds = Object.fromEntries(piece.inputs.map((value) => [value, read(value)]));
+        const feeds = Object.fromEntries(
+          piece.inputs.map((value) => [value, feedValue(runtime, read(value))]),
+        );
         const results = await exclusively(runtime, () => ran(session, feeds));
         return new Map(
           piece.outputs.map((value) => [value, results[givenAs(graph, value)] as RuntimeTensor]),

@@ -44,6 +44,13 @@ export function runtimeValue(
   return runtimeTensor(runtime, dtype as RuntimeDType, elements as TypedArray, dims);
 }
 
+/** A tensor of onnxruntime's as its sessions can read it: see `runtimeTensor` about float16. */
+export function feedValue(runtime: Runtime, value: RuntimeTensor): RuntimeTensor {
+  if (value.type !== "float16" || value.location !== "cpu") return value;
+  if (value.data instanceof Uint16Array) return value;
+  return runtimeTensor(runtime, "float16", value.data as TypedArray, value.dims);
+}
+
 /** The elements of a small tensor as numbers. */
 export function numbersOf({ type, data }: Value): number[] {
   const bits = type === "float16" && data instanceof Uint16Array;
