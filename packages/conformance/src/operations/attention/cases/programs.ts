@@ -84,7 +84,7 @@ const special: Readonly<Record<string, CaseSpec>> = {
   "blocks-data-few-shared": {
     ...whole,
     dtype: "float16",
-    softcap: 2,
+    scale: 0.3,
     blockMask: { ...wholeBlocks, data: "11qk", share: 0.3 },
   },
   "blocks-data-few-poison": {
