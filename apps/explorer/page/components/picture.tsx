@@ -31,7 +31,7 @@ export function Patches({ picture, grid, weights, query, onChoose }: PatchesProp
     for (let at = 0; at < rows * columns; at++) {
       const share = most > 0 ? (weights[at + before] as number) / most : 0;
       const [x, y] = [(at % columns) * w, Math.floor(at / columns) * h];
-      // What is not attended to is dimmed, so that the words stay legible where it looks.
+      // Patches without attention are dimmed: the words stay legible in the others.
       context.fillStyle = `rgb(20 24 48 / ${0.78 * (1 - Math.sqrt(share))})`;
       context.fillRect(x, y, w, h);
     }
