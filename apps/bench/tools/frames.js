@@ -1,34 +1,16 @@
 // `node apps/bench/tools/frames.js [--seconds 3]`: does a page of chromium go on drawing while a call takes seconds, on
 // the page itself and in a worker, and how soon does abort end such a call? Needs a build.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { chromium } from "playwright-core";
-import { build } from "vite";
-import { findEngine, serveFolder } from "../dist/engines/index.js";
+import { onBuiltPage } from "./built-page.js";
 
 const { values } = parseArgs({ options: { seconds: { type: "string", default: "3" } } });
 const seconds = Number(values.seconds);
 
-const folder = await mkdtemp(join(tmpdir(), "heed-frames-"));
-await build({
-  configFile: fileURLToPath(new URL("../vite.config.ts", import.meta.url)),
-  root: fileURLToPath(new URL("frames/page", import.meta.url)),
-  build: { outDir: folder },
-  logLevel: "warn",
-});
-const served = await serveFolder(folder, { port: 0, isolated: true });
-const browser = await chromium.launch({
-  executablePath: findEngine("chromium"),
-  args: ["--no-sandbox"],
-});
-try {
+await onBuiltPage(new URL("frames/page", import.meta.url), async (browser, url) => {
   for (const backend of ["wasm", "js"]) {
     for (const worker of [true, false]) {
       const page = await browser.newPage();
-      await page.goto(served.url);
+      await page.goto(url);
       await page.waitForFunction("globalThis.measure");
       const { length, idle, during, abort } = await page.evaluate(
         (asked) => globalThis.measure(asked),
@@ -47,8 +29,4 @@ try {
       await page.close();
     }
   }
-} finally {
-  await browser.close();
-  await served.close();
-  await rm(folder, { recursive: true });
-}
+});

@@ -146,10 +146,8 @@ export class Arena {
 
   /** Frees everything but outputs that were taken and stay in wasm memory. */
   release(): void {
-    for (let address = this.#transient.pop(); address !== undefined; ) {
-      this.#memory.free(address);
-      address = this.#transient.pop();
-    }
+    const transient = this.#transient;
+    for (let at = transient.pop(); at !== undefined; at = transient.pop()) this.#memory.free(at);
     for (const { address } of this.#outputs) this.#memory.free(address);
     this.#outputs.length = 0;
   }
