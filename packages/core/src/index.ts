@@ -170,7 +170,7 @@ export type {
 export { createAttention } from "./select/create-attention.js";
 export type { AttentionEvents } from "./select/events.js";
 export type { Explanation } from "./select/explanation.js";
-export type { Limits } from "./select/limits.js";
+export type { DisposeOptions, Limits } from "./select/limits.js";
 export {
   type BackendRecommendation,
   checkRecommendation,

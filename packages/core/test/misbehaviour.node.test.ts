@@ -252,6 +252,43 @@ describe("an explanation", () => {
   });
 });
 
+describe("dispose", () => {
+  const never = () => new Promise<never>(() => {});
+
+  test.each<[string, Parameters<typeof provider>[1], Parameters<typeof provider>[2]]>([
+    ["run", {}, { run: never }],
+    ["plan", { plan: never }, {}],
+  ])("ends though the %s of a call without limits never settles", async (_, backend, plan) => {
+    const disposed: string[] = [];
+    const heed = await createAttention({
+      ...quiet,
+      backends: [
+        provider(
+          "hung",
+          { ...backend, dispose: () => disposed.push("backend") },
+          { ...plan, dispose: () => disposed.push("plan") },
+        ),
+      ],
+    });
+    heed.run(inputs()).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const start = performance.now();
+    await heed.dispose({ timeout: 20 });
+    expect(performance.now() - start).toBeGreaterThan(15);
+    expect(disposed).toEqual("plan" in backend ? ["backend"] : ["plan", "backend"]);
+    await heed.dispose();
+  });
+
+  test("checks its options before it releases anything", async () => {
+    const heed = await createAttention({ ...quiet, backends: [reference()] });
+    for (const wrong of [{ timeout: 0 }, { timeout: "1" }, { timeuot: 1 }, 5]) {
+      await expect(heed.dispose(wrong as never)).rejects.toBeInstanceOf(InvalidInputError);
+    }
+    expect((await heed.run(inputs())).backend).toBe("reference");
+    await heed.dispose();
+  });
+});
+
 test("misspelt options are refused", async () => {
   const options = { backends: [reference()], selct: "fastest" };
   await expect(createAttention(options as AttentionOptions)).rejects.toMatchObject({

@@ -22,6 +22,7 @@ export type {
   CallOptions,
   DataOfDType,
   DeviceTensor,
+  DisposeOptions,
   DType,
   Explanation,
   FloatDType,

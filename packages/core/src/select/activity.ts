@@ -44,16 +44,27 @@ export class Activity {
     this.#checkIdle();
   }
 
-  /** Takes no more calls; resolves when none is under way that somebody waits for. */
-  async close(): Promise<void> {
+  /**
+   * Takes no more calls; resolves when none is under way that somebody waits for, or when it has waited for long
+   * enough: a backend's run may never settle.
+   *
+   * @param patience milliseconds, > 0
+   */
+  async close(patience: number): Promise<void> {
     this.#closed = true;
-    while (this.#running > this.#abandoned) {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.#onIdle?.();
+    }, patience);
+    while (!late && this.#running > this.#abandoned) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
       });
       // A call that was abandoned is counted as such for a moment after it ended.
       await new Promise<void>((resolve) => nextTurn(resolve));
     }
+    clearTimeout(timer);
   }
 
   #checkIdle(): void {

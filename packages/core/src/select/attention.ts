@@ -7,7 +7,7 @@ import type { DType } from "../tensor/dtype.js";
 import type { DeviceTensor, HostTensor, Tensor } from "../tensor/tensor.js";
 import type { AttentionEvents } from "./events.js";
 import type { Explanation } from "./explanation.js";
-import type { Limits } from "./limits.js";
+import type { DisposeOptions, Limits } from "./limits.js";
 import type { BackendRecommendation } from "./recommendation.js";
 
 export interface AttentionOptions {
@@ -196,11 +196,13 @@ export interface Attention {
   ): DeviceTensor<D> & Disposable;
   /**
    * Releases plans and backends once the runs under way are done, which is when it resolves; runs that
-   * a signal or a timeout ended are not waited for. Later calls throw `DisposedError`.
+   * a signal or a timeout ended are not waited for, and no run for longer than the timeout says. Later
+   * calls throw `DisposedError`.
    *
    * @throws BackendError (rejects) naming a backend that failed, after all others are released
+   * @throws InvalidInputError (rejects) for options that are malformed; nothing is released then
    */
-  dispose(): Promise<void>;
+  dispose(options?: DisposeOptions): Promise<void>;
   /** Calls {@link dispose}, at the end of the scope of an `await using`. */
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }

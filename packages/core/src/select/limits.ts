@@ -21,6 +21,26 @@ export function checkLimits(given: unknown, names: ReadonlySet<string> = limitNa
 }
 
 const limitNames: ReadonlySet<string> = new Set(["signal", "timeout"]);
+const disposeNames: ReadonlySet<string> = new Set(["timeout"]);
+
+/** Options of an attention's `dispose`. */
+export interface DisposeOptions {
+  /**
+   * Milliseconds, > 0, for which calls under way are waited for; 5,000 if left out. A call that takes longer
+   * loses its backend: it rejects, or, where its backend hangs, never settles.
+   */
+  readonly timeout?: number | undefined;
+}
+
+/**
+ * Milliseconds for which dispose waits, as timers count them.
+ *
+ * @throws InvalidInputError naming the option at fault
+ */
+export function checkPatience(options: unknown): number {
+  const { timeout = 5000 } = checkLimits(options, disposeNames);
+  return Math.min(timeout, longestTimeout);
+}
 
 /** The limits among an object's members, each read once; see {@link checkLimits}. */
 export function readLimits(given: Limits): Limits {

@@ -14,7 +14,7 @@ export interface CachedPlan {
 
 /**
  * A bounded cache of plans that drops the least recently used. A plan is disposed once it is out of
- * the cache and no run uses it.
+ * the cache and no run uses it, or when the cache is disposed.
  */
 export class PlanCache {
   readonly #capacity: number;
@@ -22,6 +22,8 @@ export class PlanCache {
   readonly #entries = new Map<string, CachedPlan>();
   /** The entry at the end of that order; taking it again changes nothing. */
   #newest: CachedPlan | null = null;
+  /** Plans that are out of the cache while runs use them: such a run may never settle. */
+  readonly #leaving = new Set<CachedPlan>();
 
   readonly #onFailure: (thrown: unknown) => void;
 
@@ -94,6 +96,12 @@ export class PlanCache {
     }
   }
 
+  /** Drops and disposes all plans, also those that are in use: nobody waits for these runs any more. */
+  dispose(): void {
+    this.clear();
+    for (const entry of this.#leaving) this.#disposeEntry(entry);
+  }
+
   #start(key: string, make: () => Plan | Promise<Plan>): CachedPlan {
     const made = (async () => make())();
     const entry: CachedPlan = { made, ready: null, users: 0, evicted: false, disposed: false };
@@ -128,7 +136,13 @@ export class PlanCache {
   }
 
   #disposeUnused(entry: CachedPlan): void {
-    if (!entry.evicted || entry.users > 0 || entry.disposed) return;
+    if (!entry.evicted || entry.disposed) return;
+    if (entry.users > 0) this.#leaving.add(entry);
+    else this.#disposeEntry(entry);
+  }
+
+  #disposeEntry(entry: CachedPlan): void {
+    this.#leaving.delete(entry);
     entry.disposed = true;
     if (entry.ready !== null) this.#disposePlan(entry.ready);
     // Nobody waits for one that is still being made: it may never be. One that could not be made has told its error.

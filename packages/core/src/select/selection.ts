@@ -31,7 +31,13 @@ import { type AttentionEvents, eventNames, Listeners } from "./events.js";
 import { type Call, Execution } from "./execution.js";
 import { type Explanation, explanation } from "./explanation.js";
 import { Fallbacks } from "./fallbacks.js";
-import { checkLimits, readLimits, withLimits } from "./limits.js";
+import {
+  checkLimits,
+  checkPatience,
+  type DisposeOptions,
+  readLimits,
+  withLimits,
+} from "./limits.js";
 import { loadMemory, memoryOf } from "./memory.js";
 import { PlanCache } from "./plan-cache.js";
 import { Routes, reasonsOf } from "./routes.js";
@@ -224,15 +230,16 @@ export class BackendSelection implements Attention {
     return withDispose(made) as DeviceTensor<D> & Disposable;
   }
 
-  dispose(): Promise<void> {
-    this.#disposed ??= this.#release();
-    return this.#disposed;
+  async dispose(options?: DisposeOptions): Promise<void> {
+    const patience = checkPatience(options);
+    this.#disposed ??= this.#release(patience);
+    await this.#disposed;
   }
 
-  async #release(): Promise<void> {
-    await this.#activity.close();
+  async #release(patience: number): Promise<void> {
+    await this.#activity.close(patience);
     await this.#strategy?.dispose?.();
-    this.#plans.clear();
+    this.#plans.dispose();
     const failures: HeedError[] = [];
     for (const slot of this.#slots) {
       try {
