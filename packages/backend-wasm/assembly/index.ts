@@ -10,6 +10,7 @@ export { mergeParts } from "./merge/merge";
 export { project } from "./projection/project";
 export { normalise } from "./rms-norm/normalise";
 export { rotate } from "./rotary/rotate";
+export { sampleBytes, sampleTile, sampleWork } from "./tiles/sample";
 
 /** Takes items of the shared job until none is left: see src/shared/control.ts. */
 export function share(thread: i32): void {

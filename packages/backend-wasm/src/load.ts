@@ -4,6 +4,7 @@ import { chooseBuild, compileBuild, type Kernels, type SimdBuild } from "./modul
 import type { WasmOptions } from "./options.js";
 import { ThreadPool } from "./threads/pool.js";
 import { builtin } from "./threads/spawn.js";
+import { TileChoice } from "./tiles/choice.js";
 
 /** Everything that the backend's kernels live on. */
 export interface LoadedWasm {
@@ -17,6 +18,8 @@ export interface LoadedWasm {
   readonly pool: ThreadPool | null;
   /** Whether a row's result must not depend on the other rows of a call: see the option. */
   readonly batchInvariant: boolean;
+  /** How panels read tiles. */
+  readonly tiles: TileChoice;
   /** Threads and notes are those of the moment when they are read. */
   readonly info: BackendInfo;
 }
@@ -51,6 +54,7 @@ export async function loadWasm(options: WasmOptions): Promise<LoadedWasm> {
   // Starting a worker takes as long as all the rest: loading is over first.
   pool?.startSoon();
   const batchInvariant = options.batchInvariant === true;
+  const tiles = new TileChoice(memory, kernels, build, options.variant);
   const info: BackendInfo = {
     runtime: "WebAssembly",
     device: "CPU",
@@ -60,10 +64,11 @@ export async function loadWasm(options: WasmOptions): Promise<LoadedWasm> {
     },
     get notes() {
       const starting = pool?.isReady ? [] : [`one thread: ${alone ?? `${threads - 1} more start`}`];
-      return [reason, ...starting, ...(batchInvariant ? ["batch-invariant: asked for"] : [])];
+      const invariant = batchInvariant ? ["batch-invariant: asked for"] : [];
+      return [reason, ...starting, ...invariant, tiles.note];
     },
   };
-  return { memory, kernels, build, threads: pool?.threads ?? 1, pool, batchInvariant, info };
+  return { memory, kernels, build, threads: pool?.threads ?? 1, pool, batchInvariant, tiles, info };
 }
 
 function messageOf(error: unknown): string {
@@ -134,6 +139,7 @@ const kernelFunctions = [
   "normalise",
   "rotate",
   "mergeParts",
+  "sampleTile",
 ] satisfies (keyof Kernels)[];
 
 async function instantiate(

@@ -14,6 +14,9 @@ export interface Kernels {
   rotate(descriptor: number): void;
   mergeParts(descriptor: number): void;
   project(descriptor: number, workspace: number, item: number): void;
+  sampleBytes(keys: number): number;
+  sampleWork(keys: number): number;
+  sampleTile(variant: number, keys: number, work: number): void;
   exp2All(address: number, count: number): void;
   tanhAll(address: number, count: number): void;
   /** Number of elements of a tile's keys, or values, that the build works best with. */

@@ -1,5 +1,6 @@
 import { InvalidInputError } from "@heed/core";
 import type { SimdBuild } from "./module.js";
+import { type TileVariant, tileVariants } from "./tiles/variants.js";
 
 export interface WasmOptions {
   /**
@@ -23,12 +24,19 @@ export interface WasmOptions {
    * kernel of their own, and long caches are split among threads, which is faster when decoding.
    */
   readonly batchInvariant?: boolean | undefined;
+  /**
+   * How blocks of queries read keys and values: `"splat"`, one element at a time into all lanes, or `"spread"` or
+   * `"spread-by-two"`, from a copy in which each element fills four lanes. The results are the same. By default, the
+   * first long calls measure which is the fastest in this engine on this processor, for about a millisecond each, and
+   * `info.notes` says what they found.
+   */
+  readonly variant?: TileVariant | undefined;
 }
 
 /** @throws InvalidInputError naming the option at fault */
 export function checkOptions(options: WasmOptions): void {
-  const known = ["threads", "simd", "module", "batchInvariant"];
-  const { threads = "auto", simd, module, batchInvariant } = options;
+  const known = ["threads", "simd", "module", "batchInvariant", "variant"];
+  const { threads = "auto", simd, module, batchInvariant, variant } = options;
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
       throw new InvalidInputError(`options.${name}`, `only ${known.join(", ")}`, name);
@@ -45,6 +53,10 @@ export function checkOptions(options: WasmOptions): void {
   }
   if (batchInvariant !== undefined && typeof batchInvariant !== "boolean") {
     throw new InvalidInputError("batchInvariant", "true or false", String(batchInvariant));
+  }
+  if (variant !== undefined && !tileVariants.includes(variant)) {
+    const names = tileVariants.map((name) => `"${name}"`).join(", ");
+    throw new InvalidInputError("variant", `one of ${names}`, String(variant));
   }
   if (module !== undefined && simd !== undefined) {
     throw new InvalidInputError("simd", "nothing beside module, which is a build", simd);

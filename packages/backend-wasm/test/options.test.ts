@@ -16,6 +16,7 @@ test.each([
   [{ threads: "many" }, "threads"],
   [{ simd: "avx" }, "simd"],
   [{ module: {} }, "module"],
+  [{ variant: "wide" }, "variant"],
   [{ thread: 2 }, "options.thread"],
 ])("%j is refused by name", (options, argument) => {
   const error = (() => {
@@ -35,7 +36,7 @@ test("says what it runs on, and why", async () => {
     runtime: "WebAssembly",
     features: ["simd128"],
     threads: 1,
-    notes: ["128-bit SIMD: asked for", "one thread: asked for"],
+    notes: ["128-bit SIMD: asked for", "one thread: asked for", expect.stringMatching(/^tiles: /)],
   });
   backend.dispose();
   const best = await wasm().load();

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   defaultLimits,
   planProblem,
+  threadBytes,
   totalBytes,
   type WasmPlan,
   workspaceBytes,
@@ -49,7 +50,7 @@ const planOf = (shape: Shape, threads = 1): WasmPlan =>
     batchInvariant: false,
   });
 const bytesOf = (shape: Shape, threads = 1): number =>
-  workspaceBytes(problemOf(shape), planOf(shape, threads));
+  workspaceBytes(problemOf(shape), planOf(shape, threads), "splat");
 
 describe("planProblem", () => {
   test("streams at most four rows of a group, unless weights or scores are wanted", () => {
@@ -116,6 +117,20 @@ describe("planProblem", () => {
     expect(plan.threads).toBe(1);
   });
 
+  test("has room for a tile that is spread, unless it is too large for a cache", () => {
+    const spreadOf = (size: number) => {
+      const shape: Shape = { lengths: [512, 512], sizes: [size, size] };
+      const plan = planOf(shape);
+      const more = threadBytes(plan, "spread") - threadBytes(plan, "splat");
+      const all = workspaceBytes(problemOf(shape), plan, "spread") - bytesOf(shape);
+      expect(all).toBe(more);
+      return [plan.tileKeys, more];
+    };
+    // Keys and columns in groups of up to 6, the last of which may repeat 5; 16 bytes an element, and whole cache lines.
+    expect(spreadOf(64)).toEqual([90, 16 * (95 * 64 + 69 * 90) + 32]);
+    expect(spreadOf(1024)).toEqual([60, 0]);
+  });
+
   test("copes with nothing to do", () => {
     expect(planOf({ batch: 0, lengths: [5, 5] }).items).toBe(0);
     expect(planOf({ heads: [0, 0], lengths: [5, 5] }).items).toBe(0);
@@ -132,15 +147,19 @@ describe("planProblem", () => {
     };
     const inputs = 4 * (2 * 3 * 7 + 5 * 7 + 5 * 11);
     const outputs = 4 * (2 * 3 * 11 + 2 * 3 * 5);
-    expect(totalBytes(problemOf(shape), planOf(shape))).toBe(inputs + outputs + bytesOf(shape));
+    expect(totalBytes(problemOf(shape), planOf(shape), "splat")).toBe(
+      inputs + outputs + bytesOf(shape),
+    );
     const broadcast = [1, 2, 1, 5];
     const mask = tensor(new Uint8Array(10), broadcast, { dtype: "bool" });
     const bias = zeros("float32", broadcast);
     const masked = describeProblem({ ...inputsOf(shape), mask, bias });
-    expect(totalBytes(masked, planOf(shape))).toBe(
+    expect(totalBytes(masked, planOf(shape), "splat")).toBe(
       inputs + outputs + bytesOf(shape) + 10 * 1 + 10 * 4,
     );
     const wide = { ...shape, dtype: "float16" } as const;
-    expect(totalBytes(problemOf(wide), planOf(wide))).toBe((inputs + outputs) / 2 + bytesOf(wide));
+    expect(totalBytes(problemOf(wide), planOf(wide), "splat")).toBe(
+      (inputs + outputs) / 2 + bytesOf(wide),
+    );
   });
 });

@@ -1,11 +1,13 @@
 import * as D from "../../src/shared/attention";
 import { number, size, word } from "../descriptor";
-import { madd, transpose4 } from "../math/simd";
+import { transpose4 } from "../math/simd";
 import { finishRows, normalizeRows } from "./denominators";
 import { allFinite, guardedTileValues } from "./kernels/guarded";
+import { MOST } from "./kernels/groups";
 import { panelScores } from "./kernels/panel-scores";
 import { addPanel, tileValues } from "./kernels/panel-values";
 import { finalWeights, panelSoftmax } from "./kernels/softmax";
+import { spread, spreadScores, spreadValues } from "./kernels/spread";
 import { touchRows } from "./kernels/touch";
 import { finishLogits } from "./logits";
 import { storeScores, storeWeights } from "./matrices";
@@ -34,6 +36,7 @@ import {
   unseen,
 } from "./row-state";
 import { copyQuery, mustCopy, paddedBytes, tileAddress, tileStride, valuesFinite } from "./tile-source";
+import { transposeRows } from "./transpose-rows";
 import { rowCount } from "./unit";
 
 /**
@@ -46,6 +49,9 @@ function touches(d: usize, rows: i32): bool {
   const long = word(d, D.keyLength) > word(d, D.tileKeys);
   return rows <= (long ? 8 : 2) * PANEL;
 }
+
+/** Panels for which a tile is spread, at least: it costs about as much as it saves for one or two. */
+const SPREAD_PANELS: i32 = 3;
 
 /**
  * FlashAttention's forward pass (Dao et al., 2022, arXiv:2205.14135) for a block of query rows, with
@@ -185,6 +191,18 @@ function attendTile(d: usize, work: usize, rows: i32, from: i32, to: i32, final:
   }
   const scores = work + size(d, D.workScores);
   const sums = work + size(d, D.workRow);
+  const variant = word(d, D.tileVariant);
+  const spreadKey = work + size(d, D.workSpreadKey);
+  const spreadValue = work + size(d, D.workSpreadValue);
+  const spreads =
+    variant != D.variantSplat &&
+    keys >= MOST &&
+    valueDim >= MOST &&
+    panelsThatSee(d, work, rows, from, to) >= SPREAD_PANELS;
+  if (spreads) {
+    spread(key, keys, keyStride, headDim, 4, spreadKey);
+    spread(value, valueDim, 4, keys, valueStride, spreadValue);
+  }
   const factor = number(d, D.logitFactor);
   /** Whether the tile's values are all finite: −1 as long as nobody needs to know. */
   let finite = -1;
@@ -208,8 +226,12 @@ function attendTile(d: usize, work: usize, rows: i32, from: i32, to: i32, final:
     }
     const skipped = <usize>(lo - from);
     const seen = hi - lo;
-    const firstKey = key + skipped * keyStride;
-    panelScores(queryLanes(d, work, r), headDim, firstKey, keyStride, seen, scores, four);
+    const query = queryLanes(d, work, r);
+    if (spreads && !four) {
+      spreadScores(variant, query, headDim, spreadKey, keys, lo - from, hi - from, scores);
+    } else {
+      panelScores(query, headDim, key + skipped * keyStride, keyStride, seen, scores, four);
+    }
     const lastLane = r + (four ? 3 : PANEL - 1);
     const partial = finishLogits(d, work, r, lastLane, scores, STEP, lo, hi);
     const fresh = !final && unseen(state) && (four || unseen(state + 16));
@@ -225,11 +247,25 @@ function attendTile(d: usize, work: usize, rows: i32, from: i32, to: i32, final:
     if (partial && finite < 0) finite = allFinite(value, valueStride, keys, valueDim) ? 1 : 0;
     if (partial && finite == 0) {
       guardedTileValues(scores, seen, firstValue, valueStride, valueDim, target);
+    } else if (spreads && !four) {
+      spreadValues(variant, scores, seen, spreadValue, keys, lo - from, valueDim, target);
     } else {
       tileValues(scores, seen, firstValue, valueStride, valueDim, target, four);
     }
     if (!fresh) addPanel(output, valueDim, scores + STEP * <usize>seen, sums);
   }
+}
+
+/** Panels that see any of the keys `from ≤ j < to`; with programs, as far as bounds tell. */
+function panelsThatSee(d: usize, work: usize, rows: i32, from: i32, to: i32): i32 {
+  let panels = 0;
+  for (let r = 0; r < rows; r += PANEL) {
+    const state = panelState(d, work, r);
+    if (load<i32>(state, ANY_FROM) < to && load<i32>(state, ANY_TO) > from) {
+      if (!hasPrograms || visit(r, from, to)) panels++;
+    }
+  }
+  return panels;
 }
 
 /**
@@ -309,80 +345,4 @@ function clearLanes(output: usize, bytes: usize): void {
     v128.store(output, i32x4.splat(0));
     output += STEP;
   }
-}
-
-/**
- * Half a panel of the output, whose rows are lanes, as four rows of so many columns, times their factors. Zeros become
- * positive: in the sum of a first tile, what vanishes may have left a negative one.
- *
- * @param rest room for 16 elements
- * @returns not 0 in the lanes of rows that are not finite
- */
-function transposeRows(
-  from: usize,
-  columns: i32,
-  factors: v128,
-  to0: usize,
-  to1: usize,
-  to2: usize,
-  to3: usize,
-  rest: usize,
-): v128 {
-  const zero = i32x4.splat(0);
-  let bad = zero;
-  const left = columns & 3;
-  let end = to0 + 4 * <usize>(columns & -4);
-  let whole = true;
-  while (true) {
-    const at0 = to0;
-    const at1 = to1;
-    const at2 = to2;
-    const at3 = to3;
-    if (!whole) {
-      // The last one to three columns are transposed to the side, and stored from there.
-      to0 = rest;
-      to1 = rest + 16;
-      to2 = rest + 32;
-      to3 = rest + 48;
-      end = to1;
-    }
-    while (to0 < end) {
-      const a = madd(v128.load(from), factors, zero);
-      const b = madd(v128.load(from, STEP), factors, zero);
-      const c = madd(v128.load(from, 2 * STEP), factors, zero);
-      const e = madd(v128.load(from, 3 * STEP), factors, zero);
-      // x − x is 0 for every finite number, and NaN for all else.
-      bad = v128.or(bad, f32x4.sub(a, a));
-      if (whole || left > 1) bad = v128.or(bad, f32x4.sub(b, b));
-      if (whole || left > 2) bad = v128.or(bad, f32x4.sub(c, c));
-      if (whole) bad = v128.or(bad, f32x4.sub(e, e));
-      transpose4(a, b, c, e, to0, to1, to2, to3);
-      from += 4 * STEP;
-      to0 += 16;
-      to1 += 16;
-      to2 += 16;
-      to3 += 16;
-    }
-    if (left == 0) return bad;
-    if (whole) {
-      whole = false;
-      continue;
-    }
-    storeSome(at0, rest, left);
-    storeSome(at1, rest + 16, left);
-    storeSome(at2, rest + 32, left);
-    storeSome(at3, rest + 48, left);
-    return bad;
-  }
-}
-
-/** Copies one to three elements. */
-function storeSome(to: usize, from: usize, count: i32): void {
-  const x = v128.load(from);
-  if (count == 1) {
-    v128.store32_lane(to, x, 0);
-    return;
-  }
-  v128.store64_lane(to, x, 0);
-  if (count == 3) v128.store32_lane(to, x, 2, 8);
 }

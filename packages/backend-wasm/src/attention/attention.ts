@@ -33,7 +33,7 @@ export function attentionKernels(sharing: SharingLimits): Implementation<LoadedW
         return { reasons: [float64Refused] };
       }
       const decision = planProblem(problem, limitsOf(wasm, sharing));
-      const bytes = totalBytes(problem, decision);
+      const bytes = totalBytes(problem, decision, wasm.tiles.variant);
       const hint = "split the batch or the heads over several calls";
       const refusal = tooLarge(wasm.memory, bytes, hint);
       return refusal ? { reasons: [refusal] } : { decision };
@@ -42,7 +42,7 @@ export function attentionKernels(sharing: SharingLimits): Implementation<LoadedW
       const planned = (plan: WasmPlan, programs: PlannedPrograms | null) => {
         const template = jobTemplate(problem, plan, programs);
         return {
-          description: describePlan(problem, plan, wasm.build),
+          description: describePlan(problem, plan, wasm.build, wasm.tiles.variant),
           run: (bound: BoundAttention) => run(wasm, template, bound),
         };
       };
@@ -61,19 +61,23 @@ function limitsOf(wasm: LoadedWasm, sharing: SharingLimits): PlanLimits {
   return { ...sharing, threads, batchInvariant, tileElements };
 }
 
+/** Multiply-adds of a call that is long beside what is measured before it: some milliseconds. */
+const leastMeasuredWork = 5e7;
+
 /** Computes a call. Parts of keys are the same whether one thread or several compute them. */
 function run(wasm: LoadedWasm, template: JobTemplate, bound: BoundAttention): AttentionOutputs {
-  const { memory, kernels, pool } = wasm;
+  const { memory, kernels, pool, tiles } = wasm;
   const { plan } = template;
-  const { splits, work } = plan;
+  const { splits } = plan;
   // Whoever awaits calls alone gives timers no turn, and would wait for threads in vain.
   if (plan.threads > 1) pool?.start();
   const threads = pool?.isReady || pool?.isBroken ? plan.threads : 1;
-  const job = new Job(memory, template, bound, threads);
+  if (plan.kernel === "tiled" && plan.multiplyAdds >= leastMeasuredWork) tiles.measure();
+  const job = new Job(memory, template, bound, threads, tiles.variant);
   try {
-    const { descriptor, workspace, items } = job;
+    const { descriptor, workspace, workspaceBytes, items } = job;
     if (pool && threads > 1) {
-      pool.run({ descriptor, items, threads, workspace, workspaceBytes: work.bytes });
+      pool.run({ descriptor, items, threads, workspace, workspaceBytes });
     } else {
       for (let item = 0; item < items; item++) kernels.attend(descriptor, workspace, item);
     }

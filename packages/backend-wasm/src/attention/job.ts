@@ -12,8 +12,9 @@ import { Arena, type PlacedTensor } from "../memory/arena.js";
 import type { WasmMemory } from "../memory/memory.js";
 import type { PlannedPrograms } from "../program/planned.js";
 import * as D from "../shared/attention.js";
+import { type TileVariant, variantNumbers } from "../tiles/variants.js";
 import { longestOf, placeKeys } from "./place-keys.js";
-import { partOf, type WasmPlan } from "./plan.js";
+import { partOf, threadBytes, type WasmPlan } from "./plan.js";
 import { scaleFactors } from "./scale.js";
 import { unitsOf, unitWords } from "./units.js";
 
@@ -104,16 +105,25 @@ function tablesOf(
 export class Job {
   readonly descriptor: number;
   readonly workspace: number;
+  /** Size of each thread's workspace. */
+  readonly workspaceBytes: number;
   /** Items of work: those of the plan, or, in a ragged batch, those of the call. */
   readonly items: number;
   readonly #arena: Arena;
 
   /**
    * @param threads that will compute it, each of which gets a workspace
+   * @param variant how panels read tiles
    * @throws WasmOutOfMemoryError, InvalidInputError for a device tensor of another backend, DisposedError
    *   for one that was disposed; nothing is kept then
    */
-  constructor(memory: WasmMemory, template: JobTemplate, bound: BoundAttention, threads: number) {
+  constructor(
+    memory: WasmMemory,
+    template: JobTemplate,
+    bound: BoundAttention,
+    threads: number,
+    variant: TileVariant,
+  ) {
     const { mask, bias, alibiSlopes, sinks } = bound;
     const { plan, tables } = template;
     const arena = new Arena(memory);
@@ -126,7 +136,8 @@ export class Job {
       const addresses = template.outputs.map(({ spec }) => arena.allocateOutput(spec));
       const units = bound.queryStarts ? unitsOf(bound, plan, threads) : null;
       const programs = template.programs?.place(arena, bound, units);
-      const start = arena.allocate(template.workspace + threads * plan.work.bytes);
+      this.workspaceBytes = threadBytes(plan, variant);
+      const start = arena.allocate(template.workspace + threads * this.workspaceBytes);
       this.descriptor = start;
       this.workspace = start + template.workspace;
       // No memory is allocated from here on, so that views of it stay valid.
@@ -145,6 +156,12 @@ export class Job {
       if (placedBias) writeTensor(words, first + D.biasPointer / 4, placedBias, 4);
       for (let i = 0; i < addresses.length; i++) {
         point((template.outputs[i] as { pointer: number }).pointer, addresses[i] as number);
+      }
+      const { bytes, spread } = plan.work;
+      if (spread && variant !== "splat") {
+        point(D.tileVariant, variantNumbers[variant]);
+        point(D.workSpreadKey, bytes);
+        point(D.workSpreadValue, bytes + spread.keys);
       }
       words.set(bound.offsets, (start + template.offsets) / 4);
       point(D.offsetsPointer, start + template.offsets);

@@ -11,11 +11,13 @@ import type { SimdBuild } from "../module.js";
 import {
   descriptorBytes,
   fewRows,
+  mostAtOnce,
   panelRows,
   rowStateBytes,
   unitBytes,
 } from "../shared/attention.js";
 import { noItem } from "../shared/control.js";
+import type { TileVariant } from "../tiles/variants.js";
 
 /**
  * `"tiled"`: blocks of query rows against tiles of keys, 8 rows being the lanes. `"few"`: at most four
@@ -36,8 +38,10 @@ export interface WorkLayout {
   readonly program: number;
   /** Bytes from one key head of a unit to the next. */
   readonly head: number;
-  /** Size of the workspace. */
+  /** Size of the workspace, without a tile that is spread. */
   readonly bytes: number;
+  /** Bytes of keys and of values of a tile that is spread, after all else; null if there is no room for one. */
+  readonly spread: { readonly keys: number; readonly values: number } | null;
 }
 
 /** Decisions about a problem, made before it runs. */
@@ -45,6 +49,8 @@ export interface WasmPlan {
   readonly kernel: WasmKernel;
   /** Blocks of query rows: the query heads of a key head stacked, query by query. */
   readonly grid: WorkGrid;
+  /** Multiply-adds, if every query sees every key. */
+  readonly multiplyAdds: number;
   /** Bytes of the programs of the problem, which {@link withPrograms} adds; 0 without any. */
   readonly blockBytes: number;
   /** Keys of a tile for panels. */
@@ -128,8 +134,8 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   const heads = ragged ? grid.kvHeads * Math.min(sequences, queryLength) : grid.items;
   const keys = ragged?.keys ? keyLength / Math.max(1, sequences) : keyLength;
 
-  const work = grid.batch * grid.kvHeads * total * keys * (headDim + valueDim);
-  const threads = work < limits.sharedWork ? 1 : limits.threads;
+  const multiplyAdds = grid.batch * grid.kvHeads * total * keys * (headDim + valueDim);
+  const threads = multiplyAdds < limits.sharedWork ? 1 : limits.threads;
   const whole = matrices || batchInvariant;
   const { leastSplitKeys } = limits;
   const mostSplits = Math.max(1, Math.floor(keyLength / leastSplitKeys));
@@ -152,6 +158,7 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   return {
     kernel,
     grid,
+    multiplyAdds,
     tileKeys: few ? fewTileKeys : tile,
     fewTileKeys,
     unitKeyHeads,
@@ -236,7 +243,8 @@ function layOut(
 ): WorkLayout {
   const headBytes = 4 * roundUp(headDim, 4);
   const valueBytes = 4 * roundUp(valueDim, 4);
-  const panel = kernel === "few" ? fewRows : panelRows;
+  const few = kernel === "few";
+  const panel = few ? fewRows : panelRows;
   const copies = (size: number): boolean =>
     kvDtype !== "float32" || pages !== null || size % 4 !== 0;
   let bytes = 0;
@@ -248,6 +256,8 @@ function layOut(
   // If keys of few rows are converted in registers, the workspace holds queries twice, then four factors.
   const queryRows = Math.max(blockRows, kvDtype === "float32" ? 0 : 2 * fewRows);
   const query = next(queryRows * headBytes + 16);
+  // Of a tile that is spread, keys before those that a panel sees may get scores, too.
+  next((mostAtOnce - 1) * panel * 4);
   // After the weights come the factors that outputs are rescaled with.
   const scores = next((tile + 1) * panel * 4);
   const output = next(blockRows * valueBytes);
@@ -260,15 +270,38 @@ function layOut(
   const key = next(copies(headDim) ? tile * headBytes : 0);
   const value = next(copies(valueDim) ? tile * valueBytes : 0);
   bytes += (heads - 1) * head;
-  return { query, scores, output, row, key, value, rows, program: bytes, head, bytes };
+  const spread = few ? null : spreadBytes(headDim, valueDim, tile);
+  return { query, scores, output, row, key, value, rows, program: bytes, head, bytes, spread };
+}
+
+/** Most bytes of a tile that is spread: it has to stay in a second-level cache, at least of large cores. */
+const mostSpreadBytes = 1_048_576;
+
+/** Every element fills four lanes; the last group of keys, or of columns, repeats some of the one before it. */
+function spreadBytes(headDim: number, valueDim: number, tile: number): WorkLayout["spread"] {
+  const keys = roundUp(16 * (tile + mostAtOnce - 1) * headDim, 64);
+  const values = roundUp(16 * (valueDim + mostAtOnce - 1) * tile, 64);
+  return keys + values <= mostSpreadBytes ? { keys, values } : null;
+}
+
+/** Size of a thread's workspace. */
+export function threadBytes({ work }: WasmPlan, variant: TileVariant): number {
+  const { bytes, spread } = work;
+  return variant === "splat" || spread === null ? bytes : bytes + spread.keys + spread.values;
 }
 
 /** Bytes of wasm memory that a run takes beside inputs and outputs. */
-export function workspaceBytes(problem: AttentionProblem, plan: WasmPlan): number {
+export function workspaceBytes(
+  problem: AttentionProblem,
+  plan: WasmPlan,
+  variant: TileVariant,
+): number {
   const perHead = 4 * problem.queryHeads * (Number(problem.alibi) + Number(problem.sinks));
   const numbers = integersOf(problem, plan) * 4 + perHead;
-  const { threads, work, partialBytes, blockBytes } = plan;
-  return threads * work.bytes + partialBytes + numbers + blockBytes + descriptorBytes;
+  const { threads, partialBytes, blockBytes } = plan;
+  return (
+    threads * threadBytes(plan, variant) + partialBytes + numbers + blockBytes + descriptorBytes
+  );
 }
 
 /** Number of integers that a run takes: lengths and offsets of sequences, and its tables. */
@@ -281,7 +314,11 @@ function integersOf(p: AttentionProblem, plan: WasmPlan): number {
 }
 
 /** Bytes of wasm memory that a run of host tensors takes in all. */
-export function totalBytes(problem: AttentionProblem, plan: WasmPlan): number {
+export function totalBytes(
+  problem: AttentionProblem,
+  plan: WasmPlan,
+  variant: TileVariant,
+): number {
   const p = problem;
   const element = bytesPerElement(p.dtype);
   const rows = p.batch * p.queryHeads * p.queryLength;
@@ -304,7 +341,7 @@ export function totalBytes(problem: AttentionProblem, plan: WasmPlan): number {
     (p.blockMask?.shape.reduce((x, y) => x * y, 1) ?? 0) +
     broadcast(p.mask) +
     broadcast(p.bias) +
-    workspaceBytes(p, plan)
+    workspaceBytes(p, plan, variant)
   );
 }
 
@@ -313,6 +350,7 @@ export function describePlan(
   problem: AttentionProblem,
   plan: WasmPlan,
   build: SimdBuild | null,
+  variant: TileVariant,
 ): PlanDescription {
   const { kernel, grid, tileKeys, splits } = plan;
   const { dtype, kvDtype } = problem;
@@ -322,7 +360,7 @@ export function describePlan(
     kernel: kernelName({ operation: "attention", kernel, dtype, stored, tile, build }),
     tiles: { queries: grid.rows, keys: tileKeys },
     ...(splits > 1 && { splits }),
-    workspaceBytes: workspaceBytes(problem, plan),
+    workspaceBytes: workspaceBytes(problem, plan, variant),
     dispatches: 1,
   };
 }

@@ -162,6 +162,12 @@ export const runUnitsPointer = 352;
 /** int32 `[panels + 1]`: address of the first run of keys of each panel: see src/shared/program.ts. */
 export const runStartsPointer = 356;
 
+/** How panels read tiles: one of the constants below. */
+export const tileVariant = 360;
+/** Byte offsets into a thread's workspace, of a tile of which every element fills four lanes. */
+export const workSpreadKey = 364;
+export const workSpreadValue = 368;
+
 /** Size of a descriptor. */
 export const descriptorBytes = 384;
 
@@ -185,6 +191,11 @@ export const unitBytes = 20;
 export const kernelTiled = 0;
 export const kernelFew = 1;
 
+// Values of `tileVariant`: see src/tiles/variants.ts.
+export const variantSplat = 0;
+export const variantSpread = 1;
+export const variantSpreadByTwo = 2;
+
 // Values of `scoresKind`.
 export const scoresNone = 0;
 export const scoresRaw = 1;
@@ -193,6 +204,8 @@ export const scoresBiased = 3;
 
 /** Rows of a panel of the tiled kernel. */
 export const panelRows = 8;
+/** Most keys, or columns of the values, that a panel takes at once. */
+export const mostAtOnce = 6;
 /** Rows of a panel of the kernel for few rows. */
 export const fewRows = 4;
 /** Bytes of state that a row of a block has in the workspace: see assembly/attention/row-state.ts. */
