@@ -275,7 +275,7 @@ describe("dispose", () => {
     const start = performance.now();
     await heed.dispose({ timeout: 20 });
     expect(performance.now() - start).toBeGreaterThan(15);
-    expect(disposed).toEqual("plan" in backend ? ["backend"] : ["plan", "backend"]);
+    expect(disposed).toEqual(backend?.plan ? ["backend"] : ["plan", "backend"]);
     await heed.dispose();
   });
 
