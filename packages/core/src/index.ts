@@ -34,14 +34,15 @@ export type {
 } from "./attention/inputs.js";
 export { attention } from "./attention/operation.js";
 export { paddingMask } from "./attention/padding-mask.js";
-export type {
-  AttentionProblem,
-  BlockMaskShape,
-  BroadcastInput,
-  KvDType,
-  PageSizes,
-  PositionRule,
-  RaggedAxes,
+export {
+  type AttentionProblem,
+  type BlockMaskShape,
+  type BroadcastInput,
+  type KvDType,
+  lengthClassKey,
+  type PageSizes,
+  type PositionRule,
+  type RaggedAxes,
 } from "./attention/problem.js";
 export type { BoundBlockMask, BoundPrograms } from "./attention/programs.js";
 export { referenceAttention } from "./attention/reference.js";
