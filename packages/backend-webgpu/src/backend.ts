@@ -25,6 +25,7 @@ import {
   merge,
   type Plan,
   type PlanDescription,
+  type PlanOptions,
   type Problem,
   type ProjectionOutputs,
   projection,
@@ -36,10 +37,14 @@ import {
   rotary,
   type Support,
   scatter,
+  type TuneRequest,
   type Verdict,
 } from "@heed/core";
 import { type Choice, choose, type Preferences } from "./attention/choose.js";
 import { type Decision, decide, programOf } from "./attention/program.js";
+import type { DeviceTuning } from "./attention/tuning/device-tuning.js";
+import { newRemembered, type Remembered, tuningOf } from "./attention/tuning/remembered.js";
+import { defaultBudget, type TuneOptions, type TuneResult } from "./attention/tuning/options.js";
 import type { Capabilities } from "./capabilities.js";
 import { Context } from "./context.js";
 import type { OpenDevice } from "./device.js";
@@ -66,13 +71,19 @@ const devicePlans = new WeakMap<PlanDescription, AttentionDevicePlan>();
 async function loadCore(
   open: OpenDevice,
   preferences: Preferences,
+  tuning: DeviceTuning,
 ): Promise<{ backend: Backend; context: Context }> {
-  const context = new Context(open, preferences);
+  const context = new Context(open, preferences, tuning);
   const { name: device, features, notes } = open;
   const provider = defineBackend<Context>({
     name: backendName,
     load: () => context,
-    info: () => ({ runtime: "WebGPU", device, features, threads: 1, notes }),
+    info: () => {
+      const { table, notes: tuned } = tuning;
+      const all = [...notes, ...tuned];
+      const info = { runtime: "WebGPU", device, features, threads: 1, notes: all };
+      return table === null ? info : { ...info, tuning: table };
+    },
     operations: {
       attention: implement<typeof attention, Context, Decision>(attention, {
         decide,
@@ -81,6 +92,16 @@ async function loadCore(
           const plan = await makePlan<BoundAttention, AttentionOutputs>(context, program);
           devicePlans.set(plan.description, plan);
           return plan;
+        },
+        tune: async (problem, request) => {
+          context.checkAlive();
+          const { tune } = await import("./attention/tuning/tune.js");
+          const { onResult, inputs, ...options } = request as TuneRequest & TuneOptions;
+          const result = await tune(problem, context, {
+            ...options,
+            inputs: inputs as AttentionInputs | undefined,
+          });
+          onResult?.(result);
         },
       }),
       merge: implement<typeof merge, Context, DenseDecision>(
@@ -142,7 +163,6 @@ async function makePlan<B extends Bound, Outputs>(
 /** The backend on one GPUDevice. */
 export class WebGpuBackend implements Backend, AttentionBackend {
   readonly name: string;
-  readonly info: BackendInfo;
   readonly memory: DeviceMemory;
   /** The device that everything runs on. */
   readonly device: GPUDevice;
@@ -152,7 +172,6 @@ export class WebGpuBackend implements Backend, AttentionBackend {
   // Private, so that the declarations of this package do not name what it is made of.
   private constructor(backend: Backend, context: Context) {
     this.name = backend.name;
-    this.info = backend.info;
     this.memory = backend.memory as DeviceMemory;
     this.device = context.device;
     this.#backend = backend;
@@ -163,10 +182,21 @@ export class WebGpuBackend implements Backend, AttentionBackend {
    * Loads the backend on a device that is open.
    *
    * @param open the device; if it is owned, the backend destroys it
+   * @param remembered tables of tuning, and what the provider's earlier backends measured
    */
-  static async on(open: OpenDevice, preferences: Preferences = {}): Promise<WebGpuBackend> {
-    const { backend, context } = await loadCore(open, preferences);
+  static async on(
+    open: OpenDevice,
+    preferences: Preferences = {},
+    remembered: Remembered = newRemembered(undefined),
+  ): Promise<WebGpuBackend> {
+    const tuning = await tuningOf(open.identity, remembered);
+    const { backend, context } = await loadCore(open, preferences, tuning);
     return new WebGpuBackend(backend, context);
+  }
+
+  /** As of now: what was measured is in `tuning`. */
+  get info(): BackendInfo {
+    return this.#backend.info;
   }
 
   /** Everything that decisions about kernels know of the device. */
@@ -176,18 +206,50 @@ export class WebGpuBackend implements Backend, AttentionBackend {
 
   /** The kernel and the sizes that a problem gets here. */
   choose(problem: AttentionProblem): Choice {
-    return choose(problem, this.capabilities, this.#context.preferences);
+    const { capabilities, preferences, tuning } = this.#context;
+    return choose(problem, capabilities, preferences, tuning.choices);
+  }
+
+  /**
+   * Measures kernels and sizes for a problem on this device, each of which has to give the same results as the rule's
+   * choice, and remembers the fastest for all problems of its class. Nothing else should run meanwhile. The same as
+   * `plan` with `tune`, and says what was tried.
+   *
+   * @throws InvalidInputError (rejects) for a problem whose lists or programs are data, without `inputs`
+   * @throws UnsupportedError (rejects) for a problem that is not supported
+   * @throws DeviceError (rejects) if the rule's choice fails
+   */
+  async tune(problem: AttentionProblem, options: TuneOptions = {}): Promise<TuneResult> {
+    let result: TuneResult | null = null;
+    const { budget = defaultBudget } = options;
+    const request: TuneRequest & TuneOptions = {
+      ...options,
+      budget,
+      onResult: (found) => {
+        result = found;
+      },
+    };
+    const plan = await this.plan(problem, { tune: request });
+    plan.dispose();
+    return result as unknown as TuneResult;
   }
 
   supports(problem: Problem): Support {
     return this.#backend.supports(problem);
   }
 
-  /** Chooses kernels and compiles them; compiled ones are kept. */
-  plan(problem: AttentionProblem): Promise<WebGpuPlan>;
-  plan<Inputs, Outputs>(problem: Problem<Inputs, Outputs>): Promise<Plan<Inputs, Outputs>>;
-  async plan(problem: Problem): Promise<Plan> {
-    const plan = await this.#backend.plan(problem);
+  /**
+   * Chooses kernels and compiles them; compiled ones are kept.
+   *
+   * @param options with `tune`, kernels and sizes of attention are measured before
+   */
+  plan(problem: AttentionProblem, options?: PlanOptions): Promise<WebGpuPlan>;
+  plan<Inputs, Outputs>(
+    problem: Problem<Inputs, Outputs>,
+    options?: PlanOptions,
+  ): Promise<Plan<Inputs, Outputs>>;
+  async plan(problem: Problem, options?: PlanOptions): Promise<Plan> {
+    const plan = await this.#backend.plan(problem, options);
     if (problem.operation !== attention.name) return plan;
     return new WebGpuPlan(problem as AttentionProblem, plan as AttentionPlan) as Plan;
   }

@@ -1,6 +1,7 @@
 import { DisposedError } from "@heed/core";
 import { Commands, GpuMemory } from "@heed/gpu-memory";
 import type { Preferences } from "./attention/choose.js";
+import { DeviceTuning } from "./attention/tuning/device-tuning.js";
 import type { Capabilities } from "./capabilities.js";
 import type { OpenDevice } from "./device.js";
 import type { DeviceCommands } from "./execution/device-commands.js";
@@ -16,14 +17,21 @@ export class Context {
   readonly memory: GpuMemory<GPUBuffer>;
   readonly commands: DeviceCommands;
   readonly pipelines: Pipelines;
+  /** What was measured to be fast on the device. */
+  readonly tuning: DeviceTuning;
   #disposed = false;
 
-  constructor(open: OpenDevice, preferences: Preferences = {}) {
+  constructor(
+    open: OpenDevice,
+    preferences: Preferences = {},
+    tuning: DeviceTuning = new DeviceTuning(open.identity),
+  ) {
     const { device, capabilities, owned } = open;
     this.open = open;
     this.device = device;
     this.capabilities = capabilities;
     this.preferences = preferences;
+    this.tuning = tuning;
     // Tensors handed out keep the device, also after `dispose`.
     this.memory = new GpuMemory<GPUBuffer>(backendName, device, {
       records: true,

@@ -1,5 +1,6 @@
 import { BackendUnavailableError } from "@heed/core";
 import { type AdapterInfo, adapterName, isFallback, requestAdapter } from "./adapter.js";
+import type { TunedDevice } from "./attention/tuning/table.js";
 import { type Capabilities, type Limits, limitNames, matricesOf } from "./capabilities.js";
 import { messageOf } from "./gpu.js";
 import { subgroupMatrixFeature, type WebGpuOptions } from "./options.js";
@@ -12,6 +13,8 @@ export interface OpenDevice {
   readonly capabilities: Capabilities;
   /** The adapter's name. */
   readonly name: string;
+  /** The adapter and the features in use: what measurements are remembered by. */
+  readonly identity: TunedDevice;
   /** Features of the device that kernels may use. */
   readonly features: readonly string[];
   readonly notes: readonly string[];
@@ -73,14 +76,22 @@ function describeDevice(
     software,
   };
   const { matrices } = capabilities;
+  const features = usefulFeatures.filter(
+    (feature) => may(feature) && (feature !== subgroupMatrixFeature || matrices !== null),
+  );
   return {
     device,
     owned,
     capabilities,
     name: adapterName(info),
-    features: usefulFeatures.filter(
-      (feature) => may(feature) && (feature !== subgroupMatrixFeature || matrices !== null),
-    ),
+    identity: {
+      vendor: info?.vendor ?? "",
+      architecture: info?.architecture ?? "",
+      device: info?.device ?? "",
+      description: info?.description ?? "",
+      features,
+    },
+    features,
     notes: [
       ...(software
         ? [

@@ -4,6 +4,7 @@
  * @module
  */
 import type { AttentionProvider } from "@heed/core";
+import type { Remembered } from "./attention/tuning/remembered.js";
 import type { WebGpuBackend } from "./backend.js";
 import { openDevice } from "./device.js";
 import { backendName } from "./name.js";
@@ -13,6 +14,10 @@ export type { WebGpuBackend, WebGpuPlan } from "./backend.js";
 export { pendingEncodes } from "./execution/pending-encodes.js";
 export type * from "./globals.js";
 export type { WebGpuFeatures, WebGpuOptions } from "./options.js";
+export type { Settings } from "./attention/choice/settings.js";
+export type { TuneOptions, TuneResult } from "./attention/tuning/options.js";
+export type { Outcome } from "./attention/tuning/search.js";
+export type { TunedChoice, TunedDevice, TuningTable } from "./attention/tuning/table.js";
 export { type WrapOptions, webgpuTensor } from "./wrap.js";
 
 export interface WebGpuProvider extends AttentionProvider {
@@ -26,12 +31,13 @@ export interface WebGpuProvider extends AttentionProvider {
  */
 export function webgpu(options: WebGpuOptions = {}): WebGpuProvider {
   checkOptions(options);
+  const remembered: Remembered = { given: options.tuning, devices: new Map() };
   return {
     name: backendName,
     // Kernels are imported once there is a device: a page without one does not download them.
     load: async () => {
       const open = await openDevice(options);
-      return (await import("./backend.js")).WebGpuBackend.on(open, options);
+      return (await import("./backend.js")).WebGpuBackend.on(open, options, remembered);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { InvalidInputError } from "@heed/core";
 import { type KernelName, kernelNames } from "./attention/kernel-names.js";
+import type { TuningTable } from "./attention/tuning/table.js";
 
 /** GPU features that the backend may use where the adapter has them. */
 export interface WebGpuFeatures {
@@ -38,6 +39,11 @@ export interface WebGpuOptions {
    * are then not split over workgroups. Default false.
    */
   readonly batchInvariant?: boolean | undefined;
+  /**
+   * What was measured on this device before, or on several: `info.tuning` of an earlier backend, also after it went
+   * through JSON. A table that is damaged, or of another device, is ignored, and `info.notes` says why.
+   */
+  readonly tuning?: TuningTable | readonly TuningTable[] | null | undefined;
 }
 
 /** The name of the feature, which is not in the standard. */
@@ -48,6 +54,7 @@ const known: Readonly<Record<keyof WebGpuOptions, readonly string[]>> = {
   powerPreference: [],
   allowFallbackAdapter: [],
   batchInvariant: [],
+  tuning: [],
   features: ["shader-f16", "subgroups", subgroupMatrixFeature],
   kernel: kernelNames,
 };

@@ -103,9 +103,11 @@ export type {
   BackendInfo,
   Plan,
   PlanDescription,
+  PlanOptions,
   Provider,
   Support,
   Tiles,
+  TuneRequest,
 } from "./operation/backend.js";
 export { CallOrder, type CallTurn } from "./operation/call-order.js";
 export {
@@ -166,6 +168,7 @@ export type {
   BackendStatus,
   CallOptions,
   MemoryOptions,
+  PrepareOptions,
   WarmUpOptions,
 } from "./select/attention.js";
 export { createAttention } from "./select/create-attention.js";

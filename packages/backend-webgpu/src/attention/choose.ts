@@ -45,10 +45,15 @@ export function choose(
   preferences: Preferences = {},
   measured: MeasuredChoices | null = null,
 ): Choice {
+  const found = measured && findMeasured(problem, preferences, measured);
+  // Where the rule was the fastest, it goes on to choose for other lengths of the class.
   const choice =
-    chooseMeasured(problem, capabilities, preferences, measured) ??
-    chooseKernel(problem, capabilities, preferences);
-  return withMap(problem, choice);
+    found && found.gain > 1
+      ? choiceOf(problem, capabilities, found.settings)
+      : null;
+  if (choice !== null) return withMap(problem, { ...choice, measured: found });
+  const byRule = chooseKernel(problem, capabilities, preferences);
+  return withMap(problem, found?.gain === 1 ? { ...byRule, measured: found } : byRule);
 }
 
 /** A tile of the map of a problem with programs has whole tiles of the kernel. */
@@ -60,19 +65,14 @@ export function withMap(problem: AttentionProblem, choice: Choice): Choice {
 }
 
 /** Invariant rows have an order of sums of their own, which no measurement may change. */
-function chooseMeasured(
+function findMeasured(
   problem: AttentionProblem,
-  capabilities: Capabilities,
   { kernel, batchInvariant = false }: Preferences,
-  measured: MeasuredChoices | null,
-): Choice | null {
-  if (measured === null || measured.size === 0 || batchInvariant) return null;
+  measured: MeasuredChoices,
+): Measured | null {
+  if (measured.size === 0 || batchInvariant) return null;
   const found = measured.get(lengthClassKey(problem));
-  if (found === undefined) return null;
-  const { settings } = found;
-  if (kernel !== undefined && kernel !== settings.kernel) return null;
-  const choice = choiceOf(problem, capabilities, settings);
-  return choice && { ...choice, measured: found };
+  return found && (kernel === undefined || kernel === found.settings.kernel) ? found : null;
 }
 
 function chooseKernel(

@@ -8,12 +8,13 @@ import {
   UnsupportedError,
   type Verdict,
 } from "@heed/core";
+import type { Capabilities } from "../capabilities.js";
 import type { Context } from "../context.js";
 import { denseLayouts, type Program } from "../execution/program.js";
 import { noFloat64, scheduleOrThrow, tooLarge } from "../execution/refusals.js";
 import { type Layouts, type Schedule, workspaceBytes } from "../execution/steps.js";
 import { backendName } from "../name.js";
-import { type Choice, choose, keysOfTile } from "./choose.js";
+import { type Choice, choose, keysOfTile, type MeasuredChoices } from "./choose.js";
 import { operandsOf } from "./operands.js";
 import { programsBinding, programsOf, readsBuffer } from "./programs/kernel-programs.js";
 import { rulesOf } from "./rules.js";
@@ -26,12 +27,16 @@ export interface Decision {
   readonly dense: Program["dense"];
 }
 
-type DecideContext = Pick<Context, "capabilities" | "preferences">;
+/** The parts of a context that decisions depend on. */
+type DecideContext = Pick<Context, "capabilities" | "preferences"> & {
+  /** Choices that were measured; left out: none. */
+  readonly tuning?: { readonly choices: MeasuredChoices };
+};
 
 /** Whether and how a problem is computed. Pure. */
 export function decide(
   problem: AttentionProblem,
-  { capabilities, preferences }: DecideContext,
+  { capabilities, preferences, tuning }: DecideContext,
 ): Verdict<Decision> {
   const reasons: SupportReason[] = [];
   if (problem.dtype === "float64") reasons.push(noFloat64());
@@ -39,14 +44,39 @@ export function decide(
     reasons.push(tooLarge("lengths of 2^29 and more are beyond the kernels' indices"));
   }
   if (reasons.length > 0) return { reasons };
-  const choice = choose(problem, capabilities, preferences);
-  const layouts = denseLayouts(attention.operands(problem));
-  const made = schedule(problem, choice, operandsOf(layouts), capabilities);
-  if (made === null) {
+  const choice = choose(problem, capabilities, preferences, tuning?.choices);
+  let decision = decisionOf(problem, choice, capabilities);
+  if (decision === null && choice.measured) {
+    // Measurements change which kernels compute a problem, and never whether it is computed.
+    decision = decisionOf(problem, choose(problem, capabilities, preferences), capabilities);
+  }
+  if (decision === null) {
     const message = `a single row is more than the device binds at once, ${capabilities.limits.maxStorageBufferBindingSize} bytes`;
     return { reasons: [tooLarge(message)] };
   }
-  return { decision: { choice, dense: { layouts, schedule: made } } };
+  return { decision, notes: notesOf(decision.choice) };
+}
+
+/** A choice with its dispatches; null where even the smallest part is larger than a binding. Pure. */
+export function decisionOf(
+  problem: AttentionProblem,
+  choice: Choice,
+  capabilities: Capabilities,
+): Decision | null {
+  const layouts = denseLayouts(attention.operands(problem));
+  const made = schedule(problem, choice, operandsOf(layouts), capabilities);
+  return made && { choice, dense: { layouts, schedule: made } };
+}
+
+/** Whether a measurement decided, in words. */
+function notesOf({ measured }: Choice): readonly string[] {
+  if (measured === null) return [];
+  const { settings, gain, source } = measured;
+  return [
+    gain > 1
+      ? `${settings.kernel} with its sizes as measured: ${gain.toFixed(2)} times as fast as the rule's choice (${source})`
+      : `${settings.kernel} as the rules choose, measured to be the fastest (${source})`,
+  ];
 }
 
 /** @throws UnsupportedError for tables that the device cannot bind */
@@ -110,5 +140,6 @@ function describe(choice: Choice, dense: Schedule): PlanDescription {
     splits,
     workspaceBytes: workspaceBytes(dense),
     dispatches: dense.steps.length,
+    ...(choice.measured && { notes: notesOf(choice) }),
   };
 }

@@ -47,6 +47,7 @@ export interface Backend {
    */
   plan<Inputs, Outputs>(
     problem: Problem<Inputs, Outputs>,
+    options?: PlanOptions,
   ): Plan<Inputs, Outputs> | Promise<Plan<Inputs, Outputs>>;
   /** Memory of its own, where it has any; without it, the backend computes on host tensors alone. */
   readonly memory?: DeviceMemory | undefined;
@@ -61,7 +62,10 @@ export interface Backend {
 /** The part of a {@link Backend} that the operation attention needs. */
 export interface AttentionBackend extends Omit<Backend, "supports" | "plan"> {
   supports(problem: AttentionProblem): Support;
-  plan(problem: AttentionProblem): AttentionPlan | Promise<AttentionPlan>;
+  plan(
+    problem: AttentionProblem,
+    options?: PlanOptions,
+  ): AttentionPlan | Promise<AttentionPlan>;
 }
 
 /** A {@link Provider} of backends that compute attention. */
@@ -71,8 +75,29 @@ export interface AttentionProvider {
   load(): Promise<AttentionBackend>;
 }
 
+/** How a plan is made. */
+export interface PlanOptions {
+  /**
+   * Measure what the backend would otherwise choose by rule, before the plan is made, and remember it. A backend that
+   * has nothing to measure ignores it.
+   */
+  readonly tune?: TuneRequest | undefined;
+}
+
+/** A measurement of a backend's choices for a problem. */
+export interface TuneRequest {
+  /** Milliseconds of measuring, beside those of a plan and a first run without it. */
+  readonly budget: number;
+  /** A call of the problem, if there is one: its lengths and other small data are measured with. */
+  readonly inputs?: unknown;
+}
+
 export type Support =
-  | { readonly ok: true }
+  | {
+      readonly ok: true;
+      /** How it would be computed, where there is something worth knowing: that a measurement decided. */
+      readonly notes?: readonly string[];
+    }
   | { readonly ok: false; readonly reasons: readonly SupportReason[] };
 
 /** The runtime and device that a backend runs on, and every choice that it made by itself. */
@@ -90,6 +115,11 @@ export interface BackendInfo {
   readonly threads: number;
   /** Choices worth knowing, e.g. why fewer threads than asked for. */
   readonly notes?: readonly string[];
+  /**
+   * What was measured on this device, as JSON, to be stored and given to a later backend: `webgpu({ tuning })`. Left
+   * out where nothing was.
+   */
+  readonly tuning?: object;
 }
 
 /** A problem made ready to run. */

@@ -12,14 +12,27 @@ import { type DType, isDType } from "../tensor/dtype.js";
 import { checkTensor, isDeviceTensor } from "../tensor/host-tensor.js";
 import { checkShape } from "../tensor/layout.js";
 import type { DeviceTensor, HostTensor } from "../tensor/tensor.js";
-import type { Backend, BackendInfo, Plan, PlanDescription, Provider, Support } from "./backend.js";
+import type {
+  Backend,
+  BackendInfo,
+  Plan,
+  PlanDescription,
+  PlanOptions,
+  Provider,
+  Support,
+  TuneRequest,
+} from "./backend.js";
 import type { AnyOperation, BoundOf, OutputsOf, ProblemOf } from "./operation.js";
 import { checkProblem, type Problem } from "./problem.js";
 import { StartablePlan } from "./startable-plan.js";
 
 /** Whether a backend computes a problem: with which decision, or why not. */
 export type Verdict<Decision> =
-  | { readonly decision: Decision }
+  | {
+      readonly decision: Decision;
+      /** What `supports` says of it; see there. */
+      readonly notes?: readonly string[];
+    }
   | { readonly reasons: readonly SupportReason[] };
 
 /** A problem made ready to run by a backend's own code. */
@@ -50,6 +63,11 @@ export interface OperationKernels<O extends AnyOperation, Context, Decision = un
     decision: Decision,
     context: Context,
   ) => KernelPlan<BoundOf<O>, OutputsOf<O>> | Promise<KernelPlan<BoundOf<O>, OutputsOf<O>>>;
+  /**
+   * Measures what `decide` chooses by rule, for a problem that it accepts: all later decisions may follow from it. Left
+   * out: there is nothing to measure.
+   */
+  readonly tune?: (problem: ProblemOf<O>, request: TuneRequest, context: Context) => Promise<void>;
 }
 
 /** An operation together with one backend's kernels for it; made by {@link implement}. */
@@ -77,7 +95,7 @@ export interface BackendDefinition<Context> {
    * @throws BackendUnavailableError (rejects) with the reason, where it cannot work
    */
   readonly load: () => Context | Promise<Context>;
-  /** Describes the runtime and device of the loaded backend. */
+  /** Describes the runtime and device of the loaded backend; asked again after choices were measured. */
   readonly info: (context: Context) => BackendInfo;
   /** Every operation that the backend computes, under its name. */
   readonly operations: Readonly<Record<string, Implementation<Context>>>;
@@ -123,7 +141,7 @@ const verdictsKept = 256;
 
 class DefinedBackend<Context> implements Backend, Maker {
   readonly name: string;
-  readonly info: BackendInfo;
+  #info: BackendInfo;
   readonly memory?: DeviceMemory;
   readonly upload?: (tensor: HostTensor) => Promise<DeviceTensor>;
   readonly #definition: BackendDefinition<Context>;
@@ -133,7 +151,7 @@ class DefinedBackend<Context> implements Backend, Maker {
 
   constructor(definition: BackendDefinition<Context>, context: Context) {
     this.name = definition.name;
-    this.info = definition.info(context);
+    this.#info = definition.info(context);
     this.#definition = definition;
     this.#context = context;
     if (definition.memory) {
@@ -143,26 +161,54 @@ class DefinedBackend<Context> implements Backend, Maker {
     }
   }
 
+  get info(): BackendInfo {
+    return this.#info;
+  }
+
   supports(problem: Problem): Support {
     checkProblem(problem);
     const verdict = this.#verdict(problem);
-    return "reasons" in verdict ? { ok: false, reasons: verdict.reasons } : { ok: true };
+    if ("reasons" in verdict) return { ok: false, reasons: verdict.reasons };
+    const { notes = [] } = verdict;
+    return notes.length === 0 ? { ok: true } : { ok: true, notes };
   }
 
   plan<Inputs, Outputs>(
     problem: Problem<Inputs, Outputs>,
+    { tune }: PlanOptions = {},
   ): Plan<Inputs, Outputs> | Promise<Plan<Inputs, Outputs>> {
     this.checkAlive();
     checkProblem(problem);
-    const verdict = this.#verdict(problem);
-    if ("reasons" in verdict) {
-      throw new UnsupportedError([{ backend: this.name, reasons: verdict.reasons }]);
+    const { operation, kernels } = this.#accepted(problem);
+    if (tune !== undefined && kernels.tune !== undefined) {
+      return this.#tune(problem, operation, kernels.tune(problem as never, tune, this.#context));
     }
-    const { operation, kernels } = this.#implementation(problem) as Implementation<Context>;
+    const verdict = this.#verdict(problem) as { readonly decision: unknown };
     const made = kernels.plan(problem as never, verdict.decision, this.#context);
     const wrap = (plan: KernelPlan<unknown, unknown>) =>
       new DefinedPlan<Inputs, Outputs>(this, operation, problem, plan);
     return made instanceof Promise ? made.then(wrap) : wrap(made);
+  }
+
+  /** Makes the plan of a problem once its choices were measured, which may change other problems' as well. */
+  async #tune<Inputs, Outputs>(
+    problem: Problem<Inputs, Outputs>,
+    { name }: AnyOperation,
+    tuned: Promise<void>,
+  ): Promise<Plan<Inputs, Outputs>> {
+    await tuned;
+    this.#verdicts.delete(name);
+    this.#info = this.#definition.info(this.#context);
+    return this.plan(problem);
+  }
+
+  /** @throws UnsupportedError */
+  #accepted(problem: Problem): Implementation<Context> {
+    const verdict = this.#verdict(problem);
+    if ("reasons" in verdict) {
+      throw new UnsupportedError([{ backend: this.name, reasons: verdict.reasons }]);
+    }
+    return this.#implementation(problem) as Implementation<Context>;
   }
 
   dispose(): void {

@@ -106,6 +106,18 @@ export interface MemoryOptions {
  */
 export type CallOptions = Limits;
 
+/** Options of {@link Attention.prepare}. */
+export interface PrepareOptions extends Limits {
+  /**
+   * Whether the backend that runs the problem measures, on its device, what it otherwise chooses by rule (kernels and
+   * their sizes), checks each result, and uses the fastest from then on for all problems with the same sizes and
+   * lengths between the same powers of two. `budget` is in milliseconds beside those of a first call, > 0, and 1000
+   * by default. Nothing else should run meanwhile. `info.tuning` of the backend then has the outcome, for later backends. Backends without
+   * such choices ignore it. Default false.
+   */
+  readonly tune?: boolean | { readonly budget?: number | undefined } | undefined;
+}
+
 /** Options of {@link Attention.warmUp}. */
 export interface WarmUpOptions extends Limits {
   /** Called after each call that is ready, with how many are. */
@@ -147,10 +159,11 @@ export interface Attention {
    * chooses and compiles kernels.
    *
    * @param subject a call of attention, or a problem of any operation
+   * @param options with `tune`, kernels are measured on the device first
    * @returns the explanation of what will run it
    * @throws UnsupportedError if no backend runs it
    */
-  prepare(subject: Problem | AttentionInputs, options?: CallOptions): Promise<Explanation>;
+  prepare(subject: Problem | AttentionInputs, options?: PrepareOptions): Promise<Explanation>;
   /**
    * {@link prepare} for several subjects, one after the other. Those that are calls also run once,
    * since engines and drivers compile some things only then; the results are dropped.

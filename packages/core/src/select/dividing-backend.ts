@@ -3,7 +3,7 @@ import { type Division, divisionAxes, obstacle } from "../attention/division/par
 import { attention } from "../attention/operation.js";
 import type { AttentionProblem } from "../attention/problem.js";
 import { OutOfMemoryError, type SupportReason, UnsupportedError } from "../errors.js";
-import type { Backend, BackendInfo, Plan, Support } from "../operation/backend.js";
+import type { Backend, BackendInfo, Plan, PlanOptions, Support } from "../operation/backend.js";
 import { isProblem, type Problem } from "../operation/problem.js";
 import { isList } from "../options.js";
 import type { DeviceMemory } from "../tensor/device.js";
@@ -49,8 +49,11 @@ export class DividingBackend implements Backend {
     return { ok: false, reasons: [...reasons, indivisible(problem as AttentionProblem)] };
   }
 
-  async plan<Inputs, Outputs>(problem: Problem<Inputs, Outputs>): Promise<Plan<Inputs, Outputs>> {
-    if (!isProblem(problem, attention.name)) return this.#backend.plan(problem);
+  async plan<Inputs, Outputs>(
+    problem: Problem<Inputs, Outputs>,
+    options?: PlanOptions,
+  ): Promise<Plan<Inputs, Outputs>> {
+    if (!isProblem(problem, attention.name)) return this.#backend.plan(problem, options);
     const whole = problem as unknown as AttentionProblem;
     const support = this.#backend.supports(whole);
     if (support?.ok === false && isOfSize(support.reasons)) {
@@ -60,7 +63,7 @@ export class DividingBackend implements Backend {
       const all = [...reasons, indivisible(whole)];
       throw new UnsupportedError([{ backend: this.name, reasons: all }]);
     }
-    const plan = await this.#backend.plan(problem);
+    const plan = await this.#backend.plan(problem, options);
     if (this.#maxWorkspaceBytes === Number.POSITIVE_INFINITY) return plan;
     const { workspaceBytes } = plan.description;
     if (workspaceBytes <= this.#maxWorkspaceBytes) return plan;

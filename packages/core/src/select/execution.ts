@@ -8,7 +8,7 @@ import {
   UnsupportedError,
 } from "../errors.js";
 import type { AbortSignalLike } from "../operation/abort.js";
-import type { Plan } from "../operation/backend.js";
+import type { Plan, PlanOptions } from "../operation/backend.js";
 import { CallOrder, type CallTurn } from "../operation/call-order.js";
 import type { AnyOperation, Bound } from "../operation/operation.js";
 import type { Problem } from "../operation/problem.js";
@@ -93,11 +93,12 @@ export class Execution {
     if (slot.state === "lost") this.#plans.clear(this.#routes.planPrefix(slot));
   }
 
-  /** Makes a plan ahead. */
-  async plan(slot: ReadySlot, problem: Problem): Promise<void> {
+  /** Makes a plan ahead; with options, in place of one that there is. */
+  async plan(slot: ReadySlot, problem: Problem, options?: PlanOptions): Promise<void> {
     this.#activity.begin();
     const key = this.#routes.planKey(slot, problem);
-    const entry = this.#plans.take(key, () => makePlan(slot, problem));
+    if (options !== undefined) this.#plans.clear(key);
+    const entry = this.#plans.take(key, () => makePlan(slot, problem, options));
     try {
       await entry.made;
     } finally {
@@ -359,10 +360,12 @@ export class Execution {
 }
 
 /** @throws BackendError (rejects) where the backend throws something that is no HeedError */
-async function makePlan(slot: ReadySlot, problem: Problem): Promise<Plan> {
+async function makePlan(slot: ReadySlot, problem: Problem, options?: PlanOptions): Promise<Plan> {
   let plan: unknown;
   try {
-    plan = await slot.backend.plan(problem);
+    plan = await (options === undefined
+      ? slot.backend.plan(problem)
+      : slot.backend.plan(problem, options));
   } catch (thrown) {
     throw asBackendError(slot.name, "planning", thrown);
   }

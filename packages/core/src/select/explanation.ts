@@ -9,6 +9,8 @@ export interface Explanation {
   readonly backend: string | null;
   /** Why that backend is chosen, in a sentence, if there is more to say than that it is the first. */
   readonly why?: string;
+  /** How that backend would compute it, where there is something worth knowing: that a measurement decided. */
+  readonly notes?: readonly string[];
   /** Every other backend, in order of preference, with its reasons. */
   readonly others: readonly BackendReasons[];
   /** The same in words, one line a reason. */
@@ -22,25 +24,35 @@ export function explanation(
   backend: string | null,
   others: readonly BackendReasons[],
   why?: string,
+  notes: readonly string[] = [],
 ): Explanation {
-  return new ReadableExplanation(backend, others, why);
+  return new ReadableExplanation(backend, others, why, notes);
 }
 
 class ReadableExplanation implements Explanation {
   readonly backend: string | null;
   readonly others: readonly BackendReasons[];
   declare readonly why?: string;
+  declare readonly notes?: readonly string[];
 
-  constructor(backend: string | null, others: readonly BackendReasons[], why: string | undefined) {
+  constructor(
+    backend: string | null,
+    others: readonly BackendReasons[],
+    why: string | undefined,
+    notes: readonly string[],
+  ) {
     this.backend = backend;
     this.others = others;
     if (why !== undefined) this.why = why;
+    if (notes.length > 0) this.notes = notes;
   }
 
   get text(): string {
     const why = this.why === undefined ? "" : `: ${this.why}`;
     const first = this.backend === null ? "no backend chosen" : `${this.backend} runs it${why}`;
-    return this.others.length === 0 ? first : `${first}\n${formatReasons(this.others)}`;
+    const notes = (this.notes ?? []).map((note) => `\n  ${note}`).join("");
+    const all = this.others.length === 0 ? "" : `\n${formatReasons(this.others)}`;
+    return `${first}${notes}${all}`;
   }
 
   toString(): string {

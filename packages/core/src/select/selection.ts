@@ -12,6 +12,7 @@ import {
   UnsupportedError,
 } from "../errors.js";
 import type { AnyOperation, InputsOf, OutputsOf } from "../operation/operation.js";
+import type { PlanOptions } from "../operation/backend.js";
 import { isProblem, type Problem } from "../operation/problem.js";
 import { checkNames, isList } from "../options.js";
 import type { DeviceMemory } from "../tensor/device.js";
@@ -24,6 +25,7 @@ import type {
   BackendStatus,
   CallOptions,
   MemoryOptions,
+  PrepareOptions,
   WarmUpOptions,
 } from "./attention.js";
 import { bindCall } from "./bind-call.js";
@@ -40,6 +42,7 @@ import {
 } from "./limits.js";
 import { loadMemory, memoryOf } from "./memory.js";
 import { PlanCache } from "./plan-cache.js";
+import { readPrepareOptions } from "./prepare-options.js";
 import { Routes, reasonsOf } from "./routes.js";
 import { newOutputs, ownerOf } from "./run-plan.js";
 import { isReady, type ReadySlot, type Slot } from "./slot.js";
@@ -141,12 +144,17 @@ export class BackendSelection implements Attention {
     );
   }
 
-  async prepare(subject: Problem | AttentionInputs, options?: CallOptions): Promise<Explanation> {
-    const limits = checkLimits(options);
-    const { problem, device } = this.#read(subject);
+  async prepare(
+    subject: Problem | AttentionInputs,
+    options?: PrepareOptions,
+  ): Promise<Explanation> {
+    const { budget, limits } = readPrepareOptions(options);
+    const { problem, device, inputs } = this.#read(subject);
+    const tune: PlanOptions | undefined =
+      budget === null ? undefined : { tune: { budget, ...(inputs !== null && { inputs }) } };
     await withLimits(
       limits,
-      () => this.#prepare(problem, device),
+      () => this.#prepare(problem, device, tune),
       (late) => this.#activity.abandon(late),
     );
     return this.explain(subject);
@@ -193,6 +201,7 @@ export class BackendSelection implements Attention {
       chosen?.name ?? null,
       others,
       chosen && this.#execution.why(problem, chosen),
+      chosen && notesOf(chosen, problem),
     );
   }
 
@@ -261,20 +270,26 @@ export class BackendSelection implements Attention {
   #read(subject: Problem | AttentionInputs): {
     readonly problem: Problem;
     readonly device: string | null;
+    /** null for a problem. */
+    readonly inputs: unknown;
   } {
     this.#activity.checkOpen();
-    if (isProblem(subject)) return { problem: subject, device: null };
+    if (isProblem(subject)) return { problem: subject, device: null, inputs: null };
     const bound = bindCall(attention, subject);
-    return { problem: bound.problem, device: ownerOf(attention, bound) };
+    return { problem: bound.problem, device: ownerOf(attention, bound), inputs: bound.inputs };
   }
 
-  async #prepare(problem: Problem, device: string | null): Promise<void> {
+  async #prepare(
+    problem: Problem,
+    device: string | null,
+    options: PlanOptions | undefined,
+  ): Promise<void> {
     for (;;) {
       const route = await this.#execution.loadedRoute(problem, device);
       const slot = this.#chosenSoFar(problem, route.candidates) ?? route.candidates[0];
       if (slot === undefined) throw new UnsupportedError(reasonsOf(route));
       if ((await this.#execution.test([slot], problem)) === null)
-        return this.#execution.plan(slot, problem);
+        return this.#execution.plan(slot, problem, options);
     }
   }
 
@@ -326,6 +341,12 @@ export class BackendSelection implements Attention {
 }
 
 makeDisposable(BackendSelection, ["async"]);
+
+/** How a backend would compute a problem, as far as it says. */
+function notesOf({ backend }: Slot, problem: Problem): readonly string[] {
+  const support = backend?.supports(problem);
+  return (support?.ok === true && support.notes) || [];
+}
 
 function notTried(chosen: Slot | undefined): SupportReason {
   const message =

@@ -1,0 +1,34 @@
+import type { AttentionInputs } from "@heed/core";
+import type { Settings } from "../choice/settings.js";
+import type { Outcome } from "./search.js";
+
+/** Options of a measurement. */
+export interface TuneOptions {
+  /** Milliseconds of measuring, beside those that the rule's choice takes to be compiled and run once. Default 1000. */
+  readonly budget?: number | undefined;
+  /** A call of the problem, where pages, positions or programs are data of it. */
+  readonly inputs?: AttentionInputs | undefined;
+  /** Is told of each choice before it runs for the first time, so that one that breaks the device is known. */
+  readonly onTry?: ((settings: Settings) => void) | undefined;
+  /** Is told of everything that was tried. */
+  readonly onResult?: ((result: TuneResult) => void) | undefined;
+}
+
+/** What was tried for a problem, and what it came to. */
+export interface TuneResult {
+  /** The class of problems that this is remembered for. */
+  readonly problems: string;
+  /** What the rules choose. */
+  readonly rule: Settings;
+  /** The fastest choice, which is remembered: the rule's, unless another one is faster beyond doubt. */
+  readonly best: Settings;
+  /** Time of the rule's choice divided by that of the fastest, the median over rounds; 1 for the rule's own. */
+  readonly gain: number;
+  /** Everything that was tried. */
+  readonly tried: readonly { readonly settings: Settings; readonly outcome: Outcome }[];
+  /** Milliseconds that it took. */
+  readonly ms: number;
+}
+
+/** Milliseconds of a measurement, unless the caller says. */
+export const defaultBudget = 1000;

@@ -1,0 +1,76 @@
+import {
+  type AttentionProblem,
+  DeviceLostError,
+  lengthClassKey,
+} from "@heed/core";
+import type { Context } from "../../context.js";
+import type { Choice } from "../choice/choice.js";
+import { settingsOf } from "../choice/from-settings.js";
+import { choose } from "../choose.js";
+import { shapesToTry, splitsToTry } from "./candidates.js";
+import { trialCall } from "./inputs.js";
+import { defaultBudget, type TuneOptions, type TuneResult } from "./options.js";
+import { search } from "./search.js";
+import { Trials } from "./trial.js";
+
+/** Candidates that a GPU's driver compiles while another one runs. A software adapter computes on the same processors. */
+const compiledAhead = 4;
+
+/**
+ * Measures which kernel and sizes are fastest for a problem on the context's device, and remembers it there. Nothing
+ * is tried, and the rule remains, where rows are to be invariant, a kernel is forced, or the batch is ragged.
+ *
+ * @throws InvalidInputError (rejects) for a problem whose lists or programs are data, without `inputs`
+ * @throws DeviceError (rejects) if the rule's choice fails, DeviceLostError if the device is lost
+ */
+export async function tune(
+  problem: AttentionProblem,
+  context: Context,
+  options: TuneOptions = {},
+): Promise<TuneResult> {
+  const { budget = defaultBudget, inputs = null, onTry } = options;
+  const { capabilities, preferences, tuning, memory } = context;
+  const started = performance.now();
+  const rule = choose(problem, capabilities, preferences);
+  const problems = lengthClassKey(problem);
+  const shapes = isTunable(problem, context) ? shapesToTry(problem, capabilities, rule) : [];
+  const unchanged = { problems, rule: settingsOf(rule), best: settingsOf(rule), gain: 1 };
+  if (shapes.length === 0) return { ...unchanged, tried: [], ms: performance.now() - started };
+  const { bound, tensors } = await trialCall(problem, inputs, (t) => memory.upload(t));
+  const trials = new Trials(problem, context, bound);
+  try {
+    const { best, gain, tried } = await search<Choice>(
+      {
+        rule,
+        shapes,
+        variants: (fastest, known) => splitsToTry(problem, capabilities, fastest, known),
+        ahead: capabilities.software ? 0 : compiledAhead,
+        open: (choice) => trials.open(choice),
+        isFatal: (error) => error instanceof DeviceLostError,
+        onTry: (choice) => onTry?.(settingsOf(choice)),
+        now: () => performance.now(),
+      },
+      budget,
+    );
+    const settings = settingsOf(best);
+    // Without any other choice that ran, nothing is known.
+    const known = tried.some(({ candidate, outcome }) => candidate !== rule && outcome.status !== "skipped");
+    if (known) tuning.add(problems, { settings, gain });
+    return {
+      ...unchanged,
+      best: settings,
+      gain,
+      tried: tried.map(({ candidate, outcome }) => ({ settings: settingsOf(candidate), outcome })),
+      ms: performance.now() - started,
+    };
+  } finally {
+    trials.dispose();
+    for (const t of tensors) t.dispose();
+  }
+}
+
+function isTunable({ ragged, batch, queryHeads, queryLength, keyLength }: AttentionProblem, { preferences }: Context): boolean {
+  const { kernel, batchInvariant } = preferences;
+  if (ragged !== null || batchInvariant === true || kernel !== undefined) return false;
+  return batch * queryHeads * queryLength * keyLength > 0;
+}
