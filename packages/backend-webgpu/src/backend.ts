@@ -43,8 +43,8 @@ import {
 import { type Choice, choose, type Preferences } from "./attention/choose.js";
 import { type Decision, decide, programOf } from "./attention/program.js";
 import type { DeviceTuning } from "./attention/tuning/device-tuning.js";
-import { newRemembered, type Remembered, tuningOf } from "./attention/tuning/remembered.js";
 import { defaultBudget, type TuneOptions, type TuneResult } from "./attention/tuning/options.js";
+import { newRemembered, type Remembered, tuningOf } from "./attention/tuning/remembered.js";
 import type { Capabilities } from "./capabilities.js";
 import { Context } from "./context.js";
 import type { OpenDevice } from "./device.js";

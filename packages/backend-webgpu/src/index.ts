@@ -10,14 +10,14 @@ import { openDevice } from "./device.js";
 import { backendName } from "./name.js";
 import { checkOptions, type WebGpuOptions } from "./options.js";
 
-export type { WebGpuBackend, WebGpuPlan } from "./backend.js";
-export { pendingEncodes } from "./execution/pending-encodes.js";
-export type * from "./globals.js";
-export type { WebGpuFeatures, WebGpuOptions } from "./options.js";
 export type { Settings } from "./attention/choice/settings.js";
 export type { TuneOptions, TuneResult } from "./attention/tuning/options.js";
 export type { Outcome } from "./attention/tuning/search.js";
 export type { TunedChoice, TunedDevice, TuningTable } from "./attention/tuning/table.js";
+export type { WebGpuBackend, WebGpuPlan } from "./backend.js";
+export { pendingEncodes } from "./execution/pending-encodes.js";
+export type * from "./globals.js";
+export type { WebGpuFeatures, WebGpuOptions } from "./options.js";
 export { type WrapOptions, webgpuTensor } from "./wrap.js";
 
 export interface WebGpuProvider extends AttentionProvider {

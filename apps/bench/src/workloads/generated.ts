@@ -1,6 +1,7 @@
 import { Random } from "@heed/conformance";
 import {
   type AttentionInputs,
+  allocate,
   attentionWork,
   type DType,
   describeProblem,
@@ -59,13 +60,17 @@ export function completeShape(partial: PartialShape): WorkloadShape {
   };
 }
 
-/** Counted on tensors that repeat one element, since only sizes matter. */
+/** Only sizes matter. */
 function flopsOf(shape: WorkloadShape): number {
-  const element = new Float32Array(1);
-  const inputs = call(shape, "float32", (sizes) =>
-    tensor(element, sizes, { strides: sizes.map(() => 0) }),
-  );
+  const inputs = withoutData(shape, "float32");
   return attentionWork(describeProblem(inputs), inputs).flops;
+}
+
+/** A call of a shape whose tensors repeat one element: for its problem and its work. */
+export function withoutData(shape: WorkloadShape, dtype: FloatDType): AttentionInputs<HostTensor> {
+  return call(shape, dtype, (sizes, of) =>
+    tensor(allocate(of, 1) as Float32Array, sizes, { dtype: of, strides: sizes.map(() => 0) }),
+  );
 }
 
 function call(

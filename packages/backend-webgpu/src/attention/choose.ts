@@ -47,10 +47,7 @@ export function choose(
 ): Choice {
   const found = measured && findMeasured(problem, preferences, measured);
   // Where the rule was the fastest, it goes on to choose for other lengths of the class.
-  const choice =
-    found && found.gain > 1
-      ? choiceOf(problem, capabilities, found.settings)
-      : null;
+  const choice = found && found.gain > 1 ? choiceOf(problem, capabilities, found.settings) : null;
   if (choice !== null) return withMap(problem, { ...choice, measured: found });
   const byRule = chooseKernel(problem, capabilities, preferences);
   return withMap(problem, found?.gain === 1 ? { ...byRule, measured: found } : byRule);

@@ -62,10 +62,7 @@ export interface Backend {
 /** The part of a {@link Backend} that the operation attention needs. */
 export interface AttentionBackend extends Omit<Backend, "supports" | "plan"> {
   supports(problem: AttentionProblem): Support;
-  plan(
-    problem: AttentionProblem,
-    options?: PlanOptions,
-  ): AttentionPlan | Promise<AttentionPlan>;
+  plan(problem: AttentionProblem, options?: PlanOptions): AttentionPlan | Promise<AttentionPlan>;
 }
 
 /** A {@link Provider} of backends that compute attention. */

@@ -11,8 +11,8 @@ import {
   type SupportReason,
   UnsupportedError,
 } from "../errors.js";
-import type { AnyOperation, InputsOf, OutputsOf } from "../operation/operation.js";
 import type { PlanOptions } from "../operation/backend.js";
+import type { AnyOperation, InputsOf, OutputsOf } from "../operation/operation.js";
 import { isProblem, type Problem } from "../operation/problem.js";
 import { checkNames, isList } from "../options.js";
 import type { DeviceMemory } from "../tensor/device.js";

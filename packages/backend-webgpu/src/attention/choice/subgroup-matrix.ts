@@ -26,11 +26,7 @@ export function chooseSubgroupMatrix(
     given.columns ?? ([32, 64] as const).find((size) => size >= valueDim) ?? (128 as const);
   const allRows = stack * queryLength;
   const sizes =
-    given.rows !== undefined
-      ? [given.rows]
-      : allRows > 32
-        ? ([64, 32] as const)
-        : ([32] as const);
+    given.rows !== undefined ? [given.rows] : allRows > 32 ? ([64, 32] as const) : ([32] as const);
   const rows = sizes.find(
     (size) =>
       subgroupMatrixBytes({ rows: size, headDim, columns }) <=

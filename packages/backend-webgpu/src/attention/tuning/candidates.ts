@@ -10,14 +10,15 @@ const mostDecodeRows = 64;
 const mostRowKeys = 256;
 
 /**
- * Choices to measure beside the rule's: kernels and their sizes, with as many splits as the rule gives them. Those
- * that are likely to be fast come first, since there may not be time for all of them. Pure.
+ * Choices to measure beside the rule's: kernels and their sizes, with as many splits as the rule gives them. The rule's
+ * own kernel is the first stage, all others are the second; those that are likely to be fast come first, since
+ * there may not be time for all of them. Pure.
  */
 export function shapesToTry(
   problem: AttentionProblem,
   capabilities: Capabilities,
   rule: Choice,
-): Choice[] {
+): Choice[][] {
   const wishes = capabilities.software
     ? [...registers(problem, capabilities), ...rowWishes(problem), ...tiles(problem, capabilities)]
     : [
@@ -27,10 +28,9 @@ export function shapesToTry(
         ...rowWishes(problem),
       ];
   const { kernel } = rule;
-  // Other sizes of the rule's kernel are the nearest.
   const near = wishes.filter((wish) => wish.kernel === kernel);
   const far = wishes.filter((wish) => wish.kernel !== kernel);
-  return distinct(problem, capabilities, [...near, ...far], [rule]);
+  return [near, far].map((stage) => distinct(problem, capabilities, stage, [rule]));
 }
 
 /** The same kernel and sizes with other numbers of splits, the nearest first. Pure. */

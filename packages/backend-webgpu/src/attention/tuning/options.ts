@@ -8,6 +8,8 @@ export interface TuneOptions {
   readonly budget?: number | undefined;
   /** A call of the problem, where pages, positions or programs are data of it. */
   readonly inputs?: AttentionInputs | undefined;
+  /** Choices that are not tried, such as one that broke the device before. */
+  readonly without?: readonly Settings[] | undefined;
   /** Is told of each choice before it runs for the first time, so that one that breaks the device is known. */
   readonly onTry?: ((settings: Settings) => void) | undefined;
   /** Is told of everything that was tried. */

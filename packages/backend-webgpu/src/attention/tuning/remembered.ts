@@ -1,5 +1,5 @@
 import { DeviceTuning } from "./device-tuning.js";
-import { type TunedDevice } from "./table.js";
+import type { TunedDevice } from "./table.js";
 
 /** Everything about tuning that outlives a backend: it belongs to the provider that loads backends. */
 export interface Remembered {

@@ -42,9 +42,9 @@ export interface Found<C> {
 export interface Subject<C> {
   /** The rule's choice. */
   readonly rule: C;
-  /** Further candidates, the most promising first. */
-  readonly shapes: readonly C[];
-  /** Variants of the best of those, the most promising first. */
+  /** Further candidates, the most promising stage first, and the most promising of a stage. */
+  readonly stages: readonly (readonly C[])[];
+  /** Variants of the fastest so far, tried after each stage; the most promising first. */
   variants(best: C, tried: readonly C[]): readonly C[];
   /** Candidates that are compiled while another one runs. */
   readonly ahead: number;
@@ -113,7 +113,7 @@ class Search<C> {
   }
 
   async all(budget: number): Promise<Found<C>> {
-    const { rule: candidate, shapes, variants } = this.#subject;
+    const { rule: candidate, stages } = this.#subject;
     const rule = await this.#openRule(candidate);
     // A first call would have taken as long until here.
     const started = this.#subject.now();
@@ -121,9 +121,14 @@ class Search<C> {
     this.#end = started + budget;
     this.#runners.push(rule);
     await this.#timeQuickly(rule, Number.POSITIVE_INFINITY);
-    await this.#tryAll(shapes);
-    const { candidate: fastest } = this.#fastest;
-    await this.#tryAll(variants.call(this.#subject, fastest, [candidate, ...shapes]));
+    const known = [candidate];
+    for (const stage of stages) {
+      known.push(...stage);
+      await this.#tryAll(stage);
+      const variants = this.#subject.variants(this.#fastest.candidate, known);
+      known.push(...variants);
+      await this.#tryAll(variants);
+    }
     const { best, gain, ratios } = await this.#decide(rule);
     const finished = this.#runners.map(
       (runner): Tried<C> => ({
@@ -233,7 +238,10 @@ class Search<C> {
       const times = new Map<Runner<C>, number>();
       const order = [rule, ...faster];
       // Nobody always runs first, or after the same one.
-      const turned = [...order.slice(round % order.length), ...order.slice(0, round % order.length)];
+      const turned = [
+        ...order.slice(round % order.length),
+        ...order.slice(0, round % order.length),
+      ];
       for (const runner of turned) {
         const ms = await runner.trial.time();
         runner.ms = Math.min(runner.ms, ms);

@@ -1,8 +1,4 @@
-import {
-  type AttentionProblem,
-  DeviceLostError,
-  lengthClassKey,
-} from "@heed/core";
+import { type AttentionProblem, DeviceLostError, lengthClassKey } from "@heed/core";
 import type { Context } from "../../context.js";
 import type { Choice } from "../choice/choice.js";
 import { settingsOf } from "../choice/from-settings.js";
@@ -28,22 +24,27 @@ export async function tune(
   context: Context,
   options: TuneOptions = {},
 ): Promise<TuneResult> {
-  const { budget = defaultBudget, inputs = null, onTry } = options;
+  const { budget = defaultBudget, inputs = null, without = [], onTry } = options;
   const { capabilities, preferences, tuning, memory } = context;
   const started = performance.now();
   const rule = choose(problem, capabilities, preferences);
   const problems = lengthClassKey(problem);
-  const shapes = isTunable(problem, context) ? shapesToTry(problem, capabilities, rule) : [];
+  const left = new Set(without.map((settings) => JSON.stringify(settings)));
+  const allowed = (choice: Choice): boolean => !left.has(JSON.stringify(settingsOf(choice)));
+  const stages = isTunable(problem, context)
+    ? shapesToTry(problem, capabilities, rule).map((stage) => stage.filter(allowed))
+    : [];
   const unchanged = { problems, rule: settingsOf(rule), best: settingsOf(rule), gain: 1 };
-  if (shapes.length === 0) return { ...unchanged, tried: [], ms: performance.now() - started };
+  if (stages.length === 0) return { ...unchanged, tried: [], ms: performance.now() - started };
   const { bound, tensors } = await trialCall(problem, inputs, (t) => memory.upload(t));
   const trials = new Trials(problem, context, bound);
   try {
     const { best, gain, tried } = await search<Choice>(
       {
         rule,
-        shapes,
-        variants: (fastest, known) => splitsToTry(problem, capabilities, fastest, known),
+        stages,
+        variants: (fastest, known) =>
+          splitsToTry(problem, capabilities, fastest, known).filter(allowed),
         ahead: capabilities.software ? 0 : compiledAhead,
         open: (choice) => trials.open(choice),
         isFatal: (error) => error instanceof DeviceLostError,
@@ -54,7 +55,9 @@ export async function tune(
     );
     const settings = settingsOf(best);
     // Without any other choice that ran, nothing is known.
-    const known = tried.some(({ candidate, outcome }) => candidate !== rule && outcome.status !== "skipped");
+    const known = tried.some(
+      ({ candidate, outcome }) => candidate !== rule && outcome.status !== "skipped",
+    );
     if (known) tuning.add(problems, { settings, gain });
     return {
       ...unchanged,
@@ -69,7 +72,10 @@ export async function tune(
   }
 }
 
-function isTunable({ ragged, batch, queryHeads, queryLength, keyLength }: AttentionProblem, { preferences }: Context): boolean {
+function isTunable(
+  { ragged, batch, queryHeads, queryLength, keyLength }: AttentionProblem,
+  { preferences }: Context,
+): boolean {
   const { kernel, batchInvariant } = preferences;
   if (ragged !== null || batchInvariant === true || kernel !== undefined) return false;
   return batch * queryHeads * queryLength * keyLength > 0;
