@@ -183,6 +183,11 @@ export class BufferPool<B extends GpuBuffer = GpuBuffer> {
    */
   dispose(): void {
     this.#disposed = true;
+    this.trim();
+  }
+
+  /** Destroys idle buffers: those that are acquired next are new, with zeros in them. */
+  trim(): void {
     for (const { pooled } of this.#idle) this.#destroy(pooled);
     this.#idle = [];
     this.#idleBytes = 0;

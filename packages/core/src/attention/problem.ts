@@ -1,4 +1,5 @@
 import type { Problem } from "../operation/problem.js";
+import { guarded } from "../options.js";
 import type { ProgramForm } from "../program/form.js";
 import type { FloatDType } from "../tensor/dtype.js";
 import type { AttentionInputs, AttentionOutputs, ScoresKind } from "./inputs.js";
@@ -181,32 +182,38 @@ export function optionsOf(
 /**
  * A key that problems share whose lengths lie between the same powers of two: lengths grow with
  * every step of a decode loop, while what is fastest changes slowly.
+ *
+ * @throws InvalidInputError for what is no problem of attention
  */
-export function lengthClassKey(problem: AttentionProblem): string {
-  const up = (length: number): number => (length > 1 ? 2 ** Math.ceil(Math.log2(length)) : length);
-  const broadcast = <D extends string>(b: BroadcastInput<D> | null): BroadcastInput<D> | null => {
-    if (b === null) return null;
-    const [batch, heads, queries, keys] = b.shape;
-    return { dtype: b.dtype, shape: [batch, heads, up(queries), up(keys)] };
-  };
-  const { pages, ragged } = problem;
-  const blocks = (sizes: BlockMaskShape | null): BlockMaskShape | null => {
-    if (sizes === null) return null;
-    const [batch, heads, queries, keys] = sizes.shape;
-    return { ...sizes, shape: [batch, heads, up(queries), up(keys)] };
-  };
-  return problemKey({
-    ...problem,
-    queryLength: up(problem.queryLength),
-    keyLength: up(problem.keyLength),
-    pages: pages && {
-      count: up(pages.count),
-      size: pages.size,
-      perSequence: up(pages.perSequence),
-    },
-    sequences: ragged ? up(problem.sequences) : problem.sequences,
-    mask: broadcast(problem.mask),
-    bias: broadcast(problem.bias),
-    blockMask: blocks(problem.blockMask),
-  });
-}
+export const lengthClassKey: (problem: AttentionProblem) => string = guarded(
+  "problem",
+  (problem) => {
+    const up = (length: number): number =>
+      length > 1 ? 2 ** Math.ceil(Math.log2(length)) : length;
+    const broadcast = <D extends string>(b: BroadcastInput<D> | null): BroadcastInput<D> | null => {
+      if (b === null) return null;
+      const [batch, heads, queries, keys] = b.shape;
+      return { dtype: b.dtype, shape: [batch, heads, up(queries), up(keys)] };
+    };
+    const { pages, ragged } = problem;
+    const blocks = (sizes: BlockMaskShape | null): BlockMaskShape | null => {
+      if (sizes === null) return null;
+      const [batch, heads, queries, keys] = sizes.shape;
+      return { ...sizes, shape: [batch, heads, up(queries), up(keys)] };
+    };
+    return problemKey({
+      ...problem,
+      queryLength: up(problem.queryLength),
+      keyLength: up(problem.keyLength),
+      pages: pages && {
+        count: up(pages.count),
+        size: pages.size,
+        perSequence: up(pages.perSequence),
+      },
+      sequences: ragged ? up(problem.sequences) : problem.sequences,
+      mask: broadcast(problem.mask),
+      bias: broadcast(problem.bias),
+      blockMask: blocks(problem.blockMask),
+    });
+  },
+);

@@ -1,5 +1,5 @@
 import { type AttentionProblem, DeviceLostError, lengthClassKey } from "@heed/core";
-import type { Context } from "../../context.js";
+import { Context } from "../../context.js";
 import type { Choice } from "../choice/choice.js";
 import { settingsOf } from "../choice/from-settings.js";
 import { choose } from "../choose.js";
@@ -25,7 +25,7 @@ export async function tune(
   options: TuneOptions = {},
 ): Promise<TuneResult> {
   const { budget = defaultBudget, inputs = null, without = [], onTry } = options;
-  const { capabilities, preferences, tuning, memory } = context;
+  const { capabilities, preferences, tuning } = context;
   const started = performance.now();
   const rule = choose(problem, capabilities, preferences);
   const problems = lengthClassKey(problem);
@@ -36,9 +36,14 @@ export async function tune(
     : [];
   const unchanged = { problems, rule: settingsOf(rule), best: settingsOf(rule), gain: 1 };
   if (stages.length === 0) return { ...unchanged, tried: [], ms: performance.now() - started };
-  const { bound, tensors } = await trialCall(problem, inputs, (t) => memory.upload(t));
-  const trials = new Trials(problem, context, bound);
+  // Memory of its own: results that lie in buffers of the pool would hide that a candidate writes nothing.
+  const own = new Context({ ...context.open, owned: false }, preferences, tuning);
+  let call: Awaited<ReturnType<typeof trialCall>> | null = null;
+  let trials: Trials | null = null;
   try {
+    call = await trialCall(problem, inputs, (t) => own.memory.upload(t));
+    const opened = new Trials(problem, own, call.bound);
+    trials = opened;
     const { best, gain, tried } = await search<Choice>(
       {
         rule,
@@ -46,7 +51,7 @@ export async function tune(
         variants: (fastest, known) =>
           splitsToTry(problem, capabilities, fastest, known).filter(allowed),
         ahead: capabilities.software ? 0 : compiledAhead,
-        open: (choice) => trials.open(choice),
+        open: (choice) => opened.open(choice),
         isFatal: (error) => error instanceof DeviceLostError,
         onTry: (choice) => onTry?.(settingsOf(choice)),
         now: () => performance.now(),
@@ -67,8 +72,9 @@ export async function tune(
       ms: performance.now() - started,
     };
   } finally {
-    trials.dispose();
-    for (const t of tensors) t.dispose();
+    trials?.dispose();
+    for (const t of call?.tensors ?? []) t.dispose();
+    own.dispose();
   }
 }
 
