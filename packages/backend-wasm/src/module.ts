@@ -31,7 +31,8 @@ export interface ChosenBuild {
 }
 
 /**
- * The build to use: relaxed SIMD, whose multiply-adds are fused, where the engine validates it.
+ * The build to use: relaxed SIMD where the engine validates it and fuses its multiply-adds. Without that, its kernels are no
+ * faster, and its tiles are too long.
  *
  * @param asked a build that was asked for
  * @throws BackendUnavailableError where the engine does not validate it
@@ -49,11 +50,13 @@ export function chooseBuild(asked: SimdBuild | undefined): ChosenBuild {
     }
     return { build: asked, reason: `${featureOf[asked]}: asked for` };
   }
-  if (validates("relaxed")) {
+  const relaxed = validates("relaxed");
+  if (relaxed && fusesMultiplyAdds()) {
     return { build: "relaxed", reason: "relaxed SIMD (fused multiply-adds): the engine has it" };
   }
   if (validates("baseline")) {
-    return { build: "baseline", reason: "baseline SIMD: the engine has no relaxed SIMD" };
+    const lacks = relaxed ? "does not fuse multiply-adds" : "has no relaxed SIMD";
+    return { build: "baseline", reason: `baseline SIMD: the engine ${lacks}` };
   }
   throw new BackendUnavailableError("this engine has no WebAssembly SIMD");
 }
@@ -78,12 +81,45 @@ const probes: Readonly<Record<SimdBuild, readonly number[]>> = {
 
 /** Whether the engine has the instructions of a build. */
 function validates(build: SimdBuild): boolean {
-  const body = [0x00, ...probes[build]];
+  return WebAssembly.validate(probe([0x01, 0x04, 0x01, 0x60, 0x00, 0x00], [], probes[build]));
+}
+
+/** A module with one function of a given type, without locals. */
+function probe(
+  types: readonly number[],
+  exports: readonly number[],
+  instructions: readonly number[],
+): Uint8Array<ArrayBuffer> {
+  const body = [0x00, ...instructions];
   const header = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
-  const types = [0x01, 0x04, 0x01, 0x60, 0x00, 0x00];
   const functions = [0x03, 0x02, 0x01, 0x00];
   const code = [0x0a, body.length + 2, 0x01, body.length, ...body];
-  return WebAssembly.validate(Uint8Array.from([...header, ...types, ...functions, ...code]));
+  return Uint8Array.from([...header, ...types, ...functions, ...exports, ...code]);
+}
+
+/**
+ * Whether `f32x4.relaxed_madd` rounds once. JavaScriptCore on x64 multiplies and adds (Bun 1.4.5), and so does every engine on a
+ * processor that cannot fuse them. (1 + 2⁻¹²)² − (1 + 2⁻¹¹) is 2⁻²⁴, or 0 if the square is rounded.
+ *
+ *     (module (func (export "f") (param f32 f32) (result f32)
+ *       (f32x4.extract_lane 0 (f32x4.relaxed_madd
+ *         (f32x4.splat (local.get 0)) (f32x4.splat (local.get 0)) (f32x4.splat (local.get 1))))))
+ *
+ * True where nothing may be compiled: then no build is, either, and its error says why.
+ */
+function fusesMultiplyAdds(): boolean {
+  const types = [0x01, 0x07, 0x01, 0x60, 0x02, 0x7d, 0x7d, 0x01, 0x7d];
+  const exports = [0x07, 0x05, 0x01, 0x01, 0x66, 0x00, 0x00];
+  const [a, b] = [0, 1].map((local) => [0x20, local, 0xfd, 0x13]) as [number[], number[]];
+  const multiplyAdd = [...a, ...a, ...b, 0xfd, 0x85, 0x02, 0xfd, 0x1f, 0x00, 0x0b];
+  let f: unknown;
+  try {
+    const module = new WebAssembly.Module(probe(types, exports, multiplyAdd));
+    f = new WebAssembly.Instance(module).exports.f;
+  } catch {
+    return true;
+  }
+  return (f as (a: number, b: number) => number)(1 + 2 ** -12, -(1 + 2 ** -11)) !== 0;
 }
 
 /**

@@ -9,7 +9,10 @@ export interface WasmOptions {
    * Calls before the threads have started are computed by one, with the same results.
    */
   readonly threads?: number | "auto" | undefined;
-  /** The build; default the best that the engine validates. `"baseline"` does without relaxed SIMD. */
+  /**
+   * The build. `"baseline"` does without relaxed SIMD; default `"relaxed"` where the engine validates it and fuses its
+   * multiply-adds.
+   */
   readonly simd?: SimdBuild | undefined;
   /**
    * A compiled module, for runtimes that compile modules at deployment and forbid to compile bytes: one of

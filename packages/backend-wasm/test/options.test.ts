@@ -6,8 +6,8 @@ import {
   UnsupportedError,
   zeros,
 } from "@heed/core";
-import { expect, test } from "vitest";
-import { compileBuild } from "../src/module.js";
+import { afterEach, expect, test, vi } from "vitest";
+import { chooseBuild, compileBuild } from "../src/module.js";
 import { calls } from "./calls.js";
 
 test.each([
@@ -30,6 +30,40 @@ test.each([
   expect(error).toMatchObject({ argument });
 });
 
+afterEach(() => vi.restoreAllMocks());
+
+test.each([
+  [
+    "fuses multiply-adds",
+    2 ** -24,
+    "relaxed",
+    "relaxed SIMD (fused multiply-adds): the engine has it",
+  ],
+  ["rounds twice", 0, "baseline", "baseline SIMD: the engine does not fuse multiply-adds"],
+])("the build of an engine that %s", (_, left, build, reason) => {
+  vi.spyOn(WebAssembly, "validate").mockReturnValue(true);
+  vi.spyOn(WebAssembly, "Module").mockImplementation(class {} as never);
+  vi.spyOn(WebAssembly, "Instance").mockImplementation(
+    class {
+      exports = { f: (a: number, b: number) => a * a + b && left };
+    } as never,
+  );
+  expect(chooseBuild(undefined)).toEqual({ build, reason });
+  expect(chooseBuild("relaxed").build).toBe("relaxed");
+});
+
+test("the build of an engine without relaxed SIMD", () => {
+  const relaxedMadd = 0x85;
+  vi.spyOn(WebAssembly, "validate").mockImplementation(
+    (bytes) => !new Uint8Array(bytes as ArrayBuffer).includes(relaxedMadd),
+  );
+  expect(chooseBuild(undefined)).toEqual({
+    build: "baseline",
+    reason: "baseline SIMD: the engine has no relaxed SIMD",
+  });
+  expect(() => chooseBuild("relaxed")).toThrow(BackendUnavailableError);
+});
+
 test("says what it runs on, and why", async () => {
   const backend = await wasm({ simd: "baseline", threads: 1 }).load();
   expect(backend.info).toMatchObject({
@@ -40,7 +74,7 @@ test("says what it runs on, and why", async () => {
   });
   backend.dispose();
   const best = await wasm().load();
-  expect(best.info.notes?.[0]).toMatch(/relaxed SIMD/);
+  expect(best.info.notes?.[0]).toMatch(/SIMD/);
   expect(best.info.threads).toBeGreaterThanOrEqual(1);
   best.dispose();
 });
