@@ -4,7 +4,6 @@
  *
  * @module
  */
-export { addendProgram } from "./program/addend.js";
 export {
   BlockMask,
   type BlockMaskData,
@@ -63,7 +62,13 @@ export {
 } from "./program/program.js";
 export { type MaskProgram, Program, type ScoreProgram } from "./program/program-class.js";
 export { Scalar, scalar, Table, type TableData, table } from "./program/sources.js";
-export { TileProgram } from "./program/tile-program.js";
+export { type Doubles, doubles } from "./program/tile/doubles.js";
+export {
+  panelLength,
+  TileProgram,
+  type TileRows,
+  type TileSizes,
+} from "./program/tile/tile-program.js";
 export type { JsonNumber, ProgramJson, ProgramNodeJson } from "./program/to-json.js";
 export {
   type ArithmeticName,
@@ -76,3 +81,4 @@ export {
   programLimits,
   type VariableName,
 } from "./program/types.js";
+export { type ProgramWindow, windowOfProgram } from "./program/window-of.js";

@@ -78,8 +78,12 @@ class ForwardPass {
   readonly #scores: HostTensor | null;
   /** `[rows, keyLength]` if weights are wanted. Made for a call: a plan that kept it would hold much. */
   readonly #logits: Float64Array;
-  /** Mask and score programs and block mask; null without any. */
-  readonly #programs: TilePrograms | null;
+  /** Whether there is a mask program, a score program or a block mask. */
+  readonly #hasPrograms: boolean;
+  /** They are made for rows in panels and for streamed rows, when the first block of either comes. */
+  readonly #madePrograms: Partial<Record<1 | 3, TilePrograms>> = {};
+  /** Those of the current block; null without any. */
+  #programs: TilePrograms | null = null;
   readonly #keys: StoredRows;
   readonly #values: StoredRows;
   readonly #list: WorkList;
@@ -108,8 +112,7 @@ class ForwardPass {
     this.#scores = returns.scores ? zeros(dtype, [...rows, keyLength]) : null;
     this.#logits = new Float64Array(plan.logits);
     const { maskMod, scoreMod, blockMask } = inputs;
-    const any = maskMod !== null || scoreMod !== null || blockMask !== null;
-    this.#programs = any ? new TilePrograms(problem, inputs, plan) : null;
+    this.#hasPrograms = maskMod !== null || scoreMod !== null || blockMask !== null;
     this.#keys = new StoredRows(inputs.key, inputs.keyScales);
     this.#values = new StoredRows(inputs.value, inputs.valueScales);
     this.#list = new WorkList(plan.grid, inputs);
@@ -143,7 +146,7 @@ class ForwardPass {
     // Scores are wanted of hidden keys too: then every tile is scored, and only the visible ones
     // take part in the softmax.
     const scored = this.#scores ? { start: 0, end: this.#sequence.keyLength } : visible;
-    this.#programs?.startBlock(item.sequence, this.#g, this.#space.rows, this.#sequence);
+    this.#startPrograms(item.sequence);
     const { keys, tileStep } = this.#plan;
     // With a block mask, tiles begin where its blocks do.
     const early = this.#problem.blockMask === null ? 0 : scored.start % keys;
@@ -154,6 +157,14 @@ class ForwardPass {
       key = end;
     }
     this.#storeBlock();
+  }
+
+  #startPrograms(sequence: number): void {
+    if (!this.#hasPrograms) return;
+    const lanes = this.#step;
+    this.#madePrograms[lanes] ??= new TilePrograms(this.#problem, this.#inputs, this.#plan, lanes);
+    this.#programs = this.#madePrograms[lanes];
+    this.#programs.startBlock(sequence, this.#g, this.#space.rows, this.#rows, this.#sequence);
   }
 
   /** Rows are stacked query by query: row = i · group + the head within the group. */
@@ -198,22 +209,25 @@ class ForwardPass {
     this.#scoreTile(tile);
     let seen = false;
     statistics.hidden = false;
-    for (let r = from; r < to; r++) {
-      const row = this.#logitsRow(r, tile);
-      this.#finishLogits(r, row, tile);
-      const sees = softmaxStep(
-        scores,
-        row.at,
-        row.step,
-        row.keys,
-        statistics,
-        r,
-        output,
-        r * valueStride,
-        valueStride,
-        this.#exact,
-      );
-      seen = sees || seen;
+    for (let panel = from; panel < to; panel += this.#step) {
+      const end = Math.min(to, panel + this.#step);
+      this.#finishPanel(panel, end, tile);
+      for (let r = panel; r < end; r++) {
+        const at = this.#rowStart(r, this.#plan.keyStride);
+        const sees = softmaxStep(
+          scores,
+          at,
+          this.#step,
+          keys.end - keys.start,
+          statistics,
+          r,
+          output,
+          r * valueStride,
+          valueStride,
+          this.#exact,
+        );
+        seen = sees || seen;
+      }
     }
     if (seen) this.#addValues(tile);
   }
@@ -254,35 +268,68 @@ class ForwardPass {
     tileScores(query, key, scores, tile.from, tile.to, paddedKeys, headDim, stride);
   }
 
-  /** Steps 2 to 4 of the semantics on a row of a tile; keeps the scores that are wanted. */
-  #finishLogits(r: number, row: LogitsRow, tile: Tile): void {
-    const { softcap, returns, keyLength } = this.#problem;
-    const { mask, bias, alibiSlopes } = this.#inputs;
-    const { rows } = this.#space;
-    const h = rows.head[r] as number;
-    const i = rows.index[r] as number;
-    const position = rows.position[r] as number;
+  /** Steps 2 to 4 of the semantics on a panel's rows `first ≤ r < end` of a tile; keeps the scores that are wanted. */
+  #finishPanel(first: number, end: number, tile: Tile): void {
+    const { scores } = this.#space;
+    const at = this.#rowStart(first, this.#plan.keyStride);
+    // Rows whose bias hides keys, as bits.
+    let biasHides = 0;
+    for (let r = first; r < end; r++) {
+      if (this.#changeLogits(r, this.#logitsRow(r, tile), tile)) biasHides |= 1 << (r - first);
+    }
+    this.#programs?.changeScores(first, scores, at);
+    for (let r = first; r < end; r++) {
+      this.#hideLogits(r, this.#logitsRow(r, tile), tile, ((biasHides >> (r - first)) & 1) !== 0);
+    }
+    this.#programs?.hide(first, scores, at);
+    if (!this.#problem.returns.weights) return;
+    const { keyLength } = this.#problem;
+    for (let r = first; r < end; r++) {
+      copyRow(this.#logitsRow(r, tile), this.#logits, r * keyLength + tile.start);
+    }
+  }
+
+  /**
+   * Steps 2 and 3 on a row, but for the score program.
+   *
+   * @returns whether the bias hides a key
+   */
+  #changeLogits(r: number, row: LogitsRow, tile: Tile): boolean {
+    const { softcap, returns } = this.#problem;
+    const { bias, alibiSlopes } = this.#inputs;
     if (returns.scores === "raw") this.#storeScores(r, row, tile);
     if (softcap !== null) capRow(row, softcap);
     if (returns.scores === "capped") this.#storeScores(r, row, tile);
-    const biasStart = bias ? elementOffset(bias, this.#b, h, i, tile.start) : 0;
-    const biasHides = bias ? addBias(row, bias, biasStart) : false;
-    const { keyPositions } = this.#sequence;
+    const hides = bias ? addBias(row, bias, this.#elementOf(bias, r, tile)) : false;
     if (alibiSlopes) {
-      const slope = alibiSlopes[h] as number;
-      if (keyPositions) addAlibiAt(row, slope, position, keyPositions, tile.start);
-      else addAlibi(row, slope, position, tile.start);
+      const { head, position } = this.#space.rows;
+      const { keyPositions } = this.#sequence;
+      const slope = alibiSlopes[head[r] as number] as number;
+      const at = position[r] as number;
+      if (keyPositions) addAlibiAt(row, slope, at, keyPositions, tile.start);
+      else addAlibi(row, slope, at, tile.start);
     }
-    this.#programs?.changeScores(r, row);
-    if (returns.scores === "biased") this.#storeScores(r, row, tile);
-    if (bias && biasHides) hideByBias(row, bias, biasStart);
+    return hides;
+  }
+
+  /** Step 4 on a row, but for the mask program and the block mask. */
+  #hideLogits(r: number, row: LogitsRow, tile: Tile, biasHides: boolean): void {
+    const { mask, bias } = this.#inputs;
+    if (this.#problem.returns.scores === "biased") this.#storeScores(r, row, tile);
+    if (bias && biasHides) hideByBias(row, bias, this.#elementOf(bias, r, tile));
     if (!tile.full) {
+      const position = this.#space.rows.position[r] as number;
+      const { keyPositions } = this.#sequence;
       if (keyPositions) hideOutsideBandAt(row, tile, this.#band, position, keyPositions);
       else hideOutsideBand(row, tile, this.#band, position);
     }
-    if (mask) hideMasked(row, mask, elementOffset(mask, this.#b, h, i, tile.start));
-    this.#programs?.hide(r, row);
-    if (returns.weights) copyRow(row, this.#logits, r * keyLength + tile.start);
+    if (mask) hideMasked(row, mask, this.#elementOf(mask, r, tile));
+  }
+
+  /** Index of a row's first element of a tile in a mask or bias. */
+  #elementOf(t: HostTensor, r: number, tile: KeyRange): number {
+    const { head, index } = this.#space.rows;
+    return elementOffset(t, this.#b, head[r] as number, index[r] as number, tile.start);
   }
 
   #storeScores(r: number, row: LogitsRow, tile: KeyRange): void {
@@ -407,7 +454,7 @@ class ForwardPass {
   }
 
   /** Distance from one element of a row to the next: in panels of rows (tiled), or in plain rows. */
-  get #step(): number {
+  get #step(): 1 | 3 {
     return this.#streams ? 1 : panelRows;
   }
 

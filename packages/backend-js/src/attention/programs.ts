@@ -1,11 +1,14 @@
 import type { AttentionProblem, BoundInputs, KeyRange, Sequence } from "@heed/core";
-import { addendProgram, ProgramBoxes, ProgramIntervals, TileProgram } from "@heed/core/program";
-import type { LogitsRow } from "./logits.js";
+import { type Doubles, ProgramBoxes, ProgramIntervals, TileProgram } from "@heed/core/program";
+import { panelRows } from "./kernels/tile.js";
 import type { JsPlan } from "./plan.js";
 import type { BlockRows } from "./workspace.js";
 
-/** Rows that are looked at together: few enough for the diagonal of a causal mask, many enough to cost nothing. */
-const bandRows = 32;
+/**
+ * Rows that are looked at together: whole panels, few enough for the diagonal of a causal mask, many enough to cost
+ * nothing.
+ */
+const bandRows = 11 * panelRows;
 
 /** A tile is hidden from a band of rows as a whole; or the mask program, or the block mask, is to be asked. */
 const hidden = 1;
@@ -20,33 +23,35 @@ export class TilePrograms {
   readonly #problem: AttentionProblem;
   readonly #inputs: BoundInputs;
   readonly #group: number;
+  readonly #lanes: 1 | 3;
   readonly #mask: TileProgram | null;
-  /** Gives the scores, or what is added to them. */
   readonly #score: TileProgram | null;
-  readonly #adds: boolean;
   readonly #intervals: ProgramIntervals | null;
   readonly #kinds: Uint8Array;
   readonly #boxes = new ProgramBoxes();
   #batch = -1;
   #rows: BlockRows | null = null;
+  #count = 0;
   #sequence: Sequence | null = null;
   #tile: KeyRange = { start: 0, end: 0 };
   /** Whether a program's keys are those of the tile. */
   #maskHasKeys = false;
   #scoreHasKeys = false;
 
-  constructor(problem: AttentionProblem, inputs: BoundInputs, plan: JsPlan) {
+  /** @param lanes rows of a panel: of those that are streamed, which has one, or of the others */
+  constructor(problem: AttentionProblem, inputs: BoundInputs, plan: JsPlan, lanes: 1 | 3) {
     const { maskMod, scoreMod, blockMask } = inputs;
     this.#problem = problem;
     this.#inputs = inputs;
     this.#group = plan.grid.group;
     const { queryPositions, keyPositions } = inputs;
     const ascending = queryPositions === null && keyPositions === null;
-    const rows = ascending ? Math.ceil(plan.grid.rows / plan.grid.group) : 0;
-    this.#mask = maskMod && new TileProgram(maskMod, plan.keys, rows);
-    const addend = scoreMod && addendProgram(scoreMod);
-    this.#adds = addend !== null;
-    this.#score = scoreMod && new TileProgram(addend ?? scoreMod, plan.keys, rows);
+    const { keys, grid } = plan;
+    const queries = ascending ? Math.ceil(grid.rows / grid.group) : 0;
+    const sizes = { keys, rows: grid.rows, lanes, ascending: queries };
+    this.#lanes = lanes;
+    this.#mask = maskMod && new TileProgram(maskMod, sizes);
+    this.#score = scoreMod && new TileProgram(scoreMod, sizes);
     this.#intervals = maskMod && !blockMask?.skipsProgram ? new ProgramIntervals(maskMod) : null;
     this.#kinds = new Uint8Array(Math.ceil(plan.grid.rows / bandRows));
   }
@@ -55,16 +60,29 @@ export class TilePrograms {
    * Starts a block of rows of one key head.
    *
    * @param batch number of the sequence, which programs call the batch entry
+   * @param count how many rows there are
    */
-  startBlock(batch: number, keyHead: number, rows: BlockRows, sequence: Sequence): void {
+  startBlock(
+    batch: number,
+    keyHead: number,
+    rows: BlockRows,
+    count: number,
+    sequence: Sequence,
+  ): void {
     this.#rows = rows;
+    this.#count = count;
     this.#sequence = sequence;
     this.#boxes.setHeads(keyHead * this.#group, (keyHead + 1) * this.#group);
-    if (batch === this.#batch) return;
-    this.#batch = batch;
-    this.#boxes.setBatch(batch, sequence);
-    this.#mask?.setBatch(batch);
-    this.#score?.setBatch(batch);
+    if (batch !== this.#batch) {
+      this.#batch = batch;
+      this.#boxes.setBatch(batch, sequence);
+      this.#mask?.setBatch(batch);
+      this.#score?.setBatch(batch);
+    }
+    const { head, position, index } = rows;
+    const own = { head, position, index, firstIndex: sequence.queryStart };
+    this.#mask?.setRows(count, own);
+    this.#score?.setRows(count, own);
   }
 
   /**
@@ -94,60 +112,63 @@ export class TilePrograms {
     return { from: first, to: Math.max(first, end) };
   }
 
-  /** The score program on a row of the tile. */
-  changeScores(r: number, { data, at, step, keys }: LogitsRow): void {
-    const score = this.#score;
-    if (score === null) return;
+  /**
+   * The score program on a panel of the tile.
+   *
+   * @param r its first row
+   * @param at where its scores begin
+   */
+  changeScores(r: number, scores: Doubles, at: number): void {
+    const program = this.#score;
+    if (program === null) return;
     if (!this.#scoreHasKeys) {
-      score.setKeys(this.#tile.start, keys, this.#sequence?.keyPositions);
+      this.#setKeys(program);
       this.#scoreHasKeys = true;
     }
-    if (this.#adds) {
-      add(data, at, step, this.#run(score, r) as Float64Array, keys);
-      return;
-    }
-    gather(score.score, data, at, step, keys);
-    spread(data, at, step, this.#run(score, r) as Float64Array, keys);
+    program.changeScores(r, scores, at);
   }
 
-  /** −∞ for the keys that the block mask and the mask program hide from a row. */
-  hide(r: number, row: LogitsRow): void {
+  /** −∞ for the keys that the block mask and the mask program hide from the rows of a panel. */
+  hide(r: number, scores: Doubles, at: number): void {
     const kind = this.#kinds[Math.floor(r / bandRows)] as number;
     if (kind === 0) return;
-    const { data, at, step, keys } = row;
+    const elements = (this.#tile.end - this.#tile.start) * this.#lanes;
     if (kind === hidden) {
-      for (let j = 0, s = at; j < keys; j++, s += step) data[s] = Number.NEGATIVE_INFINITY;
+      scores.fill(Number.NEGATIVE_INFINITY, at, at + elements);
       return;
     }
-    if (kind & asksBlocks) this.#hideBlocks(r, row);
+    if (kind & asksBlocks) {
+      const rows = Math.min(this.#count - r, this.#lanes);
+      for (let lane = 0; lane < rows; lane++) this.#hideBlocks(r + lane, scores, at + lane);
+    }
     const mask = this.#mask;
     if (mask === null || !(kind & asksProgram)) return;
     if (!this.#maskHasKeys) {
-      mask.setKeys(this.#tile.start, keys, this.#sequence?.keyPositions);
+      this.#setKeys(mask);
       this.#maskHasKeys = true;
     }
-    hideUnseen(data, at, step, this.#run(mask, r) as Int32Array, keys);
+    hideUnseen(scores, at, mask.visible(r), elements);
   }
 
-  #run(program: TileProgram, r: number): Int32Array | Float64Array {
-    const { head, position, index } = this.#rows as BlockRows;
-    const { queryStart } = this.#sequence as Sequence;
-    const i = (index[r] as number) - queryStart;
-    return program.run(head[r] as number, position[r] as number, i);
+  #setKeys(program: TileProgram): void {
+    const { start, end } = this.#tile;
+    program.setKeys(start, end - start, this.#sequence?.keyPositions);
   }
 
-  #hideBlocks(r: number, { data, at, step }: LogitsRow): void {
+  #hideBlocks(r: number, scores: Doubles, at: number): void {
     const { blocks } = this.#inputs.blockMask as NonNullable<BoundInputs["blockMask"]>;
     const { head, index } = this.#rows as BlockRows;
     const query = Math.floor((index[r] as number) / blocks.queryBlock);
     const { start, end } = this.#tile;
+    const step = this.#lanes;
     for (let j = start; j < end; ) {
       const block = Math.floor(j / blocks.keyBlock);
       const next = Math.min(end, (block + 1) * blocks.keyBlock);
       if (blocks.kind(this.#batch, head[r] as number, query, block) === "empty") {
         const last = at + (next - start) * step;
-        for (let s = at + (j - start) * step; s < last; s += step)
-          data[s] = Number.NEGATIVE_INFINITY;
+        for (let s = at + (j - start) * step; s < last; s += step) {
+          scores[s] = Number.NEGATIVE_INFINITY;
+        }
       }
       j = next;
     }
@@ -213,28 +234,8 @@ export class TilePrograms {
   }
 }
 
-// Loops of their own, since V8 compiles each well only for one kind of array.
-
-function gather(to: Float64Array, data: number[], at: number, step: number, keys: number): void {
-  for (let j = 0, s = at; j < keys; j++, s += step) to[j] = data[s] as number;
-}
-
-function spread(data: number[], at: number, step: number, from: Float64Array, keys: number): void {
-  for (let j = 0, s = at; j < keys; j++, s += step) data[s] = from[j] as number;
-}
-
-function add(data: number[], at: number, step: number, from: Float64Array, keys: number): void {
-  for (let j = 0, s = at; j < keys; j++, s += step) (data[s] as number) += from[j] as number;
-}
-
-function hideUnseen(
-  data: number[],
-  at: number,
-  step: number,
-  visible: Int32Array,
-  keys: number,
-): void {
-  for (let j = 0, s = at; j < keys; j++, s += step) {
-    if (visible[j] === 0) data[s] = Number.NEGATIVE_INFINITY;
+function hideUnseen(scores: Doubles, at: number, visible: Int32Array, n: number): void {
+  for (let s = 0; s < n; s = (s + 1) | 0) {
+    if (visible[s] === 0) scores[(at + s) | 0] = Number.NEGATIVE_INFINITY;
   }
 }

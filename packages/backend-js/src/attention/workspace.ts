@@ -1,4 +1,5 @@
 import type { AttentionProblem } from "@heed/core";
+import { type Doubles, doubles } from "@heed/core/program";
 import type { RowStatistics } from "./kernels/softmax.js";
 import { type JsPlan, workspaceElements } from "./plan.js";
 
@@ -10,23 +11,6 @@ export interface BlockRows {
   readonly index: Int32Array;
   /** Position of the row on the key axis; float64, since i + offset can leave 32 bits. */
   readonly position: Float64Array;
-}
-
-/**
- * Numbers as V8's packed doubles, when they are made by {@link doubles}. Why not a `Float64Array`: V8
- * reads a plain array with fewer instructions, and checks typed arrays for detached buffers as soon
- * as any buffer of the process was ever detached, as by a growing wasm memory. The products of the
- * tiled kernel are 15 to 25 % faster so, and 40 to 50 % in Node 20 beside a library that detaches.
- */
-export type Doubles = number[];
-
-/** An array of a length that V8 stores as unboxed doubles, without holes, from the start. */
-export function doubles(length: number): Doubles {
-  const array: number[] = [];
-  // A fraction, since integers would be stored as such, and one by one, since what is preallocated
-  // counts as having holes.
-  for (let i = 0; i < length; i++) array.push(0.5);
-  return array.fill(0);
 }
 
 /** A run's memory beside inputs and outputs; made once a plan, independent of the lengths. */

@@ -44,6 +44,7 @@ import { planStored, StoredPlan } from "./stored/plan.js";
 import { isStored } from "./stored/schedule.js";
 import { suitsTiles } from "./tiles/suits.js";
 import { VisitedTiles } from "./tiles/visited.js";
+import { mayBeWindow, WindowCalls } from "./window-calls.js";
 
 /** Positions of a call with everything derived from them, kept for later calls that have the same. */
 interface KnownCall extends KnownPositions {
@@ -92,6 +93,8 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
   #partly: StoredPlan | null = null;
   /** Computes calls whose block mask leaves few blocks; null for problems without such calls. */
   readonly #tiles: VisitedTiles | null;
+  /** Computes calls whose mask program says what a window says; null for problems without such calls. */
+  readonly #windows: WindowCalls | null;
 
   constructor(problem: AttentionProblem, kind: GraphKind, context: OnnxContext) {
     this.#context = context;
@@ -99,6 +102,9 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
     this.#kind = kind;
     const tiled = suitsTiles(problem, context.loaded.traits) && !isEmpty(problem);
     this.#tiles = tiled ? new VisitedTiles(problem, context) : null;
+    this.#windows = mayBeWindow(problem)
+      ? new WindowCalls(problem, context, (other, kind) => planAttention(other, kind, context))
+      : null;
     this.description = {
       kernel: kernelName("attention", kind, context.loaded.traits.provider),
       tiles: {},
@@ -115,6 +121,8 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
   async run(bound: BoundAttention): Promise<AttentionOutputs> {
     const { loaded, sessions, memory } = this.#context;
     const problem = this.#problem;
+    const windowed = this.#windows?.run(bound);
+    if (windowed) return windowed;
     const visited = this.#tiles?.run(bound);
     if (visited) return visited;
     if (!isEmpty(problem) && this.#positionsOf(bound).seesFew) return this.#runPartly(bound);
@@ -140,6 +148,7 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
     this.#latest = null;
     this.#partly?.dispose();
     this.#tiles?.dispose();
+    this.#windows?.dispose();
   }
 
   #runPartly(bound: BoundAttention): Promise<AttentionOutputs> {

@@ -11,7 +11,7 @@ import { type BlockGrid, classifyBlocks } from "./classify-blocks.js";
 import { variablesOf } from "./form.js";
 import { type BoxVisibility, ProgramIntervals } from "./intervals.js";
 import { isProgram, type MaskProgram } from "./program-class.js";
-import { TileProgram } from "./tile-program.js";
+import { TileProgram } from "./tile/tile-program.js";
 
 /** Sizes of the calls that a block mask is for. */
 export interface BlockMaskOptions {
@@ -46,6 +46,9 @@ const optionNames: ReadonlySet<string> = new Set([
 ]);
 
 const defaultBlock = 128;
+
+/** Rows of a block that are evaluated together. */
+const lanes = 3;
 
 /**
  * Finds which blocks of queries and keys a mask program leaves empty, full or partial (FlexAttention's
@@ -201,6 +204,7 @@ class Classifier {
   readonly #positions: Positions;
   readonly #intervals: ProgramIntervals;
   readonly #tile: TileProgram;
+  readonly #rows: Readonly<Record<"head" | "position" | "index", Int32Array>>;
   readonly #boxes = new ProgramBoxes();
   #at: BoxPositions = { offset: 0, queryPositions: null, keyPositions: null };
   #head = 0;
@@ -209,7 +213,11 @@ class Classifier {
     this.#sizes = sizes;
     this.#positions = positions;
     this.#intervals = new ProgramIntervals(bound);
-    this.#tile = new TileProgram(bound, Math.min(sizes.keyBlock, sizes.keyLength));
+    const keys = Math.min(sizes.keyBlock, sizes.keyLength);
+    const rows = Math.min(sizes.queryBlock, sizes.queryLength);
+    this.#tile = new TileProgram(bound, { keys, rows, lanes });
+    const list = (): Int32Array => new Int32Array(rows);
+    this.#rows = { head: list(), position: list(), index: list() };
   }
 
   run([batch, heads, rows, columns]: readonly [number, number, number, number]) {
@@ -251,15 +259,22 @@ class Classifier {
     const { offset, queryPositions, keyPositions } = this.#at;
     const firstKey = k * keyBlock;
     const keys = Math.min(keyBlock, keyLength - firstKey);
+    const firstQuery = q * queryBlock;
+    const rows = Math.min(queryBlock, queryLength - firstQuery);
+    const { head, position, index } = this.#rows;
+    for (let r = 0, i = firstQuery; r < rows; r++, i++) {
+      head[r] = this.#head;
+      position[r] = queryPositions ? (queryPositions[i] as number) : i + offset;
+      index[r] = i;
+    }
+    this.#tile.setRows(rows, this.#rows);
     this.#tile.setKeys(firstKey, keys, keyPositions);
     let seen = false;
     let hidden = false;
-    const end = Math.min(queryLength, (q + 1) * queryBlock);
-    for (let i = q * queryBlock; i < end; i++) {
-      const position = queryPositions ? (queryPositions[i] as number) : i + offset;
-      const visible = this.#tile.run(this.#head, position, i);
-      for (let j = 0; j < keys; j++) {
-        if (visible[j] === 0) hidden = true;
+    for (let r = 0; r < rows; r += lanes) {
+      const visible = this.#tile.visible(r);
+      for (let s = 0; s < keys * lanes; s++) {
+        if (visible[s] === 0) hidden = true;
         else seen = true;
       }
       if (seen && hidden) return blockKinds.partial;

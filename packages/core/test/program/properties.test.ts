@@ -1,10 +1,11 @@
 import {
-  addendProgram,
   bindProgram,
   createBlockMask,
+  doubles,
   maskMod,
   ProgramIntervals,
   type ProgramPoint,
+  panelLength,
   programEvaluator,
   programFromJSON,
   scoreMod,
@@ -22,27 +23,54 @@ const where = (x: ReturnType<typeof buildNumber>, s: ReturnType<typeof buildNumb
 const { add } = await import("@heed/core/program");
 
 test("a tile gives what each point gives", () => {
+  const rows = 7;
   fc.assert(
     fc.property(bool, float, fc.integer({ min: -30, max: 30 }), (tree, floats, offset) => {
-      for (const program of [mask(tree), score(floats)]) {
-        const bound = bindProgram(program);
-        const evaluate = programEvaluator(bound);
-        // Rows that share what depends on key − query, fewer than there are.
-        const tiles = [new TileProgram(bound, 13), new TileProgram(bound, 13, 4)];
-        for (const tile of tiles) tile.setBatch(1);
-        for (const [tile, first, count] of tiles.flatMap((tile) => [
-          [tile, 0, 13] as const,
-          [tile, 13, 4] as const,
-        ])) {
-          tile.setKeys(first, count);
-          for (const i of [0, 1, 3, 9, 2]) {
-            tile.score.forEach((_, j) => {
-              tile.score[j] = j - 3.5;
-            });
-            const given = tile.run(2, i + offset, i);
-            for (let j = 0; j < count; j++) {
-              const point = { ...at(1, 2, i, first + j, offset), score: j - 3.5 };
-              expect(given[j]).toEqual(evaluate(point));
+      const programs = [bindProgram(mask(tree)), bindProgram(score(floats))] as const;
+      const evaluators = programs.map((program) => programEvaluator(program));
+      for (const [lanes, ascending] of [
+        [1, 0],
+        [1, 4],
+        [3, 0],
+        [3, 4],
+      ] as const) {
+        const sizes = { keys: 13, rows, lanes, ascending };
+        const [visible, changed] = programs.map((program) => new TileProgram(program, sizes)) as [
+          TileProgram,
+          TileProgram,
+        ];
+        const scores = doubles(panelLength(13, lanes));
+        // Rows as one block, and as a block that continues.
+        for (const firstQuery of [0, 9]) {
+          const index = Int32Array.from({ length: rows }, (_, r) => firstQuery + r);
+          const head = new Int32Array(rows).fill(2);
+          for (const tile of [visible, changed]) {
+            tile.setBatch(1);
+            tile.setRows(rows, { head, position: index.map((i) => i + offset), index });
+          }
+          for (const [first, count] of [
+            [0, 13],
+            [13, 4],
+          ] as const) {
+            visible.setKeys(first, count);
+            changed.setKeys(first, count);
+            for (let r = 0; r < rows; r += lanes) {
+              scores.forEach((_, n) => {
+                scores[n] = n - 3.5;
+              });
+              changed.changeScores(r, scores, 0);
+              const seen = visible.visible(r);
+              const given: number[] = [];
+              const expected: number[] = [];
+              for (let n = 0; n < count * lanes; n++) {
+                const row = r + (n % lanes);
+                if (row >= rows) continue;
+                const key = first + Math.floor(n / lanes);
+                const point = { ...at(1, 2, firstQuery + row, key, offset), score: n - 3.5 };
+                given.push(seen[n] as number, scores[n] as number);
+                expected.push(...evaluators.map((evaluate) => evaluate(point)));
+              }
+              expect(given).toEqual(expected);
             }
           }
         }
@@ -50,32 +78,6 @@ test("a tile gives what each point gives", () => {
     }),
     settings,
   );
-});
-
-test("what a program adds to the score is a program of its own", () => {
-  fc.assert(
-    fc.property(float, (tree) => {
-      const whole = bindProgram(
-        scoreMod((variables) =>
-          add(variables.score, buildNumber(tree, { ...variables, score: variables.key })),
-        ),
-      );
-      const addend = addendProgram(whole);
-      if (addend === null) return expect(whole.form.nodes.at(-1)?.op).not.toBe("add");
-      const [all, added] = [programEvaluator(whole), programEvaluator(addend)];
-      for (const i of [0, 3, 9]) {
-        const point = { ...at(1, 2, i, 5, 2), score: -1.25 };
-        expect(all(point)).toEqual(-1.25 + (added(point) as number));
-      }
-    }),
-    settings,
-  );
-  const addendOf = (build: Parameters<typeof scoreMod>[0]) =>
-    addendProgram(bindProgram(scoreMod(build)));
-  expect(addendOf(({ score, key }) => add(key, score))).not.toBeNull();
-  expect(addendOf(({ score }) => add(score, score))).toBeNull();
-  expect(addendOf(({ score, key }) => add(score, add(score, key)))).toBeNull();
-  expect(addendOf(({ key, query }) => add(key, query))).toBeNull();
 });
 
 test("intervals hold every value of their box", () => {

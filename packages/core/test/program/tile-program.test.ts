@@ -3,7 +3,9 @@ import {
   abs,
   add,
   bindProgram,
+  doubles,
   multiply,
+  panelLength,
   programEvaluator,
   type ScoreVariables,
   scoreMod,
@@ -28,23 +30,34 @@ const programs: Readonly<Record<string, (variables: ScoreVariables) => Parameter
     "the absolute value of the least integer": ({ key }) => abs(add(key, -(2 ** 31))),
   };
 
-test.each(Object.entries(programs))("%s", (_, build) => {
+test.each(
+  Object.entries(programs).flatMap(([name, build]) =>
+    [1, 3].map((lanes) => ({ name, build, lanes: lanes as 1 | 3 })),
+  ),
+)("$name, $lanes rows at once", ({ build, lanes }) => {
   const bound = bindProgram(scoreMod((variables) => add(variables.score, build(variables))));
   const evaluate = programEvaluator(bound);
-  const tile = new TileProgram(bound, 8, 4);
+  const tile = new TileProgram(bound, { keys: 8, rows: 9, lanes, ascending: 4 });
+  const scores = doubles(3 + panelLength(8, lanes));
+  const at = 3;
   for (const batch of [0, 1]) {
     tile.setBatch(batch);
-    for (const first of [0, 8, 3]) {
-      tile.setKeys(first, 8);
-      for (const queryIndex of [0, 1, 2, 9, 4]) {
-        tile.score.fill(0.25);
-        const query = queryIndex + offset;
-        const given = Array.from(tile.run(0, query, queryIndex));
-        const expected = given.map((_, j) => {
-          const key = first + j;
-          return evaluate({ batch, head: 0, query, key, queryIndex, keyIndex: key, score: 0.25 });
-        });
-        expect(given).toEqual(expected);
+    for (const firstQuery of [0, 9, 4]) {
+      const index = Int32Array.from({ length: 9 }, (_, r) => firstQuery + r);
+      tile.setRows(9, { head: new Int32Array(9), position: index.map((i) => i + offset), index });
+      for (const first of [0, 8, 3]) {
+        tile.setKeys(first, 8);
+        for (let r = 0; r < 9; r += lanes) {
+          scores.fill(0.25);
+          tile.changeScores(r, scores, at);
+          for (let n = 0; n < 8 * lanes; n++) {
+            const key = first + Math.floor(n / lanes);
+            const queryIndex = firstQuery + r + (n % lanes);
+            const query = queryIndex + offset;
+            const point = { batch, head: 0, query, key, queryIndex, keyIndex: key, score: 0.25 };
+            expect(scores[at + n]).toEqual(evaluate(point));
+          }
+        }
       }
     }
   }

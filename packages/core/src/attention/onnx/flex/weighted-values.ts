@@ -1,6 +1,7 @@
 import { bindProgram } from "../../../program/bound.js";
 import type { ScoreProgram } from "../../../program/program-class.js";
-import { TileProgram } from "../../../program/tile-program.js";
+import { doubles } from "../../../program/tile/doubles.js";
+import { panelLength, TileProgram } from "../../../program/tile/tile-program.js";
 import type { HostTensor } from "../../../tensor/tensor.js";
 import { fromFloat64, toFloat64 } from "../../../tensor/values.js";
 
@@ -22,7 +23,8 @@ export function weightedValues(
   const weights = toFloat64(given);
   const values = toFloat64(value);
   const output = new Float64Array(batch * heads * queries * size);
-  const tile = new TileProgram(bindProgram(program), keys);
+  const tile = new TileProgram(bindProgram(program), { keys });
+  const changed = doubles(panelLength(keys, 1));
   for (let b = 0; b < batch; b++) {
     tile.setBatch(b);
     if (keys > 0) tile.setKeys(0, keys);
@@ -30,8 +32,9 @@ export function weightedValues(
       const first = (b * kvHeads + Math.floor((h * kvHeads) / heads)) * keys;
       for (let i = 0; i < queries; i++) {
         const row = (b * heads + h) * queries + i;
-        tile.score.set(weights.subarray(row * keys, (row + 1) * keys));
-        const changed = tile.run(h, i, i);
+        for (let j = 0; j < keys; j++) changed[j] = weights[row * keys + j] as number;
+        tile.setRows(1, { head: [h], position: [i], index: [i] });
+        tile.changeScores(0, changed, 0);
         const sums = output.subarray(row * size, (row + 1) * size);
         for (let j = 0; j < keys; j++) {
           const weight = changed[j] as number;
