@@ -101,10 +101,10 @@ function windowInputs(
   { inputs, problem, offsets }: BoundAttention,
   { left, right }: ProgramWindow,
 ): AttentionInputs | null {
-  const own = problem.window ?? {};
   const narrower = (a: number | null, b: number | null | undefined): number | null =>
     a === null ? (b ?? null) : Math.min(a, b ?? a);
-  const [before, after] = [narrower(left, own.left), narrower(right, own.right)];
+  const before = narrower(left, problem.window?.left);
+  const after = narrower(right, problem.window?.right);
   // A side that ends before the query's own position has no window.
   if ((before ?? 0) < 0 || (after ?? 0) < 0) return null;
   const causal = problem.causal || after === 0;
