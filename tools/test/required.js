@@ -3,6 +3,8 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 const engines = ["chromium", "firefox", "webkit", "deno", "bun", "workerd", "webpack"];
+/** Servers that tests start. */
+const servers = ["nats"];
 /** Features of a GPU that tests can be about. */
 const features = ["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"];
 
@@ -18,6 +20,6 @@ export function unknownRequirements(names, root) {
   const backends = readdirSync(join(root, "packages")).flatMap(
     (name) => /^backend-(.+)/.exec(name)?.[1] ?? [],
   );
-  const known = new Set([...engines, ...features, ...backends]);
+  const known = new Set([...engines, ...servers, ...features, ...backends]);
   return names.filter((name) => !known.has(name));
 }

@@ -44,6 +44,7 @@ export {
   type PositionRule,
   type RaggedAxes,
 } from "./attention/problem.js";
+export { optionsOf as attentionOptionsOf } from "./attention/problem.js";
 export type { BoundBlockMask, BoundPrograms } from "./attention/programs.js";
 export { referenceAttention } from "./attention/reference.js";
 export {

@@ -131,6 +131,8 @@ export interface Plan<Inputs = unknown, Outputs = unknown> {
    *
    * @throws InvalidInputError for a device tensor of another backend
    * @throws DisposedError after `dispose`
+   * @throws UnsupportedError (rejects) where the backend computes the problem on tensors in its own memory alone,
+   *   and these are not
    */
   run(inputs: Inputs): Promise<Outputs>;
   /**

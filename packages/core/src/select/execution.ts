@@ -3,6 +3,7 @@ import {
   BackendError,
   DeviceLostError,
   describeValue,
+  type HeedError,
   isHeedError,
   type SupportReason,
   UnsupportedError,
@@ -289,21 +290,22 @@ export class Execution {
   }
 
   /**
-   * Decides about a call that a backend accepted and failed: it runs on another backend where it
-   * may, and otherwise throws the error.
+   * Decides about a call that a backend accepted and failed, or refused for where its tensors are: it runs on
+   * another backend where it may, and otherwise throws the error.
    */
   #afterFailure(call: Call, slot: ReadySlot, thrown: unknown): Promise<object> {
     // A call that overlaps the one that showed a loss finds the backend disposed.
     const lost = slot.state === "lost" && isHeedError(thrown, "disposed");
+    const refused = isHeedError(thrown, "unsupported") && this.#fallbacks.allowed;
     const recovers = this.#recover && isHeedError(thrown) && (lost || isFailure(thrown));
-    if (!recovers || call.signal?.aborted) throw thrown;
-    this.#recovery.failed(slot, thrown);
+    if (!(refused || recovers) || call.signal?.aborted) throw thrown;
+    if (!refused) this.#recovery.failed(slot, thrown);
     // Tensors in a backend's memory can be computed with by no other backend.
     if (call.device !== null || this.#activity.closed) throw thrown;
     return this.#resume({ ...call, failed: [...call.failed, slot] }).then(
       (result) => {
         const { backend: to } = result as { readonly backend: string };
-        const reasons = [{ code: thrown.code, message: thrown.message }];
+        const reasons = reasonsOfFailure(thrown);
         const { problem } = call.bound;
         this.#fallbacks.afterFailure(problem, { backend: slot.name, reasons }, to);
         return result;
@@ -374,6 +376,12 @@ async function makePlan(slot: ReadySlot, problem: Problem, options?: PlanOptions
     slot.name,
     `plan() gave something that is no plan: ${describeValue(plan)}`,
   );
+}
+
+/** The backend's own reasons, where it refused the call; else what it failed with. */
+function reasonsOfFailure(thrown: HeedError): readonly SupportReason[] {
+  if (isHeedError(thrown, "unsupported")) return thrown.backends.flatMap(({ reasons }) => reasons);
+  return [{ code: thrown.code, message: thrown.message }];
 }
 
 function withoutFailed(

@@ -18,6 +18,11 @@ export class Fallbacks {
     this.#warnings = warnings;
   }
 
+  /** Whether a later backend may run a call that an earlier one refused. */
+  get allowed(): boolean {
+    return this.#reaction !== "error";
+  }
+
   /**
    * Tells, at a problem's first call on a route, which backends come before the one that runs it: a later
    * backend may not replace an earlier one without notice.
@@ -43,7 +48,7 @@ export class Fallbacks {
   afterFailure(problem: Problem, failed: BackendReasons, to: string): void {
     const { backend: from, reasons } = failed;
     this.#listeners.tell("fallback", { problem, from, to, reasons });
-    this.#warn(to, [failed], `${to} ran a call that another backend failed`);
+    this.#warn(to, [failed], `${to} ran a call that another backend failed or refused`);
   }
 
   #warn(to: string, reasons: readonly BackendReasons[], message: string): void {

@@ -1,0 +1,202 @@
+import {
+  type AttentionOutputs,
+  type AttentionProblem,
+  type BoundAttention,
+  cast,
+  type DeviceTensor,
+  type DType,
+  type HostTensor,
+  InvalidInputError,
+  isDeviceTensor,
+  mergePartials,
+  statisticsDType,
+  storageOf,
+  type Tensor,
+  UnsupportedError,
+} from "@heed/core";
+import { decodeOutputs, type PartOutputs } from "../message/answers.js";
+import { encodeAttend } from "../message/requests.js";
+import { newId } from "../message/sending.js";
+import { ask } from "./ask.js";
+import type { Cluster } from "./cluster.js";
+import { cutCall } from "./cut.js";
+import { toHost } from "./host.js";
+import { localTensor } from "./local-storage.js";
+import { inTime } from "./patience.js";
+import { upload } from "./spread.js";
+import { SpreadStorage } from "./spread-storage.js";
+
+/** The rules of a call that are neither tensors nor arrays, as JSON: with and without causal. */
+export interface RulesText {
+  readonly all: string;
+  readonly withoutCausal: string;
+}
+
+/**
+ * Computes a call: sends the query once to each part of the keys, and merges what comes back.
+ *
+ * @throws UnsupportedError (rejects) if keys or values are in host memory
+ * @throws DeviceLostError (rejects) if a part is lost or nobody answered in time
+ */
+export async function attend(
+  cluster: Cluster,
+  bound: BoundAttention,
+  rules: RulesText,
+): Promise<AttentionOutputs> {
+  const until = cluster.deadline;
+  const { problem } = bound;
+  checkResident(bound.key, "key");
+  checkResident(bound.value, "value");
+  const host = hostInputs(bound);
+  const stored = await storedInputs(cluster, bound);
+  const { key, value, keyScales, valueScales, dispose } = stored;
+  const { placement } = key;
+  const turn = placement.order.take(false);
+  try {
+    await inTime(turn.ready, until);
+    await inTime(Promise.all(stored.all.map(({ ready }) => ready)), until);
+    const { query, mask, bias } = await host;
+    const wire = wireDTypes(problem, cluster.options.halfPrecision);
+    const sent = query.dtype === wire.query ? query : narrowedQuery(query);
+    const shape = [problem.batch, problem.queryHeads, problem.queryLength, problem.valueDim];
+    const parts = await Promise.all(
+      placement.parts.map((part): Promise<PartOutputs> => {
+        const { index } = part;
+        const { allVisible, ...cut } = cutCall(bound, placement.stripes, index, mask, bias);
+        const message = encodeAttend(cluster.options.group, newId(), {
+          ...cut,
+          key: key.version(index),
+          value: value.version(index),
+          keyScales: keyScales?.version(index) ?? null,
+          valueScales: valueScales?.version(index) ?? null,
+          query: sent,
+          outputDType: wire.output,
+          rules: allVisible ? rules.withoutCausal : rules.all,
+          offsets: null,
+        });
+        return ask(cluster, part, message, until, (answer) =>
+          decodeOutputs(answer, shape, wire.output, statisticsDType(problem.dtype)),
+        );
+      }),
+    );
+    return outputsOf(problem, parts);
+  } finally {
+    turn.end();
+    dispose();
+  }
+}
+
+/** @throws UnsupportedError, as a backend that refuses the call would have it */
+function checkResident(t: Tensor, name: string): void {
+  if (isDeviceTensor(t)) return;
+  const reason = {
+    code: "host-memory",
+    message: `${name} is in host memory: workers attend to keys and values that they hold`,
+    hint: "upload keys and values, or make a cache with the attention",
+  };
+  throw new UnsupportedError([{ backend: "cluster", reasons: [reason] }]);
+}
+
+interface HostInputs {
+  readonly query: HostTensor;
+  readonly mask: HostTensor | null;
+  readonly bias: HostTensor | null;
+}
+
+/** The tensors that are sent with a call, in host memory. */
+async function hostInputs(bound: BoundAttention): Promise<HostInputs> {
+  const { mask, bias } = bound.inputs;
+  const query = await toHost(bound.query);
+  const added = bias && (await toHost(bias));
+  return {
+    query,
+    mask: mask ? await toHost(mask) : null,
+    // A float16 query is computed as float32, and a bias has the query's type or float32.
+    bias: added ? (added.dtype === "float16" ? cast(added, "float32") : added) : null,
+  };
+}
+
+interface StoredInputs {
+  readonly key: SpreadStorage;
+  readonly value: SpreadStorage;
+  readonly keyScales: SpreadStorage | null;
+  readonly valueScales: SpreadStorage | null;
+  readonly all: readonly SpreadStorage[];
+  /** Disposes copies that were made for the call. */
+  dispose(): void;
+}
+
+/**
+ * The storages of keys, values and scales, with the same placement. What has another one, is a view of a part of a tensor,
+ * or is in this process, is copied for this call.
+ */
+async function storedInputs(cluster: Cluster, bound: BoundAttention): Promise<StoredInputs> {
+  const copies: DeviceTensor[] = [];
+  const dispose = (): void => {
+    for (const copy of copies) copy.dispose();
+  };
+  let placed: SpreadStorage["placement"] | undefined;
+  const stored = async (t: Tensor | null): Promise<SpreadStorage | null> => {
+    if (t === null) return null;
+    const own = isDeviceTensor(t) ? storageOf(t, SpreadStorage) : null;
+    if (own?.isWhole(t) && own.cluster === cluster && (placed ?? own.placement) === own.placement) {
+      placed = own.placement;
+      return own;
+    }
+    const copy = await upload(cluster, await toHost(t));
+    copies.push(copy);
+    const storage = storageOf(copy, SpreadStorage);
+    if (storage === null) throw new InvalidInputError("key", "a tensor with elements", "none");
+    placed ??= storage.placement;
+    return storage;
+  };
+  try {
+    const key = (await stored(bound.key)) as SpreadStorage;
+    const value = (await stored(bound.value)) as SpreadStorage;
+    const keyScales = await stored(bound.keyScales);
+    const valueScales = await stored(bound.valueScales);
+    const all = [key, value, keyScales, valueScales].filter((one) => one !== null);
+    return { key, value, keyScales, valueScales, all, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** Element types in which query and output travel. */
+export function wireDTypes(
+  { dtype }: AttentionProblem,
+  halfPrecision: boolean,
+): { readonly query: DType; readonly output: DType } {
+  if (dtype === "float64") return { query: dtype, output: dtype };
+  const half = halfPrecision ? "float16" : "float32";
+  return { query: dtype === "float16" ? dtype : half, output: half };
+}
+
+/** @throws InvalidInputError for numbers that float16 does not have */
+function narrowedQuery(query: HostTensor): HostTensor {
+  for (const x of query.data as Float32Array) {
+    if (Math.abs(x) > 65504 && Number.isFinite(x)) {
+      throw new InvalidInputError(
+        "query",
+        'numbers within float16, since the cluster has the precision "float16"',
+        `${x}`,
+      );
+    }
+  }
+  return cast(query, "float16");
+}
+
+/** Outputs of the call from those of its parts, in this process. */
+function outputsOf(problem: AttentionProblem, parts: readonly PartOutputs[]): AttentionOutputs {
+  const wide = parts.map(({ output, logSumExp }) => ({
+    output: output.dtype === "float16" ? cast(output, "float32") : output,
+    logSumExp,
+  }));
+  const merged = wide.length === 1 ? (wide[0] as PartOutputs) : mergePartials(wide);
+  const { output, logSumExp } = merged;
+  return {
+    output: localTensor(output.dtype === problem.dtype ? output : cast(output, problem.dtype)),
+    ...(problem.returns.logSumExp && { logSumExp: localTensor(logSumExp) }),
+  };
+}

@@ -1,0 +1,229 @@
+import {
+  type AttentionProblem,
+  allocate,
+  type BoundAttention,
+  contiguous,
+  type HostTensor,
+  tensor,
+} from "@heed/core";
+import type { AttendRequest } from "../message/requests.js";
+import type { Stripes } from "../stripes.js";
+
+/** A part of a call, apart from the tensors that the workers hold and the query. */
+export type PartCall = Pick<
+  AttendRequest,
+  | "keysByIndex"
+  | "mask"
+  | "bias"
+  | "blockMask"
+  | "queryBlock"
+  | "keyBlock"
+  | "kvLengths"
+  | "queryStarts"
+  | "keyStarts"
+  | "pageTable"
+  | "queryPositions"
+  | "keyPositions"
+  | "alibiSlopes"
+  | "sinks"
+> & {
+  /** Whether causal is left out: every query of the call comes after every key. */
+  readonly allVisible: boolean;
+};
+
+/**
+ * Cuts a call to the keys of one part: its lengths, starts, masks, biases, block masks and positions.
+ *
+ * @param mask of the call, in host memory
+ * @param bias of the call, in host memory
+ */
+export function cutCall(
+  bound: BoundAttention,
+  stripes: Stripes,
+  part: number,
+  mask: HostTensor | null,
+  bias: HostTensor | null,
+): PartCall {
+  const { problem, alibiSlopes, queryStarts } = bound;
+  const columns = new Columns(problem, stripes, part);
+  const { inputs } = bound;
+  const allVisible = seesEverything(bound);
+  const positions = allVisible ? none : cutPositions(bound, stripes, part, columns);
+  const blocks = bound.blockMask ? cutBlocks(problem, bound.blockMask.blocks.mask, columns) : null;
+  const starts = bound.keyStarts;
+  const keyStarts = starts?.map((start) => stripes.rowsBefore(part, start)) ?? null;
+  return {
+    ...positions,
+    allVisible,
+    mask: mask && columns.of(mask),
+    bias: bias && columns.of(bias),
+    blockMask: blocks?.mask ?? null,
+    queryBlock: problem.blockMask?.queryBlock ?? 0,
+    keyBlock: blocks?.keyBlock ?? 0,
+    kvLengths: problem.kvLengths ? cutLengths(bound, stripes, part) : null,
+    queryStarts,
+    keyStarts,
+    pageTable: (inputs.pageTable as HostTensor | undefined) ?? null,
+    alibiSlopes,
+    // A sink belongs into exactly one part.
+    sinks: part === 0 ? bound.sinks : null,
+  };
+}
+
+const none = { keysByIndex: false, queryPositions: null, keyPositions: null };
+
+/** Lengths of a call's sequences within a part. */
+function cutLengths(bound: BoundAttention, stripes: Stripes, part: number): Int32Array {
+  const { problem, kvLengths, keyStarts } = bound;
+  const own = stripes.rowsOf(part);
+  return kvLengths.map((length, s) => {
+    if (problem.pages) {
+      const { size } = problem.pages;
+      return Math.floor(length / size) * own + stripes.rowsBefore(part, length % size);
+    }
+    const start = keyStarts?.[s] ?? 0;
+    return stripes.rowsBefore(part, start + length) - stripes.rowsBefore(part, start);
+  });
+}
+
+/** Whether causal hides nothing: the first query of each sequence comes after its last key. */
+function seesEverything({ problem, offsets, kvLengths }: BoundAttention): boolean {
+  const { causal, window, alibi, positions } = problem;
+  if (!causal || window || alibi || positions === "none" || positions === "data") return false;
+  return kvLengths.every((length, s) => (offsets[s] as number) >= length - 1);
+}
+
+type Positions = Pick<PartCall, "keysByIndex" | "queryPositions" | "keyPositions">;
+
+/** Positions of queries and of the part's keys, as data: the keys of a part are no neighbours. */
+function cutPositions(
+  bound: BoundAttention,
+  stripes: Stripes,
+  part: number,
+  columns: Columns,
+): Positions {
+  const { problem, inputs, keyStarts } = bound;
+  if (problem.positions === "none") return none;
+  const queryPositions =
+    (inputs.queryPositions as HostTensor | undefined) ?? positionsOfQueries(bound);
+  const given = inputs.keyPositions as HostTensor | undefined;
+  if (given) return { keysByIndex: false, queryPositions, keyPositions: columns.of(given) };
+  if (keyStarts === null) return { keysByIndex: true, queryPositions, keyPositions: null };
+  // In a ragged batch, positions count within a sequence.
+  const own = stripes.indices(part);
+  let sequence = 0;
+  for (let i = 0; i < own.length; i++) {
+    const row = own[i] as number;
+    while (row >= (keyStarts[sequence + 1] ?? Number.POSITIVE_INFINITY)) sequence += 1;
+    own[i] = row - (keyStarts[sequence] as number);
+  }
+  return { keysByIndex: false, queryPositions, keyPositions: tensor(own, [1, own.length]) };
+}
+
+/** A table of the positions that follow from offsets, `[batch, queryLength]`. */
+function positionsOfQueries({ problem, offsets, queryStarts }: BoundAttention): HostTensor {
+  const { batch, queryLength, positions, sequences } = problem;
+  // Beside positions of keys, the position of a query is its index.
+  const offset = (s: number): number => (positions === "data" ? 0 : (offsets[s] as number));
+  const data = new Int32Array(batch * queryLength);
+  for (let s = 0; s < sequences; s++) {
+    const start = queryStarts?.[s] ?? s * queryLength;
+    const end = queryStarts?.[s + 1] ?? start + queryLength;
+    for (let row = start; row < end; row++) data[row] = row - start + offset(s);
+  }
+  return tensor(data, [batch, queryLength]);
+}
+
+/** The columns of a call's keys that belong to a part. */
+class Columns {
+  readonly #stripes: Stripes;
+  readonly #part: number;
+  /** Pages of a sequence, each of which has the part's rows; 1 without pages. */
+  readonly #pages: number;
+  readonly #length: number;
+
+  constructor({ pages, keyLength }: AttentionProblem, stripes: Stripes, part: number) {
+    this.#stripes = stripes;
+    this.#part = part;
+    this.#pages = pages?.perSequence ?? 1;
+    this.#length = keyLength;
+  }
+
+  get stripes(): Stripes {
+    return this.#stripes;
+  }
+
+  /** Columns of the part. */
+  get count(): number {
+    return this.#pages * this.#stripes.rowsOf(this.#part);
+  }
+
+  /** Calls back with each run of neighbouring columns: first column of the call, first of the part, length. */
+  forEachRun(visit: (column: number, own: number, length: number) => void): void {
+    const rows = this.#stripes.rowsOf(this.#part);
+    for (let page = 0; page < this.#pages; page++) {
+      this.#stripes.forEachRun(this.#part, (row, own, length) => {
+        visit(page * this.#stripes.length + row, page * rows + own, length);
+      });
+    }
+  }
+
+  /** A tensor whose last axis is that of the keys, with the part's columns alone; 1 column is for all keys. */
+  of(t: HostTensor): HostTensor {
+    const columns = t.shape[t.shape.length - 1] as number;
+    if (columns === 1 && this.#length !== 1) return t;
+    const dense = contiguous(t) as HostTensor;
+    const shape = [...t.shape.slice(0, -1), this.count];
+    const lines = t.shape.slice(0, -1).reduce((product, size) => product * size, 1);
+    const data = allocate(t.dtype, lines * this.count);
+    const size = data.BYTES_PER_ELEMENT;
+    const from = new Uint8Array(dense.data.buffer, dense.data.byteOffset + dense.offset * size);
+    const to = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    this.forEachRun((column, own, length) => {
+      for (let line = 0; line < lines; line++) {
+        const start = (line * columns + column) * size;
+        to.set(from.subarray(start, start + length * size), (line * this.count + own) * size);
+      }
+    });
+    return tensor(data, shape, { dtype: t.dtype });
+  }
+}
+
+/** Blocks of the part's keys, so small that each lies within one block of the call. */
+function cutBlocks(
+  problem: AttentionProblem,
+  mask: HostTensor,
+  columns: Columns,
+): { readonly mask: HostTensor; readonly keyBlock: number } {
+  const whole = problem.blockMask?.keyBlock as number;
+  const { pageSize, length } = columns.stripes;
+  let keyBlock = divisor(whole, pageSize);
+  // In pages, each begins with a block of its own.
+  if (problem.pages)
+    keyBlock = divisor(divisor(keyBlock, length), columns.count / problem.pages.perSequence);
+  const dense = contiguous(mask) as HostTensor;
+  const shape = dense.shape as readonly [number, number, number, number];
+  const lines = shape[0] * shape[1] * shape[2];
+  const blocks = Math.ceil(columns.count / keyBlock);
+  const data = new Uint8Array(lines * blocks);
+  columns.forEachRun((column, own, run) => {
+    for (let i = 0; i < run; i += keyBlock) {
+      const from = Math.floor((column + i) / whole);
+      const to = (own + i) / keyBlock;
+      for (let line = 0; line < lines; line++) {
+        data[line * blocks + to] = dense.data[dense.offset + line * shape[3] + from] as number;
+      }
+    }
+  });
+  return {
+    mask: tensor(data, [shape[0], shape[1], shape[2], blocks], { dtype: "bool" }),
+    keyBlock,
+  };
+}
+
+/** The greatest common divisor. */
+function divisor(a: number, b: number): number {
+  let [x, y] = [a, b];
+  while (y > 0) [x, y] = [y, x % y];
+  return x;
+}

@@ -1,0 +1,111 @@
+import type { Beat } from "../message/requests.js";
+
+/** Ticks of the client without a beat after which a worker counts as silent. */
+const silentAfter = 10;
+/** Ticks for which a worker that missed a request is asked last, and gets no new parts. */
+const suspectFor = 20;
+/** Milliseconds between two ticks. */
+export const tickEvery = 250;
+
+/**
+ * Time as the client's event loop sees it: it stands still while the loop is kept busy, when beats that have come are
+ * not heard either.
+ */
+export interface Clock {
+  ticks: number;
+}
+
+/** A worker as a client sees it. */
+export class Member {
+  readonly name: string;
+  beat: Beat;
+  /** Tick of its last beat. */
+  heardAt: number;
+  readonly #clock: Clock;
+  /** Requests that it has not answered yet. */
+  open = 0;
+  /** Moving average of the time that an answer takes, in milliseconds. */
+  latency = 0;
+  /** Tick at which a request went unanswered. */
+  #suspectedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(beat: Beat, clock: Clock) {
+    this.name = beat.worker;
+    this.beat = beat;
+    this.#clock = clock;
+    this.heardAt = clock.ticks;
+  }
+
+  get silent(): boolean {
+    return this.#clock.ticks - this.heardAt > silentAfter;
+  }
+
+  /** Whether a request to it went unanswered lately; it is then asked last. */
+  get suspect(): boolean {
+    return this.#clock.ticks - this.#suspectedAt <= suspectFor;
+  }
+
+  /** Notes that a request went unanswered. */
+  missed(): void {
+    this.#suspectedAt = this.#clock.ticks;
+  }
+
+  /** Notes that it can be reached. */
+  reached(): void {
+    this.#suspectedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whether it may get new parts. */
+  get takesParts(): boolean {
+    return !this.silent && !this.beat.leaving && !this.suspect;
+  }
+
+  answered(milliseconds: number): void {
+    this.reached();
+    this.latency = this.latency === 0 ? milliseconds : 0.8 * this.latency + 0.2 * milliseconds;
+  }
+}
+
+/** The workers of a group, as far as they say that they are there. */
+export class Members {
+  readonly clock: Clock = { ticks: 0 };
+  readonly #byName = new Map<string, Member>();
+
+  /** @returns the member, and whether it was unknown or silent before */
+  heard(beat: Beat): { readonly member: Member; readonly isNew: boolean } {
+    const known = this.#byName.get(beat.worker);
+    if (known === undefined) {
+      const member = new Member(beat, this.clock);
+      this.#byName.set(beat.worker, member);
+      return { member, isNew: true };
+    }
+    const isNew = known.silent;
+    known.beat = beat;
+    known.heardAt = this.clock.ticks;
+    // It speaks: it is worth being asked again.
+    if (isNew) known.reached();
+    return { member: known, isNew };
+  }
+
+  /** Workers that were heard of lately. */
+  get live(): readonly Member[] {
+    return [...this.#byName.values()].filter(({ silent }) => !silent);
+  }
+
+  /** Element types of keys that every worker computes with, and that of their scales. */
+  get heldDTypes(): ReadonlySet<string> {
+    const ofKeys = ({ beat }: Member): readonly string[] =>
+      beat.dtypes.map((pair) => pair.slice(pair.indexOf("/") + 1));
+    const [first, ...others] = this.live.map((member) => new Set(ofKeys(member)));
+    const shared = [...(first ?? [])].filter((dtype) => others.every((of) => of.has(dtype)));
+    return new Set(["float32", ...shared]);
+  }
+
+  /** Workers that may get new parts, those with the most free memory first. */
+  get willing(): readonly Member[] {
+    const free = ({ beat }: Member): number => beat.memoryBytes - beat.usedBytes;
+    return [...this.#byName.values()]
+      .filter(({ takesParts }) => takesParts)
+      .sort((a, b) => free(b) - free(a) || (a.name < b.name ? -1 : 1));
+  }
+}

@@ -1,0 +1,124 @@
+import type { MessageReader } from "../message/reader.js";
+import { encodeCopy, type PartName } from "../message/requests.js";
+import { newId } from "../message/sending.js";
+import type { Member, Members } from "./members.js";
+import type { PlacedPart, PlacedTensor, Placement } from "./placement.js";
+
+/** The client whose parts are copied. */
+export interface RepairedCluster {
+  readonly options: { readonly group: string };
+  readonly members: Members;
+  readonly placements: ReadonlySet<Placement>;
+  request(member: Member, bytes: Uint8Array, milliseconds: number): Promise<MessageReader>;
+  releaseParts(member: Member, names: readonly PartName[]): void;
+}
+
+/** Milliseconds that the copy of a part may take, and as many more for each megabyte of it. */
+const copyWithin = 2000;
+const perMegabyte = 40;
+
+/**
+ * Makes copies of parts that have too few: after a worker was lost, and before one leaves. Workers copy from each
+ * other; nothing of it passes through the client.
+ */
+export class Repairs {
+  readonly #cluster: RepairedCluster;
+  #ended = false;
+
+  constructor(cluster: RepairedCluster) {
+    this.#cluster = cluster;
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** Begins the copies that are due. */
+  look(): void {
+    for (const placement of this.#cluster.placements) {
+      for (const part of placement.parts) {
+        if (!part.repairing && this.#isDue(part)) void this.#repair(part);
+      }
+    }
+  }
+
+  #isDue(part: PlacedPart): boolean {
+    const staying = part.replicas.filter(({ beat }) => !beat.leaving);
+    if (part.replicas.length === 0) return false;
+    if (staying.length < part.replicas.length && staying.length >= part.placement.wanted)
+      return true;
+    return staying.length < part.placement.wanted && this.#target(part) !== undefined;
+  }
+
+  #target(part: PlacedPart): Member | undefined {
+    return this.#cluster.members.willing.find((member) => !part.replicas.includes(member));
+  }
+
+  async #repair(part: PlacedPart): Promise<void> {
+    part.repairing = true;
+    // Writes wait meanwhile, so that the copy is of one version.
+    const turn = part.placement.order.take(false);
+    try {
+      await turn.ready;
+      if (this.#ended) return;
+      const { wanted } = part.placement;
+      const target = this.#target(part);
+      const source = sourceOf(part);
+      if (stayingOf(part).length < wanted && target && source) {
+        if (await this.#copy(part, source, target)) part.replicas = [...part.replicas, target];
+      }
+      if (stayingOf(part).length >= wanted) this.#leave(part);
+    } finally {
+      turn.end();
+      part.repairing = false;
+    }
+  }
+
+  /** Takes a part from workers that are about to leave, or that are silent. */
+  #leave(part: PlacedPart): void {
+    const staying = stayingOf(part);
+    for (const member of part.replicas.filter((one) => !staying.includes(one))) {
+      part.drop(member);
+      const names = [...part.placement.tensors].map((storage) => storage.name(part.index));
+      this.#cluster.releaseParts(member, names);
+    }
+  }
+
+  async #copy(part: PlacedPart, source: Member, target: Member): Promise<boolean> {
+    const { group } = this.#cluster.options;
+    const copied: PlacedTensor[] = [];
+    try {
+      for (const storage of part.placement.tensors) {
+        // One that is not placed yet will be placed on the new worker too.
+        if (!storage.placed) continue;
+        storage.holders.add(target);
+        copied.push(storage);
+        const request = { part: storage.version(part.index), from: source.name };
+        const within = copyWithin + (perMegabyte * storage.partBytes(part.index)) / 1e6;
+        await this.#cluster.request(target, encodeCopy(group, newId(), request), within);
+      }
+      return true;
+    } catch {
+      target.missed();
+      this.#cluster.releaseParts(
+        target,
+        copied.map((storage) => storage.name(part.index)),
+      );
+      return false;
+    } finally {
+      for (const storage of copied) {
+        if (storage.released) this.#cluster.releaseParts(target, [storage.name(part.index)]);
+      }
+    }
+  }
+}
+
+/** Workers that can be counted on for a part. */
+function stayingOf(part: PlacedPart): readonly Member[] {
+  return part.replicas.filter(({ beat, silent }) => !beat.leaving && !silent);
+}
+
+/** The worker to copy a part from. */
+function sourceOf(part: PlacedPart): Member | undefined {
+  return part.replicas.find(({ suspect, silent }) => !suspect && !silent);
+}

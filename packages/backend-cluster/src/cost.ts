@@ -1,0 +1,51 @@
+import { type AttentionProblem, bytesPerElement, elementCount } from "@heed/core";
+import { wireDTypes } from "./client/attend.js";
+import type { Cluster } from "./client/cluster.js";
+
+/** Bytes that a call sends to each part, and receives from it, at most. */
+export function callBytes(
+  problem: AttentionProblem,
+  cluster: Cluster,
+): { readonly sent: number; readonly received: number } {
+  const { batch, queryHeads, queryLength, headDim, valueDim, mask, bias, sequences } = problem;
+  const { pages, keyPositions, keyLength, queryPositions, blockMask, positions } = problem;
+  const wire = wireDTypes(problem, cluster.options.halfPrecision);
+  const rows = batch * queryHeads * queryLength;
+  const table = (count: number | null, columns: number): number => 4 * (count ?? 0) * columns;
+  const sent =
+    rows * headDim * bytesPerElement(wire.query) +
+    (mask ? elementCount(mask.shape) : 0) +
+    (bias ? 4 * elementCount(bias.shape) : 0) +
+    (blockMask ? elementCount(blockMask.shape) * blockMask.keyBlock : 0) +
+    table(keyPositions, keyLength) +
+    (problem.ragged?.keys && positions !== "none" ? 4 * keyLength : 0) +
+    table(queryPositions ?? (positions === "none" ? 0 : batch), queryLength) +
+    table(sequences, (pages?.perSequence ?? 0) + 4) +
+    16 * queryHeads;
+  const statistics = problem.dtype === "float64" ? 8 : 4;
+  const received = rows * (valueDim * bytesPerElement(wire.output) + statistics);
+  return { sent, received };
+}
+
+/** Floating-point operations of a processor in a millisecond, as a rule: the memory of a machine gives about as much. */
+const keysBytesPerMillisecond = 10e6;
+
+/** What a call costs, in sentences. */
+export function describeCost(problem: AttentionProblem, cluster: Cluster): readonly string[] {
+  const { live } = cluster.members;
+  const { sent, received } = callBytes(problem, cluster);
+  const { kvHeads, headDim, valueDim, kvDtype, keyLength, batch } = problem;
+  const keyBytes = kvHeads * (headDim + valueDim) * bytesPerElement(kvDtype);
+  const roundTrip = Math.max(0, ...live.map(({ latency }) => latency));
+  const local = (batch * keyLength * keyBytes) / keysBytesPerMillisecond;
+  const notes = [
+    `${live.length} workers in group ${cluster.options.group}; each part is on ${cluster.options.replicas} of them`,
+    `sends each part ${sent} bytes and gets ${received} back; keys and values stay where they are`,
+  ];
+  if (roundTrip > 0 && local < roundTrip) {
+    notes.push(
+      `an answer takes about ${roundTrip.toFixed(1)} ms: reading all ${keyLength} keys on this machine would take about ${local.toFixed(1)} ms, if they were here`,
+    );
+  }
+  return notes;
+}
