@@ -48,7 +48,7 @@ function residentOnly(): Provider {
             };
             const backend = await reference().load();
             const plan = await backend.plan(problem);
-            const outputs = (await plan.run(inputs)) as Record<string, HostTensor>;
+            const outputs = (await plan.run(inputs)) as unknown as Record<string, HostTensor>;
             const entries = Object.entries(outputs).map(async ([name, t]) => [
               name,
               await upload(t),
