@@ -33,10 +33,15 @@ export interface RunRequest {
   readonly ceiling: boolean;
   /** Whether what computes something wrong is timed, too, and marked as such. */
   readonly timeWrong: boolean;
+  /** ms for a backend to measure its own choices for a case before it is timed; null: it chooses by rule. */
+  readonly tune: number | null;
 }
 
 /** ms for one contender and case: everything but the slowest fits into two minutes. */
 export const defaultBudget = 1000;
+
+/** ms for a backend to measure its own choices for a case, where that is asked for without a time. */
+export const defaultTuneBudget = 1000;
 
 /** The measurement that is made if nothing is specified. */
 export const defaultRequest: RunRequest = {
@@ -51,6 +56,7 @@ export const defaultRequest: RunRequest = {
   samples: null,
   ceiling: false,
   timeWrong: false,
+  tune: null,
 };
 
 /**
@@ -80,7 +86,7 @@ export function requestToParams(request: RunRequest): URLSearchParams {
   if (request.model) modelToParams(request.model, params);
   list("backends");
   list("peers");
-  for (const name of ["dtype", "threads", "budget", "samples", "ceiling"] as const) {
+  for (const name of ["dtype", "threads", "budget", "samples", "ceiling", "tune"] as const) {
     if (request[name] !== defaultRequest[name]) params.set(name, String(request[name]));
   }
   if (request.timeWrong) params.set("time-wrong", "true");
@@ -116,6 +122,7 @@ export function requestFromParams(params: URLSearchParams): RunRequest {
     samples: positive("samples", params.get("samples")),
     ceiling: params.get("ceiling") === "true",
     timeWrong: params.get("time-wrong") === "true",
+    tune: positive("tune", params.get("tune")),
   };
   workloadsOf(request);
   selectBackends(request.backends);

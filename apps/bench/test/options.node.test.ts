@@ -37,6 +37,7 @@ test("defaults: every backend on a case of each kind", () => {
     samples: null,
     ceiling: false,
     timeWrong: false,
+    tune: null,
   });
   expect(options).toMatchObject({ files: {}, compare: null, from: null, list: false });
   expect(ids(options)).toContain("bert-base-512");
@@ -45,7 +46,7 @@ test("defaults: every backend on a case of each kind", () => {
 
 test("everything given", () => {
   const args =
-    "--backends js,reference --cases vit-b16-197,h4-l2048-d64 --shape H2,L8,D4 --shape H2,L9,D4 --peers naive,jax-js --dtype float16 --threads 2 --samples 7 --budget 50 --ceiling --time-wrong --json out.json --csv out.csv --compare old.json --threshold 5";
+    "--backends js,reference --cases vit-b16-197,h4-l2048-d64 --shape H2,L8,D4 --shape H2,L9,D4 --peers naive,jax-js --dtype float16 --threads 2 --samples 7 --budget 50 --ceiling --time-wrong --tune 300 --json out.json --csv out.csv --compare old.json --threshold 5";
   const options = parseOptions(args.split(" "));
   expect(ids(options)).toEqual(["vit-b16-197", "h4-l2048-d64", "B1,H2,L8,D4", "B1,H2,L9,D4"]);
   expect(options).toMatchObject({
@@ -62,7 +63,13 @@ test("everything given", () => {
     budget: 50,
     ceiling: true,
     timeWrong: true,
+    tune: 300,
   });
+});
+
+test("tuning takes a second a case unless a time is given", () => {
+  expect(parseOptions(["--tune"]).request.tune).toBe(1000);
+  expect(parseOptions(["--tune", "250"]).request.tune).toBe(250);
 });
 
 test("a backend can be named again with threads of its own", () => {

@@ -32,6 +32,7 @@ test("everything said comes back", () => {
     samples: 7,
     ceiling: true,
     timeWrong: true,
+    tune: 300,
   };
   const back = roundTrip(request);
   expect({ ...back, own: [] }).toEqual({ ...request, own: [] });

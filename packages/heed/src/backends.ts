@@ -9,9 +9,12 @@ export type { WebGpuOptions } from "@heed/backend-webgpu";
 
 /** The backend of `@heed/backend-webgpu`, downloaded when it is tried. */
 export function webgpu(options: WebGpuOptions = {}): Provider {
+  // One provider for all that load: it remembers what was measured on the device.
+  let provider: Provider | undefined;
   return lazy("webgpu", async () => {
     if (options.device === undefined) checkGpu();
-    return (await import("@heed/backend-webgpu")).webgpu(options) as Provider;
+    provider ??= (await import("@heed/backend-webgpu")).webgpu(options) as Provider;
+    return provider;
   });
 }
 

@@ -30,6 +30,7 @@ export type {
   HeedErrorCode,
   HostTensor,
   MemoryOptions,
+  PrepareOptions,
   Problem,
   Provider,
   SupportReason,

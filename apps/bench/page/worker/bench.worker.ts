@@ -30,7 +30,7 @@ async function run({
   try {
     pageAddress = address;
     const request = requestFromParams(new URLSearchParams(params));
-    const { dtype, threads, budget, samples, timeWrong } = request;
+    const { dtype, threads, budget, samples, timeWrong, tune } = request;
     const model = request.model && (await openModelHere(request.model, threads));
     const workloads = [...workloadsOf(request), ...(model?.workloads ?? [])];
     tell({ type: "cases", flops: workloads.map(({ flops }) => flops) });
@@ -42,7 +42,7 @@ async function run({
       workloads,
       contenders: [
         ...(model ? [model.contender] : []),
-        ...request.backends.map((name) => backendByName(name, { threads })),
+        ...request.backends.map((name) => backendByName(name, { threads, tune })),
         ...request.peers.map((name) => peerByName(name, { threads, tfjsWasm })),
       ],
       environment: here,

@@ -14,7 +14,7 @@ import { createProgress } from "./progress.js";
 
 /** Measures in this process, telling stderr how far it is. */
 export async function measureHere(request: RunRequest, signal: AbortSignal): Promise<BenchReport> {
-  const { dtype, threads, budget, samples, timeWrong } = request;
+  const { dtype, threads, budget, samples, timeWrong, tune } = request;
   const model = request.model && (await openModelHere(request.model, threads));
   const workloads = [...workloadsOf(request), ...(model?.workloads ?? [])];
   for (const sentence of model?.left ?? []) console.error(sentence);
@@ -25,7 +25,7 @@ export async function measureHere(request: RunRequest, signal: AbortSignal): Pro
       workloads,
       contenders: [
         ...(model ? [model.contender] : []),
-        ...request.backends.map((name) => backendByName(name, { threads })),
+        ...request.backends.map((name) => backendByName(name, { threads, tune })),
         ...request.peers.map((name) => peerByName(name, { threads })),
       ],
       environment: { ...nodeEnvironment(), ...(ceiling && { ceiling }) },

@@ -12,6 +12,7 @@ import { peerNames } from "../peers/peers.js";
 import {
   defaultBudget,
   defaultRequest,
+  defaultTuneBudget,
   type RunRequest,
   selectBackends,
   workloadsOf,
@@ -70,6 +71,7 @@ interface RawOptions
   readonly quick?: true;
   readonly ceiling?: true;
   readonly timeWrong?: true;
+  readonly tune?: true | number;
   readonly recommendation?: string;
   readonly list?: true;
   readonly details?: true;
@@ -122,6 +124,7 @@ export function parseOptions(
       // The page's plots want a roof.
       ceiling: raw.ceiling ?? raw.html !== undefined,
       timeWrong: raw.timeWrong ?? false,
+      tune: raw.tune === true ? defaultTuneBudget : (raw.tune ?? null),
     },
     launches: raw.launches,
     engines: engineNames.filter((name) => raw[name]),
@@ -209,6 +212,11 @@ function createCommand(): Command {
       "measure what this machine can do at best, and say how near each came; --html does so",
     )
     .option("--time-wrong", "time also what computes something wrong; it stays marked as wrong")
+    .option(
+      "--tune [ms]",
+      `have webgpu measure its kernels and their sizes for each case before it is timed (default: ${defaultTuneBudget})`,
+      integer,
+    )
     .option("--details", "show also what happens once, and peak memory")
     .option("--json <file>", "write everything measured to a file")
     .option("--csv <file>", "write a line for each result")

@@ -32,6 +32,8 @@ export interface ContenderOptions {
   readonly openClock?: (() => Promise<ClockSearch>) | undefined;
   /** Finds the clock of a device that is there once the provider has loaded, and is not ours. */
   readonly clockAfterLoad?: () => ClockSearch;
+  /** ms for the backend to measure its own choices before a case is planned; null or left out: it does not. */
+  readonly tune?: number | null;
   /** Memory that reports name as the place of the inputs. Default: the provider's own, if it has any. */
   readonly inputs?: InputPlacement;
 }
@@ -120,22 +122,36 @@ function loaded(
   release: () => void,
 ): LoadedContender {
   const { attention, backend } = opened;
-  const { info } = backend;
   return {
     ...(options.kind !== "peer" && { backend: backend.name }),
-    info: { ...info, notes: [...(info.notes ?? []), ...clockNotes] },
+    // What was measured of its choices comes later.
+    get info() {
+      const { info } = backend;
+      return { ...info, notes: [...(info.notes ?? []), ...clockNotes] };
+    },
     supports: (problem) => supportOf(backend, problem),
     plan: async (problem, inputs) => {
       const { procedure } = operationOf(problem);
       return procedure
         ? prepared(options, await procedure.prepare(opened, problem, inputs))
-        : planned(opened, options, problem, await backend.plan(problem), clock);
+        : planned(opened, options, problem, await planOf(backend, problem, inputs, options), clock);
     },
     dispose: async () => {
       await attention.dispose();
       release();
     },
   };
+}
+
+function planOf(
+  backend: Backend,
+  problem: Problem,
+  inputs: unknown,
+  { tune = null }: ContenderOptions,
+): Plan | Promise<Plan> {
+  return tune === null
+    ? backend.plan(problem)
+    : backend.plan(problem, { tune: { budget: tune, inputs } });
 }
 
 /** Whether a procedure can be done shows when it is prepared: backends do not know it. */

@@ -10,6 +10,8 @@ import { isPath, type RegisteredBackend } from "./registry/registry.js";
 export interface BackendOptions {
   /** Threads for backends that can use more than one. */
   readonly threads: number;
+  /** ms for a backend to measure its own choices for a case; null or left out: it chooses by rule. */
+  readonly tune?: number | null;
 }
 
 /** Largest accepted thread count; a larger one is taken for a typing error that would exhaust memory. */
@@ -80,7 +82,7 @@ export function backendByName(spec: string, options: BackendOptions): Contender 
         ...(manifest.threads && { threads: threads ?? options.threads }),
         ...(manifest.choice && choice !== null && { [manifest.choice.option]: choice }),
       }),
-    manifest.device ? { openClock: openGpuClock } : {},
+    { tune: options.tune ?? null, ...(manifest.device && { openClock: openGpuClock }) },
   );
 }
 

@@ -84,10 +84,16 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<BenchRepo
     version: reportVersion,
     environments: [environment],
     options: { dtype, threads, budget, samples },
-    contenders,
+    contenders: contenders.map((contender) => asOfNow(contender, ready)),
     cases,
     ...(signal?.aborted && { interrupted: true }),
   };
+}
+
+/** A contender's report with what it found out while it was measured. */
+function asOfNow(report: ContenderReport, ready: readonly ReadyContender[]): ContenderReport {
+  const found = ready.find(({ name }) => name === report.name);
+  return found ? { ...report, info: found.loaded.info } : report;
 }
 
 async function load(

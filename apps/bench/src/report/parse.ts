@@ -26,6 +26,8 @@ const info = v.object({
   features: v.array(text),
   threads: count,
   notes: v.exactOptional(v.array(text)),
+  /** As the backend wrote it, and checks it when it is given back. */
+  tuning: v.exactOptional(v.record(v.string(), v.unknown())),
 });
 
 const contender = v.object({

@@ -26,10 +26,10 @@ export class DeviceTuning {
     this.choices = this.#choices;
   }
 
-  /** Takes the package's table for devices like this one. */
+  /** Takes a table of the package, if it is for devices like this one. */
   addBuiltIn(value: unknown): void {
-    const table = this.#accepted(value, likeDevice);
-    if (table === null) return;
+    const table = readTable(value);
+    if ("reason" in table || !likeDevice(table.device, this.device)) return;
     for (const [problems, { settings, gain }] of table.choices) {
       this.#choices.set(problems, { settings, gain, source: "the package's table" });
       this.#builtIn.add(problems);
@@ -40,7 +40,7 @@ export class DeviceTuning {
 
   /** Takes a table of the application; one that is damaged or of another device is ignored, and a note says so. */
   addGiven(value: unknown): void {
-    const table = this.#accepted(value, sameDevice);
+    const table = this.#accepted(value);
     if (table === null) return;
     for (const [problems, { settings, gain }] of table.choices) {
       this.#set(problems, { settings, gain, source: "a table of the application" });
@@ -80,16 +80,13 @@ export class DeviceTuning {
     this.#builtIn.delete(problems);
   }
 
-  #accepted(
-    value: unknown,
-    suits: (a: TunedDevice, b: TunedDevice) => boolean,
-  ): Extract<ReadTable, { readonly device: TunedDevice }> | null {
+  #accepted(value: unknown): Extract<ReadTable, { readonly device: TunedDevice }> | null {
     const table = readTable(value);
     if ("reason" in table) {
       this.#notes.push(`a table of tuning was ignored: ${table.reason}`);
       return null;
     }
-    if (suits(table.device, this.device)) return table;
+    if (sameDevice(table.device, this.device)) return table;
     const reason = `it is of ${deviceWords(table.device)}, and this is ${deviceWords(this.device)}`;
     this.#notes.push(`a table of tuning was ignored: ${reason}`);
     return null;

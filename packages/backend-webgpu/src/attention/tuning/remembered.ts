@@ -1,4 +1,5 @@
 import { DeviceTuning } from "./device-tuning.js";
+import { builtIn } from "./generated/index.js";
 import type { TunedDevice } from "./table.js";
 
 /** Everything about tuning that outlives a backend: it belongs to the provider that loads backends. */
@@ -22,9 +23,15 @@ export async function tuningOf(
   const known = devices.get(key);
   if (known) return known;
   const tuning = new DeviceTuning(device);
+  for (const { vendor, architecture, load } of builtIn) {
+    if (vendor !== device.vendor || architecture !== device.architecture) continue;
+    for (const table of (await load()).tables) tuning.addBuiltIn(table);
+  }
   for (const table of tablesIn(given)) tuning.addGiven(table);
-  devices.set(key, tuning);
-  return tuning;
+  // Another backend may have loaded meanwhile.
+  const first = devices.get(key) ?? tuning;
+  devices.set(key, first);
+  return first;
 }
 
 /** A stored table that is not there is null, as `JSON.parse(localStorage.getItem(…))` gives it. */

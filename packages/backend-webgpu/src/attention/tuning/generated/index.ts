@@ -1,0 +1,9 @@
+// Written by tools/compile-tuning.js from tuning/*.json.
+
+/** The tables that come with the package, by the devices that they are for. */
+export const builtIn: readonly {
+  readonly vendor: string;
+  readonly architecture: string;
+  load(): Promise<{ readonly tables: readonly unknown[] }>;
+}[] = [
+];
