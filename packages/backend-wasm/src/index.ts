@@ -13,6 +13,7 @@ export type * from "./globals.js";
 export { WasmOutOfMemoryError } from "./memory/errors.js";
 export type { SimdBuild } from "./module.js";
 export type { WasmOptions } from "./options.js";
+export type { VariantStore } from "./tiles/store.js";
 export type { TileVariant } from "./tiles/variants.js";
 
 /**

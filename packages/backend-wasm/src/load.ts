@@ -54,7 +54,8 @@ export async function loadWasm(options: WasmOptions): Promise<LoadedWasm> {
   // Starting a worker takes as long as all the rest: loading is over first.
   pool?.startSoon();
   const batchInvariant = options.batchInvariant === true;
-  const tiles = new TileChoice(memory, kernels, build, options.variant);
+  const tiles = new TileChoice(memory, kernels, build, options.variant, options.store);
+  void tiles.restore();
   const info: BackendInfo = {
     runtime: "WebAssembly",
     device: "CPU",

@@ -1,5 +1,6 @@
 import { InvalidInputError } from "@heed/core";
 import type { SimdBuild } from "./module.js";
+import type { VariantStore } from "./tiles/store.js";
 import { type TileVariant, tileVariants } from "./tiles/variants.js";
 
 export interface WasmOptions {
@@ -34,12 +35,17 @@ export interface WasmOptions {
    * `info.notes` says what they found.
    */
   readonly variant?: TileVariant | undefined;
+  /**
+   * The place where measured variants are kept, by engine, version and processor, so that later processes need not measure.
+   * Without it they are kept in this process.
+   */
+  readonly store?: VariantStore | undefined;
 }
 
 /** @throws InvalidInputError naming the option at fault */
 export function checkOptions(options: WasmOptions): void {
-  const known = ["threads", "simd", "module", "batchInvariant", "variant"];
-  const { threads = "auto", simd, module, batchInvariant, variant } = options;
+  const known = ["threads", "simd", "module", "batchInvariant", "variant", "store"];
+  const { threads = "auto", simd, module, batchInvariant, variant, store } = options;
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
       throw new InvalidInputError(`options.${name}`, `only ${known.join(", ")}`, name);
@@ -61,7 +67,14 @@ export function checkOptions(options: WasmOptions): void {
     const names = tileVariants.map((name) => `"${name}"`).join(", ");
     throw new InvalidInputError("variant", `one of ${names}`, String(variant));
   }
+  if (store !== undefined && !isStore(store)) {
+    throw new InvalidInputError("store", "{ read, write }", String(store));
+  }
   if (module !== undefined && simd !== undefined) {
     throw new InvalidInputError("simd", "nothing beside module, which is a build", simd);
   }
+}
+
+function isStore(store: Partial<VariantStore> | null): boolean {
+  return typeof store?.read === "function" && typeof store.write === "function";
 }

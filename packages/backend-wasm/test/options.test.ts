@@ -17,6 +17,8 @@ test.each([
   [{ simd: "avx" }, "simd"],
   [{ module: {} }, "module"],
   [{ variant: "wide" }, "variant"],
+  [{ store: null }, "store"],
+  [{ store: { read: () => null } }, "store"],
   [{ thread: 2 }, "options.thread"],
 ])("%j is refused by name", (options, argument) => {
   const error = (() => {

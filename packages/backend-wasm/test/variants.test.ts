@@ -6,10 +6,11 @@ import {
   referenceAttention,
   toFloat64,
 } from "@heed/core";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { type LoadedWasm, loadWasm } from "../src/load.js";
 import { compileBuild } from "../src/module.js";
 import { fastest, TileChoice } from "../src/tiles/choice.js";
+import { readRates, writeRates } from "../src/tiles/store.js";
 import { type TileVariant, tileVariants } from "../src/tiles/variants.js";
 import { backendOver, loadThreads } from "./backends.js";
 
@@ -107,6 +108,82 @@ test("measures in the first calls, says what it found, and knows it the next tim
   expect([next.variant, next.note]).toEqual([choice.variant, choice.note]);
   const asked = new TileChoice(memory, kernels, "baseline", "spread");
   expect([asked.variant, asked.note]).toEqual(["spread", "tiles: spread, asked for"]);
+});
+
+describe("a store", () => {
+  /** A store of one text. */
+  const inText = (text: string | null = null) => {
+    const store = {
+      text,
+      read: () => store.text,
+      write: (written: string) => {
+        store.text = written;
+      },
+    };
+    return store;
+  };
+  const rates = { splat: 20, spread: 30, "spread-by-two": 40 };
+
+  test("gives back rates of the same build, and of no other", async () => {
+    const store = inText();
+    await writeRates(store, "baseline", rates);
+    await writeRates(store, "baseline", { ...rates, spread: 50 });
+    expect(await readRates(store, "baseline")).toEqual({ ...rates, spread: 50 });
+    expect(await readRates(store, "relaxed")).toBeNull();
+    await writeRates(store, "relaxed", rates);
+    expect(await readRates(store, "baseline")).toEqual({ ...rates, spread: 50 });
+    expect(await readRates(store, "relaxed")).toEqual(rates);
+  });
+
+  test("of another engine or processor, damaged or failing, gives none", async () => {
+    const store = inText();
+    await writeRates(store, "baseline", rates);
+    const text = store.text as string;
+    const damaged = [
+      text.replace(/"baseline; [^;]*;/, '"baseline; another engine;'),
+      text.replace(/; [^;]*":\{/, '; another processor":{'),
+      text.replace('"splat":20', '"splat":-1'),
+      text.replace('"splat":20', '"splat":"20"'),
+      text.replace('"splat":20,', ""),
+      text.replace('"version":1', '"version":2'),
+      text.replace("heed-wasm", "other"),
+      text.slice(1),
+      "null",
+      "",
+    ];
+    for (const other of damaged) {
+      expect(other).not.toBe(text);
+      expect(await readRates(inText(other), "baseline"), other).toBeNull();
+    }
+    const fails = () => {
+      throw new Error("quota");
+    };
+    const failing = { read: async () => fails(), write: fails };
+    expect(await readRates(failing, "baseline")).toBeNull();
+    await writeRates(failing, "baseline", rates);
+  });
+
+  test("spares a later process measuring", async () => {
+    const { memory, kernels } = await loadWasm({ threads: 1, simd: "baseline" });
+    vi.resetModules();
+    // Nothing is known in these modules yet, as in a new process.
+    const first = await import("../src/tiles/choice.js");
+    const store = inText();
+    const choice = new first.TileChoice(memory, kernels, "baseline", undefined, store);
+    await choice.restore();
+    expect(choice.note).toContain("until the first long calls");
+    for (let round = 0; round < 12; round++) choice.measure();
+    await expect.poll(() => store.text).toContain("splat");
+
+    vi.resetModules();
+    const second = await import("../src/tiles/choice.js");
+    const later = new second.TileChoice(memory, kernels, "baseline", undefined, store);
+    await later.restore();
+    expect(later.note).toBe(choice.note.replace("measured", "measured earlier"));
+    const asked = new second.TileChoice(memory, kernels, "baseline", "spread", store);
+    await asked.restore();
+    expect(asked.note).toBe("tiles: spread, asked for");
+  });
 });
 
 test("long calls measure, short ones do not", async () => {

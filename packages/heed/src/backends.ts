@@ -31,10 +31,11 @@ export interface WorkerOptions {
 export interface WasmOptions extends WasmBackendOptions, WorkerOptions {}
 
 /** The backend of `@heed/backend-wasm`, downloaded when it is tried. */
-export function wasm({ worker = false, ...options }: WasmOptions = {}): Provider {
+export function wasm({ worker = false, store, ...options }: WasmOptions = {}): Provider {
   return lazy("wasm", async () => {
     const { wasm } = await import("@heed/backend-wasm");
-    if (!worker) return wasm(options);
+    if (!worker) return wasm({ ...options, store });
+    // A store is functions, which cannot be sent to a worker.
     const { inWorker } = await import("./worker/backend.js");
     return inWorker("wasm", options, {
       // It computes short calls: threads of its own would not be worth it.

@@ -15,6 +15,7 @@ import {
 import { onnxByName } from "#onnx";
 import { js, wasm, webgpu } from "./backends.js";
 import { type Environment, environmentOf } from "./environment.js";
+import type { Memory } from "./learn/memory.js";
 import type { LearningStore } from "./learn/store.js";
 import type { HeedOptions } from "./options.js";
 import { type BackendName, defaultOrder } from "./order.js";
@@ -23,14 +24,15 @@ import { type BackendName, defaultOrder } from "./order.js";
 export async function open(options: HeedOptions | undefined): Promise<Attention> {
   const given = readAttentionOptions<HeedOptions>(options, ["store"]);
   const { select = "auto", store, backends, fallback = backends ? "warn" : "silent" } = given;
+  const memory = select === "auto" ? await restored(store) : null;
   const checked = checkOptions({
     ...(given as Partial<AttentionOptions>),
     load: given.load ?? "on-demand",
     recover: given.recover ?? fallback !== "error",
     fallback,
-    backends: providersOf(backends, environmentOf()),
+    backends: providersOf(backends, environmentOf(), memory?.note("wasm")),
   });
-  const strategy = await (select === "auto" ? learning(store) : strategyOf(select));
+  const strategy = await (memory ? learning(memory) : strategyOf(select));
   const makeTest: MakeTest = async (backend) => new (await parts()).SelfTest(backend);
   return openAttention({ ...checked, strategy, makeTest: checked.selfTest ? makeTest : null });
 }
@@ -38,8 +40,14 @@ export async function open(options: HeedOptions | undefined): Promise<Attention>
 /** Parts that are downloaded beside the first backend. */
 const parts = () => import("@heed/core/select/parts");
 
-async function learning(store: LearningStore | null | undefined): Promise<Strategy> {
-  const { AutoStrategy, defaultStore, Memory } = await import("./learn/index.js");
+async function learning(memory: Memory): Promise<Strategy> {
+  const { AutoStrategy } = await import("./learn/index.js");
+  return new AutoStrategy(memory);
+}
+
+/** What earlier processes learned. */
+async function restored(store: LearningStore | null | undefined): Promise<Memory> {
+  const { defaultStore, Memory } = await import("./learn/index.js");
   const usable =
     store === undefined ||
     store === null ||
@@ -49,17 +57,22 @@ async function learning(store: LearningStore | null | undefined): Promise<Strate
   }
   const memory = new Memory(store === undefined ? defaultStore() : store);
   await memory.restore();
-  return new AutoStrategy(memory);
+  return memory;
 }
 
 async function strategyOf(select: unknown): Promise<Strategy | null> {
   return select === "order" ? null : (await parts()).strategyOf(select);
 }
 
-function providersOf(backends: unknown, environment: Environment): readonly AttentionProvider[] {
+/** @param store where wasm keeps what it measured */
+function providersOf(
+  backends: unknown,
+  environment: Environment,
+  store: LearningStore | undefined,
+): readonly AttentionProvider[] {
   if (backends === undefined) {
     return defaultOrder[environment].map(({ backend, reason }) => ({
-      ...named[backend](true),
+      ...named[backend](true, store),
       orderReason: reason,
     }));
   }
@@ -67,7 +80,7 @@ function providersOf(backends: unknown, environment: Environment): readonly Atte
   if (!Array.isArray(backends)) return backends as readonly AttentionProvider[];
   return backends.map((backend: unknown, i) => {
     if (typeof backend !== "string") return backend as AttentionProvider;
-    if (Object.hasOwn(named, backend)) return named[backend as BackendName](false);
+    if (Object.hasOwn(named, backend)) return named[backend as BackendName](false, store);
     const names = Object.keys(named).map((name) => JSON.stringify(name));
     throw new InvalidInputError(
       `backends[${i}]`,
@@ -77,10 +90,13 @@ function providersOf(backends: unknown, environment: Environment): readonly Atte
   });
 }
 
-/** Providers by name. @param unasked whether nobody named the backend */
-const named: Readonly<Record<BackendName, (unasked: boolean) => AttentionProvider>> = {
+/** Makes a provider. @param unasked whether nobody named the backend */
+type Make = (unasked: boolean, store: LearningStore | undefined) => AttentionProvider;
+
+/** Providers by name. */
+const named: Readonly<Record<BackendName, Make>> = {
   webgpu: () => webgpu(),
-  wasm: () => wasm(),
+  wasm: (_, store) => wasm({ store }),
   // Unasked, it is worth it only with onnxruntime-node.
   onnx: (unasked) => onnxByName(unasked ? { provider: "cpu" } : {}),
   js: () => js(),

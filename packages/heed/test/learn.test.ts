@@ -230,6 +230,52 @@ describe("AutoStrategy", () => {
   });
 });
 
+describe("notes of backends", () => {
+  async function written(change: (memory: Memory) => void): Promise<string> {
+    let text = "";
+    const memory = new Memory({
+      read: () => null,
+      write: (now) => {
+        text = now;
+      },
+    });
+    change(memory);
+    await memory.flush();
+    return text;
+  }
+
+  const restored = async (text: string) => {
+    const memory = new Memory({ read: () => text, write: () => {} });
+    await memory.restore();
+    return memory;
+  };
+
+  test("outlive the process, each by its name", async () => {
+    const text = await written((memory) => {
+      memory.note("wasm").write("fast");
+      memory.note("other").write("slow");
+      memory.note("wasm").write("faster");
+    });
+    const memory = await restored(text);
+    expect(memory.note("wasm").read()).toBe("faster");
+    expect(memory.note("other").read()).toBe("slow");
+    expect(memory.note("none").read()).toBeUndefined();
+  });
+
+  test("that are no texts, or too long, are left out, and stores of earlier versions have none", async () => {
+    expect(await written((memory) => memory.note("wasm").write("x".repeat(65_537)))).toBe("");
+    const text = await written((memory) => memory.note("wasm").write("fast"));
+    for (const damaged of [
+      text.replace('"fast"', "5"),
+      text.replace('{"wasm":"fast"}', "null"),
+      text.replace(',"notes":{"wasm":"fast"}', ""),
+    ]) {
+      expect(damaged).not.toBe(text);
+      expect((await restored(damaged)).note("wasm").read(), damaged).toBeUndefined();
+    }
+  });
+});
+
 describe("stores", () => {
   test("that throw, reject or never answer disturb nothing", async () => {
     const never = () => new Promise<never>(() => {});

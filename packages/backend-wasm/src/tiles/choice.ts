@@ -1,6 +1,7 @@
 import type { WasmMemory } from "../memory/memory.js";
 import type { Kernels, SimdBuild } from "../module.js";
 import { type TileRates, timeTiles } from "./measure.js";
+import { readRates, type VariantStore, writeRates } from "./store.js";
 import { type TileVariant, tileVariants } from "./variants.js";
 
 /** Rounds in which all variants are timed: at least so many, since engines compile functions again that are busy. */
@@ -15,6 +16,8 @@ const leastGain = 1.05;
 interface Measured {
   readonly variant: TileVariant;
   readonly rates: TileRates;
+  /** Whether an earlier process measured them. */
+  readonly remembered: boolean;
 }
 
 /** Results of this process for each build: the processor and the engine are the same. */
@@ -29,6 +32,7 @@ export class TileChoice {
   readonly #kernels: Kernels;
   readonly #build: SimdBuild | null;
   readonly #asked: TileVariant | undefined;
+  readonly #store: VariantStore | null;
   #best: TileRates | null = null;
   #rounds = 0;
   #measured: Measured | null;
@@ -36,17 +40,20 @@ export class TileChoice {
   /**
    * @param build null for a module that was given
    * @param asked a variant that was asked for: nothing is measured then
+   * @param store for later processes
    */
   constructor(
     memory: WasmMemory,
     kernels: Kernels,
     build: SimdBuild | null,
     asked: TileVariant | undefined,
+    store: VariantStore | null = null,
   ) {
     this.#memory = memory;
     this.#kernels = kernels;
     this.#build = build;
     this.#asked = asked;
+    this.#store = store;
     this.#measured = (build && known.get(build)) ?? null;
   }
 
@@ -62,7 +69,17 @@ export class TileChoice {
     const rates = this.#measured?.rates;
     if (!rates) return `${tiles}, until the first long calls have measured the variants`;
     const texts = tileVariants.map((variant) => `${variant} ${(2 * rates[variant]).toFixed(1)}`);
-    return `${tiles}, measured in GFLOP/s: ${texts.join(", ")}`;
+    const when = this.#measured?.remembered ? "measured earlier" : "measured";
+    return `${tiles}, ${when} in GFLOP/s: ${texts.join(", ")}`;
+  }
+
+  /** Reads what an earlier process measured; calls before it is read measure, as without it. Never rejects. */
+  async restore(): Promise<void> {
+    if (this.#store === null || this.#build === null || this.#asked || this.#measured) return;
+    const rates = await readRates(this.#store, this.#build);
+    if (rates === null || this.#measured || known.has(this.#build)) return;
+    this.#measured = { variant: fastest(rates), rates, remembered: true };
+    known.set(this.#build, this.#measured);
   }
 
   /** Times the variants once more, unless they are known well enough. */
@@ -79,8 +96,10 @@ export class TileChoice {
     this.#best = best ? higher(best, rates) : rates;
     this.#rounds++;
     if (this.#rounds < leastRounds || (rises && this.#rounds < mostRounds)) return;
-    this.#measured = { variant: fastest(this.#best), rates: this.#best };
-    if (this.#build) known.set(this.#build, this.#measured);
+    this.#measured = { variant: fastest(this.#best), rates: this.#best, remembered: false };
+    if (this.#build === null) return;
+    known.set(this.#build, this.#measured);
+    if (this.#store) void writeRates(this.#store, this.#build, this.#best);
   }
 }
 

@@ -46,11 +46,17 @@ function engine(): string {
   return knownEngine;
 }
 
-/** Times that outlive the process, in a store that may be slow, full, damaged or missing. */
+/** Longest note, in characters, and most notes. */
+const longestNote = 65_536;
+const mostNotes = 16;
+
+/** Times and notes that outlive the process, in a store that may be slow, full, damaged or missing. */
 export class Memory {
   readonly #store: LearningStore | null;
   /** By class of problem and by fingerprint. */
   #classes = new Map<string, Map<string, Remembered>>();
+  /** Texts that backends keep, by their names. */
+  #notes = new Map<string, string>();
   #changed = false;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -63,7 +69,9 @@ export class Memory {
     if (this.#store === null) return;
     try {
       const text = await within(longestWait, this.#store.read());
-      if (typeof text === "string" && text.length <= longestText) this.#classes = parse(text);
+      if (typeof text === "string" && text.length <= longestText) {
+        ({ classes: this.#classes, notes: this.#notes } = parse(text));
+      }
     } catch {
       // Whatever cannot be read is learned again.
     }
@@ -92,6 +100,22 @@ export class Memory {
     if (this.#classes.size > mostClasses) {
       this.#classes.delete(this.#classes.keys().next().value as string);
     }
+    this.#change();
+  }
+
+  /** A place in the store for one text of a backend's own. */
+  note(name: string): LearningStore {
+    return {
+      read: () => this.#notes.get(name),
+      write: (text) => {
+        if (text.length > longestNote) return;
+        this.#notes.set(name, text);
+        this.#change();
+      },
+    };
+  }
+
+  #change(): void {
     this.#changed = true;
     if (this.#store === null || this.#timer !== null) return;
     this.#timer = setTimeout(() => void this.flush(), writeAfter);
@@ -109,7 +133,12 @@ export class Memory {
       [...this.#classes].map(([kind, times]) => [kind, Object.fromEntries(times)]),
     );
     try {
-      const text = JSON.stringify({ format, version: 1, classes });
+      const text = JSON.stringify({
+        format,
+        version: 1,
+        classes,
+        notes: Object.fromEntries(this.#notes),
+      });
       await within(longestWait, this.#store.write(text));
     } catch {
       // A store that is full keeps what it has.
@@ -130,14 +159,33 @@ async function within<T>(milliseconds: number, value: T | Promise<T>): Promise<T
   }
 }
 
-/** @returns the times in a text; nothing at all of a text that is not as it was written */
-function parse(text: string): Map<string, Map<string, Remembered>> {
-  const whole: unknown = JSON.parse(text);
-  const { format: its, version: number, classes } = whole as Record<string, unknown>;
-  if (its !== format || number !== 1 || typeof classes !== "object") return new Map();
+interface Parsed {
+  readonly classes: Map<string, Map<string, Remembered>>;
+  readonly notes: Map<string, string>;
+}
+
+/** @returns what a text holds; nothing at all of a text that is not as it was written */
+function parse(text: string): Parsed {
+  const whole = JSON.parse(text) as Record<string, unknown>;
+  const { format: its, version: number, classes, notes } = whole;
+  const nothing = { classes: new Map(), notes: new Map() };
+  if (its !== format || number !== 1 || typeof classes !== "object") return nothing;
+  return { classes: parseClasses(classes as object), notes: parseNotes(notes) };
+}
+
+/** Stores of earlier versions have no notes. */
+function parseNotes(notes: unknown): Map<string, string> {
+  if (typeof notes !== "object" || notes === null) return new Map();
+  const texts = Object.entries(notes).filter(
+    ([, text]) => typeof text === "string" && text.length <= longestNote,
+  );
+  return new Map(texts.slice(0, mostNotes) as [string, string][]);
+}
+
+function parseClasses(classes: object): Map<string, Map<string, Remembered>> {
   const latest = Date.now() + 86_400_000;
   const parsed = new Map<string, Map<string, Remembered>>();
-  for (const [kind, times] of Object.entries(classes as object)) {
+  for (const [kind, times] of Object.entries(classes)) {
     const of = new Map<string, Remembered>();
     for (const [by, time] of Object.entries(times as object)) {
       const { milliseconds, at } = time as Partial<Remembered>;
