@@ -28,6 +28,7 @@ export {
 export { type PeerOptions, peerByName, peerNames } from "./peers/peers.js";
 export { type Advice, recommend } from "./recommend/recommend.js";
 export { reportToCsv } from "./report/csv.js";
+export { type DevicePart, devicePart } from "./report/device-part.js";
 export { type CeilingFraction, ceilingFraction } from "./report/fraction.js";
 export { reportToMarkdown } from "./report/markdown.js";
 export { mergeEnvironments } from "./report/merge-environments.js";

@@ -3,26 +3,12 @@
  * the command. Each case becomes a test, as in `testBackend`.
  */
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import {
-  type BrowserName,
-  type EngineName,
-  isBrowser,
-  MissingEngineError,
-  openPage,
-  type RuntimeName,
-  runIn,
-  runPage,
-  type ServedPage,
-  serveFolder,
-} from "@heed/bench/engines";
+import { type EngineName, MissingEngineError, type ServedPage } from "@heed/bench/engines";
 import { type ConformanceReport, formatFailure, parseDocument } from "@heed/conformance";
 import type { CaseMeta } from "@heed/conformance/vitest";
-import { build } from "vite";
 import { afterAll, describe, expect, test } from "vitest";
+// @ts-expect-error a script without types
+import { serveSuite, suiteIn } from "../tools/in-engine.js";
 
 /** Cases of some backends, to run in an engine. */
 export interface EngineRun {
@@ -57,7 +43,9 @@ export async function testEngine(engine: EngineName, runs: readonly EngineRun[])
 
 async function find(engine: EngineName, run: EngineRun): Promise<Found> {
   try {
-    return await (isBrowser(engine) ? inBrowser(engine, run) : inRuntime(engine, run));
+    const { version, json } = await suiteIn(engine, run, servedPage);
+    const { reports } = parseDocument(json);
+    return { version: version || /[\d.]+/.exec(reports[0]?.environment ?? "")?.[0] || "", reports };
   } catch (error) {
     if (error instanceof MissingEngineError) return { missing: error.message };
     throw error;
@@ -84,65 +72,14 @@ function register(engine: EngineName, { where }: EngineRun, found: Found): void 
   }
 }
 
-async function inBrowser(engine: BrowserName, run: EngineRun): Promise<Found> {
-  const { backends, profile = "", env } = run;
-  const page = await openPage(engine, { env });
-  try {
-    const query = new URLSearchParams([
-      ...backends.map((name): [string, string] => ["backend", name]),
-      ["profile", profile],
-      ["start", ""],
-    ]);
-    const { url } = await servedPage();
-    const text = await runPage<string>(page, { url: `${url}?${query}`, say: () => {} });
-    return { version: page.version, reports: parseDocument(text).reports };
-  } finally {
-    await page.close();
-  }
-}
-
 let served: Promise<ServedPage> | undefined;
 
 /** The page, built from the sources once, and served until the tests are over. */
 function servedPage(): Promise<ServedPage> {
-  served ??= buildPage();
+  served ??= (async () => {
+    const page = await serveSuite();
+    afterAll(() => page.close());
+    return page;
+  })();
   return served;
-}
-
-async function buildPage(): Promise<ServedPage> {
-  const outDir = await mkdtemp(join(tmpdir(), "heed-page-"));
-  const root = fileURLToPath(new URL("..", import.meta.url));
-  await build({ root, logLevel: "warn", build: { outDir, emptyOutDir: true } });
-  const page = await serveFolder(outDir, { port: 0, isolated: true });
-  afterAll(async () => {
-    await page.close();
-    await rm(outDir, { recursive: true });
-  });
-  return page;
-}
-
-async function inRuntime(engine: RuntimeName, run: EngineRun): Promise<Found> {
-  const { backends, profile, env } = run;
-  const folder = await mkdtemp(join(tmpdir(), "heed-engine-"));
-  try {
-    const script = fileURLToPath(
-      new URL("../../../packages/conformance/bin/heed-conformance.js", import.meta.url),
-    );
-    const args = ["--backend", backends.join(","), "--out", folder];
-    let printed = "";
-    await runIn(engine, {
-      script,
-      args: profile ? [...args, "--profile", profile] : args,
-      env,
-      print: (text) => (printed += text),
-    });
-    const text = await readFile(join(folder, "report.json"), "utf8").catch((cause: unknown) => {
-      throw new Error(`${engine} wrote no report: ${printed}`, { cause });
-    });
-    const { reports } = parseDocument(text);
-    const version = /[\d.]+/.exec(reports[0]?.environment ?? "")?.[0] ?? "";
-    return { version, reports };
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 }

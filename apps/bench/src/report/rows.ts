@@ -142,7 +142,8 @@ function numbersOf(
   };
 }
 
-function noteOf(result: CaseResult): string | null {
+/** What numbers alone would not say: why it was refused, what was wrong; null if there is nothing. */
+export function noteOf(result: CaseResult): string | null {
   switch (result.status) {
     case "measured":
       return null;

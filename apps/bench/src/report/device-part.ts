@@ -1,0 +1,122 @@
+import {
+  caseCharacters,
+  type DeviceBenchmark,
+  type DeviceEnvironment,
+  type DeviceResult,
+  fitting,
+  most,
+  shorten,
+  shortInfo,
+} from "@heed/conformance/device-report";
+import { InvalidInputError } from "@heed/core";
+import type { BenchReport, CaseReport, CaseResult, Environment } from "./report.js";
+import { noteOf } from "./rows.js";
+
+/** What a device report takes from a report of the benchmark. */
+export interface DevicePart {
+  readonly environment: DeviceEnvironment;
+  readonly benchmark: DeviceBenchmark;
+}
+
+/**
+ * What a device report keeps of one environment's results: medians and quartiles, without samples.
+ *
+ * @param name of the environment; may be left out if the report has only one
+ * @throws InvalidInputError if the report has no such environment, or several of which none is named
+ */
+export function devicePart(report: BenchReport, name?: string): DevicePart {
+  const environment = environmentNamed(report, name);
+  const contenders = report.contenders.filter((c) => c.environment === environment.name);
+  const names = new Map(contenders.map((c) => [c.name, ownName(c.name, environment)]));
+  const all = report.cases
+    .map((c) => shortCase(c, names))
+    .filter(({ results }) => results.length > 0);
+  const cases = fitting(all, caseCharacters);
+  return {
+    environment: shortEnvironment(environment),
+    benchmark: {
+      date: environment.date,
+      dtype: report.options.dtype,
+      threads: report.options.threads,
+      contenders: contenders.slice(0, most.contenders).map(({ name, kind, info, reason }) => ({
+        name: shorten(names.get(name) as string),
+        kind,
+        info: info ? shortInfo(info) : null,
+        unavailable: info ? null : shorten(reason ?? "no reason given"),
+      })),
+      cases,
+      casesLeftOut: all.length - cases.length,
+    },
+  };
+}
+
+function environmentNamed({ environments }: BenchReport, name: string | undefined): Environment {
+  const names = environments.map((one) => one.name).join(", ");
+  if (name === undefined && environments.length > 1) {
+    throw new InvalidInputError("environment", `one of ${names}`, "none");
+  }
+  const found = environments.find((one) => name === undefined || one.name === name);
+  if (!found) throw new InvalidInputError("environment", `one of ${names}`, String(name));
+  return found;
+}
+
+/** The name before reports were merged: `wasm` of `firefox/wasm`. */
+function ownName(name: string, { name: environment }: Environment): string {
+  const prefix = `${environment}/`;
+  return name.startsWith(prefix) ? name.slice(prefix.length) : name;
+}
+
+function shortEnvironment(environment: Environment): DeviceEnvironment {
+  const { name, versions, platform, cpu, cores, memory, notes } = environment;
+  return {
+    engine: name,
+    versions: Object.fromEntries(
+      Object.entries(versions)
+        .slice(0, most.texts)
+        .map(([of, version]) => [shorten(of), shorten(version)]),
+    ),
+    platform: shorten(platform),
+    cpu: cpu === null ? null : shorten(cpu),
+    cores,
+    memory,
+    ...(notes && { notes: notes.slice(0, most.texts).map((note) => shorten(note)) }),
+  };
+}
+
+function shortCase(
+  { id, title, operation, flops, bytes, results }: CaseReport,
+  names: ReadonlyMap<string, string>,
+): DeviceBenchmark["cases"][number] {
+  return {
+    id: shorten(id),
+    title: shorten(title),
+    operation: shorten(operation),
+    flops,
+    bytes,
+    results: results
+      .filter(({ contender }) => names.has(contender))
+      .slice(0, most.contenders)
+      .map((result) => shortResult(result, shorten(names.get(result.contender) as string))),
+  };
+}
+
+function shortResult(result: CaseResult, contender: string): DeviceResult {
+  if (result.status !== "measured") {
+    return { contender, status: result.status, message: shorten(noteOf(result) ?? "") };
+  }
+  const { timing, deviceTiming } = result;
+  return {
+    contender,
+    status: "measured",
+    median: digits(timing.median),
+    p25: digits(timing.p25),
+    p75: digits(timing.p75),
+    ...(deviceTiming && { device: digits(deviceTiming.median) }),
+    count: timing.count,
+  };
+}
+
+/** Four significant digits: a time has no more. */
+function digits(value: number): number {
+  return Number(value.toPrecision(4));
+}
