@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { documentToJson, makeDocument } from "@heed/conformance";
+import { type CaseResult, documentToJson, makeDocument } from "@heed/conformance";
 import { parseDeviceReport } from "@heed/conformance/device-report";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { main } from "../src/cli/device-report.js";
@@ -44,10 +44,10 @@ function inEngine(name: string, version: string): BenchReport {
 }
 
 function suiteIn(environment: string): string {
-  const one = {
+  const one: CaseResult = {
     ...{ id: "core/a", profile: "core", outcome: "pass", features: [], budgets: 0.1, nmse: 0 },
     ...{ worst: null, failures: [], reasons: [], milliseconds: 1 },
-  } as const;
+  };
   const report = {
     ...{ backend: "js", unavailable: null, info: null, environment, claims: [] },
     counts: { pass: 1, fail: 0, "known-failure": 0, unsupported: 0 },
