@@ -40,11 +40,11 @@ export {
   type BroadcastInput,
   type KvDType,
   lengthClassKey,
+  optionsOf as attentionOptionsOf,
   type PageSizes,
   type PositionRule,
   type RaggedAxes,
 } from "./attention/problem.js";
-export { optionsOf as attentionOptionsOf } from "./attention/problem.js";
 export type { BoundBlockMask, BoundPrograms } from "./attention/programs.js";
 export { referenceAttention } from "./attention/reference.js";
 export {

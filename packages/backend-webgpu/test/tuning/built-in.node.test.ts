@@ -17,24 +17,31 @@ test("there is a module for each file, and none without", async () => {
   expect(builtIn.length).toBe(files.length);
 });
 
-test.each(files.map((file, i) => [file, i] as const))("%s is compiled as it is", async (file, i) => {
-  const read = JSON.parse(await readFile(new URL(file, folder), "utf8"));
-  const tables: readonly TuningTable[] = Array.isArray(read) ? read : [read];
-  const entry = builtIn[i] as (typeof builtIn)[number];
-  const compiled = (await entry.load()).tables as readonly TuningTable[];
-  expect(compiled.length, "node packages/backend-webgpu/tools/compile-tuning.js").toBe(tables.length);
-  for (const [at, table] of tables.entries()) {
-    expect(readTable(table)).not.toHaveProperty("reason");
-    const { vendor, architecture } = table.device;
-    expect(entry).toMatchObject({ vendor, architecture });
-    const faster = Object.fromEntries(Object.entries(table.choices).filter(([, c]) => c.gain > 1));
-    expect(compiled[at]).toEqual({ ...table, choices: faster });
-    const tuning = await tuningOf({ ...table.device, description: "" }, newRemembered(undefined));
-    for (const [problems, { settings }] of Object.entries(faster)) {
-      expect(tuning.choices.get(problems)).toMatchObject({
-        settings,
-        source: "the package's table",
-      });
+test.each(files.map((file, i) => [file, i] as const))(
+  "%s is compiled as it is",
+  async (file, i) => {
+    const read = JSON.parse(await readFile(new URL(file, folder), "utf8"));
+    const tables: readonly TuningTable[] = Array.isArray(read) ? read : [read];
+    const entry = builtIn[i] as (typeof builtIn)[number];
+    const compiled = (await entry.load()).tables as readonly TuningTable[];
+    expect(compiled.length, "node packages/backend-webgpu/tools/compile-tuning.js").toBe(
+      tables.length,
+    );
+    for (const [at, table] of tables.entries()) {
+      expect(readTable(table)).not.toHaveProperty("reason");
+      const { vendor, architecture } = table.device;
+      expect(entry).toMatchObject({ vendor, architecture });
+      const faster = Object.fromEntries(
+        Object.entries(table.choices).filter(([, c]) => c.gain > 1),
+      );
+      expect(compiled[at]).toEqual({ ...table, choices: faster });
+      const tuning = await tuningOf({ ...table.device, description: "" }, newRemembered(undefined));
+      for (const [problems, { settings }] of Object.entries(faster)) {
+        expect(tuning.choices.get(problems)).toMatchObject({
+          settings,
+          source: "the package's table",
+        });
+      }
     }
-  }
-});
+  },
+);

@@ -44,7 +44,11 @@ export async function tune(
     call = await trialCall(problem, inputs, (t) => own.memory.upload(t));
     const opened = new Trials(problem, own, call.bound);
     trials = opened;
-    const { best, gain, tried } = await search<Choice>(
+    const {
+      best,
+      gain: ratio,
+      tried,
+    } = await search<Choice>(
       {
         rule,
         stages,
@@ -59,6 +63,7 @@ export async function tune(
       budget,
     );
     const settings = settingsOf(best);
+    const gain = Math.round(1000 * ratio) / 1000;
     // Without any other choice that ran, nothing is known.
     const known = tried.some(
       ({ candidate, outcome }) => candidate !== rule && outcome.status !== "skipped",

@@ -6,4 +6,5 @@ export const builtIn: readonly {
   readonly architecture: string;
   load(): Promise<{ readonly tables: readonly unknown[] }>;
 }[] = [
+  { vendor: "google", architecture: "swiftshader", load: () => import("./google-swiftshader.js") },
 ];
