@@ -1,5 +1,6 @@
-// Writes a story: node dist/main.js [--backend NAME] [--kind KIND] [--dtype DTYPE] [--drafts] [--tokens COUNT]
+// Writes a story: node dist/main.js [--backend NAME | --group NAME] [--kind KIND] [--dtype DTYPE] [--drafts] [--tokens COUNT]
 import { parseArgs } from "node:util";
+import { cluster } from "@heed/backend-cluster";
 import { type BackendName, createAttention } from "heed";
 import { readCheckpoint, readVocabulary } from "./checkpoint.js";
 import { readModelFile } from "./files.js";
@@ -9,6 +10,8 @@ import { textOf, write, writeWithDrafts } from "./write.js";
 const { values } = parseArgs({
   options: {
     backend: { type: "string" },
+    // Workers of the cluster backend, with which keys and values then lie.
+    group: { type: "string" },
     kind: { type: "string", default: "static" },
     dtype: { type: "string", default: "float32" },
     drafts: { type: "boolean", default: false },
@@ -20,6 +23,7 @@ const weights = readCheckpoint(await readModelFile("model"));
 const vocabulary = readVocabulary(await readModelFile("tokenizer"));
 const attention = await createAttention({
   ...(values.backend && { backends: [values.backend as BackendName] }),
+  ...(values.group && { backends: [cluster({ group: values.group })] }),
   fallback: "silent",
 });
 const model = await Model.create(attention, weights, {

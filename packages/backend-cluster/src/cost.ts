@@ -27,7 +27,7 @@ export function callBytes(
   return { sent, received };
 }
 
-/** Floating-point operations of a processor in a millisecond, as a rule: the memory of a machine gives about as much. */
+/** Bytes of keys and values that attention on one machine reads in a millisecond, as a rule. */
 const keysBytesPerMillisecond = 10e6;
 
 /** What a call costs, in sentences. */

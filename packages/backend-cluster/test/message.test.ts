@@ -42,7 +42,6 @@ const attend: AttendRequest = {
   queryBlock: 0,
   keyBlock: 0,
   kvLengths: Int32Array.of(3),
-  offsets: null,
   queryStarts: null,
   keyStarts: null,
   pageTable: null,

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { CommanderError } from "commander";
+import { isClusterSuite } from "../cluster/arguments.js";
 import { type Comparison, compareReports } from "../compare/compare.js";
 import { findEngine } from "../engines/find.js";
 import { messageOf } from "../message.js";
@@ -38,6 +39,7 @@ const exit = {
  *   found something slower, 4 if another engine failed or a file could not be written
  */
 export async function main(args: readonly string[]): Promise<number> {
+  if (isClusterSuite(args)) return (await import("../cluster/run.js")).runClusterSuite();
   let options: CliOptions;
   try {
     options = parseOptions(args);

@@ -152,8 +152,10 @@ function createCommand(): Command {
     .option("--peers [names]", `others to compare with: ${peerNames.join(", ")}`, (text) =>
       checked(() => selectNames("peers", some(list(text)), peerNames)),
     )
-    .option("--suite <names>", `of ${suiteNames.join(", ")}, or patterns (sweep-*)`, (text) =>
-      checked(() => caseNames(list(text))),
+    .option(
+      "--suite <names>",
+      `of ${suiteNames.join(", ")}, patterns (sweep-*), or cluster by itself`,
+      (text) => checked(() => caseNames(list(text))),
     )
     .option("--cases <names>", "ids, suites or patterns (llama*)", (text) =>
       checked(() => caseNames(list(text))),

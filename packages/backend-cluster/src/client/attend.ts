@@ -72,7 +72,6 @@ export async function attend(
           query: sent,
           outputDType: wire.output,
           rules: allVisible ? rules.withoutCausal : rules.all,
-          offsets: null,
         });
         return ask(cluster, part, message, until, (answer) =>
           decodeOutputs(answer, shape, wire.output, statisticsDType(problem.dtype)),

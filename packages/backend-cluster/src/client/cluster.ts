@@ -31,8 +31,8 @@ export interface ClusterSettings {
 
 /** Milliseconds between two signs of life to the workers. */
 const keepEvery = 5000;
-/** Milliseconds in which the first worker has to answer, and those after which no more are expected. */
-const firstAnswerWithin = 2000;
+/** Milliseconds in which enough workers have to answer, and those after which no more are expected. */
+const firstAnswersWithin = 2000;
 const furtherAnswersWithin = 200;
 
 /** A client's view of its group: the workers, where parts are, and the way to ask. */
@@ -49,7 +49,6 @@ export class Cluster {
   readonly #ticking: ReturnType<typeof setInterval>;
   /** Parts to be given back by workers that could not be told yet. */
   readonly #toRelease = new Map<Member, PartName[]>();
-  #heard: () => void = () => {};
   #tensors = 0;
   #alive = 0;
   #disposed = false;
@@ -66,38 +65,24 @@ export class Cluster {
     this.#ticking = setInterval(() => {
       this.members.clock.ticks += 1;
       this.#repairs.look();
+      this.#closeIfIdle();
     }, tickEvery);
   }
 
   /** Asks who is there, and waits until everybody has had time to answer. */
   async meet(): Promise<void> {
-    const { group } = this.options;
-    const until = performance.now() + firstAnswerWithin;
-    const heardWithin = (milliseconds: number): Promise<boolean> =>
-      new Promise((resolve) => {
-        const timer = setTimeout(() => resolve(false), Math.max(0, milliseconds));
-        this.#heard = () => {
-          clearTimeout(timer);
-          resolve(true);
-        };
-      });
-    while (this.members.live.length < this.options.replicas && performance.now() < until) {
+    const { group, replicas } = this.options;
+    const until = performance.now() + firstAnswersWithin;
+    while (this.members.live.length < replicas && performance.now() < until) {
       this.transport.publish(this.#subjects.all, encodeHello(group, newId()));
-      await heardWithin(Math.min(500, until - performance.now()));
+      await wait(100);
     }
-    while (await heardWithin(furtherAnswersWithin)) {
-      // Beats come all the time: those of workers that are known already end the wait.
-      if (this.#sameMembers()) break;
+    // Until nobody new has been heard of for a while.
+    for (let known = -1; known < this.members.live.length; ) {
+      known = this.members.live.length;
+      this.transport.publish(this.#subjects.all, encodeHello(group, newId()));
+      await wait(furtherAnswersWithin);
     }
-    this.#heard = () => {};
-  }
-
-  #known = 0;
-
-  #sameMembers(): boolean {
-    const before = this.#known;
-    this.#known = this.members.live.length;
-    return before === this.#known;
   }
 
   nextTensor(): number {
@@ -189,7 +174,6 @@ export class Cluster {
       if (reader.text() !== this.options.group) return;
       reader.text();
       const { member } = this.members.heard(decodeBeat(reader));
-      this.#heard();
       if (this.#toRelease.has(member)) void this.#sendReleases(member);
       this.#repairs.look();
     } catch {
@@ -213,4 +197,8 @@ export class Cluster {
     this.#repairs.end();
     void this.transport.close();
   }
+}
+
+function wait(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

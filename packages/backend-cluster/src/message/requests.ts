@@ -77,7 +77,6 @@ export interface AttendRequest {
   readonly queryBlock: number;
   readonly keyBlock: number;
   readonly kvLengths: Int32Array | null;
-  readonly offsets: Int32Array | null;
   readonly queryStarts: Int32Array | null;
   readonly keyStarts: Int32Array | null;
   readonly pageTable: HostTensor | null;
@@ -231,7 +230,7 @@ export function encodeAttend(group: string, id: string, request: AttendRequest):
     .u8(r.keysByIndex ? 1 : 0);
   to.text(r.rules).tensor(r.mask).tensor(r.bias);
   to.tensor(r.blockMask).u32(r.queryBlock).u32(r.keyBlock);
-  to.ints(r.kvLengths).ints(r.offsets).ints(r.queryStarts).ints(r.keyStarts);
+  to.ints(r.kvLengths).ints(r.queryStarts).ints(r.keyStarts);
   to.tensor(r.pageTable).tensor(r.queryPositions).tensor(r.keyPositions);
   return to.numbers(r.alibiSlopes).numbers(r.sinks).finish();
 }
@@ -254,7 +253,6 @@ export function decodeAttend(from: MessageReader): AttendRequest {
     queryBlock: from.u32(),
     keyBlock: from.u32(),
     kvLengths: from.ints(),
-    offsets: from.ints(),
     queryStarts: from.ints(),
     keyStarts: from.ints(),
     pageTable: from.tensor(),

@@ -1,5 +1,5 @@
 import { contiguous, type HostTensor, isContiguous } from "@heed/core";
-import { dtypeCodes, magic, version } from "./layout.js";
+import { dtypeCodes, magic, mostTextBytes, version } from "./layout.js";
 
 const utf8 = new TextEncoder();
 
@@ -40,7 +40,8 @@ export class MessageWriter {
   /** At most 65,535 bytes of UTF-8. */
   text(value: string): this {
     const encoded = utf8.encode(value);
-    if (encoded.length > 65535) throw new RangeError("a text of a message has too many bytes");
+    if (encoded.length > mostTextBytes)
+      throw new RangeError("a text of a message has too many bytes");
     const at = this.#reserve(2);
     this.#view.setUint16(at, encoded.length, true);
     return this.#append(encoded);

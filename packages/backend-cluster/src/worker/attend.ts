@@ -88,7 +88,7 @@ function partsOf(holder: Holder, request: AttendRequest): CallParts {
 function inputsOf(parts: CallParts, request: AttendRequest): AttentionInputs {
   const { keyScales, valueScales } = parts;
   const { mask, bias, blockMask, queryBlock, keyBlock } = request;
-  const { kvLengths, offsets, queryStarts, keyStarts, pageTable } = request;
+  const { kvLengths, queryStarts, keyStarts, pageTable } = request;
   const { queryPositions, alibiSlopes, sinks } = request;
   const keyPositions = request.keysByIndex
     ? indexPositions(parts.key, pageTable)
@@ -104,7 +104,6 @@ function inputsOf(parts: CallParts, request: AttendRequest): AttentionInputs {
     ...(bias && { bias }),
     ...(blockMask && { blockMask: { mask: blockMask, queryBlock, keyBlock } }),
     ...(kvLengths && { kvLengths }),
-    ...(offsets && { queryOffset: offsets }),
     ...(queryStarts && { queryStarts }),
     ...(keyStarts && { keyStarts }),
     ...(pageTable && { pageTable }),

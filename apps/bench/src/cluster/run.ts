@@ -1,0 +1,28 @@
+import { messageOf } from "../message.js";
+import { measureCluster, sizes } from "./measure.js";
+import { computedTable } from "./table.js";
+
+/** Measures the suite and prints a table. @returns the exit code */
+export async function runClusterSuite(): Promise<number> {
+  try {
+    const { local, times } = await measureCluster(4, 40);
+    const { keys, queryHeads, kvHeads, headDim } = sizes;
+    console.log(
+      `one token over ${keys} keys, ${queryHeads} heads on ${kvHeads}, headDim ${headDim}, float32; medians in ms\n`,
+    );
+    console.log(`wasm in this process, one thread: ${local.toFixed(2)}\n`);
+    console.log("workers  call   transport and merge  append of one token");
+    for (const { workers, call, transport, append } of times) {
+      console.log(
+        `${String(workers).padEnd(8)} ${call.toFixed(2).padEnd(6)} ${transport.toFixed(2).padEnd(20)} ${append.toFixed(2)}`,
+      );
+    }
+    const three = times.find(({ workers }) => workers === 3);
+    if (three) console.log(`\n${computedTable(local, three.transport)}`);
+    console.log("\nworkers share this machine's processors: the table shows costs, and no scaling");
+    return 0;
+  } catch (error) {
+    console.error(`error: ${messageOf(error)}`);
+    return 2;
+  }
+}

@@ -1,0 +1,38 @@
+/** The trained model writes over a cluster: its keys and values lie with three workers in processes of their own. */
+import { cluster } from "@heed/backend-cluster";
+import { createAttention } from "heed";
+import { expect, test } from "vitest";
+import { missing, startServer, startWorker } from "../../../packages/backend-cluster/test/nats.js";
+import { scope } from "../../../test/select.js";
+import { decode, folder, kinds, published } from "./stories.js";
+
+const tokens = scope === "all" ? 256 : 48;
+
+test.skipIf(folder === null || missing !== null)(
+  `the first ${tokens} tokens are written over three workers${missing ? ` (${missing})` : ""}`,
+  async () => {
+    const server = await startServer();
+    const workers = await Promise.all([1, 2, 3].map(() => startWorker(server.url)));
+    const provider = cluster({ servers: server.url, group: "test", pageSize: 4 });
+    const attention = await createAttention({ backends: [provider] });
+    try {
+      const { weights, ids } = await published();
+      const expected = ids.slice(0, tokens);
+      for (const kind of ["static", "paged"] as const) {
+        const choice = kinds[kind]?.(weights.length);
+        const written = await decode(
+          attention,
+          weights,
+          choice as never,
+          "token by token",
+          expected,
+        );
+        expect(written).toEqual(expected);
+      }
+    } finally {
+      await attention.dispose();
+      await Promise.all(workers.map((worker) => worker.stop()));
+      await server.stop();
+    }
+  },
+);
