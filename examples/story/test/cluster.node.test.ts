@@ -13,9 +13,9 @@ test.skipIf(folder === null || missing !== null)(
   async () => {
     const server = await startServer();
     const workers = await Promise.all([1, 2, 3].map(() => startWorker(server.url)));
-    const provider = cluster({ servers: server.url, group: "test", pageSize: 4 });
-    const attention = await createAttention({ backends: [provider] });
     try {
+      const provider = cluster({ servers: server.url, group: "test", pageSize: 4 });
+      const attention = await createAttention({ backends: [provider] });
       const { weights, ids } = await published();
       const expected = ids.slice(0, tokens);
       for (const kind of ["static", "paged"] as const) {
@@ -29,8 +29,8 @@ test.skipIf(folder === null || missing !== null)(
         );
         expect(written).toEqual(expected);
       }
-    } finally {
       await attention.dispose();
+    } finally {
       await Promise.all(workers.map((worker) => worker.stop()));
       await server.stop();
     }

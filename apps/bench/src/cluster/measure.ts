@@ -76,20 +76,23 @@ interface Placed {
 async function placed(backend: Backend): Promise<Placed> {
   const { memory } = backend;
   if (memory === undefined) throw new Error(`${backend.name} has no memory`);
-  const shape = [1, sizes.kvHeads, sizes.keys, sizes.headDim];
-  return { key: await memory.upload(wave(shape)), value: await memory.upload(wave(shape)) };
+  return { key: await memory.upload(cache), value: await memory.upload(cache) };
 }
 
-/** Numbers without a pattern that a kernel could be lucky with. */
-function wave(shape: readonly number[]): HostTensor<"float32"> {
-  const count = shape.reduce((product, size) => product * size, 1);
-  return tensor(
-    Float32Array.from({ length: count }, (_, i) => Math.sin(i * 12.9898) / 2),
-    shape,
-  );
+/** Numbers between −1 and 1 without a pattern that a kernel could be lucky with (a linear congruential generator). */
+function noise(shape: readonly number[]): HostTensor<"float32"> {
+  const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
+  let state = 1;
+  for (let i = 0; i < data.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    data[i] = state / 2 ** 31;
+  }
+  return tensor(data, shape);
 }
 
-const query = wave([1, sizes.queryHeads, 1, sizes.headDim]);
+const query = noise([1, sizes.queryHeads, 1, sizes.headDim]);
+const cache = noise([1, sizes.kvHeads, sizes.keys, sizes.headDim]);
+const token = noise([1, sizes.kvHeads, 1, sizes.headDim]);
 
 async function call(backend: Backend, { key, value }: Placed, keys: number): Promise<void> {
   const rules = { causal: true, kvLengths: [keys], queryOffset: keys - 1 };
@@ -113,8 +116,7 @@ async function planOf(backend: Backend, inputs: AttentionInputs) {
 
 async function appendOne(backend: Backend, { key, value }: Placed): Promise<void> {
   for (const target of [key, value]) {
-    const source = wave([1, sizes.kvHeads, 1, sizes.headDim]);
-    const inputs = { target, source, slots: Int32Array.of(7), paged: false };
+    const inputs = { target, source: token, slots: Int32Array.of(7), paged: false };
     const plan = (await backend.plan(scatter.describe(inputs))) as {
       run(inputs: unknown): Promise<unknown>;
     };
