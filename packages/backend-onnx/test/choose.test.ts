@@ -30,7 +30,7 @@ function choose(
   const problem = describeProblem({ query, key, value, ...rules });
   const traits = traitsOf(provider, { float16: true, largestTensor: null });
   const spec = graphSpec(problem, traits, { band: typicalBand(problem), guard });
-  return chooseGraph(spec, traits, problem.queryLength);
+  return chooseGraph(spec, traits, problem);
 }
 
 /** The choice for a call that is long enough for tiles. */
@@ -39,6 +39,14 @@ const chooseLong = (rules: Rules, sizes: Sizes = {}, provider: OnnxProvider = "c
 
 const mask = (...shape: number[]) =>
   tensor(new Uint8Array(shape.reduce((a, b) => a * b, 1)).fill(1), shape, { dtype: "bool" });
+
+test("plain operators on wasm where 32 bits do not count a head's operations", () => {
+  const sizes = { length: 4096, dim: 63 };
+  expect(choose({}, "wasm", "none", sizes)).toBe("operator");
+  expect(choose({}, "wasm", "none", { ...sizes, valueDim: 64 })).toBe("plain");
+  expect(choose({}, "wasm", "none", { ...sizes, dim: 64 })).toBe("plain");
+  expect(choose({}, "cpu", "none", { ...sizes, dim: 64 })).toBe("operator");
+});
 
 test.each<[string, Rules]>([
   ["causal", { causal: true }],
@@ -80,7 +88,7 @@ test("grouped heads of few rows share their keys in plain operators", () => {
   const choice = (queryLength: number) => {
     const problem = problemOf(queryLength);
     const spec = graphSpec(problem, traits, { band: null, guard: "none" });
-    return chooseGraph(spec, traits, problem.queryLength);
+    return chooseGraph(spec, traits, problem);
   };
   expect(choice(1)).toBe("plain");
   expect(choice(16)).toBe("operator");
@@ -152,7 +160,7 @@ test("a window is part of the operator's model, and of no other's", () => {
     const problem = describeProblem({ query: t, key: t, value: t, causal: true, window: { left } });
     const traits = traitsOf(provider, { float16: true, largestTensor: null });
     const spec = graphSpec(problem, traits, { band: typicalBand(problem), guard: "none" });
-    return prepareGraph(spec, traits, problem.queryLength).key;
+    return prepareGraph(spec, traits, problem).key;
   };
   expect(keyOf(9, "cpu")).not.toBe(keyOf(8, "cpu"));
   expect(keyOf(9, "wasm")).toBe(keyOf(8, "wasm"));

@@ -2,6 +2,8 @@
  * Limits of onnxruntime for which the backend refuses problems. Each test fails when a version of it can do the
  * thing: the refusal can then go.
  */
+import { onnx } from "@heed/backend-onnx";
+import { describeProblem, type HostTensor, tensor } from "@heed/core";
 import { beforeAll, expect, test } from "vitest";
 import { GraphBuilder } from "../src/model/builder.js";
 import { importRuntime } from "../src/runtime/import.js";
@@ -49,4 +51,29 @@ test("wasm: memory ends at 4 GiB", async () => {
   // A 32-bit size does not hold its number of bytes.
   await expect(run(2n ** 30n)).rejects.toThrow(/overflow|alloc|memory/i);
   await session.release();
+});
+
+test("wasm: the operator Attention counts a head's operations in 32 bits, and another graph does without", async () => {
+  const [length, size] = [1024, 1024];
+  const runtime = await importRuntime("wasm");
+  const g = new GraphBuilder(23);
+  const dims = [1, 1, "rows", size];
+  const inputs = ["query", "key", "value"].map((name) => g.input(name, "float32", dims));
+  g.output("output", g.op("Attention", inputs), "float32", dims);
+  const session = await createSession(runtime, "wasm", g);
+  const ones = (rows: number) => new Float32Array(rows * size).fill(1);
+  const of = (rows: number) => new runtime.Tensor("float32", ones(rows), [1, 1, rows, size]);
+  const run = (rows: number) => session.run({ query: of(rows), key: of(rows), value: of(rows) });
+  expect((await run(8)).output?.data[0]).toBeCloseTo(1);
+  // 2 · size · rows · keys is 2³¹.
+  await expect(run(length)).rejects.toThrow(/overflow/i);
+  await session.release();
+
+  const backend = await onnx({ provider: "wasm", threads: 1 }).load();
+  const t = tensor(ones(length), [1, 1, length, size]);
+  const call = { query: t, key: t, value: t };
+  const plan = await backend.plan(describeProblem(call));
+  const { output } = await plan.run(call);
+  expect((output as HostTensor).data.every((x) => Math.abs(Number(x) - 1) < 1e-4)).toBe(true);
+  await backend.dispose();
 });

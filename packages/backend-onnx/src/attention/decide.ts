@@ -65,7 +65,7 @@ export function workspaceBytes(problem: AttentionProblem, kind: GraphKind): numb
 /** The graph that calls of a problem usually take. */
 function usualKind(problem: AttentionProblem, traits: ProviderTraits): GraphKind {
   const spec = graphSpec(problem, traits, { band: typicalBand(problem), guard: "none" });
-  return chooseGraph(spec, traits, problem.queryLength);
+  return chooseGraph(spec, traits, problem);
 }
 
 /** The kind of graph that calls of a problem usually take, or the reasons why the provider has none. Pure. */

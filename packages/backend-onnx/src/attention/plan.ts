@@ -228,7 +228,7 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
     let graph = this.#graphs.get(key);
     if (!graph) {
       const spec = graphSpec(this.#problem, traits, positions, order);
-      graph = prepareGraph(spec, traits, this.#problem.queryLength);
+      graph = prepareGraph(spec, traits, this.#problem);
       this.#graphs.set(key, graph);
     }
     return graph;

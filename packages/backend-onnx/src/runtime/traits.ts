@@ -18,6 +18,8 @@ export interface ProviderTraits extends Arithmetic, StorageTraits {
    * does before all of them are copied.
    */
   readonly readsInPlace: boolean;
+  /** Largest product of sizes that its kernels' integers hold; null if that is no limit. */
+  readonly largestSize: number | null;
   /** Whether its kernels move int8: gather and slice it. */
   readonly movesInt8: boolean;
   /** Multiply-adds that take as long as starting a run. */
@@ -91,6 +93,8 @@ export function traitsOf(
     attention: onCpu,
     groupQueryFrom: provider === "cpu" ? { operator: 768, plain: 512 } : null,
     readsInPlace: provider === "cpu",
+    // Sizes and differences of addresses have 32 bits there.
+    largestSize: provider === "wasm" ? 2 ** 31 - 1 : null,
     movesInt8: onCpu,
     startCost: onCpu ? 1e6 : 1e8,
     float64: onCpu,

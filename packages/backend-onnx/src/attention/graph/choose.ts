@@ -9,6 +9,12 @@ import { type GraphSpec, isGrouped } from "./spec.js";
  */
 export type GraphKind = "plain" | "operator" | "group-query";
 
+/** Lengths of the call that a graph is chosen for; the graph itself serves all. */
+export interface Lengths {
+  readonly queryLength: number;
+  readonly keyLength: number;
+}
+
 /**
  * Number of query rows from which the operator Attention is as fast for grouped heads: it processes heads one
  * at a time, while plain operators stack the rows of a group and read its keys once.
@@ -19,22 +25,33 @@ const rowsForGroups = 16;
  * The graph that computes a spec on a provider: rightly, and of those that do, the fastest measured.
  * Pure: the same arguments give the same choice everywhere.
  */
-export function chooseGraph(
-  spec: GraphSpec,
-  traits: ProviderTraits,
-  queryLength: number,
-): GraphKind {
+export function chooseGraph(spec: GraphSpec, traits: ProviderTraits, lengths: Lengths): GraphKind {
+  const { queryLength } = lengths;
   const { groupQueryFrom } = traits;
   if (spec.storage?.scalesRows) return "plain";
   const fewRows = isGrouped(spec) && queryLength < rowsForGroups;
   // The operator is preferred: it adds its mask while it multiplies, and starts three nodes fewer.
-  const otherwise = traits.attention && attentionSays(spec) && !fewRows ? "operator" : "plain";
+  const says = traits.attention && attentionSays(spec) && countsOperations(spec, traits, lengths);
+  const otherwise = says && !fewRows ? "operator" : "plain";
   // Narrow heads have less to save of what the layout costs.
   const rows = queryLength * Math.min(1, spec.headDim / 64);
   if (groupQueryFrom !== null && rows >= groupQueryFrom[otherwise] && groupQuerySays(spec)) {
     return "group-query";
   }
   return otherwise;
+}
+
+/**
+ * Whether the operator Attention can count the operations of a head's product, 2 · size · queries · keys: it does so in
+ * integers, and fails where they overflow.
+ */
+function countsOperations(
+  { headDim, valueDim }: GraphSpec,
+  { largestSize }: ProviderTraits,
+  { queryLength, keyLength }: Lengths,
+): boolean {
+  if (largestSize === null) return true;
+  return 2 * Math.max(headDim, valueDim) * queryLength * keyLength <= largestSize;
 }
 
 /** Whether the operator Attention can say a spec, as onnxruntime 1.30's CPU code has it. */

@@ -6,7 +6,7 @@ import {
 } from "../../model/model.js";
 import type { ProviderTraits } from "../../runtime/traits.js";
 import { attentionGraph } from "./attention.js";
-import { chooseGraph, type GraphKind } from "./choose.js";
+import { chooseGraph, type GraphKind, type Lengths } from "./choose.js";
 import { groupQueryGraph } from "./group-query.js";
 import { type LeakSign, leakSign } from "./guard.js";
 import { plainGraph } from "./plain.js";
@@ -41,9 +41,9 @@ const writers: Readonly<
 export function prepareGraph(
   spec: GraphSpec,
   traits: ProviderTraits,
-  queryLength: number,
+  lengths: Lengths,
 ): PreparedGraph {
-  const kind = chooseGraph(spec, traits, queryLength);
+  const kind = chooseGraph(spec, traits, lengths);
   const graph = writers[kind](spec, traits, positionInputs);
   return {
     spec,

@@ -262,10 +262,10 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
     const { traits } = this.#context.loaded;
     const storage = { ...given, ...int8Ways(problem, given, positions.guard, traits) };
     const spec = graphSpec(problem, traits, positions, order, storage);
-    const key = JSON.stringify([spec, chooseGraph(spec, traits, problem.queryLength)]);
+    const key = JSON.stringify([spec, chooseGraph(spec, traits, problem)]);
     let graph = this.#graphs.get(key);
     if (!graph) {
-      graph = prepareGraph(spec, traits, problem.queryLength);
+      graph = prepareGraph(spec, traits, problem);
       this.#graphs.set(key, graph);
     }
     return graph;
