@@ -37,15 +37,15 @@ test.each(
 )("$name, $lanes rows at once", ({ build, lanes }) => {
   const bound = bindProgram(scoreMod((variables) => add(variables.score, build(variables))));
   const evaluate = programEvaluator(bound);
-  const tile = new TileProgram(bound, { keys: 8, rows: 9, lanes, ascending: 4 });
+  const tile = new TileProgram(bound, { keys: 8, rows: 9, lanes, ascending: 1 });
   const scores = doubles(3 + panelLength(8, lanes));
   const at = 3;
   for (const batch of [0, 1]) {
     tile.setBatch(batch);
-    for (const firstQuery of [0, 9, 4]) {
+    for (const firstQuery of [0, 1, 9, 4]) {
       const index = Int32Array.from({ length: 9 }, (_, r) => firstQuery + r);
       tile.setRows(9, { head: new Int32Array(9), position: index.map((i) => i + offset), index });
-      for (const first of [0, 8, 3]) {
+      for (const first of [0, 1, 8, 3, 2, 11]) {
         tile.setKeys(first, 8);
         for (let r = 0; r < 9; r += lanes) {
           scores.fill(0.25);

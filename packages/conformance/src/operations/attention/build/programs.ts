@@ -124,6 +124,14 @@ export const maskPrograms: Readonly<
     maskMod(({ batch, head, query, key }) =>
       less(remainder(add(query, multiply(key, add(head, 2))), 7), add(batch, 3)),
     ),
+  // Whole tiles of keys that one head of a group sees, and another does not.
+  "halves-of-heads": ({ keyLength }) =>
+    maskMod(({ head, key }) =>
+      equal(
+        equal(remainder(floorDivide(add(head, 1), 2), 2), 0),
+        less(key, Math.ceil(keyLength / 2)),
+      ),
+    ),
   "by-index": () =>
     maskMod(({ queryIndex, keyIndex }) => lessEqual(abs(subtract(queryIndex, keyIndex)), 6)),
   "by-scalar": () => {

@@ -42,6 +42,7 @@ const special: Readonly<Record<string, CaseSpec>> = {
     scoreMod: "bias-of-distance",
   },
   "mask-sinks-empty-rows": { ...base, sinks: true, maskMod: "empty-rows" },
+  "mask-halves-of-heads-long": { ...long, maskMod: "halves-of-heads" },
   "mask-float64": { ...base, dtype: "float64", maskMod: "documents", scoreMod: "capped" },
   "mask-float16": { ...base, dtype: "float16", maskMod: "documents", scoreMod: "capped" },
   "mask-poison": { ...base, maskMod: "prefix", poison: "NaN" },
@@ -66,6 +67,14 @@ const special: Readonly<Record<string, CaseSpec>> = {
     queryLength: 1,
     queryOffset: 29,
     scoreMod: "bias-of-distance",
+  },
+  // A tile that begins one tile of keys later and holds one key.
+  "score-one-key-more": {
+    ...long,
+    keyLength: 67,
+    queryOffset: 0,
+    scoreMod: "bias-of-distance",
+    blockMask: { queryBlock: 50, keyBlock: 66, data: "11qk", share: 1 },
   },
   "score-hides-poison": { ...base, causal: true, scoreMod: "hides", poison: "NaN" },
   "blocks-long": { ...long, maskMod: "window", blockMask: { queryBlock: 32, keyBlock: 64 } },
