@@ -27,6 +27,19 @@ const programs: Readonly<Record<string, (variables: ScoreVariables) => Parameter
       multiply(subtract(key, query), subtract(keyIndex, queryIndex)),
     "a factor of the batch entry": ({ batch, query, key }) =>
       multiply(factors.at(batch), subtract(key, query)),
+    "a sum of what rows and keys say, which wraps": ({ head, query, key, keyIndex }) =>
+      add(
+        multiply(subtract(add(multiply(query, 3), head), multiply(key, 5)), 1_000_000_007),
+        subtract(subtract(keyIndex, query), 2_000_000_000),
+      ),
+    "a sum whose rows and keys cancel": ({ queryIndex, keyIndex }) =>
+      subtract(add(subtract(queryIndex, keyIndex), keyIndex), queryIndex),
+    // Twice itself, 40 times over: as many paths as 2 to the 40th, and 40 nodes.
+    "sums that share operands": ({ query, key }) =>
+      Array.from({ length: 40 }).reduce<ReturnType<typeof add>>(
+        (sum) => add(sum, sum),
+        subtract(multiply(query, 3), key),
+      ),
     "the absolute value of the least integer": ({ key }) => abs(add(key, -(2 ** 31))),
   };
 

@@ -1,12 +1,13 @@
 import type { BoundProgram } from "../bound.js";
 import { dependencesOf } from "../dependences.js";
 import { type DiagonalKind, diagonalProgram, diagonalsOf, neededNodes } from "../diagonals.js";
-import type { ProgramNode } from "../form.js";
+import type { ProgramForm, ProgramNode } from "../form.js";
 import type { VariableName } from "../types.js";
 import type { Doubles } from "./doubles.js";
 import { takeFloats } from "./float-loops.js";
 import { type Instruction, Instructions } from "./instructions.js";
 import { takeInts } from "./int-loops.js";
+import { regroupSums } from "./regroup-sums.js";
 import { compileTable } from "./table-instruction.js";
 import { makeValue, type Space, spaceOf, type Value, wholeThrees } from "./values.js";
 
@@ -65,8 +66,10 @@ export class TileProgram {
   #first = 0;
   readonly #visible: Int32Array;
 
-  constructor(bound: BoundProgram, { keys, rows = 1, lanes = 1, ascending = 0 }: TileSizes) {
+  constructor(given: BoundProgram, { keys, rows = 1, lanes = 1, ascending = 0 }: TileSizes) {
     this.#sizes = { keys, rows, lanes, ascending };
+    const found = (form: ProgramForm) => (ascending > 0 ? diagonalsOf(form) : noDiagonals);
+    const bound = regroupSums(given, found(given.form));
     const { nodes, kind } = bound.form;
     const ofRows = wholeThrees(rows);
     const ofKeys = panelLength(keys, lanes);
@@ -77,7 +80,7 @@ export class TileProgram {
     this.#rows = { head: list(ofRows), position: list(ofRows), index: list(ofRows) };
     this.#keys = list(ofKeys);
     this.#keyIndices = list(ofKeys);
-    const diagonals = ascending > 0 ? diagonalsOf(bound.form) : noDiagonals;
+    const diagonals = found(bound.form);
     const needed = neededNodes(bound.form, diagonals);
     const bits = dependencesOf(bound.form);
     const last = nodes.length - 1;
