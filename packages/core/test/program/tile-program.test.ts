@@ -2,11 +2,13 @@
 import {
   abs,
   add,
+  astype,
   bindProgram,
   doubles,
   multiply,
   panelLength,
   programEvaluator,
+  remainder,
   type ScoreVariables,
   scoreMod,
   subtract,
@@ -17,6 +19,12 @@ import { expect, test } from "vitest";
 import { tensor } from "../../src/index.js";
 
 const factors = table(tensor(Float32Array.of(0.5, -3), [2]));
+const biases = table(
+  tensor(
+    Float32Array.from({ length: 2 * 5 * 7 }, (_, n) => n / 4 - 3),
+    [2, 5, 7],
+  ),
+);
 const offset = 5;
 
 const programs: Readonly<Record<string, (variables: ScoreVariables) => Parameters<typeof add>[0]>> =
@@ -40,6 +48,12 @@ const programs: Readonly<Record<string, (variables: ScoreVariables) => Parameter
         (sum) => add(sum, sum),
         subtract(multiply(query, 3), key),
       ),
+    "a table of heads, rows and keys": ({ head, queryIndex, keyIndex }) =>
+      biases.at(head, queryIndex, keyIndex),
+    "a table of keys, and of what rows and keys say": ({ key, query }) =>
+      biases.at(0, remainder(add(key, query), 3), key),
+    "a product of rows and keys": ({ key, query }) =>
+      multiply(astype(query, "float32"), astype(key, "float32")),
     "the absolute value of the least integer": ({ key }) => abs(add(key, -(2 ** 31))),
   };
 

@@ -309,6 +309,24 @@ export function chooseFloats(
   }
 }
 
+/** Adds the products of a list and three numbers to another list. */
+export function addProducts(
+  o: Doubles,
+  to: number,
+  a: Doubles,
+  from: number,
+  x: number,
+  y: number,
+  z: number,
+  n: number,
+): void {
+  for (let s = 0; s < n; s = (s + 3) | 0) {
+    (o[(to + s) | 0] as number) += (a[(from + s) | 0] as number) * x;
+    (o[(to + s + 1) | 0] as number) += (a[(from + s + 1) | 0] as number) * y;
+    (o[(to + s + 2) | 0] as number) += (a[(from + s + 2) | 0] as number) * z;
+  }
+}
+
 /** Three numbers, over and over. */
 export function fillFloats(
   o: Doubles,

@@ -5,6 +5,7 @@ import type { ProgramNode } from "../form.js";
 import type { TableData } from "../sources.js";
 import type { OperationName, ProgramType } from "../types.js";
 import {
+  addProducts,
   chooseFloats,
   fillFloats,
   floatComparisons,
@@ -57,6 +58,27 @@ export class Instructions {
   compile(value: Value, node: ProgramNode): void {
     if (value.space === "batch") this.of.batch.push(this.#number(value, node));
     else this.of[value.space].push(this.#lists(value, node));
+  }
+
+  /**
+   * Adds an instruction that adds a product of a list and numbers to scores.
+   *
+   * @returns whether the operands are these
+   */
+  addProduct(to: Floats, args: readonly number[]): boolean {
+    const [a, b] = args.map((arg) => this.values[arg]) as [Value, Value];
+    const [list, numbers] = this.isList(a, "scores") ? [a, b] : [b, a];
+    if (!this.isList(list, "scores") || this.isList(numbers, "scores")) return false;
+    const { step, lane } = this.stepsOf(numbers);
+    const factors = numbers.floats.data;
+    const from = list.floats;
+    this.of.scores.push((r, n) => {
+      const k = r * step;
+      const [x, y, z] = [factors[k], factors[k + lane], factors[k + 2 * lane]];
+      const { data, at } = from;
+      addProducts(to.data, to.at, data, at, x as number, y as number, z as number, n);
+    });
+    return true;
   }
 
   /** Adds an instruction that copies floats of any space to where a list of scores begins when it runs. */

@@ -22,11 +22,14 @@ interface ListAxis {
 /**
  * Adds the instructions that look a table up: indices that are lists become offsets, those of keys once a tile, and
  * indices that are numbers become a start for each row.
+ *
+ * @param adds whether elements, which are floats then, are added to the value, and do not replace it
  */
 export function compileTable(
   program: Instructions,
   { space, ints, floats }: Value,
   node: ProgramNode & { readonly op: "table" },
+  adds = false,
 ): void {
   const { shape, data, dtype } = program.bound.tables[node.slot] as TableData;
   const starts: NumberAxis[] = [];
@@ -53,7 +56,8 @@ export function compileTable(
   }
   const gather = (x: number, y: number, z: number, n: number): void => {
     if (dtype === "float32") {
-      gatherFloats(floats.data, floats.at, data as Float32Array, offsets, x, y, z, n);
+      const put = adds ? addFloats : gatherFloats;
+      put(floats.data, floats.at, data as Float32Array, offsets, x, y, z, n);
     } else if (dtype === "bool") gatherBools(ints, data as Uint8Array, offsets, x, y, z, n);
     else gatherInts(ints, data as Int32Array, offsets, x, y, z, n);
   };
@@ -77,10 +81,14 @@ function addOffsetsOf(
   axes: readonly ListAxis[],
   known: Int32Array | null,
 ): void {
+  const [first, ...others] = axes;
   program.of[space].push((_, n) => {
-    if (known === null) offsets.fill(0, 0, n);
-    else offsets.set(known);
-    for (const { list, size, stride } of axes) addOffsets(offsets, list, size, stride, n);
+    if (first === undefined) offsets.fill(0, 0, n);
+    else if (known === null) putOffsets(offsets, first.list, first.size, first.stride, n);
+    else addOffsets(offsets, known, first.list, first.size, first.stride, n);
+    for (const { list, size, stride } of others) {
+      addOffsets(offsets, offsets, list, size, stride, n);
+    }
   });
 }
 
@@ -88,9 +96,9 @@ function clamped(index: number, size: number): number {
   return Math.max(0, Math.min(size - 1, index));
 }
 
-/** Adds clamped indices of an axis, times its stride, to offsets. */
-function addOffsets(
-  offsets: Int32Array,
+/** Clamped indices of an axis, times its stride. */
+function putOffsets(
+  o: Int32Array,
   indices: Int32Array,
   size: number,
   stride: number,
@@ -99,7 +107,24 @@ function addOffsets(
   const last = (size - 1) | 0;
   for (let s = 0; s < n; s = (s + 1) | 0) {
     const index = indices[s] as number;
-    (offsets[s] as number) += Math.imul(index < 0 ? 0 : index < last ? index : last, stride);
+    o[s] = Math.imul(index < 0 ? 0 : index < last ? index : last, stride);
+  }
+}
+
+/** Adds clamped indices of an axis, times its stride, to offsets. */
+function addOffsets(
+  o: Int32Array,
+  known: Int32Array,
+  indices: Int32Array,
+  size: number,
+  stride: number,
+  n: number,
+): void {
+  const last = (size - 1) | 0;
+  for (let s = 0; s < n; s = (s + 1) | 0) {
+    const index = indices[s] as number;
+    const place = Math.imul(index < 0 ? 0 : index < last ? index : last, stride);
+    o[s] = (known[s] as number) + place;
   }
 }
 
@@ -157,5 +182,25 @@ function gatherFloats(
     o[(to + s) | 0] = data[((offsets[s] as number) + x) | 0] as number;
     o[(to + t) | 0] = data[((offsets[t] as number) + y) | 0] as number;
     o[(to + u) | 0] = data[((offsets[u] as number) + z) | 0] as number;
+  }
+}
+
+/** Adds elements to a list. */
+function addFloats(
+  o: Doubles,
+  to: number,
+  data: Float32Array,
+  offsets: Int32Array,
+  x: number,
+  y: number,
+  z: number,
+  n: number,
+): void {
+  for (let s = 0; s < n; s = (s + 3) | 0) {
+    const t = (s + 1) | 0;
+    const u = (s + 2) | 0;
+    (o[(to + s) | 0] as number) += data[((offsets[s] as number) + x) | 0] as number;
+    (o[(to + t) | 0] as number) += data[((offsets[t] as number) + y) | 0] as number;
+    (o[(to + u) | 0] as number) += data[((offsets[u] as number) + z) | 0] as number;
   }
 }

@@ -84,12 +84,17 @@ export class TileProgram {
     const needed = neededNodes(bound.form, diagonals);
     const bits = dependencesOf(bound.form);
     const last = nodes.length - 1;
+    const addend = diagonals.has(last) ? -1 : addendOf(bound.form);
+    let isAdded = false;
     nodes.forEach((node, n) => {
-      if (!needed.has(n)) return;
+      if (!needed.has(n) || (n === last && isAdded)) return;
       const diagonal = diagonals.get(n);
+      const space = spaceOf(bits[n] as number);
       if (diagonal) this.#addDiagonal(n, node, diagonal);
-      else this.#add(n, node, spaceOf(bits[n] as number));
+      else if (n === addend && space === "scores" && this.#addToScores(node)) isAdded = true;
+      else this.#add(n, node, space);
     });
+    if (isAdded) instructions.values[last] = this.#score;
     this.#visible = kind === "mask" ? this.#listOf(last) : list(0);
     if (kind === "score") this.#storeScores(last);
   }
@@ -187,6 +192,15 @@ export class TileProgram {
     }
   }
 
+  /** A table or product that is only added to the scores is added in place, if that is one loop. */
+  #addToScores(node: ProgramNode): boolean {
+    const instructions = this.#instructions;
+    if (node.op === "multiply") return instructions.addProduct(this.#score.floats, node.args);
+    if (node.op !== "table") return false;
+    compileTable(instructions, this.#score, node, true);
+    return true;
+  }
+
   #variable(name: VariableName): Value {
     const value = (space: Space, ints: Int32Array): Value => ({
       ...makeValue(space, "int32", 0),
@@ -255,6 +269,18 @@ export class TileProgram {
       else takeFloats(value.floats.data, 0, list.floats.data, a, b, c, step, count);
     });
   }
+}
+
+/** What a score program adds to the score as its last operation; −1 for other programs. */
+function addendOf({ kind, nodes }: ProgramForm): number {
+  const last = nodes.at(-1);
+  if (kind !== "score" || last?.op !== "add") return -1;
+  const isScore = (n: number): boolean => {
+    const node = nodes[n] as ProgramNode;
+    return node.op === "variable" && node.name === "score";
+  };
+  const [a = -1, b = -1] = last.args;
+  return isScore(a) && !isScore(b) ? b : isScore(b) && !isScore(a) ? a : -1;
 }
 
 const noDiagonals: ReadonlyMap<number, DiagonalKind> = new Map();
