@@ -77,13 +77,14 @@ test.each(
         for (let r = 0; r < 9; r += lanes) {
           scores.fill(0.25);
           tile.changeScores(r, scores, at);
-          for (let n = 0; n < 8 * lanes; n++) {
+          const given = scores.slice(at, at + 8 * lanes);
+          const expected = given.map((_, n) => {
             const key = first + Math.floor(n / lanes);
             const queryIndex = firstQuery + r + (n % lanes);
             const query = queryIndex + offset;
-            const point = { batch, head: 0, query, key, queryIndex, keyIndex: key, score: 0.25 };
-            expect(scores[at + n]).toEqual(evaluate(point));
-          }
+            return evaluate({ batch, head: 0, query, key, queryIndex, keyIndex: key, score: 0.25 });
+          });
+          expect(given).toEqual(expected);
         }
       }
     }
