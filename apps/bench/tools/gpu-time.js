@@ -20,7 +20,7 @@ import { markdownTable } from "markdown-table";
 import { attention } from "../dist/operations/attention/operation.js";
 import { customWorkload } from "../dist/workloads/generated.js";
 import { parseShape } from "../dist/workloads/shape.js";
-import { measureBandwidth, measureFloat32Peak } from "./gpu-time/ceilings.js";
+import { measureBandwidth, measureFloat32Peak, prepareWarmUp } from "./gpu-time/ceilings.js";
 import { matrixFeature, openDevice } from "./gpu-time/device.js";
 import { timeHeed } from "./gpu-time/heed.js";
 import { openOnnxruntime } from "./gpu-time/onnxruntime.js";
@@ -58,7 +58,9 @@ const { device, clock } = opened;
 const plain = await webgpu({ device }).load();
 const matrices = await webgpu({ device, features: { [matrixFeature]: true } }).load();
 const hasMatrices = matrices.info.features.includes(matrixFeature);
-const onnxruntime = await openOnnxruntime();
+const warmMs = values.quick ? 10 : 500;
+const warmUp = await prepareWarmUp(device, clock, warmMs);
+const onnxruntime = await openOnnxruntime(warmUp);
 const { info } = plain;
 const notes = [`webgpu: ${info.device}; ${info.features.join(", ")}; ${info.notes.join("; ")}`];
 if (!hasMatrices) {
@@ -70,6 +72,7 @@ notes.push(
     : "onnxruntime-node: time of a further copy of the operator in one graph, by the wall clock",
 );
 
+await warmUp();
 const least = values.quick ? 1 : 10;
 const peak = await measureFloat32Peak(device, clock, least);
 const bandwidth = await measureBandwidth(device, clock, values.quick ? 2 ** 24 : 2 ** 30);
@@ -86,7 +89,7 @@ for (const shape of shapes) {
     workloads.push({ ...customWorkload(parseShape(shape)), dtype });
   }
 }
-const torch = timePyTorch(values.python, workloads, runs);
+const torch = timePyTorch(values.python, workloads, runs, warmMs);
 notes.push(torch.missing ? `PyTorch: left out: ${torch.missing}` : `PyTorch: ${torch.device}`);
 
 const results = [];
@@ -102,9 +105,9 @@ for (const workload of workloads) {
       `${id} ${dtype} ${contender}: ${found.reason ?? `${found.ms.toPrecision(4)} ms`}`,
     );
   };
-  add("webgpu", await timeHeed(plain, device, clock, inputs, judge, runs));
+  add("webgpu", await timeHeed(plain, device, clock, inputs, judge, runs, warmUp));
   if (hasMatrices && dtype === "float16") {
-    const found = await timeHeed(matrices, device, clock, inputs, judge, runs);
+    const found = await timeHeed(matrices, device, clock, inputs, judge, runs, warmUp);
     add("webgpu, subgroup matrices", found);
   }
   for (const kind of onnxruntime.missing ? [] : ["fused", "matmul"]) {

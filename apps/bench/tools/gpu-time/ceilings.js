@@ -52,6 +52,25 @@ export async function measureFloat32Peak(device, clock, leastMs) {
   }
 }
 
+/**
+ * A function that keeps the GPU busy for so many ms. A GPU that had nothing to do runs at a fraction of its clock, an
+ * H200 at a fifth, and takes some 100 ms of work to come back: times of the first calls after a pause say nothing.
+ */
+export async function prepareWarmUp(device, clock, forMs) {
+  const told = buffer(device, 16, 0x8);
+  const run = await prepare(device, clock, multiplyAdds, told, 1024, 1);
+  // Rounds of one run, which takes some ms: the pauses between shorter ones let the clock fall again.
+  let rounds = 16;
+  return async () => {
+    const end = performance.now() + forMs;
+    while (performance.now() < end) {
+      device.queue.writeBuffer(told, 0, Float32Array.of(rounds, 0.5, 1));
+      if ((await run()) < 5) rounds *= 2;
+    }
+    await clock.read();
+  };
+}
+
 /** Bytes read a second. */
 export async function measureBandwidth(device, clock, bytes) {
   const size = Math.min(
@@ -69,7 +88,7 @@ function buffer(device, size, usage = 0) {
 }
 
 /** Gives the fastest of a few runs, in ms. */
-async function prepare(device, clock, code, told, workgroups) {
+async function prepare(device, clock, code, told, workgroups, runs = 5) {
   const pipeline = await device.createComputePipelineAsync({
     layout: "auto",
     compute: { module: device.createShaderModule({ code }) },
@@ -81,7 +100,7 @@ async function prepare(device, clock, code, told, workgroups) {
   });
   return async () => {
     const times = [];
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < runs; i++) {
       const encoder = device.createCommandEncoder();
       const pass = encoder.beginComputePass();
       pass.setPipeline(pipeline);

@@ -1,8 +1,12 @@
 import { describeProblem } from "@heed/core";
 import { median } from "simple-statistics";
 
-/** GPU time of a call with everything on the device, recorded into one pass. */
-export async function timeHeed(backend, device, clock, inputs, judge, runs) {
+/**
+ * GPU time of a call with everything on the device, recorded into one pass.
+ *
+ * @param warmUp brings the GPU's clock up
+ */
+export async function timeHeed(backend, device, clock, inputs, judge, runs, warmUp) {
   const plan = await backend.plan(describeProblem(inputs));
   const tensors = {};
   for (const name of ["query", "key", "value", "bias"]) {
@@ -11,7 +15,7 @@ export async function timeHeed(backend, device, clock, inputs, judge, runs) {
   const call = { ...inputs, ...tensors };
   const { output } = await plan.run(call);
   const { wrong } = judge(await output.read());
-  await clock.read();
+  await warmUp();
   const times = [];
   for (let i = 0; i < runs; i++) {
     const encoder = device.createCommandEncoder();

@@ -10,8 +10,10 @@ const further = 4;
  * onnxruntime-node's WebGPU provider. It keeps its device to itself and copies inputs at every run, so
  * that neither timestamps nor one run's time say what its kernels take. A graph of several copies, each
  * with the output of the one before as its query, does: what a further copy takes is theirs.
+ *
+ * @param warmUp brings the GPU's clock up
  */
-export async function openOnnxruntime() {
+export async function openOnnxruntime(warmUp) {
   let runtime;
   try {
     runtime = (await import("onnxruntime-node")).default;
@@ -39,6 +41,7 @@ export async function openOnnxruntime() {
         const t = tensor(output.data, output.dims);
         const { wrong } = judge(kind === "fused" ? splitHeads(t, problem.queryHeads) : t);
         await several.run(feeds, ["output"]);
+        await warmUp();
         const times = [];
         for (let i = 0; i < runs; i++) {
           const alone = await timed(() => one.run(feeds, ["output"]));

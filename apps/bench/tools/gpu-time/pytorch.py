@@ -1,12 +1,14 @@
 """Times torch.nn.functional.scaled_dot_product_attention on each of its CUDA backends.
 
-Reads {runs, calls} as JSON from stdin; writes {device, results} or {missing} to stdout. A call's
-result is a list of {contender, ms} or {contender, reason}.
+Reads {runs, warm, calls} as JSON from stdin; writes {device, results} or {missing} to stdout. A call's
+result is a list of {contender, ms} or {contender, reason}. The GPU is kept busy for `warm` seconds before
+each measurement.
 """
 
 import json
 import statistics
 import sys
+import time as clock
 
 
 def main():
@@ -50,10 +52,19 @@ def main():
             rules["enable_gqa"] = True
         return rules
 
+    def warm_up():
+        # A GPU that had nothing to do runs at a fraction of its clock.
+        square = torch.ones(2048, 2048, device="cuda")
+        end = clock.perf_counter() + request["warm"]
+        while clock.perf_counter() < end:
+            square @ square
+            torch.cuda.synchronize()
+
     def time(call, backend):
         tensors = inputs_of(call)
         rules = rules_of(call)
         attention = torch.nn.functional.scaled_dot_product_attention
+        warm_up()
         times = []
         with torch.no_grad(), sdpa_kernel(backend):
             for run in range(request["runs"] + 3):
