@@ -69,17 +69,23 @@ export class Faults {
     device.pushErrorScope("validation");
     device.pushErrorScope("internal");
     let result: T;
-    let scopes: Promise<GpuError | null>[] = [];
     try {
       result = work();
-    } finally {
-      scopes = [0, 1, 2].map(() => device.popErrorScope());
+    } catch (error) {
+      this.#closeScopes(what);
+      throw error;
     }
+    return { result, accepted: this.#closeScopes(what) };
+  }
+
+  /** @returns a promise as `accepted` of {@link watch}; nobody has to wait for it */
+  #closeScopes(what: string): Promise<void> {
+    const scopes = [0, 1, 2].map(() => this.#device.popErrorScope());
     const accepted = this.orLost(Promise.all(scopes)).then((errors) => {
       for (const error of errors) if (error) throw this.#typed(what, error);
     });
     accepted.catch(() => {});
-    return { result, accepted };
+    return accepted;
   }
 
   /**
@@ -103,7 +109,11 @@ export class Faults {
    * keep one reaction for each call until the device is gone.
    */
   #untilLost<T>(promise: Promise<T>): Promise<T> {
-    if (this.#lost) return Promise.reject(this.#lost);
+    if (this.#lost) {
+      // Nobody hears of a rejection of its own, which would end the process in Node.
+      promise.catch(() => {});
+      return Promise.reject(this.#lost);
+    }
     return new Promise<T>((resolve, reject) => {
       this.#waiting.add(reject);
       promise.then(
