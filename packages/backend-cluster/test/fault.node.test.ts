@@ -9,7 +9,7 @@ import { cluster } from "../src/index.js";
 import { CheckedCache, numbers, randomTensor } from "./calls.js";
 import { missing, type StartedServer, startServer, startWorker } from "./nats.js";
 
-const steps = Number(process.env.HEED_FAULT_STEPS ?? (scope === "all" ? 2000 : 60));
+const steps = Number(process.env.HEED_FAULT_STEPS ?? (scope === "all" ? 2000 : 40));
 const seed = Number(process.env.HEED_FAULT_SEED ?? 1);
 const deadline = 8000;
 /** Time for timers and for the machine's other work. */

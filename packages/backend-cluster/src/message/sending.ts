@@ -3,7 +3,8 @@ export function chunkBytes(maxPayload: number): number {
   return Math.floor(Math.min(maxPayload - 2048, 524_288) / 64) * 64;
 }
 
-/** An id that no other request has. */
+/** An id that nothing else has: 32 hexadecimal digits. Pages that are not served securely lack `crypto.randomUUID`. */
 export function newId(): string {
-  return crypto.randomUUID().replaceAll("-", "");
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

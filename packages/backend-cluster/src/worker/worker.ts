@@ -34,6 +34,7 @@ import {
   type ReadRequest,
   type WriteRequest,
 } from "../message/requests.js";
+import { newId } from "../message/sending.js";
 import { type Subjects, subjectsOf, type Transport } from "../transport/transport.js";
 import { attendPart } from "./attend.js";
 import { copyPart } from "./copy.js";
@@ -63,7 +64,7 @@ export interface WorkerOptions {
  */
 export class Worker {
   /** Name that no other worker has, not even this one when it is started again. */
-  readonly name: string = crypto.randomUUID().replaceAll("-", "");
+  readonly name: string = newId();
   readonly metrics: Metrics = new Metrics();
   readonly holder: Holder;
   readonly #transport: Transport;
