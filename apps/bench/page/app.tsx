@@ -1,4 +1,11 @@
-import { announceOutcome, Progress } from "@heed/page";
+import {
+  announceOutcome,
+  DeviceReportView,
+  download,
+  Progress,
+  ReportInAddress,
+  ShareReport,
+} from "@heed/page";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -14,7 +21,7 @@ import { ReportView } from "./components/report-view.js";
 import { estimate, Setup } from "./components/setup.js";
 import {
   arrivals,
-  download,
+  deviceReport,
   earlier,
   fileProblem,
   openFiles,
@@ -122,11 +129,14 @@ export function App({ actions }: { actions: UrlActions }): JSX.Element {
           </fieldset>
         </section>
         <Files report={report.value} />
-        {report.value && (
-          <div id="report" tabIndex={-1}>
+        <ShareReport />
+        <div id="report" tabIndex={-1}>
+          <ReportInAddress />
+          {deviceReport.value && <DeviceReportView {...deviceReport.value} />}
+          {report.value && (
             <ReportView report={report.value} origin={origin.value} earlier={earlier.value} />
-          </div>
-        )}
+          )}
+        </div>
       </main>
       <footer>
         <p>

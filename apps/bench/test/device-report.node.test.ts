@@ -62,12 +62,15 @@ test("one file holds what the suite and the benchmark found in an engine", async
   const suite = await given("suite.json", suiteIn("Deno 2.9.0 linux x64"));
   const out = join(folder, "out.json");
   const args = ["--conformance", suite, "--bench", bench, "--environment", "deno", "--out", out];
-  expect(await main([...args, "--device", "Abacus"])).toBe(0);
+  expect(await main([...args, "--device", "Abacus", "--note", "A mouse ran over it"])).toBe(0);
   const report = parseDeviceReport(await readFile(out, "utf8"));
   expect(report).toMatchObject({
     device: "Abacus",
     created: "2027-01-01T00:00:00.000Z",
-    environment: { engine: "deno", versions: { deno: "2.9.0" }, cores: 2 },
+    environment: {
+      ...{ engine: "deno", versions: { deno: "2.9.0" }, cores: 2 },
+      notes: ["A mouse ran over it"],
+    },
     conformance: [{ backend: "js", profiles: { core: { pass: 1, fail: 0 } } }],
   });
   // Names are those that the engine's own report has, and there are no samples.

@@ -1,5 +1,5 @@
 import { documentToJson, formatFailure, makeDocument } from "@heed/conformance";
-import { Progress } from "@heed/page";
+import { Progress, ReportInAddress, ShareReport } from "@heed/page";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
@@ -48,6 +48,8 @@ export function App({ suite }: { suite: SuiteRun }): JSX.Element {
           </fieldset>
         </section>
         {done && <Download suite={suite} />}
+        <ShareReport />
+        <ReportInAddress />
         {suite.failures.value.length > 0 && (
           <section class="panel" aria-labelledby="failed">
             <h2 id="failed">Failures</h2>

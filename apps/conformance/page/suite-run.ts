@@ -7,7 +7,8 @@ import {
   type ReadVector,
   selectCases,
 } from "@heed/conformance";
-import { announceProgress } from "@heed/page";
+import { conformancePart } from "@heed/conformance/device-report";
+import { addToOwnReport, announceProgress } from "@heed/page";
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { type Offered, offered } from "../src/backends.js";
 import type { PageQuery } from "../src/query.js";
@@ -98,6 +99,10 @@ export class SuiteRun {
       failed === 0
         ? "Done: nothing failed."
         : `Done: ${failed} case${failed === 1 ? "" : "s"} failed.`;
+    // A few cases say little about a device.
+    if (this.query.id === undefined && this.filter.value === "") {
+      addToOwnReport({ conformance: conformancePart(this.reports.value) });
+    }
     // An address that names one case shows that case's results at once.
     if (this.query.id !== undefined) this.chosen.value = this.query.id;
     return this.reports.value;

@@ -1,5 +1,6 @@
-// `pnpm device-reports --device NAME [--engines chromium,firefox,…] [--out reports]`: makes a device report of Node and
-// of each of these engines on this machine: the suite's first profile, and a few cases of the benchmark.
+// `pnpm device-reports --device NAME [--note TEXT] [--engines chromium,firefox,…] [--out reports]`: makes a
+// device report of Node and of each of these engines on this machine: the suite's first profile, and a few cases of the
+// benchmark.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,6 +34,7 @@ const { values } = parseArgs({
   options: {
     device: { type: "string", default: "" },
     engines: { type: "string" },
+    note: { type: "string", multiple: true, default: [] },
     out: { type: "string", default: "reports" },
   },
 });
@@ -68,7 +70,7 @@ async function reportOn(engine) {
   const device = values.device === "" ? [] : ["--device", values.device];
   run("heed-device-report", {}, [
     ...["--conformance", suite, "--bench", bench, "--environment", engine],
-    ...[...device, "--out", out],
+    ...[...device, ...values.note.flatMap((note) => ["--note", note]), "--out", out],
   ]);
   console.log(out);
 }

@@ -5,6 +5,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 // @ts-expect-error a script without types
 import { checkLinks } from "../tools/check-links.js";
 // @ts-expect-error a script without types
+import { deviceMatrix, readReports } from "../tools/devices.js";
+// @ts-expect-error a script without types
 import { drawDiagrams, embedFiles } from "../tools/embed.js";
 // @ts-expect-error a script without types
 import { rewriteLinks } from "../tools/links.js";
@@ -94,5 +96,69 @@ test("every link of a site is followed, with its anchor and under its path", () 
       "a.html: #none has no such anchor",
       "sub/index.html: ../b.html does not exist",
     ]),
+  });
+});
+
+describe("the matrix of devices and engines", () => {
+  const report = (engine: string, device: string, change: object = {}): object => ({
+    ...{ format: "heed-device", version: 1, created: "2026-11-29T12:00:00.000Z", device },
+    environment: {
+      ...{ engine, versions: { [engine]: "1.2" }, platform: "linux x64" },
+      ...{ cpu: null, cores: null, memory: null },
+    },
+    conformance: [
+      {
+        ...{ backend: "wasm", unavailable: null, info: null, failures: [], failuresLeftOut: 0 },
+        profiles: { core: { pass: 80, fail: 2, "known-failure": 1, unsupported: 3 } },
+        refusals: [],
+      },
+    ],
+    ...change,
+  });
+  const matrix = (files: Readonly<Record<string, object>>): string => {
+    const texts = Object.entries(files).map(([name, one]) => [name, JSON.stringify(one)]);
+    return deviceMatrix(readReports(folderOf(Object.fromEntries(texts))), "/heed/");
+  };
+
+  test("has a row for each device, a column for each engine, and a link to each report", () => {
+    const html = matrix({
+      "a-firefox-1.json": report("firefox", "A"),
+      "a-node-1.json": report("node", "A"),
+      "b-node-1.json": report("node", "B"),
+    });
+    expect(
+      [...html.matchAll(/<th scope="(\w+)">([^<]*)/g)].map(([, of, text]) => [of, text]),
+    ).toEqual([
+      ...[
+        ["col", "device"],
+        ["col", "Node"],
+        ["col", "Firefox"],
+      ],
+      ...[
+        ["row", "A"],
+        ["row", "B"],
+      ],
+    ]);
+    expect(html).toContain(
+      '<a href="/heed/bench/?report=..%2Freports%2Fa-firefox-1.json" target="_self">Firefox 1.2</a>',
+    );
+    expect(html).toContain(
+      '<b>wasm</b> <span class="fails">✗ 80 of core</span>, 3 wrong, 3 refused',
+    );
+    // Markdown would end the block at an empty line.
+    expect(html).not.toMatch(/\n\s*\n/);
+  });
+
+  test("shows texts of strangers as text, and runs no template of theirs", () => {
+    const html = matrix({ "x-node-1.json": report("node", '<script>"{{ 1 }}"\n\n# x') });
+    expect(html).toContain("&lt;script&gt;&quot;{{ 1 }}&quot;");
+    expect(html).toMatch(/^<div [^>]*\bv-pre>/);
+    expect(html).not.toMatch(/\n\s*\n/);
+  });
+
+  test("a file that is no report stops the site", () => {
+    expect(() => matrix({ "x.json": { format: "heed-bench" } })).toThrow(
+      'x.json.format: expected "heed-device", got "heed-bench"',
+    );
   });
 });

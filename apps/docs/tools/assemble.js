@@ -1,7 +1,9 @@
 // Gathers the pages of the site from the repository's Markdown, in `generated/site`, where vitepress reads them.
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { deviceReportToJson } from "@heed/conformance/device-report";
 import { changelog } from "./changelog.js";
+import { embedDevices, readReports } from "./devices.js";
 import { drawDiagrams, embedFiles, embedPictures } from "./embed.js";
 import { rewriteLinks } from "./links.js";
 import { publishedPackages } from "./packages.js";
@@ -25,11 +27,13 @@ export function assemble(root, target, { base, address }) {
   const pages = new Map(Object.entries(alsoKnownAs));
   for (const { file, page } of sources) pages.set(file, page.replace(/(?:^|\/)index$/, "/"));
   for (const { name, folder } of packages) pages.set(name, pages.get(`${folder}/README.md`));
+  const reports = readReports(join(root, "reports"));
   const problems = [];
   for (const { file, page } of sources) {
     const whole = join(root, file);
     const pictures = join(root, "apps/docs/pages/pictures");
-    const shown = withoutNotes(embedPictures(readFileSync(whole, "utf8"), pictures));
+    const drawn = embedPictures(readFileSync(whole, "utf8"), pictures);
+    const shown = withoutNotes(embedDevices(drawn, reports, base));
     const given = drawDiagrams(embedFiles(shown, whole));
     const result = rewriteLinks(given, {
       ...{ file, root, base, pages, address },
@@ -40,6 +44,10 @@ export function assemble(root, target, { base, address }) {
   }
   write(join(target, "changelog.md"), changelog(root, packages));
   cpSync(join(root, "apps/docs/pages/public"), join(target, "public"), { recursive: true });
+  mkdirSync(join(target, "public/reports"), { recursive: true });
+  for (const { file, report } of reports) {
+    write(join(target, "public/reports", file), deviceReportToJson(report));
+  }
   const last = [
     { page: "reference", title: "Packages and their reference", group: "Reference" },
     { page: "changelog", title: "Changelog", group: "Reference" },

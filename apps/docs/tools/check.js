@@ -14,7 +14,15 @@ const { values } = parseArgs({ options: { base: { type: "string", default: "/" }
 
 /** Pages that axe looks at: one of each kind. typedoc's own pages are as typedoc makes them. */
 const mainPages = [
-  ...["index", "attention", "choosing-a-backend", "semantics", "coming-from", "recipes/own-device"],
+  ...[
+    "index",
+    "attention",
+    "choosing-a-backend",
+    "semantics",
+    "coming-from",
+    "recipes/own-device",
+    "devices",
+  ],
   ...["architecture", "reference", "bench/index", "conformance/index", "explorer/index"],
 ];
 

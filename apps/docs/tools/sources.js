@@ -23,7 +23,7 @@ export function allSources(root) {
     ...{ file: `docs/${name}.md`, page: name.replace(/\/README$/, "/index"), group },
     ...(parent && { parent }),
   });
-  const listed = new Set([...startOrder, "coming-from", "faq", "index"]);
+  const listed = new Set([...startOrder, "coming-from", "devices", "faq", "index"]);
   const sources = [
     { file: "apps/docs/pages/index.md", page: "index", group: "" },
     ...startOrder.map((name) => own(name, "Start")),
@@ -35,6 +35,7 @@ export function allSources(root) {
       ...{ file: `examples/${name}/README.md`, page: `recipes/${name}`, group: "Recipes" },
     })),
     inDocs("semantics", "Reference"),
+    own("devices", "Reference"),
     inDocs("glossary", "Reference"),
     ...packageFolders(root).map((folder) => ({
       ...{ file: `${folder}/README.md`, page: `packages/${basename(folder)}`, group: "Reference" },

@@ -6,6 +6,12 @@
 export { CaseSearch, Chips } from "./case-search.js";
 export { Checks } from "./checks.js";
 export { CopyButton } from "./copy-button.js";
+export { type BrowserDescription, describeBrowser } from "./describe-browser.js";
+export { ReportInAddress } from "./device-report/in-address.js";
+export { addToOwnReport } from "./device-report/own-report.js";
+export { ShareReport } from "./device-report/share.js";
+export { DeviceReportView } from "./device-report/view.js";
+export { download } from "./download.js";
 export { announceOutcome, announceProgress } from "./driven.js";
 export { Folded } from "./folded.js";
 export { Progress } from "./progress.js";

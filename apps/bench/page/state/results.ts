@@ -1,3 +1,4 @@
+import { checkDeviceReport, type DeviceReport } from "@heed/conformance/device-report";
 import { signal } from "@preact/signals";
 import { messageOf } from "../../src/message.js";
 import { modelRequest } from "../../src/model/request.js";
@@ -10,6 +11,12 @@ export const report = signal<BenchReport | null>(null);
 
 /** Address or file that the shown report came from, in words; null for this page's own measurements. */
 export const origin = signal<string | null>(null);
+
+/** A device report that was opened, and the file or address that it came from; null if none was. */
+export const deviceReport = signal<{
+  readonly report: DeviceReport;
+  readonly origin: string;
+} | null>(null);
 
 /** Counts reports that are complete and worth scrolling to. */
 export const arrivals = signal(0);
@@ -35,13 +42,20 @@ export async function openFiles(files: Iterable<File>): Promise<void> {
   for (const file of files) {
     if (takeModelFile(file)) continue;
     try {
-      add(parseReport(JSON.parse(await file.text())), nameOf(file));
+      const value: unknown = JSON.parse(await file.text());
+      const origin = nameOf(file);
+      if (isDeviceReport(value)) deviceReport.value = { report: checkDeviceReport(value), origin };
+      else add(parseReport(value), origin);
       arrivals.value++;
     } catch (error) {
       const message = messageOf(error);
       fileProblem.value = `${file.name} is not a result file: ${message}`;
     }
   }
+}
+
+function isDeviceReport(value: unknown): boolean {
+  return (value as { format?: unknown } | null)?.format === "heed-device";
 }
 
 /** A model takes the place of the cases that were chosen, which can be added again. */
@@ -89,13 +103,4 @@ function add(opened: BenchReport, from: string): void {
 
 function dateOf({ environments }: BenchReport): string {
   return environments[0]?.date ?? "";
-}
-
-/** Hands a file to the browser's downloads. */
-export function download(name: string, type: string, text: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

@@ -1,7 +1,8 @@
-import { announceOutcome, announceProgress } from "@heed/page";
+import { addToOwnReport, announceOutcome, announceProgress } from "@heed/page";
 import { signal } from "@preact/signals";
 import type { ProgressEvent } from "../../src/measure/run-benchmark.js";
 import { type TimeLeft, timeLeft } from "../../src/measure/time-left.js";
+import { devicePart } from "../../src/report/device-part.js";
 import { type BenchReport, type Environment, reportVersion } from "../../src/report/report.js";
 import { type RunRequest, requestToParams, workloadsOf } from "../../src/request.js";
 import type { FromWorker, ToWorker } from "../worker/protocol.js";
@@ -80,6 +81,7 @@ export function startRun(
         break;
       case "done":
         show(data.report);
+        addToOwnReport(devicePart(data.report));
         end({ status: "idle" });
         arrivals.value++;
         announceOutcome({ result: data.report });

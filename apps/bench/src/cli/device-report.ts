@@ -22,6 +22,7 @@ interface Options {
   readonly bench?: string;
   readonly environment?: string;
   readonly device?: string;
+  readonly note: readonly string[];
   readonly out?: string;
   readonly check: readonly string[];
 }
@@ -53,19 +54,25 @@ export async function main(args: readonly string[]): Promise<number> {
 function parseOptions(args: readonly string[]): Options {
   return new Command("heed-device-report")
     .description("Makes one small file of the suite's and the benchmark's results on a device.")
-    .option("--conformance <file…>", "report.json of heed-conformance, or of its page", list, [])
+    .option("--conformance <files...>", "report.json of heed-conformance, or of its page", list, [])
     .option("--bench <file>", "JSON of heed-bench, or of its page")
     .option("--environment <name>", "the environment of --bench to report, if it has several")
     .option("--device <text>", 'name of the device, such as "MacBook Air M3"')
+    .option(
+      "--note <text>",
+      "what readers should know, such as that other programs ran; repeatable",
+      list,
+      [],
+    )
     .option("--out <file>", "the file to write; default: standard output")
-    .option("--check <file…>", "device reports to check, instead of making one", list, [])
+    .option("--check <files...>", "device reports to check, instead of making one", list, [])
     .exitOverride()
     .parse([...args], { from: "user" })
     .opts<Options>();
 }
 
 function list(value: string, before: readonly string[]): string[] {
-  return [...before, ...value.split(",")];
+  return [...before, value];
 }
 
 async function make(options: Options): Promise<void> {
@@ -79,9 +86,11 @@ async function make(options: Options): Promise<void> {
   const bench = options.bench === undefined ? null : await readBench(options.bench);
   const measured = bench && devicePart(bench, options.environment);
   if (measured) dates.push(measured.benchmark.date);
+  const environment = samePlace(reports, measured?.environment ?? null);
+  const notes = [...(environment.notes ?? []), ...options.note];
   const report = makeDeviceReport({
     created: dates.sort().at(-1),
-    environment: samePlace(reports, measured?.environment ?? null),
+    environment: { ...environment, ...(notes.length > 0 && { notes }) },
     ...(options.device !== undefined && { device: options.device }),
     ...(reports.length > 0 && { conformance: conformancePart(reports) }),
     ...(measured && { benchmark: measured.benchmark }),
