@@ -81,7 +81,7 @@ function cell({ file, report }, base) {
     const rate = benchmark && bestRate(benchmark, name);
     const words = [
       ...(suite ? [suiteInWords(suite)] : []),
-      ...(rate ? [`${Number(rate.gflops.toPrecision(2))} GFLOP/s`] : []),
+      ...(rate ? [`${Number(rate.gflops.toPrecision(2))}\u00a0GFLOP/s`] : []),
     ];
     return `<li><b>${htmlEscape(name)}</b> ${words.join(", ")}</li>`;
   });
