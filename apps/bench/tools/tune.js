@@ -13,7 +13,8 @@
 // Tables are written after each problem, so that whatever happens keeps what was measured; a later run with the same
 // --out goes on with the problems that are not in it, and with --again measures all anew. Each choice has to give the
 // same results as the rule's. One that does not compile, does not run, is wrong or loses the device is passed over,
-// and --report says so. The exit code is 1 if a problem could not be measured at all.
+// and --report says so. The exit code is 1 if a problem could not be measured at all, and
+// 3 if the device hangs.
 //
 // On Linux with an NVIDIA GPU, VK_DRIVER_FILES names the driver's nvidia_icd.json. Software adapters are measured, too.
 
@@ -192,6 +193,15 @@ function say(id, dtype, matrices, result) {
   console.error(`  ${rows.at(-1).slice(2).join(" | ")} (${(result.ms / 1000).toFixed(1)} s)`);
 }
 
+/** A device that hangs tells nothing: what was measured until then is written. */
+const patience = setTimeout(
+  () => {
+    console.error("the device has not answered for a minute beyond the time: it may hang");
+    process.exit(3);
+  },
+  1000 * (Number(values.seconds) + 60),
+);
+
 process.exitCode = 0;
 for (const [i, task] of tasks.entries()) {
   const { id, dtype, problem, matrices } = task;
@@ -228,6 +238,7 @@ const head = ["problem", "dtype", "rule", "ms", "fastest", "ms", "ratio", "tried
 console.log(
   `${report.notes.map((note) => `- ${note}`).join("\n")}\n\n${markdownTable([head, ...rows])}`,
 );
+clearTimeout(patience);
 open?.backend.dispose();
 // Dawn keeps the process alive while anything is compiled that was left behind.
 process.exit();
