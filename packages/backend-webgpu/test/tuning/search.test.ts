@@ -130,13 +130,24 @@ test("the loss of the device ends the search, and the last candidate is known", 
 
 test("nothing begins when the time is over, which is counted from the rule's first run on", async () => {
   const shapes = Array.from({ length: 50 }, (_, i) => ({ name: `${i}`, ms: 9, compiles: 50 }));
-  const { subject, state } = pretend(shapes, { rule: { name: "rule", ms: 10, compiles: 5000 } });
+  const { subject, state } = pretend(shapes, { rule: { name: "rule", ms: 10, compiles: 300 } });
   const { tried } = await search(subject, 1000);
   // Beyond the budget by no more than one candidate takes.
-  expect(state.now - 5010).toBeLessThanOrEqual(1000 + 50 + 5 * 9);
+  expect(state.now - 310).toBeLessThanOrEqual(1000 + 50 + 5 * 9);
   const skipped = tried.filter(({ outcome }) => outcome.status === "skipped").length;
   expect(skipped).toBeGreaterThan(25);
   expect(tried.length).toBe(51);
+});
+
+test("nothing begins where it would take longer than is left, by what others took", async () => {
+  const slow = [1, 2, 3].map((i) => ({ name: `${i}`, ms: 1, compiles: 5000 }));
+  const long = pretend(slow, { rule: { name: "rule", ms: 10, compiles: 5000 } });
+  await search(long.subject, 1000);
+  expect(long.state.tried).toEqual(["rule"]);
+  // The first one shows how long they take.
+  const short = pretend(slow);
+  await search(short.subject, 6000);
+  expect(short.state.tried).toEqual(["rule", "1"]);
 });
 
 test("without time for three rounds the rule's choice stays", async () => {

@@ -82,8 +82,8 @@ interface Runner<C> {
 
 /**
  * Finds the fastest of several candidates within a time. The rule's choice is measured first and wins unless another
- * one, whose results agree with its own, is faster in most rounds. No candidate begins when the time is over; one
- * that compiles too long is left behind.
+ * one, whose results agree with its own, is faster in most rounds. No candidate begins when the time is over, or is
+ * less than another one took to be compiled and run once; one that compiles too long is left behind.
  *
  * @param budget milliseconds beside those that the rule's choice takes to be compiled and run once
  * @throws (rejects) what the rule's choice throws, and any error that `isFatal` names
@@ -102,6 +102,8 @@ class Search<C> {
   /** Time at which candidates stop to begin, and at which everything stops. */
   #lastStart = 0;
   #end = 0;
+  /** The longest that a candidate has taken to be compiled and run once: some drivers compile in the first run. */
+  #longestFirst = 0;
   readonly #tried: Tried<C>[] = [];
   /** Those that may still win. */
   readonly #runners: Runner<C>[] = [];
@@ -114,7 +116,7 @@ class Search<C> {
 
   async all(budget: number): Promise<Found<C>> {
     const { rule: candidate, stages } = this.#subject;
-    const rule = await this.#openRule(candidate);
+    const rule = await this.#firstRun(() => this.#openRule(candidate));
     // A first call would have taken as long until here.
     const started = this.#subject.now();
     this.#lastStart = started + searchingPart * budget;
@@ -161,11 +163,26 @@ class Search<C> {
   async #tryAll(candidates: readonly C[]): Promise<void> {
     for (const [i, candidate] of candidates.entries()) {
       let outcome: Outcome | null = { status: "skipped" };
-      if (this.#subject.now() < this.#lastStart) {
+      if (this.#mayBegin) {
         for (const next of candidates.slice(i, i + 1 + this.#subject.ahead)) this.#open(next);
         outcome = await this.#try(candidate);
       }
       if (outcome !== null) this.#tried.push({ candidate, outcome });
+    }
+  }
+
+  /** Whether there is time for a candidate that takes as long as others did: it cannot be interrupted. */
+  get #mayBegin(): boolean {
+    const now = this.#subject.now();
+    return now < this.#lastStart && now + this.#longestFirst <= this.#end;
+  }
+
+  async #firstRun<R>(run: () => Promise<R>): Promise<R> {
+    const before = this.#subject.now();
+    try {
+      return await run();
+    } finally {
+      this.#longestFirst = Math.max(this.#longestFirst, this.#subject.now() - before);
     }
   }
 
@@ -182,12 +199,17 @@ class Search<C> {
     const opening = this.#opening.get(candidate) as Promise<Trial>;
     let trial: Trial | null = null;
     try {
-      trial = await inTime(opening, this.#lastStart - this.#subject.now());
-      // It stays among those that are being compiled, and is disposed at the end.
-      if (trial === null) return { status: "skipped" };
-      this.#opening.delete(candidate);
-      this.#subject.onTry?.(candidate);
-      const reason = await trial.check();
+      const opened = await this.#firstRun(async () => {
+        trial = await inTime(opening, this.#lastStart - this.#subject.now());
+        // It stays among those that are being compiled, and is disposed at the end.
+        if (trial === null) return null;
+        this.#opening.delete(candidate);
+        this.#subject.onTry?.(candidate);
+        return { trial, reason: await trial.check() };
+      });
+      if (opened === null) return { status: "skipped" };
+      const { reason } = opened;
+      trial = opened.trial;
       if (reason !== null) {
         trial.dispose();
         return { status: "wrong", reason };
