@@ -59,7 +59,7 @@ const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const open = (backends) =>
   createAttention({ backends, fallback: "silent", select: "order", selfTest: false, store: null });
 
-/** What to do to an attention while it computes, by what it is called. */
+/** Things that are done to an attention while it computes, by name. */
 const faults = {
   "worker killed": {
     call: inWorker,

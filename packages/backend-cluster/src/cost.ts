@@ -30,7 +30,7 @@ export function callBytes(
 /** Bytes of keys and values that attention on one machine reads in a millisecond, as a rule. */
 const keysBytesPerMillisecond = 10e6;
 
-/** What a call costs, in sentences. */
+/** The cost of a call, in sentences. */
 export function describeCost(problem: AttentionProblem, cluster: Cluster): readonly string[] {
   const { live } = cluster.members;
   const { sent, received } = callBytes(problem, cluster);

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 
-/** Where a server of NATS is, unless `NATS_SERVER_PATH` names another place. */
+/** Path of the NATS server, unless `NATS_SERVER_PATH` names another one. */
 export const natsServer: string = process.env.NATS_SERVER_PATH ?? "/usr/sbin/nats-server";
 
 /** Why tests that need a server cannot run; null if they can. */

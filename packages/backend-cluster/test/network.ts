@@ -1,6 +1,6 @@
 import { type MessageHandler, type Transport, TransportError } from "../src/transport/transport.js";
 
-/** What happens to a message on its way. */
+/** The fate of a message on its way. */
 export interface Fate {
   /** Milliseconds that it takes. Default 0. */
   readonly delay?: number;

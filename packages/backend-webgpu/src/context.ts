@@ -17,7 +17,7 @@ export class Context {
   readonly memory: GpuMemory<GPUBuffer>;
   readonly commands: DeviceCommands;
   readonly pipelines: Pipelines;
-  /** What was measured to be fast on the device. */
+  /** Choices that were measured to be fast on the device. */
   readonly tuning: DeviceTuning;
   #disposed = false;
 

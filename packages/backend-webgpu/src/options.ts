@@ -40,7 +40,7 @@ export interface WebGpuOptions {
    */
   readonly batchInvariant?: boolean | undefined;
   /**
-   * What was measured on this device before, or on several: `info.tuning` of an earlier backend, also after it went
+   * Measurements of this device, or of several: `info.tuning` of an earlier backend, also after it went
    * through JSON. A table that is damaged, or of another device, is ignored, and `info.notes` says why.
    */
   readonly tuning?: TuningTable | readonly TuningTable[] | null | undefined;

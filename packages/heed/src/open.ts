@@ -45,7 +45,7 @@ async function learning(memory: Memory): Promise<Strategy> {
   return new AutoStrategy(memory);
 }
 
-/** What earlier processes learned. */
+/** The lessons of earlier processes. */
 async function restored(store: LearningStore | null | undefined): Promise<Memory> {
   const { defaultStore, Memory } = await import("./learn/index.js");
   const usable =

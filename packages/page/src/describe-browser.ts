@@ -4,7 +4,7 @@ import Bowser from "bowser";
 export interface BrowserDescription {
   /** `"chromium"`, `"firefox"`, `"safari"`, … */
   readonly name: string;
-  /** Of the browser, by its name, and of its engine. */
+  /** Versions of the browser, by its name, and of its engine. */
   readonly versions: Readonly<Record<string, string>>;
   readonly platform: string;
   /** Processors that it says it may use. */

@@ -1,4 +1,4 @@
-/** What a group of machines and its network do, in units of seconds and bytes. */
+/** Speed of a group of machines and its network, in units of seconds and bytes. */
 export interface ClusterConstants {
   /** Seconds from sending a small request to its answer, the server of NATS between them. */
   readonly roundTrip: number;

@@ -17,7 +17,7 @@ const roundTrips = [0.1, 0.5, 1, 5, 20] as const;
 const network = { roundTrip: 0.5e-3, linkBytes: 1.25e9 } as const;
 
 /**
- * What the model gives with the constants of this machine, as text in Markdown. It is computed, not measured.
+ * Results of the model with the constants of this machine, as text in Markdown. They are computed, not measured.
  *
  * @param local milliseconds of the call on one backend in this process
  * @param transport milliseconds of transport and merge with three workers on this machine

@@ -124,7 +124,7 @@ function loaded(
   const { attention, backend } = opened;
   return {
     ...(options.kind !== "peer" && { backend: backend.name }),
-    // What was measured of its choices comes later.
+    // Measurements of its choices come later.
     get info() {
       const { info } = backend;
       return { ...info, notes: [...(info.notes ?? []), ...clockNotes] };

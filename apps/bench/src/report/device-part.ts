@@ -12,14 +12,14 @@ import { InvalidInputError } from "@heed/core";
 import type { BenchReport, CaseReport, CaseResult, Environment } from "./report.js";
 import { noteOf } from "./rows.js";
 
-/** What a device report takes from a report of the benchmark. */
+/** The part of a report of the benchmark that a device report takes. */
 export interface DevicePart {
   readonly environment: DeviceEnvironment;
   readonly benchmark: DeviceBenchmark;
 }
 
 /**
- * What a device report keeps of one environment's results: medians and quartiles, without samples.
+ * One environment's results as a device report keeps them: medians and quartiles, without samples.
  *
  * @param name of the environment; may be left out if the report has only one
  * @throws InvalidInputError if the report has no such environment, or several of which none is named

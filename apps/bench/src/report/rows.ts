@@ -142,7 +142,7 @@ function numbersOf(
   };
 }
 
-/** What numbers alone would not say: why it was refused, what was wrong; null if there is nothing. */
+/** Remarks beside the numbers: why it was refused, what was wrong; null if there is nothing. */
 export function noteOf(result: CaseResult): string | null {
   switch (result.status) {
     case "measured":

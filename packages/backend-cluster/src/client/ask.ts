@@ -179,7 +179,7 @@ class Asking<T> {
     this.#settled = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#deadline);
-    // Those who were asked first and are still silent are asked last from now on.
+    // Workers that were asked first and are still silent are asked last from now on.
     if (this.#asked.size > 1) for (const member of this.#open) member.missed();
     settle();
   }

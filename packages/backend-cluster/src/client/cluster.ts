@@ -112,7 +112,7 @@ export class Cluster {
   }
 
   /**
-   * Where a tensor with so many entries and rows goes: where others with the same rows are, or over all workers that
+   * The place for a tensor with so many entries and rows: beside others with the same rows, or over all workers that
    * take new parts.
    *
    * @throws DeviceLostError if there is no worker

@@ -51,7 +51,7 @@ export class PlacedPart {
 }
 
 /**
- * Where the parts of tensors with the same rows are: keys, values and scales of a cache share one, so that each part
+ * The workers that hold the parts of tensors with the same rows: keys, values and scales of a cache share one, so that each part
  * of a call finds all that it needs on one worker.
  */
 export class Placement {

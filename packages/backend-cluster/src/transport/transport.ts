@@ -40,7 +40,7 @@ export interface Transport {
 export interface Subjects {
   /** Requests to all workers. */
   readonly all: string;
-  /** Where workers say what they have. */
+  /** The subject on which workers say what they have. */
   readonly beats: string;
   /** Requests to one worker. */
   worker(name: string): string;

@@ -22,7 +22,7 @@ export async function copyPart(
   { part, from }: CopyRequest,
 ): Promise<void> {
   if (isHeld(holder, part)) return;
-  // What is left of an earlier attempt, or of an earlier version.
+  // Rows are left of an earlier attempt, or of an earlier version.
   holder.release(part);
   const subject = subjectsOf(group).worker(from);
   const ask = async (bytes: Uint8Array) =>

@@ -115,7 +115,7 @@ export class Worker {
     return worker;
   }
 
-  /** What the worker says about itself. */
+  /** The worker's description of itself. */
   get beat(): Beat {
     const { holder } = this;
     const { name, info } = this.#backend;

@@ -82,7 +82,7 @@ class ForwardPass {
   readonly #hasPrograms: boolean;
   /** They are made for rows in panels and for streamed rows, when the first block of either comes. */
   readonly #madePrograms: Partial<Record<1 | 3, TilePrograms>> = {};
-  /** Those of the current block; null without any. */
+  /** The current block's; null without any. */
   #programs: TilePrograms | null = null;
   readonly #keys: StoredRows;
   readonly #values: StoredRows;

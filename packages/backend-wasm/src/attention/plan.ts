@@ -256,7 +256,7 @@ function layOut(
   // If keys of few rows are converted in registers, the workspace holds queries twice, then four factors.
   const queryRows = Math.max(blockRows, kvDtype === "float32" ? 0 : 2 * fewRows);
   const query = next(queryRows * headBytes + 16);
-  // Of a tile that is spread, keys before those that a panel sees may get scores, too.
+  // In a tile that is spread, keys before those that a panel sees may get scores, too.
   next((mostAtOnce - 1) * panel * 4);
   // After the weights come the factors that outputs are rescaled with.
   const scores = next((tile + 1) * panel * 4);

@@ -20,7 +20,7 @@ const mostEntries = 32;
 /** Longest text that is read back, in characters. */
 const longestText = 65_536;
 
-/** What rates hold for: the build, the engine with its version, and the processor as far as it can be told. */
+/** The scope of rates: the build, the engine with its version, and the processor as far as it can be told. */
 function keyOf(build: SimdBuild): string {
   const { process, navigator } = globalThis as {
     readonly process?: { readonly versions?: Readonly<Record<string, string | undefined>> };

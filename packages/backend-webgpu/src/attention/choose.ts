@@ -46,7 +46,7 @@ export function choose(
   measured: MeasuredChoices | null = null,
 ): Choice {
   const found = measured && findMeasured(problem, preferences, measured);
-  // Where the rule was the fastest, it goes on to choose for other lengths of the class.
+  // A rule that was the fastest goes on to choose for other lengths of the class.
   const choice = found && found.gain > 1 ? choiceOf(problem, capabilities, found.settings) : null;
   if (choice !== null) return withMap(problem, { ...choice, measured: found });
   const byRule = chooseKernel(problem, capabilities, preferences);

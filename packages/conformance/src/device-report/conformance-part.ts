@@ -3,7 +3,7 @@ import { type ConformanceReport, noCounts, type Outcome } from "../report/report
 import { failureCharacters, fitting, most, shorten } from "./bounds.js";
 import type { BackendConformance, DeviceEnvironment, DeviceFailure } from "./device-report.js";
 
-/** What a device report keeps of the suite's reports: counts, failures, and reasons of refusals. */
+/** The suite's reports as a device report keeps them: counts, failures, and reasons of refusals. */
 export function conformancePart(reports: readonly ConformanceReport[]): BackendConformance[] {
   let left = failureCharacters;
   return reports.map((report) => {

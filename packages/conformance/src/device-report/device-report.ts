@@ -5,7 +5,7 @@ import type { Outcome } from "../report/report.js";
 export const deviceReportVersion = 1;
 
 /**
- * What one engine on one device computes, and how fast: the file that people send in. It holds what the conformance
+ * A report of what one engine on one device computes, and how fast: the file that people send in. It holds what the conformance
  * suite and the benchmark found, summarised so that it stays small enough for a link.
  */
 export interface DeviceReport {

@@ -113,7 +113,7 @@ export interface BackendInfo {
   /** Choices worth knowing, e.g. why fewer threads than asked for. */
   readonly notes?: readonly string[];
   /**
-   * What was measured on this device, as JSON, to be stored and given to a later backend: `webgpu({ tuning })`. Left
+   * Measurements of this device, as JSON, to be stored and given to a later backend: `webgpu({ tuning })`. Left
    * out where nothing was.
    */
   readonly tuning?: object;

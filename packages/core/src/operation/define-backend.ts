@@ -30,7 +30,7 @@ import { StartablePlan } from "./startable-plan.js";
 export type Verdict<Decision> =
   | {
       readonly decision: Decision;
-      /** What `supports` says of it; see there. */
+      /** The answer of `supports`; see there. */
       readonly notes?: readonly string[];
     }
   | { readonly reasons: readonly SupportReason[] };

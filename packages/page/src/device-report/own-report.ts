@@ -8,10 +8,10 @@ import {
 import { type Signal, signal } from "@preact/signals";
 import { describeBrowser } from "../describe-browser.js";
 
-/** Where the report lies between visits: the benchmark and the suite are two pages of one origin, and share it. */
+/** Key of the report between visits: the benchmark and the suite are two pages of one origin, and share it. */
 const key = "heed-device-report";
 
-/** What this browser has found about its device so far, on any of the pages; null before there is anything. */
+/** Findings of this browser about its device so far, on any of the pages; null before there are any. */
 export const ownReport: Signal<DeviceReport | null> = signal(null);
 
 /** Why the last results could not be added to it; null if they could. */

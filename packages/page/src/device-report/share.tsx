@@ -73,7 +73,7 @@ function Share({ report }: { report: DeviceReport }): JSX.Element {
   );
 }
 
-/** What the report holds, in a sentence. */
+/** The contents of the report, in a sentence. */
 function contents({ conformance, benchmark }: DeviceReport): string {
   const cases = (conformance ?? []).reduce((sum, backend) => {
     const { pass, fail, unsupported, "known-failure": known } = totals(backend);

@@ -15,7 +15,7 @@ import { Scroll } from "../scroll.js";
 
 interface ViewProps {
   readonly report: DeviceReport;
-  /** Where the report came from, in words. */
+  /** The report's origin, in words. */
   readonly origin: string;
 }
 

@@ -61,7 +61,7 @@ export class DeviceTuning {
     return own === 0 ? this.#notes : [...this.#notes, `${count(own)} measured on this device`];
   }
 
-  /** What applications gave and what was measured, to be given to a later backend; null if there is nothing. */
+  /** Tables that applications gave and results that were measured, for a later backend; null if there are none. */
   get table(): TuningTable | null {
     const own = [...this.#choices].filter(([problems]) => !this.#builtIn.has(problems));
     if (own.length === 0) return null;

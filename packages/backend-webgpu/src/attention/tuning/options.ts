@@ -16,11 +16,11 @@ export interface TuneOptions {
   readonly onResult?: ((result: TuneResult) => void) | undefined;
 }
 
-/** What was tried for a problem, and what it came to. */
+/** The candidates that were tried for a problem, and their results. */
 export interface TuneResult {
   /** The class of problems that this is remembered for. */
   readonly problems: string;
-  /** What the rules choose. */
+  /** The choice of the rules. */
   readonly rule: Settings;
   /** The fastest choice, which is remembered: the rule's, unless another one is faster beyond doubt. */
   readonly best: Settings;

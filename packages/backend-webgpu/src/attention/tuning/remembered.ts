@@ -6,7 +6,7 @@ import type { TunedDevice } from "./table.js";
 export interface Remembered {
   /** A table, or several, as the application gave them: not looked at before there is a device. */
   readonly given: unknown;
-  /** What backends of the provider know, by device. */
+  /** Knowledge that backends of the provider share, by device. */
   readonly devices: Map<string, DeviceTuning>;
 }
 
@@ -14,7 +14,7 @@ export function newRemembered(given: unknown): Remembered {
   return { given, devices: new Map() };
 }
 
-/** What is known about a device: the package's own table, then the application's, then what was measured. */
+/** All that is known about a device: the package's own table, then the application's, then what was measured. */
 export async function tuningOf(
   device: TunedDevice,
   { given, devices }: Remembered,

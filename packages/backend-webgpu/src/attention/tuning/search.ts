@@ -11,7 +11,7 @@ export interface Trial {
   dispose(): void;
 }
 
-/** What came of a candidate. */
+/** The result of a candidate. */
 export type Outcome =
   /** Milliseconds of a call, the least of the runs; `ratio`: of the rule's time to this one's, the median over rounds, where it was among the last. */
   | { readonly status: "measured"; readonly ms: number; readonly ratio: number | null }
@@ -105,7 +105,7 @@ class Search<C> {
   /** The longest that a candidate has taken to be compiled and run once: some drivers compile in the first run. */
   #longestFirst = 0;
   readonly #tried: Tried<C>[] = [];
-  /** Those that may still win. */
+  /** Candidates that may still win. */
   readonly #runners: Runner<C>[] = [];
   /** Candidates that are being compiled, or are compiled and wait. */
   readonly #opening = new Map<C, Promise<Trial>>();

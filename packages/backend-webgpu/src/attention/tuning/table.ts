@@ -14,7 +14,7 @@ export interface TunedDevice {
   readonly features: readonly string[];
 }
 
-/** What was measured for one class of problems. */
+/** Measurements of one class of problems. */
 export interface TunedChoice {
   /** The fastest kernel and its sizes. */
   readonly settings: Settings;

@@ -271,7 +271,7 @@ export class TileProgram {
   }
 }
 
-/** What a score program adds to the score as its last operation; −1 for other programs. */
+/** The operand that a score program adds to the score as its last operation; −1 for other programs. */
 function addendOf({ kind, nodes }: ProgramForm): number {
   const last = nodes.at(-1);
   if (kind !== "score" || last?.op !== "add") return -1;
