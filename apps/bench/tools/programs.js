@@ -8,7 +8,6 @@
 // tokens and head size 8. webgpu takes the adapter that Node's package `webgpu` finds.
 import { parseArgs } from "node:util";
 import { createAttention, tensor } from "@heed/core";
-import { slidingWindow, swinBias } from "@heed/core/masks";
 import {
   abs,
   add,
