@@ -67,7 +67,7 @@ test("a backend that the working directory depends on is measured by its name", 
   expect(cases[0].results).toMatchObject([{ status: "measured" }, { status: "measured" }]);
   // It is among those that are measured when none is named.
   expect((await bench(folder, "--list")).text).toMatch(
-    /backends: js, wasm, webgpu, onnx, toy, ref/,
+    /backends: js, wasm, webgpu, onnx, cluster, toy, ref/,
   );
 });
 

@@ -6,10 +6,10 @@ import {
   referenceAttention,
   toFloat64,
 } from "@heed/core";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type LoadedWasm, loadWasm } from "../src/load.js";
 import { compileBuild } from "../src/module.js";
-import { fastest, TileChoice } from "../src/tiles/choice.js";
+import { fastest, type KnownVariants, TileChoice } from "../src/tiles/choice.js";
 import { readRates, writeRates } from "../src/tiles/store.js";
 import { type TileVariant, tileVariants } from "../src/tiles/variants.js";
 import { backendOver, loadThreads } from "./backends.js";
@@ -95,7 +95,8 @@ test("the variant that is measured is used only if it is faster by a margin", ()
 test("measures in the first calls, says what it found, and knows it the next time", async () => {
   const { memory, kernels } = await loadWasm({ threads: 1, simd: "baseline" });
   const used = memory.used;
-  const choice = new TileChoice(memory, kernels, "baseline", undefined);
+  const known: KnownVariants = new Map();
+  const choice = new TileChoice(memory, kernels, "baseline", undefined, null, known);
   expect(choice.variant).toBe("splat");
   expect(choice.note).toContain("until the first long calls");
   for (let round = 0; round < 12; round++) choice.measure();
@@ -104,7 +105,7 @@ test("measures in the first calls, says what it found, and knows it the next tim
   );
   expect(choice.note).toContain(`tiles: ${choice.variant},`);
   expect(memory.used).toBe(used);
-  const next = new TileChoice(memory, kernels, "baseline", undefined);
+  const next = new TileChoice(memory, kernels, "baseline", undefined, null, known);
   expect([next.variant, next.note]).toEqual([choice.variant, choice.note]);
   const asked = new TileChoice(memory, kernels, "baseline", "spread");
   expect([asked.variant, asked.note]).toEqual(["spread", "tiles: spread, asked for"]);
@@ -165,22 +166,20 @@ describe("a store", () => {
 
   test("spares a later process measuring", async () => {
     const { memory, kernels } = await loadWasm({ threads: 1, simd: "baseline" });
-    vi.resetModules();
-    // Nothing is known in these modules yet, as in a new process.
-    const first = await import("../src/tiles/choice.js");
     const store = inText();
-    const choice = new first.TileChoice(memory, kernels, "baseline", undefined, store);
+    // Nothing is known yet, as in a new process.
+    const inNewProcess = (asked?: TileVariant) =>
+      new TileChoice(memory, kernels, "baseline", asked, store, new Map());
+    const choice = inNewProcess();
     await choice.restore();
     expect(choice.note).toContain("until the first long calls");
     for (let round = 0; round < 12; round++) choice.measure();
     await expect.poll(() => store.text).toContain("splat");
 
-    vi.resetModules();
-    const second = await import("../src/tiles/choice.js");
-    const later = new second.TileChoice(memory, kernels, "baseline", undefined, store);
+    const later = inNewProcess();
     await later.restore();
     expect(later.note).toBe(choice.note.replace("measured", "measured earlier"));
-    const asked = new second.TileChoice(memory, kernels, "baseline", "spread", store);
+    const asked = inNewProcess("spread");
     await asked.restore();
     expect(asked.note).toBe("tiles: spread, asked for");
   });

@@ -16,6 +16,12 @@ export interface NatsOptions {
 export type Credentials = Pick<ConnectionOptions, "user" | "pass" | "token" | "authenticator">;
 
 /**
+ * The package for TCP. Pages never import it: comments at the import keep webpack and Vite from resolving it, a variable
+ * keeps other bundlers from it.
+ */
+const nodePackage = "@nats-io/transport-node";
+
+/**
  * A connection to servers of NATS: over TCP by @nats-io/transport-node, or over WebSockets by @nats-io/nats-core
  * where the addresses begin with `ws:` or `wss:`, as they must in browsers. It connects again by itself for as long
  * as it is not closed.
@@ -46,7 +52,15 @@ async function connectTo(
     const { wsconnect } = await import("@nats-io/nats-core");
     return wsconnect(options);
   }
-  const { connect } = await import("@nats-io/transport-node");
+  const { process } = globalThis as {
+    readonly process?: { readonly versions?: { node?: string } };
+  };
+  if (process?.versions?.node === undefined) {
+    throw new Error("outside of Node and Bun, addresses have to begin with ws:// or wss://");
+  }
+  const { connect } = (await import(
+    /* webpackIgnore: true */ /* @vite-ignore */ nodePackage
+  )) as typeof import("@nats-io/transport-node");
   return connect(options);
 }
 

@@ -13,15 +13,17 @@ const settledGain = 1.05;
 const leastGain = 1.05;
 
 /** The variant that was found to be the fastest, and the rates that were measured. */
-interface Measured {
+export interface Measured {
   readonly variant: TileVariant;
   readonly rates: TileRates;
   /** Whether an earlier process measured them. */
   readonly remembered: boolean;
 }
 
-/** Results of this process for each build: the processor and the engine are the same. */
-const known = new Map<SimdBuild, Measured>();
+/** Results of a process for each build: the processor and the engine are the same. */
+export type KnownVariants = Map<SimdBuild, Measured>;
+
+const ofProcess: KnownVariants = new Map();
 
 /**
  * The variant by which panels read tiles. The variants are timed at the beginning of the first long calls, one round in
@@ -33,6 +35,7 @@ export class TileChoice {
   readonly #build: SimdBuild | null;
   readonly #asked: TileVariant | undefined;
   readonly #store: VariantStore | null;
+  readonly #known: KnownVariants;
   #best: TileRates | null = null;
   #rounds = 0;
   #measured: Measured | null;
@@ -41,6 +44,7 @@ export class TileChoice {
    * @param build null for a module that was given
    * @param asked a variant that was asked for: nothing is measured then
    * @param store for later processes
+   * @param known results that others in this process share
    */
   constructor(
     memory: WasmMemory,
@@ -48,12 +52,14 @@ export class TileChoice {
     build: SimdBuild | null,
     asked: TileVariant | undefined,
     store: VariantStore | null = null,
+    known: KnownVariants = ofProcess,
   ) {
     this.#memory = memory;
     this.#kernels = kernels;
     this.#build = build;
     this.#asked = asked;
     this.#store = store;
+    this.#known = known;
     this.#measured = (build && known.get(build)) ?? null;
   }
 
@@ -77,15 +83,15 @@ export class TileChoice {
   async restore(): Promise<void> {
     if (this.#store === null || this.#build === null || this.#asked || this.#measured) return;
     const rates = await readRates(this.#store, this.#build);
-    if (rates === null || this.#measured || known.has(this.#build)) return;
+    if (rates === null || this.#measured || this.#known.has(this.#build)) return;
     this.#measured = { variant: fastest(rates), rates, remembered: true };
-    known.set(this.#build, this.#measured);
+    this.#known.set(this.#build, this.#measured);
   }
 
   /** Times the variants once more, unless they are known well enough. */
   measure(): void {
     if (this.#asked || this.#measured) return;
-    const shared = this.#build && known.get(this.#build);
+    const shared = this.#build && this.#known.get(this.#build);
     if (shared) {
       this.#measured = shared;
       return;
@@ -98,7 +104,7 @@ export class TileChoice {
     if (this.#rounds < leastRounds || (rises && this.#rounds < mostRounds)) return;
     this.#measured = { variant: fastest(this.#best), rates: this.#best, remembered: false };
     if (this.#build === null) return;
-    known.set(this.#build, this.#measured);
+    this.#known.set(this.#build, this.#measured);
     if (this.#store) void writeRates(this.#store, this.#build, this.#best);
   }
 }

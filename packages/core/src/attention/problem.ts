@@ -161,12 +161,17 @@ function storageKey(p: Omit<AttentionProblem, "key" | "operation" | "types">): s
   return parts;
 }
 
-/** The options of a call that a problem says by itself, without any data. */
-export function optionsOf(
-  problem: AttentionProblem,
-): Pick<AttentionInputs, "causal" | "window" | "scale" | "softcap" | "returns"> {
-  const { causal, window, scale, softcap, returns } = problem;
-  return {
+/** Options of a call that need no data. */
+type ProblemOptions = Pick<AttentionInputs, "causal" | "window" | "scale" | "softcap" | "returns">;
+
+/**
+ * The options of a call that a problem says by itself, without any data.
+ *
+ * @throws InvalidInputError for what is no problem of attention
+ */
+export const optionsOf: (problem: AttentionProblem) => ProblemOptions = guarded(
+  "problem",
+  ({ causal, window, scale, softcap, returns }) => ({
     ...(causal && { causal }),
     ...(window && { window: { left: window.left ?? undefined, right: window.right ?? undefined } }),
     scale,
@@ -176,8 +181,8 @@ export function optionsOf(
       weights: returns.weights,
       scores: returns.scores ?? undefined,
     },
-  };
-}
+  }),
+);
 
 /**
  * A key that problems share whose lengths lie between the same powers of two: lengths grow with

@@ -1,3 +1,8 @@
+import { describeValue, InvalidInputError } from "../../errors.js";
+
+/** V8 ends the process where an array that grows passes 2^27 − 2 doubles; it grows to 1.5 times its length. */
+const mostDoubles = 2 ** 26;
+
 /**
  * Numbers as V8's packed doubles. Why not a `Float64Array`: V8 reads a plain array with fewer instructions, and checks
  * typed arrays for detached buffers as soon as any buffer of the process was ever detached, as by a growing wasm memory.
@@ -6,8 +11,20 @@
  */
 export type Doubles = number[];
 
-/** An array of a length that V8 stores as unboxed doubles, without holes, from the start. */
+/**
+ * An array of zeros that V8 stores as unboxed doubles, without holes, from the start.
+ *
+ * @param length at most 2^26
+ * @throws InvalidInputError
+ */
 export function doubles(length: number): Doubles {
+  if (!(Number.isInteger(length) && length >= 0 && length <= mostDoubles)) {
+    throw new InvalidInputError(
+      "length",
+      `an integer from 0 to ${mostDoubles}`,
+      describeValue(length),
+    );
+  }
   const array: number[] = [];
   // A fraction, since integers would be stored as such, and one by one, since what is preallocated
   // counts as having holes.

@@ -1,3 +1,4 @@
+import { describeValue, InvalidInputError } from "../../errors.js";
 import type { BoundProgram } from "../bound.js";
 import { dependencesOf } from "../dependences.js";
 import { type DiagonalKind, diagonalProgram, diagonalsOf, neededNodes } from "../diagonals.js";
@@ -39,8 +40,21 @@ export interface TileSizes {
   readonly ascending?: number;
 }
 
-/** The nearest multiple of three that holds a panel of each tile: the array of a panel's scores has as much room. */
+/**
+ * The nearest multiple of three that holds a panel of each tile: the array of a panel's scores has as much room.
+ *
+ * @param keys of a tile
+ * @param lanes rows of a panel
+ * @throws InvalidInputError
+ */
 export function panelLength(keys: number, lanes: number): number {
+  for (const [argument, count] of [
+    ["keys", keys],
+    ["lanes", lanes],
+  ] as const) {
+    if (Number.isSafeInteger(count) && count >= 0) continue;
+    throw new InvalidInputError(argument, "an integer ≥ 0", describeValue(count));
+  }
   return wholeThrees(keys * lanes);
 }
 
@@ -128,7 +142,7 @@ export class TileProgram {
   setKeys(first: number, count: number, positions: Int32Array | null = null): void {
     const { lanes } = this.#sizes;
     this.#first = first;
-    this.#count = panelLength(count, lanes);
+    this.#count = wholeThrees(count * lanes);
     const keys = this.#keys;
     const indices = this.#keyIndices;
     for (let j = 0, s = 0; j < count; j++) {
