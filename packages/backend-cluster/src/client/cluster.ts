@@ -124,7 +124,7 @@ export class Cluster {
       if (placement.entries === entries && stripes.length === rows && usable) return placement;
     }
     const { pageSize, replicas } = this.options;
-    const members = this.members.willing;
+    const members = this.members.willing(replicas);
     if (members.length === 0) {
       throw new DeviceLostError("cluster", "no worker of the group has been heard of lately");
     }

@@ -2,7 +2,7 @@ import type { Beat } from "../message/requests.js";
 
 /** Ticks of the client without a beat after which a worker counts as silent. */
 const silentAfter = 10;
-/** Ticks for which a worker that missed a request is asked last, and gets no new parts. */
+/** Ticks for which a worker that missed a request is asked last, and gets new parts only where others are too few. */
 const suspectFor = 20;
 /** Milliseconds between two ticks. */
 export const tickEvery = 250;
@@ -57,7 +57,7 @@ export class Member {
 
   /** Whether it may get new parts. */
   get takesParts(): boolean {
-    return !this.silent && !this.beat.leaving && !this.suspect;
+    return !this.silent && !this.beat.leaving;
   }
 
   answered(milliseconds: number): void {
@@ -101,11 +101,17 @@ export class Members {
     return new Set(["float32", ...shared]);
   }
 
-  /** Workers that may get new parts, those with the most free memory first. */
-  get willing(): readonly Member[] {
+  /**
+   * Workers that may get new parts, those with the most free memory first.
+   *
+   * @param least so many are needed: with fewer that answer everything, those are among them that missed a request
+   */
+  willing(least: number): readonly Member[] {
     const free = ({ beat }: Member): number => beat.memoryBytes - beat.usedBytes;
-    return [...this.#byName.values()]
+    const all = [...this.#byName.values()]
       .filter(({ takesParts }) => takesParts)
       .sort((a, b) => free(b) - free(a) || (a.name < b.name ? -1 : 1));
+    const answering = all.filter(({ suspect }) => !suspect);
+    return answering.length >= least ? answering : all;
   }
 }

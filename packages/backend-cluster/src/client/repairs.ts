@@ -42,16 +42,15 @@ export class Repairs {
     }
   }
 
+  /** Also where nobody reads or writes the part: a worker that is silent is not noticed by a request then. */
   #isDue(part: PlacedPart): boolean {
-    const staying = part.replicas.filter(({ beat }) => !beat.leaving);
-    if (part.replicas.length === 0) return false;
-    if (staying.length < part.replicas.length && staying.length >= part.placement.wanted)
-      return true;
-    return staying.length < part.placement.wanted && this.#target(part) !== undefined;
+    const staying = stayingOf(part).length;
+    if (staying >= part.placement.wanted) return staying < part.replicas.length;
+    return sourceOf(part) !== undefined && this.#target(part) !== undefined;
   }
 
   #target(part: PlacedPart): Member | undefined {
-    return this.#cluster.members.willing.find((member) => !part.replicas.includes(member));
+    return this.#cluster.members.willing(1).find((member) => !part.replicas.includes(member));
   }
 
   async #repair(part: PlacedPart): Promise<void> {
