@@ -62,7 +62,7 @@ export {
 } from "./program/program.js";
 export { type MaskProgram, Program, type ScoreProgram } from "./program/program-class.js";
 export { Scalar, scalar, Table, type TableData, table } from "./program/sources.js";
-export { type Doubles, doubles } from "./program/tile/doubles.js";
+export { type Doubles, doubles, mostDoubles } from "./program/tile/doubles.js";
 export {
   panelLength,
   TileProgram,

@@ -24,15 +24,16 @@ import { type BackendName, defaultOrder } from "./order.js";
 export async function open(options: HeedOptions | undefined): Promise<Attention> {
   const given = readAttentionOptions<HeedOptions>(options, ["store"]);
   const { select = "auto", store, backends, fallback = backends ? "warn" : "silent" } = given;
-  const memory = select === "auto" ? await restored(store) : null;
+  const learner = select === "auto" ? await learning(store) : null;
   const checked = checkOptions({
     ...(given as Partial<AttentionOptions>),
     load: given.load ?? "on-demand",
     recover: given.recover ?? fallback !== "error",
     fallback,
-    backends: providersOf(backends, environmentOf(), memory?.note("wasm")),
+    backends: providersOf(backends, environmentOf(), learner?.memory.note("wasm")),
   });
-  const strategy = await (memory ? learning(memory) : strategyOf(select));
+  await learner?.memory.restore();
+  const strategy = learner?.strategy ?? (await strategyOf(select));
   const makeTest: MakeTest = async (backend) => new (await parts()).SelfTest(backend);
   return openAttention({ ...checked, strategy, makeTest: checked.selfTest ? makeTest : null });
 }
@@ -40,14 +41,11 @@ export async function open(options: HeedOptions | undefined): Promise<Attention>
 /** Parts that are downloaded beside the first backend. */
 const parts = () => import("@heed/core/select/parts");
 
-async function learning(memory: Memory): Promise<Strategy> {
-  const { AutoStrategy } = await import("./learn/index.js");
-  return new AutoStrategy(memory);
-}
-
-/** The lessons of earlier processes. */
-async function restored(store: LearningStore | null | undefined): Promise<Memory> {
-  const { defaultStore, Memory } = await import("./learn/index.js");
+/** The strategy that learns, and its memory, which is still to be restored. */
+async function learning(
+  store: LearningStore | null | undefined,
+): Promise<{ readonly memory: Memory; readonly strategy: Strategy }> {
+  const { AutoStrategy, defaultStore, Memory } = await import("./learn/index.js");
   const usable =
     store === undefined ||
     store === null ||
@@ -56,8 +54,7 @@ async function restored(store: LearningStore | null | undefined): Promise<Memory
     throw new InvalidInputError("store", "{ read, write }, or null", describeValue(store));
   }
   const memory = new Memory(store === undefined ? defaultStore() : store);
-  await memory.restore();
-  return memory;
+  return { memory, strategy: new AutoStrategy(memory) };
 }
 
 async function strategyOf(select: unknown): Promise<Strategy | null> {

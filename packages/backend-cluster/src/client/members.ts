@@ -55,8 +55,8 @@ export class Member {
     this.#suspectedAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** Whether it may get new parts. */
-  get takesParts(): boolean {
+  /** Whether it can be counted on: it is heard of, and not about to leave. */
+  get stays(): boolean {
     return !this.silent && !this.beat.leaving;
   }
 
@@ -109,7 +109,7 @@ export class Members {
   willing(least: number): readonly Member[] {
     const free = ({ beat }: Member): number => beat.memoryBytes - beat.usedBytes;
     const all = [...this.#byName.values()]
-      .filter(({ takesParts }) => takesParts)
+      .filter(({ stays }) => stays)
       .sort((a, b) => free(b) - free(a) || (a.name < b.name ? -1 : 1));
     const answering = all.filter(({ suspect }) => !suspect);
     return answering.length >= least ? answering : all;

@@ -114,7 +114,7 @@ export class Repairs {
 
 /** Workers that can be counted on for a part. */
 function stayingOf(part: PlacedPart): readonly Member[] {
-  return part.replicas.filter(({ beat, silent }) => !beat.leaving && !silent);
+  return part.replicas.filter(({ stays }) => stays);
 }
 
 /** The worker to copy a part from. */

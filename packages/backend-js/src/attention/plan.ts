@@ -6,6 +6,7 @@ import {
   type WorkGrid,
   workGrid,
 } from "@heed/core";
+import { mostDoubles } from "@heed/core/program";
 import { panelColumns, panelKeys, panelRows } from "./kernels/tile.js";
 
 /**
@@ -130,18 +131,12 @@ export function workspaceElements(
   };
 }
 
-/**
- * Elements of the longest plain array that is asked for. V8 ends the process where an array of
- * doubles passes 2^27 − 2 elements, and lets one that is filled grow to 1.5 times its length.
- */
-const mostElements = 2 ** 26;
-
 /** Why a workspace cannot be had; empty where it can. */
 export function workspaceRefusals(problem: AttentionProblem, plan: JsPlan): SupportReason[] {
   const { query, key, value, scores, output } = workspaceElements(problem, plan).float64;
   const longest = Math.max(query, key, value, scores, output);
-  if (longest <= mostElements) return [];
-  const message = `a block of ${plan.grid.rows} query rows needs an array of ${longest} elements, and JavaScript has at most ${mostElements}`;
+  if (longest <= mostDoubles) return [];
+  const message = `a block of ${plan.grid.rows} query rows needs an array of ${longest} elements, and JavaScript has at most ${mostDoubles}`;
   return [{ code: "memory", message, hint: "use a backend that computes in a memory of its own" }];
 }
 

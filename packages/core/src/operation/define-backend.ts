@@ -179,11 +179,14 @@ class DefinedBackend<Context> implements Backend, Maker {
   ): Plan<Inputs, Outputs> | Promise<Plan<Inputs, Outputs>> {
     this.checkAlive();
     checkProblem(problem);
-    const { operation, kernels } = this.#accepted(problem);
+    const verdict = this.#verdict(problem);
+    if ("reasons" in verdict) {
+      throw new UnsupportedError([{ backend: this.name, reasons: verdict.reasons }]);
+    }
+    const { operation, kernels } = this.#implementation(problem) as Implementation<Context>;
     if (tune !== undefined && kernels.tune !== undefined) {
       return this.#tune(problem, operation, kernels.tune(problem as never, tune, this.#context));
     }
-    const verdict = this.#verdict(problem) as { readonly decision: unknown };
     const made = kernels.plan(problem as never, verdict.decision, this.#context);
     const wrap = (plan: KernelPlan<unknown, unknown>) =>
       new DefinedPlan<Inputs, Outputs>(this, operation, problem, plan);
@@ -200,15 +203,6 @@ class DefinedBackend<Context> implements Backend, Maker {
     this.#verdicts.delete(name);
     this.#info = this.#definition.info(this.#context);
     return this.plan(problem);
-  }
-
-  /** @throws UnsupportedError */
-  #accepted(problem: Problem): Implementation<Context> {
-    const verdict = this.#verdict(problem);
-    if ("reasons" in verdict) {
-      throw new UnsupportedError([{ backend: this.name, reasons: verdict.reasons }]);
-    }
-    return this.#implementation(problem) as Implementation<Context>;
   }
 
   dispose(): void {

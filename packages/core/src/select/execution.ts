@@ -365,9 +365,7 @@ export class Execution {
 async function makePlan(slot: ReadySlot, problem: Problem, options?: PlanOptions): Promise<Plan> {
   let plan: unknown;
   try {
-    plan = await (options === undefined
-      ? slot.backend.plan(problem)
-      : slot.backend.plan(problem, options));
+    plan = await slot.backend.plan(problem, options);
   } catch (thrown) {
     throw asBackendError(slot.name, "planning", thrown);
   }

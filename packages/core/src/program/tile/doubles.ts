@@ -1,7 +1,10 @@
 import { describeValue, InvalidInputError } from "../../errors.js";
 
-/** V8 ends the process where an array that grows passes 2^27 − 2 doubles; it grows to 1.5 times its length. */
-const mostDoubles = 2 ** 26;
+/**
+ * Elements of the longest array of doubles that is asked for. V8 ends the process where one passes 2^27 − 2 elements,
+ * and lets one that is filled grow to 1.5 times its length.
+ */
+export const mostDoubles: number = 2 ** 26;
 
 /**
  * Numbers as V8's packed doubles. Why not a `Float64Array`: V8 reads a plain array with fewer instructions, and checks
