@@ -4,7 +4,7 @@ import { checkAttention, readOptions } from "@heed/core/options";
 
 export interface SpliceOptions {
   /** Runs the sites: what `createAttention` of `heed` or `@heed/core` resolves with. */
-  readonly attention: Pick<Attention, "run" | "apply">;
+  readonly attention: Pick<Attention, "run" | "apply"> & Partial<Pick<Attention, "upload">>;
   /**
    * The application's own copy of onnxruntime: the module object of `onnxruntime-web` (or one of its entries) or
    * of `onnxruntime-node`. Default: the one that is installed; in Node `onnxruntime-node` before `onnxruntime-web`.
@@ -12,7 +12,8 @@ export interface SpliceOptions {
   readonly runtime?: OnnxRuntime | undefined;
   /**
    * Options for onnxruntime's sessions, such as `{ executionProviders: ["webgpu"] }`. Default: the CPU, with all
-   * optimisations.
+   * optimisations. With onnxruntime-web's webgpu, and an attention whose backend has tensors on a GPU, pieces run on
+   * that backend's GPUDevice, and tensors stay there. `preferredOutputLocation` is for the model's outputs.
    */
   readonly sessionOptions?: Readonly<Record<string, unknown>> | undefined;
   /**

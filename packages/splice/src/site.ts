@@ -42,6 +42,13 @@ export interface SiteResult {
   readonly backend: string | null;
   /** Why the runtime ran it. */
   readonly reason?: string;
+  /**
+   * Memory that query, key, value and output were in: `"device"` where they stayed on the GPU that onnxruntime and the
+   * backend share.
+   */
+  readonly memory: "device" | "host";
+  /** Why tensors were read back that onnxruntime had left on the GPU. */
+  readonly readBack?: string;
   /** `[batch, heads, queryLength, keyLength]`, if they were asked for. */
   readonly weights?: HostTensor;
   /** The call that Heed got, if it was asked for. */

@@ -11,6 +11,8 @@ import { type Found, findSites } from "./match/find.js";
 import type { FoundSite, NotUnderstood } from "./match/form.js";
 import { headsOf } from "./match/heads.js";
 import { checkOptions, type SpliceOptions } from "./options.js";
+import { findSharedGpu, webgpuProvider } from "./run/gpu/shared.js";
+import { Places } from "./run/places.js";
 import { SiteRunner } from "./run/run-site.js";
 import { findRuntime, type LoadedPiece, PieceLoader } from "./run/sessions.js";
 import { SplicedModel } from "./spliced-model.js";
@@ -40,7 +42,15 @@ export async function splice(
   const { plan, sites, notUnderstood } = planOf(graph, findSites(graph, folder, sizes));
   if (sites.length === 0) throw new SpliceError("no-attention", noAttention(notUnderstood));
   const runtime = await findRuntime(checked.runtime);
-  const loader = new PieceLoader(graph, runtime, checked);
+  const sharing = await findSharedGpu(checked.attention, runtime, checked);
+  const { gpu } = sharing;
+  const places = webgpuProvider(runtime, checked)
+    ? new Places(graph, sites, {
+        shared: gpu !== null,
+        preferred: checked.sessionOptions?.preferredOutputLocation,
+      })
+    : null;
+  const loader = new PieceLoader(graph, runtime, { ...checked, gpu, places });
   for (const { name, type } of graph.inputs) loader.setType(name, declaredType(type));
   const stages: (LoadedPiece | null)[] = [];
   try {
@@ -60,6 +70,7 @@ export async function splice(
       new SiteRunner(graph, loader, checked.attention, site, {
         heads: heads.get(site.name) ?? null,
         weightsRead: plan.weightsRead.has(site),
+        gpu,
       }),
     ]);
     const typeOf = (value: string) => loader.typeOf(value);
@@ -68,6 +79,8 @@ export async function splice(
       graph,
       cut: plan,
       loader,
+      sharing,
+      places,
       stages,
       constants,
       runners: new Map(runners),
@@ -78,6 +91,7 @@ export async function splice(
     });
   } catch (error) {
     for (const piece of stages) await piece?.release();
+    gpu?.dispose();
     throw error;
   }
 }
@@ -132,7 +146,7 @@ async function constantsOf(
   { constants }: Cut,
 ): Promise<ReadonlyMap<string, RuntimeTensor>> {
   if (constants.outputs.length === 0) return new Map();
-  const piece = await loader.load(constants);
+  const piece = await loader.loadOnHost(constants);
   try {
     return await piece.run(() => {
       throw new Error("constants read no inputs");

@@ -3,7 +3,10 @@ import { DisposedError, describeValue, type HostTensor, InvalidInputError } from
 import { readOptions } from "@heed/core/options";
 import type { Cut } from "./cut/plan.js";
 import type { ModelGraph } from "./graph/graph.js";
+import type { Sharing } from "./run/gpu/shared.js";
+import type { Places } from "./run/places.js";
 import type { SiteRunner, Wanted } from "./run/run-site.js";
+import { RunValues } from "./run/run-values.js";
 import type { LoadedPiece, PieceLoader } from "./run/sessions.js";
 import { runtimeValue } from "./run/values.js";
 import type { Site, SiteResult, UnsplicedNode } from "./site.js";
@@ -46,6 +49,8 @@ export interface Parts {
   readonly graph: ModelGraph;
   readonly cut: Cut;
   readonly loader: PieceLoader;
+  readonly sharing: Sharing;
+  readonly places: Places | null;
   readonly stages: readonly (LoadedPiece | null)[];
   readonly constants: ReadonlyMap<string, RuntimeTensor>;
   readonly runners: ReadonlyMap<string, SiteRunner>;
@@ -72,6 +77,19 @@ export class SplicedModel {
     this.sites = parts.sites;
     this.notUnderstood = parts.notUnderstood;
     this.#lastUse = lastUses(parts);
+  }
+
+  /**
+   * Where the tensors between pieces and sites are: in the memory of a backend whose GPUDevice the pieces run on as
+   * well, or in host memory for a reason.
+   */
+  get memory():
+    | { readonly on: "device"; readonly backend: string }
+    | { readonly on: "host"; readonly reason: string } {
+    const { sharing } = this.#parts;
+    return sharing.gpu
+      ? { on: "device", backend: sharing.gpu.backend }
+      : { on: "host", reason: sharing.reason };
   }
 
   /** The inputs that a run has to be given. */
@@ -112,32 +130,39 @@ export class SplicedModel {
     options: RunOptions = {},
   ): Promise<RunResult> {
     if (this.#disposed) throw new DisposedError("model");
-    const { graph, cut, stages, constants, runners } = this.#parts;
+    const { graph, cut, stages, constants, runners, sharing, places } = this.#parts;
     const read = readOptions("options", options, runNames) as RunOptions;
     const [weights, inputs] = [
       this.#named("weights", read.weights),
       this.#named("inputs", read.inputs),
     ];
-    const values = new Map<string, RuntimeTensor>(constants);
-    for (const [name, value] of this.#feeds(feeds)) values.set(name, value);
-    const value = (name: string): RuntimeTensor => values.get(name) as RuntimeTensor;
+    const values = new RunValues(sharing.gpu);
+    for (const [name, value] of [...constants, ...this.#feeds(feeds)]) values.give(name, value);
     const sites = new Map<string, SiteResult>();
-    const outputs = new Set(graph.outputs);
-    for (const [stage, { sites: ready }] of cut.stages.entries()) {
-      const made = await stages[stage]?.run(value);
-      for (const [name, tensor] of made ?? []) values.set(name, tensor);
-      for (const { name } of ready) {
-        const wanted: Wanted = { weights: weights.has(name), inputs: inputs.has(name) };
-        const run = await (runners.get(name) as SiteRunner).run(value, wanted);
-        for (const [own, tensor] of run.values) values.set(own, tensor);
-        sites.set(name, run.result);
+    const kept = new Set(graph.outputs);
+    try {
+      for (const [stage, { sites: ready }] of cut.stages.entries()) {
+        const made = await stages[stage]?.run((name) => values.get(name));
+        for (const [name, tensor] of made ?? []) values.set(name, tensor);
+        for (const { name } of ready) {
+          const wanted: Wanted = { weights: weights.has(name), inputs: inputs.has(name) };
+          const run = await (runners.get(name) as SiteRunner).run(values, wanted);
+          for (const [own, tensor] of run.values) values.set(own, tensor);
+          sites.set(name, run.result);
+        }
+        for (const name of values.names) {
+          const last = this.#lastUse.get(name) ?? -1;
+          if (last <= stage && !kept.has(name)) values.drop(name);
+        }
       }
-      for (const name of [...values.keys()]) {
-        const last = this.#lastUse.get(name) ?? -1;
-        if (last <= stage && !outputs.has(name)) values.delete(name);
+      const outputs: Record<string, OnnxTensor> = {};
+      for (const name of graph.outputs) {
+        outputs[name] = await values.take(name, places?.wanted(name) === "gpu-buffer");
       }
+      return { outputs, sites };
+    } finally {
+      values.dropAll();
     }
-    return { outputs: Object.fromEntries(graph.outputs.map((name) => [name, value(name)])), sites };
   }
 
   /**
@@ -190,6 +215,7 @@ export class SplicedModel {
     for (const piece of this.#parts.stages) await piece?.release();
     for (const runner of this.#parts.runners.values()) await runner.release();
     await (await this.#whole?.catch(() => null))?.release();
+    this.#parts.sharing.gpu?.dispose();
   }
 
   #named(option: string, value: boolean | readonly string[] | undefined): ReadonlySet<string> {
@@ -263,7 +289,7 @@ function lastUses({ cut, runners }: Parts): Map<string, number> {
     for (const name of piece.inputs) last.set(name, stage);
     for (const { inputs, name } of sites) {
       for (const input of inputs) last.set(input, stage);
-      for (const input of runners.get(name)?.subgraph().inputs ?? []) last.set(input, stage);
+      for (const input of runners.get(name)?.reads ?? []) last.set(input, stage);
     }
   }
   return last;

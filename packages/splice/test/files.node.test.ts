@@ -128,7 +128,7 @@ test("feeds and options of a run are checked", async () => {
   const named = await model.run(given, { weights: [site?.name as string] });
   expect(named.sites.get(site?.name as string)?.weights?.shape).toEqual([2, 2, 5, 5]);
   const bare = await model.run(given);
-  expect(bare.sites.get(site?.name as string)).toEqual({ backend: "js" });
+  expect(bare.sites.get(site?.name as string)).toEqual({ backend: "js", memory: "host" });
   await model.dispose();
   await model.dispose();
   await expect(model.run(given)).rejects.toMatchObject({ code: "disposed" });

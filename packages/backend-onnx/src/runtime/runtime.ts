@@ -73,7 +73,12 @@ export interface Runtime {
     new (type: RuntimeDType, data: unknown, dims: readonly number[]): RuntimeTensor;
     fromGpuBuffer?(
       buffer: unknown,
-      options: { dataType: string; dims: readonly number[] },
+      options: {
+        dataType: string;
+        dims: readonly number[];
+        download?(): Promise<unknown>;
+        dispose?(): void;
+      },
     ): RuntimeTensor;
   };
 }

@@ -3,25 +3,35 @@ import {
   contiguous,
   type HostTensor,
   isContiguous,
+  isDeviceTensor,
   reshape,
+  type Tensor,
+  type TensorLayout,
   tensor,
   transpose,
 } from "@heed/core";
 import type { LayoutStep, ShapeStep } from "../match/form.js";
+import { BufferLayout } from "./gpu/layout.js";
 
 /** The call does not fit what was recognised: the runtime's own nodes run it. */
 export class NotThisCall extends Error {}
 
+/** The call cannot read a tensor where it is on the GPU: it has to be read back. */
+export class NotInPlace extends Error {}
+
+/** A tensor of a call in host memory, or where it lies on the GPU. */
+export type CallTensor = HostTensor | BufferLayout;
+
 /** A tensor whose sizes differ from those that the graph has where repeated heads were left out. */
 export interface Laid {
-  readonly tensor: HostTensor;
+  readonly tensor: CallTensor;
   /** Sizes that the graph has. */
   readonly sizes: readonly number[];
 }
 
 /** @param numbers elements of a value of the graph */
 export function layOut(
-  t: HostTensor,
+  t: CallTensor,
   steps: readonly LayoutStep[],
   numbers: (value: string) => readonly number[],
 ): Laid {
@@ -39,7 +49,7 @@ function stepped(
     case "transpose": {
       if (step.axes.length !== sizes.length) throw new NotThisCall("an operand has another rank");
       return {
-        tensor: transpose(t, step.axes),
+        tensor: turned(t, step.axes),
         sizes: step.axes.map((axis) => sizes[axis] as number),
       };
     }
@@ -82,12 +92,25 @@ function inserted(list: readonly number[], at: number, value: number): number[] 
 }
 
 /** The same memory with other axes. */
-export function withAxes(
-  { data, offset, dtype }: HostTensor,
+export function withAxes<T extends CallTensor>(
+  t: T,
   shape: readonly number[],
   strides: readonly number[],
-): HostTensor {
-  return tensor(data, shape, { dtype, strides, offset });
+): T {
+  const { offset } = t;
+  if (t instanceof BufferLayout) return t.view({ shape, strides, offset }) as T;
+  const { data, dtype } = t as HostTensor;
+  return tensor(data, shape, { dtype, strides, offset }) as HostTensor as T;
+}
+
+/** The axes in another order, as core's `transpose`. */
+export function turned<T extends CallTensor>(t: T, axes: readonly number[]): T {
+  return transpose(t as Tensor, axes) as T;
+}
+
+/** Axes of size 1 repeated, as by core's `broadcastTo`. */
+export function spreadTo<T extends CallTensor>(t: T, shape: readonly number[]): T {
+  return broadcastTo(t as Tensor, shape) as T;
 }
 
 /** Sizes of two operands side by side, by ONNX's rule. */
@@ -148,11 +171,11 @@ export interface Leading {
  *
  * @param lead all leading axes that the graph has, with their full sizes
  */
-export function asHeads(
-  t: HostTensor,
+export function asHeads<T extends CallTensor>(
+  t: T,
   lead: readonly number[],
   { batch, heads }: Leading,
-): HostTensor {
+): T {
   const last = t.shape.slice(-2);
   const padding = lead.length - (t.shape.length - 2);
   const own = [...Array<number>(padding).fill(1), ...t.shape.slice(0, -2)];
@@ -160,16 +183,49 @@ export function asHeads(
   const padded = withAxes(t, [...own, ...last], strides);
   if (lead.length >= 2 && lead.at(-1) === heads) {
     const kept = own.at(-1) as number;
-    const full = broadcastTo(padded, [...lead.slice(0, -1), kept, ...last]);
+    const full = spreadTo(padded, [...lead.slice(0, -1), kept, ...last]);
     return lead.length === 2 ? full : reshaped(full, [batch, kept, ...last]);
   }
   if (lead.length === 0) return withAxes(t, [1, 1, ...last], [0, 0, ...t.strides]);
-  const full = broadcastTo(padded, [...lead, ...last]);
+  const full = spreadTo(padded, [...lead, ...last]);
   if (lead.length > 1) return reshaped(full, [batch, heads, ...last]);
   const [step, ...others] = full.strides as [number, ...number[]];
   return withAxes(full, [batch, heads, ...last], [step * heads, step, ...others]);
 }
 
-function reshaped(t: HostTensor, shape: readonly number[]): HostTensor {
-  return reshape(isContiguous(t) ? t : contiguous(t), shape);
+/** Leading axes joined or divided, as a view where the strides allow it. */
+function reshaped<T extends CallTensor>(t: T, shape: readonly number[]): T {
+  const strides = stridesOf(t, shape);
+  if (strides) return withAxes(t, shape, strides);
+  if (isDeviceTensor(t)) throw new NotInPlace("leading axes are joined that lie apart");
+  return reshape(isContiguous(t) ? t : contiguous(t as HostTensor), shape) as T;
+}
+
+/** Strides with which the same elements, in the same order, have another shape; null where there are none. */
+function stridesOf(from: Omit<TensorLayout, "dtype">, shape: readonly number[]): number[] | null {
+  const axes = from.shape
+    .map((size, axis) => ({ size, stride: from.strides[axis] as number }))
+    .filter(({ size }) => size !== 1);
+  if (axes.some(({ size }) => size === 0)) return null;
+  // Runs of axes that lie as one would.
+  const runs: { size: number; stride: number }[] = [];
+  for (const axis of axes) {
+    const before = runs.at(-1);
+    if (before && before.stride === axis.size * axis.stride) {
+      runs[runs.length - 1] = { size: before.size * axis.size, stride: axis.stride };
+    } else runs.push(axis);
+  }
+  const strides: number[] = [];
+  for (const size of [...shape].reverse()) {
+    const run = runs.at(-1);
+    if (size === 1 || !run) {
+      strides.unshift(0);
+      continue;
+    }
+    if (run.size % size !== 0) return null;
+    strides.unshift(run.stride);
+    if (run.size === size) runs.pop();
+    else runs[runs.length - 1] = { size: run.size / size, stride: run.stride * size };
+  }
+  return runs.length === 0 ? strides : null;
 }

@@ -1,11 +1,11 @@
 import {
   type AttentionInputs,
-  broadcastTo,
   cast,
   contiguous,
   type FloatDType,
   type HostTensor,
   isContiguous,
+  isDeviceTensor,
   reshape,
   transpose,
 } from "@heed/core";
@@ -15,19 +15,31 @@ import type { LogitStep, NumberOf, Operand, WrittenOut } from "../match/form.js"
 import {
   asHeads,
   broadcastSizes,
+  type CallTensor,
   type Laid,
   type Leading,
   layOut,
+  NotInPlace,
   NotThisCall,
   reshapedSizes,
+  spreadTo,
+  turned,
   withAxes,
 } from "./axes.js";
-import { interpret, type Term } from "./masks.js";
+import { interpret, type MaskInputs, type Term } from "./masks.js";
 import { hostTensor, numbersOf, type Value } from "./values.js";
 
+/** Query, key and value of a call, and everything else, which is in host memory. */
+export interface CallInputs<T extends CallTensor>
+  extends Omit<AttentionInputs<HostTensor>, "query" | "key" | "value"> {
+  readonly query: T;
+  readonly key: T;
+  readonly value: T;
+}
+
 /** A call of attention, and how its results stand in the graph. */
-export interface SiteCall {
-  readonly inputs: AttentionInputs<HostTensor>;
+export interface SiteCall<T extends CallTensor = HostTensor> {
+  readonly inputs: CallInputs<T>;
   /** Sizes of what the softmax makes. */
   readonly weightSizes: readonly number[];
   readonly weightDType: FloatDType;
@@ -39,15 +51,46 @@ export interface SiteCall {
 
 type ReadValue = (name: string) => Value;
 
+/** Query, key and value of a graph by the names of its values. */
+type ReadOperand<T extends CallTensor> = (name: string) => T;
+
+/** What masks of a run were found to say: layers share them. */
+export type KnownMasks = Map<string, MaskInputs>;
+
+/** Values of a call. */
+export interface CallValues<T extends CallTensor> {
+  /** Query, key and value. */
+  readonly operand: ReadOperand<T>;
+  /** Everything else, in host memory. */
+  readonly read: ReadValue;
+  readonly masks: KnownMasks;
+}
+
+/** A value as an operand in host memory. @throws NotThisCall */
+export function hostOperand(value: Value): HostTensor {
+  const t = hostTensor(value);
+  if (!t?.dtype.startsWith("float")) throw new NotThisCall(`an operand is of ${value.type}`);
+  return t;
+}
+
 /**
  * Attention's inputs from the values of a graph, whose sizes are known now.
  *
  * @param headsHint heads of scores of rank 3, where the graph says them elsewhere
  * @throws NotThisCall
+ * @throws NotInPlace for operands on a GPU that cannot be read there
  */
-export function siteCall(form: WrittenOut, read: ReadValue, headsHint: number | null): SiteCall {
+export function siteCall<T extends CallTensor>(
+  form: WrittenOut,
+  { operand: operandOf, read, masks }: CallValues<T>,
+  headsHint: number | null,
+): SiteCall<T> {
   const numbers = (name: string): number[] => numbersOf(read(name));
-  const operand = (of: Operand): Laid => layOut(floatTensor(read(of.value)), of.steps, numbers);
+  const operand = (of: Operand): Laid => {
+    const t = operandOf(of.value);
+    if (t.shape.length < 2) throw new NotThisCall("an operand has no rows");
+    return layOut(t, of.steps, numbers);
+  };
   const query = operand(form.query);
   const key = flipped(operand(form.key));
   const value = operand(form.value);
@@ -71,8 +114,8 @@ export function siteCall(form: WrittenOut, read: ReadValue, headsHint: number | 
 
   const leading = leadingOf([lead, walked.sizes.slice(0, -2), lastLead], headsHint);
   const dtype = widest([query, key, value]);
-  const heads = (laid: Laid, own: readonly number[]): HostTensor =>
-    cast(asHeads(laid.tensor, own, leading), dtype);
+  const heads = (laid: Laid, own: readonly number[]): T =>
+    castTo(asHeads(laid.tensor, own, leading), dtype) as T;
   const groups = sameGroups(heads(key, lead), heads(value, lastLead));
   const scale = walked.scale * form.query.factor * form.key.factor;
   return {
@@ -81,11 +124,7 @@ export function siteCall(form: WrittenOut, read: ReadValue, headsHint: number | 
       ...groups,
       scale,
       ...capInput(walked.cap),
-      ...interpret(
-        walked.terms.map((term) => canonical(term, leading)),
-        [leading.batch, leading.heads, rows, keys],
-        form.safe,
-      ),
+      ...said(walked, leading, form.safe, masks),
     },
     weightSizes: walked.sizes,
     weightDType: walked.dtype ?? (query.tensor.dtype as FloatDType),
@@ -95,15 +134,35 @@ export function siteCall(form: WrittenOut, read: ReadValue, headsHint: number | 
   };
 }
 
+/** What a call's masks say. @throws NotThisCall */
+function said(
+  { terms, sizes }: Walked,
+  leading: Leading,
+  safe: boolean,
+  masks: KnownMasks,
+): MaskInputs {
+  const [rows, keys] = sizes.slice(-2) as [number, number];
+  const what = terms.map(({ value, sizes, term: { tensor: _, ...rest } }) => [value, sizes, rest]);
+  const key = JSON.stringify([what, leading, rows, keys, safe], (_, one: unknown) =>
+    typeof one === "number" && !Number.isFinite(one) ? String(one) : one,
+  );
+  let known = masks.get(key);
+  if (!known) {
+    const own = terms.map((term) => canonical(term, leading));
+    known = interpret(own, [leading.batch, leading.heads, rows, keys], safe);
+    masks.set(key, known);
+  }
+  return known;
+}
+
 function leadOf({ sizes }: Laid): readonly number[] {
   return sizes.slice(0, -2);
 }
 
-function floatTensor(value: Value): HostTensor {
-  const t = hostTensor(value);
-  if (!t?.dtype.startsWith("float")) throw new NotThisCall(`an operand is of ${value.type}`);
-  if (t.shape.length < 2) throw new NotThisCall("an operand has no rows");
-  return t;
+function castTo(t: CallTensor, dtype: FloatDType): CallTensor {
+  if (t.dtype === dtype) return t;
+  if (isDeviceTensor(t)) throw new NotInPlace("the operands have several types");
+  return cast(t as HostTensor, dtype);
 }
 
 /** The right operand of a product of queries and keys as the keys. */
@@ -112,10 +171,12 @@ function flipped({ tensor: t, sizes }: Laid): Laid {
   const axes = [...sizes.keys()].map((axis) =>
     axis === rank - 1 ? rank - 2 : axis === rank - 2 ? rank - 1 : axis,
   );
-  return { tensor: transpose(t, axes), sizes: axes.map((axis) => sizes[axis] as number) };
+  return { tensor: turned(t, axes), sizes: axes.map((axis) => sizes[axis] as number) };
 }
 
 interface PlacedTerm {
+  /** Name of the value that it reads. */
+  readonly value: string;
   readonly term: Term;
   /** Sizes of the scores at its place. */
   readonly sizes: readonly number[];
@@ -154,13 +215,15 @@ function walk(steps: readonly LogitStep[], from: readonly number[], read: ReadVa
         break;
       case "add": {
         const t = termTensor(read(step.value), sizes);
-        terms.push({ term: { kind: "add", tensor: t, factor: step.factor }, sizes });
+        const term = { kind: "add", tensor: t, factor: step.factor } as const;
+        terms.push({ value: step.value, term, sizes });
         break;
       }
       case "where": {
         const fill = numberIn(step.fill, read, "the number of masked scores");
         const t = termTensor(read(step.condition), sizes);
-        terms.push({ term: { kind: "where", tensor: t, keep: step.keep, fill }, sizes });
+        const term = { kind: "where", tensor: t, keep: step.keep, fill } as const;
+        terms.push({ value: step.condition, term, sizes });
         break;
       }
       case "cast":
@@ -257,16 +320,16 @@ function widest(laid: readonly Laid[]): FloatDType {
 }
 
 /** Keys and values with as many heads as each other. */
-function sameGroups(key: HostTensor, value: HostTensor): { key: HostTensor; value: HostTensor } {
+function sameGroups<T extends CallTensor>(key: T, value: T): { key: T; value: T } {
   const [k, v] = [key.shape[1] as number, value.shape[1] as number];
   if (k === v) return { key, value };
   if (k !== 1 && v !== 1) throw new NotThisCall("keys and values have different heads");
   return { key: spread(key, Math.max(k, v)), value: spread(value, Math.max(k, v)) };
 }
 
-function spread(t: HostTensor, heads: number): HostTensor {
+function spread<T extends CallTensor>(t: T, heads: number): T {
   if (t.shape[1] === heads) return t;
-  return broadcastTo(t, [t.shape[0] as number, heads, ...t.shape.slice(2)]);
+  return spreadTo(t, [t.shape[0] as number, heads, ...t.shape.slice(2)]);
 }
 
 /** The inverse of {@link outputTensor}: what the graph has as `[batch, heads, queryLength, valueDim]`. */
@@ -285,7 +348,7 @@ export function arrangedOutput(value: HostTensor, { inputs, outputAxes }: SiteCa
 /** The product with the values as the graph has it. */
 export function outputTensor(
   output: HostTensor,
-  call: SiteCall,
+  call: Omit<SiteCall, "inputs">,
 ): { tensor: HostTensor; sizes: readonly number[] } {
   const { outputSizes, outputAxes, outputDType } = call;
   const t = cast(output, outputDType);

@@ -1,18 +1,27 @@
 import type { RuntimeTensor } from "@heed/backend-onnx/runtime";
 import {
   cast,
+  type DeviceTensor,
+  elementCount,
   type HostTensor,
   InvalidInputError,
+  isContiguous,
+  isDeviceTensor,
   isHeedError,
+  type Tensor,
   UnsupportedError,
 } from "@heed/core";
 import { extract, type Piece } from "../cut/extract.js";
 import type { ModelGraph } from "../graph/graph.js";
 import type { FoundSite, WrittenOut } from "../match/form.js";
 import type { SiteResult } from "../site.js";
-import { NotThisCall, withAxes } from "./axes.js";
-import { arrangedOutput, outputTensor, siteCall } from "./call.js";
+import { type CallTensor, NotInPlace, NotThisCall, withAxes } from "./axes.js";
+import { arrangedOutput, hostOperand, outputTensor, type SiteCall, siteCall } from "./call.js";
+import { BufferLayout } from "./gpu/layout.js";
+import { downloaded, hostCopy, type SharedGpu } from "./gpu/shared.js";
 import { arrangedHeads, runOperator } from "./operator.js";
+import { operandsOf } from "./places.js";
+import type { RunValues } from "./run-values.js";
 import { type Recorded, type Runner, recording } from "./runner.js";
 import type { LoadedPiece, PieceLoader } from "./sessions.js";
 import { feedValue, hostTensor, runtimeValue } from "./values.js";
@@ -29,8 +38,6 @@ export interface SiteRun {
   readonly result: SiteResult;
 }
 
-type ReadValue = (name: string) => RuntimeTensor;
-
 /** Runs one site: on Heed, or where a call is not what was recognised, by the nodes of the file. */
 export class SiteRunner {
   readonly site: FoundSite;
@@ -39,6 +46,10 @@ export class SiteRunner {
   readonly #heads: number | null;
   /** Whether the graph reads the weights. */
   readonly #weightsRead: boolean;
+  /** Memory that onnxruntime and a backend share. */
+  readonly #gpu: SharedGpu | null;
+  /** Query, key and value among the site's inputs. */
+  readonly #operands: ReadonlySet<string>;
   readonly #own: Piece;
   readonly #graph: ModelGraph;
   #loaded: Promise<LoadedPiece> | null = null;
@@ -48,15 +59,26 @@ export class SiteRunner {
     loader: PieceLoader,
     attention: Runner,
     site: FoundSite,
-    about: { readonly heads: number | null; readonly weightsRead: boolean },
+    about: {
+      readonly heads: number | null;
+      readonly weightsRead: boolean;
+      readonly gpu: SharedGpu | null;
+    },
   ) {
     this.site = site;
     this.#loader = loader;
     this.#attention = attention;
     this.#heads = about.heads;
     this.#weightsRead = about.weightsRead;
+    this.#gpu = about.gpu;
+    this.#operands = new Set(operandsOf(site));
     this.#graph = graph;
     this.#own = this.#extract(true);
+  }
+
+  /** Values that the file's own nodes read. */
+  get reads(): readonly string[] {
+    return this.#own.inputs;
   }
 
   #extract(weights: boolean): Piece {
@@ -81,66 +103,157 @@ export class SiteRunner {
     return { model: this.#loader.encode(piece), inputs: piece.inputs, outputs: piece.outputs };
   }
 
-  async run(read: ReadValue, wanted: Wanted): Promise<SiteRun> {
+  async run(values: RunValues, wanted: Wanted): Promise<SiteRun> {
     try {
-      const run = await this.#byHeed(read, wanted);
-      return wanted.inputs ? { ...run, result: { ...run.result, feeds: this.#feeds(read) } } : run;
+      const run = await this.#byHeed(values, wanted);
+      if (!wanted.inputs) return run;
+      return { ...run, result: { ...run.result, feeds: await this.#feeds(values) } };
     } catch (error) {
       const reason = reasonOf(error);
       if (reason === null) throw error;
-      return this.#byRuntime(read, wanted, reason);
+      return this.#byRuntime(values, wanted, reason);
     }
   }
 
-  #byHeed(read: ReadValue, wanted: Wanted): Promise<SiteRun> {
+  async #byHeed(values: RunValues, wanted: Wanted): Promise<SiteRun> {
     const { form } = this.site;
-    return form.kind === "written-out"
-      ? this.#writtenOut(form, read, wanted)
-      : this.#operator(read, wanted);
+    if (form.kind !== "written-out") return this.#operator(values, wanted);
+    await values.fetch(this.site.inputs.filter((name) => !this.#operands.has(name)));
+    const onDevice = await this.#tryOnDevice(form, values, wanted);
+    if (typeof onDevice === "object") return onDevice;
+    await values.fetch(this.#operands);
+    const run = await this.#onHost(form, values, wanted);
+    return onDevice === undefined ? run : { ...run, result: { ...run.result, readBack: onDevice } };
   }
 
-  async #writtenOut(form: WrittenOut, read: ReadValue, wanted: Wanted): Promise<SiteRun> {
+  #hostCall(form: WrittenOut, values: RunValues): SiteCall {
+    const read = (name: string): RuntimeTensor => values.onHost(name);
+    const operand = (name: string): HostTensor => hostOperand(read(name));
+    return siteCall(form, { operand, read, masks: values.masks }, this.#heads);
+  }
+
+  async #onHost(form: WrittenOut, values: RunValues, wanted: Wanted): Promise<SiteRun> {
     const { site } = this;
     const { runtime } = this.#loader;
-    const call = siteCall(form, read, this.#heads);
+    const call = this.#hostCall(form, values);
     const weights = wanted.weights || this.#weightsRead;
     const result = await this.#attention.run({ ...call.inputs, returns: { weights } });
     const output = outputTensor(result.output, call);
-    const values = new Map([[site.output, runtimeValue(runtime, output.tensor, output.sizes)]]);
+    const made = new Map([[site.output, runtimeValue(runtime, output.tensor, output.sizes)]]);
     if (this.#weightsRead && result.weights && site.weights) {
-      const read = cast(result.weights, call.weightDType);
-      values.set(site.weights, runtimeValue(runtime, read, call.weightSizes));
+      const own = cast(result.weights, call.weightDType);
+      made.set(site.weights, runtimeValue(runtime, own, call.weightSizes));
     }
     return {
-      values,
+      values: made,
       result: {
         backend: result.backend,
+        memory: "host",
         ...(wanted.weights && result.weights && { weights: result.weights }),
-        ...(wanted.inputs && {
-          inputs: call.inputs,
-          arrange: (made) => arrangedOutput(floats(made), call),
-        }),
+        ...(wanted.inputs && shownInputs(call)),
       },
     };
   }
 
-  async #operator(read: ReadValue, wanted: Wanted): Promise<SiteRun> {
+  /** A run on the GPU that has the operands; else why they have to be read back, undefined where none is there. */
+  async #tryOnDevice(
+    form: WrittenOut,
+    values: RunValues,
+    wanted: Wanted,
+  ): Promise<SiteRun | string | undefined> {
+    const gpu = this.#gpu;
+    if (!gpu) return undefined;
+    const operands = new Map(
+      [...this.#operands].map((name) => [name, gpu.layout(values.get(name)) ?? values.get(name)]),
+    );
+    if (![...operands.values()].some((one) => one instanceof BufferLayout)) return undefined;
+    try {
+      const operand = (name: string): CallTensor => {
+        const one = operands.get(name) as RuntimeTensor | BufferLayout;
+        return one instanceof BufferLayout ? one : hostOperand(one);
+      };
+      const read = (name: string): RuntimeTensor => values.onHost(name);
+      const call = siteCall(form, { operand, read, masks: values.masks }, this.#heads);
+      checkInPlace(call, this.#weightsRead);
+      return await this.#onDevice(form, values, wanted, { call, gpu });
+    } catch (error) {
+      const reason = error instanceof NotInPlace ? error.message : refusalOf(error);
+      if (reason === null) throw error;
+      return reason;
+    }
+  }
+
+  async #onDevice(
+    form: WrittenOut,
+    values: RunValues,
+    wanted: Wanted,
+    { call, gpu }: { readonly call: SiteCall<CallTensor>; readonly gpu: SharedGpu },
+  ): Promise<SiteRun> {
+    const { site } = this;
+    const { query, key, value } = call.inputs;
+    const wrapped: DeviceTensor[] = [];
+    const placed = (t: CallTensor): Tensor => {
+      if (!(t instanceof BufferLayout)) return t;
+      const made = gpu.tensor(t);
+      wrapped.push(made);
+      return made;
+    };
+    try {
+      const result = await this.#attention.run({
+        ...call.inputs,
+        query: placed(query),
+        key: placed(key),
+        value: placed(value),
+        returns: { weights: wanted.weights || this.#weightsRead },
+      });
+      const weights =
+        wanted.weights && result.weights ? await onHostToo(result.weights) : undefined;
+      const made = new Map([
+        [site.output, await this.#given(result.output, call.outputSizes, gpu)],
+      ]);
+      if (this.#weightsRead && result.weights && site.weights) {
+        made.set(site.weights, await this.#given(result.weights, call.weightSizes, gpu));
+      } else if (result.weights && isDeviceTensor(result.weights)) result.weights.dispose();
+      if (wanted.inputs) await values.fetch(this.#operands);
+      return {
+        values: made,
+        result: {
+          backend: result.backend,
+          memory: "device",
+          ...(weights && { weights }),
+          ...(wanted.inputs && shownInputs(this.#hostCall(form, values))),
+        },
+      };
+    } finally {
+      for (const t of wrapped) t.dispose();
+    }
+  }
+
+  /** What a backend made as onnxruntime's tensor, over the same memory if it can read that. */
+  async #given(t: Tensor, sizes: readonly number[], gpu: SharedGpu): Promise<RuntimeTensor> {
+    if (isDeviceTensor(t) && isContiguous(t) && (t.offset ?? 0) === 0) return gpu.give(t, sizes);
+    return runtimeValue(this.#loader.runtime, await hostCopy(t), sizes);
+  }
+
+  async #operator(values: RunValues, wanted: Wanted): Promise<SiteRun> {
     const { form } = this.site;
     if (form.kind !== "operator") throw new Error("an operator was expected");
     const { runtime } = this.#loader;
     const recorded: Recorded = {};
     const runner = recording(this.#attention, wanted.weights, recorded);
-    const outputs = await runOperator(runner, form, read);
-    const values = new Map<string, RuntimeTensor>();
+    await values.fetch(this.site.inputs);
+    const outputs = await runOperator(runner, form, (name) => values.onHost(name));
+    const made = new Map<string, RuntimeTensor>();
     for (const [at, name] of form.node.outputs.entries()) {
       const output = outputs[at];
-      if (output) values.set(name, runtimeValue(runtime, output, output.shape));
+      if (output) made.set(name, runtimeValue(runtime, output, output.shape));
       else if (name !== "") throw new NotThisCall(`Heed does not return the output ${at}`);
     }
     return {
-      values,
+      values: made,
       result: {
         backend: recorded.backend ?? null,
+        memory: "host",
         ...(recorded.weights && { weights: recorded.weights }),
         ...(wanted.inputs &&
           recorded.inputs && {
@@ -151,29 +264,30 @@ export class SiteRunner {
     };
   }
 
-  async #byRuntime(read: ReadValue, wanted: Wanted, reason: string): Promise<SiteRun> {
+  async #byRuntime(values: RunValues, wanted: Wanted, reason: string): Promise<SiteRun> {
     for (const name of this.#own.inputs) {
-      const { type, dims } = read(name);
+      const { type, dims } = values.get(name);
       this.#loader.setType(name, { dtype: type, dims: dims.map(() => "") });
     }
     this.#loaded ??= this.#loader.load(this.#own);
-    const values = await (await this.#loaded).run(read);
-    const weights = this.site.weights && values.get(this.site.weights);
-    const shown = wanted.weights && weights ? this.#asWeights(weights) : undefined;
+    const made = await (await this.#loaded).run((name) => values.get(name));
+    const weights = this.site.weights && made.get(this.site.weights);
+    const shown = wanted.weights && weights ? await this.#asWeights(weights) : undefined;
     return {
-      values,
+      values: made,
       result: {
         backend: null,
         reason,
+        memory: "host",
         ...(shown && { weights: shown }),
-        ...(wanted.inputs && { feeds: this.#feeds(read) }),
+        ...(wanted.inputs && { feeds: await this.#feeds(values) }),
       },
     };
   }
 
   /** `[batch, heads, queryLength, keyLength]` from whatever leading axes there are. */
-  #asWeights(value: RuntimeTensor): HostTensor | undefined {
-    const t = hostTensor(value);
+  async #asWeights(value: RuntimeTensor): Promise<HostTensor | undefined> {
+    const t = hostTensor((await this.#gpu?.read(value)) ?? (await downloaded(value, true)));
     if (!t || t.shape.length < 2) return undefined;
     const lead = t.shape.slice(0, -2);
     const count = lead.reduce((product, size) => product * size, 1);
@@ -183,10 +297,11 @@ export class SiteRunner {
     return withAxes(t, [batch, heads, rows, keys], [heads * rows * keys, rows * keys, keys, 1]);
   }
 
-  #feeds(read: ReadValue): Readonly<Record<string, RuntimeTensor>> {
+  async #feeds(values: RunValues): Promise<Readonly<Record<string, RuntimeTensor>>> {
     const { runtime } = this.#loader;
+    await values.fetch(this.#own.inputs);
     return Object.fromEntries(
-      this.#own.inputs.map((name) => [name, feedValue(runtime, read(name))]),
+      this.#own.inputs.map((name) => [name, feedValue(runtime, values.onHost(name))]),
     );
   }
 
@@ -202,9 +317,37 @@ function floats(made: Parameters<NonNullable<SiteResult["arrange"]>>[0]): HostTe
   return t;
 }
 
+/** A copy of a backend's tensor in host memory; the tensor stays. */
+async function onHostToo(t: Tensor): Promise<HostTensor> {
+  return isDeviceTensor(t) ? t.read() : t;
+}
+
+/** A call and its output's form, for whoever asked for inputs. */
+function shownInputs(call: SiteCall): Pick<SiteResult, "inputs" | "arrange"> {
+  return { inputs: call.inputs, arrange: (made) => arrangedOutput(floats(made), call) };
+}
+
+/** @throws NotInPlace for a call whose results onnxruntime could not read where a backend leaves them */
+function checkInPlace(call: SiteCall<CallTensor>, weightsRead: boolean): void {
+  const { inputs, outputAxes, outputDType, weightDType, weightSizes } = call;
+  const { query, key, value } = inputs;
+  if (outputAxes) throw new NotInPlace("the output's axes are in another order");
+  if (outputDType !== query.dtype || (weightsRead && weightDType !== query.dtype)) {
+    throw new NotInPlace("the results are of another type than the operands");
+  }
+  if ([query, key, value].some(({ shape }) => elementCount(shape) === 0)) {
+    throw new NotInPlace("an operand is empty");
+  }
+  if (elementCount(weightSizes) === 0) throw new NotInPlace("there are no scores");
+}
+
 /** Why the runtime has to run a call; null for errors that are no matter of the call. */
 function reasonOf(error: unknown): string | null {
-  if (error instanceof NotThisCall) return error.message;
+  return error instanceof NotThisCall ? error.message : refusalOf(error);
+}
+
+/** Why no backend takes a call; null for other errors. */
+function refusalOf(error: unknown): string | null {
   if (error instanceof UnsupportedError || error instanceof InvalidInputError) return error.message;
   if (isHeedError(error, "unsupported") || isHeedError(error, "invalid-input")) {
     return (error as Error).message;

@@ -12,6 +12,8 @@ import { encodePiece, externalFiles, givenAs, type Piece, type ValueType } from 
 import { SpliceError } from "../errors.js";
 import type { ModelGraph } from "../graph/graph.js";
 import type { SpliceOptions } from "../options.js";
+import type { SharedGpu } from "./gpu/shared.js";
+import type { Places } from "./places.js";
 import { feedValue } from "./values.js";
 
 /** Types of inputs and outputs as onnxruntime tells them. */
@@ -31,14 +33,22 @@ export interface LoadedPiece {
   release(): Promise<void>;
 }
 
+/** What a loader knows beside the model. */
+export interface LoaderOptions extends SpliceOptions {
+  /** Memory that onnxruntime and a backend share: sessions then run on its device. */
+  readonly gpu: SharedGpu | null;
+  /** Where values between pieces are to be; null where all are in JavaScript memory. */
+  readonly places: Places | null;
+}
+
 /** Makes sessions of pieces, and knows the types of the values that they make. */
 export class PieceLoader {
   readonly runtime: Runtime;
   readonly #graph: ModelGraph;
-  readonly #options: SpliceOptions;
+  readonly #options: LoaderOptions;
   readonly #types = new Map<string, ValueType>();
 
-  constructor(graph: ModelGraph, runtime: Runtime, options: SpliceOptions) {
+  constructor(graph: ModelGraph, runtime: Runtime, options: LoaderOptions) {
     this.#graph = graph;
     this.#options = options;
     this.runtime = runtime;
@@ -58,7 +68,18 @@ export class PieceLoader {
 
   /** @throws OnnxRuntimeError, SpliceError */
   async load(piece: Piece): Promise<LoadedPiece> {
-    return this.#loaded(piece, await this.#session(this.encode(piece), piece));
+    const { places } = this.#options;
+    const outputs = places
+      ? Object.fromEntries(
+          piece.outputs.map((value) => [givenAs(this.#graph, value), places.of(value)]),
+        )
+      : undefined;
+    return this.#loaded(piece, await this.#session(this.encode(piece), piece, outputs));
+  }
+
+  /** A piece that runs once, and whose outputs are in JavaScript memory. @throws OnnxRuntimeError, SpliceError */
+  async loadOnHost(piece: Piece): Promise<LoadedPiece> {
+    return this.#loaded(piece, await this.#session(this.encode(piece), piece, "cpu"));
   }
 
   /** The file as it is. @throws OnnxRuntimeError, SpliceError */
@@ -70,7 +91,8 @@ export class PieceLoader {
       outputs: outputs.filter((name) => !this.#graph.isWeight(name)),
       weights: [...initializers.keys()],
     };
-    return this.#loaded(piece, await this.#session(file, piece));
+    const { preferredOutputLocation } = this.#options.sessionOptions ?? {};
+    return this.#loaded(piece, await this.#session(file, piece, preferredOutputLocation));
   }
 
   #loaded(piece: Piece, session: Session): LoadedPiece {
@@ -104,14 +126,19 @@ export class PieceLoader {
     };
   }
 
-  async #session(model: Uint8Array, piece: Piece): Promise<Session> {
+  /** @param outputs where onnxruntime leaves them: its session option `preferredOutputLocation` */
+  async #session(model: Uint8Array, piece: Piece, outputs: unknown): Promise<Session> {
     const files = externalFiles(this.#graph, piece);
     const externalData = [];
     for (const path of files) externalData.push({ path, data: await this.#file(path) });
+    const { sessionOptions, gpu } = this.#options;
+    const { preferredOutputLocation, ...given } = sessionOptions ?? {};
     const options = {
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
-      ...this.#options.sessionOptions,
+      ...given,
+      ...(gpu && { executionProviders: onDevice(given.executionProviders, gpu.device) }),
+      ...(outputs !== undefined && { preferredOutputLocation: outputs }),
       ...(externalData.length > 0 && { externalData }),
     };
     try {
@@ -139,6 +166,15 @@ export class PieceLoader {
     if (data instanceof Uint8Array) return data;
     throw new SpliceError("external-data", `externalData gave no Uint8Array for ${path}`);
   }
+}
+
+/** The execution providers, with a GPUDevice for webgpu: onnxruntime-web takes one for each session. */
+function onDevice(providers: unknown, device: object): unknown {
+  if (!Array.isArray(providers)) return providers;
+  return providers.map((provider) => {
+    if (provider === "webgpu") return { name: "webgpu", device };
+    return provider?.name === "webgpu" ? { ...provider, device } : provider;
+  });
 }
 
 async function ran(

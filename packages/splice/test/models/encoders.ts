@@ -5,19 +5,24 @@ const heads = 2;
 const size = 4;
 
 /** BERT as transformers exports it: Div after the product, padding of −10000 by Add; and a pooler's softmax. */
-export function bert(opset = 13): TestModel {
+export function bert(opset = 13, layers = 1): TestModel {
   const g = new Writer(opset);
   const ids = g.input("input_ids", "int64", ["batch", "sequence"]);
   const padding = g.input("attention_mask", "int64", ["batch", "sequence"]);
-  const hidden = g.op("Gather", [g.weight(16, width), ids]);
+  let hidden = g.op("Gather", [g.weight(16, width), ids]);
   const kept = g.op("Cast", [g.unsqueeze(padding, 1, 2)], { to: 1 });
   const mask = g.op("Mul", [g.op("Sub", [g.float(1), kept]), g.float(-10000)]);
-  const query = g.heads(g.linear(hidden, width, width), heads, size);
-  const key = g.transpose(g.reshape(g.linear(hidden, width, width), 0, 0, heads, size), 0, 2, 3, 1);
-  const value = g.heads(g.linear(hidden, width, width), heads, size);
-  const scores = g.op("Div", [g.op("MatMul", [query, key]), g.float(2)]);
-  const weights = g.softmax(g.op("Add", [scores, mask]), opset < 13 ? 3 : -1);
-  const out = g.merged(g.op("MatMul", [g.op("Identity", [weights]), value]), width);
+  let out = hidden;
+  for (let layer = 0; layer < layers; layer++) {
+    if (layer > 0) hidden = g.op("Add", [out, hidden]);
+    const query = g.heads(g.linear(hidden, width, width), heads, size);
+    const turned = g.reshape(g.linear(hidden, width, width), 0, 0, heads, size);
+    const key = g.transpose(turned, 0, 2, 3, 1);
+    const value = g.heads(g.linear(hidden, width, width), heads, size);
+    const scores = g.op("Div", [g.op("MatMul", [query, key]), g.float(2)]);
+    const weights = g.softmax(g.op("Add", [scores, mask]), opset < 13 ? 3 : -1);
+    out = g.merged(g.op("MatMul", [g.op("Identity", [weights]), value]), width);
+  }
   // A softmax over labels, and one that mixes fixed vectors: a layer, and no attention.
   const labels = g.softmax(g.linear(g.op("Add", [out, hidden]), width, 3));
   const mixed = g.op("MatMul", [labels, g.weight(3, width)]);

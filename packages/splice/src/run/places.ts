@@ -1,0 +1,64 @@
+import { TensorProto_DataType as DataType } from "@heed/backend-onnx/proto";
+import type { ModelGraph } from "../graph/graph.js";
+import { ElementTypes } from "../graph/types.js";
+import type { FoundSite } from "../match/form.js";
+
+/** Memory that onnxruntime leaves an output in. */
+export type Place = "cpu" | "gpu-buffer";
+
+/** Where the values that leave a piece are to be, when pieces run on onnxruntime-web's provider webgpu. */
+export class Places {
+  readonly #types: ElementTypes;
+  readonly #outputs: ReadonlySet<string>;
+  readonly #preferred: unknown;
+  /** Values that sites read as query, key or value, and those that they read in another way. */
+  readonly #operands: ReadonlySet<string>;
+  readonly #others: ReadonlySet<string>;
+  /** Values that something inside the model reads. */
+  readonly #read: (value: string) => boolean;
+
+  /**
+   * @param shared whether sites read their operands on the GPU
+   * @param preferred the session option `preferredOutputLocation`, for the model's outputs
+   */
+  constructor(
+    graph: ModelGraph,
+    sites: readonly FoundSite[],
+    { shared, preferred }: { readonly shared: boolean; readonly preferred: unknown },
+  ) {
+    this.#types = new ElementTypes(graph);
+    this.#outputs = new Set(graph.outputs);
+    this.#preferred = preferred;
+    const operands = sites.flatMap((site) => (shared ? operandsOf(site) : []));
+    this.#operands = new Set(operands);
+    this.#others = new Set(
+      sites.flatMap((site) => {
+        const own = new Set(shared ? operandsOf(site) : []);
+        return site.inputs.filter((name) => !own.has(name));
+      }),
+    );
+    this.#read = (value) => graph.readers(value).length > 0;
+  }
+
+  /** Integers and conditions stay on the CPU, which shapes and masks are computed from. */
+  of(value: string): Place {
+    if (this.#others.has(value) && !this.#operands.has(value)) return "cpu";
+    if (this.#outputs.has(value) && !this.#read(value)) return this.wanted(value);
+    const type = this.#types.of(value);
+    return type === DataType.FLOAT || type === DataType.FLOAT16 ? "gpu-buffer" : "cpu";
+  }
+
+  /** Where the caller wants an output of the model. */
+  wanted(output: string): Place {
+    const preferred =
+      typeof this.#preferred === "object" && this.#preferred !== null
+        ? (this.#preferred as Readonly<Record<string, unknown>>)[output]
+        : this.#preferred;
+    return preferred === "gpu-buffer" ? "gpu-buffer" : "cpu";
+  }
+}
+
+/** Values that are query, key and value of a site; those of operators are read in host memory. */
+export function operandsOf({ form }: FoundSite): string[] {
+  return form.kind === "written-out" ? [form.query.value, form.key.value, form.value.value] : [];
+}
