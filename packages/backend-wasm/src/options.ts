@@ -31,7 +31,7 @@ export interface WasmOptions {
   /**
    * How blocks of queries read keys and values: `"splat"`, one element at a time into all lanes, or `"spread"` or
    * `"spread-by-two"`, from a copy in which each element fills four lanes. The results are the same. By default, the
-   * first long calls measure which is the fastest in this engine on this processor, for about a millisecond each, and
+   * first calls measure which is the fastest in this engine on this processor, for about a millisecond each, and
    * `info.notes` says what they found.
    */
   readonly variant?: TileVariant | undefined;

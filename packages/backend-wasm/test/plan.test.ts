@@ -65,13 +65,27 @@ describe("planProblem", () => {
 
   test("makes blocks of whole panels that cover every row, as even as can be", () => {
     for (const length of [5, 7, 8, 59, 128, 129, 197, 512, 1025]) {
-      const { grid } = planOf({ lengths: [length, length], sizes: [15, 59] });
-      const { rows: blockRows, blocks } = grid;
-      expect(blockRows % 8).toBe(0);
-      expect(blockRows).toBeLessThanOrEqual(128);
-      expect(blockRows * blocks).toBeGreaterThanOrEqual(length);
-      expect(blockRows * (blocks - 1)).toBeLessThan(length);
+      for (const threads of [1, 2]) {
+        const { grid } = planOf({ lengths: [length, length], sizes: [15, 59] }, threads);
+        const { rows: blockRows, blocks } = grid;
+        expect(blockRows % 8).toBe(0);
+        expect(blockRows).toBeLessThanOrEqual(512);
+        expect(blockRows * blocks).toBeGreaterThanOrEqual(length);
+        expect(blockRows * (blocks - 1)).toBeLessThan(length);
+      }
     }
+  });
+
+  test("makes blocks as long as threads have enough of them", () => {
+    const rowsOf = (kvHeads: number, length: number, threads: number) =>
+      planOf({ heads: [kvHeads, kvHeads], lengths: [length, length] }, threads).grid.rows;
+    expect(rowsOf(1, 2048, 1)).toBe(512);
+    expect(rowsOf(12, 200, 1)).toBe(200);
+    // 32 blocks for two threads, and 64 for four.
+    expect(rowsOf(8, 2048, 2)).toBe(512);
+    expect(rowsOf(8, 2048, 4)).toBe(256);
+    expect(rowsOf(4, 2048, 4)).toBe(128);
+    expect(rowsOf(1, 2048, 4)).toBe(128);
   });
 
   test("makes tiles of the elements that the build works best with, in whole groups of keys", () => {

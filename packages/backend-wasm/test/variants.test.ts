@@ -98,8 +98,8 @@ test("measures in the first calls, says what it found, and knows it the next tim
   const known: KnownVariants = new Map();
   const choice = new TileChoice(memory, kernels, "baseline", undefined, null, known);
   expect(choice.variant).toBe("splat");
-  expect(choice.note).toContain("until the first long calls");
-  for (let round = 0; round < 12; round++) choice.measure();
+  expect(choice.note).toContain("until the first calls");
+  for (let round = 0; round < 16; round++) choice.measure();
   expect(choice.note).toMatch(
     /^tiles: (.*), measured in GFLOP\/s: splat \d+\.\d, spread \d+\.\d, spread-by-two \d+\.\d$/,
   );
@@ -172,8 +172,8 @@ describe("a store", () => {
       new TileChoice(memory, kernels, "baseline", asked, store, new Map());
     const choice = inNewProcess();
     await choice.restore();
-    expect(choice.note).toContain("until the first long calls");
-    for (let round = 0; round < 12; round++) choice.measure();
+    expect(choice.note).toContain("until the first calls");
+    for (let round = 0; round < 16; round++) choice.measure();
     await expect.poll(() => store.text).toContain("splat");
 
     const later = inNewProcess();
@@ -185,19 +185,28 @@ describe("a store", () => {
   });
 });
 
-test("long calls measure, short ones do not", async () => {
+test("long calls measure, and short ones once they add up", async () => {
   // Nothing is known of a module that is given.
-  const wasm = await loadWasm({ threads: 1, module: await compileBuild("baseline", false) });
-  const backend = await backendOver(wasm);
-  const run = async (inputs: Call) => (await backend.plan(describeProblem(inputs))).run(inputs);
-  for (let i = 0; i < 12; i++) await run(long);
-  expect(wasm.tiles.note).toContain("until the first long calls");
-  const longer = {
-    query: random.tensor([1, 1, 700, 64], "float32"),
-    key: random.tensor([1, 1, 700, 64], "float32"),
-    value: random.tensor([1, 1, 700, 64], "float32"),
-  };
-  for (let i = 0; i < 12; i++) await run(longer);
-  expect(backend.info.notes?.join()).toContain("measured in GFLOP/s");
-  backend.dispose();
+  const module = await compileBuild("baseline", false);
+  const square = (length: number): Call => ({
+    query: random.tensor([1, 1, length, 64], "float32"),
+    key: random.tensor([1, 1, length, 64], "float32"),
+    value: random.tensor([1, 1, length, 64], "float32"),
+  });
+  // Multiply-adds: 12 calls of 6.3e7 or more, and 16 times 13 calls of 1.6e7.
+  for (const [inputs, few, enough] of [
+    [square(700), 0, 16],
+    [square(360), 12, 16 * 13],
+  ] as const) {
+    const wasm = await loadWasm({ threads: 1, module });
+    const backend = await backendOver(wasm);
+    const plan = await backend.plan(describeProblem(inputs));
+    for (let i = 0; i < 12; i++) await (await backend.plan(describeProblem(long))).run(long);
+    for (let i = 0; i < few; i++) await plan.run(inputs);
+    expect(wasm.tiles.note).toContain("until the first calls");
+    const measured = () => wasm.tiles.note.includes("measured in GFLOP/s");
+    for (let i = 0; i < enough && !measured(); i++) await plan.run(inputs);
+    expect(measured()).toBe(true);
+    backend.dispose();
+  }
 });

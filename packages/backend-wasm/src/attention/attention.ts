@@ -61,9 +61,6 @@ function limitsOf(wasm: LoadedWasm, sharing: SharingLimits): PlanLimits {
   return { ...sharing, threads, batchInvariant, tileElements };
 }
 
-/** Multiply-adds of a call that is long beside what is measured before it: some milliseconds. */
-const leastMeasuredWork = 5e7;
-
 /** Computes a call. Parts of keys are the same whether one thread or several compute them. */
 function run(wasm: LoadedWasm, template: JobTemplate, bound: BoundAttention): AttentionOutputs {
   const { memory, kernels, pool, tiles } = wasm;
@@ -72,7 +69,7 @@ function run(wasm: LoadedWasm, template: JobTemplate, bound: BoundAttention): At
   // Whoever awaits calls alone gives timers no turn, and would wait for threads in vain.
   if (plan.threads > 1) pool?.start();
   const threads = pool?.isReady || pool?.isBroken ? plan.threads : 1;
-  if (plan.kernel === "tiled" && plan.multiplyAdds >= leastMeasuredWork) tiles.measure();
+  if (plan.kernel === "tiled") tiles.before(plan.multiplyAdds);
   const job = new Job(memory, template, bound, threads, tiles.variant);
   try {
     const { descriptor, workspace, workspaceBytes, items } = job;

@@ -105,8 +105,13 @@ export interface PlanLimits extends SharingLimits {
  */
 export const defaultLimits: SharingLimits = { sharedWork: 2e6, leastSplitKeys: 256 };
 
-/** Most rows of a block: enough that converting float16, which is done once a block, costs little. */
-const mostBlockRows = 128;
+/**
+ * Most rows of a block, from the largest: a tile is converted or spread once for each block. Threads share blocks, so
+ * that many blocks are worth more to them.
+ */
+const blockRows = [512, 256, 128] as const;
+/** Blocks for each thread that smaller ones would not share more evenly. */
+const blocksPerThread = 16;
 /** Least and most keys of a tile, and their step, a multiple of the 6 or 5 keys that kernels take at once. */
 const leastTileKeys = 60;
 const mostTileKeys = 480;
@@ -127,15 +132,16 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   const few = total <= fewRows && streams && !ragged;
   const kernel: WasmKernel = few ? "few" : "tiled";
   const panel = kernel === "few" ? fewRows : panelRows;
+  const keys = ragged?.keys ? keyLength / Math.max(1, sequences) : keyLength;
+  const allHeads = problem.batch * problem.kvHeads;
+  const multiplyAdds = allHeads * total * keys * (headDim + valueDim);
+  const threads = multiplyAdds < limits.sharedWork ? 1 : limits.threads;
   // Blocks of about the same length, none longer than the longest.
-  const even = few ? fewRows : Math.ceil(total / Math.max(1, Math.ceil(total / mostBlockRows)));
+  const most = mostBlockRows(allHeads, total, threads);
+  const even = few ? fewRows : Math.ceil(total / Math.max(1, Math.ceil(total / most)));
   const grid = workGrid(problem, roundUp(Math.max(1, even), panel));
   // In a ragged batch, at least so many if no sequence is empty.
   const heads = ragged ? grid.kvHeads * Math.min(sequences, queryLength) : grid.items;
-  const keys = ragged?.keys ? keyLength / Math.max(1, sequences) : keyLength;
-
-  const multiplyAdds = grid.batch * grid.kvHeads * total * keys * (headDim + valueDim);
-  const threads = multiplyAdds < limits.sharedWork ? 1 : limits.threads;
   const whole = matrices || batchInvariant;
   const { leastSplitKeys } = limits;
   const mostSplits = Math.max(1, Math.floor(keyLength / leastSplitKeys));
@@ -174,6 +180,14 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
     partialRows,
     partialBytes: splits === 1 ? 0 : items * partialRows * (valueDim + 2) * 4,
   };
+}
+
+/** Most rows of a block. */
+function mostBlockRows(heads: number, rows: number, threads: number): number {
+  const [most, ...smaller] = blockRows;
+  if (threads === 1) return most;
+  const enough = (length: number) => heads * Math.ceil(rows / length) >= blocksPerThread * threads;
+  return [most, ...smaller].find(enough) ?? blockRows[blockRows.length - 1];
 }
 
 /** A plan with room for programs. */

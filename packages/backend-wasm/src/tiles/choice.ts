@@ -4,11 +4,18 @@ import { type TileRates, timeTiles } from "./measure.js";
 import { readRates, type VariantStore, writeRates } from "./store.js";
 import { type TileVariant, tileVariants } from "./variants.js";
 
-/** Rounds in which all variants are timed: at least so many, since engines compile functions again that are busy. */
-const leastRounds = 4;
-const mostRounds = 12;
-/** Another round is needed while one of the rates still rises by more than this factor. */
+/**
+ * Rounds in succession without a higher rate, after which rates are known: engines compile functions again that are busy,
+ * and where other work runs, the faster code may come late.
+ */
+const settledRounds = 3;
+const mostRounds = 16;
+/** A rate is higher by more than this factor, or the same. */
 const settledGain = 1.05;
+/** Multiply-adds of a call that is long beside a round before it: some milliseconds. */
+const longWork = 5e7;
+/** Multiply-adds of shorter calls together, after which a round comes before one of them. */
+const roundWork = 2e8;
 /** A variant has to be so much faster than the first one to be preferred. */
 const leastGain = 1.05;
 
@@ -27,7 +34,8 @@ const ofProcess: KnownVariants = new Map();
 
 /**
  * The variant by which panels read tiles. The variants are timed at the beginning of the first long calls, one round in
- * each of them, until their rates no longer rise. The results of calls do not depend on the variant.
+ * each of them, or now and then between shorter ones, until their rates no longer rise. The results of calls do not depend
+ * on the variant.
  */
 export class TileChoice {
   readonly #memory: WasmMemory;
@@ -38,6 +46,10 @@ export class TileChoice {
   readonly #known: KnownVariants;
   #best: TileRates | null = null;
   #rounds = 0;
+  /** Rounds since a rate was higher than before. */
+  #settled = 0;
+  /** Multiply-adds since the last round. */
+  #work = 0;
   #measured: Measured | null;
 
   /**
@@ -73,7 +85,7 @@ export class TileChoice {
     const tiles = `tiles: ${this.variant}`;
     if (this.#asked) return `${tiles}, asked for`;
     const rates = this.#measured?.rates;
-    if (!rates) return `${tiles}, until the first long calls have measured the variants`;
+    if (!rates) return `${tiles}, until the first calls have measured the variants`;
     const texts = tileVariants.map((variant) => `${variant} ${(2 * rates[variant]).toFixed(1)}`);
     const when = this.#measured?.remembered ? "measured earlier" : "measured";
     return `${tiles}, ${when} in GFLOP/s: ${texts.join(", ")}`;
@@ -86,6 +98,15 @@ export class TileChoice {
     if (rates === null || this.#measured || this.#known.has(this.#build)) return;
     this.#measured = { variant: fastest(rates), rates, remembered: true };
     this.#known.set(this.#build, this.#measured);
+  }
+
+  /** Times the variants before a call, if it is long or others came before it. */
+  before(multiplyAdds: number): void {
+    if (this.#asked || this.#measured) return;
+    this.#work += multiplyAdds;
+    if (multiplyAdds < longWork && this.#work < roundWork) return;
+    this.#work = 0;
+    this.measure();
   }
 
   /** Times the variants once more, unless they are known well enough. */
@@ -101,7 +122,8 @@ export class TileChoice {
     const rises = tileVariants.some((v) => rates[v] > settledGain * (best?.[v] ?? 0));
     this.#best = best ? higher(best, rates) : rates;
     this.#rounds++;
-    if (this.#rounds < leastRounds || (rises && this.#rounds < mostRounds)) return;
+    this.#settled = rises ? 0 : this.#settled + 1;
+    if (this.#settled < settledRounds && this.#rounds < mostRounds) return;
     this.#measured = { variant: fastest(this.#best), rates: this.#best, remembered: false };
     if (this.#build === null) return;
     this.#known.set(this.#build, this.#measured);
