@@ -8,6 +8,7 @@
 // tokens and head size 8. webgpu takes the adapter that Node's package `webgpu` finds.
 import { parseArgs } from "node:util";
 import { createAttention, tensor } from "@heed/core";
+import { swinBias } from "@heed/core/masks";
 import {
   abs,
   add,

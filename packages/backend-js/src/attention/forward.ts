@@ -298,7 +298,7 @@ class ForwardPass {
     const { softcap, returns } = this.#problem;
     const { bias, alibiSlopes } = this.#inputs;
     if (returns.scores === "raw") this.#storeScores(r, row, tile);
-    if (softcap !== null) capRow(row, softcap);
+    if (softcap !== null) capRow(row, softcap, this.#exact);
     if (returns.scores === "capped") this.#storeScores(r, row, tile);
     const hides = bias ? addBias(row, bias, this.#elementOf(bias, r, tile)) : false;
     if (alibiSlopes) {

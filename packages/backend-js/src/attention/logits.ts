@@ -5,6 +5,7 @@ import {
   type KeyRange,
   type VisibleBand,
 } from "@heed/core";
+import { tanhFloat32 } from "@heed/core/program";
 
 /** A row of a tile's logits: key j of the tile is `data[at + j·step]`. */
 export interface LogitsRow {
@@ -14,10 +15,17 @@ export interface LogitsRow {
   readonly keys: number;
 }
 
-/** `s = softcap · tanh(s / softcap)`. */
-export function capRow({ data, at, step, keys }: LogitsRow, softcap: number): void {
-  for (let j = 0, s = at; j < keys; j++, s += step) {
-    data[s] = softcap * Math.tanh((data[s] as number) / softcap);
+/** `s = softcap · tanh(s / softcap)`; to float32's accuracy unless `exact`. */
+export function capRow({ data, at, step, keys }: LogitsRow, softcap: number, exact: boolean): void {
+  const inner = 1 / softcap;
+  if (exact || !Number.isFinite(inner)) {
+    for (let j = 0, s = at; j < keys; j++, s += step) {
+      data[s] = softcap * Math.tanh((data[s] as number) / softcap);
+    }
+    return;
+  }
+  for (let j = 0, s = at | 0; j < keys; j = (j + 1) | 0, s = (s + step) | 0) {
+    data[s] = softcap * tanhFloat32((data[s] as number) * inner);
   }
 }
 

@@ -1,5 +1,11 @@
 import type { AttentionProblem, BoundInputs, KeyRange, Sequence } from "@heed/core";
-import { type Doubles, ProgramBoxes, ProgramIntervals, TileProgram } from "@heed/core/program";
+import {
+  type Doubles,
+  doubles,
+  ProgramBoxes,
+  ProgramIntervals,
+  TileProgram,
+} from "@heed/core/program";
 import { panelRows } from "./kernels/tile.js";
 import type { JsPlan } from "./plan.js";
 import type { BlockRows } from "./workspace.js";
@@ -51,7 +57,8 @@ export class TilePrograms {
     const sizes = { keys, rows: grid.rows, lanes, ascending: queries };
     this.#lanes = lanes;
     this.#mask = maskMod && new TileProgram(maskMod, sizes);
-    this.#score = scoreMod && new TileProgram(scoreMod, sizes);
+    this.#score =
+      scoreMod && new TileProgram(scoreMod, { ...sizes, exact: problem.dtype === "float64" });
     this.#intervals = maskMod && !blockMask?.skipsProgram ? new ProgramIntervals(maskMod) : null;
     this.#kinds = new Uint8Array(Math.ceil(plan.grid.rows / bandRows));
   }
@@ -234,8 +241,13 @@ export class TilePrograms {
   }
 }
 
+/** Hidden scores become −∞, by a pair to read from: a branch would be guessed wrong wherever masks follow no pattern. */
 function hideUnseen(scores: Doubles, at: number, visible: Int32Array, n: number): void {
   for (let s = 0; s < n; s = (s + 1) | 0) {
-    if (visible[s] === 0) scores[(at + s) | 0] = Number.NEGATIVE_INFINITY;
+    pair[1] = scores[(at + s) | 0] as number;
+    scores[(at + s) | 0] = pair[(visible[s] as number) & 1] as number;
   }
 }
+
+const pair: Doubles = doubles(2);
+pair[0] = Number.NEGATIVE_INFINITY;

@@ -4,16 +4,31 @@ import {
   add,
   astype,
   bindProgram,
+  divide,
   doubles,
+  equal,
+  less,
+  lessEqual,
+  log,
+  maskMod,
+  maximum,
+  minimum,
   multiply,
+  negative,
+  not,
+  notEqual,
   panelLength,
   programEvaluator,
   remainder,
   type ScoreVariables,
+  scalar,
   scoreMod,
   subtract,
   TileProgram,
   table,
+  tanh,
+  tanhFloat32,
+  where,
 } from "@heed/core/program";
 import { expect, test } from "vitest";
 import { tensor } from "../../src/index.js";
@@ -55,6 +70,38 @@ const programs: Readonly<Record<string, (variables: ScoreVariables) => Parameter
     "a product of rows and keys": ({ key, query }) =>
       multiply(astype(query, "float32"), astype(key, "float32")),
     "the absolute value of the least integer": ({ key }) => abs(add(key, -(2 ** 31))),
+    "a table of sums of rows and keys, inside and outside": ({ key, query, queryIndex }) =>
+      biases.at(0, subtract(multiply(query, 2), multiply(key, 3)), add(key, negative(queryIndex))),
+    "a table of sums of rows and keys, which wrap": ({ key, query }) =>
+      biases.at(0, 1, add(add(multiply(query, 3), multiply(key, 2)), 2 ** 31 - 30)),
+    "a product of a table and the score": ({ score, head, key }) =>
+      multiply(biases.at(head, 2, key), score),
+    "a difference of the score and products": ({ score, query, key }) =>
+      subtract(subtract(score, multiply(abs(subtract(query, key)), 0.3)), multiply(score, 0.7)),
+    "remainders of sums": ({ key, query }) => remainder(add(key, multiply(query, 7)), 5),
+    "remainders of sums that wrap": ({ key, query }) =>
+      remainder(add(add(multiply(query, -3), multiply(key, 2)), 2 ** 31 - 20), 7),
+    "remainders of negative numbers": ({ key }) => remainder(multiply(key, -7), 5),
+    "choices by key and row": ({ score, query, key }) =>
+      where(lessEqual(key, query), score, subtract(score, 5)),
+    "choices by row and key": ({ score, query, key }) =>
+      where(less(add(query, 2), key), multiply(key, 0.5), add(score, 1)),
+    "choices of equal ones": ({ query, key }) =>
+      where(equal(multiply(query, 1), key), 3, where(notEqual(key, query), 1, 2)),
+    "choices by no pattern": ({ score, query, key }) =>
+      where(equal(equal(remainder(multiply(query, key), 3), 1), false), score, 7),
+    "larger and smaller ones, not numbers and zeros": ({ key, query }) => {
+      const odd = divide(1, subtract(log(subtract(key, 5)), log(subtract(query, 7))));
+      return add(maximum(odd, 0), add(minimum(odd, -0), minimum(multiply(odd, -1), 2)));
+    },
+    "a table of differences": ({ head, query, key }) =>
+      biases.at(head, add(subtract(query, key), 2), 3),
+    "remainders of differences": ({ query, key }) => remainder(add(subtract(query, key), 2), 3),
+    "a choice by differences": ({ score, query, key }) =>
+      where(less(subtract(query, key), 3), score, multiply(score, 2)),
+    "tanh of differences": ({ query, key }) =>
+      multiply(tanh(divide(subtract(query, key), 8)), factors.at(1)),
+    "a cap": ({ score, key }) => multiply(tanh(divide(add(score, key), 50)), 50),
   };
 
 test.each(
@@ -88,5 +135,89 @@ test.each(
         }
       }
     }
+  }
+});
+
+test("opposites of comparisons, of integers and of floats that are not numbers", () => {
+  const isOdd = (x: Parameters<typeof log>[0]) => log(subtract(x, 2));
+  for (const bound of [
+    maskMod(({ key }) => not(less(isOdd(key), 0.5))),
+    maskMod(({ key }) => equal(not(equal(isOdd(key), 0)), true)),
+    maskMod(({ key, query }) => notEqual(equal(less(key, query), false), true)),
+    maskMod(({ key, query }) => equal(false, lessEqual(key, query))),
+    maskMod(({ key }) => not(not(equal(remainder(key, 2), 0)))),
+    maskMod(({ key, query }) => equal(true, equal(less(key, query), less(query, 3)))),
+  ].map(bindProgram)) {
+    const evaluate = programEvaluator(bound);
+    const tile = new TileProgram(bound, { keys: 9, rows: 3, lanes: 3 });
+    tile.setBatch(0);
+    const index = Int32Array.of(2, 3, 4);
+    tile.setRows(3, { head: new Int32Array(3), position: index, index });
+    tile.setKeys(0, 9);
+    const expected = Array.from({ length: 27 }, (_, n) => {
+      const key = Math.floor(n / 3);
+      const query = 2 + (n % 3);
+      return evaluate({
+        batch: 0,
+        head: 0,
+        query,
+        key,
+        queryIndex: query,
+        keyIndex: key,
+        score: 0,
+      });
+    });
+    expect([...tile.visible(0)]).toEqual(expected);
+  }
+});
+
+test("tanh to float32 accuracy", () => {
+  let worst = 0;
+  for (let n = 0; n < 100_000; n++) {
+    const x = (n % 2 === 0 ? 1 : -1) * 1e-9 * Math.exp(n / 4200);
+    worst = Math.max(worst, Math.abs(tanhFloat32(x) / Math.tanh(x) - 1));
+  }
+  expect(worst).toBeGreaterThan(1e-10);
+  expect(worst).toBeLessThan(5e-9);
+  const { POSITIVE_INFINITY, NEGATIVE_INFINITY, NaN: nan } = Number;
+  expect([0, -0, POSITIVE_INFINITY, NEGATIVE_INFINITY, nan].map(tanhFloat32)).toEqual([
+    0,
+    -0,
+    1,
+    -1,
+    nan,
+  ]);
+});
+
+test.each([
+  [
+    "divided by a constant",
+    50,
+    ({ score }: ScoreVariables) => multiply(tanh(divide(score, 50)), 50),
+  ],
+  ["divided by 0", 1, ({ score }: ScoreVariables) => tanh(divide(score, scalar(0, "float32")))],
+  [
+    "times a number of the head",
+    3,
+    ({ score, head }: ScoreVariables) => multiply(3, tanh(multiply(factors.at(head), score))),
+  ],
+  ["alone", 1, ({ score }: ScoreVariables) => tanh(score)],
+  ["and another", 1, ({ score }: ScoreVariables) => tanh(add(tanh(multiply(score, 2)), 0.1))],
+] as const)("a cap to float32 accuracy, %s", (_, cap, build) => {
+  const bound = bindProgram(scoreMod(build));
+  const evaluate = programEvaluator(bound);
+  const values = [-3, 0, 0.5, -0.01, 17, 80, 2000, Number.POSITIVE_INFINITY, Number.NaN];
+  const tile = new TileProgram(bound, { keys: 3, rows: 3, lanes: 3, exact: false });
+  tile.setBatch(0);
+  tile.setRows(3, { head: new Int32Array(3).fill(1), position: [0, 1, 2], index: [0, 1, 2] });
+  tile.setKeys(0, 3);
+  const scores = doubles(9);
+  for (const [n, value] of values.entries()) scores[n] = value;
+  tile.changeScores(0, scores, 0);
+  for (const [n, score] of values.entries()) {
+    const point = { batch: 0, head: 1, query: 0, key: 0, queryIndex: 0, keyIndex: 0, score };
+    const expected = evaluate(point);
+    if (Number.isNaN(expected)) expect(scores[n]).toBeNaN();
+    else expect(Math.abs((scores[n] as number) - expected)).toBeLessThanOrEqual(2e-8 * cap);
   }
 });

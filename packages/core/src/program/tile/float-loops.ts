@@ -4,42 +4,13 @@
  */
 import { floorDivideFloat, remainderFloat } from "../arithmetic.js";
 import type { Doubles } from "./doubles.js";
-
-/** An operation on two lists, from their starts on. */
-export type FloatLists = (
-  o: Doubles,
-  to: number,
-  a: Doubles,
-  from: number,
-  b: Doubles,
-  second: number,
-  n: number,
-) => void;
-
-/** An operation on a list and three numbers, one for each of three elements that follow one another. */
-export type FloatListAndNumbers = (
-  o: Doubles,
-  to: number,
-  a: Doubles,
-  from: number,
-  x: number,
-  y: number,
-  z: number,
-  n: number,
-) => void;
-
-/** An operation on one list. */
-export type FloatList = (o: Doubles, to: number, a: Doubles, from: number, n: number) => void;
-
-/** A comparison of two lists: 0 and 1. */
-export type FloatComparison = (
-  o: Int32Array,
-  a: Doubles,
-  from: number,
-  b: Doubles,
-  second: number,
-  n: number,
-) => void;
+import type {
+  FloatComparison,
+  FloatList,
+  FloatListAndNumbers,
+  FloatLists,
+} from "./float-loop-types.js";
+import { largerFloats, smallerFloats } from "./select-loops.js";
 
 /** Operations on two lists. */
 export const floatLists: Readonly<Record<string, FloatLists>> = {
@@ -171,20 +142,8 @@ export const floatListAndNumbers: Readonly<Record<string, FloatListAndNumbers>> 
       o[(to + s + 2) | 0] = quotient(a[(from + s + 2) | 0] as number, z);
     }
   },
-  minimum: (o, to, a, from, x, y, z, n) => {
-    for (let s = 0; s < n; s = (s + 3) | 0) {
-      o[(to + s) | 0] = Math.min(a[(from + s) | 0] as number, x);
-      o[(to + s + 1) | 0] = Math.min(a[(from + s + 1) | 0] as number, y);
-      o[(to + s + 2) | 0] = Math.min(a[(from + s + 2) | 0] as number, z);
-    }
-  },
-  maximum: (o, to, a, from, x, y, z, n) => {
-    for (let s = 0; s < n; s = (s + 3) | 0) {
-      o[(to + s) | 0] = Math.max(a[(from + s) | 0] as number, x);
-      o[(to + s + 1) | 0] = Math.max(a[(from + s + 1) | 0] as number, y);
-      o[(to + s + 2) | 0] = Math.max(a[(from + s + 2) | 0] as number, z);
-    }
-  },
+  minimum: smallerFloats,
+  maximum: largerFloats,
 };
 
 /** A division by 0 is 0. */
@@ -283,49 +242,6 @@ export const floatComparisons: Readonly<Record<string, FloatComparison>> = {
     }
   },
 };
-
-/** `o = condition ? a : b`. */
-export function chooseFloats(
-  o: Doubles,
-  to: number,
-  condition: Int32Array,
-  a: Doubles,
-  from: number,
-  b: Doubles,
-  second: number,
-  n: number,
-): void {
-  for (let s = 0; s < n; s = (s + 3) | 0) {
-    o[(to + s) | 0] =
-      condition[s] !== 0 ? (a[(from + s) | 0] as number) : (b[(second + s) | 0] as number);
-    o[(to + s + 1) | 0] =
-      condition[(s + 1) | 0] !== 0
-        ? (a[(from + s + 1) | 0] as number)
-        : (b[(second + s + 1) | 0] as number);
-    o[(to + s + 2) | 0] =
-      condition[(s + 2) | 0] !== 0
-        ? (a[(from + s + 2) | 0] as number)
-        : (b[(second + s + 2) | 0] as number);
-  }
-}
-
-/** Adds the products of a list and three numbers to another list. */
-export function addProducts(
-  o: Doubles,
-  to: number,
-  a: Doubles,
-  from: number,
-  x: number,
-  y: number,
-  z: number,
-  n: number,
-): void {
-  for (let s = 0; s < n; s = (s + 3) | 0) {
-    (o[(to + s) | 0] as number) += (a[(from + s) | 0] as number) * x;
-    (o[(to + s + 1) | 0] as number) += (a[(from + s + 1) | 0] as number) * y;
-    (o[(to + s + 2) | 0] as number) += (a[(from + s + 2) | 0] as number) * z;
-  }
-}
 
 /** Three numbers, over and over. */
 export function fillFloats(

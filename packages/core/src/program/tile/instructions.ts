@@ -5,8 +5,6 @@ import type { ProgramNode } from "../form.js";
 import type { TableData } from "../sources.js";
 import type { OperationName, ProgramType } from "../types.js";
 import {
-  addProducts,
-  chooseFloats,
   fillFloats,
   floatComparisons,
   floatList,
@@ -15,7 +13,6 @@ import {
   intsToFloats,
 } from "./float-loops.js";
 import {
-  chooseInts,
   fillInts,
   floatsToBools,
   floatsToInts,
@@ -41,17 +38,75 @@ export class Instructions {
     keys: [],
     scores: [],
   };
-  readonly values: Value[] = [];
+  /** Values of nodes; of those that wait for their reader, once it has asked for them. */
+  readonly #values: Value[] = [];
+  readonly #waiting = new Map<
+    number,
+    { readonly compile: () => Value; readonly node: ProgramNode | null }
+  >();
   readonly bound: BoundProgram;
   /** Elements of a value, by space. */
   readonly lengths: Readonly<Record<Space, number>>;
   /** Rows of a panel: 1 or 3. */
   readonly lanes: number;
 
-  constructor(bound: BoundProgram, lengths: Readonly<Record<Space, number>>, lanes: number) {
+  /** Whether floats are those of `programEvaluator`; otherwise to float32's accuracy. */
+  readonly exact: boolean;
+
+  constructor(
+    bound: BoundProgram,
+    lengths: Readonly<Record<Space, number>>,
+    lanes: number,
+    exact: boolean,
+  ) {
     this.bound = bound;
     this.lengths = lengths;
     this.lanes = lanes;
+    this.exact = exact;
+  }
+
+  /** Says where a node's values are. */
+  put(n: number, value: Value): void {
+    this.#values[n] = value;
+  }
+
+  /**
+   * Says how a node is compiled, unless its reader does it too.
+   *
+   * @param node null where its operands are not computed
+   */
+  putWaiting(n: number, compile: () => Value, node: ProgramNode | null): void {
+    this.#waiting.set(n, { compile, node });
+  }
+
+  /** A node's values; a node that waits is compiled. */
+  value(n: number): Value {
+    const waiting = this.#waiting.get(n);
+    if (waiting) {
+      this.#waiting.delete(n);
+      this.#values[n] = waiting.compile();
+    }
+    return this.#values[n] as Value;
+  }
+
+  isWaiting(n: number): boolean {
+    return this.#waiting.has(n);
+  }
+
+  /** A node that waits for its reader, and whose operands are computed; null for others. */
+  waitingNode(n: number): ProgramNode | null {
+    return this.#waiting.get(n)?.node ?? null;
+  }
+
+  /** Has instructions of a space added, and keeps them apart: the caller runs them where they are needed. */
+  apart(
+    space: Space,
+    add: () => Value,
+  ): { readonly value: Value; readonly instructions: readonly Instruction[] } {
+    const list = this.of[space];
+    const before = list.length;
+    const value = add();
+    return { value, instructions: list.splice(before) };
   }
 
   /** Adds the instruction of an operation that writes to a value, and whose operands are values already. */
@@ -60,30 +115,9 @@ export class Instructions {
     else this.of[value.space].push(this.#lists(value, node));
   }
 
-  /**
-   * Adds an instruction that adds a product of a list and numbers to scores.
-   *
-   * @returns whether the operands are these
-   */
-  addProduct(to: Floats, args: readonly number[]): boolean {
-    const [a, b] = args.map((arg) => this.values[arg]) as [Value, Value];
-    const [list, numbers] = this.isList(a, "scores") ? [a, b] : [b, a];
-    if (!this.isList(list, "scores") || this.isList(numbers, "scores")) return false;
-    const { step, lane } = this.stepsOf(numbers);
-    const factors = numbers.floats.data;
-    const from = list.floats;
-    this.of.scores.push((r, n) => {
-      const k = r * step;
-      const [x, y, z] = [factors[k], factors[k + lane], factors[k + 2 * lane]];
-      const { data, at } = from;
-      addProducts(to.data, to.at, data, at, x as number, y as number, z as number, n);
-    });
-    return true;
-  }
-
   /** Adds an instruction that copies floats of any space to where a list of scores begins when it runs. */
   copyScores(to: Floats, n: number): void {
-    const value = this.values[n] as Value;
+    const value = this.value(n);
     const a = this.listOfFloats(value, "scores");
     const copy = floatList.copy as (typeof floatList)[string];
     this.of.scores.push((_, count) => copy(to.data, to.at, a.data, a.at, count));
@@ -134,9 +168,8 @@ export class Instructions {
   }
 
   #number(value: Value, node: ProgramNode): Instruction {
-    const values = this.values;
     const numberOf = (n: number): number => {
-      const { type, ints, floats } = values[n] as Value;
+      const { type, ints, floats } = this.value(n);
       return (type === "float32" ? floats.data[0] : ints[0]) as number;
     };
     const store = (x: number): void => {
@@ -159,9 +192,8 @@ export class Instructions {
 
   #lists(out: Value, node: ProgramNode): Instruction {
     const name = node.op as OperationName;
-    const [a, b] = node.args.map((arg) => this.values[arg]) as [Value, Value];
+    const [a, b] = node.args.map((arg) => this.value(arg)) as [Value, Value];
     if (name === "astype") return conversion(out, a);
-    if (name === "where") return this.#choice(out, node.args);
     if (node.args.length === 1) return single(name, out, a);
     return a.type === "float32" ? this.#floats(name, out, a, b) : this.#ints(name, out, a, b);
   }
@@ -219,29 +251,6 @@ export class Instructions {
     const first = this.listOfFloats(a, space);
     const second = this.listOfFloats(b, space);
     return (_, n) => lists(floats.data, floats.at, first.data, first.at, second.data, second.at, n);
-  }
-
-  #choice({ space, type, ints, floats }: Value, args: readonly number[]): Instruction {
-    const [condition, a, b] = args.map((arg) => this.values[arg]) as [Value, Value, Value];
-    const chooser = this.listOfInts(condition, space);
-    if (type === "float32") {
-      const first = this.listOfFloats(a, space);
-      const second = this.listOfFloats(b, space);
-      return (_, n) =>
-        chooseFloats(
-          floats.data,
-          floats.at,
-          chooser,
-          first.data,
-          first.at,
-          second.data,
-          second.at,
-          n,
-        );
-    }
-    const first = this.listOfInts(a, space);
-    const second = this.listOfInts(b, space);
-    return (_, n) => chooseInts(ints, chooser, first, second, n);
   }
 
   #typeOf(n: number): ProgramType {

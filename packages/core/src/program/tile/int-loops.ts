@@ -295,12 +295,22 @@ export const intListAndNumbers: Readonly<Record<string, IntListAndNumbers>> = {
   },
 };
 
-/** Remainders of one positive divisor. It is an int32 to V8, which otherwise divides doubles, ten times as slowly. */
+/**
+ * Remainders of one positive divisor, by its reciprocal. A quotient of an integer and a half is at least 0.5 / d away from the
+ * next integer, and the product's error is at most 2^-21 / d, so that its floor is the quotient's.
+ */
 function remainders(o: Ints, a: Ints, divisor: number, n: number): void {
   const d = divisor | 0;
-  for (let s = 0; s < n; s = (s + 1) | 0) {
-    const r = ((a[s] as number) % d) | 0;
-    o[s] = r < 0 ? r + d : r;
+  const reciprocal = 1 / d;
+  for (let s = 0; s < n; s = (s + 3) | 0) {
+    const t = (s + 1) | 0;
+    const u = (s + 2) | 0;
+    const x = a[s] as number;
+    const y = a[t] as number;
+    const z = a[u] as number;
+    o[s] = (x - Math.imul(Math.floor((x + 0.5) * reciprocal), d)) | 0;
+    o[t] = (y - Math.imul(Math.floor((y + 0.5) * reciprocal), d)) | 0;
+    o[u] = (z - Math.imul(Math.floor((z + 0.5) * reciprocal), d)) | 0;
   }
 }
 

@@ -1,16 +1,20 @@
 import { describeValue, InvalidInputError } from "../../errors.js";
 import type { BoundProgram } from "../bound.js";
-import { dependencesOf } from "../dependences.js";
-import { type DiagonalKind, diagonalProgram, diagonalsOf, neededNodes } from "../diagonals.js";
+import { type DiagonalKind, diagonalProgram, diagonalsOf } from "../diagonals.js";
 import type { ProgramForm, ProgramNode } from "../form.js";
 import type { VariableName } from "../types.js";
+import { compileChoice } from "./choice.js";
 import type { Doubles } from "./doubles.js";
 import { takeFloats } from "./float-loops.js";
+import { compileCap, compileSum, type ShiftedList } from "./fused.js";
 import { type Instruction, Instructions } from "./instructions.js";
 import { takeInts } from "./int-loops.js";
 import { regroupSums } from "./regroup-sums.js";
+import { compileRemainder } from "./remainder.js";
+import { scheduleOf } from "./schedule.js";
+import { simplifyBools } from "./simplify.js";
 import { compileTable } from "./table-instruction.js";
-import { makeValue, type Space, spaceOf, type Value, wholeThrees } from "./values.js";
+import { makeValue, type Space, type Value, wholeThrees } from "./values.js";
 
 /** The rows of a block, by the values that programs see. */
 export interface TileRows {
@@ -38,6 +42,8 @@ export interface TileSizes {
    * depends on key − query alone is computed once for all of them. Default 0: nothing is.
    */
   readonly ascending?: number;
+  /** Whether floats are computed as `programEvaluator` does; otherwise to float32's accuracy. Default true. */
+  readonly exact?: boolean;
 }
 
 /**
@@ -79,36 +85,33 @@ export class TileProgram {
   /** First key of the tile. */
   #first = 0;
   readonly #visible: Int32Array;
+  readonly #diagonals: ReadonlyMap<number, DiagonalKind>;
 
-  constructor(given: BoundProgram, { keys, rows = 1, lanes = 1, ascending = 0 }: TileSizes) {
-    this.#sizes = { keys, rows, lanes, ascending };
+  constructor(given: BoundProgram, sizes: TileSizes) {
+    const { keys, rows = 1, lanes = 1, ascending = 0, exact = true } = sizes;
+    this.#sizes = { keys, rows, lanes, ascending, exact };
     const found = (form: ProgramForm) => (ascending > 0 ? diagonalsOf(form) : noDiagonals);
-    const bound = regroupSums(given, found(given.form));
+    const simple = simplifyBools(given);
+    const bound = regroupSums(simple, found(simple.form));
     const { nodes, kind } = bound.form;
     const ofRows = wholeThrees(rows);
     const ofKeys = panelLength(keys, lanes);
     const lengths = { batch: 1, rows: ofRows, keys: ofKeys, scores: ofKeys };
-    const instructions = new Instructions(bound, lengths, lanes);
+    const instructions = new Instructions(bound, lengths, lanes, exact);
     this.#instructions = instructions;
     const list = (length: number): Int32Array => new Int32Array(length);
     this.#rows = { head: list(ofRows), position: list(ofRows), index: list(ofRows) };
     this.#keys = list(ofKeys);
     this.#keyIndices = list(ofKeys);
-    const diagonals = found(bound.form);
-    const needed = neededNodes(bound.form, diagonals);
-    const bits = dependencesOf(bound.form);
+    this.#diagonals = found(bound.form);
+    const { order, spaces, inPlace, waiting } = scheduleOf(bound.form, this.#diagonals);
+    for (const n of order) {
+      const compile = (): Value => this.#compile(n, spaces[n] as Space, inPlace.has(n));
+      const node = this.#diagonals.has(n) ? null : (nodes[n] as ProgramNode);
+      if (waiting.has(n)) instructions.putWaiting(n, compile, node);
+      else instructions.put(n, compile());
+    }
     const last = nodes.length - 1;
-    const addend = diagonals.has(last) ? -1 : addendOf(bound.form);
-    let isAdded = false;
-    nodes.forEach((node, n) => {
-      if (!needed.has(n) || (n === last && isAdded)) return;
-      const diagonal = diagonals.get(n);
-      const space = spaceOf(bits[n] as number);
-      if (diagonal) this.#addDiagonal(n, node, diagonal);
-      else if (n === addend && space === "scores" && this.#addToScores(node)) isAdded = true;
-      else this.#add(n, node, space);
-    });
-    if (isAdded) instructions.values[last] = this.#score;
     this.#visible = kind === "mask" ? this.#listOf(last) : list(0);
     if (kind === "score") this.#storeScores(last);
   }
@@ -185,34 +188,29 @@ export class TileProgram {
     for (let k = 0; k < instructions.length; k++) (instructions[k] as Instruction)(r, this.#count);
   }
 
-  #add(n: number, node: ProgramNode, space: Space): void {
-    const { values, bound } = this.#instructions;
-    if (node.op === "variable") {
-      values[n] = this.#variable(node.name);
-    } else if (node.op === "constant" || node.op === "scalar") {
+  #compile(n: number, space: Space, inPlace: boolean): Value {
+    const instructions = this.#instructions;
+    const { bound, lengths } = instructions;
+    const node = bound.form.nodes[n] as ProgramNode;
+    if (this.#diagonals.has(n)) return this.#diagonalValue(n, node);
+    if (node.op === "variable") return this.#variable(node.name);
+    if (node.op === "constant" || node.op === "scalar") {
       const value = makeValue("batch", node.type, 1);
       const number = node.op === "constant" ? node.value : (bound.scalars[node.slot] as number);
       if (node.type === "float32") value.floats.data[0] = number;
       else value.ints[0] = number;
-      values[n] = value;
-    } else {
-      const isResult = n === bound.form.nodes.length - 1;
-      const inPlace = bound.form.kind === "score" && isResult && space === "scores";
-      const { lengths } = this.#instructions;
-      const value = inPlace ? this.#score : makeValue(space, node.type, lengths[space]);
-      values[n] = value;
-      if (node.op === "table" && space !== "batch") compileTable(this.#instructions, value, node);
-      else this.#instructions.compile(value, node);
+      return value;
     }
-  }
-
-  /** A table or product that is only added to the scores is added in place, if that is one loop. */
-  #addToScores(node: ProgramNode): boolean {
-    const instructions = this.#instructions;
-    if (node.op === "multiply") return instructions.addProduct(this.#score.floats, node.args);
-    if (node.op !== "table") return false;
-    compileTable(instructions, this.#score, node, true);
-    return true;
+    const value = inPlace ? this.#score : makeValue(space, node.type, lengths[space]);
+    if (inPlace && compileSum(instructions, value, node, (arg) => this.#shiftedList(arg)))
+      return value;
+    if (compileCap(instructions, value, node)) return value;
+    if (compileRemainder(instructions, value, node)) return value;
+    if (space !== "batch" && node.op === "table") compileTable(instructions, value, node);
+    else if (space !== "batch" && node.op === "where")
+      compileChoice(instructions, value, node.args);
+    else instructions.compile(value, node);
+    return value;
   }
 
   #variable(name: VariableName): Value {
@@ -239,62 +237,71 @@ export class TileProgram {
   }
 
   #listOf(n: number): Int32Array {
-    return this.#instructions.listOfInts(this.#instructions.values[n] as Value, "scores");
+    return this.#instructions.listOfInts(this.#instructions.value(n), "scores");
   }
 
   /** A result that the last instruction has not written to the scores' place is copied there. */
   #storeScores(last: number): void {
-    if (this.#instructions.values[last] === this.#score) return;
+    if (this.#instructions.value(last) === this.#score) return;
     this.#instructions.copyScores(this.#score.floats, last);
   }
 
   /** A value that depends on key − query alone: each row has a piece of a longer list, which serves the rows that come next. */
-  #addDiagonal(n: number, { type }: ProgramNode, kind: DiagonalKind): void {
-    const { keys, lanes, ascending } = this.#sizes;
-    const { of, values, bound, lengths } = this.#instructions;
+  #diagonalValue(n: number, { type }: ProgramNode): Value {
+    const { of, lengths } = this.#instructions;
     const value = makeValue("scores", type, lengths.scores);
-    values[n] = value;
+    const { list, starts, step, place } = this.#pieces(n);
+    of.scores.push((r, count) => {
+      place(r, count);
+      const [a, b, c] = [starts[0] as number, starts[1] as number, starts[2] as number];
+      if (type !== "float32") takeInts(value.ints, list.ints, a, b, c, step, count);
+      else takeFloats(value.floats.data, 0, list.floats.data, a, b, c, step, count);
+    });
+    return value;
+  }
+
+  /** A node whose floats depend on key − query alone, and that waits for its reader. */
+  #shiftedList(n: number): ShiftedList | null {
+    const { bound } = this.#instructions;
+    if (!this.#instructions.isWaiting(n) || !this.#diagonals.has(n)) return null;
+    if (bound.form.nodes[n]?.type !== "float32") return null;
+    const pieces = this.#pieces(n);
+    return { ...pieces, list: pieces.list.floats.data };
+  }
+
+  #pieces(n: number): Omit<ShiftedList, "list"> & { readonly list: Value } {
+    const { keys, lanes, ascending } = this.#sizes;
+    const { of, bound } = this.#instructions;
     // Room for the panel's other rows, and for what fills the last three.
     const before = ascending + 3;
     const length = keys + before + 3;
     const inner = new TileProgram(diagonalProgram(bound, n), { keys: length });
-    const list = inner.#instructions.values.at(-1) as Value;
+    const list = inner.#instructions.value(inner.#instructions.bound.form.nodes.length - 1);
+    const kind = this.#diagonals.get(n) as DiagonalKind;
     const queries = kind === "position" ? this.#rows.position : this.#rows.index;
     let start = Number.POSITIVE_INFINITY;
     of.batch.push(() => {
       inner.setBatch(this.#batch[0] as number);
       start = Number.POSITIVE_INFINITY;
     });
-    of.scores.push((r, count) => {
+    const starts = new Int32Array(3);
+    const place = (r: number, count: number): void => {
       const x = this.#first - (queries[r] as number);
-      const [y, z] =
-        lanes === 3
-          ? [this.#first - (queries[r + 1] as number), this.#first - (queries[r + 2] as number)]
-          : [x + 1, x + 2];
+      const isPanel = lanes === 3;
+      const y = isPanel ? this.#first - (queries[r + 1] as number) : x + 1;
+      const z = isPanel ? this.#first - (queries[r + 2] as number) : x + 2;
       const least = Math.min(x, y, z);
       const end = Math.max(x, y, z) + count / lanes;
       if (least < start || end > start + length) {
         start = end - length;
         inner.setKeys(start, length);
       }
-      const step = lanes === 3 ? 1 : 3;
-      const [a, b, c] = [x - start, y - start, z - start];
-      if (type !== "float32") takeInts(value.ints, list.ints, a, b, c, step, count);
-      else takeFloats(value.floats.data, 0, list.floats.data, a, b, c, step, count);
-    });
+      starts[0] = x - start;
+      starts[1] = y - start;
+      starts[2] = z - start;
+    };
+    return { list, step: lanes === 3 ? 1 : 3, starts, place };
   }
-}
-
-/** The operand that a score program adds to the score as its last operation; −1 for other programs. */
-function addendOf({ kind, nodes }: ProgramForm): number {
-  const last = nodes.at(-1);
-  if (kind !== "score" || last?.op !== "add") return -1;
-  const isScore = (n: number): boolean => {
-    const node = nodes[n] as ProgramNode;
-    return node.op === "variable" && node.name === "score";
-  };
-  const [a = -1, b = -1] = last.args;
-  return isScore(a) && !isScore(b) ? b : isScore(b) && !isScore(a) ? a : -1;
 }
 
 const noDiagonals: ReadonlyMap<number, DiagonalKind> = new Map();
