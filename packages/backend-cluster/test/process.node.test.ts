@@ -128,3 +128,21 @@ test("a worker's command names the argument that is wrong", async () => {
   const { stdout } = await run(process.execPath, [command, "--help"]);
   expect(stdout).toMatch(/^usage: heed-worker/);
 });
+
+test.skipIf(missing !== null)(
+  `a worker whose backend cannot work says so and ends${why}`,
+  async () => {
+    const server = await startServer();
+    started.push(server);
+    const directory = await mkdtemp(join(tmpdir(), "heed-backend-"));
+    const backend = join(directory, "backend.mjs");
+    const load = "async () => { throw new Error('there is no device') }";
+    await writeFile(backend, `export default () => ({ name: "broken", load: ${load} });`);
+    const command = fileURLToPath(new URL("../bin/heed-worker.js", import.meta.url));
+    const args = [command, "--servers", server.url, "--backend", backend];
+    await expect(
+      promisify(execFile)(process.execPath, args, { timeout: 20_000 }),
+    ).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(/there is no device/) });
+    await rm(directory, { recursive: true });
+  },
+);

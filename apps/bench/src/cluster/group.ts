@@ -3,11 +3,15 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-/** A server of NATS on this machine, with workers in processes of their own. */
-export interface LocalGroup {
+/** Names of the groups that share a server: workers that compute, and workers that answer at once. */
+export const groups = { computing: "bench", atOnce: "bench-at-once" } as const;
+
+/** A server of NATS on this machine, with workers of two groups in processes of their own. */
+export interface LocalGroups {
   readonly url: string;
-  /** Starts one more worker, and waits until it is there. */
+  /** Starts one more worker of each group, and waits until they are there. */
   start(): Promise<void>;
   /** Ends all processes. */
   stop(): void;
@@ -16,7 +20,7 @@ export interface LocalGroup {
 const natsServer = process.env.NATS_SERVER_PATH ?? "/usr/sbin/nats-server";
 
 /** @throws Error (rejects) that says what is missing */
-export async function startLocalGroup(group: string): Promise<LocalGroup> {
+export async function startLocalGroups(): Promise<LocalGroups> {
   if (!existsSync(natsServer)) {
     throw new Error(
       `no NATS server at ${natsServer}: install nats-server, or name another place with NATS_SERVER_PATH`,
@@ -33,10 +37,16 @@ export async function startLocalGroup(group: string): Promise<LocalGroup> {
   await start(natsServer, ["-a", "127.0.0.1", "-p", `${port}`], "Server is ready");
   const entry = createRequire(import.meta.url).resolve("@heed/backend-cluster");
   const worker = join(dirname(entry), "../bin/heed-worker.js");
-  const options = ["--servers", url, "--group", group, "--backend", "wasm", "--threads", "1"];
+  const startWorker = (group: string, backend: string): Promise<void> => {
+    const options = ["--servers", url, "--group", group, "--backend", backend, "--threads", "1"];
+    return start(process.execPath, [worker, ...options, "--memory", "2GiB"], "worker ");
+  };
   return {
     url,
-    start: () => start(process.execPath, [worker, ...options, "--memory", "2GiB"], "worker "),
+    start: async () => {
+      await startWorker(groups.computing, "wasm");
+      await startWorker(groups.atOnce, fileURLToPath(new URL("at-once.js", import.meta.url)));
+    },
     stop: () => {
       for (const child of started) child.kill("SIGKILL");
     },

@@ -11,7 +11,7 @@ import {
   type Tensor,
   tensor,
 } from "@heed/core";
-import { startLocalGroup } from "./group.js";
+import { groups, startLocalGroups } from "./group.js";
 
 /** Sizes of the call: one token of an 8B Llama over a long cache. */
 export const sizes = { keys: 32_768, queryHeads: 32, kvHeads: 8, headDim: 128 } as const;
@@ -21,8 +21,10 @@ export interface ClusterTimes {
   readonly workers: number;
   /** Median of the whole call. */
   readonly call: number;
-  /** Median of the same messages where each part has a page of keys: transport and merge, without computing. */
+  /** Median of the same call where workers answer at once, without computing: what messages and merging cost. */
   readonly transport: number;
+  /** Processor time of this process for such a call: the client's share of it. */
+  readonly client: number;
   /** Median of an append of one token, of keys and values together. */
   readonly append: number;
 }
@@ -35,37 +37,63 @@ export interface ClusterReport {
 
 /** Measures one to `most` workers on this machine, which share its processors. */
 export async function measureCluster(most: number, runs: number): Promise<ClusterReport> {
-  const group = await startLocalGroup("bench");
+  const group = await startLocalGroups();
   try {
     const local = await wasm({ threads: 1 }).load();
     const here = await placed(local);
-    const alone = await median(runs, () => call(local, here, sizes.keys));
+    const alone = await median(runs, () => call(local, here));
     local.dispose();
     const times: ClusterTimes[] = [];
     for (let workers = 1; workers <= most; workers++) {
       await group.start();
-      const provider = cluster({ servers: group.url, group: "bench" });
-      const backend = await provider.load();
-      const there = await placed(backend);
-      // By turns, so that what else the machine does meets both alike.
-      const whole: number[] = [];
-      const messages: number[] = [];
-      for (let run = 0; run < runs + 5; run++) {
-        const first = await timed(() => call(backend, there, sizes.keys));
-        const second = await timed(() => call(backend, there, 256 * workers));
-        if (run < 5) continue;
-        whole.push(first);
-        messages.push(second);
-      }
-      const append = await median(runs, () => appendOne(backend, there));
-      for (const t of [there.key, there.value]) t.dispose();
-      backend.dispose();
-      times.push({ workers, call: middle(whole), transport: middle(messages), append });
+      const whole = await inGroup(group.url, groups.computing, async (backend, there) => ({
+        call: await median(runs, () => call(backend, there)),
+        append: await median(runs, () => appendOne(backend, there)),
+      }));
+      const messages = await inGroup(group.url, groups.atOnce, (backend, there) =>
+        measureMessages(runs, () => call(backend, there)),
+      );
+      times.push({ workers, ...whole, ...messages });
     }
     return { local: alone, times };
   } finally {
     group.stop();
   }
+}
+
+/** Measures something over a cache on all workers of a group. */
+async function inGroup<T>(
+  servers: string,
+  group: string,
+  measure: (backend: Backend, there: Placed) => Promise<T>,
+): Promise<T> {
+  const backend = await cluster({ servers, group }).load();
+  const there = await placed(backend);
+  try {
+    return await measure(backend, there);
+  } finally {
+    for (const t of [there.key, there.value]) t.dispose();
+    backend.dispose();
+  }
+}
+
+/** Blocks of calls without computing; the quietest one counts, as the machine may have other work. */
+const blocks = 10;
+
+async function measureMessages(
+  runs: number,
+  work: () => Promise<void>,
+): Promise<Pick<ClusterTimes, "transport" | "client">> {
+  for (let run = 0; run < 200; run++) await work();
+  let transport = Number.POSITIVE_INFINITY;
+  let client = Number.POSITIVE_INFINITY;
+  for (let block = 0; block < blocks; block++) {
+    const before = process.cpuUsage();
+    transport = Math.min(transport, await median(runs, work, 0));
+    const { user, system } = process.cpuUsage(before);
+    client = Math.min(client, (user + system) / 1000 / runs);
+  }
+  return { transport, client };
 }
 
 interface Placed {
@@ -94,7 +122,8 @@ const query = noise([1, sizes.queryHeads, 1, sizes.headDim]);
 const cache = noise([1, sizes.kvHeads, sizes.keys, sizes.headDim]);
 const token = noise([1, sizes.kvHeads, 1, sizes.headDim]);
 
-async function call(backend: Backend, { key, value }: Placed, keys: number): Promise<void> {
+async function call(backend: Backend, { key, value }: Placed): Promise<void> {
+  const { keys } = sizes;
   const rules = { causal: true, kvLengths: [keys], queryOffset: keys - 1 };
   const inputs: AttentionInputs = { query, key, value, ...rules };
   const plan = await planOf(backend, inputs);
@@ -124,19 +153,14 @@ async function appendOne(backend: Backend, { key, value }: Placed): Promise<void
   }
 }
 
-async function median(runs: number, work: () => Promise<void>): Promise<number> {
+async function median(runs: number, work: () => Promise<void>, warmUp = 5): Promise<number> {
   const times: number[] = [];
-  for (let run = 0; run < runs + 5; run++) {
-    const time = await timed(work);
-    if (run >= 5) times.push(time);
+  for (let run = -warmUp; run < runs; run++) {
+    const start = performance.now();
+    await work();
+    if (run >= 0) times.push(performance.now() - start);
   }
   return middle(times);
-}
-
-async function timed(work: () => Promise<void>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
 }
 
 function middle(times: readonly number[]): number {

@@ -20,13 +20,13 @@ const network = { roundTrip: 0.5e-3, linkBytes: 1.25e9 } as const;
  * Results of the model with the constants of this machine, as text in Markdown. They are computed, not measured.
  *
  * @param local milliseconds of the call on one backend in this process
- * @param transport milliseconds of transport and merge with three workers on this machine
+ * @param perPart milliseconds of the client's own work for each part
  */
-export function computedTable(local: number, transport: number): string {
+export function computedTable(local: number, perPart: number): string {
   const constants: ClusterConstants = {
     ...network,
     memoryBytes: (sizes.keys * bytesOfToken(llama8b)) / (local / 1000),
-    perPart: transport / 1000 / 3,
+    perPart: perPart / 1000,
   };
   const rows = tokens.map((count) => {
     const cells = machines.map((number) => {

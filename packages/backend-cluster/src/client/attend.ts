@@ -8,7 +8,6 @@ import {
   type HostTensor,
   InvalidInputError,
   isDeviceTensor,
-  mergePartials,
   statisticsDType,
   storageOf,
   type Tensor,
@@ -16,12 +15,13 @@ import {
 } from "@heed/core";
 import { decodeOutputs, type PartOutputs } from "../message/answers.js";
 import { encodeAttend } from "../message/requests.js";
-import { newId } from "../message/sending.js";
+import { requestId } from "../message/sending.js";
 import { ask } from "./ask.js";
 import type { Cluster } from "./cluster.js";
 import { cutCall } from "./cut.js";
 import { toHost } from "./host.js";
 import { localTensor } from "./local-storage.js";
+import { type MergedOutputs, mergeParts } from "./merge-parts.js";
 import { inTime } from "./patience.js";
 import { upload } from "./spread.js";
 import { SpreadStorage } from "./spread-storage.js";
@@ -54,7 +54,8 @@ export async function attend(
   const turn = placement.order.take(false);
   try {
     await inTime(turn.ready, until);
-    await inTime(Promise.all(stored.all.map(({ ready }) => ready)), until);
+    const unplaced = stored.all.filter(({ placed }) => !placed).map(({ ready }) => ready);
+    await inTime(unplaced.length === 0 ? null : Promise.all(unplaced), until);
     const { query, mask, bias } = await host;
     const wire = wireDTypes(problem, cluster.options.halfPrecision);
     const sent = query.dtype === wire.query ? query : narrowedQuery(query);
@@ -63,7 +64,7 @@ export async function attend(
       placement.parts.map((part): Promise<PartOutputs> => {
         const { index } = part;
         const { allVisible, ...cut } = cutCall(bound, placement.stripes, index, mask, bias);
-        const message = encodeAttend(cluster.options.group, newId(), {
+        const message = encodeAttend(cluster.options.group, requestId(), {
           ...cut,
           key: key.version(index),
           value: value.version(index),
@@ -78,7 +79,7 @@ export async function attend(
         );
       }),
     );
-    return outputsOf(problem, parts);
+    return outputsOf(problem, mergeParts(parts, wire.output, shape));
   } finally {
     turn.end();
     dispose();
@@ -186,16 +187,13 @@ function narrowedQuery(query: HostTensor): HostTensor {
   return cast(query, "float16");
 }
 
-/** Outputs of the call from those of its parts, in this process. */
-function outputsOf(problem: AttentionProblem, parts: readonly PartOutputs[]): AttentionOutputs {
-  const wide = parts.map(({ output, logSumExp }) => ({
-    output: output.dtype === "float16" ? cast(output, "float32") : output,
-    logSumExp,
-  }));
-  const merged = wide.length === 1 ? (wide[0] as PartOutputs) : mergePartials(wide);
-  const { output, logSumExp } = merged;
+/** Outputs of the call, in this process. */
+function outputsOf(
+  { dtype, returns }: AttentionProblem,
+  { output, logSumExp }: MergedOutputs,
+): AttentionOutputs {
   return {
-    output: localTensor(output.dtype === problem.dtype ? output : cast(output, problem.dtype)),
-    ...(problem.returns.logSumExp && { logSumExp: localTensor(logSumExp) }),
+    output: localTensor(output.dtype === dtype ? output : cast(output, dtype)),
+    ...(returns.logSumExp && { logSumExp: localTensor(logSumExp) }),
   };
 }

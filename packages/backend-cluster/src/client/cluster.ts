@@ -8,7 +8,7 @@ import {
   encodeRelease,
   type PartName,
 } from "../message/requests.js";
-import { newId } from "../message/sending.js";
+import { newId, requestId } from "../message/sending.js";
 import { stripesFor } from "../stripes.js";
 import { type Subjects, subjectsOf, type Transport } from "../transport/transport.js";
 import { type Member, Members, tickEvery } from "./members.js";
@@ -60,7 +60,7 @@ export class Cluster {
     this.#repairs = new Repairs(this);
     this.#endBeats = transport.subscribe(this.#subjects.beats, (bytes) => this.#hear(bytes));
     this.#keeping = setInterval(() => {
-      transport.publish(this.#subjects.all, encodeKeep(options.group, newId(), this.session));
+      transport.publish(this.#subjects.all, encodeKeep(options.group, requestId(), this.session));
     }, keepEvery);
     this.#ticking = setInterval(() => {
       this.members.clock.ticks += 1;
@@ -74,13 +74,13 @@ export class Cluster {
     const { group, replicas } = this.options;
     const until = performance.now() + firstAnswersWithin;
     while (this.members.live.length < replicas && performance.now() < until) {
-      this.transport.publish(this.#subjects.all, encodeHello(group, newId()));
+      this.transport.publish(this.#subjects.all, encodeHello(group, requestId()));
       await wait(100);
     }
     // Until nobody new has been heard of for a while.
     for (let known = -1; known < this.members.live.length; ) {
       known = this.members.live.length;
-      this.transport.publish(this.#subjects.all, encodeHello(group, newId()));
+      this.transport.publish(this.#subjects.all, encodeHello(group, requestId()));
       await wait(furtherAnswersWithin);
     }
   }
@@ -159,7 +159,7 @@ export class Cluster {
     for (let start = 0; start < names.length; start += 1000) {
       const some = names.slice(start, start + 1000);
       try {
-        await this.request(member, encodeRelease(this.options.group, newId(), some), 1000);
+        await this.request(member, encodeRelease(this.options.group, requestId(), some), 1000);
       } catch {
         const waiting = this.#toRelease.get(member) ?? [];
         this.#toRelease.set(member, [...waiting, ...some]);

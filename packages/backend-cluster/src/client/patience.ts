@@ -45,15 +45,19 @@ export class Patience {
  */
 export async function inTime(awaited: Promise<unknown> | null, until: number): Promise<void> {
   if (awaited === null) return;
-  const patience = new Patience(until);
-  const late = patience.over.then(() => {
-    const message = "earlier calls on the same tensors did not end before the deadline";
-    throw new DeviceError("cluster", message);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => {
+        const message = "earlier calls on the same tensors did not end before the deadline";
+        reject(new DeviceError("cluster", message));
+      },
+      Math.max(0, until - performance.now()),
+    );
   });
   try {
     await Promise.race([awaited, late]);
   } finally {
-    late.catch(() => undefined);
-    patience.end();
+    clearTimeout(timer);
   }
 }

@@ -1,7 +1,7 @@
 import { allocate, type DType, type HostTensor, tensor } from "@heed/core";
 import { MalformedMessageError } from "../message/errors.js";
 import { encodeRead } from "../message/requests.js";
-import { chunkBytes, newId } from "../message/sending.js";
+import { chunkBytes, requestId } from "../message/sending.js";
 import { ask } from "./ask.js";
 import type { Cluster } from "./cluster.js";
 import { inTime } from "./patience.js";
@@ -54,7 +54,7 @@ export async function readSpread(storage: SpreadTensor): Promise<HostTensor> {
     await inWindow(starts, window, async (start) => {
       const length = Math.min(chunk, bytes.length - start);
       const request = { part: of.version(index), start, length };
-      const message = encodeRead(cluster.options.group, newId(), request);
+      const message = encodeRead(cluster.options.group, requestId(), request);
       const place = placement.parts[index] as (typeof placement.parts)[number];
       const piece = await ask(cluster, place, message, cluster.deadline, (answer) => {
         const found = answer.bytes();

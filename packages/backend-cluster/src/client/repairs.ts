@@ -1,6 +1,6 @@
 import type { MessageReader } from "../message/reader.js";
 import { encodeCopy, type PartName } from "../message/requests.js";
-import { newId } from "../message/sending.js";
+import { requestId } from "../message/sending.js";
 import type { Member, Members } from "./members.js";
 import type { PlacedPart, PlacedTensor, Placement } from "./placement.js";
 
@@ -94,7 +94,7 @@ export class Repairs {
         copied.push(storage);
         const request = { part: storage.version(part.index), from: source.name };
         const within = copyWithin + (perMegabyte * storage.partBytes(part.index)) / 1e6;
-        await this.#cluster.request(target, encodeCopy(group, newId(), request), within);
+        await this.#cluster.request(target, encodeCopy(group, requestId(), request), within);
       }
       return true;
     } catch {

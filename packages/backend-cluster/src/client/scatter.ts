@@ -14,7 +14,7 @@ import {
 } from "@heed/core";
 import { typedArray } from "../message/reader.js";
 import { encodeWrite } from "../message/requests.js";
-import { newId } from "../message/sending.js";
+import { requestId } from "../message/sending.js";
 import type { Cluster } from "./cluster.js";
 import { ofProcess, toHost } from "./host.js";
 import { inTime } from "./patience.js";
@@ -72,7 +72,7 @@ export async function scatterOver(cluster: Cluster, bound: BoundScatter): Promis
     const target = spread.version(index);
     const beside = scaleStorage?.version(index) ?? null;
     const version = Math.max(target.most, beside?.most ?? 0) + 1;
-    const message = encodeWrite(cluster.options.group, newId(), {
+    const message = encodeWrite(cluster.options.group, requestId(), {
       target,
       scales: beside,
       version,

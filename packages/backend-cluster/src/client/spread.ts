@@ -9,7 +9,7 @@ import {
   OutOfMemoryError,
 } from "@heed/core";
 import { encodeCreate, encodeFill, encodeSeal } from "../message/requests.js";
-import { chunkBytes, newId } from "../message/sending.js";
+import { chunkBytes, requestId } from "../message/sending.js";
 import type { Cluster } from "./cluster.js";
 import { copyOf, localTensor } from "./local-storage.js";
 import { takePart } from "./read.js";
@@ -103,7 +103,7 @@ async function place(storage: SpreadStorage, whole: Uint8Array | null): Promise<
         const shape = storage.partShape(part.index);
         const { stripes } = placement;
         const making = { name, dtype, shape, stripes, filled: whole !== null };
-        const create = encodeCreate(group, newId(), making);
+        const create = encodeCreate(group, requestId(), making);
         await tell(cluster, part, [create], cluster.deadline);
         if (whole === null) return;
         const bytes = takePart(storage, part.index, whole);
@@ -111,9 +111,9 @@ async function place(storage: SpreadStorage, whole: Uint8Array | null): Promise<
         const starts = Array.from({ length: Math.ceil(bytes.length / chunk) }, (_, i) => i * chunk);
         await inWindow(starts, window, async (start) => {
           const piece = { name, start, bytes: bytes.subarray(start, start + chunk) };
-          await tell(cluster, part, [encodeFill(group, newId(), piece)], cluster.deadline);
+          await tell(cluster, part, [encodeFill(group, requestId(), piece)], cluster.deadline);
         });
-        await tell(cluster, part, [encodeSeal(group, newId(), name)], cluster.deadline);
+        await tell(cluster, part, [encodeSeal(group, requestId(), name)], cluster.deadline);
       }),
     );
     storage.placed = true;

@@ -64,15 +64,26 @@ export function decodeDescription(from: MessageReader): PartDescription {
   return description;
 }
 
-/** Attention over a part of the keys. */
-export interface PartOutputs {
+/** Attention over a part of the keys, as the worker has it. */
+export interface ComputedPart {
   readonly output: HostTensor;
   readonly logSumExp: HostTensor;
+  /** Milliseconds that computing took. */
+  readonly computing: number;
 }
 
-export function encodeOutputs({ output, logSumExp }: PartOutputs): Uint8Array {
+/** Attention over a part of the keys, as it lies in an answer: elements are row-major and not aligned. */
+export interface PartOutputs {
+  readonly output: Uint8Array;
+  readonly logSumExp: Uint8Array;
+  /** Milliseconds that computing took, as the worker says. */
+  readonly computing: number;
+}
+
+export function encodeOutputs({ output, logSumExp, computing }: ComputedPart): Uint8Array {
   const bytes = output.data.byteLength + logSumExp.data.byteLength;
-  return granted(bytes).tensor(output).tensor(logSumExp).finish();
+  const microseconds = Math.max(0, Math.round(1000 * computing));
+  return granted(bytes).tensor(output).tensor(logSumExp).count(microseconds).finish();
 }
 
 /**
@@ -85,17 +96,11 @@ export function decodeOutputs(
   outputDType: DType,
   statistics: DType,
 ): PartOutputs {
-  const output = from.tensor();
-  const logSumExp = from.tensor();
+  const output = from.elements(outputDType, shape);
+  const logSumExp = from.elements(statistics, shape.slice(0, -1));
+  const computing = from.count() / 1000;
   from.end();
-  if (!fits(output, shape, outputDType) || !fits(logSumExp, shape.slice(0, -1), statistics)) {
-    throw new MalformedMessageError("a worker answered with tensors of other sizes");
-  }
-  return { output, logSumExp };
-}
-
-function fits(t: HostTensor | null, shape: readonly number[], dtype: DType): t is HostTensor {
-  return t !== null && t.dtype === dtype && t.shape.join() === shape.join();
+  return { output, logSumExp, computing };
 }
 
 /** The status that tells what was thrown while a request was handled. */

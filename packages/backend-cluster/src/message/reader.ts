@@ -79,6 +79,21 @@ export class MessageReader {
     return tensor(typedArray(dtype, this.#copy(count, bytesPerElement(dtype))), shape, { dtype });
   }
 
+  /**
+   * A view of the elements of a tensor, row-major and not aligned.
+   *
+   * @throws MalformedMessageError unless it has this element type and this shape
+   */
+  elements(dtype: DType, shape: readonly number[]): Uint8Array {
+    const is = this.flag() ? this.dtype() : null;
+    if (is !== dtype || this.shape().join() !== shape.join()) {
+      throw new MalformedMessageError(`a tensor is not ${dtype} of the shape ${shape.join(" × ")}`);
+    }
+    const count = shape.reduce((product, size) => product * size, 1);
+    const start = this.#take(count * bytesPerElement(dtype));
+    return this.#bytes.subarray(start, this.#at);
+  }
+
   dtype(): DType {
     const code = this.u8();
     const dtype = dtypeCodes[code];

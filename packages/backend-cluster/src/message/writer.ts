@@ -10,8 +10,8 @@ export class MessageWriter {
   #length = 0;
 
   /** @param kind of the request, or status of the answer */
-  constructor(kind: number, expectedBytes = 256) {
-    this.#bytes = new Uint8Array(expectedBytes + 256);
+  constructor(kind: number, expectedBytes = 0) {
+    this.#bytes = new Uint8Array(expectedBytes + 512);
     this.#view = new DataView(this.#bytes.buffer);
     this.u32(magic);
     this.u8(version);

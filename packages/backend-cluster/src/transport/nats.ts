@@ -40,6 +40,7 @@ export async function connectNats(options: NatsOptions): Promise<Transport> {
     reconnectJitter: 50,
     pingInterval: 5000,
     timeout: 5000,
+    noAsyncTraces: true,
   });
   return new NatsTransport(connection);
 }

@@ -10,7 +10,7 @@ import {
   type Tensor,
   tensor,
 } from "@heed/core";
-import { type PartOutputs, RefusedError } from "../message/answers.js";
+import { type ComputedPart, RefusedError } from "../message/answers.js";
 import { MalformedMessageError } from "../message/errors.js";
 import { statuses } from "../message/layout.js";
 import type { AttendRequest, PartVersion } from "../message/requests.js";
@@ -37,7 +37,7 @@ export async function attendPart(
   holder: Holder,
   request: AttendRequest,
   mostBytes: number,
-): Promise<PartOutputs> {
+): Promise<ComputedPart> {
   const parts = partsOf(holder, request);
   const inputs = inputsOf(parts, request);
   // Validates everything that the message says, before anything is computed.
@@ -46,16 +46,18 @@ export async function attendPart(
   if (batch * queryHeads * queryLength * (valueDim + 1) * 8 > mostBytes) {
     throw new RefusedError(statuses.invalid, "the answer would be larger than a message may be");
   }
+  const start = performance.now();
   const result = (await local.run(inputs)) as unknown as Record<"output" | "logSumExp", Tensor>;
   const output = await toHost(result.output);
   const logSumExp = await toHost(result.logSumExp);
+  const computing = performance.now() - start;
   // A part that was written meanwhile may have been read before and after.
   for (const { wanted, held } of parts.all) {
     if (holder.find(wanted) !== held) {
       throw new RefusedError(statuses.otherVersion, "the part was made anew during the call");
     }
   }
-  return { output: narrowed(output, request.outputDType), logSumExp };
+  return { output: narrowed(output, request.outputDType), logSumExp, computing };
 }
 
 interface CallParts {

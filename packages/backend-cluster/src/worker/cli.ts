@@ -128,7 +128,10 @@ async function serve(options: CommandOptions): Promise<void> {
   const provider = await importProvider(options.backend, options.threads);
   const transport = await connectNats(await withCredentials(options));
   const { group, memoryBytes, lease } = options;
-  const worker = await Worker.start(transport, { provider, group, memoryBytes, lease });
+  const starting = Worker.start(transport, { provider, group, memoryBytes, lease });
+  // An open connection would keep the process from ending.
+  starting.catch(() => transport.close());
+  const worker = await starting;
   const metrics =
     options.metricsPort === undefined ? null : serveMetrics(worker, options.metricsPort);
   process.stdout.write(

@@ -2,7 +2,7 @@ import { decodeDescription, RefusedError, readAnswer } from "../message/answers.
 import { MalformedMessageError } from "../message/errors.js";
 import { statuses } from "../message/layout.js";
 import { type CopyRequest, encodeInspect, encodeRead } from "../message/requests.js";
-import { chunkBytes, newId } from "../message/sending.js";
+import { chunkBytes, requestId } from "../message/sending.js";
 import { subjectsOf, type Transport } from "../transport/transport.js";
 import type { Holder } from "./holder.js";
 
@@ -27,7 +27,7 @@ export async function copyPart(
   const subject = subjectsOf(group).worker(from);
   const ask = async (bytes: Uint8Array) =>
     readAnswer(await transport.request(subject, bytes, patience));
-  const described = decodeDescription(await ask(encodeInspect(group, newId(), part)));
+  const described = decodeDescription(await ask(encodeInspect(group, requestId(), part)));
   const { version, ...making } = described;
   if (version < part.least || version > part.most) {
     throw new RefusedError(statuses.otherVersion, `the other worker has version ${version}`);
@@ -41,7 +41,7 @@ export async function copyPart(
     for (let start = 0; start < bytes; start += chunk) {
       const length = Math.min(chunk, bytes - start);
       const range = { part: { ...name, least: version, most: version }, start, length };
-      const answer = await ask(encodeRead(group, newId(), range));
+      const answer = await ask(encodeRead(group, requestId(), range));
       const piece = answer.bytes();
       if (piece.byteLength !== length) throw new MalformedMessageError("a piece has another size");
       holder.fill({ name, start, bytes: piece });
