@@ -1,6 +1,10 @@
 import { type AttentionProblem, bytesPerElement, elementCount } from "@heed/core";
 import { wireDTypes } from "./client/attend.js";
 import type { Cluster } from "./client/cluster.js";
+import { readsKeys } from "./client/cut.js";
+
+/** Bytes of a program's node in JSON, at most. */
+const bytesOfNode = 96;
 
 /** Bytes that a call sends to each part, and receives from it, at most. */
 export function callBytes(
@@ -8,7 +12,16 @@ export function callBytes(
   cluster: Cluster,
 ): { readonly sent: number; readonly received: number } {
   const { batch, queryHeads, queryLength, headDim, valueDim, mask, bias, sequences } = problem;
-  const { pages, keyPositions, keyLength, queryPositions, blockMask, positions } = problem;
+  const {
+    pages,
+    keyPositions,
+    keyLength,
+    queryPositions,
+    blockMask,
+    positions,
+    maskMod,
+    scoreMod,
+  } = problem;
   const wire = wireDTypes(problem, cluster.options.halfPrecision);
   const rows = batch * queryHeads * queryLength;
   const table = (count: number | null, columns: number): number => 4 * (count ?? 0) * columns;
@@ -18,9 +31,11 @@ export function callBytes(
     (bias ? 4 * elementCount(bias.shape) : 0) +
     (blockMask ? elementCount(blockMask.shape) * blockMask.keyBlock : 0) +
     table(keyPositions, keyLength) +
-    (problem.ragged?.keys && positions !== "none" ? 4 * keyLength : 0) +
+    (problem.ragged?.keys && (positions !== "none" || readsKeys(problem)) ? 4 * keyLength : 0) +
     table(queryPositions ?? (positions === "none" ? 0 : batch), queryLength) +
     table(sequences, (pages?.perSequence ?? 0) + 4) +
+    // Tables of programs are known in the call alone.
+    bytesOfNode * ((maskMod?.nodes.length ?? 0) + (scoreMod?.nodes.length ?? 0)) +
     16 * queryHeads;
   const statistics = problem.dtype === "float64" ? 8 : 4;
   const received = rows * (valueDim * bytesPerElement(wire.output) + statistics);

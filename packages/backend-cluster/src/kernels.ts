@@ -17,6 +17,7 @@ import {
   scatter,
   type Tensor,
 } from "@heed/core";
+import { variablesOf } from "@heed/core/program";
 import { attend, type RulesText } from "./client/attend.js";
 import type { Cluster } from "./client/cluster.js";
 import { toHost } from "./client/host.js";
@@ -60,17 +61,21 @@ function refusals(problem: AttentionProblem, cluster: Cluster): SupportReason[] 
     const message = "scores are as many as keys: they would be sent, which keys are not";
     reasons.push({ code: "scores", message });
   }
-  if (maskMod || scoreMod) {
-    const message = "programs are not sent to workers";
-    reasons.push({ code: "program", message, hint: "give a mask, a bias or a block mask" });
+  const programs = [maskMod, scoreMod].filter((form) => form !== null);
+  if (problem.keyPositions !== null && programs.some((form) => variablesOf(form).has("keyIndex"))) {
+    const message =
+      "a program reads the index of a key beside positions of keys, which parts have in its place";
+    reasons.push({ code: "program", message });
   }
   const pair = `${dtype === "float64" ? dtype : "float32"}/${kvDtype}`;
-  const lacking = cluster.members.live.filter(({ beat }) => !beat.dtypes.includes(pair));
+  const wanted = programs.length > 0 ? `${pair}+program` : pair;
+  const lacking = cluster.members.live.filter(({ beat }) => !beat.dtypes.includes(wanted));
   if (lacking.length > 0) {
     const of = [...new Set(lacking.map(({ beat }) => beat.backend))].join(", ");
+    const words = `${pair.replace("/", " queries with ")} keys${programs.length > 0 ? " and programs" : ""}`;
     reasons.push({
       code: "dtype",
-      message: `workers that compute with ${of} do not compute ${pair.replace("/", " queries with ")} keys`,
+      message: `workers that compute with ${of} do not compute ${words}`,
     });
   }
   const { sent, received } = callBytes(problem, cluster);

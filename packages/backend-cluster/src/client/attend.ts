@@ -74,6 +74,7 @@ export async function attend(
           outputDType: wire.output,
           rules: allVisible ? rules.withoutCausal : rules.all,
         });
+        checkSize(message, cluster);
         return ask(cluster, part, message, until, (answer) =>
           decodeOutputs(answer, shape, wire.output, statisticsDType(problem.dtype)),
         );
@@ -95,6 +96,17 @@ function checkResident(t: Tensor, name: string): void {
     hint: "upload keys and values, or make a cache with the attention",
   };
   throw new UnsupportedError([{ backend: "cluster", reasons: [reason] }]);
+}
+
+/** @throws UnsupportedError for a message that no server would take: tables of programs are known in the call alone */
+function checkSize({ byteLength }: Uint8Array, { transport }: Cluster): void {
+  const { maxPayload } = transport;
+  if (byteLength <= maxPayload) return;
+  const message = `a message of the call has ${byteLength} bytes, and the server takes ${maxPayload}`;
+  const hint = "raise max_payload of the server, or give smaller tables to programs";
+  throw new UnsupportedError([
+    { backend: "cluster", reasons: [{ code: "too-large", message, hint }] },
+  ]);
 }
 
 interface HostInputs {

@@ -6,6 +6,8 @@ import {
   type HostTensor,
   tensor,
 } from "@heed/core";
+import { variablesOf } from "@heed/core/program";
+import { programOfPart } from "../message/programs.js";
 import type { AttendRequest } from "../message/requests.js";
 import type { Stripes } from "../stripes.js";
 
@@ -15,6 +17,8 @@ export type PartCall = Pick<
   | "keysByIndex"
   | "mask"
   | "bias"
+  | "maskMod"
+  | "scoreMod"
   | "blockMask"
   | "queryBlock"
   | "keyBlock"
@@ -57,6 +61,8 @@ export function cutCall(
     allVisible,
     mask: mask && columns.of(mask),
     bias: bias && columns.of(bias),
+    maskMod: inputs.maskMod ? programOfPart(inputs.maskMod) : null,
+    scoreMod: inputs.scoreMod ? programOfPart(inputs.scoreMod) : null,
     blockMask: blocks?.mask ?? null,
     queryBlock: problem.blockMask?.queryBlock ?? 0,
     keyBlock: blocks?.keyBlock ?? 0,
@@ -88,8 +94,9 @@ function cutLengths(bound: BoundAttention, stripes: Stripes, part: number): Int3
 
 /** Whether causal hides nothing: the first query of each sequence comes after its last key. */
 function seesEverything({ problem, offsets, kvLengths }: BoundAttention): boolean {
-  const { causal, window, alibi, positions } = problem;
-  if (!causal || window || alibi || positions === "none" || positions === "data") return false;
+  const { causal, window, alibi, positions, maskMod, scoreMod } = problem;
+  if (!causal || window || alibi || maskMod || scoreMod) return false;
+  if (positions === "none" || positions === "data") return false;
   return kvLengths.every((length, s) => (offsets[s] as number) >= length - 1);
 }
 
@@ -103,9 +110,12 @@ function cutPositions(
   columns: Columns,
 ): Positions {
   const { problem, inputs, keyStarts } = bound;
-  if (problem.positions === "none") return none;
-  const queryPositions =
-    (inputs.queryPositions as HostTensor | undefined) ?? positionsOfQueries(bound);
+  // Without a rule that needs positions, programs may still read those of keys, which are their indices then.
+  const unplaced = problem.positions === "none";
+  if (unplaced && !readsKeys(problem)) return none;
+  const queryPositions = unplaced
+    ? null
+    : ((inputs.queryPositions as HostTensor | undefined) ?? positionsOfQueries(bound));
   const given = inputs.keyPositions as HostTensor | undefined;
   if (given) return { keysByIndex: false, queryPositions, keyPositions: columns.of(given) };
   if (keyStarts === null) return { keysByIndex: true, queryPositions, keyPositions: null };
@@ -118,6 +128,15 @@ function cutPositions(
     own[i] = row - (keyStarts[sequence] as number);
   }
   return { keysByIndex: false, queryPositions, keyPositions: tensor(own, [1, own.length]) };
+}
+
+/** Whether programs of a call read positions or indices of keys. */
+export function readsKeys({ maskMod, scoreMod }: AttentionProblem): boolean {
+  return [maskMod, scoreMod].some((form) => {
+    if (form === null) return false;
+    const used = variablesOf(form);
+    return used.has("key") || used.has("keyIndex");
+  });
 }
 
 /** A table of the positions that follow from offsets, `[batch, queryLength]`. */

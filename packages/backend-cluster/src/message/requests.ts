@@ -1,6 +1,7 @@
 import type { DType, HostTensor } from "@heed/core";
 import { MalformedMessageError } from "./errors.js";
 import { dtypeCodes, kinds } from "./layout.js";
+import { readProgram, type SentProgram, writeProgram } from "./programs.js";
 import type { MessageReader } from "./reader.js";
 import { MessageWriter } from "./writer.js";
 
@@ -73,6 +74,8 @@ export interface AttendRequest {
   readonly rules: string;
   readonly mask: HostTensor | null;
   readonly bias: HostTensor | null;
+  readonly maskMod: SentProgram | null;
+  readonly scoreMod: SentProgram | null;
   readonly blockMask: HostTensor | null;
   readonly queryBlock: number;
   readonly keyBlock: number;
@@ -229,6 +232,8 @@ export function encodeAttend(group: string, id: string, request: AttendRequest):
     .u8(dtypeCodes.indexOf(r.outputDType))
     .u8(r.keysByIndex ? 1 : 0);
   to.text(r.rules).tensor(r.mask).tensor(r.bias);
+  writeProgram(to, r.maskMod);
+  writeProgram(to, r.scoreMod);
   to.tensor(r.blockMask).u32(r.queryBlock).u32(r.keyBlock);
   to.ints(r.kvLengths).ints(r.queryStarts).ints(r.keyStarts);
   to.tensor(r.pageTable).tensor(r.queryPositions).tensor(r.keyPositions);
@@ -249,6 +254,8 @@ export function decodeAttend(from: MessageReader): AttendRequest {
     rules: from.text(),
     mask: from.tensor(),
     bias: from.tensor(),
+    maskMod: readProgram(from),
+    scoreMod: readProgram(from),
     blockMask: from.tensor(),
     queryBlock: from.u32(),
     keyBlock: from.u32(),

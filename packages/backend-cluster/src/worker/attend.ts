@@ -13,6 +13,7 @@ import {
 import { type ComputedPart, RefusedError } from "../message/answers.js";
 import { MalformedMessageError } from "../message/errors.js";
 import { statuses } from "../message/layout.js";
+import { receivedProgram } from "../message/programs.js";
 import type { AttendRequest, PartVersion } from "../message/requests.js";
 import type { HeldPart, Holder } from "./holder.js";
 
@@ -102,6 +103,8 @@ function inputsOf(parts: CallParts, request: AttendRequest): AttentionInputs {
     value: parts.value.tensor,
     ...(keyScales && { keyScales }),
     ...(valueScales && { valueScales }),
+    ...(request.maskMod && { maskMod: receivedProgram(request.maskMod, "mask") }),
+    ...(request.scoreMod && { scoreMod: receivedProgram(request.scoreMod, "score") }),
     ...(mask && { mask }),
     ...(bias && { bias }),
     ...(blockMask && { blockMask: { mask: blockMask, queryBlock, keyBlock } }),

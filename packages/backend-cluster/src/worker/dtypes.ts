@@ -1,8 +1,10 @@
 import { type AttentionInputs, type Backend, type DType, describeProblem, zeros } from "@heed/core";
+import { greaterEqual, maskMod } from "@heed/core/program";
 
 /**
  * Pairs `query/keys` of element types in which a backend computes attention with the rules that parts of calls have:
- * positions as data, lengths, and the log-sum-exp as a result.
+ * positions as data, lengths, and the log-sum-exp as a result. A pair that goes with programs comes a second time, with
+ * `+program` behind it.
  */
 export function dtypePairs(backend: Pick<Backend, "supports">): readonly string[] {
   const pairs: readonly (readonly [DType, DType])[] = [
@@ -11,10 +13,16 @@ export function dtypePairs(backend: Pick<Backend, "supports">): readonly string[
     ["float32", "float16"],
     ["float32", "int8"],
   ];
-  return pairs
-    .filter(([query, keys]) => backend.supports(describeProblem(example(query, keys))).ok)
-    .map((pair) => pair.join("/"));
+  return pairs.flatMap((pair) => {
+    const plain = example(...pair);
+    const does = (inputs: AttentionInputs): boolean => backend.supports(describeProblem(inputs)).ok;
+    if (!does(plain)) return [];
+    const name = pair.join("/");
+    return does({ ...plain, maskMod: program }) ? [name, `${name}+program`] : [name];
+  });
 }
+
+const program = maskMod(({ query, key }) => greaterEqual(query, key));
 
 function example(query: DType, keys: DType): AttentionInputs {
   const shape = [1, 1, 2, 4];
