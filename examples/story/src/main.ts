@@ -1,7 +1,7 @@
 // Writes a story: node dist/main.js [--backend NAME | --group NAME] [--kind KIND] [--dtype DTYPE] [--drafts] [--tokens COUNT]
 import { parseArgs } from "node:util";
 import { cluster } from "@heed/backend-cluster";
-import { type BackendName, createAttention } from "heed";
+import { type BackendName, createAttention, wasm } from "heed";
 import { readCheckpoint, readVocabulary } from "./checkpoint.js";
 import { readModelFile } from "./files.js";
 import { type CacheChoice, Model } from "./model.js";
@@ -23,7 +23,7 @@ const weights = readCheckpoint(await readModelFile("model"));
 const vocabulary = readVocabulary(await readModelFile("tokenizer"));
 const attention = await createAttention({
   ...(values.backend && { backends: [values.backend as BackendName] }),
-  ...(values.group && { backends: [cluster({ group: values.group })] }),
+  ...(values.group && { backends: [cluster({ group: values.group, local: wasm() })] }),
   fallback: "silent",
 });
 const model = await Model.create(attention, weights, {

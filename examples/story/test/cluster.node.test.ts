@@ -1,6 +1,6 @@
 /** The trained model writes over a cluster: its keys and values lie with three workers in processes of their own. */
 import { cluster } from "@heed/backend-cluster";
-import { createAttention } from "heed";
+import { createAttention, wasm } from "heed";
 import { expect, test } from "vitest";
 import { missing, startServer, startWorker } from "../../../packages/backend-cluster/test/nats.js";
 import { scope } from "../../../test/select.js";
@@ -14,7 +14,10 @@ test.skipIf(folder === null || missing !== null)(
     const server = await startServer();
     const workers = await Promise.all([1, 2, 3].map(() => startWorker(server.url)));
     try {
-      const provider = cluster({ servers: server.url, group: "test", pageSize: 4 });
+      const provider = cluster({
+        ...{ servers: server.url, group: "test", pageSize: 4 },
+        local: wasm({ threads: 1 }),
+      });
       const attention = await createAttention({ backends: [provider] });
       const { weights, ids } = await published();
       const expected = ids.slice(0, tokens);

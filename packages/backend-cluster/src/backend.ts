@@ -1,4 +1,5 @@
 import {
+  type Backend,
   type BackendInfo,
   BackendUnavailableError,
   defineBackend,
@@ -37,7 +38,7 @@ export function clusterProvider(options: ReadOptions): Provider {
   });
 }
 
-async function loadCluster({ nats, settings, connect }: ReadOptions): Promise<Cluster> {
+async function loadCluster({ nats, settings, connect, local }: ReadOptions): Promise<Cluster> {
   const transport = await (connect?.() ?? connectNats(nats)).catch((cause: unknown) => {
     const { message } = cause as Error;
     const reason = `no NATS server can be reached at ${nats.servers.join(", ")}: ${message}`;
@@ -46,7 +47,10 @@ async function loadCluster({ nats, settings, connect }: ReadOptions): Promise<Cl
   const cluster = new Cluster(transport, settings);
   await cluster.meet();
   const { length } = cluster.members.live;
-  if (length >= settings.replicas) return cluster;
+  if (length >= settings.replicas) {
+    cluster.local = await loadLocal(local, cluster);
+    return cluster;
+  }
   cluster.dispose();
   throw new BackendUnavailableError(
     length === 0
@@ -54,6 +58,15 @@ async function loadCluster({ nats, settings, connect }: ReadOptions): Promise<Cl
       : `${length} workers of the group ${settings.group} answer, and each part is to be on ${settings.replicas}`,
     "start workers with npx heed-worker",
   );
+}
+
+async function loadLocal(local: Provider | undefined, cluster: Cluster): Promise<Backend | null> {
+  try {
+    return (await local?.load()) ?? null;
+  } catch (error) {
+    cluster.dispose();
+    throw error;
+  }
 }
 
 function infoOf(cluster: Cluster): BackendInfo {
@@ -67,10 +80,13 @@ function infoOf(cluster: Cluster): BackendInfo {
     features: [...new Set(live.map(({ beat }) => beat.backend))],
     threads,
     get notes() {
-      return cluster.members.live.map(({ name, beat }) => {
+      const workers = cluster.members.live.map(({ name, beat }) => {
         const used = `${beat.usedBytes} of ${beat.memoryBytes} bytes in use`;
         return `worker ${name}: ${beat.backend} on ${beat.device}, ${beat.parts} parts, ${used}`;
       });
+      return cluster.local === null
+        ? workers
+        : [...workers, `in this process: ${cluster.local.name}`];
     },
   };
 }

@@ -11,6 +11,7 @@ import {
   implement,
   isDeviceTensor,
   outputsOf,
+  type Plan,
   referenceKernels,
   type ScatterProblem,
   type SupportReason,
@@ -117,28 +118,30 @@ export const scatterKernels: Implementation<Cluster> = implement(scatter, {
   }),
 });
 
-/**
- * Any other operation, in this process, by its float64 reference: correct and slow. Another backend beside the
- * cluster computes it faster.
- */
+/** Any other operation, in this process: by the local backend that the cluster was given, or by the float64 reference. */
 export function hereKernels(operation: AnyOperation): Implementation<Cluster> {
   const reference = referenceKernels(operation).kernels;
   return implement(operation, {
-    plan: async (problem) => {
-      const plan = await reference.plan(problem as never, undefined, undefined);
+    plan: async (problem, _, cluster: Cluster) => {
+      const local = cluster.local?.supports(problem as never).ok
+        ? ((await cluster.local.plan(problem as never)) as Plan)
+        : null;
+      const plan = local ?? (await reference.plan(problem as never, undefined, undefined));
+      const names = outputsOf(operation.operands(problem)).map(({ name }) => name);
       return {
         description: plan.description,
         run: async (bound: Bound) => {
           const onDevice = bound.reads.some((t) => isDeviceTensor(t));
           const inputs = onDevice ? await inHost(bound.inputs) : bound.inputs;
-          const here = onDevice ? operation.bind(problem, inputs) : bound;
-          const outputs = (await plan.run(here)) as Record<string, Tensor>;
+          const outputs = (await (local === null
+            ? plan.run((onDevice ? operation.bind(problem, inputs) : bound) as never)
+            : local.run(inputs as never))) as Record<string, Tensor>;
           if (!onDevice) return outputs;
-          const names = outputsOf(operation.operands(problem)).map(({ name }) => name);
           return Object.fromEntries(
             names.map((name) => [name, localTensor(outputs[name] as never)]),
           );
         },
+        ...(local && { dispose: () => local.dispose() }),
       };
     },
   }) as Implementation<Cluster>;

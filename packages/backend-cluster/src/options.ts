@@ -1,4 +1,4 @@
-import { describeValue, InvalidInputError } from "@heed/core";
+import { describeValue, InvalidInputError, type Provider } from "@heed/core";
 import type { ClusterSettings } from "./client/cluster.js";
 import type { Credentials, NatsOptions } from "./transport/nats.js";
 import type { Transport } from "./transport/transport.js";
@@ -28,6 +28,11 @@ export interface ClusterOptions {
    * `"exact"`: as they are.
    */
   readonly precision?: "exact" | "float16" | undefined;
+  /**
+   * Computes in this process what workers do not: merging, rotary embedding, projections and norms. Default: the float64
+   * reference, which is slow. The backend disposes it.
+   */
+  readonly local?: Provider | undefined;
   /** Keys that lie next to each other on one worker, at most. Default 256. */
   readonly pageSize?: number | undefined;
   /** A connection that exists already, in place of `servers`, `credentials` and `tls`; the backend closes it. */
@@ -36,13 +41,14 @@ export interface ClusterOptions {
 
 const names: ReadonlySet<string> = new Set([
   ...["servers", "group", "replicas", "credentials", "tls", "deadline", "precision"],
-  ...["pageSize", "connect"],
+  ...["local", "pageSize", "connect"],
 ]);
 
 /** The options with their defaults. */
 export interface ReadOptions {
   readonly nats: NatsOptions;
   readonly settings: ClusterSettings;
+  readonly local: Provider | undefined;
   readonly connect: (() => Promise<Transport>) | undefined;
 }
 
@@ -65,6 +71,10 @@ export function readOptions(options: ClusterOptions): ReadOptions {
   if (precision !== "exact" && precision !== "float16") {
     throw new InvalidInputError("precision", '"exact" or "float16"', describeValue(precision));
   }
+  if (options.local !== undefined && typeof options.local?.load !== "function") {
+    const expected = "a provider, such as wasm() of @heed/backend-wasm";
+    throw new InvalidInputError("local", expected, describeValue(options.local));
+  }
   return {
     nats: { servers: list, credentials, tls, name: `heed ${group}` },
     settings: {
@@ -72,6 +82,7 @@ export function readOptions(options: ClusterOptions): ReadOptions {
       halfPrecision: precision === "float16",
       patience: Math.min(500, deadline / 4),
     },
+    local: options.local,
     connect: options.connect,
   };
 }

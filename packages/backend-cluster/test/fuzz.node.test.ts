@@ -1,5 +1,6 @@
 /** A worker is sent hostile messages: none ends it, takes memory without bound or changes a result. */
-import { describeProblem, tensor } from "@heed/core";
+import { type AttentionInputs, describeProblem, tensor } from "@heed/core";
+import { lessEqual, maskMod, multiply, scoreMod, table } from "@heed/core/program";
 import { expect, test } from "vitest";
 import { scope } from "../../../test/select.js";
 import { MessageReader } from "../src/message/reader.js";
@@ -56,7 +57,7 @@ test(`${count} hostile messages`, { timeout: 600_000 }, async () => {
   for (let i = 0; i < 9; i++) await cache.append(next);
   const before = (await cache.attend(query)).output;
 
-  // Another one, whose requests are spoiled: of every kind, with masks, biases and lengths among them.
+  // Another one, whose requests are spoiled: of every kind, with masks, biases, lengths and programs among them.
   const valid: Uint8Array[] = [encodeHello("test", "hello")];
   group.network.onRequest = (_, bytes) => {
     valid.push(bytes.slice());
@@ -74,8 +75,15 @@ test(`${count} hostile messages`, { timeout: 600_000 }, async () => {
   );
   const rules = { mask, bias: randomTensor(next, [1, 4, 1, 16]), causal: true, queryOffset: 4 };
   const inputs = { query, key: spoiled.key, value: spoiled.value, ...rules };
-  const plan = await hostile.plan(describeProblem(inputs));
-  await plan.run(inputs);
+  const limits = table(tensor(Int32Array.of(3, 5, 9), [3]));
+  const programs = {
+    maskMod: maskMod(({ head, keyIndex }) => lessEqual(keyIndex, limits.at(head))),
+    scoreMod: scoreMod(({ score, key }) => multiply(score, key)),
+  };
+  for (const call of [inputs, { ...inputs, ...programs }] as readonly AttentionInputs[]) {
+    const plan = await hostile.plan(describeProblem(call));
+    await plan.run(call);
+  }
   await spoiled.attend(query);
   await spoiled.key.read();
   const copy = await hostile.memory?.upload(randomTensor(next, [1, 2, 16, 8]));

@@ -1,7 +1,22 @@
 import { numberToFloat16Bits, tensor, toFloat64 } from "@heed/core";
+import {
+  add,
+  bindProgram,
+  lessEqual,
+  maskMod,
+  programEvaluator,
+  scalar,
+  table,
+} from "@heed/core/program";
 import { describe, expect, test } from "vitest";
 import { MalformedMessageError } from "../src/message/errors.js";
 import { kinds } from "../src/message/layout.js";
+import {
+  programOfPart,
+  readProgram,
+  receivedProgram,
+  type SentProgram,
+} from "../src/message/programs.js";
 import { MessageReader } from "../src/message/reader.js";
 import {
   type AttendRequest,
@@ -38,6 +53,10 @@ const attend: AttendRequest = {
   rules: '{"scale":0.5}',
   mask: tensor([true, false, true], [1, 1, 1, 3]),
   bias: null,
+  maskMod: programOfPart(
+    maskMod(({ keyIndex }) => lessEqual(table(tensor(Int32Array.of(1, 2), [2])).at(keyIndex), 1)),
+  ),
+  scoreMod: null,
   blockMask: null,
   queryBlock: 0,
   keyBlock: 0,
@@ -50,6 +69,40 @@ const attend: AttendRequest = {
   alibiSlopes: Float64Array.of(0.25),
   sinks: Float64Array.of(Number.NEGATIVE_INFINITY),
 };
+
+describe("programs", () => {
+  test("of a part read positions of keys for their indices, and come with tables and present scalars", () => {
+    const most = scalar(3);
+    const data = tensor(Int32Array.of(7, 8, 9), [3]);
+    const made = maskMod(({ queryIndex, keyIndex }) =>
+      lessEqual(table(data).at(keyIndex), add(queryIndex, most)),
+    );
+    most.value = 5;
+    const received = receivedProgram(programOfPart(made), "mask");
+    expect(received.key).not.toBe(made.key);
+    const here = programEvaluator(bindProgram(received));
+    const point = { batch: 0, head: 0, query: 0, queryIndex: 2, keyIndex: 0, score: 0 };
+    expect([0, 1, 2].map((key) => here({ ...point, key }))).toEqual([1, 0, 0]);
+    expect(() => receivedProgram(programOfPart(made), "score")).toThrow(/kind score/);
+  });
+
+  test("that are hostile are turned away", () => {
+    const { json, tables } = programOfPart(maskMod(({ key }) => lessEqual(key, 1)));
+    const wrong: readonly [SentProgram, RegExp][] = [
+      [{ json: "{", tables }, /no JSON/],
+      [{ json: "null", tables }, /toJSON/],
+      [{ json: json.replace('"key"', '"score"'), tables }, /program/],
+      [{ json, tables: [tensor(Int32Array.of(1), [1])] }, /0 tables/],
+      [{ json: json.replace(/"args":\[\d+/, '"args":[99'), tables }, /operands/],
+    ];
+    for (const [program, text] of wrong) {
+      expect(() => receivedProgram(program, "mask")).toThrow(text);
+    }
+    const to = new MessageWriter(5).u8(1).bytes(new Uint8Array(2)).u8(255);
+    const from = new MessageReader(to.finish());
+    expect(() => readProgram(from)).toThrow(/255 tables/);
+  });
+});
 
 describe("messages", () => {
   test("read as they were written", () => {

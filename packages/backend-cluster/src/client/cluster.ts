@@ -1,4 +1,4 @@
-import { DeviceLostError } from "@heed/core";
+import { type Backend, DeviceLostError } from "@heed/core";
 import { readAnswer } from "../message/answers.js";
 import { MessageReader } from "../message/reader.js";
 import {
@@ -42,6 +42,8 @@ export class Cluster {
   readonly session: string = newId();
   readonly members: Members = new Members();
   readonly placements: Set<Placement> = new Set();
+  /** Computes what workers do not; null: the reference does. */
+  local: Backend | null = null;
   readonly #subjects: Subjects;
   readonly #repairs: Repairs;
   readonly #endBeats: () => void;
@@ -184,6 +186,7 @@ export class Cluster {
   /** Ends the use of the cluster. Tensors that were handed out stay until they are disposed. */
   dispose(): void {
     this.#disposed = true;
+    this.local?.dispose();
     this.#closeIfIdle();
   }
 
