@@ -19,8 +19,9 @@ import { type CacheParts, fillRows, planCache } from "./open.js";
 import type { CacheDType, CacheOptions, CacheRotary, CacheSizes } from "./options.js";
 import { type AppendCall, readAppend, readEntries } from "./read-append.js";
 import { PagedState } from "./state/paged.js";
-import type { Chunk, Placement } from "./state/state.js";
+import { type Chunk, chunkOf, type Placement, taken } from "./state/state.js";
 import { Tasks } from "./tasks.js";
+import { Writes } from "./writes.js";
 
 /** Saving and loading: few applications do, and the rest need not download them. */
 const saving = () => import("./saved.js");
@@ -46,8 +47,11 @@ export class Cache {
   readonly #tasks = new Tasks((error) => {
     if (isHeedError(error, "device-lost")) this.#over ??= error;
   });
+  readonly #writes: Writes;
   /** Why the cache is of no use any more. */
   #over: HeedError | null = null;
+  /** The rows that are being written. */
+  #placement: Placement | null = null;
   readonly #unsubscribe: () => void;
 
   /** Caches come from `createCache`, `fork` and `Cache.load`. */
@@ -56,6 +60,7 @@ export class Cache {
     this.#rotary = parts.rotary;
     this.#state = parts.state;
     this.#rows = parts.rows;
+    this.#writes = new Writes(this.#commit, this.#abandon);
     this.#unsubscribe = this.#watch();
   }
 
@@ -167,7 +172,7 @@ export class Cache {
     try {
       this.#checkAlive();
       const call = readAppend(inputs, this.#sizes, this.#rows.place);
-      return this.#enqueue(() => this.#append(call));
+      return this.#tasks.run(() => this.#append(call));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -188,13 +193,7 @@ export class Cache {
       throw new InvalidInputError("queryLength", "an integer ≥ 0", describeValue(queryLength));
     }
     const chunk = this.#chunk?.n === queryLength ? this.#chunk : null;
-    const { key, value } = this.#rows.sides;
-    const inputs = { key: key.rows, value: value.rows };
-    const stored =
-      key.scales && value.scales
-        ? { ...inputs, keyScales: key.scales, valueScales: value.scales }
-        : inputs;
-    return Object.assign(stored, this.#state.inputs(queryLength, chunk));
+    return Object.assign(this.#state.inputs(queryLength, chunk), this.#rows.inputs);
   }
 
   /**
@@ -209,7 +208,7 @@ export class Cache {
     this.#checkIdle();
     const given = typeof lengths === "number" ? this.lengths.map(() => lengths) : lengths;
     const now = this.#state.lengths;
-    this.#state.truncate(this.#integers("lengths", given, (b) => now[b] as number));
+    this.#state.truncate(readEntries("lengths", given, this.#sizes.batch, (b) => now[b] as number));
     this.#chunk = null;
   }
 
@@ -222,23 +221,23 @@ export class Cache {
   reorder(indices: Int32Array | readonly number[]): Promise<void> {
     this.#checkAlive();
     const { batch, kind } = this.#sizes;
-    const order = this.#integers("indices", indices, () => batch - 1);
-    const commit = (): void => {
+    const order = readEntries("indices", indices, batch, () => batch - 1);
+    const commit = (): undefined => {
       const chunk = this.#chunk;
       this.#state.reorder(order);
-      this.#chunk = chunk && {
-        n: chunk.n,
-        starts: order.map((b) => chunk.starts[b] as number),
-        counts: order.map((b) => chunk.counts[b] as number),
-      };
+      if (!chunk?.starts) return;
+      const { n, counts, starts } = chunk;
+      this.#chunk = chunkOf({ n, counts: taken(counts, order) }, taken(starts, order));
     };
     const same = order.every((index, b) => index === b);
-    if (kind === "paged" || same) return this.#enqueue(() => void (same || commit()));
-    return this.#enqueue(() => {
+    return this.#tasks.run(() => {
+      this.#checkAlive();
+      if (same) return undefined;
+      if (kind === "paged") return commit();
       const moved = this.#rows.clone(order);
-      const replace = (rows: Rows): void => {
+      const replace = (rows: Rows): undefined => {
         this.#replace(rows);
-        commit();
+        return commit();
       };
       return moved instanceof Promise ? moved.then(replace) : replace(moved);
     });
@@ -281,18 +280,15 @@ export class Cache {
    *
    * @throws DisposedError, DeviceLostError (rejects)
    */
-  save(): Promise<Uint8Array> {
+  async save(): Promise<Uint8Array> {
+    this.#checkAlive();
     let bytes: Uint8Array | undefined;
-    try {
+    await this.#tasks.run(async () => {
       this.#checkAlive();
-      const saved = this.#enqueue(async () => {
-        const { saveCache } = await saving();
-        bytes = await saveCache(this.#sizes, this.#rotary, this.#state, await this.#rows.read());
-      });
-      return saved.then(() => bytes as Uint8Array);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+      const { saveCache } = await saving();
+      bytes = await saveCache(this.#sizes, this.#rotary, this.#state, await this.#rows.read());
+    });
+    return bytes as Uint8Array;
   }
 
   /** Gives the memory back, once what is under way has ended. Calling it twice is harmless. */
@@ -300,15 +296,16 @@ export class Cache {
     if (this.disposed) return;
     this.#over = new DisposedError("cache");
     this.#unsubscribe();
-    const release = (): void => {
+    void this.#tasks.run(() => {
       this.#state.clear();
       this.#rows.leave();
-    };
-    this.#tasks.finish(release);
+      return undefined;
+    });
   }
 
   /** @returns undefined if it is done by then: in host memory, without a rotation */
   #append(call: AppendCall): Promise<void> | undefined {
+    this.#checkAlive();
     if (call.n === 0) return undefined;
     const { backend } = this.#rows.place;
     if (this.#rotary !== null || (backend !== null && this.#mustCopy))
@@ -331,42 +328,36 @@ export class Cache {
 
   #write(call: AppendCall, key: Tensor, value: Tensor): Promise<void> | undefined {
     const placement = this.#state.place(call.counts, call.n);
-    let written: Promise<void> | undefined;
+    this.#placement = placement;
     try {
-      written =
-        placement.copies.length === 0
-          ? this.#rows.write(key, value, placement.slots)
-          : this.#copyAndWrite(placement, key, value);
+      const copied = this.#rows.copyPages(placement.copies);
+      return copied === undefined
+        ? this.#writeRows(placement, key, value)
+        : copied.then(() => this.#writeRows(placement, key, value), this.#abandon);
     } catch (error) {
-      this.#state.abandon(placement);
-      throw error;
+      return this.#abandon(error);
     }
-    if (written !== undefined) return this.#commitLater(placement, written);
-    this.#commit(placement);
-    return undefined;
   }
 
-  #copyAndWrite(placement: Placement, key: Tensor, value: Tensor): Promise<void> | undefined {
-    const copied = this.#rows.copyPages(placement.copies);
-    const write = () => this.#rows.write(key, value, placement.slots);
-    return copied === undefined ? write() : copied.then(write);
+  #writeRows({ slots }: Placement, key: Tensor, value: Tensor): Promise<void> | undefined {
+    const keys = this.#rows.write("key", key, slots);
+    const values = this.#rows.write("value", value, slots);
+    if (keys && values) return this.#writes.wait(keys, values);
+    return this.#commit();
   }
 
-  async #commitLater(placement: Placement, written: Promise<void>): Promise<void> {
-    try {
-      await written;
-    } catch (error) {
-      this.#state.abandon(placement);
-      throw error;
-    }
-    this.#commit(placement);
-  }
+  /** Gives the rows up that were to be written. */
+  readonly #abandon = (error: unknown): never => {
+    this.#state.abandon(this.#placement as Placement);
+    throw error;
+  };
 
-  #commit(placement: Placement): void {
-    const { n, counts } = placement;
-    this.#chunk = { n, counts, starts: this.#state.lengths.slice() };
+  /** Counts the rows that were written. */
+  readonly #commit = (): undefined => {
+    const placement = this.#placement as Placement;
+    this.#chunk = chunkOf(placement, this.#state.lengths);
     this.#state.commit(placement);
-  }
+  };
 
   /** Keys at their positions; where the cache is on a device, there. */
   async #turn(key: Tensor, counts: Int32Array, owned: Tensor[]): Promise<Tensor> {
@@ -401,18 +392,6 @@ export class Cache {
 
   #entries(): Int32Array {
     return Int32Array.from({ length: this.#sizes.batch }, (_, b) => b);
-  }
-
-  #integers(argument: string, given: ArrayLike<number>, most: (b: number) => number): Int32Array {
-    return readEntries(argument, given, this.#sizes.batch, most);
-  }
-
-  /** Runs a task after those under way, at once if there are none. */
-  #enqueue(task: () => Promise<void> | undefined | void): Promise<void> {
-    return this.#tasks.run(() => {
-      this.#checkAlive();
-      return task() ?? undefined;
-    });
   }
 
   /** Listens for the loss of the backend, without keeping the cache alive. */

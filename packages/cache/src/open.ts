@@ -74,7 +74,9 @@ async function writable(
   const row = (size: number) => zeros("float32", [batch, kvHeads, 1, size]);
   try {
     // Writes nothing, and makes ready what every append runs.
-    await rows.write(row(headDim), row(valueDim), new Int32Array(batch).fill(-1));
+    const slots = new Int32Array(batch).fill(-1);
+    await rows.write("key", row(headDim), slots);
+    await rows.write("value", row(valueDim), slots);
     return rows;
   } catch (error) {
     rows.leave();

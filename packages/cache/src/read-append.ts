@@ -9,6 +9,7 @@ export interface AppendCall {
   readonly key: Tensor;
   readonly value: Tensor;
   readonly n: number;
+  /** Real tokens among the n rows, one a batch entry; not to be written. */
   readonly counts: Int32Array;
 }
 
@@ -22,42 +23,55 @@ const sourceDTypes: Readonly<Record<CacheDType, readonly string[]>> = {
 };
 
 /** @throws InvalidInputError naming `key`, `value` or `lengths` */
-export function readAppend(
-  inputs: AppendInputs,
-  { batch, kvHeads, headDim, valueDim, dtype }: CacheSizes,
-  place: Place,
-): AppendCall {
+export function readAppend(inputs: AppendInputs, sizes: CacheSizes, place: Place): AppendCall {
   checkNames("inputs", inputs, appendNames);
   const { key, value, lengths } = inputs;
-  const check = (argument: string, t: Tensor, size: number, n: number | null): void => {
-    checkTensor(argument, t);
-    const { shape } = t;
-    const fits =
-      shape.length === 4 &&
-      shape[0] === batch &&
-      shape[1] === kvHeads &&
-      (n === null || shape[2] === n) &&
-      shape[3] === size;
-    if (!fits) {
-      const sizes = [batch, kvHeads, n ?? "n", size].join(", ");
-      throw new InvalidInputError(argument, `shape [${sizes}]`, `[${shape.join(", ")}]`);
-    }
-    checkPlace(argument, t, place);
-  };
-  check("key", key, headDim, null);
+  const { batch, headDim, valueDim, dtype } = sizes;
+  checkSide("key", key, sizes, headDim, null, place);
   if (!sourceDTypes[dtype].includes(key.dtype)) {
     throw new InvalidInputError("key", `dtype ${sourceDTypes[dtype].join(" or ")}`, key.dtype);
   }
   const n = key.shape[2] as number;
-  check("value", value, valueDim, n);
+  checkSide("value", value, sizes, valueDim, n, place);
   if (value.dtype !== key.dtype) {
     throw new InvalidInputError("value", `the key's dtype ${key.dtype}`, value.dtype);
   }
   const counts =
-    lengths === undefined
-      ? new Int32Array(batch).fill(n)
-      : readEntries("lengths", lengths, batch, () => n);
+    lengths === undefined ? repeated(n, batch) : readEntries("lengths", lengths, batch, () => n);
   return { key, value, n, counts };
+}
+
+/** @throws InvalidInputError unless it is a tensor `[batch, kvHeads, n, size]` that can be written where the cache is */
+function checkSide(
+  argument: string,
+  t: Tensor,
+  { batch, kvHeads }: CacheSizes,
+  size: number,
+  n: number | null,
+  place: Place,
+): void {
+  checkTensor(argument, t);
+  const { shape } = t;
+  const fits =
+    shape.length === 4 &&
+    shape[0] === batch &&
+    shape[1] === kvHeads &&
+    (n === null || shape[2] === n) &&
+    shape[3] === size;
+  if (!fits) {
+    const sizes = [batch, kvHeads, n ?? "n", size].join(", ");
+    throw new InvalidInputError(argument, `shape [${sizes}]`, `[${shape.join(", ")}]`);
+  }
+  checkPlace(argument, t, place);
+}
+
+/** The latest answer of {@link repeated}: a decoder appends as many tokens each time. */
+let repeats = new Int32Array(0);
+
+/** An integer for each of some batch entries, in an array that calls share. */
+function repeated(value: number, batch: number): Int32Array {
+  if (repeats.length !== batch || repeats[0] !== value) repeats = new Int32Array(batch).fill(value);
+  return repeats;
 }
 
 /** @throws InvalidInputError unless there is one integer a batch entry, from 0 to a limit */

@@ -1,50 +1,63 @@
-/** Does tasks one after another, in the order in which they are given. */
+type Task = () => Promise<void> | undefined;
+
+/**
+ * Does tasks one after another, in the order in which they are given. A task under way is followed by callbacks that
+ * are made once: an async function would take several times as many bytes of heap for each token of a decoder.
+ */
 export class Tasks {
   readonly #failed: (error: unknown) => void;
-  /** Ends with the last task under way; null if there is none. */
-  #tail: Promise<unknown> | null = null;
+  #busy = false;
+  /** What begins when the task under way ends, in order. */
+  readonly #waiting: (() => void)[] = [];
 
-  /** @param failed is told of the error of a task that rejects, before whoever gave the task is */
+  /** @param failed is told of the error of a task, before whoever gave the task is */
   constructor(failed: (error: unknown) => void) {
     this.#failed = failed;
   }
 
   /** Whether no task is under way. */
   get idle(): boolean {
-    return this.#tail === null;
+    return !this.#busy;
   }
 
   /**
-   * Does a task after those under way, at once if there are none.
+   * Does a task after those under way, at once if there are none. The promise settles after it has ended here, too.
    *
    * @param task returns undefined if it is done by then
    */
-  run(task: () => Promise<void> | undefined): Promise<void> {
-    const done = this.#tail === null ? task() : this.#tail.then(task);
-    if (done === undefined) return Promise.resolve();
-    let failure: { readonly error: unknown } | null = null;
-    const tail: Promise<void> = done.then(
-      () => this.#end(tail),
-      (error: unknown) => {
-        this.#failed(error);
-        failure = { error };
-        this.#end(tail);
-      },
-    );
-    this.#tail = tail;
-    // Whoever awaits the call may go on only after it has ended here, too.
-    return tail.then(() => {
-      if (failure !== null) throw failure.error;
+  run(task: Task): Promise<void> {
+    return this.#busy ? this.#turn().then(() => this.#begin(task)) : this.#begin(task);
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
     });
   }
 
-  /** Does a last thing, which cannot fail, once all tasks have ended: at once if none is under way. */
-  finish(last: () => void): void {
-    if (this.#tail === null) last();
-    else this.#tail = this.#tail.then(last);
+  #begin(task: Task): Promise<void> {
+    this.#busy = true;
+    try {
+      const done = task();
+      if (done) return done.then(this.#end, this.#fail);
+    } catch (error) {
+      this.#failed(error);
+      this.#end();
+      return Promise.reject(error);
+    }
+    this.#end();
+    return Promise.resolve();
   }
 
-  #end(tail: Promise<void>): void {
-    if (this.#tail === tail) this.#tail = null;
-  }
+  readonly #end = (): void => {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#busy = false;
+    else next();
+  };
+
+  readonly #fail = (error: unknown): never => {
+    this.#failed(error);
+    this.#end();
+    throw error;
+  };
 }

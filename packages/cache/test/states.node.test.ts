@@ -4,7 +4,13 @@ import { expect, test } from "vitest";
 import { PagedState } from "../src/state/paged.js";
 import { PagePool } from "../src/state/pool.js";
 import { RollingState } from "../src/state/rolling.js";
-import type { CacheState, Chunk, PlaceInputs, Placement } from "../src/state/state.js";
+import {
+  type CacheState,
+  type Chunk,
+  chunkOf,
+  type PlaceInputs,
+  type Placement,
+} from "../src/state/state.js";
 import { StaticState } from "../src/state/static.js";
 
 /** Memory of a state: the token in each row, as the writes of its placements leave it. */
@@ -160,7 +166,7 @@ test.each(Object.keys(kinds))("%s: each row sees the tokens that it should", (ki
             expect(told(cache)).toBe(before);
             continue;
           }
-          cache.chunk = { n, counts, starts: state.lengths.slice() };
+          cache.chunk = chunkOf({ n, counts }, state.lengths);
           write(cache, placement);
           state.commit(placement);
         } else if (what === "truncate") {
@@ -235,7 +241,7 @@ function checkRows(cache: Modelled, { batch, window, keep }: Sizes, rolling: boo
     for (let b = 0; b < batch; b++) {
       const tokens = cache.tokens[b] as number[];
       const uneven = chunk?.counts.some((count) => count !== chunk.n) ?? false;
-      const first = uneven ? (chunk?.starts[b] as number) : tokens.length - queryLength;
+      const first = uneven ? (chunk?.starts?.[b] as number) : tokens.length - queryLength;
       const rows = uneven ? (chunk?.counts[b] as number) : queryLength;
       for (let i = 0; i < rows; i++) {
         const p = first + i;
@@ -257,7 +263,7 @@ test("rolling: rows that a chunk needs are there as long as it is no longer than
         const starts = state.lengths.slice();
         const counts = new Int32Array(s.batch).fill(n);
         state.commit(state.place(counts, n));
-        const run = () => state.inputs(n, { n, counts, starts });
+        const run = () => state.inputs(n, chunkOf({ n, counts }, starts));
         if (n <= 1 + s.more) run();
         const all = n + (starts[0] as number);
         if (n > 1 + s.more && all > capacity && (starts[0] as number) > s.keep + s.window) {

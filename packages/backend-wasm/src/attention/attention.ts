@@ -7,6 +7,7 @@ import {
   implement,
 } from "@heed/core";
 import type { LoadedWasm } from "../load.js";
+import { Arena } from "../memory/arena.js";
 import type { PlannedPrograms } from "../program/planned.js";
 import { float64Refused, tooLarge } from "../refusals.js";
 import { Job, type JobTemplate, jobTemplate } from "./job.js";
@@ -70,8 +71,9 @@ function run(wasm: LoadedWasm, template: JobTemplate, bound: BoundAttention): At
   if (plan.threads > 1) pool?.start();
   const threads = pool?.isReady || pool?.isBroken ? plan.threads : 1;
   if (plan.kernel === "tiled") tiles.before(plan.multiplyAdds);
-  const job = new Job(memory, template, bound, threads, tiles.variant);
+  const arena = Arena.of(memory);
   try {
+    const job = new Job(memory, arena, template, bound, threads, tiles.variant);
     const { descriptor, workspace, workspaceBytes, items } = job;
     if (pool && threads > 1) {
       pool.run({ descriptor, items, threads, workspace, workspaceBytes });
@@ -82,8 +84,8 @@ function run(wasm: LoadedWasm, template: JobTemplate, bound: BoundAttention): At
       const units = items / splits;
       for (let unit = 0; unit < units; unit++) kernels.merge(descriptor, workspace, unit);
     }
-    return job.outputs();
+    return arena.takeOutputs() as unknown as AttentionOutputs;
   } finally {
-    job.release();
+    arena.release();
   }
 }

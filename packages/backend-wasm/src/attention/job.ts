@@ -8,8 +8,9 @@ import {
   visibleBand,
 } from "@heed/core";
 import { alignment } from "../memory/allocator.js";
-import { Arena, type PlacedTensor } from "../memory/arena.js";
+import type { Arena } from "../memory/arena.js";
 import type { WasmMemory } from "../memory/memory.js";
+import type { PlacedTensor } from "../memory/placement.js";
 import type { PlannedPrograms } from "../program/planned.js";
 import * as D from "../shared/attention.js";
 import { type TileVariant, variantNumbers } from "../tiles/variants.js";
@@ -23,8 +24,7 @@ export interface JobTemplate {
   readonly plan: WasmPlan;
   /** The descriptor, whose addresses and strides are 0. */
   readonly words: Int32Array;
-  /** Outputs, and where the descriptor has their addresses. */
-  readonly outputs: readonly { readonly spec: OperandSpec; readonly pointer: number }[];
+  readonly outputs: readonly JobOutput[];
   /** Byte offsets into a call's memory, which begins with the descriptor and ends with the workspaces. */
   readonly offsets: number;
   readonly lengths: number;
@@ -37,6 +37,12 @@ export interface JobTemplate {
   /** Null for problems that have none. */
   readonly tables: TableOffsets | null;
   readonly workspace: number;
+}
+
+/** An output, and the byte of the descriptor that has its address. */
+interface JobOutput {
+  readonly spec: OperandSpec;
+  readonly pointer: number;
 }
 
 /** Byte offsets of tables into a call's memory. */
@@ -101,7 +107,7 @@ function tablesOf(
   };
 }
 
-/** A call in wasm memory: inputs, outputs, workspace and descriptor. */
+/** A call in wasm memory: inputs, outputs, workspace and descriptor. The arena that it lies in has to be released. */
 export class Job {
   readonly descriptor: number;
   readonly workspace: number;
@@ -109,109 +115,81 @@ export class Job {
   readonly workspaceBytes: number;
   /** Items of work: those of the plan, or, in a ragged batch, those of the call. */
   readonly items: number;
-  readonly #arena: Arena;
 
   /**
    * @param threads that will compute it, each of which gets a workspace
    * @param variant how panels read tiles
    * @throws WasmOutOfMemoryError, InvalidInputError for a device tensor of another backend, DisposedError
-   *   for one that was disposed; nothing is kept then
+   *   for one that was disposed
    */
   constructor(
     memory: WasmMemory,
+    arena: Arena,
     template: JobTemplate,
     bound: BoundAttention,
     threads: number,
     variant: TileVariant,
   ) {
     const { mask, bias, alibiSlopes, sinks } = bound;
-    const { plan, tables } = template;
-    const arena = new Arena(memory);
-    this.#arena = arena;
-    try {
-      const query = arena.place("query", bound.query);
-      const keys = placeKeys(arena, bound);
-      const placedMask = mask && arena.placeBroadcast("mask", mask);
-      const placedBias = bias && arena.placeBroadcast("bias", bias);
-      const addresses = template.outputs.map(({ spec }) => arena.allocateOutput(spec));
-      const units = bound.queryStarts ? unitsOf(bound, plan, threads) : null;
-      const programs = template.programs?.place(arena, bound, units);
-      this.workspaceBytes = threadBytes(plan, variant);
-      const start = arena.allocate(template.workspace + threads * this.workspaceBytes);
-      this.descriptor = start;
-      this.workspace = start + template.workspace;
-      // No memory is allocated from here on, so that views of it stay valid.
-      const { words, floats } = memory;
-      const first = start / 4;
-      words.set(template.words, first);
-      const point = (pointer: number, address: number): void => {
-        words[first + pointer / 4] = address;
-      };
-      writeTensor(words, first + D.queryPointer / 4, query, 3);
-      writeTensor(words, first + D.keyPointer / 4, keys.key, 3);
-      writeTensor(words, first + D.valuePointer / 4, keys.value, 3);
-      if (keys.keyScales) writeScales(words, first + D.keyScalesPointer / 4, keys.keyScales);
-      if (keys.valueScales) writeScales(words, first + D.valueScalesPointer / 4, keys.valueScales);
-      if (placedMask) writeTensor(words, first + D.maskPointer / 4, placedMask, 4);
-      if (placedBias) writeTensor(words, first + D.biasPointer / 4, placedBias, 4);
-      for (let i = 0; i < addresses.length; i++) {
-        point((template.outputs[i] as { pointer: number }).pointer, addresses[i] as number);
-      }
-      const { bytes, spread } = plan.work;
-      if (spread && variant !== "splat") {
-        point(D.tileVariant, variantNumbers[variant]);
-        point(D.workSpreadKey, bytes);
-        point(D.workSpreadValue, bytes + spread.keys);
-      }
-      words.set(bound.offsets, (start + template.offsets) / 4);
-      point(D.offsetsPointer, start + template.offsets);
-      words.set(bound.kvLengths, (start + template.lengths) / 4);
-      point(D.lengthsPointer, start + template.lengths);
-      if (alibiSlopes) {
-        floats.set(alibiSlopes, (start + template.alibiSlopes) / 4);
-        point(D.alibiPointer, start + template.alibiSlopes);
-      }
-      if (sinks) {
-        floats.set(sinks, (start + template.sinks) / 4);
-        point(D.sinksPointer, start + template.sinks);
-      }
-      if (plan.partialBytes > 0) point(D.partialPointer, start + template.partial);
-      this.items = plan.items;
-      if (tables) {
-        const put = (pointer: number, table: Int32Array | null, offset: number): void => {
-          if (table === null) return;
-          words.set(table, (start + offset) / 4);
-          point(pointer, start + offset);
-        };
-        put(D.pageTablePointer, keys.pageTable, tables.pageTable);
-        put(D.queryPositionsPointer, bound.queryPositions, tables.queryPositions);
-        put(D.keyPositionsPointer, bound.keyPositions, tables.keyPositions);
-        put(D.queryStartsPointer, bound.queryStarts, tables.queryStarts);
-        put(D.keyStartsPointer, bound.keyStarts, tables.keyStarts);
-        if (units) {
-          put(D.unitsPointer, units, tables.units);
-          this.items = (units.length / unitWords) * plan.splits;
-        }
-      }
-      programs?.write(words, first, start + template.program);
-      if (plan.splits > 1 && bound.problem.kvLengths) {
-        const part = partOf(longestOf(bound), plan.splits, plan.leastSplitKeys);
-        words[first + D.splitKeys / 4] = part;
-      }
-    } catch (error) {
-      arena.release();
-      throw error;
+    const { plan, tables, outputs } = template;
+    const query = arena.place("query", bound.query);
+    const keys = placeKeys(arena, bound);
+    const placedMask = mask && arena.placeBroadcast("mask", mask);
+    const placedBias = bias && arena.placeBroadcast("bias", bias);
+    for (let i = 0; i < outputs.length; i++) arena.allocateOutput((outputs[i] as JobOutput).spec);
+    const units = bound.queryStarts ? unitsOf(bound, plan, threads) : null;
+    const programs = template.programs?.place(arena, bound, units);
+    this.workspaceBytes = threadBytes(plan, variant);
+    const start = arena.allocate(template.workspace + threads * this.workspaceBytes);
+    this.descriptor = start;
+    this.workspace = start + template.workspace;
+    const first = start / 4;
+    // No memory is allocated from here on, so that views of it stay valid.
+    const { words, floats } = memory;
+    words.set(template.words, first);
+    for (let i = 0; i < outputs.length; i++) {
+      words[first + (outputs[i] as JobOutput).pointer / 4] = arena.outputAddress(i);
     }
-  }
-
-  /** The outputs, once the job is done; they belong to the caller. */
-  outputs(): AttentionOutputs {
-    return this.#arena.takeOutputs() as unknown as AttentionOutputs;
-  }
-
-  /** Frees all memory but that of outputs which stay in wasm memory. */
-  release(): void {
-    this.#arena.release();
+    writeTensor(words, first + D.queryPointer / 4, query, 3);
+    writeTensor(words, first + D.keyPointer / 4, keys.key, 3);
+    writeTensor(words, first + D.valuePointer / 4, keys.value, 3);
+    if (keys.keyScales) writeScales(words, first + D.keyScalesPointer / 4, keys.keyScales);
+    if (keys.valueScales) writeScales(words, first + D.valueScalesPointer / 4, keys.valueScales);
+    if (placedMask) writeTensor(words, first + D.maskPointer / 4, placedMask, 4);
+    if (placedBias) writeTensor(words, first + D.biasPointer / 4, placedBias, 4);
+    const { bytes, spread } = plan.work;
+    if (spread && variant !== "splat") {
+      words[first + D.tileVariant / 4] = variantNumbers[variant];
+      words[first + D.workSpreadKey / 4] = bytes;
+      words[first + D.workSpreadValue / 4] = bytes + spread.keys;
+    }
+    writeTable(words, first + D.offsetsPointer / 4, bound.offsets, start + template.offsets);
+    writeTable(words, first + D.lengthsPointer / 4, bound.kvLengths, start + template.lengths);
+    if (alibiSlopes) {
+      floats.set(alibiSlopes, (start + template.alibiSlopes) / 4);
+      words[first + D.alibiPointer / 4] = start + template.alibiSlopes;
+    }
+    if (sinks) {
+      floats.set(sinks, (start + template.sinks) / 4);
+      words[first + D.sinksPointer / 4] = start + template.sinks;
+    }
+    if (plan.partialBytes > 0) words[first + D.partialPointer / 4] = start + template.partial;
+    this.items = units ? (units.length / unitWords) * plan.splits : plan.items;
+    if (tables) {
+      const { queryPositions, keyPositions, queryStarts, keyStarts } = bound;
+      const at = (pointer: number): number => first + pointer / 4;
+      writeTable(words, at(D.pageTablePointer), keys.pageTable, start + tables.pageTable);
+      writeTable(words, at(D.queryPositionsPointer), queryPositions, start + tables.queryPositions);
+      writeTable(words, at(D.keyPositionsPointer), keyPositions, start + tables.keyPositions);
+      writeTable(words, at(D.queryStartsPointer), queryStarts, start + tables.queryStarts);
+      writeTable(words, at(D.keyStartsPointer), keyStarts, start + tables.keyStarts);
+      writeTable(words, at(D.unitsPointer), units, start + tables.units);
+    }
+    programs?.write(words, first, start + template.program);
+    if (plan.splits > 1 && bound.problem.kvLengths) {
+      const part = partOf(longestOf(bound), plan.splits, plan.leastSplitKeys);
+      words[first + D.splitKeys / 4] = part;
+    }
   }
 }
 
@@ -293,6 +271,22 @@ const scoresKinds = {
   capped: D.scoresCapped,
   biased: D.scoresBiased,
 } as const;
+
+/**
+ * Writes integers, and their address into the descriptor; nothing of null.
+ *
+ * @param pointer word of the descriptor
+ */
+function writeTable(
+  words: Int32Array,
+  pointer: number,
+  table: Int32Array | null,
+  address: number,
+): void {
+  if (table === null) return;
+  words.set(table, address / 4);
+  words[pointer] = address;
+}
 
 /** Writes the address and strides of scales, whose axes are those of keys but for the last. */
 function writeScales(words: Int32Array, at: number, { address, strides }: PlacedTensor): void {

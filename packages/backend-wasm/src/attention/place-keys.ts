@@ -5,7 +5,8 @@ import {
   slice,
   type Tensor,
 } from "@heed/core";
-import type { Arena, PlacedTensor } from "../memory/arena.js";
+import type { Arena } from "../memory/arena.js";
+import type { PlacedTensor } from "../memory/placement.js";
 
 /** Keys, values, their scales and their page table. */
 export interface PlacedKeys {

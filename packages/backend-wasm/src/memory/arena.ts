@@ -1,7 +1,7 @@
 import {
   bytesPerElement,
+  type DeviceTensor,
   DisposedError,
-  type DType,
   elementCount,
   type HostTensor,
   InvalidInputError,
@@ -12,33 +12,42 @@ import {
   type Tensor,
 } from "@heed/core";
 import type { WasmMemory } from "./memory.js";
-import { copyEntries, copyIn, gather, type Placement } from "./placement.js";
+import { copyEntries, copyIn, gather, type PlacedTensor, repeated } from "./placement.js";
 import { copyOut, placementOf, tensorAt, WasmStorage } from "./tensor.js";
 
-/** A tensor of a call in wasm memory. */
-export interface PlacedTensor extends Placement {
-  readonly shape: readonly number[];
-  readonly dtype: DType;
-}
-
-interface PlacedOutput extends PlacedTensor {
-  readonly name: string;
-}
+const arenas = new WeakMap<WasmMemory, Arena>();
 
 /**
- * The memory of one call: its inputs, where they are not in wasm memory already, its outputs and whatever it
- * needs meanwhile. `release` has to be called when the call is over, whatever became of it.
+ * The memory of one call after another: its inputs, where they are not in wasm memory already, its outputs and
+ * whatever it needs meanwhile. `release` has to be called when a call is over, whatever became of it.
+ *
+ * A memory has one: calls compute at once, and a step of a decoder should leave little on JavaScript's heap.
  */
 export class Arena {
   readonly #memory: WasmMemory;
-  /** Addresses that are freed with the call. */
+  /** Addresses that are freed with the call, of which the first {@link #transients} are in use. */
   readonly #transient: number[] = [];
-  readonly #outputs: PlacedOutput[] = [];
+  #transients = 0;
+  /** Outputs and their addresses, of which those from {@link #taken} up to {@link #outputs} are in use. */
+  readonly #specs: OperandSpec[] = [];
+  readonly #addresses: number[] = [];
+  #taken = 0;
+  #outputs = 0;
   /** Whether outputs stay in wasm memory: if any input is there. */
   #resident = false;
 
-  constructor(memory: WasmMemory) {
+  private constructor(memory: WasmMemory) {
     this.#memory = memory;
+  }
+
+  /** The arena of a memory, for a call that begins. */
+  static of(memory: WasmMemory): Arena {
+    let arena = arenas.get(memory);
+    if (arena === undefined) {
+      arena = new Arena(memory);
+      arenas.set(memory, arena);
+    }
+    return arena;
   }
 
   /**
@@ -48,7 +57,7 @@ export class Arena {
    */
   allocate(bytes: number): number {
     const address = this.#memory.allocate(bytes);
-    this.#transient.push(address);
+    this.#freeLater(address);
     return address;
   }
 
@@ -61,20 +70,17 @@ export class Arena {
    */
   place(argument: string, t: Tensor): PlacedTensor {
     const { dtype, shape } = t;
-    let placement: Placement;
     if (isDeviceTensor(t)) {
-      this.#resident = true;
-      placement = placementOf(this.#storage(argument, t), t);
+      const placed = this.#placedDevice(argument, t);
       const last = shape.length - 1;
-      if ((shape[last] as number) > 1 && placement.strides[last] !== 1) {
-        placement = gather(this.#memory, dtype, shape, placement);
-        this.#transient.push(placement.address);
-      }
-    } else {
-      placement = copyIn(this.#memory, t);
-      this.#transient.push(placement.address);
+      if ((shape[last] as number) <= 1 || placed.strides[last] === 1) return placed;
+      const storage = this.#storage(argument, t);
+      const { address, strides } = gather(this.#memory, dtype, shape, placementOf(storage, t));
+      this.#freeLater(address);
+      return { address, strides: repeated(shape, strides), shape, dtype };
     }
-    const { address, strides } = placement;
+    const { address, strides } = copyIn(this.#memory, t);
+    this.#freeLater(address);
     return { address, strides: repeated(shape, strides), shape, dtype };
   }
 
@@ -85,7 +91,7 @@ export class Arena {
    */
   placeEntries(t: HostTensor, entries: readonly number[]): PlacedTensor {
     const { address, strides } = copyEntries(this.#memory, t, entries);
-    this.#transient.push(address);
+    this.#freeLater(address);
     return { address, strides, shape: [entries.length, ...t.shape.slice(1)], dtype: t.dtype };
   }
 
@@ -95,11 +101,7 @@ export class Arena {
    * @throws as `place`
    */
   placeBroadcast(argument: string, t: Tensor): PlacedTensor {
-    if (!isDeviceTensor(t)) return this.place(argument, t);
-    this.#resident = true;
-    const { address, strides } = placementOf(this.#storage(argument, t), t);
-    const { dtype, shape } = t;
-    return { address, strides: repeated(shape, strides), shape, dtype };
+    return isDeviceTensor(t) ? this.#placedDevice(argument, t) : this.place(argument, t);
   }
 
   /**
@@ -121,39 +123,60 @@ export class Arena {
    * @returns its address
    * @throws WasmOutOfMemoryError
    */
-  allocateOutput({ name, dtype, shape }: OperandSpec): number {
-    const address = this.#memory.allocate(elementCount(shape) * bytesPerElement(dtype));
-    this.#outputs.push({ name, address, strides: rowMajorStrides(shape), shape, dtype });
+  allocateOutput(spec: OperandSpec): number {
+    const address = this.#memory.allocate(elementCount(spec.shape) * bytesPerElement(spec.dtype));
+    this.#specs[this.#outputs] = spec;
+    this.#addresses[this.#outputs] = address;
+    this.#outputs += 1;
     return address;
+  }
+
+  /** The address of an output, by its number among those allocated. */
+  outputAddress(index: number): number {
+    return this.#addresses[index] as number;
   }
 
   /** The outputs by name, once they are written: they belong to the caller. */
   takeOutputs(): Readonly<Record<string, Tensor>> {
+    const memory = this.#memory;
     const taken: Record<string, Tensor> = {};
-    const outputs = this.#outputs;
-    if (!this.#resident) {
-      for (const output of outputs) {
-        taken[output.name] = copyOut(this.#memory, output.dtype, output.shape, output);
+    for (let i = this.#taken; i < this.#outputs; i++) {
+      const { name, dtype, shape } = this.#specs[i] as OperandSpec;
+      const address = this.#addresses[i] as number;
+      if (this.#resident) {
+        taken[name] = tensorAt(memory, dtype, shape, address);
+        this.#taken = i + 1;
+      } else {
+        taken[name] = copyOut(memory, dtype, shape, { address, strides: rowMajorStrides(shape) });
       }
-      return taken;
-    }
-    for (let output = outputs[0]; output !== undefined; output = outputs[0]) {
-      taken[output.name] = tensorAt(this.#memory, output.dtype, output.shape, output);
-      outputs.shift();
     }
     return taken;
   }
 
   /** Frees everything but outputs that were taken and stay in wasm memory. */
   release(): void {
-    const transient = this.#transient;
-    for (let at = transient.pop(); at !== undefined; at = transient.pop()) this.#memory.free(at);
-    for (const { address } of this.#outputs) this.#memory.free(address);
-    this.#outputs.length = 0;
+    for (let i = this.#transients - 1; i >= 0; i--) this.#memory.free(this.#transient[i] as number);
+    for (let i = this.#taken; i < this.#outputs; i++) {
+      this.#memory.free(this.#addresses[i] as number);
+    }
+    this.#transients = 0;
+    this.#taken = 0;
+    this.#outputs = 0;
+    this.#resident = false;
   }
 
-  #storage(argument: string, t: Tensor & { readonly backend: string }): WasmStorage {
-    const storage = isDeviceTensor(t) ? storageOf(t, WasmStorage) : null;
+  #freeLater(address: number): void {
+    this.#transient[this.#transients] = address;
+    this.#transients += 1;
+  }
+
+  #placedDevice(argument: string, t: DeviceTensor): PlacedTensor {
+    this.#resident = true;
+    return this.#storage(argument, t).placed(t);
+  }
+
+  #storage(argument: string, t: DeviceTensor): WasmStorage {
+    const storage = storageOf(t, WasmStorage);
     if (storage === null || storage.memory !== this.#memory) {
       throw new InvalidInputError(
         argument,
@@ -161,16 +184,7 @@ export class Arena {
         t.backend === "wasm" ? "one of another wasm backend" : `a tensor of backend ${t.backend}`,
       );
     }
-    if (isDeviceTensor(t) && t.disposed) throw new DisposedError(argument);
+    if (t.disposed) throw new DisposedError(argument);
     return storage;
   }
-}
-
-/** Strides with which axes of size 1 repeat: 0 in place of theirs. */
-function repeated(shape: readonly number[], strides: readonly number[]): readonly number[] {
-  const steps = new Array<number>(shape.length);
-  for (let axis = 0; axis < shape.length; axis++) {
-    steps[axis] = shape[axis] === 1 ? 0 : (strides[axis] as number);
-  }
-  return steps;
 }

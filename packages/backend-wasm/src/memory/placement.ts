@@ -16,6 +16,21 @@ export interface Placement {
   readonly strides: readonly number[];
 }
 
+/** A tensor of a call in wasm memory. */
+export interface PlacedTensor extends Placement {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+/** Strides with which axes of size 1 repeat: 0 in place of theirs. */
+export function repeated(shape: readonly number[], strides: readonly number[]): readonly number[] {
+  const steps = new Array<number>(shape.length);
+  for (let axis = 0; axis < shape.length; axis++) {
+    steps[axis] = shape[axis] === 1 ? 0 : (strides[axis] as number);
+  }
+  return steps;
+}
+
 /**
  * Copies a host tensor into wasm memory, at most once an element: what strides of 0 repeat stays
  * repeated by strides, what lies without gaps in any order of axes is copied in one piece and keeps its

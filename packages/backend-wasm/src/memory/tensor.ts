@@ -11,16 +11,29 @@ import {
   OutOfMemoryError,
   rowMajorStrides,
   type TensorLayout,
+  type TypedArray,
   tensor,
 } from "@heed/core";
 import type { WasmMemory } from "./memory.js";
-import { copyIn, isRowMajor, type Placement, packFrom } from "./placement.js";
+import {
+  copyIn,
+  isRowMajor,
+  type PlacedTensor,
+  type Placement,
+  packFrom,
+  repeated,
+} from "./placement.js";
 
 /** The memory of one or more tensors: an allocation. */
 export class WasmStorage implements DeviceStorage {
   readonly backend = "wasm";
   readonly memory: WasmMemory;
   readonly address: number;
+  /** The latest answer of {@link placed}, and the strides that it was made from. */
+  #placed: PlacedTensor | null = null;
+  #strides: readonly number[] | null = null;
+  /** The latest answer of {@link view}. */
+  #view: HostTensor | null = null;
 
   /** @param address of an allocation, which belongs to the storage from here on */
   constructor(memory: WasmMemory, address: number) {
@@ -34,6 +47,46 @@ export class WasmStorage implements DeviceStorage {
 
   release(): void {
     this.memory.free(this.address);
+  }
+
+  /**
+   * Where a tensor on this storage lies, with strides of 0 for axes of size 1. The answer is kept, since caches and
+   * weights are placed in each call; the tensor is not, so that it can be collected.
+   */
+  placed(t: DeviceTensor): PlacedTensor {
+    const { shape, dtype } = t;
+    const { address, strides } = placementOf(this, t);
+    const known = this.#placed;
+    if (known?.shape === shape && known.address === address && this.#strides === strides) {
+      return known;
+    }
+    this.#strides = strides;
+    this.#placed = { address, strides: repeated(shape, strides), shape, dtype };
+    return this.#placed;
+  }
+
+  /**
+   * A tensor on this storage as one over an array of the whole memory. The answer is kept as long as the memory does
+   * not grow.
+   *
+   * @param data the memory in elements of the tensor's size
+   */
+  view(t: Layout, data: TypedArray): HostTensor {
+    const { dtype, shape } = t;
+    const { address, strides } = placementOf(this, t);
+    const start = address / data.BYTES_PER_ELEMENT;
+    const known = this.#view;
+    if (
+      known?.data === data &&
+      known.shape === shape &&
+      known.strides === strides &&
+      known.offset === start
+    ) {
+      return known;
+    }
+    // Not checked again: the call was, and this one is made for each row that is written.
+    this.#view = { dtype, shape, strides, offset: start, data } as HostTensor;
+    return this.#view;
   }
 }
 
@@ -54,9 +107,11 @@ export function tensorAt(
   memory: WasmMemory,
   dtype: DType,
   shape: readonly number[],
-  { address, strides }: Placement,
+  address: number,
+  strides?: readonly number[],
 ): DeviceTensor {
-  return deviceTensor(new WasmStorage(memory, address), { dtype, shape, strides });
+  const storage = new WasmStorage(memory, address);
+  return deviceTensor(storage, strides ? { dtype, shape, strides } : { dtype, shape });
 }
 
 const held: readonly DType[] = ["float32", "float16", "int8", "bool"];
@@ -75,7 +130,8 @@ function checkHeld(argument: string, dtype: DType): void {
  */
 export function upload(memory: WasmMemory, t: HostTensor): DeviceTensor {
   checkHeld("tensor", t.dtype);
-  return tensorAt(memory, t.dtype, t.shape, copyIn(memory, t));
+  const { address, strides } = copyIn(memory, t);
+  return tensorAt(memory, t.dtype, t.shape, address, strides);
 }
 
 /**
@@ -92,7 +148,7 @@ export function allocateZeros(
   const bytes = elementCount(shape) * bytesPerElement(dtype);
   const address = memory.allocate(bytes);
   memory.bytes(address, bytes).fill(0);
-  return tensorAt(memory, dtype, shape, { address, strides: rowMajorStrides(shape) });
+  return tensorAt(memory, dtype, shape, address);
 }
 
 /** A new array that is not filled with zeros before: that would take as long as the copy. */

@@ -12,7 +12,8 @@ import {
 } from "@heed/core";
 import { kernelName } from "../kernel-name.js";
 import type { LoadedWasm } from "../load.js";
-import { Arena, type PlacedTensor } from "../memory/arena.js";
+import { Arena } from "../memory/arena.js";
+import type { PlacedTensor } from "../memory/placement.js";
 import { float64Refused, operandsTooLarge } from "../refusals.js";
 import * as D from "../shared/merge.js";
 
@@ -57,7 +58,7 @@ function describe(problem: MergeProblem, { build }: LoadedWasm): PlanDescription
 
 function run({ memory, kernels }: LoadedWasm, bound: BoundMerge): MergeOutputs {
   const { problem } = bound;
-  const arena = new Arena(memory);
+  const arena = Arena.of(memory);
   try {
     const parts = bound.outputs.map(
       (output, p): PlacedPart => ({

@@ -105,7 +105,7 @@ function run(
   // Whoever awaits calls alone gives timers no turn, and would wait for threads in vain.
   if (planned > 1) pool?.start();
   const threads = pool?.isReady || pool?.isBroken ? planned : 1;
-  const arena = new Arena(memory);
+  const arena = Arena.of(memory);
   try {
     const input = arena.place("input", bound.input);
     const weight = arena.place("weight", bound.weight);

@@ -50,7 +50,7 @@ function widenedBytes({ dtype, size }: RmsNormProblem): number {
 
 function run({ memory, kernels }: LoadedWasm, bound: BoundRmsNorm): RmsNormOutputs {
   const { problem, epsilon } = bound;
-  const arena = new Arena(memory);
+  const arena = Arena.of(memory);
   try {
     const input = arena.place("input", bound.input);
     const weight = arena.place("weight", bound.weight);

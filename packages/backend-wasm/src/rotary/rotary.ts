@@ -10,7 +10,8 @@ import {
 } from "@heed/core";
 import { kernelName } from "../kernel-name.js";
 import type { LoadedWasm } from "../load.js";
-import { Arena, type PlacedTensor } from "../memory/arena.js";
+import { Arena } from "../memory/arena.js";
+import type { PlacedTensor } from "../memory/placement.js";
 import { float64Refused, operandsTooLarge } from "../refusals.js";
 import * as D from "../shared/rotary.js";
 
@@ -54,7 +55,7 @@ function describe(problem: RotaryProblem, { build }: LoadedWasm): PlanDescriptio
 
 function run({ memory, kernels }: LoadedWasm, bound: BoundRotary): RotaryOutputs {
   const { problem } = bound;
-  const arena = new Arena(memory);
+  const arena = Arena.of(memory);
   try {
     const input = arena.place("input", bound.input);
     const cos = arena.place("cos", bound.cos);

@@ -1,6 +1,5 @@
 import {
   type BoundScatter,
-  bytesPerElement,
   DisposedError,
   type DType,
   type HostTensor,
@@ -8,7 +7,6 @@ import {
   InvalidInputError,
   implement,
   isDeviceTensor,
-  rowMajorStrides,
   type ScatterProblem,
   scatter,
   scatterRows,
@@ -61,12 +59,8 @@ function viewOf(memory: WasmMemory, argument: string, t: Tensor, asBits: boolean
     throw new InvalidInputError(argument, "a tensor of this backend", "one of another");
   }
   if (t.disposed) throw new DisposedError(argument);
-  const { dtype, shape, strides = rowMajorStrides(shape), offset = 0 } = t;
   // Over the whole memory, whose views are kept: one for each row that is written would be waste.
-  const data = arrayOf(memory, dtype, asBits);
-  const start = storage.address / bytesPerElement(dtype) + offset;
-  // Not checked again: the call was, and this one is made for each row that is written.
-  return { dtype, shape, strides, offset: start, data } as HostTensor;
+  return storage.view(t, arrayOf(memory, t.dtype, asBits));
 }
 
 function arrayOf(memory: WasmMemory, dtype: DType, asBits: boolean): TypedArray {

@@ -13,6 +13,7 @@ import {
   tensor,
   toFloat64,
 } from "@heed/core";
+import type { CacheInputs } from "../inputs.js";
 import type { CacheSizes } from "../options.js";
 import type { PageCopy } from "../state/state.js";
 import { allocateIn, type Place, putInto, tensorShape } from "./place.js";
@@ -37,6 +38,8 @@ const sides = ["key", "value"] as const;
 export class Rows {
   readonly place: Place;
   readonly sides: Sides;
+  /** Keys and values as inputs of attention. */
+  readonly inputs: Pick<CacheInputs, "key" | "value" | "keyScales" | "valueScales">;
   readonly bytes: number;
   readonly #sizes: CacheSizes;
   #users = 1;
@@ -47,6 +50,11 @@ export class Rows {
     this.place = place;
     this.sides = given;
     this.#sizes = sizes;
+    const { key, value } = given;
+    this.inputs = { key: key.rows, value: value.rows };
+    if (key.scales && value.scales) {
+      this.inputs = { ...this.inputs, keyScales: key.scales, valueScales: value.scales };
+    }
     this.bytes = tensorsOf(given).reduce(
       (sum, { dtype, shape }) => sum + bytesPerElement(dtype) * elementCount(shape),
       0,
@@ -76,26 +84,18 @@ export class Rows {
   leave(): void {
     this.#users -= 1;
     if (this.#users > 0) return;
-    for (const t of [
-      ...tensorsOf(this.sides),
-      ...(this.#scratch ? tensorsOf(this.#scratch) : []),
-    ]) {
-      if (isDeviceTensor(t)) t.dispose();
-    }
+    for (const held of [this.sides, this.#scratch]) if (held) tensorsOf(held).forEach(dispose);
   }
 
   /**
-   * Writes rows of keys and values.
+   * Writes rows of keys or values.
    *
    * @param slots `[batch, n]`, as the operation scatter has them
    * @returns undefined where they are written by then: in host memory
    */
-  write(keys: Tensor, values: Tensor, slots: Int32Array): Promise<void> | undefined {
+  write(side: keyof Sides, source: Tensor, slots: Int32Array): Promise<unknown> | undefined {
     const paged = this.#sizes.kind === "paged";
-    const { key, value } = this.sides;
-    const first = scatterInto(this.place, key, keys, slots, paged);
-    const second = scatterInto(this.place, value, values, slots, paged);
-    return first && second && both(first, second);
+    return scatterInto(this.place, this.sides[side], source, slots, paged);
   }
 
   /** Copies the first rows of pages to other pages. */
@@ -220,12 +220,7 @@ export class Rows {
 }
 
 function tensorsOf({ key, value }: Sides): Tensor[] {
-  return [
-    key.rows,
-    value.rows,
-    ...(key.scales ? [key.scales] : []),
-    ...(value.scales ? [value.scales] : []),
-  ];
+  return [key.rows, value.rows, key.scales, value.scales].filter((t) => t !== null);
 }
 
 function dispose(t: Tensor): void {
@@ -251,7 +246,7 @@ export function allocateSides(
   try {
     return { key: side(headDim), value: side(valueDim) };
   } catch (error) {
-    for (const t of made) dispose(t);
+    made.forEach(dispose);
     throw error;
   }
 }
@@ -270,7 +265,7 @@ async function putSides(place: Place, given: Sides<HostTensor>): Promise<Sides> 
   try {
     return { key: await side(given.key), value: await side(given.value) };
   } catch (error) {
-    for (const t of made) dispose(t);
+    made.forEach(dispose);
     throw error;
   }
 }
@@ -295,17 +290,6 @@ function scatterInto(
   if (backend !== null) return attention.apply(scatter, inputs);
   scatterRows(scatter.bind(scatter.describe(inputs), inputs) as BoundScatter<HostTensor>);
   return undefined;
-}
-
-/** Waits for both calls, also if one fails: none may still write when an error is reported. */
-async function both(first: Promise<unknown>, second: Promise<unknown>): Promise<void> {
-  try {
-    await first;
-  } catch (error) {
-    await second.catch(() => {});
-    throw error;
-  }
-  await second;
 }
 
 function copyHostPage(side: Side, { from, to, rows }: PageCopy): void {

@@ -1,4 +1,4 @@
-import { InvalidInputError, tensor } from "@heed/core";
+import { type HostTensor, InvalidInputError, tensor } from "@heed/core";
 import type { PagePool } from "./pool.js";
 import {
   type CacheState,
@@ -7,6 +7,7 @@ import {
   type PlaceInputs,
   type Placement,
   queryOffsetOf,
+  SlotRoom,
   savedIntegers,
   taken,
 } from "./state.js";
@@ -33,8 +34,11 @@ export class PagedState implements CacheState {
   /** Places in the table of one entry. */
   readonly #perSequence: number;
   readonly #maxLength: number;
+  readonly #room = new SlotRoom();
   /** `[batch, perSequence]`; −1 past an entry's pages. */
   #table: Int32Array;
+  /** The table as calls get it; null once it has changed. Most tokens of a decoder need no new page. */
+  #given: HostTensor<"int32"> | null = null;
 
   /** @param maxLength most tokens of an entry */
   constructor(batch: number, maxLength: number, pool: PagePool) {
@@ -51,7 +55,7 @@ export class PagedState implements CacheState {
     const pages = plan.places.map(({ entry, index }) => ({ entry, index, page: this.pool.take() }));
     // Pages of the entries with the new ones in place; few entries have any.
     const found = new Map(pages.map(({ entry, index, page }) => [this.#at(entry, index), page]));
-    const slots = new Int32Array(counts.length * n).fill(-1);
+    const slots = this.#room.take(counts.length * n);
     for (let b = 0; b < counts.length; b++) {
       const [length, count] = [this.lengths[b] as number, counts[b] as number];
       for (let i = 0; i < count; i++) {
@@ -112,6 +116,7 @@ export class PagedState implements CacheState {
       const before = this.#table[at] as number;
       if (before !== -1) this.pool.leave(before);
       this.#table[at] = page;
+      this.#given = null;
     }
     for (let b = 0; b < counts.length; b++) {
       this.lengths[b] = (this.lengths[b] as number) + (counts[b] as number);
@@ -131,6 +136,7 @@ export class PagedState implements CacheState {
         const at = this.#at(b, index);
         this.pool.leave(this.#table[at] as number);
         this.#table[at] = -1;
+        this.#given = null;
       }
     }
     this.lengths.set(lengths);
@@ -161,10 +167,11 @@ export class PagedState implements CacheState {
   }
 
   inputs(_queryLength: number, chunk: Chunk | null): PlaceInputs {
+    this.#given ??= tensor(this.#table.slice(), [this.lengths.length, this.#perSequence]);
     return {
       kvLengths: this.lengths.slice(),
       queryOffset: queryOffsetOf(chunk),
-      pageTable: tensor(this.#table.slice(), [this.lengths.length, this.#perSequence]),
+      pageTable: this.#given,
     };
   }
 
@@ -212,6 +219,7 @@ export class PagedState implements CacheState {
     for (const page of table) if (page !== -1) this.pool.share(page);
     for (const page of this.#table) if (page !== -1) this.pool.leave(page);
     this.#table = table;
+    this.#given = null;
   }
 
   #row(entry: number): Int32Array {

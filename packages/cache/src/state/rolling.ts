@@ -5,6 +5,7 @@ import {
   type PlaceInputs,
   type Placement,
   queryOffsetOf,
+  SlotRoom,
   savedIntegers,
   taken,
 } from "./state.js";
@@ -38,6 +39,7 @@ export class RollingState implements CacheState {
   readonly lengths: Int32Array;
   readonly #sizes: RollingSizes;
   readonly #ring: number;
+  readonly #room = new SlotRoom();
   /** First token of each entry, from `keep` on, that is still in the ring, with all after it. */
   readonly #low: Int32Array;
   /** `[batch, capacity]`: position of the token in each row, or {@link nowhere}. */
@@ -55,7 +57,7 @@ export class RollingState implements CacheState {
   /** There is always room: of more tokens than the ring has rows, the last ones stay. */
   place(counts: Int32Array, n: number): Placement {
     const { keep } = this.#sizes;
-    const slots = new Int32Array(counts.length * n).fill(-1);
+    const slots = this.#room.take(counts.length * n);
     for (let b = 0; b < counts.length; b++) {
       const [length, count] = [this.lengths[b] as number, counts[b] as number];
       if (length + count > mostTokens) {

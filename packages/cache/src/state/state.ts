@@ -2,7 +2,7 @@ import { type BatchIntegers, type HostTensor, InvalidInputError } from "@heed/co
 
 /** The rows that an append writes. It is worked out before anything is written. */
 export interface Placement {
-  /** `[batch, n]`: row of the tensors for each row of the source; −1 for none. */
+  /** `[batch, n]`: row of the tensors for each row of the source; −1 for none. Void with the next placement. */
   readonly slots: Int32Array;
   /** Real tokens among the n rows, one a batch entry. */
   readonly counts: Int32Array;
@@ -22,10 +22,10 @@ export interface PageCopy {
 /** The rows of the latest append, as long as nothing was taken back since. */
 export interface Chunk {
   readonly n: number;
-  /** Tokens of each batch entry before the append. */
-  readonly starts: Int32Array;
   /** Real tokens among the n rows, one a batch entry. */
   readonly counts: Int32Array;
+  /** Tokens of each batch entry before the append; null if none of its rows was padding. */
+  readonly starts: Int32Array | null;
 }
 
 /** The inputs of attention that say which rows are there and where. */
@@ -96,8 +96,34 @@ export interface CacheState {
 
 /** Position of the query's rows: those of the latest append, some of which may be padding, or the last ones. */
 export function queryOffsetOf(chunk: Chunk | null): "bottom-right" | Int32Array {
-  if (chunk === null || chunk.counts.every((count) => count === chunk.n)) return "bottom-right";
-  return chunk.starts.slice();
+  return chunk?.starts?.slice() ?? "bottom-right";
+}
+
+/**
+ * The rows of an append.
+ *
+ * @param lengths before it
+ */
+export function chunkOf(
+  { n, counts }: Pick<Placement, "n" | "counts">,
+  lengths: Int32Array,
+): Chunk {
+  // A loop, as it runs for each token: a closure would be left on the heap.
+  for (let b = 0; b < counts.length; b++) {
+    if (counts[b] !== n) return { n, counts, starts: lengths.slice() };
+  }
+  return { n, counts, starts: null };
+}
+
+/** Room for the slots of one placement after another: a decoder has one for each token. */
+export class SlotRoom {
+  #slots = new Int32Array(0);
+
+  /** So many slots of −1, which hold until the next call. */
+  take(count: number): Int32Array {
+    if (this.#slots.length !== count) this.#slots = new Int32Array(count);
+    return this.#slots.fill(-1);
+  }
 }
 
 /** Elements of an array at each of some indices. */

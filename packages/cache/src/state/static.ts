@@ -5,6 +5,7 @@ import {
   type PlaceInputs,
   type Placement,
   queryOffsetOf,
+  SlotRoom,
   savedIntegers,
   taken,
 } from "./state.js";
@@ -15,6 +16,7 @@ const noCopies: Placement["copies"] = [];
 export class StaticState implements CacheState {
   readonly lengths: Int32Array;
   readonly #capacity: number;
+  readonly #room = new SlotRoom();
 
   constructor(batch: number, capacity: number) {
     this.lengths = new Int32Array(batch);
@@ -33,10 +35,11 @@ export class StaticState implements CacheState {
         );
       }
     }
-    const slots = new Int32Array(counts.length * n);
+    const slots = this.#room.take(counts.length * n);
     for (let b = 0; b < counts.length; b++) {
-      const [length, count] = [lengths[b] as number, counts[b] as number];
-      for (let i = 0; i < n; i++) slots[b * n + i] = i < count ? length + i : -1;
+      const length = lengths[b] as number;
+      const count = counts[b] as number;
+      for (let i = 0; i < count; i++) slots[b * n + i] = length + i;
     }
     return { slots, counts, n, copies: noCopies };
   }

@@ -1,5 +1,6 @@
 import { describeValue, InvalidInputError } from "../errors.js";
 import { checkProblem } from "../operation/problem.js";
+import { roomForIntegers, sharedIntegers } from "../operation/shared-integers.js";
 import { reading } from "../options.js";
 import type { AttentionInputs, SequenceStarts } from "./inputs.js";
 import type { AttentionProblem } from "./problem.js";
@@ -14,7 +15,8 @@ import {
 } from "./validation/tables.js";
 
 /**
- * Resolves lengths, offsets, starts, page table and positions: copies of all of them.
+ * Resolves lengths, offsets, starts, page table and positions: copies of all of them, which calls with the same
+ * integers may share and nobody may write to.
  *
  * @param inputs a call that `describeProblem` has turned into `problem`
  */
@@ -163,19 +165,20 @@ function alignedToEnds(
   queryLength: number,
   queryStarts: Int32Array | null,
 ): Int32Array {
-  const offsets = new Int32Array(kvLengths.length);
-  for (let s = 0; s < offsets.length; s++) {
+  const count = kvLengths.length;
+  const offsets = roomForIntegers(count);
+  for (let s = 0; s < count; s++) {
     const rows =
       queryStarts === null
         ? queryLength
         : (queryStarts[s + 1] as number) - (queryStarts[s] as number);
     offsets[s] = (kvLengths[s] as number) - rows;
   }
-  return offsets;
+  return sharedIntegers(offsets, count);
 }
 
 function copyIntegers(argument: string, given: ArrayLike<number>, count: number): Int32Array {
-  const copy = new Int32Array(count);
+  const copy = roomForIntegers(count);
   for (let b = 0; b < count; b++) {
     const value: unknown = given[b];
     if (typeof value !== "number") {
@@ -183,22 +186,12 @@ function copyIntegers(argument: string, given: ArrayLike<number>, count: number)
     }
     copy[b] = value;
   }
-  return copy;
+  return sharedIntegers(copy, count);
 }
-
-/** Lengths and offsets that are the same for each sequence, by number and value: most calls repeat them. */
-const constants = new Map<number, Int32Array>();
-const mostConstants = 256;
 
 /** `count` times the same integer. Callers share the array and must not write to it. */
 function constant(count: number, value: number): Int32Array {
-  if (count > 64) return new Int32Array(count).fill(value);
-  const key = value * 65 + count;
-  let array = constants.get(key);
-  if (array === undefined) {
-    array = new Int32Array(count).fill(value);
-    if (constants.size === mostConstants) constants.clear();
-    constants.set(key, array);
-  }
-  return array;
+  const room = roomForIntegers(count);
+  for (let s = 0; s < count; s++) room[s] = value;
+  return sharedIntegers(room, count);
 }

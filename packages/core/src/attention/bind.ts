@@ -1,20 +1,16 @@
 import { describeValue, InvalidInputError } from "../errors.js";
-import type { Bound } from "../operation/operation.js";
+import { takeOperand } from "../operation/known-operands.js";
+import type { Bound, OperandSpec } from "../operation/operation.js";
 import { checkProblem } from "../operation/problem.js";
 import { reading, unreadable } from "../options.js";
 import { type BoundProgram, unboundProgram } from "../program/bound.js";
-import {
-  isDeviceTensor,
-  isHostTensor,
-  makeHostTensor,
-  readTensor,
-  takeSame,
-} from "../tensor/host-tensor.js";
+import { isDeviceTensor, isHostTensor, makeHostTensor, readTensor } from "../tensor/host-tensor.js";
 import type { HostTensor, Tensor } from "../tensor/tensor.js";
 import { toFloat64 } from "../tensor/values.js";
 import { broadcastTo } from "../tensor/views.js";
 import { positionsOf } from "./bind-positions.js";
 import type { AttentionInputs, HeadValues } from "./inputs.js";
+import { attentionOperands } from "./operands.js";
 import { type AttentionProblem, type BroadcastInput, optionsOf } from "./problem.js";
 import {
   type BoundBlockMask,
@@ -75,17 +71,15 @@ export class BoundAttention<T extends Tensor = Tensor>
   #expandedBias: T | null = null;
 
   constructor(problem: AttentionProblem, inputs: AttentionInputs<T>) {
-    const { batch, queryHeads, kvHeads, queryLength, keyLength, dtype, kvDtype, pages } = problem;
     this.problem = problem;
-    const { headDim, valueDim } = problem;
-    const entries = pages ? pages.count : batch;
-    const rows = pages ? pages.size : keyLength;
-    this.query = takeSame("query", inputs.query, [batch, queryHeads, queryLength, headDim], dtype);
-    this.key = takeSame("key", inputs.key, [entries, kvHeads, rows, headDim], kvDtype);
-    this.value = takeSame("value", inputs.value, [entries, kvHeads, rows, valueDim], kvDtype);
-    const scales = kvDtype === "int8" ? [entries, kvHeads, rows] : null;
-    this.keyScales = scales && takeSame("keyScales", inputs.keyScales, scales, "float32");
-    this.valueScales = scales && takeSame("valueScales", inputs.valueScales, scales, "float32");
+    const operands = attentionOperands(problem);
+    const take = takeOperand<T>;
+    this.query = take(operands[0] as OperandSpec, inputs.query);
+    this.key = take(operands[1] as OperandSpec, inputs.key);
+    this.value = take(operands[2] as OperandSpec, inputs.value);
+    const scaled = problem.kvDtype === "int8";
+    this.keyScales = scaled ? take(operands[3] as OperandSpec, inputs.keyScales) : null;
+    this.valueScales = scaled ? take(operands[4] as OperandSpec, inputs.valueScales) : null;
     this.#mask = takeBroadcast(inputs.mask, "mask", problem.mask);
     this.#bias = takeBroadcast(inputs.bias, "bias", problem.bias);
     const positions = positionsOf(problem, inputs);
@@ -96,8 +90,8 @@ export class BoundAttention<T extends Tensor = Tensor>
     this.keyStarts = positions.keyStarts;
     this.queryPositions = positions.queryPositions;
     this.keyPositions = positions.keyPositions;
-    this.alibiSlopes = headValues("alibiSlopes", inputs.alibiSlopes, queryHeads);
-    this.sinks = headValues("sinks", inputs.sinks, queryHeads);
+    this.alibiSlopes = headValues("alibiSlopes", inputs.alibiSlopes, problem.queryHeads);
+    this.sinks = headValues("sinks", inputs.sinks, problem.queryHeads);
     const programs = bindPrograms(problem, inputs, positions);
     this.maskMod = programs.maskMod;
     this.scoreMod = programs.scoreMod;
@@ -122,9 +116,12 @@ export class BoundAttention<T extends Tensor = Tensor>
 
   get reads(): readonly T[] {
     if (this.#reads === null) {
-      const reads = [this.query, this.key, this.value];
-      if (this.keyScales !== null) reads.push(this.keyScales);
-      if (this.valueScales !== null) reads.push(this.valueScales);
+      const { query, key, value, keyScales, valueScales } = this;
+      // In one literal: an array that is appended to takes room for sixteen more.
+      const reads =
+        keyScales !== null && valueScales !== null
+          ? [query, key, value, keyScales, valueScales]
+          : [query, key, value];
       if (this.#mask !== undefined) reads.push(this.#mask);
       if (this.#bias !== undefined) reads.push(this.#bias);
       this.#reads = reads;
@@ -197,7 +194,7 @@ function table(
   return makeHostTensor("", { dtype: "int32", shape, strides: [columns, 1], offset: 0, data });
 }
 
-/** A mask or bias, checked as {@link takeSame} does it. */
+/** A mask or bias, checked as {@link takeOperand} does it. */
 function takeBroadcast<T extends Tensor>(
   given: T | undefined,
   name: string,
@@ -208,11 +205,7 @@ function takeBroadcast<T extends Tensor>(
     throw new InvalidInputError(name, "a tensor, as the problem says", "undefined");
   }
   const t = readTensor(name, given);
-  const same =
-    described !== null &&
-    t.dtype === described.dtype &&
-    described.shape.every((size, axis) => size === alignedSize(t, axis));
-  if (same) return t as T;
+  if (described !== null && isAsDescribed(t, described)) return t as T;
   throw new InvalidInputError(
     name,
     described === null
@@ -220,6 +213,10 @@ function takeBroadcast<T extends Tensor>(
       : `${described.dtype} that broadcasts as [${described.shape.join(", ")}], as the problem says`,
     `${t.dtype} of shape [${t.shape.join(", ")}]`,
   );
+}
+
+function isAsDescribed(t: Tensor, { dtype, shape }: BroadcastInput<string>): boolean {
+  return t.dtype === dtype && shape.every((size, axis) => size === alignedSize(t, axis));
 }
 
 /** A bound call whose tensors are all in host memory. */

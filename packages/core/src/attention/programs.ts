@@ -74,12 +74,17 @@ export function readsPositions(
   { maskMod, scoreMod }: CallPrograms,
   data: boolean,
 ): boolean {
-  for (const program of [maskMod, scoreMod, originOf(blockMask)?.program]) {
-    if (!program) continue;
-    const used = variablesOf(program.form);
-    if (used.has("query") || (data && used.has("key"))) return true;
-  }
-  return false;
+  return (
+    readsPosition(maskMod, data) ||
+    readsPosition(scoreMod, data) ||
+    readsPosition(originOf(blockMask)?.program ?? null, data)
+  );
+}
+
+function readsPosition(program: CallPrograms["maskMod" | "scoreMod"], data: boolean): boolean {
+  if (program === null) return false;
+  const used = variablesOf(program.form);
+  return used.has("query") || (data && used.has("key"));
 }
 
 /**

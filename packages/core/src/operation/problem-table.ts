@@ -31,6 +31,10 @@ export class ProblemTable<P extends Problem> {
   find(make: () => P): P {
     const { signature } = this;
     if (this.#last !== null && equal(this.#last.signature, signature)) return this.#last.problem;
+    return this.#search(signature, make);
+  }
+
+  #search(signature: Float64Array, make: () => P): P {
     const hash = hashOf(signature);
     const bucket = this.#entries.get(hash);
     const found = bucket?.find((entry) => equal(entry.signature, signature));

@@ -1,6 +1,7 @@
+import { takeOperand } from "../operation/known-operands.js";
 import type { Bound, OperandSpec } from "../operation/operation.js";
 import { checkProblem } from "../operation/problem.js";
-import { takeSame } from "../tensor/host-tensor.js";
+import { roomForIntegers, sharedIntegers } from "../operation/shared-integers.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { ScatterInputs, ScatterOutputs } from "./inputs.js";
 import { checkMemory } from "./memory.js";
@@ -48,14 +49,13 @@ class ScatterCall implements BoundScatter {
   constructor(problem: ScatterProblem, inputs: ScatterInputs) {
     this.problem = problem;
     const operands = scatterOperands(problem);
-    const shapeOf = (at: number): readonly number[] => (operands[at] as OperandSpec).shape;
-    const target = takeSame("target", inputs.target, shapeOf(0), problem.targetDType);
     const last = operands.length - 1;
-    const source = takeSame("source", inputs.source, shapeOf(last), problem.sourceDType);
+    const target = takeOperand(operands[0] as OperandSpec, inputs.target);
+    const source = takeOperand(operands[last] as OperandSpec, inputs.source);
     this.target = target;
     this.source = source;
     if (last === 2) {
-      const scales = takeSame("scales", inputs.scales, shapeOf(1), "float32");
+      const scales = takeOperand(operands[1] as OperandSpec, inputs.scales);
       this.scales = scales;
       this.reads = [target, scales, source];
       this.outputs = { target: inputs.target, scales: inputs.scales as Tensor };
@@ -84,12 +84,12 @@ function wholeRows(problem: ScatterProblem, given: Int32Array): Int32Array {
     return new Int32Array(given.length).fill(-1);
   }
   if (paged || batch < 2) return given;
-  const slots = given.slice();
-  for (let b = 1; b < batch; b++) {
+  const slots = roomForIntegers(given.length);
+  for (let b = 0; b < batch; b++) {
     for (let i = b * count; i < (b + 1) * count; i++) {
-      const slot = slots[i] as number;
-      if (slot !== -1) slots[i] = b * rows + slot;
+      const slot = given[i] as number;
+      slots[i] = slot === -1 ? -1 : b * rows + slot;
     }
   }
-  return slots;
+  return sharedIntegers(slots, given.length);
 }

@@ -1,3 +1,4 @@
+import { knownOperands } from "../operation/known-operands.js";
 import type { OperandSpec } from "../operation/operation.js";
 import type { Problem } from "../operation/problem.js";
 import type { FloatDType } from "../tensor/dtype.js";
@@ -37,18 +38,9 @@ export function scatterKey(p: Omit<ScatterProblem, "operation" | "key" | "types"
   ].join(" ");
 }
 
-/** Operands by problem: a run that writes one row asks for them as often as one that writes many. */
-const operandsOf = new WeakMap<ScatterProblem, readonly OperandSpec[]>();
-
 /** Every tensor of a call: the target and its scales, which are written in place, then the source. */
-export function scatterOperands(problem: ScatterProblem): readonly OperandSpec[] {
-  let operands = operandsOf.get(problem);
-  if (operands === undefined) {
-    operands = makeOperands(problem);
-    operandsOf.set(problem, operands);
-  }
-  return operands;
-}
+export const scatterOperands: (problem: ScatterProblem) => readonly OperandSpec[] =
+  knownOperands(makeOperands);
 
 function makeOperands(p: ScatterProblem): readonly OperandSpec[] {
   const places = [p.entries, p.heads, p.rows];

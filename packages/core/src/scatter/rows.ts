@@ -34,16 +34,15 @@ function writeRows({ problem, target, source, scales, slots }: HostCall): void {
   const sc = source.strides[3] as number;
   const within = toBits === fromBits && tc === 1 && sc === 1;
   // By index: destructuring makes iterators, for each token of a decode loop.
-  const stride = (t: HostTensor | undefined, axis: number): number => t?.strides[axis] ?? 0;
-  const tb = stride(target, 0);
-  const th = stride(target, 1);
-  const tr = stride(target, 2);
-  const sb = stride(source, 0);
-  const sh = stride(source, 1);
-  const si = stride(source, 2);
-  const kb = stride(scales, 0);
-  const kh = stride(scales, 1);
-  const kr = stride(scales, 2);
+  const tb = strideOf(target, 0);
+  const th = strideOf(target, 1);
+  const tr = strideOf(target, 2);
+  const sb = strideOf(source, 0);
+  const sh = strideOf(source, 1);
+  const si = strideOf(source, 2);
+  const kb = strideOf(scales, 0);
+  const kh = strideOf(scales, 1);
+  const kr = strideOf(scales, 2);
   for (let b = 0; b < batch; b++) {
     for (let i = 0; i < count; i++) {
       const slot = slots[b * count + i] as number;
@@ -68,6 +67,10 @@ function writeRows({ problem, target, source, scales, slots }: HostCall): void {
       }
     }
   }
+}
+
+function strideOf(t: HostTensor | undefined, axis: number): number {
+  return t?.strides[axis] ?? 0;
 }
 
 const noBits = new Uint8Array(0);

@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../errors.js";
+import { roomForIntegers, sharedIntegers } from "../operation/shared-integers.js";
 import { checkTensor, isDeviceTensor } from "../tensor/host-tensor.js";
 import { sameShape } from "../tensor/layout.js";
 import type { HostTensor } from "../tensor/tensor.js";
@@ -16,7 +17,7 @@ export interface SlotSizes {
 }
 
 /**
- * A copy of the slots of a call, in the order `[batch, n]`.
+ * A copy of the slots of a call, in the order `[batch, n]`, which calls with the same slots share.
  *
  * @throws InvalidInputError unless they are `batch · n` integers, each −1 or within the target, and no
  *   two rows go to the same place
@@ -24,9 +25,11 @@ export interface SlotSizes {
 export function readSlots(slots: ScatterInputs["slots"], sizes: SlotSizes): Int32Array {
   const { batch, count, entries, rows, paged } = sizes;
   const given = arrayOf(slots, batch, count);
-  const copy = given === slots ? new Int32Array(given) : given;
-  checkAll(copy, batch, count, entries, rows, paged);
-  return copy;
+  const length = batch * count;
+  const room = roomForIntegers(length);
+  for (let i = 0; i < length; i++) room[i] = given[i] as number;
+  checkAll(room, batch, count, entries, rows, paged);
+  return sharedIntegers(room, length);
 }
 
 /**
@@ -54,7 +57,7 @@ function checkAll(
   paged: boolean,
 ): void {
   if (paged) {
-    checkRange(slots, 0, slots.length, entries * rows, "slots of the pages");
+    checkRange(slots, 0, batch * count, entries * rows, "slots of the pages");
     return;
   }
   for (let b = 0; b < batch; b++) {

@@ -7,7 +7,6 @@ const knownOperations = new WeakSet<object>();
 
 /** @throws InvalidInputError for anything that is no operation */
 function checkOperation(operation: AnyOperation): void {
-  if (knownOperations.has(operation)) return;
   const usable = reading("operation", () =>
     [operation?.describe, operation?.bind, operation?.operands].every(
       (member) => typeof member === "function",
@@ -22,7 +21,7 @@ function checkOperation(operation: AnyOperation): void {
 
 /** A call validated and bound, whatever its members do when they are read. */
 export function bindCall(operation: AnyOperation, inputs: unknown): Bound {
-  checkOperation(operation);
+  if (!knownOperations.has(operation)) checkOperation(operation);
   try {
     return operation.bind(operation.describe(inputs), inputs) as Bound;
   } catch (error) {

@@ -8,6 +8,8 @@ export interface CachedPlan {
   ready: Plan | null;
   /** Runs that use it. */
   users: number;
+  /** When it was last taken, by the cache's count of takings. */
+  lastTaken: number;
   evicted: boolean;
   disposed: boolean;
 }
@@ -18,10 +20,8 @@ export interface CachedPlan {
  */
 export class PlanCache {
   readonly #capacity: number;
-  /** In order of use: a Map keeps the order of insertion. */
   readonly #entries = new Map<string, CachedPlan>();
-  /** The entry at the end of that order; taking it again changes nothing. */
-  #newest: CachedPlan | null = null;
+  #taken = 0;
   /** Plans that are out of the cache while runs use them: such a run may never settle. */
   readonly #leaving = new Set<CachedPlan>();
 
@@ -45,24 +45,25 @@ export class PlanCache {
    * of {@link release}, once the plan is not used any more; calls may overlap.
    */
   take(key: string, make: () => Plan | Promise<Plan>): CachedPlan {
-    return this.#use(key, this.#entries.get(key) ?? this.#start(key, make));
+    const entry = this.#entries.get(key) ?? this.#start(key, make);
+    this.#use(entry);
+    this.#shrink();
+    return entry;
   }
 
   /** As {@link take}, for a plan that is made already; null where there is none. */
   takeReady(key: string): CachedPlan | null {
     const entry = this.#entries.get(key);
-    return entry === undefined || entry.ready === null ? null : this.#use(key, entry);
+    if (entry === undefined || entry.ready === null) return null;
+    this.#use(entry);
+    return entry;
   }
 
-  #use(key: string, entry: CachedPlan): CachedPlan {
+  /** A count, and no reordering of the map, which would allocate in each call of a loop that has two plans. */
+  #use(entry: CachedPlan): void {
     entry.users += 1;
-    if (entry !== this.#newest) {
-      this.#entries.delete(key);
-      this.#entries.set(key, entry);
-      this.#newest = entry;
-      this.#shrink();
-    }
-    return entry;
+    this.#taken += 1;
+    entry.lastTaken = this.#taken;
   }
 
   /** Ends a use that {@link take} began. */
@@ -104,35 +105,46 @@ export class PlanCache {
 
   #start(key: string, make: () => Plan | Promise<Plan>): CachedPlan {
     const made = (async () => make())();
-    const entry: CachedPlan = { made, ready: null, users: 0, evicted: false, disposed: false };
+    const entry: CachedPlan = {
+      made,
+      ready: null,
+      users: 0,
+      lastTaken: 0,
+      evicted: false,
+      disposed: false,
+    };
+    this.#entries.set(key, entry);
     made.then(
       (plan) => {
         entry.ready = plan;
       },
       () => {
         // A plan that could not be made is not remembered: the next call tries again.
-        if (this.#entries.get(key) === entry) this.#forget(key, entry);
+        if (this.#entries.get(key) === entry) this.#entries.delete(key);
       },
     );
     return entry;
   }
 
+  /** Drops the plans that were taken the longest time ago, as many as are too many. */
   #shrink(): void {
-    for (const [key, entry] of this.#entries) {
-      if (this.#entries.size <= this.#capacity) return;
-      this.#evict(key, entry);
+    while (this.#entries.size > this.#capacity) {
+      let oldest: string | undefined;
+      let least = Number.POSITIVE_INFINITY;
+      for (const [key, { lastTaken }] of this.#entries) {
+        if (lastTaken >= least) continue;
+        oldest = key;
+        least = lastTaken;
+      }
+      if (oldest === undefined) return;
+      this.#evict(oldest, this.#entries.get(oldest) as CachedPlan);
     }
   }
 
   #evict(key: string, entry: CachedPlan): void {
-    this.#forget(key, entry);
+    this.#entries.delete(key);
     entry.evicted = true;
     this.#disposeUnused(entry);
-  }
-
-  #forget(key: string, entry: CachedPlan): void {
-    this.#entries.delete(key);
-    if (this.#newest === entry) this.#newest = null;
   }
 
   #disposeUnused(entry: CachedPlan): void {

@@ -67,9 +67,10 @@ export class Routes {
    * @param operation the problem's; left out if the problem alone is known
    */
   find(problem: Problem, device: string | null, operation?: AnyOperation): Route {
-    let routes = this.#routes.get(device);
-    const known = routes?.get(problem);
-    if (known) return known;
+    return this.#routes.get(device)?.get(problem) ?? this.#make(problem, device, operation);
+  }
+
+  #make(problem: Problem, device: string | null, operation: AnyOperation | undefined): Route {
     if (operation) this.#operations.set(operation.name, operation);
     const order = this.#strategy?.rank?.(problem, this.#slots) ?? this.#slots;
     const candidates: ReadySlot[] = [];
@@ -92,6 +93,7 @@ export class Routes {
     }
     const planKeys = candidates.map((slot) => this.planKey(slot, problem));
     const route: Route = { order, candidates, refusals, waiting, planKeys, told: false };
+    let routes = this.#routes.get(device);
     if (routes === undefined || routes.size >= routesKept) {
       routes = new Map();
       this.#routes.set(device, routes);

@@ -70,8 +70,12 @@ function isGiven(
   while (index < operands.length && operands[index]?.name !== name) index++;
   const given = reads[index];
   if (given === output || given === undefined || isDeviceTensor(given)) return given === output;
-  // An array of another realm or of a polyfill is another object over the same buffer.
-  return reading(name, () => "data" in output && output.data?.buffer === given.data.buffer);
+  return hasBuffer(name, output, given.data.buffer);
+}
+
+/** An array of another realm or of a polyfill is another object over the same buffer. */
+function hasBuffer(name: string, output: Partial<Tensor>, buffer: ArrayBufferLike): boolean {
+  return reading(name, () => "data" in output && output.data?.buffer === buffer);
 }
 
 /** The outputs of a run that are none of the call's own tensors: whoever drops the result disposes them. */

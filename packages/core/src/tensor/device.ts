@@ -1,9 +1,9 @@
 import { makeDisposable } from "../disposable.js";
 import { DisposedError, describeValue, InvalidInputError } from "../errors.js";
-import { reading } from "../options.js";
+import { reading, unreadable } from "../options.js";
 import { checkDType, type DType } from "./dtype.js";
 import type { DeviceTensor, HostTensor } from "./interfaces.js";
-import { endOf, readShape, readStrides, rowMajorStrides } from "./layout.js";
+import { endOf, frozenShape, frozenStridesOf, readShape, readStrides } from "./layout.js";
 import { WellFormed } from "./well-formed.js";
 
 /** A backend's own memory. */
@@ -78,14 +78,20 @@ class StoredTensor<S extends DeviceStorage> extends WellFormed implements Device
   readonly #storage: S;
   #disposed = false;
 
-  /** @param layout well-formed; its arrays belong to the tensor from here on */
-  constructor(storage: S, layout: TensorLayout) {
-    super(layout.dtype, layout.shape);
+  /** All of it well-formed; the arrays belong to the tensor from here on. */
+  constructor(
+    storage: S,
+    dtype: DType,
+    shape: readonly number[],
+    strides: readonly number[],
+    offset: number,
+  ) {
+    super(dtype, shape);
     this.backend = storage.backend;
-    this.dtype = layout.dtype;
-    this.shape = Object.freeze(layout.shape);
-    this.strides = Object.freeze(layout.strides);
-    this.offset = layout.offset;
+    this.dtype = dtype;
+    this.shape = Object.freeze(shape);
+    this.strides = Object.freeze(strides);
+    this.offset = offset;
     this.#storage = storage;
     users.set(storage, (users.get(storage) ?? 0) + 1);
     forgotten.register(this, storage, this);
@@ -125,7 +131,7 @@ class StoredTensor<S extends DeviceStorage> extends WellFormed implements Device
         describeValue(checked),
       );
     }
-    return new StoredTensor(this.#storage, { ...checked, dtype: this.dtype });
+    return new StoredTensor(this.#storage, this.dtype, checked.shape, checked.strides, offset);
   }
 
   dispose(): void {
@@ -148,21 +154,21 @@ export function deviceTensor(
   storage: DeviceStorage,
   layout: Pick<TensorLayout, "dtype" | "shape"> & Partial<TensorLayout>,
 ): DeviceTensor {
-  return reading("layout", () => {
-    const { dtype, offset = 0 } = layout;
-    const shape = readShape("layout.shape", layout.shape);
-    const strides = layout.strides ?? rowMajorStrides(shape);
+  try {
+    const { dtype, strides, offset = 0 } = layout;
+    const shape = frozenShape("layout.shape", layout.shape);
     checkDType("layout.dtype", dtype);
     if (typeof storage?.backend !== "string" || typeof storage.release !== "function") {
       throw new InvalidInputError("storage", "a backend's storage", describeValue(storage));
     }
-    return new StoredTensor(storage, {
-      dtype,
-      shape,
-      strides: readStrides("layout.strides", strides, shape.length),
-      offset,
-    });
-  });
+    const steps =
+      strides === undefined
+        ? frozenStridesOf(shape)
+        : readStrides("layout.strides", strides, shape.length);
+    return new StoredTensor(storage, dtype, shape, steps, offset);
+  } catch (error) {
+    throw unreadable("layout", error);
+  }
 }
 
 /**

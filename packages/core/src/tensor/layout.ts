@@ -100,6 +100,30 @@ export function readShape(argument: string, shape: unknown): number[] {
   return sizes;
 }
 
+/**
+ * A shape that cannot change: the given one if it cannot, else a copy.
+ *
+ * @throws InvalidInputError as {@link readShape}
+ */
+export function frozenShape(argument: string, shape: readonly number[]): readonly number[] {
+  if (frozenStrides.has(shape)) return shape;
+  const sizes = readShape(argument, shape);
+  return Object.isFrozen(shape) ? shape : Object.freeze(sizes);
+}
+
+/** Row-major strides of frozen shapes, each made once: the outputs of a problem have the same shape in each call. */
+const frozenStrides = new WeakMap<readonly number[], readonly number[]>();
+
+/** @param shape of {@link frozenShape} */
+export function frozenStridesOf(shape: readonly number[]): readonly number[] {
+  let strides = frozenStrides.get(shape);
+  if (strides === undefined) {
+    strides = Object.freeze(rowMajorStrides(shape));
+    frozenStrides.set(shape, strides);
+  }
+  return strides;
+}
+
 /** @throws InvalidInputError as {@link readShape} */
 export function checkShape(argument: string, shape: unknown): asserts shape is readonly number[] {
   readShape(argument, shape);

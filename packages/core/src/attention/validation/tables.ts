@@ -1,4 +1,5 @@
 import { describeValue, InvalidInputError } from "../../errors.js";
+import { roomForIntegers, sharedIntegers } from "../../operation/shared-integers.js";
 import { isInt32, isList, unreadable } from "../../options.js";
 import { isHostTensor, readHostTensor } from "../../tensor/host-tensor.js";
 import type { HostTensor } from "../../tensor/tensor.js";
@@ -74,7 +75,8 @@ export function pagesUsed(length: number, size: number): number {
 }
 
 /**
- * A copy of a page table `[sequences, perSequence]`, in which entries that no length needs are −1.
+ * A copy of a page table `[sequences, perSequence]`, in which entries that no length needs are −1. Calls with the same
+ * table share it.
  *
  * @throws InvalidInputError for an entry that is needed and is no page
  */
@@ -83,7 +85,8 @@ export function copyPageTable(
   lengths: Int32Array,
   { count, size, perSequence }: PageSizes,
 ): Int32Array {
-  const copy = new Int32Array(lengths.length * perSequence).fill(-1);
+  const entries = lengths.length * perSequence;
+  const copy = roomForIntegers(entries).fill(-1, 0, entries);
   const rowStride = strides[0] as number;
   const stride = strides[1] as number;
   for (let s = 0; s < lengths.length; s++) {
@@ -95,7 +98,7 @@ export function copyPageTable(
       copy[s * perSequence + page] = entry;
     }
   }
-  return copy;
+  return sharedIntegers(copy, entries);
 }
 
 /**
