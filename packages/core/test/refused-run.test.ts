@@ -16,11 +16,19 @@ import {
 
 const reason = { code: "host-memory", message: "keys are in host memory" };
 
-/** A backend that computes on keys in its own memory alone. */
-function residentOnly(): Provider {
+/**
+ * A backend that computes on keys in its own memory alone.
+ *
+ * @param held gets an entry for each tensor in that memory
+ */
+function residentOnly(held: Set<unknown> = new Set()): Provider {
   const stored = new WeakMap<Tensor, HostTensor>();
   const upload = async (t: HostTensor): Promise<Tensor> => {
-    const storage = { backend: "resident", read: async () => t, release: () => {} };
+    const release = (): void => {
+      held.delete(storage);
+    };
+    const storage = { backend: "resident", read: async () => t, release };
+    held.add(storage);
     const made = deviceTensor(storage, { dtype: t.dtype, shape: [...t.shape] });
     stored.set(made, t);
     return made;
@@ -65,10 +73,13 @@ const row = tensor(Float32Array.from([1, 2, 3, 4]), [1, 1, 1, 4]);
 const call = { query: row, key: row, value: row };
 
 test("a backend that refuses a run for where its tensors are passes its self-test, and the next one runs", async () => {
+  const held = new Set();
   const attention = await createAttention({
-    backends: [residentOnly(), reference()],
+    backends: [residentOnly(held), reference()],
     fallback: "silent",
   });
+  // The self-test gives back what it uploaded, and what it got.
+  expect(held.size).toBe(0);
   const fallbacks: unknown[] = [];
   attention.on("fallback", ({ from, to, reasons }) => fallbacks.push([from, to, reasons]));
   expect(attention.backends[0]).toMatchObject({ status: "ready" });

@@ -17,6 +17,7 @@ const usage = `usage: heed-worker [options]
   --memory SIZE         that parts may take, such as 8GiB  (1GiB)
   --threads NUMBER      that compute, for backends that take it
   --creds FILE          credentials of NATS: a JWT with its key
+  --nkey FILE           seed of an NKey
   --token TOKEN, --user NAME, --password PASSWORD          who connects
   --tls-ca FILE, --tls-cert FILE, --tls-key FILE           demand TLS
   --metrics PORT        serves metrics as text on 127.0.0.1
@@ -49,6 +50,7 @@ interface CommandOptions {
   readonly memoryBytes: number;
   readonly threads: number | undefined;
   readonly creds: string | undefined;
+  readonly nkey: string | undefined;
   readonly metricsPort: number | undefined;
   readonly leaveWithin: number;
   readonly lease: number;
@@ -57,7 +59,15 @@ interface CommandOptions {
 function read(args: readonly string[]): CommandOptions | null {
   const text = { type: "string" } as const;
   const { values } = parse(args, {
-    ...{ servers: text, group: text, backend: text, memory: text, threads: text, creds: text },
+    ...{
+      servers: text,
+      group: text,
+      backend: text,
+      memory: text,
+      threads: text,
+      creds: text,
+      nkey: text,
+    },
     ...{ token: text, user: text, password: text, metrics: text, lease: text },
     ...{ "tls-ca": text, "tls-cert": text, "tls-key": text, "leave-within": text },
     help: { type: "boolean" },
@@ -83,6 +93,7 @@ function read(args: readonly string[]): CommandOptions | null {
     memoryBytes: readSize(values.memory ?? "1GiB"),
     threads: values.threads === undefined ? undefined : readCount("--threads", values.threads),
     creds: values.creds,
+    nkey: values.nkey,
     metricsPort: values.metrics === undefined ? undefined : readCount("--metrics", values.metrics),
     leaveWithin: readCount("--leave-within", values["leave-within"] ?? "30000"),
     lease: readCount("--lease", values.lease ?? "600000"),
@@ -158,10 +169,15 @@ async function leave(worker: Worker, within: number): Promise<void> {
   await worker.close();
 }
 
-async function withCredentials({ nats, creds }: CommandOptions): Promise<NatsOptions> {
-  if (creds === undefined) return nats;
-  const { credsAuthenticator } = await import("@nats-io/nats-core");
-  const authenticator = credsAuthenticator(await readFile(creds));
+async function withCredentials({ nats, creds, nkey }: CommandOptions): Promise<NatsOptions> {
+  if (creds === undefined && nkey === undefined) return nats;
+  const { credsAuthenticator, nkeyAuthenticator } = await import("@nats-io/nats-core");
+  const authenticator =
+    creds !== undefined
+      ? credsAuthenticator(await readFile(creds))
+      : nkeyAuthenticator(
+          new TextEncoder().encode((await readFile(nkey as string, "utf8")).trim()),
+        );
   return { ...nats, credentials: { ...nats.credentials, authenticator } };
 }
 

@@ -140,9 +140,13 @@ async function largestError(
   try {
     const got = await runAnywhere(backend, plan, inputs);
     let worst = 0;
-    for (const name of ["output", "logSumExp"] as const) {
-      const expected = expectedResults[index]?.[name];
-      if (expected) worst = Math.max(worst, await distance(got[name], expected));
+    try {
+      for (const name of ["output", "logSumExp"] as const) {
+        const expected = expectedResults[index]?.[name];
+        if (expected) worst = Math.max(worst, await distance(got[name], expected));
+      }
+    } finally {
+      for (const t of Object.values(got)) if (isDeviceTensor(t)) t.dispose();
     }
     return worst;
   } finally {

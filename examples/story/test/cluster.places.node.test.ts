@@ -1,0 +1,4 @@
+/** The whole published story. */
+import { testOverWorkers } from "./over-workers.js";
+
+testOverWorkers(256);

@@ -1,0 +1,4 @@
+/** All that `conformance.node.test.ts` leaves out. */
+import { testOverWorkers } from "./over-workers.js";
+
+await testOverWorkers((c) => !("profile" in c && c.profile === "core"));
