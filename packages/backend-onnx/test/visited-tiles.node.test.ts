@@ -102,7 +102,70 @@ test("blocks that a program made, and NaN in what it hides", async () => {
   await backend.dispose();
 });
 
-test("partial blocks, other programs and many blocks take the whole matrix", async () => {
+test("blocks that their program hides in part, NaN in what it hides, and tables that change", async () => {
+  const { backend, runs } = await watched();
+  const numbers = new Numbers(14);
+  const sizes = { batch, heads, queryLength: length, keyLength: length };
+  const ids = Int32Array.from({ length }, (_, n) => n % 3);
+  const kinds = p.table(tensor(ids, [length]));
+  const maskMod = p.maskMod(({ batch, head, query, queryIndex, key }) =>
+    p.and(
+      p.equal(
+        p.floorDivide(queryIndex, 32),
+        p.remainder(p.add(p.floorDivide(key, 32), p.add(head, batch)), 4),
+      ),
+      // A query of three sees nothing, and nothing sees a key of three.
+      p.less(p.add(kinds.at(key), p.remainder(query, 3)), 2),
+    ),
+  );
+  const queryOffset = 7;
+  const blockMask = p.createBlockMask(maskMod, {
+    ...sizes,
+    queryBlock: 16,
+    keyBlock: 32,
+    queryOffset,
+  });
+  expect(blockMask.counts.full).toBe(0);
+  const call = { ...inputs(numbers), maskMod, blockMask, queryOffset };
+  const plan = await backend.plan(describeProblem(call));
+  expectAsReference(await plan.run(call), call);
+  const hidden = { ...inputs(numbers), maskMod, blockMask, queryOffset };
+  for (const t of [hidden.key, hidden.value]) {
+    const size = t.shape[3] as number;
+    for (let row = 0; row < batch * kvHeads * length; row++) {
+      if ((row % length) % 3 !== 0) {
+        (t.data as Float32Array).fill(Number.NaN, row * size, (row + 1) * size);
+      }
+    }
+  }
+  expectAsReference(await plan.run(hidden), hidden);
+  ids.reverse();
+  expectAsReference(await plan.run(call), call);
+  expect(new Set(runs)).toEqual(new Set([1]));
+  await backend.dispose();
+});
+
+test("blocks of another program, all of whose keys are asked for, alike in all heads", async () => {
+  const { backend, runs } = await watched();
+  const sizes = { queryLength: length, keyLength: length, queryBlock: 16, keyBlock: 32 };
+  const quarter = p.maskMod(({ queryIndex, keyIndex }) =>
+    p.equal(p.floorDivide(queryIndex, 32), p.floorDivide(keyIndex, 32)),
+  );
+  const other = p.maskMod(({ queryIndex, keyIndex }) =>
+    p.less(p.remainder(p.add(queryIndex, keyIndex), 3), 2),
+  );
+  const call = {
+    ...inputs(new Numbers(15)),
+    maskMod: other,
+    blockMask: p.createBlockMask(quarter, sizes),
+  };
+  const plan = await backend.plan(describeProblem(call));
+  expectAsReference(await plan.run(call), call);
+  expect(new Set(runs)).toEqual(new Set([1]));
+  await backend.dispose();
+});
+
+test("many blocks, and fewer of those that are partial, take the whole matrix", async () => {
   const { backend, runs } = await watched();
   const sizes = { queryLength: length, keyLength: length, queryBlock: 16, keyBlock: 32 };
   const near = p.maskMod(({ queryIndex, keyIndex }) =>

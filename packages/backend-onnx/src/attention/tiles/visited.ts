@@ -15,26 +15,28 @@ import type { BlockMask } from "@heed/core/program";
 import type { OnnxContext } from "../../context.js";
 import { decideAttention } from "../decide.js";
 import { StoredPlan } from "../stored/plan.js";
+import { maskOfVisits } from "./partial.js";
+import { pagesOf, type Visits, visitsOf } from "./visits.js";
 
-/** Share of the blocks up to which those that are visited are read by themselves. */
-const mostVisited = 0.5;
-
-/** The blocks that each block of queries visits, as pages. */
-interface Visits {
-  /** `[sequences, key blocks]`: a sequence is a block of queries of a head. */
+interface KnownVisits {
+  readonly visits: Visits;
   readonly pageTable: HostTensor<"int32">;
-  readonly lengths: Int32Array;
 }
 
 /**
- * Calls whose block mask leaves few blocks, and those whole: a block of queries of a head is a sequence of its own, and the
- * blocks of keys that it visits are its pages. Only logits of visited blocks exist then.
+ * Calls whose block mask leaves few blocks: a block of queries of a head is a sequence of its own, and the blocks of keys
+ * that it visits are its pages. Only logits of visited blocks exist then. Keys that a program hides within blocks are
+ * hidden by a mask, for which only these blocks are evaluated.
  */
 export class VisitedTiles {
   readonly #problem: AttentionProblem;
   readonly #context: OnnxContext;
   #plan: { readonly problem: AttentionProblem; readonly plan: StoredPlan } | null = null;
-  #latest: { readonly blocks: BlockMask; readonly visits: Visits | null } | null = null;
+  #latest: {
+    readonly blocks: BlockMask;
+    readonly asks: "none" | "partial" | "all";
+    readonly known: KnownVisits | null;
+  } | null = null;
 
   /** @param problem that `suitsTiles` */
   constructor(problem: AttentionProblem, context: OnnxContext) {
@@ -47,15 +49,15 @@ export class VisitedTiles {
     const { blockMask, maskMod, query, key, value } = bound;
     if (blockMask === null || [query, key, value].some((t: Tensor) => isDeviceTensor(t)))
       return null;
-    // A program that has not made the block mask is to be asked of each key.
-    if (maskMod !== null && !blockMask.skipsProgram) return null;
     const { blocks } = blockMask;
-    if (this.#latest?.blocks !== blocks) {
-      this.#latest = { blocks, visits: visitsOf(this.#problem, blocks, maskMod !== null) };
+    // A program that has not made the block mask is to be asked of each key.
+    const asks = maskMod === null ? "none" : blockMask.skipsProgram ? "partial" : "all";
+    if (this.#latest?.blocks !== blocks || this.#latest.asks !== asks) {
+      this.#latest = { blocks, asks, known: knownVisits(this.#problem, blocks, asks) };
     }
-    const { visits } = this.#latest;
-    if (visits === null) return null;
-    const inputs = inputsOf(this.#problem, bound, visits);
+    const { known } = this.#latest;
+    if (known === null) return null;
+    const inputs = inputsOf(this.#problem, bound, known);
     const plan = this.#planOf(describeProblem(inputs));
     return plan && this.#runPaged(plan, inputs, bound);
   }
@@ -93,45 +95,24 @@ export class VisitedTiles {
   }
 }
 
-/**
- * The blocks that blocks of queries visit.
- *
- * @param asks whether blocks that are not full have to be asked of a program
- * @returns null if one has to be, or if there are so many that visiting them alone saves nothing
- */
-function visitsOf(problem: AttentionProblem, blocks: BlockMask, asks: boolean): Visits | null {
-  const { batch, queryHeads, kvHeads } = problem;
-  const [, , queries, keys] = blocks.shape;
-  const { starts, first, end, full } = blocks.rows;
-  const sequences = batch * queryHeads * queries;
-  const table = new Int32Array(sequences * keys).fill(-1);
-  const lengths = new Int32Array(sequences);
-  let visited = 0;
-  for (let s = 0; s < sequences; s++) {
-    const q = s % queries;
-    const h = Math.floor(s / queries) % queryHeads;
-    const b = Math.floor(s / queries / queryHeads);
-    const head = b * kvHeads + Math.floor((h * kvHeads) / queryHeads);
-    const row = blocks.row(b, h, q);
-    let at = s * keys;
-    for (let n = starts[row] as number; n < (starts[row + 1] as number); n++) {
-      if (asks && full[n] !== 1) return null;
-      for (let k = first[n] as number; k < (end[n] as number); k++) table[at++] = head * keys + k;
-    }
-    const count = at - s * keys;
-    visited += count;
-    lengths[s] = count * blocks.keyBlock;
-  }
-  if (visited > mostVisited * sequences * keys) return null;
-  return { pageTable: tensor(table, [sequences, keys]), lengths };
+function knownVisits(
+  problem: AttentionProblem,
+  blocks: BlockMask,
+  asks: "none" | "partial" | "all",
+): KnownVisits | null {
+  const visits = visitsOf(problem, blocks, asks);
+  if (visits === null) return null;
+  const pages = pagesOf(problem, visits, blocks.shape[3] as number);
+  return { visits, pageTable: tensor(pages, [visits.lengths.length, visits.width]) };
 }
 
 /** The same call with a sequence for each block of queries. */
 function inputsOf(
   problem: AttentionProblem,
-  { inputs, query, key, value }: BoundAttention,
-  { pageTable, lengths }: Visits,
+  bound: BoundAttention,
+  { pageTable, visits }: KnownVisits,
 ): AttentionInputs<HostTensor> {
+  const { inputs, query, key, value } = bound;
   const { queryBlock, keyBlock } = problem.blockMask as NonNullable<AttentionProblem["blockMask"]>;
   const inBlocks = (t: Tensor, rows: number): HostTensor => {
     const whole = contiguous(t as HostTensor);
@@ -149,7 +130,8 @@ function inputsOf(
     blockMask: undefined,
     queryOffset: undefined,
     pageTable,
-    kvLengths: lengths,
+    kvLengths: visits.lengths,
+    ...(visits.isAnyPartial && { mask: maskOfVisits(problem, bound, visits) }),
   };
 }
 

@@ -1,0 +1,93 @@
+import type { AttentionProblem, BoundAttention, HostTensor } from "@heed/core";
+import { tensor } from "@heed/core";
+import { type BoundProgram, TileProgram, variablesOf } from "@heed/core/program";
+import type { Visits } from "./visits.js";
+
+/** Rows of a panel of a {@link TileProgram}. */
+const lanes = 3;
+
+/**
+ * The mask of the keys that each sequence of {@link Visits} reads: true for blocks that are full, and for those that their
+ * program hides in part its values. Programs are asked on each call, since the elements of their tables may have changed.
+ *
+ * @returns `[sequences, 1, queryBlock, visited keys at most]`
+ */
+export function maskOfVisits(
+  { queryHeads, batch, blockMask }: AttentionProblem,
+  { offsets, maskMod }: BoundAttention,
+  { table, lengths, width, partial }: Visits,
+): HostTensor<"bool"> {
+  const program = maskMod as BoundProgram<"mask">;
+  const { queryBlock, keyBlock } = blockMask as NonNullable<AttentionProblem["blockMask"]>;
+  const rowBytes = width * keyBlock;
+  const sequenceBytes = queryBlock * rowBytes;
+  const mask = new Uint8Array(lengths.length * sequenceBytes).fill(1);
+  const tile = new TileProgram(program, { keys: keyBlock, rows: queryBlock, lanes });
+  const used = variablesOf(program.form);
+  const rows = { head: list(queryBlock), position: list(queryBlock), index: list(queryBlock) };
+  const blocksOfQueries = lengths.length / (batch * queryHeads);
+  for (let b = 0; b < batch; b++) {
+    tile.setBatch(b);
+    const offset = offsets[b] as number;
+    for (let h = 0; h < queryHeads; h++) {
+      for (let q = 0; q < blocksOfQueries; q++) {
+        const s = (b * queryHeads + h) * blocksOfQueries + q;
+        const same = s - blocksOfQueries;
+        if (h > 0 && !used.has("head") && areAlike(s, same)) {
+          const from = same * sequenceBytes;
+          mask.copyWithin(s * sequenceBytes, from, from + sequenceBytes);
+          continue;
+        }
+        evaluate(s, q, h, offset);
+      }
+    }
+  }
+  return tensor(mask, [lengths.length, 1, queryBlock, rowBytes], { dtype: "bool" });
+
+  /** Whether two sequences read the same blocks, of which the same are partial. */
+  function areAlike(s: number, other: number): boolean {
+    if (lengths[s] !== lengths[other]) return false;
+    const count = (lengths[s] as number) / keyBlock;
+    for (let n = 0; n < count; n++) {
+      if (table[s * width + n] !== table[other * width + n]) return false;
+      if (partial[s * width + n] !== partial[other * width + n]) return false;
+    }
+    return true;
+  }
+
+  function evaluate(s: number, q: number, head: number, offset: number): void {
+    const count = (lengths[s] as number) / keyBlock;
+    let hasRows = false;
+    for (let n = 0; n < count; n++) {
+      if (partial[s * width + n] === 0) continue;
+      if (!hasRows) {
+        hasRows = true;
+        for (let r = 0; r < queryBlock; r++) {
+          rows.head[r] = head;
+          rows.index[r] = q * queryBlock + r;
+          rows.position[r] = q * queryBlock + r + offset;
+        }
+        tile.setRows(queryBlock, rows);
+      }
+      tile.setKeys((table[s * width + n] as number) * keyBlock, keyBlock);
+      writeBlock(s * sequenceBytes + n * keyBlock);
+    }
+  }
+
+  function writeBlock(at: number): void {
+    for (let r = 0; r < queryBlock; r += lanes) {
+      const visible = tile.visible(r);
+      const end = Math.min(lanes, queryBlock - r);
+      for (let lane = 0; lane < end; lane++) {
+        const to = at + (r + lane) * rowBytes;
+        for (let j = 0, v = lane; j < keyBlock; j = (j + 1) | 0, v = (v + lanes) | 0) {
+          mask[(to + j) | 0] = visible[v] as number;
+        }
+      }
+    }
+  }
+}
+
+function list(length: number): Int32Array {
+  return new Int32Array(length);
+}
