@@ -1,17 +1,19 @@
 // Measures masks and scores as programs, in turns in one process: beside the flag, the option or the calls that say the
 // same, and what a program costs for each score of a call.
 //
-//   node apps/bench/tools/programs.js [--backend wasm|js|onnx|webgpu] [--ms 6000] [--cost] [--only softcap]
+//   node apps/bench/tools/programs.js [--backend wasm|js|onnx|webgpu] [--ms 6000] [--cost] [--only softcap] [--heads 1]
 //
 // after a build; under another Node by calling this with that one. Times are the processor's, of all threads; ratios are
 // medians of pairs. `--cost` prints nanoseconds for each score that a program adds to a call of 2 heads, 1,024
-// tokens and head size 8. webgpu takes the adapter that Node's package `webgpu` finds.
+// tokens and head size 8. webgpu takes the adapter that Node's package `webgpu` finds, also one that imitates a GPU, for
+// which `--heads` leaves the first heads alone. On a GPU the processor's time says nothing: `--wall` takes the clock's.
 import { parseArgs } from "node:util";
-import { createAttention, tensor } from "@heed/core";
+import { contiguous, createAttention, slice, tensor } from "@heed/core";
 import { swinBias } from "@heed/core/masks";
 import {
   abs,
   add,
+  createBlockMask,
   divide,
   equal,
   lessEqual,
@@ -36,22 +38,18 @@ const { values } = parseArgs({
     ms: { type: "string", default: "6000" },
     only: { type: "string", default: "" },
     cost: { type: "boolean", default: false },
+    heads: { type: "string" },
+    wall: { type: "boolean", default: false },
   },
 });
+const clock = values.wall ? clocks.wall : clocks.processor;
 const ms = Number(values.ms);
 const attention = await createAttention({ backends: [await provider()], selfTest: false });
 
 async function provider() {
   switch (values.backend) {
-    case "webgpu": {
-      const [{ webgpu }, { create }] = await Promise.all([
-        import("@heed/backend-webgpu"),
-        import("webgpu"),
-      ]);
-      return webgpu({ gpu: create([]) });
-    }
-    case "wasm":
-      return (await import("@heed/backend-wasm")).wasm({ threads: 1 });
+    case "webgpu":
+      return (await import("@heed/backend-webgpu")).webgpu({ allowFallbackAdapter: true });
     case "onnx":
       return (await import("@heed/backend-onnx")).onnx({ threads: 1 });
     default:
@@ -82,8 +80,8 @@ async function compare() {
     const loaded = await Promise.all(
       names.map((name) => sparseWorkloads.find(({ id }) => id === name).load("float32")),
     );
-    const [program, flag] = loaded.map((inputs) => inputs.calls ?? [inputs]);
-    const [own, other] = await inTurns([caller(program), caller(flag)], clocks.processor, ms);
+    const [program, flag] = loaded.map((inputs) => (inputs.calls ?? [inputs]).map(withFewerHeads));
+    const [own, other] = await inTurns([caller(program), caller(flag)], clock, ms);
     const ratio = median(own.map((time, round) => time / other[round]));
     const visited = names[1] === "full-4096" ? visitedShare(program[0].blockMask) : null;
     const cells = [
@@ -95,6 +93,19 @@ async function compare() {
     ];
     console.log(`| ${cells.join(" | ")} |`);
   }
+}
+
+/** A call's first heads, if `--heads` wants fewer; a block mask is made anew for them. */
+function withFewerHeads(inputs) {
+  if (values.heads === undefined) return inputs;
+  const [query, key, value] = [inputs.query, inputs.key, inputs.value].map((t) =>
+    contiguous(slice(t, 1, 0, Number(values.heads))),
+  );
+  if (!inputs.blockMask) return { ...inputs, query, key, value };
+  const sizes = { queryLength: query.shape[2], keyLength: key.shape[2] };
+  const { queryBlock, keyBlock } = inputs.blockMask;
+  const made = { ...sizes, queryBlock, keyBlock, heads: Number(values.heads) };
+  return { ...inputs, query, key, value, blockMask: createBlockMask(inputs.maskMod, made) };
 }
 
 function visitedShare({ counts: { empty, partial, full } }) {
@@ -164,7 +175,7 @@ async function cost() {
     ];
     const [own, none] = await inTurns(
       calls.map((call) => caller([call])),
-      clocks.processor,
+      clock,
       ms,
     );
     const added = median(own.map((time, round) => time - none[round]));

@@ -21,7 +21,7 @@ const mostVisited = 0.5;
  * The same where some are partial, for blocks of 64 rows and keys or more, and for smaller ones, which cost more each. A quarter
  * of the widest sequence's share counts too, since each row of the mask has as many elements.
  */
-const mostOfPartial = { large: 0.5, small: 0.35 };
+const mostOfPartial = { large: 0.6, small: 0.35 };
 const largeBlock = 64;
 const shareOfWidth = 0.25;
 
