@@ -84,9 +84,8 @@ function infoOf(cluster: Cluster): BackendInfo {
         const used = `${beat.usedBytes} of ${beat.memoryBytes} bytes in use`;
         return `worker ${name}: ${beat.backend} on ${beat.device}, ${beat.parts} parts, ${used}`;
       });
-      return cluster.local === null
-        ? workers
-        : [...workers, `in this process: ${cluster.local.name}`];
+      const here = cluster.local === null ? [] : [`in this process: ${cluster.local.name}`];
+      return [...workers, ...cluster.describePlacements(), ...here];
     },
   };
 }

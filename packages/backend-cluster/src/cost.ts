@@ -1,5 +1,5 @@
 import { type AttentionProblem, bytesPerElement, elementCount } from "@heed/core";
-import { wireDTypes } from "./client/attend.js";
+import { bytesOfKey, wireDTypes } from "./client/attend.js";
 import type { Cluster } from "./client/cluster.js";
 import { readsKeys } from "./client/cut.js";
 
@@ -42,25 +42,29 @@ export function callBytes(
   return { sent, received };
 }
 
-/** Bytes of keys and values that attention on one machine reads in a millisecond, as a rule. */
-const keysBytesPerMillisecond = 10e6;
+/** Bytes of keys and values that a worker attends to in a millisecond, before any of them has told. */
+const usualRate = 10e6;
 
-/** The cost of a call, in sentences. */
+/** The cost of a call, in sentences: what is sent, and how long it takes by what workers told so far. */
 export function describeCost(problem: AttentionProblem, cluster: Cluster): readonly string[] {
   const { live } = cluster.members;
   const { sent, received } = callBytes(problem, cluster);
-  const { kvHeads, headDim, valueDim, kvDtype, keyLength, batch } = problem;
-  const keyBytes = kvHeads * (headDim + valueDim) * bytesPerElement(kvDtype);
-  const roundTrip = Math.max(0, ...live.map(({ latency }) => latency));
-  const local = (batch * keyLength * keyBytes) / keysBytesPerMillisecond;
+  const { keyLength, batch } = problem;
+  const { group, replicas } = cluster.options;
   const notes = [
-    `${live.length} workers in group ${cluster.options.group}; each part is on ${cluster.options.replicas} of them`,
-    `sends each part ${sent} bytes and gets ${received} back; keys and values stay where they are`,
+    `${live.length} workers in group ${group}; each part is on ${replicas} of them`,
+    `sends each part at most ${sent} bytes and gets ${received} back; keys and values stay where they are`,
   ];
-  if (roundTrip > 0 && local < roundTrip) {
-    notes.push(
-      `an answer takes about ${roundTrip.toFixed(1)} ms: reading all ${keyLength} keys on this machine would take about ${local.toFixed(1)} ms, if they were here`,
-    );
-  }
+  const roundTrip = Math.max(0, ...live.map((member) => member.roundTrip));
+  if (roundTrip === 0) return notes;
+  const rates = live.map(({ rate }) => rate).filter((rate) => rate > 0);
+  const rate =
+    rates.length === 0 ? usualRate : rates.reduce((sum, one) => sum + one, 0) / rates.length;
+  const here = (batch * keyLength * bytesOfKey(problem)) / rate;
+  const spread = roundTrip + here / Math.max(1, live.length);
+  const faster = here < spread ? "which is faster" : "which is slower";
+  notes.push(
+    `with all ${keyLength} keys about ${spread.toFixed(1)} ms, of which messages ${roundTrip.toFixed(1)} ms; one machine that holds them, as fast as a worker, about ${here.toFixed(1)} ms, ${faster}`,
+  );
   return notes;
 }

@@ -33,7 +33,14 @@ const reserved = 16_384;
 export const attentionKernels: Implementation<Cluster> = implement(attention, {
   decide: (problem: AttentionProblem, cluster: Cluster) => {
     const reasons = refusals(problem, cluster);
-    return reasons.length > 0 ? { reasons } : { decision: undefined };
+    if (reasons.length > 0) return { reasons };
+    return {
+      decision: undefined,
+      // Read when somebody asks: workers tell of their speed with every answer.
+      get notes() {
+        return describeCost(problem, cluster);
+      },
+    };
   },
   plan: (problem, _, cluster: Cluster) => {
     const rules = rulesOf(problem);

@@ -38,7 +38,7 @@ const application = (servers: string): string => `
       await cache.append(next);
       worst = Math.max(worst, (await cache.attend(query)).error);
     }
-    const workers = backend.info.notes.length;
+    const workers = backend.info.notes.filter((note) => note.startsWith("worker ")).length;
     cache.dispose();
     backend.dispose();
     return { worst, workers };

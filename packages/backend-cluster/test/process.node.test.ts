@@ -1,5 +1,5 @@
 /** Workers in processes of their own, and the ways to reach them: TCP with a token, and WebSockets. */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -144,5 +144,31 @@ test.skipIf(missing !== null)(
       promisify(execFile)(process.execPath, args, { timeout: 20_000 }),
     ).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(/there is no device/) });
     await rm(directory, { recursive: true });
+  },
+);
+
+test.skipIf(missing !== null)(
+  `the repository's command starts a server with three workers, and ends them when it is interrupted${why}`,
+  async () => {
+    const command = fileURLToPath(new URL("../../../tools/workers.js", import.meta.url));
+    const port = await freePort();
+    const options = ["--port", `${port}`, "--group", "test", "--threads", "1"];
+    const all = spawn(process.execPath, [command, ...options], { stdio: "pipe" });
+    const ended = new Promise<number | null>((resolve) => all.once("exit", resolve));
+    try {
+      let said = "";
+      all.stdout.on("data", (chunk) => {
+        said += String(chunk);
+      });
+      await expect.poll(() => said.match(/^worker /gm)?.length, { timeout: 30_000 }).toBe(3);
+      const backend = await connect({ servers: `nats://127.0.0.1:${port}`, replicas: 3 });
+      expect(await decode(backend)).toBeLessThan(1e-6);
+    } finally {
+      all.kill("SIGINT");
+    }
+    expect(await ended).toBe(0);
+    // Nobody listens there any more.
+    const server = await startServer(port);
+    await server.stop();
   },
 );

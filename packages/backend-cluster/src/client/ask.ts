@@ -57,12 +57,15 @@ export function refusalOf(error: unknown): HeedError {
   return new BackendError("cluster", `a worker refused: ${message}`, { cause: error });
 }
 
+type ReadAnswer<T> = (answer: MessageReader, from: Member, milliseconds: number) => T;
+
 /**
  * Asks the replicas of a part, one after the other: the next one when a worker fails, or has not answered within
  * the time that answers usually take. The first answer that reads well counts; later ones are not looked at.
  *
  * @param until deadline, in milliseconds of `performance.now`
- * @param read takes what the answer says; what it throws counts as a wrong answer of that worker
+ * @param read takes what the answer says, who gave it and after how many milliseconds; what it throws counts as a wrong
+ *   answer of that worker
  * @throws DeviceLostError (rejects) that names the part, when no replica is left or the deadline is over
  */
 export function ask<T>(
@@ -70,7 +73,7 @@ export function ask<T>(
   part: PlacedPart,
   bytes: Uint8Array,
   until: number,
-  read: (answer: MessageReader) => T,
+  read: ReadAnswer<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     new Asking(cluster, part, bytes, until, read, resolve, reject).next();
@@ -82,7 +85,7 @@ class Asking<T> {
   readonly #part: PlacedPart;
   readonly #bytes: Uint8Array;
   readonly #until: number;
-  readonly #read: (answer: MessageReader) => T;
+  readonly #read: ReadAnswer<T>;
   readonly #resolve: (value: T) => void;
   readonly #reject: (error: HeedError) => void;
   readonly #deadline: ReturnType<typeof setTimeout>;
@@ -99,7 +102,7 @@ class Asking<T> {
     part: PlacedPart,
     bytes: Uint8Array,
     until: number,
-    read: (answer: MessageReader) => T,
+    read: ReadAnswer<T>,
     resolve: (value: T) => void,
     reject: (error: HeedError) => void,
   ) {
@@ -146,8 +149,9 @@ class Asking<T> {
     try {
       const most = Math.min(attemptFor, this.#until - start);
       const answer = await this.#cluster.request(member, this.#bytes, most);
-      const value = this.#read(answer);
-      member.answered(performance.now() - start);
+      const milliseconds = performance.now() - start;
+      const value = this.#read(answer, member, milliseconds);
+      member.answered(milliseconds);
       this.#end(() => this.#resolve(value));
     } catch (error) {
       this.#last = error;

@@ -2,6 +2,7 @@ import {
   type AttentionOutputs,
   type AttentionProblem,
   type BoundAttention,
+  bytesPerElement,
   cast,
   type DeviceTensor,
   type DType,
@@ -16,9 +17,10 @@ import {
 import { decodeOutputs, type PartOutputs } from "../message/answers.js";
 import { encodeAttend } from "../message/requests.js";
 import { requestId } from "../message/sending.js";
+import type { Stripes } from "../stripes.js";
 import { ask } from "./ask.js";
 import type { Cluster } from "./cluster.js";
-import { cutCall } from "./cut.js";
+import { cutCall, type PartCall } from "./cut.js";
 import { toHost } from "./host.js";
 import { localTensor } from "./local-storage.js";
 import { type MergedOutputs, mergeParts } from "./merge-parts.js";
@@ -75,9 +77,12 @@ export async function attend(
           rules: allVisible ? rules.withoutCausal : rules.all,
         });
         checkSize(message, cluster);
-        return ask(cluster, part, message, until, (answer) =>
-          decodeOutputs(answer, shape, wire.output, statisticsDType(problem.dtype)),
-        );
+        const bytes = keysOfPart(bound, placement.stripes, index, cut) * bytesOfKey(problem);
+        return ask(cluster, part, message, until, (answer, member, milliseconds) => {
+          const read = decodeOutputs(answer, shape, wire.output, statisticsDType(problem.dtype));
+          member.computed(milliseconds, read.computing, bytes);
+          return read;
+        });
       }),
     );
     return outputsOf(problem, mergeParts(parts, wire.output, shape));
@@ -173,6 +178,22 @@ async function storedInputs(cluster: Cluster, bound: BoundAttention): Promise<St
     dispose();
     throw error;
   }
+}
+
+/** Keys of all sequences that a part has. */
+function keysOfPart(
+  { problem }: BoundAttention,
+  stripes: Stripes,
+  part: number,
+  { kvLengths }: Pick<PartCall, "kvLengths">,
+): number {
+  if (kvLengths !== null) return kvLengths.reduce((sum, length) => sum + length, 0);
+  return problem.batch * (problem.pages?.perSequence ?? 1) * stripes.rowsOf(part);
+}
+
+/** Bytes of a key and its value, of all heads. */
+export function bytesOfKey({ kvHeads, headDim, valueDim, kvDtype }: AttentionProblem): number {
+  return kvHeads * (headDim + valueDim) * bytesPerElement(kvDtype);
 }
 
 /** Element types in which query and output travel. */

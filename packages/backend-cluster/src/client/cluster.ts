@@ -136,6 +136,18 @@ export class Cluster {
     return placement;
   }
 
+  /** The workers on which each part of each placement is, in words. */
+  describePlacements(): readonly string[] {
+    return [...this.placements].map(({ entries, stripes, parts, tensors }) => {
+      const where = parts.map(({ index, replicas }) => {
+        const names = replicas.map(({ name }) => name).join(" and ");
+        return `part ${index + 1} on ${names || "none"}`;
+      });
+      const rows = `${tensors.size} tensors of ${entries} × ${stripes.length} rows`;
+      return `${rows} in pages of ${stripes.pageSize}: ${where.join(", ")}`;
+    });
+  }
+
   /** Gives a tensor's parts back, wherever they are. */
   release(storage: PlacedTensor): void {
     const { placement, holders } = storage;

@@ -4,6 +4,8 @@ import type { Beat } from "../message/requests.js";
 const silentAfter = 10;
 /** Ticks for which a worker that missed a request is asked last, and gets new parts only where others are too few. */
 const suspectFor = 20;
+/** Bytes of keys and values from which a call says how fast a worker computes. */
+const leastBytes = 2 ** 20;
 /** Milliseconds between two ticks. */
 export const tickEvery = 250;
 
@@ -26,6 +28,10 @@ export class Member {
   open = 0;
   /** Moving average of the time that an answer takes, in milliseconds. */
   latency = 0;
+  /** Moving average of the time that an answer takes beside computing, in milliseconds; 0 before the first. */
+  roundTrip = 0;
+  /** Moving average of the bytes of keys and values that it attends to in a millisecond; 0 before the first. */
+  rate = 0;
   /** Tick at which a request went unanswered. */
   #suspectedAt = Number.NEGATIVE_INFINITY;
 
@@ -62,8 +68,25 @@ export class Member {
 
   answered(milliseconds: number): void {
     this.reached();
-    this.latency = this.latency === 0 ? milliseconds : 0.8 * this.latency + 0.2 * milliseconds;
+    this.latency = averaged(this.latency, milliseconds);
   }
+
+  /**
+   * Notes a call of attention.
+   *
+   * @param milliseconds from the request to the answer
+   * @param computing milliseconds of it for computing, as the worker says
+   * @param bytes of keys and values that the call read
+   */
+  computed(milliseconds: number, computing: number, bytes: number): void {
+    this.roundTrip = averaged(this.roundTrip, Math.max(0, milliseconds - computing));
+    // Fewer keys take what a call costs that has none.
+    if (bytes >= leastBytes && computing > 0) this.rate = averaged(this.rate, bytes / computing);
+  }
+}
+
+function averaged(before: number, now: number): number {
+  return before === 0 ? now : 0.8 * before + 0.2 * now;
 }
 
 /** The workers of a group, as far as they say that they are there. */
