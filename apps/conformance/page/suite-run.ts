@@ -101,7 +101,9 @@ export class SuiteRun {
         : `Done: ${failed} case${failed === 1 ? "" : "s"} failed.`;
     // A few cases say little about a device.
     if (this.query.id === undefined && this.filter.value === "") {
-      addToOwnReport({ conformance: conformancePart(this.reports.value) });
+      const peers = new Set(offered.filter(({ isPeer }) => isPeer).map(({ name }) => name));
+      const own = this.reports.value.filter(({ backend }) => !peers.has(backend));
+      if (own.length > 0) addToOwnReport({ conformance: conformancePart(own) });
     }
     // An address that names one case shows that case's results at once.
     if (this.query.id !== undefined) this.chosen.value = this.query.id;

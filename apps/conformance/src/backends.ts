@@ -1,11 +1,14 @@
 /// <reference types="vite/client" />
 import { type Declaration, providerIn, readManifest } from "@heed/conformance";
 import { type AttentionProvider, reference } from "@heed/core";
+import type { OnnxPlace } from "@heed/peers/onnx";
 
 /** A backend that the page offers. */
 export interface Offered {
   /** Name in addresses and reports, e.g. `"onnx:webgpu"`. */
   readonly name: string;
+  /** Whether it is other people's attention, which is judged only if it is asked for. */
+  readonly isPeer: boolean;
   /** A sentence about the API it needs that this browser lacks; `null` if none is known to be missing. */
   readonly lacking: string | null;
   readonly load: () => Promise<AttentionProvider>;
@@ -29,13 +32,18 @@ const declarations = import.meta.glob<Declaration>("../../../packages/backend-*/
 const needs: Readonly<Record<string, keyof typeof apis>> = { webgpu: "gpu", webnn: "ml" };
 const apis = { gpu: "WebGPU", ml: "WebNN" } as const;
 
+function lackingApi(api: keyof typeof apis | undefined): string | null {
+  return api && !(api in navigator) ? `this browser has no ${apis[api]}` : null;
+}
+
 function offer(name: string, options: object): Offered {
   const [own = ""] = name.split(":");
   const api = needs[name.split(":").at(-1) as string];
   const directory = `../../../packages/backend-${own}`;
   return {
     name,
-    lacking: api && !(api in navigator) ? `this browser has no ${apis[api]}` : null,
+    isPeer: false,
+    lacking: lackingApi(api),
     load: async () => {
       const exports = await (modules[`${directory}/src/index.ts`] as (typeof modules)[string])();
       const provider = providerIn(exports, own, options);
@@ -56,15 +64,35 @@ function offers(name: string): readonly Offered[] {
   );
 }
 
+/**
+ * onnxruntime's own operators of attention, MultiHeadAttention and GroupQueryAttention, on its providers in pages: which
+ * of them are right depends on the device.
+ */
+function operators(name: string, provider: OnnxPlace["provider"]): Offered {
+  return {
+    name,
+    isPeer: true,
+    lacking: lackingApi(provider === "webgpu" ? "gpu" : undefined),
+    load: async () => {
+      const { onnxPeer } = await import("@heed/peers/onnx");
+      return onnxPeer({ package: "web", provider }, "fused")({ threads: 1 });
+    },
+    declaration: async () => undefined,
+  };
+}
+
 const names = Object.keys(modules).map((path) => /backend-([^/]+)/.exec(path)?.[1] as string);
 
-/** All that can run here, and the reference that they are measured by. */
+/** All that can run here, the reference that they are measured by, and peers. */
 export const offered: readonly Offered[] = [
   ...names.flatMap(offers),
   {
     name: "reference",
+    isPeer: false,
     lacking: null,
     load: async () => reference(),
     declaration: async () => undefined,
   },
+  operators("ort-web/fused", "cpu"),
+  operators("ort-web-webgpu/fused", "webgpu"),
 ];

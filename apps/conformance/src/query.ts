@@ -3,7 +3,7 @@ import { offered } from "./backends.js";
 
 /** The options in the page's address. */
 export interface PageQuery {
-  /** Names of backends. Default: all whose requirements this browser meets, except the reference. */
+  /** Names of backends. Default: all whose requirements this browser meets, except the reference and peers. */
   readonly backends: readonly string[];
   /** Names in the address that match no backend of the page. */
   readonly unknown: readonly string[];
@@ -29,7 +29,7 @@ export function readQuery(search: string): PageQuery {
     ]),
   );
   const usual = offered
-    .filter(({ name, lacking }) => name !== "reference" && lacking === null)
+    .filter(({ name, isPeer, lacking }) => name !== "reference" && !isPeer && lacking === null)
     .map(({ name }) => name);
   const id = query.get("case") ?? undefined;
   const unknown = wanted.filter((name) => found.get(name)?.length === 0);

@@ -70,6 +70,35 @@ test("runs a case of a deep link again, and nothing else", async () => {
   ]);
 });
 
+describe("onnxruntime's own operators", () => {
+  test("are offered, but run only if they are asked for", () => {
+    open("");
+    const peers = offered.filter(({ isPeer }) => isPeer).map(({ name }) => name);
+    expect(peers).toEqual(["ort-web/fused", "ort-web-webgpu/fused"]);
+    const [, others] = root.querySelectorAll(".checks");
+    expect(others?.textContent).toContain("GroupQueryAttention");
+    expect(others?.querySelectorAll("input").length).toBe(2);
+    expect(others?.querySelectorAll("input:checked").length).toBe(0);
+    expect(readQuery("").backends.filter((name) => peers.includes(name))).toEqual([]);
+  });
+
+  test("are judged as backends are, on the CPU and, if there is one, on the GPU", async () => {
+    const search = "?backend=ort-web/fused&backend=ort-web-webgpu/fused&case=core/causal";
+    const reports = await open(search).run();
+    expect(reports.map(({ backend }) => backend)).toEqual([
+      "ort-web/fused",
+      "ort-web-webgpu/fused",
+    ]);
+    const [cpu, gpu] = reports;
+    expect(cpu?.results.map(({ outcome }) => outcome)).toEqual(["pass"]);
+    expect(cpu?.info?.runtime).toContain("onnxruntime-web");
+    // Devices differ in whether its kernels are right.
+    if (gpu?.unavailable) return;
+    expect(gpu?.info?.device).toBe("GPU");
+    expect(["pass", "fail"]).toContain(gpu?.results[0]?.outcome);
+  });
+});
+
 /** All that this browser can run. */
 test("runs what is chosen, shows how far it is, and offers the report as JSON", {
   timeout: 240_000,

@@ -1,7 +1,7 @@
 import { aboutProfile, type Profile, profiles, selectCases } from "@heed/conformance";
 import { Checks } from "@heed/page";
 import type { JSX } from "preact";
-import { offered } from "../../src/backends.js";
+import { type Offered, offered } from "../../src/backends.js";
 import type { SuiteRun } from "../suite-run.js";
 
 /** The backends and the cases to check. */
@@ -10,14 +10,11 @@ export function Setup({ suite }: { suite: SuiteRun }): JSX.Element {
   const count = selectCases(suite.options).length;
   return (
     <div class="setup">
-      <Checks
-        legend="Backends"
-        names={offered.map(({ name }) => name)}
-        chosen={suite.backends.value}
-        lacking={(name) => offered.find((one) => one.name === name)?.lacking ?? null}
-        onChange={(backends) => {
-          suite.backends.value = backends;
-        }}
+      <Choice suite={suite} legend="Backends" among={offered.filter(({ isPeer }) => !isPeer)} />
+      <Choice
+        suite={suite}
+        legend="Other people's: onnxruntime's MultiHeadAttention and GroupQueryAttention"
+        among={offered.filter(({ isPeer }) => isPeer)}
       />
       {query.id === undefined ? (
         <div class="settings">
@@ -62,5 +59,25 @@ export function Setup({ suite }: { suite: SuiteRun }): JSX.Element {
         {suite.backends.value.length === 1 ? "" : "s"}
       </p>
     </div>
+  );
+}
+
+/** Some of what can be checked. */
+function Choice(props: {
+  readonly suite: SuiteRun;
+  readonly legend: string;
+  readonly among: readonly Offered[];
+}): JSX.Element {
+  const { suite, legend, among } = props;
+  return (
+    <Checks
+      legend={legend}
+      names={among.map(({ name }) => name)}
+      chosen={suite.backends.value}
+      lacking={(name) => among.find((one) => one.name === name)?.lacking ?? null}
+      onChange={(backends) => {
+        suite.backends.value = backends;
+      }}
+    />
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Graphs of attention and their feeds, and onnxruntime itself, for what makes and times sessions of its own.
+ * Graphs of attention and their feeds, onnxruntime itself for what makes and times sessions of its own, and its peers.
  *
  * @module
  */
@@ -14,6 +14,7 @@ import type { GraphKind } from "./graphs.js";
 
 export { fusedOperator, fusedReasons } from "./fused.js";
 export { attentionGraph, type GraphKind } from "./graphs.js";
+export { onnxPeer } from "./peer.js";
 export { type LoadedRuntime, loadRuntime, type OnnxPlace } from "./runtime.js";
 
 /** Everything that the graph of a problem is fed. */
