@@ -1,16 +1,11 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import sirv from "sirv";
-import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { whisper } from "../../../packages/splice/test/models/decoders.js";
+// @ts-expect-error a script without types
+import { serveBuilt, softwareGpu } from "../tools/built-page.js";
 
 /** The page as it is built, under a path that is not the root, in a real browser. */
 const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
@@ -22,37 +17,38 @@ test.runIf(!here)("the page is tested", () => {
   if (required) throw new Error(`no chromium at ${executablePath}`);
 });
 
+/** Collects the bytes of each array that the page's worker answers with. */
+async function countAnswers(page: Page, answers: number[]): Promise<void> {
+  await page.exposeFunction("answered", (bytes: number) => answers.push(bytes));
+  await page.addInitScript(() => {
+    const Own = Worker;
+    globalThis.Worker = class extends Own {
+      constructor(...args: ConstructorParameters<typeof Own>) {
+        super(...args);
+        this.addEventListener("message", ({ data }: MessageEvent<{ result?: unknown }>) => {
+          const result = data.result as Partial<Float32Array> | undefined;
+          const { answered } = globalThis as unknown as { answered(bytes: number): void };
+          if (result?.byteLength) answered(result.byteLength);
+        });
+      }
+    };
+  });
+}
+
 describe.runIf(here)("the page", { timeout: 300_000 }, () => {
   let browser: Browser;
-  let server: Server;
-  let folder: string;
+  let served: { readonly address: string; close(): Promise<void> };
   let address: string;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "heed-explorer-"));
-    const root = fileURLToPath(new URL("..", import.meta.url));
-    await build({
-      root,
-      configFile: join(root, "vite.config.ts"),
-      logLevel: "warn",
-      build: { outDir: join(folder, "some/path"), emptyOutDir: true },
-    });
-    const files = sirv(folder, {
-      setHeaders: (response) => {
-        response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
-        response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
-      },
-    });
-    server = createServer((request, response) => files(request, response));
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    address = `http://localhost:${(server.address() as AddressInfo).port}/some/path/`;
+    served = await serveBuilt();
+    ({ address } = served);
     browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
   }, 120_000);
 
   afterAll(async () => {
     await browser?.close();
-    server?.close();
-    if (folder) await rm(folder, { recursive: true });
+    await served?.close();
   });
 
   async function open(query: string, options: BrowserContextOptions = {}): Promise<Page> {
@@ -61,12 +57,17 @@ describe.runIf(here)("the page", { timeout: 300_000 }, () => {
     return page;
   }
 
-  async function ready(query: string, options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await browser.newContext(options);
+  async function ready(
+    query: string,
+    options: BrowserContextOptions = {},
+    { on = browser, prepare }: { readonly on?: Browser; prepare?(page: Page): Promise<void> } = {},
+  ): Promise<Page> {
+    const context = await on.newContext(options);
     onTestFinished(() => context.close());
     const page = await context.newPage();
     page.setDefaultTimeout(60_000);
     page.on("pageerror", (error) => console.error(error));
+    await prepare?.(page);
     await page.goto(`${address}${query}`);
     return page;
   }
@@ -167,7 +168,15 @@ describe.runIf(here)("the page", { timeout: 300_000 }, () => {
   });
 
   test("4,096 tokens scroll, and rows come when they are on screen", async () => {
-    const page = await open("?view=long&backend=wasm");
+    const answers: number[] = [];
+    const page = await ready(
+      "?view=long&backend=wasm",
+      {},
+      {
+        prepare: (own) => countAnswers(own, answers),
+      },
+    );
+    await computed(page);
     const value = async (row: number): Promise<void> => {
       await page.waitForFunction(
         (pattern) => new RegExp(pattern).test(document.querySelector("#cell")?.textContent ?? ""),
@@ -176,24 +185,38 @@ describe.runIf(here)("the page", { timeout: 300_000 }, () => {
     };
     await page.hover(".map-frame", { position: { x: 5, y: 5 } });
     await value(4);
-    const frames = await page.evaluate(async () => {
+    const work = await page.evaluate(async () => {
       const box = document.querySelector(".map-frame") as HTMLElement;
-      /** The median time of a frame, while the map scrolls by so many pixels in each. */
-      const frameTime = async (step: number): Promise<number> => {
-        const times: number[] = [];
-        for (let i = 0; i < 40; i++) {
-          box.scrollTop = i * step;
-          const start = performance.now();
-          await new Promise((resolve) => requestAnimationFrame(resolve));
-          await new Promise((resolve) => setTimeout(resolve));
-          times.push(performance.now() - start);
-        }
-        return times.sort((a, b) => a - b)[times.length / 2] as number;
+      const draws: { readonly frame: number; readonly cells: number }[] = [];
+      let frame = 0;
+      const { putImageData } = OffscreenCanvasRenderingContext2D.prototype;
+      OffscreenCanvasRenderingContext2D.prototype.putImageData = function (image, x, y) {
+        draws.push({ frame, cells: image.width * image.height });
+        putImageData.call(this, image, x, y);
       };
-      return { resting: await frameTime(0), scrolling: await frameTime(180) };
+      for (; frame < 40; frame++) {
+        // A wheel reports several times between two frames.
+        for (let part = 1; part <= 4; part++) {
+          box.scrollTop = frame * 180 + part * 45;
+          box.dispatchEvent(new Event("scroll"));
+        }
+        await new Promise((resolve) => requestAnimationFrame(resolve));
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      OffscreenCanvasRenderingContext2D.prototype.putImageData = putImageData;
+      return {
+        draws,
+        frames: frame,
+        onScreen: (box.clientWidth / 2 + 2) * (box.clientHeight / 2 + 2),
+      };
     });
-    // Frames in which nothing happens say how busy the machine is.
-    expect(frames.scrolling).toBeLessThan(50 + 5 * frames.resting);
+    // A frame paints what is on screen, once, and once more for each strip that has come meanwhile.
+    expect(work.draws.length).toBeGreaterThan(10);
+    expect(work.draws.length).toBeLessThanOrEqual(work.frames + answers.length);
+    for (const { cells } of work.draws) expect(cells).toBeLessThanOrEqual(work.onScreen);
+    // No answer of the worker holds more than a strip: the whole matrix would have 64 times as much.
+    expect(answers.length).toBeGreaterThan(0);
+    expect(Math.max(...answers)).toBeLessThanOrEqual(64 * 4096 * 4);
     await page.focus(".map-frame");
     await page.keyboard.press("ArrowDown");
     await page.evaluate(() => {
@@ -203,6 +226,82 @@ describe.runIf(here)("the page", { timeout: 300_000 }, () => {
     await page.waitForFunction(() =>
       /\(4\d{3}\) → .*: \d/.test(document.querySelector("#cell")?.textContent ?? ""),
     );
+  });
+
+  describe("on a GPU, which the CPU imitates", () => {
+    let withGpu: Browser;
+
+    beforeAll(async () => {
+      withGpu = await chromium.launch({ executablePath, args: softwareGpu });
+    });
+    afterAll(() => withGpu?.close());
+
+    test("webgpu is chosen by name: weights are those of js, and the page says what computed them", async () => {
+      const page = await ready("?backend=js", {}, { on: withGpu });
+      await computed(page, "js");
+      const js = await shares(page);
+      await page.selectOption("#backend", "webgpu");
+      await computed(page, "webgpu");
+      expect(await page.textContent(".computed")).toMatch(/^Computed by webgpu in \d+ ms$/);
+      const webgpu = await shares(page);
+      expect(webgpu).toHaveLength(js.length);
+      for (const [i, share] of webgpu.entries()) {
+        expect(Math.abs(share - (js[i] as number))).toBeLessThanOrEqual(0.11);
+      }
+      await page.click("text=Why this backend?");
+      const why = await page.textContent(".why");
+      expect(why).toContain("webgpu runs it");
+      expect(why).toContain("a software adapter: the CPU imitates a GPU");
+
+      await page.click("text=All heads");
+      await page.selectOption("text=Show >> select", "difference");
+      for (const layer of [0, 1]) {
+        await page.click(`.small >> nth=${4 * layer + 1}`);
+        const said = page.locator("text=/budgets on webgpu and/");
+        await said.waitFor();
+        await page.waitForFunction(
+          (name) =>
+            document.querySelector(".small[aria-pressed=true]")?.textContent?.includes(name),
+          `Layer ${layer + 1}`,
+        );
+        const text = (await said.textContent()) ?? "";
+        const budgets = text.match(/error is ([\d.]+) budgets on webgpu and ([\d.]+) on js/);
+        expect(Number(budgets?.[1]), text).toBeLessThanOrEqual(1);
+        expect(Number(budgets?.[2]), text).toBeLessThanOrEqual(1);
+      }
+    });
+
+    test("rows of a long text, and of a model, come from webgpu", async () => {
+      const page = await ready("?view=long&backend=webgpu&length=1024", {}, { on: withGpu });
+      await computed(page, "webgpu");
+      await page.hover(".map-frame", { position: { x: 5, y: 5 } });
+      const cell = () => page.textContent("#cell");
+      const told = () =>
+        page.waitForFunction(() =>
+          /: \d+\.\d+%/.test(document.querySelector("#cell")?.textContent ?? ""),
+        );
+      await told();
+      const onGpu = await cell();
+      await page.selectOption("#backend", "js");
+      await computed(page, "js");
+      await page.hover(".map-frame", { position: { x: 5, y: 6 } });
+      await told();
+      expect(await cell()).toBe(onGpu);
+
+      await page.goto(`${address}?view=model&model=./model/recogniser.onnx&backend=webgpu`);
+      await computed(page, "webgpu");
+      await page.waitForFunction(
+        () => document.querySelector("#read")?.textContent === "HEED 2026",
+      );
+    });
+
+    test("without a name, the GPU that the CPU imitates is passed over, and the page says why", async () => {
+      const page = await ready("?backend=auto", {}, { on: withGpu });
+      await computed(page, "wasm");
+      await page.click("text=Why this backend?");
+      const why = await page.textContent(".why");
+      expect(why).toMatch(/wasm runs it[\s\S]*webgpu: the only adapter imitates a GPU on the CPU/);
+    });
   });
 
   test("a model that is opened shows its sites, and the weights of each head", async () => {

@@ -72,7 +72,7 @@ interface ChipsProps {
 export function Chips({ names, onRemove }: ChipsProps): JSX.Element | null {
   if (names.length === 0) return null;
   return (
-    <ul class="chips">
+    <ul class="chips side-by-side">
       {names.map((name) => (
         <li key={name}>
           {name}

@@ -63,7 +63,7 @@ export function Explain({ sentence }: { sentence: Sentence }): JSX.Element {
         </p>
       </section>
       <section class="panel" aria-labelledby="step">
-        <ol class="steps" aria-label="Steps">
+        <ol class="steps side-by-side" aria-label="Steps">
           {texts.map(([name], n) => (
             <li key={name}>
               <button

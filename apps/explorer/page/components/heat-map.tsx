@@ -1,3 +1,4 @@
+import { useNarrow } from "@heed/page";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
@@ -8,10 +9,8 @@ import { dark } from "../state/page-state.js";
 
 interface HeatMapProps {
   readonly matrix: Matrix;
-  /** Words of the queries. */
+  /** Words of the queries, and of the keys. */
   readonly pieces: readonly string[];
-  /** Words of the keys. Default: those of the queries. */
-  readonly keyPieces?: readonly string[];
   readonly title: string;
   /** Id of the line that tells the cell; another one for a second map on the page. */
   readonly cellId?: string;
@@ -25,18 +24,14 @@ interface HeatMapProps {
 
 const gutterWithWords = 84;
 
+/** Width of a map's cells that fits the page beside the words, in CSS pixels. */
+export function useMapWidth(): number {
+  return useNarrow() ? 228 : 560;
+}
+
 /** Queries and keys of one head on a canvas that draws the part on screen. Arrow keys move a cursor. */
 export function HeatMap(props: HeatMapProps): JSX.Element {
-  const {
-    matrix,
-    pieces,
-    keyPieces = pieces,
-    title,
-    cell,
-    onView,
-    onChoose,
-    cellId = "cell",
-  } = props;
+  const { matrix, pieces, title, cell, onView, onChoose, cellId = "cell" } = props;
   const frame = useRef<HTMLElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const view = useRef<Part>({ firstRow: 0, rows: 0, firstColumn: 0, columns: 0 });
@@ -117,7 +112,7 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
       context.translate(x(j) + cell / 2, gutter - 6);
       context.rotate(-Math.PI / 2);
       context.textAlign = "left";
-      context.fillText(fit(shown(keyPieces[j] ?? "")), 0, 0);
+      context.fillText(fit(shown(pieces[j] ?? "")), 0, 0);
       context.restore();
     }
   };
@@ -195,7 +190,7 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
           {at ? (
             <>
               <strong>{shown(pieces[at[0]] ?? "")}</strong> ({at[0] + 1}) →{" "}
-              <strong>{shown(keyPieces[at[1]] ?? "")}</strong> ({at[1] + 1}):{" "}
+              <strong>{shown(pieces[at[1]] ?? "")}</strong> ({at[1] + 1}):{" "}
               {value === undefined || value === null ? "…" : format(value, matrix.quantity)}
             </>
           ) : (

@@ -66,7 +66,7 @@ export function Masks(): JSX.Element {
         tile={tile}
         label={`${chosen.title}: ${empty} of ${all} tiles are skipped`}
       />
-      <ul class="legend">
+      <ul class="legend side-by-side">
         <li>
           <span class="swatch seen" /> a key that the query sees
         </li>

@@ -117,7 +117,7 @@ function SentenceForm(): JSX.Element {
         />
         <button type="submit">Show</button>
       </div>
-      <ul class="examples" aria-label="Examples">
+      <ul class="examples side-by-side" aria-label="Examples">
         {examples
           .filter((example) => example !== text)
           .map((example) => (

@@ -25,7 +25,7 @@ export function StepTable({ pieces, token, row, step }: StepTableProps): JSX.Ele
   const asking = shown(pieces[token] ?? "");
   const most = mostOf([row.query, ...row.keys]);
   const mostValue = mostOf(row.values);
-  const column = (n: number) => (step === n ? "now" : "");
+  const column = (n: number) => (step === n ? "now" : n < step - 1 ? "earlier" : "");
   return (
     <Scroll label={`Attention of ${asking}, step by step`}>
       <table class="results steps-table">
@@ -47,7 +47,7 @@ export function StepTable({ pieces, token, row, step }: StepTableProps): JSX.Ele
           </tr>
         </thead>
         <tbody>
-          <tr class="query-row">
+          <tr class={`query-row ${column(1)}`}>
             <th scope="row">Query of {asking}</th>
             <td>
               <VectorStrip values={row.query} most={most} label={`Query of ${asking}`} />
@@ -62,16 +62,16 @@ export function StepTable({ pieces, token, row, step }: StepTableProps): JSX.Ele
             return (
               <tr key={j} class={step >= 4 && !seen ? "hidden-key" : ""}>
                 <th scope="row">{word}</th>
-                <td>
+                <td class={column(1)}>
                   <VectorStrip
                     values={row.keys[j] as Float32Array}
                     most={most}
                     label={`Key of ${word}`}
                   />
                 </td>
-                {step >= 2 && <td class="right">{number(score / row.scale)}</td>}
-                {step >= 3 && <td class="right">{number(score)}</td>}
-                {step >= 4 && <td class="right">{seen ? "yes" : "hidden"}</td>}
+                {step >= 2 && <td class={`right ${column(2)}`}>{number(score / row.scale)}</td>}
+                {step >= 3 && <td class={`right ${column(3)}`}>{number(score)}</td>}
+                {step >= 4 && <td class={`right ${column(4)}`}>{seen ? "yes" : "hidden"}</td>}
                 {step >= 5 && (
                   <td class="weight">
                     <span class="weight-bar" style={{ inlineSize: `${70 * weight}px` }} />
@@ -93,7 +93,7 @@ export function StepTable({ pieces, token, row, step }: StepTableProps): JSX.Ele
           {step >= 6 && (
             <tr class="output-row">
               <th scope="row">Output of {asking}</th>
-              <td colSpan={4} class="right">
+              <td colSpan={4} class="right earlier">
                 sum of weight × value
               </td>
               <td class="right">=</td>

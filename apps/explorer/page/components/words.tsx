@@ -32,7 +32,7 @@ export function Words({ pieces, token, weights }: WordsProps): JSX.Element {
         const weight = weights[i] as number;
         const share = `${(100 * weight).toFixed(weight < 0.1 ? 1 : 0)}%`;
         return (
-          <li key={i} class={piece.startsWith("▁") ? "begins" : "goes-on"}>
+          <li key={i} class={classesOf(piece, pieces[i + 1])}>
             <button
               type="button"
               tabIndex={i === token ? 0 : -1}
@@ -51,4 +51,10 @@ export function Words({ pieces, token, weights }: WordsProps): JSX.Element {
       })}
     </ul>
   );
+}
+
+/** Where a piece stands in its word: pieces that begin one start with ▁. */
+function classesOf(piece: string, next: string | undefined): string {
+  const ends = next === undefined || next.startsWith("▁");
+  return `${piece.startsWith("▁") ? "" : "goes-on"} ${ends ? "ends" : ""}`;
 }

@@ -16,6 +16,7 @@ import type {
   Message,
   Sentence,
 } from "./protocol.js";
+import { whyOf } from "./why.js";
 
 /** Everything is computed here, so that the page stays smooth. Its name is the address of the model. */
 let model: Promise<Model> | undefined;
@@ -89,7 +90,7 @@ const computation: Promised = {
       left: Math.max(0, pieces.length - longest),
       layers: layers.map(dataOf),
       backend: first.backend,
-      why: attention.explain(callOf(first, causal)).text,
+      why: whyOf(attention, attention.explain(callOf(first, causal))),
       milliseconds,
     };
   },
@@ -153,7 +154,7 @@ async function prepared(backend: BackendName, length: number): Promise<NonNullab
   const text = {
     pieces: pieces.slice(0, length),
     backend: explained.backend ?? "",
-    why: explained.text,
+    why: whyOf(attention, explained),
   };
   long = { key, text, tensors };
   return long;

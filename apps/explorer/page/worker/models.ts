@@ -3,6 +3,7 @@ import { parseSizes, randomFeeds, readNpz } from "@heed/splice/feeds";
 import type { Attention, HostTensor } from "heed";
 import { drawWords, pixels, readWords } from "./picture.js";
 import type { Feeding, FoundModel, Picture, SiteWeights } from "./protocol.js";
+import { whyOf } from "./why.js";
 
 interface Ran {
   readonly key: string;
@@ -102,7 +103,9 @@ export class Models {
       about: {
         backend: result.backend ?? "onnxruntime",
         reason: result.reason,
-        why: result.inputs ? attention.explain(result.inputs).text : (result.reason ?? ""),
+        why: result.inputs
+          ? whyOf(attention, attention.explain(result.inputs))
+          : (result.reason ?? ""),
         picture,
         read: recogniser ? await readWords(Object.values(outputs)[0], this.#folder) : null,
       },
