@@ -190,9 +190,12 @@ describe.runIf(here)("the page", { timeout: 300_000 }, () => {
       const draws: { readonly frame: number; readonly cells: number }[] = [];
       let frame = 0;
       const { putImageData } = OffscreenCanvasRenderingContext2D.prototype;
-      OffscreenCanvasRenderingContext2D.prototype.putImageData = function (image, x, y) {
+      OffscreenCanvasRenderingContext2D.prototype.putImageData = function (
+        image: ImageData,
+        ...where: number[]
+      ) {
         draws.push({ frame, cells: image.width * image.height });
-        putImageData.call(this, image, x, y);
+        putImageData.apply(this, [image, ...where] as Parameters<typeof putImageData>);
       };
       for (; frame < 40; frame++) {
         // A wheel reports several times between two frames.
@@ -210,9 +213,9 @@ describe.runIf(here)("the page", { timeout: 300_000 }, () => {
         onScreen: (box.clientWidth / 2 + 2) * (box.clientHeight / 2 + 2),
       };
     });
-    // A frame paints what is on screen, once, and once more for each strip that has come meanwhile.
-    expect(work.draws.length).toBeGreaterThan(10);
-    expect(work.draws.length).toBeLessThanOrEqual(work.frames + answers.length);
+    // A frame paints what is on screen, once, though it was scrolled four times and strips have come meanwhile.
+    expect(work.draws.length).toBeGreaterThan(work.frames / 2);
+    expect(work.draws.length).toBeLessThanOrEqual(work.frames + 1);
     for (const { cells } of work.draws) expect(cells).toBeLessThanOrEqual(work.onScreen);
     // No answer of the worker holds more than a strip: the whole matrix would have 64 times as much.
     expect(answers.length).toBeGreaterThan(0);

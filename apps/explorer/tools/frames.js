@@ -59,15 +59,25 @@ try {
       const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
       await page.goto(`${served.address}?view=long&backend=${backend}&length=${values.length}`);
       await page.waitForSelector(".map-frame", { timeout: 120_000 });
+      const devtools = await page.context().newCDPSession(page);
+      await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
+      /** Seconds of processor time that the page's own thread has taken. */
+      const processorTime = async () => {
+        const { metrics } = await devtools.send("Performance.getMetrics");
+        return metrics.find(({ name }) => name === "TaskDuration").value;
+      };
       const idle = await page.evaluate(scrollBy, 0);
+      const before = await processorTime();
       const scrolling = await page.evaluate(scrollBy, 60);
+      const perFrame = (1000 * ((await processorTime()) - before)) / scrolling.between.length;
       const long = scrolling.between.filter((time) => time > 50).length;
       const load = loadavg()[0].toFixed(1);
       console.log(
         `${backend}, ${values.length} tokens, round ${round} (load ${load} on ${cpus().length} cores)\n` +
           `  between frames, scrolling: ${told(scrolling.between)}; ${long} of ${scrolling.between.length} over 50 ms\n` +
           `  between frames, at rest:   ${told(idle.between)}\n` +
-          `  from a frame to its end:   ${told(scrolling.work)}; at rest ${told(idle.work)}`,
+          `  from a frame to its end:   ${told(scrolling.work)}; at rest ${told(idle.work)}\n` +
+          `  processor time of the page's thread: ${perFrame.toFixed(1)} ms a frame`,
       );
       await page.close();
     }

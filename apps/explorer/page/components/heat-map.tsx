@@ -34,6 +34,8 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
   const { matrix, pieces, title, cell, onView, onChoose, cellId = "cell" } = props;
   const frame = useRef<HTMLElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
+  /** A pixel for each cell on screen. */
+  const cells = useRef<OffscreenCanvas | null>(null);
   const view = useRef<Part>({ firstRow: 0, rows: 0, firstColumn: 0, columns: 0 });
   const cursor = useSignal<readonly [number, number] | null>(null);
   const gutter = cell >= 12 ? gutterWithWords : 0;
@@ -80,8 +82,14 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
     context.clearRect(0, 0, width, height);
     const { firstRow, rows, firstColumn, columns } = shownPart;
     if (rows <= 0 || columns <= 0) return;
-    const small = new OffscreenCanvas(columns, rows);
-    small.getContext("2d")?.putImageData(paint(matrix, shownPart, isDark), 0, 0);
+    cells.current ??= new OffscreenCanvas(1, 1);
+    const small = cells.current;
+    if (small.width !== columns || small.height !== rows) {
+      Object.assign(small, { width: columns, height: rows });
+    }
+    // In JavaScript's memory, where its pixels are made.
+    const ofCells = small.getContext("2d", { willReadFrequently: true });
+    ofCells?.putImageData(paint(matrix, shownPart, isDark), 0, 0);
     context.imageSmoothingEnabled = false;
     const x = (column: number) => gutter + column * cell - left;
     const y = (row: number) => gutter + row * cell - top;
@@ -122,11 +130,16 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
     cancelAnimationFrame(asked.current);
     asked.current = requestAnimationFrame(() => draw.current());
   };
-  useLayoutEffect(() => draw.current());
+  // The first picture comes with the page; later ones once a frame, however much has changed meanwhile.
+  useLayoutEffect(() => draw.current(), []);
+  useLayoutEffect(redraw);
   useEffect(() => {
     const observer = new ResizeObserver(redraw);
     observer.observe(frame.current as HTMLElement);
-    return () => observer.disconnect();
+    return () => {
+      observer.disconnect();
+      cancelAnimationFrame(asked.current);
+    };
   }, []);
 
   const point = (event: PointerEvent) => {

@@ -178,6 +178,13 @@ function dataOf(run: LayerRun): LayerData {
   };
 }
 
+/** Memory of an array that nobody else uses: the page gets it without a copy. */
+function ownMemory(result: unknown): ArrayBuffer[] {
+  if (!(result instanceof Float32Array)) return [];
+  const { buffer, byteLength } = result;
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+}
+
 /** Calls run one after the other, in the order in which they came. */
 let last: Promise<unknown> = Promise.resolve();
 addEventListener("message", ({ data }: MessageEvent<{ id: number; call: Call }>) => {
@@ -186,7 +193,8 @@ addEventListener("message", ({ data }: MessageEvent<{ id: number; call: Call }>)
   last = last.then(async () => {
     try {
       const compute = computation[name] as (...args: unknown[]) => Promise<unknown>;
-      send({ id, result: await compute(...args) });
+      const result = await compute(...args);
+      send({ id, result }, ownMemory(result));
     } catch (error) {
       send({ id, problem: error instanceof Error ? error.message : String(error) });
     }
