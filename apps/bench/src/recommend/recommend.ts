@@ -132,10 +132,15 @@ function fastestOfSites(
         .sort((a, b) => a.ms - b.ms);
       if (!best) return `${id}: no backend ran it`;
       const own = times.find(({ contender }) => contender === runtime);
-      const ratio = own ? (own.ms / best.ms).toFixed(1) : "";
-      const beside = own ? `, ${ratio} times as fast as the model's own nodes` : "";
-      return `${id}: ${best.contender}, ${formatNumber(best.ms)} ms${beside}`;
+      return `${id}: ${best.contender}, ${formatNumber(best.ms)} ms${besideRuntime(best.ms, own?.ms)}`;
     });
+}
+
+/** How a backend's milliseconds compare with those of the model's own nodes. */
+function besideRuntime(ms: number, own: number | undefined): string {
+  if (own === undefined) return "";
+  const ratio = `, ${(own / ms).toFixed(1)} times as fast as the model's own nodes`;
+  return own < ms ? `${ratio}: ${runtimeName} alone takes ${formatNumber(own)} ms` : ratio;
 }
 
 interface Finding {
