@@ -17,8 +17,8 @@ export interface SpliceOptions {
    */
   readonly sessionOptions?: Readonly<Record<string, unknown>> | undefined;
   /**
-   * Contents of a file beside the model in which weights are, by the path that the model says. Files are read
-   * when the pieces that need them are made, and not kept.
+   * Contents of a file beside the model in which weights are, by the path that the model says; `readWholeFile` of
+   * `@heed/splice/files` reads those past 2 GiB. Each file is asked for once while the model is spliced, and not kept.
    */
   readonly externalData?: ((path: string) => Uint8Array | Promise<Uint8Array>) | undefined;
 }

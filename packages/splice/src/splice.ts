@@ -54,11 +54,13 @@ export async function splice(
   for (const { name, type } of graph.inputs) loader.setType(name, declaredType(type));
   const stages: (LoadedPiece | null)[] = [];
   try {
-    for (const { piece, sites: ready } of plan.stages) {
-      stages.push(piece.outputs.length > 0 ? await loader.load(piece) : null);
-      for (const site of ready) setTypes(loader, site);
-    }
-    const constants = await constantsOf(loader, plan);
+    const constants = await loader.keepingFiles(async () => {
+      for (const { piece, sites: ready } of plan.stages) {
+        stages.push(piece.outputs.length > 0 ? await loader.load(piece) : null);
+        for (const site of ready) setTypes(loader, site);
+      }
+      return constantsOf(loader, plan);
+    });
     const heads = new Map(
       sites.map((site) => [
         site.name,

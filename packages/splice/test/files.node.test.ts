@@ -108,7 +108,13 @@ test("weights in files beside the model are asked for by path", async () => {
     reason: "external-data",
   });
   const whole = await spliced(bytes);
-  const parted = await spliced(outside, { externalData: async (path: string) => files.get(path) });
+  const asked: string[] = [];
+  const externalData = async (path: string) => {
+    asked.push(path);
+    return files.get(path);
+  };
+  const parted = await spliced(outside, { externalData });
+  expect(asked.sort()).toEqual([...files.keys()].sort());
   const given = tensors(feeds);
   const [a, b] = [await whole.run(given), await parted.run(given)];
   expect(b.outputs.out?.data).toEqual(a.outputs.out?.data);

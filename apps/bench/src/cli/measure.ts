@@ -46,10 +46,13 @@ export async function measureHere(request: RunRequest, signal: AbortSignal): Pro
 
 /** Imported only for a model, since splicing and onnxruntime are. Weights outside the file are in its folder. */
 async function openModelHere(model: ModelRequest, threads: number): Promise<OpenedModel> {
-  const { openModel } = await import("../model/open.js");
+  const [{ openModel }, { readWholeFile }] = await Promise.all([
+    import("../model/open.js"),
+    import("@heed/splice/files"),
+  ]);
   return openModel(model, {
     threads,
     read: (file) => readFile(file),
-    externalData: (path) => readFile(join(dirname(model.file), path)),
+    externalData: (path) => readWholeFile(join(dirname(model.file), path)),
   });
 }

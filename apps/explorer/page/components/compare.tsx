@@ -5,7 +5,7 @@ import { meanDistance, meanEntropy } from "../measure/measures.js";
 import { change, secondSentence, state } from "../state/page-state.js";
 import type { State } from "../state/state.js";
 import type { LayerData, Sentence } from "../worker/protocol.js";
-import { HeatMap, useMapWidth } from "./heat-map.js";
+import { HeatMap, useCellSide } from "./heat-map.js";
 
 /** The weights of the chosen head minus those of the other one, in the chosen head's place. */
 export function headDifference(
@@ -96,7 +96,7 @@ interface BesideProps {
 
 function Beside({ first, second, layer, head }: BesideProps): JSX.Element {
   const size = second.pieces.length;
-  const width = useMapWidth();
+  const cell = useCellSide(size, 14, 40);
   const matrix = matrixOf((second.layers[layer] as LayerData).weights, head, size, "weights");
   return (
     <>
@@ -108,7 +108,7 @@ function Beside({ first, second, layer, head }: BesideProps): JSX.Element {
         matrix={matrix}
         pieces={second.pieces}
         title={`weights of layer ${layer + 1}, head ${head + 1} on the second sentence`}
-        cell={Math.max(14, Math.min(40, Math.floor(width / size)))}
+        cell={cell}
         cellId="second-cell"
       />
     </>

@@ -9,7 +9,7 @@ import { change, dark, difference, state } from "../state/page-state.js";
 import type { BackendName, Quantity } from "../state/state.js";
 import type { LayerData, Sentence } from "../worker/protocol.js";
 import { headDifference, OtherHead, SecondSentence } from "./compare.js";
-import { format, HeatMap, useMapWidth } from "./heat-map.js";
+import { format, HeatMap, useCellSide } from "./heat-map.js";
 
 /** All heads small, one large, with measures. */
 export function Explore({ sentence }: { sentence: Sentence }): JSX.Element {
@@ -18,7 +18,7 @@ export function Explore({ sentence }: { sentence: Sentence }): JSX.Element {
   const size = pieces.length;
   const data = sentence.layers[layer] as LayerData;
   const compared = difference.value;
-  const width = useMapWidth();
+  const cell = useCellSide(size, 14, 40);
   const title = `layer ${layer + 1}, head ${head + 1}`;
   const source =
     show === "difference"
@@ -97,12 +97,7 @@ export function Explore({ sentence }: { sentence: Sentence }): JSX.Element {
         )}
         {matrix && (
           <>
-            <HeatMap
-              matrix={matrix}
-              pieces={pieces}
-              title={`${show} of ${title}`}
-              cell={Math.max(14, Math.min(40, Math.floor(width / size)))}
-            />
+            <HeatMap matrix={matrix} pieces={pieces} title={`${show} of ${title}`} cell={cell} />
             <Numbers matrix={matrix} pieces={pieces} title={`${show} of ${title}`} />
           </>
         )}

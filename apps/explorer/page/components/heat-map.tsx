@@ -24,9 +24,21 @@ interface HeatMapProps {
 
 const gutterWithWords = 84;
 
-/** Width of a map's cells that fits the page beside the words, in CSS pixels. */
-export function useMapWidth(): number {
-  return useNarrow() ? 228 : 560;
+/** Cells are at least so large that words fit beside them. */
+const leastWithWords = 12;
+
+/**
+ * Side of the cells of a whole map that fits the page, in CSS pixels.
+ *
+ * @param count of cells in a row
+ * @param least below which the map scrolls
+ */
+export function useCellSide(count: number, least: number, most: number): number {
+  const width = useNarrow() ? 228 : 560;
+  const beside = Math.floor(width / count);
+  if (Math.max(beside, least) >= leastWithWords) return Math.max(least, Math.min(most, beside));
+  const alone = Math.floor((width + gutterWithWords) / count);
+  return Math.max(least, Math.min(leastWithWords - 1, alone));
 }
 
 /** Queries and keys of one head on a canvas that draws the part on screen. Arrow keys move a cursor. */
@@ -38,7 +50,7 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
   const cells = useRef<OffscreenCanvas | null>(null);
   const view = useRef<Part>({ firstRow: 0, rows: 0, firstColumn: 0, columns: 0 });
   const cursor = useSignal<readonly [number, number] | null>(null);
-  const gutter = cell >= 12 ? gutterWithWords : 0;
+  const gutter = cell >= leastWithWords ? gutterWithWords : 0;
   const isDark = dark.value;
   const at = cursor.value;
   const { rows: queries, columns: keys } = matrix;

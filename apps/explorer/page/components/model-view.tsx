@@ -6,7 +6,7 @@ import { largest } from "../measure/measures.js";
 import { patchGrids } from "../measure/patches.js";
 import { change, foundModel, siteWeights, state } from "../state/page-state.js";
 import type { FoundModel, SiteWeights } from "../worker/protocol.js";
-import { HeatMap, useMapWidth } from "./heat-map.js";
+import { HeatMap, useCellSide } from "./heat-map.js";
 import { Patches } from "./picture.js";
 
 /** The attention of an ONNX model: its sites, and the weights of one head. */
@@ -44,7 +44,7 @@ function Weights({ result, found }: { result: SiteWeights; found: FoundModel }):
   const matrix: Matrix = { rows, columns, quantity: "weights", most, row };
   const name = found.sites[site]?.name ?? "";
   const word = picture ? "patch" : "token";
-  const width = useMapWidth();
+  const cell = useCellSide(Math.max(rows, columns), 2, 26);
   const pieces = Array.from({ length: Math.max(rows, columns) }, (_, i) => `${word} ${i + 1}`);
   const title = `weights of ${name}, head ${head + 1}`;
   const attended = largest(row(query), Math.min(3, columns)).map(
@@ -102,7 +102,7 @@ function Weights({ result, found }: { result: SiteWeights; found: FoundModel }):
         matrix={matrix}
         pieces={pieces}
         title={title}
-        cell={Math.max(2, Math.min(26, Math.floor(width / Math.max(rows, columns))))}
+        cell={cell}
         onChoose={(chosen) => change({ query: chosen })}
       />
     </section>

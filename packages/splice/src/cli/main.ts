@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { checkModel } from "../check/check.js";
 import { readNpz } from "../feeds/npz.js";
 import { parseSizes, randomFeeds } from "../feeds/random.js";
+import { readWholeFile } from "../files.js";
 import { splice } from "../splice.js";
 import type { OnnxTensor, SplicedModel } from "../spliced-model.js";
 import { formatChecks, formatFound } from "./tables.js";
@@ -71,7 +72,7 @@ async function check(file: string, flags: CheckFlags): Promise<number> {
   const bytes = await readFile(file);
   const options = {
     runtime: await importRuntime(flags.runtime),
-    externalData: (path: string) => readFile(join(dirname(file), path)),
+    externalData: (path: string) => readWholeFile(join(dirname(file), path)),
   };
   const attention = await createAttention({ backends: [reference()] });
   const model = await splice(bytes, { ...options, attention });

@@ -47,6 +47,8 @@ export class PieceLoader {
   readonly #graph: ModelGraph;
   readonly #options: LoaderOptions;
   readonly #types = new Map<string, ValueType>();
+  /** Files beside the model that {@link keepingFiles} holds. */
+  #files: Map<string, Uint8Array> | null = null;
 
   constructor(graph: ModelGraph, runtime: Runtime, options: LoaderOptions) {
     this.#graph = graph;
@@ -126,6 +128,16 @@ export class PieceLoader {
     };
   }
 
+  /** Reads each file beside the model once while pieces are loaded, and keeps none afterwards. */
+  async keepingFiles<R>(load: () => Promise<R>): Promise<R> {
+    this.#files = new Map();
+    try {
+      return await load();
+    } finally {
+      this.#files = null;
+    }
+  }
+
   /** @param outputs where onnxruntime leaves them: its session option `preferredOutputLocation` */
   async #session(model: Uint8Array, piece: Piece, outputs: unknown): Promise<Session> {
     const files = externalFiles(this.#graph, piece);
@@ -155,6 +167,8 @@ export class PieceLoader {
   }
 
   async #file(path: string): Promise<Uint8Array> {
+    const known = this.#files?.get(path);
+    if (known) return known;
     const load = this.#options.externalData;
     if (!load) {
       throw new SpliceError(
@@ -163,8 +177,11 @@ export class PieceLoader {
       );
     }
     const data = await load(path);
-    if (data instanceof Uint8Array) return data;
-    throw new SpliceError("external-data", `externalData gave no Uint8Array for ${path}`);
+    if (!(data instanceof Uint8Array)) {
+      throw new SpliceError("external-data", `externalData gave no Uint8Array for ${path}`);
+    }
+    this.#files?.set(path, data);
+    return data;
   }
 }
 
