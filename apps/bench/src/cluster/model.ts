@@ -6,6 +6,8 @@ export interface ClusterConstants {
   readonly linkBytes: number;
   /** Bytes of keys and values that a worker attends to in a second. */
   readonly memoryBytes: number;
+  /** Seconds of the client's own work for a call, however many parts there are. */
+  readonly perCall: number;
   /** Seconds of the client's own work for each part: encoding, reading, merging. */
   readonly perPart: number;
 }
@@ -27,7 +29,7 @@ export function bytesOfToken({ kvHeads, headDim }: ModelSizes): number {
 }
 
 /**
- * Seconds of attention for one token on so many machines, over a cache of so many tokens: for each layer a round trip,
+ * Seconds of attention for one token on so many machines, over a cache of so many tokens: for each layer a round trip, the client's own work,
  * the messages of all parts over the client's link, and the slowest part's keys, which are an equal share.
  */
 export function secondsOfToken(
@@ -37,19 +39,21 @@ export function secondsOfToken(
   tokens: number,
 ): number {
   const { layers, queryHeads, headDim } = model;
-  const { roundTrip, linkBytes, memoryBytes, perPart } = constants;
+  const { roundTrip, linkBytes, memoryBytes, perCall, perPart } = constants;
   const messages = machines * queryHeads * (2 * headDim + 1) * 4;
   const keys = Math.ceil(tokens / machines) * bytesOfToken(model);
-  return layers * (roundTrip + messages / linkBytes + machines * perPart + keys / memoryBytes);
+  return (
+    layers * (roundTrip + perCall + messages / linkBytes + machines * perPart + keys / memoryBytes)
+  );
 }
 
 /** Keys of a layer from which so many machines are faster than one that has all of them. */
 export function keysThatPay(
   model: ModelSizes,
-  { roundTrip, linkBytes, memoryBytes, perPart }: ClusterConstants,
+  { roundTrip, linkBytes, memoryBytes, perCall, perPart }: ClusterConstants,
   machines: number,
 ): number {
   const messages = machines * model.queryHeads * (2 * model.headDim + 1) * 4;
-  const cost = roundTrip + messages / linkBytes + machines * perPart;
+  const cost = roundTrip + perCall + messages / linkBytes + machines * perPart;
   return (cost * memoryBytes) / bytesOfToken(model) / (1 - 1 / machines);
 }

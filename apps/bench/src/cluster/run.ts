@@ -1,5 +1,5 @@
 import { messageOf } from "../message.js";
-import { measureCluster, sizes } from "./measure.js";
+import { type ClusterTimes, measureCluster, sizes } from "./measure.js";
 import { computedTable } from "./table.js";
 
 /** Measures the suite and prints a table. @returns the exit code */
@@ -19,12 +19,18 @@ export async function runClusterSuite(): Promise<number> {
         `${String(workers).padEnd(8)} ${call.toFixed(2).padEnd(6)} ${transport.toFixed(2).padEnd(20)} ${client.toFixed(2).padEnd(34)} ${append.toFixed(2)}`,
       );
     }
-    const three = times.find(({ workers }) => workers === 3);
-    if (three) console.log(`\n${computedTable(local, three.client / 3)}`);
+    console.log(`\n${computedTable(local, clientWork(times))}`);
     console.log("\nworkers share this machine's processors: the table shows costs, and no scaling");
     return 0;
   } catch (error) {
     console.error(`error: ${messageOf(error)}`);
     return 2;
   }
+}
+
+/** The client's own work by the calls with fewest and with most parts: what grows with parts, and what does not. */
+function clientWork(times: readonly ClusterTimes[]): { perCall: number; perPart: number } {
+  const [first, last] = [times[0] as ClusterTimes, times.at(-1) as ClusterTimes];
+  const perPart = Math.max(0, last.client - first.client) / (last.workers - first.workers);
+  return { perCall: Math.max(0, first.client - first.workers * perPart), perPart };
 }

@@ -20,13 +20,17 @@ const network = { roundTrip: 0.5e-3, linkBytes: 1.25e9 } as const;
  * Results of the model with the constants of this machine, as text in Markdown. They are computed, not measured.
  *
  * @param local milliseconds of the call on one backend in this process
- * @param perPart milliseconds of the client's own work for each part
+ * @param client milliseconds of the client's own work, for a call and for each part of it
  */
-export function computedTable(local: number, perPart: number): string {
+export function computedTable(
+  local: number,
+  client: { readonly perCall: number; readonly perPart: number },
+): string {
   const constants: ClusterConstants = {
     ...network,
     memoryBytes: (sizes.keys * bytesOfToken(llama8b)) / (local / 1000),
-    perPart: perPart / 1000,
+    perCall: client.perCall / 1000,
+    perPart: client.perPart / 1000,
   };
   const rows = tokens.map((count) => {
     const cells = machines.map((number) => {
@@ -43,7 +47,7 @@ export function computedTable(local: number, perPart: number): string {
   const rate = (constants.memoryBytes / 1e9).toFixed(1);
   return [
     `Computed, not measured, for one token of Llama 3.1 8B in float32, with ${rate} GB of keys a second on each machine,`,
-    `${(1000 * constants.perPart).toFixed(2)} ms for each part, a round trip of ${1000 * network.roundTrip} ms and a link of 10 Gbit/s: milliseconds of`,
+    `${client.perCall.toFixed(2)} ms of the client's own work for a call and ${client.perPart.toFixed(2)} ms for each part, a round trip of ${1000 * network.roundTrip} ms and a link of 10 Gbit/s: milliseconds of`,
     "attention for a token in all 32 layers, and memory of each machine.",
     "",
     `| tokens | ${machines.map((number) => `${number} machines`).join(" | ")} |`,
