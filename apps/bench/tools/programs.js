@@ -50,6 +50,8 @@ async function provider() {
   switch (values.backend) {
     case "webgpu":
       return (await import("@heed/backend-webgpu")).webgpu({ allowFallbackAdapter: true });
+    case "wasm":
+      return (await import("@heed/backend-wasm")).wasm({ threads: 1 });
     case "onnx":
       return (await import("@heed/backend-onnx")).onnx({ threads: 1 });
     default:
