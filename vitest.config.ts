@@ -41,16 +41,23 @@ const chromium = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
 Object.assign(process.env, vulkanEnvironment());
 
 /**
- * Tests that do not depend on Node's version, though they take minutes: whether the suite is strong enough
- * and explains failures, kernels under other limits of a GPU.
+ * Tests that do not depend on Node's version, and ran in another one: whether the suite is strong enough and
+ * explains failures; kernels of WebGPU, which a library computes, under other limits of a GPU and with every way to
+ * store keys; tools of the repository, whose own processes run in any case, such as bundlers; what already runs in
+ * both versions.
  */
 const independentOfEngine =
   env.HEED_TEST_SCOPE === "engine"
     ? [
-        "**/{mutants,explain}.node.test.ts",
-        "**/backend-webgpu/test/conformance-devices.test.ts",
-        "**/backend-onnx/test/{group-query,to-onnx}.node.test.ts",
-        "**/create-backend.node.test.ts",
+        "packages/conformance/test/operations/**/{explain,mutants,merge,projection,rms-norm,rotary,scatter}.node.test.ts",
+        "packages/backend-webgpu/test/{conformance-devices,float16-merge.node,merge,programs.node,projection,regions,rms-norm,snapshots.node,stored.node,wgsl.node}.test.ts",
+        "packages/backend-webgpu/test/tuning/**",
+        "packages/backend-onnx/test/{group-query,to-onnx}.node.test.ts",
+        "packages/heed/test/bundle.node.test.ts",
+        "packages/backend-webgpu/test/bundling.node.test.ts",
+        "apps/docs/test/site.node.test.ts",
+        "apps/bench/test/{gpu-clock,gpu-time.node}.test.ts",
+        "test/!(polling).node.test.ts",
       ]
     : [];
 

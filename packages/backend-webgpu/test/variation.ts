@@ -90,7 +90,8 @@ interface VariationOptions {
  * usual kernels under the usual limits. `HEED_TEST_SCOPE=places` runs the cases whose kernels are not the
  * usual ones, or where variations share a device, unless `whole`, one for each of a few sets of kernels of
  * each profile.
- * `HEED_TEST_SCOPE=all` runs everything.
+ * `HEED_TEST_SCOPE=all` runs everything. Of programs, each of which has kernels of its own, a few run here;
+ * conformance-programs.places.node.test.ts has the others.
  */
 export function variation(
   title: string,
@@ -104,7 +105,7 @@ export function variation(
     const select: CaseSelection = async (c) =>
       always?.some((part) => c.id.includes(part)) ||
       ((await other?.(c)) === true && (await isNew(c)));
-    testBackend(provider, { title, select: other && select });
+    testBackend(provider, { title, select: other && withoutProgramCases(select) });
     return;
   }
   const cases = selectCases({ filter: everyRule });
