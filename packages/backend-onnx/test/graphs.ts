@@ -1,4 +1,4 @@
-/** Which cases of the suite onnxruntime's WebAssembly needs beside the native library, and where they run. */
+/** Which cases of the suite onnxruntime's WebAssembly and WebGPU need beside the native library, and where they run. */
 import { fromBinary } from "@bufbuild/protobuf";
 import { type AnyCase, caseInputs } from "@heed/conformance";
 import type { CaseSelection } from "@heed/conformance/vitest";
@@ -60,13 +60,23 @@ async function graphOf(
   }
 }
 
-/** The kinds of a graph's nodes: operator, element type of the call, and attributes, which choose kernels. */
-function nodeKinds({ model, spec }: PreparedGraph): string[] {
+/** A graph's nodes, with their kinds: operator, element type of the call, and attributes, which choose kernels. */
+function nodesOf({ model, spec }: PreparedGraph) {
   const { graph } = fromBinary(ModelProtoSchema, model());
-  return (graph?.node ?? []).map(({ opType, attribute }) => {
+  return (graph?.node ?? []).map(({ opType, attribute, input, output }) => {
     const attributes = attribute.map(({ name, i, ints }) => `${name}=${i}${ints}`);
-    return `${opType} ${spec.dtype} ${attributes}`;
+    return { kind: `${opType} ${spec.dtype} ${attributes}`, input, output };
   });
+}
+
+/** The kinds of a graph's nodes, and for each node the kinds of those that it reads: runtimes fuse neighbours. */
+function neighbours(prepared: PreparedGraph): string[] {
+  const nodes = nodesOf(prepared);
+  const kindOf = new Map(nodes.flatMap(({ kind, output }) => output.map((name) => [name, kind])));
+  return nodes.flatMap(({ kind, input }) => [
+    kind,
+    ...input.map((name, at) => `${kindOf.get(name) ?? "input"} -> ${kind} ${at}`),
+  ]);
 }
 
 const known = new Set<string>();
@@ -79,7 +89,8 @@ async function ownPieces(c: SyntheticCase): Promise<string[]> {
   if (graph === null || known.has(graph.key)) return [];
   known.add(graph.key);
   const native = await graphOf(problem, call, "cpu");
-  return [...(graph.key === native?.key ? [] : [graph.key]), ...nodeKinds(graph)];
+  const kinds = nodesOf(graph).map(({ kind }) => kind);
+  return [...(graph.key === native?.key ? [] : [graph.key]), ...kinds];
 }
 
 /** Cases of several calls, other than behaviours, and recorded vectors. */
@@ -100,6 +111,24 @@ export const forWasmInBrowsers: CaseSelection | undefined =
     if (ofSeveralCalls(c)) return false;
     return !("spec" in c) || (await newGraphs(c));
   });
+
+/**
+ * Cases for WebGPU in browsers, where a software adapter compiles and computes seconds for a graph: recorded vectors,
+ * behaviours, the other operations, and cases whose graph has neighbours that no graph before had.
+ */
+export const forWebgpuInBrowsers: CaseSelection | undefined = (() => {
+  const fresh = withNewPieces(async (c) => {
+    const call = caseInputs(c);
+    const graph = await graphOf(describeProblem(call), call, "webgpu");
+    return graph === null ? ["refused"] : neighbours(graph);
+  });
+  const isLaw = (c: AnyCase): boolean => "profile" in c && c.profile === "laws";
+  // A law makes calls of its own, each with a graph to compile.
+  return (
+    fresh &&
+    (async (c) => ("spec" in c ? await fresh(c) : !isLaw(c) || c.id === "laws/mask-as-bias"))
+  );
+})();
 
 /** Cases for WebAssembly in Node: those of several calls, and recorded vectors. */
 export const forWasmInNode: CaseSelection | undefined =
