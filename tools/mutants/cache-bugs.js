@@ -8,14 +8,14 @@ export const cacheBugs = [
   ...bugs("state/static.ts", [
     [
       "tokens go one row late",
-      "slots[b * n + i] = i < count ? length + i : -1",
-      "slots[b * n + i] = i < count ? length + i + 1 : -1",
+      "slots[b * n + i] = length + i;",
+      "slots[b * n + i] = length + i + 1;",
     ],
-    ["padding is written like tokens", "i < count ? length + i : -1", "length + i"],
+    ["padding is written like tokens", "i < count; i++) slots", "i < n; i++) slots"],
     [
       "the slots of entry 0 serve all entries",
-      "[lengths[b] as number, counts[b] as number]",
-      "[lengths[0] as number, counts[0] as number]",
+      "const length = lengths[b] as number;",
+      "const length = lengths[0] as number;",
     ],
     [
       "one token more than the capacity is taken",
@@ -40,9 +40,14 @@ export const cacheBugs = [
   ]),
   ...bugs("state/state.ts", [
     [
-      "a chunk with padding counts as whole if any entry has none",
-      "chunk.counts.every(",
-      "chunk.counts.some(",
+      "a chunk with padding counts as whole if the first entry has none",
+      "for (let b = 0; b < counts.length; b++)",
+      "for (let b = 0; b < 1; b++)",
+    ],
+    [
+      "padding goes where rows of an earlier append went",
+      "return this.#slots.fill(-1);",
+      "return this.#slots;",
     ],
   ]),
   ...bugs("state/rolling.ts", [
@@ -141,6 +146,18 @@ export const cacheBugs = [
       "Math.min(size, left - 1)",
     ],
   ]),
+  ...bugs("state/paged.ts", [
+    [
+      "calls get a table that lacks a new page",
+      "this.#table[at] = page;\n      this.#given = null;",
+      "this.#table[at] = page;",
+    ],
+    [
+      "calls get the table of before a reorder",
+      "this.#table = table;\n    this.#given = null;",
+      "this.#table = table;",
+    ],
+  ]),
   ...bugs("state/pool.ts", [
     ["a page is free while one table still names it", "if (left === 0)", "if (left <= 1)"],
   ]),
@@ -196,14 +213,11 @@ export const cacheBugs = [
   ...bugs("cache.ts", [
     [
       "after a truncate, queries are still those of the latest append",
-      'this.#integers("lengths", given, (b) => now[b] as number));\n    this.#chunk = null;',
-      'this.#integers("lengths", given, (b) => now[b] as number));',
+      "(b) => now[b] as number));\n    this.#chunk = null;",
+      "(b) => now[b] as number));",
     ],
-    [
-      "a reorder leaves the counts of an uneven append",
-      "counts: order.map((b) => chunk.counts[b] as number)",
-      "counts: chunk.counts",
-    ],
+    ["a reorder leaves the counts of an uneven append", "counts: taken(counts, order)", "counts"],
+    ["a reorder leaves the starts of an uneven append", "}, taken(starts, order));", "}, starts);"],
     [
       "keys are rotated from position 0 at each append",
       "const start = this.#state.lengths[b] as number;",
@@ -211,9 +225,41 @@ export const cacheBugs = [
     ],
     [
       "an append that failed on a device keeps its place",
-      "await written;\n    } catch (error) {\n      this.#state.abandon(placement);",
-      "await written;\n    } catch (error) {",
+      "this.#state.abandon(this.#placement as Placement);",
+      "",
     ],
     ["a fork does not know the latest append", "fork.#chunk = this.#chunk;", ""],
+  ]),
+  ...bugs("read-append.ts", [
+    [
+      "an append without lengths has the counts of the one before",
+      "repeats.length !== batch || repeats[0] !== value",
+      "repeats.length !== batch",
+    ],
+  ]),
+  ...bugs("tasks.ts", [
+    ["a task begins while another is under way", "this.#busy = true;", ""],
+    [
+      "no task begins after one that failed",
+      "this.#failed(error);\n    this.#end();\n    throw error;",
+      "this.#failed(error);\n    throw error;",
+    ],
+  ]),
+  ...bugs("writes.ts", [
+    [
+      "keys that are still being written are not waited for",
+      "if (this.#keys !== null) return this.#keys.then(this.#end);",
+      "",
+    ],
+    [
+      "an error of the keys is not told",
+      "this.#failure ??= { error };\n    this.#endKeys();",
+      "this.#endKeys();",
+    ],
+    [
+      "an error is told again by the next append",
+      "this.#failure = null;\n    this.#keys =",
+      "this.#keys =",
+    ],
   ]),
 ];

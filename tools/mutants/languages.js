@@ -81,7 +81,7 @@ const modelOf = new Map();
 export const languages = {
   cache: {
     all: () => cacheBugs,
-    tests: ["states.node", "cache", "memory.node", "laws.node"].map(
+    tests: ["states.node", "writes", "cache", "memory.node", "laws.node"].map(
       (name) => `packages/cache/test/${name}.test.ts`,
     ),
     plant: ({ file, from, to }, workspace) => {

@@ -109,7 +109,9 @@ describe.each(["js", "wasm"] as const)("on %s", (backend) => {
     expect(cache.lengths).toEqual([1, 3]);
     expect(cache.inputs().queryOffset).toEqual(Int32Array.of(0, 0));
     await cache.append({ ...next(2), lengths: [1, 2] });
-    await cache.reorder([1, 1]);
+    await cache.reorder([1, 0]);
+    expect(cache.inputs().queryOffset).toEqual(Int32Array.of(3, 1));
+    await cache.reorder([0, 0]);
     expect(cache.inputs().queryOffset).toEqual("bottom-right");
     expect(cache.inputs({ queryLength: 1 }).queryOffset).toEqual("bottom-right");
     cache.dispose();
