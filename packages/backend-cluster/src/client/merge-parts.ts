@@ -97,5 +97,5 @@ function copied(
   bytes: Uint8Array,
   dtype: DType,
 ): ReturnType<typeof typedArray> & ArrayLike<number> {
-  return typedArray(dtype, Uint8Array.from(bytes).buffer) as never;
+  return typedArray(dtype, new Uint8Array(bytes).buffer) as never;
 }

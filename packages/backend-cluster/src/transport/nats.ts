@@ -1,5 +1,6 @@
 import type { ConnectionOptions, NatsConnection } from "@nats-io/nats-core";
-import { type Transport, TransportError } from "./transport.js";
+import { Answers } from "./answers.js";
+import type { Transport } from "./transport.js";
 
 /** How to reach the servers of NATS. */
 export interface NatsOptions {
@@ -40,7 +41,6 @@ export async function connectNats(options: NatsOptions): Promise<Transport> {
     reconnectJitter: 50,
     pingInterval: 5000,
     timeout: 5000,
-    noAsyncTraces: true,
   });
   return new NatsTransport(connection);
 }
@@ -67,22 +67,19 @@ async function connectTo(
 
 class NatsTransport implements Transport {
   readonly #connection: NatsConnection;
+  readonly #answers: Answers;
 
   constructor(connection: NatsConnection) {
     this.#connection = connection;
+    this.#answers = new Answers(connection);
   }
 
   get maxPayload(): number {
     return this.#connection.info?.max_payload ?? 1048576;
   }
 
-  async request(subject: string, bytes: Uint8Array, milliseconds: number): Promise<Uint8Array> {
-    try {
-      const { data } = await this.#connection.request(subject, bytes, { timeout: milliseconds });
-      return data;
-    } catch (cause) {
-      throw failureOf(cause);
-    }
+  request(subject: string, bytes: Uint8Array, milliseconds: number): Promise<Uint8Array> {
+    return this.#answers.request(subject, bytes, milliseconds);
   }
 
   publish(subject: string, bytes: Uint8Array): void {
@@ -119,19 +116,4 @@ class NatsTransport implements Transport {
     await Promise.race([this.#connection.drain().catch(() => undefined), timeout]);
     await this.#connection.close();
   }
-}
-
-function failureOf(cause: unknown): TransportError {
-  const { name = "", message = String(cause) } = cause as Error;
-  const is = (kind: string): boolean =>
-    name === kind || (cause as Error).cause?.constructor.name === kind;
-  const noResponders = (cause as { isNoResponders?(): boolean }).isNoResponders?.() === true;
-  if (noResponders || is("NoRespondersError")) {
-    return new TransportError("no-responders", message, { cause });
-  }
-  if (is("TimeoutError")) return new TransportError("timeout", message, { cause });
-  if (is("ClosedConnectionError") || is("DrainingConnectionError")) {
-    return new TransportError("closed", message, { cause });
-  }
-  return new TransportError("refused", message, { cause });
 }
