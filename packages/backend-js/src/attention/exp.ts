@@ -8,20 +8,25 @@
  * `Math.exp`, which V8 calls out of line.
  */
 export function expFloat32(x: number): number {
-  const y = x * (stepsPerOctave / Math.LN2);
+  const y = x * stepsOfOne;
   if (!(y > -tableSteps)) return Number.isNaN(y) ? y : 0;
-  // Truncation towards 0 of a number shifted by half a step is rounding to nearest: y ≤ 0.
-  const n = (y - 0.5) | 0;
-  const r = (y - n) * (Math.LN2 / stepsPerOctave);
+  // Truncation towards 0 of a number shifted by half a step is rounding to nearest: −y ≥ 0.
+  const n = (0.5 - y) | 0;
+  const r = (y + n) * stepLength;
   const p = 1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24))));
-  return (powers[-n] as number) * p;
+  return (powers[n] as number) * p;
 }
 
 const stepsPerOctave = 8;
-const tableSteps = 150 * stepsPerOctave;
+/** Steps of the table. */
+export const tableSteps: number = 150 * stepsPerOctave;
+/** Steps for which an exponent falls by 1. */
+export const stepsOfOne: number = stepsPerOctave / Math.LN2;
+/** What an exponent falls by in a step. */
+export const stepLength: number = Math.LN2 / stepsPerOctave;
 
 /** 2^(−n/8). */
-const powers: Float64Array = Float64Array.from(
+export const powers: Float64Array = Float64Array.from(
   { length: tableSteps + 1 },
   (_, n) => 2 ** (-n / stepsPerOctave),
 );

@@ -7,6 +7,7 @@ import {
   workGrid,
 } from "@heed/core";
 import { mostDoubles } from "@heed/core/program";
+import { prefersRows, RowProducts } from "./kernels/row-products.js";
 import { panelColumns, panelKeys, panelRows } from "./kernels/tile.js";
 
 /**
@@ -33,6 +34,8 @@ export interface JsPlan {
   readonly tileStep: number;
   /** Row length of values and outputs in the workspace: valueDim rounded up to whole panels. */
   readonly valueStride: number;
+  /** Whether rows, keys and columns of a tile are multiplied from arrays of their own instead of panels. */
+  readonly multipliesRows: boolean;
   /** Elements that a block's logits take if weights are wanted. */
   readonly logits: number;
 }
@@ -50,7 +53,7 @@ const mostKeys = 66;
 /** Fewer rows of a block mask's blocks are taken together, since packing a tile of keys costs as much. */
 const fewestRows = 48;
 
-/** Pure: the same problem gives the same plan everywhere. */
+/** Pure: the same problem gives the same plan in an engine. */
 export function planProblem(problem: AttentionProblem): JsPlan {
   const total = headsPerGroup(problem) * problem.queryLength;
   const canStream = problem.dtype !== "float64";
@@ -64,6 +67,7 @@ export function planProblem(problem: AttentionProblem): JsPlan {
     keyStride: roundUp(keys, panelKeys),
     tileStep: stepOf(problem, keys),
     valueStride: roundUp(problem.valueDim, panelColumns),
+    multipliesRows: kernel === "tiled" && prefersRows(rows, problem.headDim, problem.valueDim),
     logits: problem.returns.weights ? rows * problem.keyLength : 0,
   };
 }
@@ -107,7 +111,7 @@ export function workspaceElements(
   plan: JsPlan,
 ): {
   readonly float64: Readonly<
-    Record<"query" | "key" | "value" | "scores" | "row" | "output" | "logits", number>
+    Record<"query" | "key" | "value" | "scores" | "row" | "products" | "output" | "logits", number>
   >;
   readonly float32: Readonly<Record<"key" | "value", number>>;
 } {
@@ -124,6 +128,7 @@ export function workspaceElements(
       value: tiled ? value : 0,
       scores: rows * keys,
       row: Math.max(keys, problem.valueDim),
+      products: plan.multipliesRows ? RowProducts.elements(problem.headDim, keys, valueStride) : 0,
       output: rows * valueStride,
       logits,
     },

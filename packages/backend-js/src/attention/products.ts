@@ -23,7 +23,7 @@ export class TileProducts {
   score(tile: Tile): void {
     const block = this.#block;
     const { keyStride: stride } = block.plan;
-    const { scores, query, key, key32 } = block.space;
+    const { scores, query, key, key32, rowProducts } = block.space;
     const { headDim } = block.problem;
     const keys = tile.end - tile.start;
     if (block.streams) {
@@ -38,14 +38,16 @@ export class TileProducts {
     }
     this.#keys.packPanels(key, panelKeys, block.sequence, block.keyHead, tile);
     const paddedKeys = Math.ceil(keys / panelKeys) * panelKeys;
-    tileScores(query, key, scores, tile.from, tile.to, paddedKeys, headDim, stride);
+    const { from, to } = tile;
+    if (rowProducts) rowProducts.scores(query, key, scores, from, to, paddedKeys, headDim, stride);
+    else tileScores(query, key, scores, from, to, paddedKeys, headDim, stride);
   }
 
   /** Step 6 of the semantics, over a tile: adds the values by their weights. */
   addValues(tile: Tile): void {
     const block = this.#block;
     const { keyStride: stride, valueStride } = block.plan;
-    const { scores, output, value, value32 } = block.space;
+    const { scores, output, value, value32, rowProducts } = block.space;
     const { valueDim } = block.problem;
     const keys = tile.end - tile.start;
     if (block.streams) {
@@ -62,8 +64,11 @@ export class TileProducts {
     }
     this.#values.packRows(value, valueStride, block.sequence, block.keyHead, tile);
     const rows = { data: value, base: 0, stride: valueStride };
+    const { from, to } = tile;
     if (this.#isGuarded(rows, keys)) this.#addGuarded(tile, rows, 0, keys);
-    else tileValues(scores, value, output, tile.from, tile.to, keys, valueStride, stride);
+    else if (rowProducts) {
+      rowProducts.values(scores, value, output, from, to, keys, valueStride, stride);
+    } else tileValues(scores, value, output, from, to, keys, valueStride, stride);
   }
 
   /** Whether a row of the tile hides a key, and a value is not finite. */

@@ -1,5 +1,6 @@
 import type { AttentionProblem } from "@heed/core";
 import { type Doubles, doubles } from "@heed/core/program";
+import { RowProducts } from "./kernels/row-products.js";
 import type { RowStatistics } from "./kernels/softmax.js";
 import { type JsPlan, workspaceElements } from "./plan.js";
 
@@ -31,6 +32,8 @@ export interface Workspace {
   readonly key32: Float32Array;
   /** `[keys, valueStride]`, for what cannot be read in place. */
   readonly value32: Float32Array;
+  /** The products of a tile where panels are not multiplied as they are. */
+  readonly rowProducts: RowProducts | null;
   readonly rows: BlockRows;
   readonly statistics: RowStatistics;
 }
@@ -46,6 +49,9 @@ export function makeWorkspace(problem: AttentionProblem, plan: JsPlan): Workspac
     output: doubles(float64.output),
     key32: new Float32Array(float32.key),
     value32: new Float32Array(float32.value),
+    rowProducts: plan.multipliesRows
+      ? new RowProducts(problem.headDim, plan.keyStride, plan.valueStride)
+      : null,
     rows: {
       head: new Int32Array(plan.grid.rows),
       index: new Int32Array(plan.grid.rows),

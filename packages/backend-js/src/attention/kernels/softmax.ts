@@ -1,4 +1,4 @@
-import { expFloat32 } from "../exp.js";
+import { expFloat32, powers, stepLength, stepsOfOne, tableSteps } from "../exp.js";
 
 /** Each row's softmax so far: its largest logit, and the sum of exponentials relative to it. */
 export interface RowStatistics {
@@ -81,6 +81,7 @@ function withoutNumbers(
   return seen;
 }
 
+/** `expFloat32` is written out here: SpiderMonkey calls it otherwise, and takes twice as long. */
 function exponentiate32(
   logits: number[],
   at: number,
@@ -92,11 +93,17 @@ function exponentiate32(
   let sum = 0;
   for (let j = at; j < end; j = (j + step) | 0) {
     const s = logits[j] as number;
-    let weight = expFloat32(s - max);
-    // Looking for −∞ only among the weights of 0 costs nothing where there is none.
-    if (weight === 0 && s === Number.NEGATIVE_INFINITY) {
+    const y = (s - max) * stepsOfOne;
+    let weight = 0;
+    if (y > -tableSteps) {
+      const n = (0.5 - y) | 0;
+      const r = (y + n) * stepLength;
+      weight = (powers[n] as number) * (1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24)))));
+    } else if (s === Number.NEGATIVE_INFINITY) {
       weight = -0;
       statistics.hidden = true;
+    } else if (Number.isNaN(y)) {
+      weight = y;
     }
     logits[j] = weight;
     sum += weight;
