@@ -1,4 +1,5 @@
 import { Random } from "@heed/conformance";
+import { toFloat64 } from "@heed/core";
 import { expect, test } from "vitest";
 import { expFloat32 } from "../src/attention/exp.js";
 import { RowProducts } from "../src/attention/kernels/row-products.js";
@@ -7,7 +8,7 @@ import { tileScores, tileValues } from "../src/attention/kernels/tile.js";
 
 const random = new Random("products");
 const numbers = (length: number): number[] =>
-  [...random.tensor([length], "float64").data].map(Number);
+  Array.from(toFloat64(random.tensor([length], "float64")));
 
 test("rows that are multiplied from arrays of their own give the bits of panels", () => {
   for (const keys of [1, 2, 3, 4, 5, 6, 7, 9, 12, 15, 66]) {
