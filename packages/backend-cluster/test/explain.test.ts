@@ -16,7 +16,7 @@ test("info names the workers and the parts, and explain what a call sends and wh
   const { notes: before = [] } = attention.explain(call);
   expect(before[0]).toBe("2 workers in group test; each part is on 2 of them");
   expect(before[1]).toMatch(/^sends each part at most \d+ bytes and gets 144 back/);
-  // Of the query alone 128 bytes, and a little more.
+  // The query alone has 128 bytes; the rest of the message adds a little.
   const [sent] = /\d+ bytes/.exec(before[1] as string) as unknown as [string];
   expect(Number.parseInt(sent, 10)).toBeGreaterThanOrEqual(128);
   expect(Number.parseInt(sent, 10)).toBeLessThan(256);

@@ -20,7 +20,7 @@ import { numbers, randomTensor } from "./calls.js";
 
 const shape = [1, 3, 2, 5] as const;
 
-/** What a client has of the answer of a worker: bytes that begin anywhere in a larger buffer. */
+/** A worker's answer as a client gets it: bytes that begin anywhere in a larger buffer. */
 function received(output: HostTensor, logSumExp: HostTensor, at: number): PartOutputs {
   const message = encodeOutputs({ output, logSumExp, computing: 1.5 });
   const buffer = new Uint8Array(message.length + at);

@@ -7,7 +7,7 @@ type Task = () => Promise<void> | undefined;
 export class Tasks {
   readonly #failed: (error: unknown) => void;
   #busy = false;
-  /** What begins when the task under way ends, in order. */
+  /** Tasks that begin when the one under way ends, in order. */
   readonly #waiting: (() => void)[] = [];
 
   /** @param failed is told of the error of a task, before whoever gave the task is */

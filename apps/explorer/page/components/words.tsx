@@ -53,7 +53,7 @@ export function Words({ pieces, token, weights }: WordsProps): JSX.Element {
   );
 }
 
-/** Where a piece stands in its word: pieces that begin one start with ▁. */
+/** Classes by the place of a piece in its word: pieces that begin one start with ▁. */
 function classesOf(piece: string, next: string | undefined): string {
   const ends = next === undefined || next.startsWith("▁");
   return `${piece.startsWith("▁") ? "" : "goes-on"} ${ends ? "ends" : ""}`;

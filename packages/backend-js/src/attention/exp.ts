@@ -22,7 +22,7 @@ const stepsPerOctave = 8;
 export const tableSteps: number = 150 * stepsPerOctave;
 /** Steps for which an exponent falls by 1. */
 export const stepsOfOne: number = stepsPerOctave / Math.LN2;
-/** What an exponent falls by in a step. */
+/** The difference of two exponents that are a step apart. */
 export const stepLength: number = Math.LN2 / stepsPerOctave;
 
 /** 2^(−n/8). */

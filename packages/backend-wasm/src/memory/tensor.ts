@@ -50,7 +50,7 @@ export class WasmStorage implements DeviceStorage {
   }
 
   /**
-   * Where a tensor on this storage lies, with strides of 0 for axes of size 1. The answer is kept, since caches and
+   * The address of a tensor on this storage, with strides of 0 for axes of size 1. The answer is kept, since caches and
    * weights are placed in each call; the tensor is not, so that it can be collected.
    */
   placed(t: DeviceTensor): PlacedTensor {

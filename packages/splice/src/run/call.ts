@@ -54,7 +54,7 @@ type ReadValue = (name: string) => Value;
 /** Query, key and value of a graph by the names of its values. */
 type ReadOperand<T extends CallTensor> = (name: string) => T;
 
-/** What masks of a run were found to say: layers share them. */
+/** The inputs that the masks of a run were found to stand for: layers share them. */
 export type KnownMasks = Map<string, MaskInputs>;
 
 /** Values of a call. */
@@ -134,7 +134,7 @@ export function siteCall<T extends CallTensor>(
   };
 }
 
-/** What a call's masks say. @throws NotThisCall */
+/** The inputs that a call's masks stand for. @throws NotThisCall */
 function said(
   { terms, sizes }: Walked,
   leading: Leading,

@@ -11,7 +11,7 @@ export interface ShiftedList {
   readonly list: Doubles;
   /** From an element of a piece to that three elements on. */
   readonly step: number;
-  /** Where the pieces of a panel's rows begin, once `place` was called. */
+  /** Indices at which the pieces of a panel's rows begin, once `place` was called. */
   readonly starts: Int32Array;
   readonly place: (r: number, count: number) => void;
 }

@@ -3,7 +3,7 @@ import { type DiagonalKind, neededNodes } from "../diagonals.js";
 import type { ProgramForm, ProgramNode } from "../form.js";
 import { type Space, spaceOf } from "./values.js";
 
-/** Where the values of a tile program's nodes are, and when they are computed. */
+/** The places of the values of a tile program's nodes, and the order in which they are computed. */
 export interface Schedule {
   /** The nodes that are computed, in order. */
   readonly order: readonly number[];
