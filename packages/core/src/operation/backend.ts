@@ -31,8 +31,8 @@ export interface Backend {
   readonly name: string;
   readonly info: BackendInfo;
   /**
-   * Declares what the backend can do: selection, tests, tables and benchmarks follow it. Pure and
-   * cheap. A problem that it accepts must run. A problem of an operation that the backend lacks is
+   * Declares what the backend can do: selection, tests, tables and benchmarks follow it. Cheap, and pure
+   * but for notes, which may say what was measured since. A problem that it accepts must run. A problem of an operation that the backend lacks is
    * refused with the code `"operation"`.
    *
    * @throws InvalidInputError for what is no problem
