@@ -4,6 +4,7 @@
 // Prints, for each case, the time of a call after the first `--calls` over that of the best backend by itself, and of
 // the first 20 calls over that of the backend that comes first in the order; then the same of the sums of times. The
 // control is an attention whose order is fixed, measured in the same way: its distance from 1 is the measurement's.
+// The choices are the calls after the first ones, each at the time of its backend by itself.
 import { parseArgs } from "node:util";
 import { selectWorkloads } from "@heed/bench";
 import { measureLearning } from "./learning/measure.js";
@@ -18,16 +19,17 @@ const { values } = parseArgs({
 const calls = Number(values.calls);
 const totals = { learning: 0, fastest: 0, firstLearning: 0, firstOrdered: 0 };
 const controls = [];
-let worst = 0;
+let [worst, worstChoices] = [0, 0];
 
 function onCase(result) {
   for (const name of Object.keys(totals)) totals[name] += result[name];
   const ratio = result.learning / result.fastest;
   worst = Math.max(worst, ratio);
+  worstChoices = Math.max(worstChoices, result.choices);
   controls.push(result.control);
   const alone = Object.entries(result.alone).map(([name, time]) => `${name} ${time.toFixed(3)}`);
   console.log(
-    `${result.id.padEnd(28)} ${ratio.toFixed(3)} of the best (control ${result.control.toFixed(3)}), first 20 ${result.first.toFixed(3)} of the order; ends on ${result.endsOn}, ${result.trials} calls elsewhere (ms: ${alone.join(", ")})`,
+    `${result.id.padEnd(28)} ${ratio.toFixed(3)} of the best (control ${result.control.toFixed(3)}, choices ${result.choices.toFixed(3)}), first 20 ${result.first.toFixed(3)} of the order; ends on ${result.endsOn}, ${result.trials} calls elsewhere (ms: ${alone.join(", ")})`,
   );
 }
 
@@ -50,5 +52,5 @@ if (values.chromium) {
 }
 const sorted = controls.sort((a, b) => a - b);
 console.log(
-  `after ${calls} calls: ${(totals.learning / totals.fastest).toFixed(3)} of always the best, worst case ${worst.toFixed(3)}; first 20 calls: ${(totals.firstLearning / totals.firstOrdered).toFixed(3)} of the order; control ${sorted[0].toFixed(3)} to ${sorted.at(-1).toFixed(3)}`,
+  `after ${calls} calls: ${(totals.learning / totals.fastest).toFixed(3)} of always the best, worst case ${worst.toFixed(3)}, by the choices alone ${worstChoices.toFixed(3)}; first 20 calls: ${(totals.firstLearning / totals.firstOrdered).toFixed(3)} of the order; control ${sorted[0].toFixed(3)} to ${sorted.at(-1).toFixed(3)}`,
 );

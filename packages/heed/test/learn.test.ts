@@ -123,6 +123,37 @@ describe("AutoStrategy", () => {
     },
   );
 
+  test("tries what may be faster, where expectations of a backend have been far off", async () => {
+    const simulation = new Simulation([new Backend("wasm"), new Backend("onnx")]);
+    await simulation.run(problemOf(512), { wasm: 8, onnx: 0.6 * 8 }, 200);
+    await simulation.run(problemOf(256), { wasm: 2, onnx: 1.4 * 2 }, 200);
+    await simulation.run(problemOf(1024), { wasm: 32, onnx: 2 * 32 }, 200);
+    // By the mean of these, 1.2 times as long as wasm.
+    await simulation.run(problemOf(2048), { wasm: 128, onnx: 0.5 * 128 }, 200);
+    expect(simulation.ran.at(-1)).toBe("onnx");
+  });
+
+  test("expects of a backend what its later calls take, not its first ones", async () => {
+    const simulation = new Simulation([new Backend("wasm"), new Backend("onnx")]);
+    for (const [length, wasm] of [
+      [512, 8],
+      [256, 2],
+    ] as const) {
+      await simulation.run(problemOf(length), { wasm, onnx: 0.9 * wasm }, 8);
+      const before = simulation.ran.length;
+      // Its first two times are those of code that is not compiled, and of threads that sleep.
+      for (let i = 0; i < 60; i++) {
+        const tried = simulation.ran.slice(before).filter((name) => name === "onnx").length;
+        await simulation.run(problemOf(length), { wasm, onnx: tried < 2 ? 3 * wasm : wasm / 2 }, 1);
+      }
+    }
+    const [wasm, onnx] = simulation.all as [Backend, Backend];
+    const { message } = simulation.strategy.whyNot(problemOf(2048), onnx, wasm);
+    // Of 2,048 tokens wasm would take 128 ms.
+    const expected = Number(/about ([\d.]+) ms/.exec(message)?.[1]);
+    expect(expected).toBeLessThan(80);
+  });
+
   test("does not try what cannot be faster by what is known", async () => {
     const simulation = new Simulation([new Backend("wasm"), new Backend("js")]);
     await simulation.run(problemOf(512), { wasm: 20, js: 200 }, 300);

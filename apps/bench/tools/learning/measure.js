@@ -3,7 +3,9 @@
 // Contenders take turns in one process: the attention that learns, and each backend by itself. A turn is a few calls
 // after a pause, in an order drawn anew each time, so that nobody always finds the caches and sleeping threads that
 // the same other contender leaves. In the second half a control takes part: an attention with the same backends
-// whose order is fixed, the best one first. It is as far from 1 as the measurement is wrong.
+// whose order is fixed, the best one first. It is as far from 1 as the measurement is wrong: sessions of onnxruntime's
+// for the same graph differ by up to a half. So the calls are also counted by the backends that they were given to, at the
+// times of each backend by itself.
 import { createAttention } from "heed";
 
 /** Milliseconds of a pause: threads of onnxruntime spin for some time after a call. */
@@ -133,9 +135,12 @@ async function measureCase(call, backends, attentions, calls) {
     starts.has(contender) ? contender.mean(starts.get(contender)) : contender.mean();
   const times = alone.map(later);
   const fastest = Math.min(...times);
+  const timeOf = new Map(backends.map(([name], i) => [name, times[i]]));
+  const chosen = learning.backends.slice(starts.get(learning)).map((name) => timeOf.get(name));
   return {
     learning: later(learning),
     fastest,
+    choices: chosen.reduce((sum, time) => sum + time, 0) / chosen.length / fastest,
     control: later(control) / later(best),
     first,
     firstLearning: learning.mean(0, firstCalls),

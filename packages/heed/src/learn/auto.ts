@@ -91,7 +91,10 @@ export class AutoStrategy implements Strategy {
     kind.tried = null;
     const times = kind.times(candidate);
     kind.note(times, milliseconds);
-    if (times.count === timesNeeded) this.#model.correct(problem, candidate, times.median);
+    // Its shortest time: others lengthen times, and first ones are long.
+    if (times.count >= timesNeeded && isPowerOfTwo(times.count)) {
+      this.#model.correct(kind.name, problem, candidate, Math.min(...times.last));
+    }
     const chosen = kind.leader(kind.candidates);
     // Times hardly change any more: a steady call should not cost what a write does.
     if (times.count === timesNeeded || times.count % 32 === 0 || chosen !== leader) {
@@ -156,7 +159,7 @@ export class AutoStrategy implements Strategy {
     const { attempts, ratios } = kind.times(candidate);
     if (attempts >= mostAttempts) return false;
     if (kind.isKnown(candidate)) return kind.isDue(candidate, leader);
-    return ratios.length > 0 || this.#model.expect(problem, candidate) < kind.times(leader).median;
+    return ratios.length > 0 || this.#model.atBest(problem, candidate) < kind.times(leader).median;
   }
 
   /** Milliseconds that a trial may cost. */
@@ -265,4 +268,8 @@ export class AutoStrategy implements Strategy {
 
 function format(milliseconds: number): string {
   return `${Number(milliseconds.toPrecision(3))} ms`;
+}
+
+function isPowerOfTwo(count: number): boolean {
+  return (count & (count - 1)) === 0;
 }

@@ -25,19 +25,40 @@ const costs: Readonly<Record<string, Cost>> = {
   webgpu: { fixed: 1, gigaflops: 1000, gigabytes: 2, hiddenKeys: false },
 };
 
+/** Sums over classes of problems of ln(seen / expected), and of its square. */
+interface Correction {
+  readonly count: number;
+  readonly sum: number;
+  readonly squares: number;
+}
+
+/** Classes of problems that tell how far expectations of a backend are apart from what is seen. */
+const classesOfSpread = 3;
+
 /** Estimates of what calls take, corrected by calls that were seen. */
 export class CostModel {
-  /** By backend: the mean of ln(seen / expected) over classes of problems, and how many there were. */
-  readonly #corrections = new Map<string, { readonly sum: number; readonly count: number }>();
+  /** By backend and class: ln(seen / expected). */
+  readonly #seen = new Map<string, number>();
+  /** By backend. */
+  readonly #corrections = new Map<string, Correction>();
 
-  /** Notes the time of a class of problems, in ms, once for each class and backend. */
-  correct(problem: Problem, candidate: Candidate, milliseconds: number): void {
+  /**
+   * Notes the time of a class of problems on a backend, in place of what was noted of it before.
+   *
+   * @param kind name of the class
+   */
+  correct(kind: string, problem: Problem, candidate: Candidate, milliseconds: number): void {
     const expected = uncorrected(problem, candidate);
     if (!(expected > 0 && Number.isFinite(expected) && milliseconds > 0)) return;
-    const { sum, count } = this.#corrections.get(candidate.name) ?? { sum: 0, count: 0 };
+    const key = `${candidate.name} ${kind}`;
+    const before = this.#seen.get(key);
+    const now = Math.log(milliseconds / expected);
+    this.#seen.set(key, now);
+    const { count, sum, squares } = this.#correction(candidate);
     this.#corrections.set(candidate.name, {
-      sum: sum + Math.log(milliseconds / expected),
-      count: count + 1,
+      count: before === undefined ? count + 1 : count,
+      sum: sum + now - (before ?? 0),
+      squares: squares + now ** 2 - (before ?? 0) ** 2,
     });
   }
 
@@ -51,6 +72,21 @@ export class CostModel {
     const means = of.map(({ sum, count }) => sum / count);
     const mean = means.length === 0 ? 0 : means.reduce((a, b) => a + b) / means.length;
     return Math.exp(mean) * uncorrected(problem, candidate);
+  }
+
+  /**
+   * Milliseconds that a call may take at best: what is expected, less a standard deviation of what was seen from what
+   * was expected, where enough was seen of the backend.
+   */
+  atBest(problem: Problem, candidate: Candidate): number {
+    const { count, sum, squares } = this.#correction(candidate);
+    const expected = this.expect(problem, candidate);
+    if (count < classesOfSpread) return expected;
+    return Math.exp(-Math.sqrt(Math.max(0, squares - sum ** 2 / count) / (count - 1))) * expected;
+  }
+
+  #correction({ name }: Candidate): Correction {
+    return this.#corrections.get(name) ?? { count: 0, sum: 0, squares: 0 };
   }
 }
 
