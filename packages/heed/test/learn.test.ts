@@ -133,6 +133,23 @@ describe("AutoStrategy", () => {
     expect(simulation.ran.at(-1)).toBe("onnx");
   });
 
+  test("knows that onnx reads the window of a step of decoding alone", async () => {
+    const simulation = new Simulation([new Backend("wasm"), new Backend("onnx")]);
+    const key = zeros("float32", [1, 8, 4096, 64]);
+    const query = zeros("float32", [1, 64, 1, 64]);
+    const window = { left: 127 };
+    const problem = describeProblem({
+      query,
+      key,
+      value: key,
+      causal: true,
+      queryOffset: 4095,
+      window,
+    });
+    await simulation.run(problem, { wasm: 0.8, onnx: 0.3 }, 100);
+    expect(simulation.ran.at(-1)).toBe("onnx");
+  });
+
   test("expects of a backend what its later calls take, not its first ones", async () => {
     const simulation = new Simulation([new Backend("wasm"), new Backend("onnx")]);
     for (const [length, wasm] of [

@@ -9,7 +9,7 @@ interface Cost {
   readonly gigaflops: number;
   /** Bytes in and out, in 10⁹ a second. */
   readonly gigabytes: number;
-  /** Whether keys that causal or a window hides are computed like the others. */
+  /** Whether keys that causal or a window hides from some queries are computed like the others. */
   readonly hiddenKeys: boolean;
 }
 
@@ -101,7 +101,8 @@ function uncorrected(problem: Problem, { name, info }: Candidate): number {
 /**
  * Work of a call without its data, as if each query saw all keys that its rules may leave.
  *
- * @param hiddenKeys whether the keys that they hide are computed as well
+ * @param hiddenKeys whether keys that they hide from some queries, but not from all, are computed and read for all; those
+ *   that no query sees are not read then
  */
 function roughWork(
   p: AttentionProblem,
@@ -111,10 +112,12 @@ function roughWork(
   const { left, right } = p.window ?? { left: null, right: null };
   const span = left === null ? keyLength : left + 1 + (p.causal ? 0 : (right ?? keyLength));
   const half = p.causal && queryLength > 1 ? 0.5 : 1;
-  const keys = hiddenKeys ? keyLength : Math.min(span, keyLength * half);
+  const seenByAny = Math.min(span + queryLength - 1, keyLength);
+  const keys = hiddenKeys ? seenByAny : Math.min(span, keyLength * half);
   const sizes = headDim + valueDim;
   return {
     flops: 2 * batch * queryHeads * queryLength * keys * sizes,
-    bytes: 4 * batch * sizes * (queryHeads * queryLength + kvHeads * keyLength),
+    bytes:
+      4 * batch * sizes * (queryHeads * queryLength + kvHeads * (hiddenKeys ? keys : keyLength)),
   };
 }
