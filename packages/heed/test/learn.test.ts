@@ -166,7 +166,7 @@ describe("AutoStrategy", () => {
     }
     const [wasm, onnx] = simulation.all as [Backend, Backend];
     const { message } = simulation.strategy.whyNot(problemOf(2048), onnx, wasm);
-    // Of 2,048 tokens wasm would take 128 ms.
+    // Here wasm would take 128 ms.
     const expected = Number(/about ([\d.]+) ms/.exec(message)?.[1]);
     expect(expected).toBeLessThan(80);
   });

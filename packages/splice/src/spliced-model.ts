@@ -80,8 +80,8 @@ export class SplicedModel {
   }
 
   /**
-   * Where the tensors between pieces and sites are: in the memory of a backend whose GPUDevice the pieces run on as
-   * well, or in host memory for a reason.
+   * The memory of the tensors between pieces and sites: that of a backend whose GPUDevice the pieces run on as
+   * well, or host memory, with the reason.
    */
   get memory():
     | { readonly on: "device"; readonly backend: string }

@@ -32,8 +32,8 @@ export interface Backend {
   readonly info: BackendInfo;
   /**
    * Declares what the backend can do: selection, tests, tables and benchmarks follow it. Cheap, and pure
-   * but for notes, which may say what was measured since. A problem that it accepts must run. A problem of an operation that the backend lacks is
-   * refused with the code `"operation"`.
+   * but for notes, which may say what was measured since. A problem that it accepts must run. A problem of
+   * an operation that the backend lacks is refused with the code `"operation"`.
    *
    * @throws InvalidInputError for what is no problem
    */

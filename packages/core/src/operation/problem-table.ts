@@ -34,6 +34,7 @@ export class ProblemTable<P extends Problem> {
     return this.#search(signature, make);
   }
 
+  // Apart from `find`, whose calls would else make a context for the closure below.
   #search(signature: Float64Array, make: () => P): P {
     const hash = hashOf(signature);
     const bucket = this.#entries.get(hash);

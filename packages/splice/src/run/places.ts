@@ -6,7 +6,7 @@ import type { FoundSite } from "../match/form.js";
 /** Memory that onnxruntime leaves an output in. */
 export type Place = "cpu" | "gpu-buffer";
 
-/** Where the values that leave a piece are to be, when pieces run on onnxruntime-web's provider webgpu. */
+/** The memory for each value that leaves a piece, when pieces run on onnxruntime-web's provider webgpu. */
 export class Places {
   readonly #types: ElementTypes;
   readonly #outputs: ReadonlySet<string>;
@@ -48,7 +48,7 @@ export class Places {
     return type === DataType.FLOAT || type === DataType.FLOAT16 ? "gpu-buffer" : "cpu";
   }
 
-  /** Where the caller wants an output of the model. */
+  /** The memory in which the caller wants an output of the model. */
   wanted(output: string): Place {
     const preferred =
       typeof this.#preferred === "object" && this.#preferred !== null

@@ -229,7 +229,7 @@ export class SiteRunner {
     }
   }
 
-  /** What a backend made as onnxruntime's tensor, over the same memory if it can read that. */
+  /** A backend's tensor as onnxruntime's, over the same memory if onnxruntime can read that. */
   async #given(t: Tensor, sizes: readonly number[], gpu: SharedGpu): Promise<RuntimeTensor> {
     if (isDeviceTensor(t) && isContiguous(t) && (t.offset ?? 0) === 0) return gpu.give(t, sizes);
     return runtimeValue(this.#loader.runtime, await hostCopy(t), sizes);

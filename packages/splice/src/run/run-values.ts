@@ -9,7 +9,7 @@ export class RunValues {
   /** Copies in JavaScript memory of values on the GPU. */
   readonly #copies = new Map<string, RuntimeTensor>();
   readonly #given = new Set<RuntimeTensor>();
-  /** What masks of this run were found to say. */
+  /** The inputs that masks of this run stand for, as far as they were read. */
   readonly masks: KnownMasks = new Map();
 
   /** @param gpu memory that onnxruntime shares with a backend, if any */

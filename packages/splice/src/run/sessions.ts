@@ -33,11 +33,11 @@ export interface LoadedPiece {
   release(): Promise<void>;
 }
 
-/** What a loader knows beside the model. */
+/** Options of a loader of pieces. */
 export interface LoaderOptions extends SpliceOptions {
   /** Memory that onnxruntime and a backend share: sessions then run on its device. */
   readonly gpu: SharedGpu | null;
-  /** Where values between pieces are to be; null where all are in JavaScript memory. */
+  /** The memory for values between pieces; null where all are in JavaScript memory. */
   readonly places: Places | null;
 }
 

@@ -1,6 +1,6 @@
 import { floatList } from "./float-loops.js";
 import type { Instructions } from "./instructions.js";
-import { chooseInts } from "./int-loops.js";
+import { chooseInts, intList } from "./int-loops.js";
 import { keyRangeOf } from "./key-sums.js";
 import { chooseFloats } from "./select-loops.js";
 import type { Value } from "./values.js";
@@ -32,11 +32,11 @@ function chooser(program: Instructions, { space, type, ints, floats }: Value, a:
   if (type !== "float32") {
     const first = program.listOfInts(a, space);
     const second = program.listOfInts(b, space);
+    const copyInts = intList.copy as (typeof intList)[string];
     return {
       each: (condition: Int32Array, n: number) => chooseInts(ints, condition, first, second, n),
       all: (isFirst: boolean, n: number) => {
-        const from = isFirst ? first : second;
-        for (let s = 0; s < n; s = (s + 1) | 0) ints[s] = from[s] as number;
+        copyInts(ints, isFirst ? first : second, n);
       },
     };
   }

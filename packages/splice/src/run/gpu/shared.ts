@@ -49,7 +49,7 @@ function nameOf(provider: Provider): string {
   return typeof provider === "string" ? provider : provider?.name;
 }
 
-/** What was found out about memory that onnxruntime and a backend share. */
+/** Memory that onnxruntime and a backend share, or the reason why they share none. */
 export type Sharing = { readonly gpu: SharedGpu } | { readonly gpu: null; readonly reason: string };
 
 /** Finds a backend whose tensors are in buffers of the GPUDevice that pieces run on, or can run on. */
