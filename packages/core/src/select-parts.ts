@@ -6,4 +6,4 @@
 export { DividingBackend } from "./select/dividing-backend.js";
 export { classKey } from "./select/fastest.js";
 export { SelfTest } from "./select/self-test.js";
-export { strategyOf } from "./select/strategies.js";
+export { recommendedStrategy, strategyOf } from "./select/strategies.js";

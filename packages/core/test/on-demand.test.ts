@@ -3,6 +3,7 @@ import {
   type AttentionOptions,
   type AttentionProvider,
   type Backend,
+  type BackendRecommendation,
   BackendUnavailableError,
   createAttention,
   DeviceLostError,
@@ -126,6 +127,30 @@ describe("on demand", () => {
     expect(b.log.filter((line) => line === "load")).toHaveLength(1);
     await attention.dispose();
     expect(b.log.at(-1)).toBe("dispose");
+  });
+
+  test("a recommendation's preferred backend is loaded for each problem, whatever others have loaded", async () => {
+    const backends = [toy("a"), toy("b"), toy("gone", { unavailable: true })];
+    const select: BackendRecommendation = {
+      format: "heed-recommendation",
+      version: 1,
+      rules: [
+        { when: { queryLength: { to: 2 } }, prefer: [{ backend: "a" }] },
+        { when: { queryLength: { to: 3 } }, prefer: [{ backend: "b" }] },
+        { prefer: [{ backend: "gone" }, { backend: "b" }] },
+      ],
+    };
+    const attention = await createAttention({ ...quiet, backends, select });
+    expect((await attention.run(call(2))).backend).toBe("a");
+    expect(attention.backends[1]?.status).toBe("waiting");
+    expect(attention.explain(call(3)).backend).toBeNull();
+    expect((await attention.run(call(3))).backend).toBe("b");
+    expect((await attention.run(call(2))).backend).toBe("a");
+    expect((await attention.run(call(4))).backend).toBe("b");
+    expect(attention.backends[2]?.status).toBe("unavailable");
+    await attention.prepare(call(5));
+    expect(attention.explain(call(5)).backend).toBe("b");
+    await attention.dispose();
   });
 
   test("uploading loads the first that has memory", async () => {

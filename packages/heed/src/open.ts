@@ -4,6 +4,7 @@ import {
   type AttentionProvider,
   InvalidInputError,
 } from "@heed/core";
+import { reading, readOptions } from "@heed/core/options";
 import {
   checkOptions,
   describeValue,
@@ -24,7 +25,7 @@ import { type BackendName, defaultOrder } from "./order.js";
 export async function open(options: HeedOptions | undefined): Promise<Attention> {
   const given = readAttentionOptions<HeedOptions>(options, ["store"]);
   const { select = "auto", store, backends, fallback = backends ? "warn" : "silent" } = given;
-  const learner = select === "auto" ? await learning(store) : null;
+  const learner = isAuto(select) ? await learning(select, store) : null;
   const checked = checkOptions({
     ...(given as Partial<AttentionOptions>),
     load: given.load ?? "on-demand",
@@ -41,8 +42,16 @@ export async function open(options: HeedOptions | undefined): Promise<Attention>
 /** Parts that are downloaded beside the first backend. */
 const parts = () => import("@heed/core/select/parts");
 
+type Auto = Extract<HeedOptions["select"], "auto" | { readonly auto: unknown }>;
+
+function isAuto(select: unknown): select is Auto {
+  if (typeof select !== "object" || select === null) return select === "auto";
+  return reading("select", () => "auto" in select);
+}
+
 /** The strategy that learns, and its memory, which is still to be restored. */
 async function learning(
+  select: Auto,
   store: LearningStore | null | undefined,
 ): Promise<{ readonly memory: Memory; readonly strategy: Strategy }> {
   const { AutoStrategy, defaultStore, Memory } = await import("./learn/index.js");
@@ -54,7 +63,21 @@ async function learning(
     throw new InvalidInputError("store", "{ read, write }, or null", describeValue(store));
   }
   const memory = new Memory(store === undefined ? defaultStore() : store);
-  return { memory, strategy: new AutoStrategy(memory) };
+  const seed = select === "auto" ? null : await seedOf(select);
+  return { memory, strategy: new AutoStrategy(memory, { seed }) };
+}
+
+/** @throws InvalidInputError naming the member at fault */
+async function seedOf(select: object): Promise<Strategy | null> {
+  const { auto } = readOptions<{ auto?: object }>("select", select, new Set(["auto"]));
+  const { recommendation } = readOptions<{ recommendation?: unknown }>(
+    "select.auto",
+    auto,
+    new Set(["recommendation"]),
+  );
+  if (recommendation === undefined) return null;
+  const { recommendedStrategy } = await parts();
+  return recommendedStrategy("select.auto.recommendation", recommendation);
 }
 
 async function strategyOf(select: unknown): Promise<Strategy | null> {

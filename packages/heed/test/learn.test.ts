@@ -1,6 +1,8 @@
 import { Random } from "@heed/conformance";
-import { describeProblem, type Problem, zeros } from "@heed/core";
-import type { Candidate, StrategyControl } from "@heed/core/select";
+import { type BackendRecommendation, describeProblem, type Problem, zeros } from "@heed/core";
+import type { Candidate, Strategy, StrategyControl } from "@heed/core/select";
+import { recommendedStrategy } from "@heed/core/select/parts";
+import { clear, createStore, get, set } from "idb-keyval";
 import { describe, expect, test, vi } from "vitest";
 import { createAttention, type LearningStore } from "../src/index.js";
 import { AutoStrategy } from "../src/learn/auto.js";
@@ -34,9 +36,9 @@ class Simulation {
   total = 0;
   #jobs: (() => Promise<void>)[] = [];
 
-  constructor(all: readonly Backend[], memory = new Memory(null)) {
+  constructor(all: readonly Backend[], memory = new Memory(null), seed: Strategy | null = null) {
     this.all = all;
-    this.strategy = new AutoStrategy(memory, (job) => this.#jobs.push(job));
+    this.strategy = new AutoStrategy(memory, { seed, whenIdle: (job) => this.#jobs.push(job) });
     const control: StrategyControl = {
       candidates: all,
       load: async (candidate) => {
@@ -52,7 +54,7 @@ class Simulation {
   /** Runs calls, with idle time after each. @param times milliseconds of a call, by backend */
   async run(problem: Problem, times: Readonly<Record<string, number>>, calls: number) {
     for (let i = 0; i < calls; i++) {
-      const ready = this.all.filter(({ info }) => info !== null);
+      const ready = this.strategy.rank(problem, this.all).filter(({ info }) => info !== null);
       const backend =
         ready.length > 1 ? this.strategy.choose(problem, ready, true) : (ready[0] as Backend);
       const time = times[backend.name] as number;
@@ -278,6 +280,100 @@ describe("AutoStrategy", () => {
   });
 });
 
+describe("a recommendation", () => {
+  const recommendation: BackendRecommendation = {
+    format: "heed-recommendation",
+    version: 1,
+    measuredOn: "another machine",
+    rules: [{ when: { queryLength: { from: 100 } }, prefer: [{ backend: "onnx" }] }],
+  };
+  const seeded = (all: readonly Backend[], memory?: Memory) =>
+    new Simulation(all, memory, recommendedStrategy("seed", recommendation));
+
+  test("decides the first calls, and own times the later ones", async () => {
+    const simulation = seeded([new Backend("wasm"), new Backend("onnx")]);
+    const problem = problemOf(512);
+    const [wasm, onnx] = simulation.all as [Backend, Backend];
+    expect(simulation.strategy.why(problem, onnx)).toBe(
+      "preferred by the recommendation, measured on another machine",
+    );
+    expect(simulation.strategy.whyNot(problem, wasm, onnx).message).toMatch(
+      /could run it, expected at about .*, but comes after onnx in the recommendation and was not tried/,
+    );
+    // By what is expected, wasm takes 1.7 times as long as onnx: here it is far faster.
+    await simulation.run(problem, { wasm: 4, onnx: 20 }, 3);
+    expect(simulation.ran).toEqual(["onnx", "onnx", "onnx"]);
+    await simulation.run(problem, { wasm: 4, onnx: 80 }, 100);
+    expect(simulation.ran.at(-1)).toBe("wasm");
+    expect(simulation.strategy.why(problem, wasm)).toMatch(/measured \d+ times/);
+    await simulation.run(problemOf(64), { wasm: 1, onnx: 1 }, 1);
+    expect(simulation.ran.at(-1)).toBe("wasm");
+  });
+
+  test("loads what it prefers, and tries it although no gain is expected", async () => {
+    // By what is expected, js takes many times as long as wasm.
+    const js: BackendRecommendation = {
+      ...recommendation,
+      rules: [{ prefer: [{ backend: "js" }] }],
+    };
+    const simulation = new Simulation(
+      [new Backend("wasm"), new Backend("js", false)],
+      undefined,
+      recommendedStrategy("seed", js),
+    );
+    await simulation.run(problemOf(512), { wasm: 20, js: 5 }, 200);
+    expect(simulation.loads).toEqual(["js"]);
+    expect(simulation.ran.slice(0, 3)).toEqual(["wasm", "wasm", "wasm"]);
+    expect(simulation.ran.at(-1)).toBe("js");
+    const wrong = new Simulation(
+      [new Backend("wasm"), new Backend("js", false)],
+      undefined,
+      recommendedStrategy("seed", js),
+    );
+    await wrong.run(problemOf(512), { wasm: 20, js: 200 }, 400);
+    expect(wrong.ran).toContain("js");
+    expect(wrong.ran.at(-1)).toBe("wasm");
+    expect(wrong.total).toBeLessThan(1.1 * 20 * 400);
+  });
+
+  test("counts for less than what is remembered", async () => {
+    const memory = new Memory(null);
+    const first = new Simulation([new Backend("wasm"), new Backend("onnx")], memory);
+    await first.run(problemOf(512), { wasm: 10, onnx: 14 }, 100);
+    const second = seeded([new Backend("wasm"), new Backend("onnx")], memory);
+    await second.run(problemOf(512), { wasm: 10, onnx: 14 }, 5);
+    expect(second.ran).toEqual(Array(5).fill("wasm"));
+  });
+
+  test("is an option of createAttention, and is checked", async () => {
+    const auto = {
+      recommendation: { ...recommendation, rules: [{ prefer: [{ backend: "js" }] }] },
+    };
+    const backends = ["wasm", "js"] as const;
+    const attention = await createAttention({
+      backends,
+      select: { auto },
+      load: "all",
+      store: null,
+    });
+    const t = zeros("float32", [1, 1, 2, 4]);
+    const call = { query: t, key: t, value: t };
+    expect((await attention.run(call)).backend).toBe("js");
+    expect(attention.explain(call).text).toMatch(/js.*preferred by the recommendation/);
+    await attention.dispose();
+    for (const [select, argument] of [
+      [{ auto: 5 }, "select.auto"],
+      [{ auto: { recomendation: {} } }, "select.auto.recomendation"],
+      [{ auto: {}, more: 1 }, "select.more"],
+      [{ auto: { recommendation: {} } }, "select.auto.recommendation.format"],
+      [{ auto: { recommendation: null } }, "select.auto.recommendation"],
+    ] as const) {
+      const made = createAttention({ backends, select: select as never, store: null });
+      await expect(made).rejects.toMatchObject({ name: "InvalidInputError", argument });
+    }
+  });
+});
+
 describe("notes of backends", () => {
   async function written(change: (memory: Memory) => void): Promise<string> {
     let text = "";
@@ -349,24 +445,75 @@ describe("stores", () => {
     expect(memory.get("299", "wasm; ")).toBeDefined();
   });
 
-  test("of pages are localStorage, which may be forbidden", async () => {
-    const kept = new Map<string, string>();
-    const localStorage = {
-      getItem: (key: string) => kept.get(key) ?? null,
-      setItem: (key: string, text: string) => void kept.set(key, text),
+  test("keep what others wrote meanwhile, and the newer of two times", async () => {
+    let text: string | null = null;
+    const store: LearningStore = {
+      read: () => text,
+      write: (now) => {
+        text = now;
+      },
     };
-    const store = defaultStore({ document: {}, localStorage });
-    expect(store?.read()).toBeNull();
-    store?.write("text");
-    expect(store?.read()).toBe("text");
-    const forbidden = defaultStore({
-      document: {},
-      get localStorage(): never {
-        throw new Error("denied");
+    const [one, other] = [new Memory(store), new Memory(store)];
+    await Promise.all([one.restore(), other.restore()]);
+    one.set("a", "wasm; ", { milliseconds: 1, at: 10 });
+    one.set("b", "wasm; ", { milliseconds: 2, at: 20 });
+    one.note("wasm").write("one");
+    await one.flush();
+    other.set("b", "wasm; ", { milliseconds: 3, at: 15 });
+    other.set("b", "onnx; ", { milliseconds: 4, at: 15 });
+    other.set("c", "wasm; ", { milliseconds: 5, at: 30 });
+    await other.flush();
+    const later = new Memory(store);
+    await later.restore();
+    expect(later.get("a", "wasm; ")?.milliseconds).toBe(1);
+    expect(later.get("b", "wasm; ")?.milliseconds).toBe(2);
+    expect(later.get("b", "onnx; ")?.milliseconds).toBe(4);
+    expect(later.get("c", "wasm; ")?.milliseconds).toBe(5);
+    expect(later.note("wasm").read()).toBe("one");
+    later.note("wasm").write("two");
+    one.note("other").write("three");
+    await later.flush();
+    await one.flush();
+    await other.restore();
+    expect([other.note("wasm").read(), other.note("other").read()]).toEqual(["one", "three"]);
+  });
+
+  test.skipIf(!("indexedDB" in globalThis))(
+    "of pages and their workers are in IndexedDB",
+    async () => {
+      const place = createStore("heed", "learned");
+      await clear(place);
+      const store = defaultStore();
+      expect(await store?.read()).toBeNull();
+      await store?.write("of a page");
+      expect(await get("learned", place)).toBe("of a page");
+      const worker = new Worker(new URL("./store.worker.ts", import.meta.url), { type: "module" });
+      const answer = new Promise((resolve) => worker.addEventListener("message", resolve));
+      worker.postMessage("of a worker");
+      expect(await answer).toMatchObject({ data: "of a page" });
+      worker.terminate();
+      expect(await store?.read()).toBe("of a worker");
+      // Other scripts of the page can write there.
+      await set("learned", { damaged: true }, place);
+      expect(await store?.read()).toBeNull();
+      await clear(place);
+    },
+  );
+
+  test("that are forbidden disturb nothing, and some places have none", async () => {
+    // As in a frame without an origin of its own, where opening it fails; there is none in Node.
+    const forbidden = defaultStore({ indexedDB: {} });
+    vi.stubGlobal("indexedDB", {
+      open: () => {
+        throw new DOMException("denied", "SecurityError");
       },
     });
     const memory = new Memory(forbidden);
     await memory.restore();
+    memory.set("kind", "backend", { milliseconds: 1, at: Date.now() });
+    await memory.flush();
+    vi.unstubAllGlobals();
+    expect(memory.get("kind", "backend")?.milliseconds).toBe(1);
     expect(defaultStore({})).toBeNull();
   });
 

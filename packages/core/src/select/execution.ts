@@ -112,9 +112,8 @@ export class Execution {
     for (;;) {
       this.#activity.checkOpen();
       const route = this.#routes.find(problem, device);
-      const [next] = route.waiting;
-      if (route.candidates.length > 0 || next === undefined) return route;
-      await this.load(next);
+      if (route.next === null) return route;
+      await this.load(route.next);
     }
   }
 
@@ -131,7 +130,7 @@ export class Execution {
     const route = this.#routes.find(bound.problem, device, call.operation);
     const candidates = withoutFailed(route.candidates, failed);
     let slot = candidates[0];
-    if (slot === undefined) return this.#loadAndRun(call, route);
+    if (slot === undefined || route.next !== null) return this.#loadAndRun(call, route);
     if (!route.told) this.#tell(bound.problem, slot, route);
     if (candidates.length > 1 && this.#strategy?.choose) {
       const chosen = this.#strategy.choose(bound.problem, candidates, true);

@@ -59,11 +59,11 @@ export interface RankedBackend {
  * @returns `backends` itself where no rule fits
  */
 export function rankBackends<B extends RankedBackend>(
-  { rules }: BackendRecommendation,
-  problem: Pick<AttentionProblem, "queryLength" | "keyLength">,
+  recommendation: BackendRecommendation,
+  problem: Lengths,
   backends: readonly B[],
 ): readonly B[] {
-  const rule = rules.find(({ when }) => fits(when, problem));
+  const rule = ruleFor(recommendation, problem);
   if (!rule) return backends;
   const ranked = new Set<B>();
   for (const preferred of rule.prefer) {
@@ -73,10 +73,17 @@ export function rankBackends<B extends RankedBackend>(
   return [...ranked];
 }
 
-function fits(
-  when: RecommendationCondition | undefined,
-  problem: Pick<AttentionProblem, "queryLength" | "keyLength">,
-): boolean {
+type Lengths = Pick<AttentionProblem, "queryLength" | "keyLength">;
+
+/** The rule that applies to a problem, if any does. */
+export function ruleFor(
+  { rules }: BackendRecommendation,
+  problem: Lengths,
+): RecommendationRule | undefined {
+  return rules.find(({ when }) => fits(when, problem));
+}
+
+function fits(when: RecommendationCondition | undefined, problem: Lengths): boolean {
   return (["queryLength", "keyLength"] as const).every((name) => {
     const { from = 0, to = Number.POSITIVE_INFINITY } = when?.[name] ?? {};
     return problem[name] >= from && problem[name] <= to;

@@ -2,7 +2,7 @@ import { attention } from "../attention/operation.js";
 import type { AttentionProblem } from "../attention/problem.js";
 import type { SupportReason } from "../errors.js";
 import type { Problem } from "../operation/problem.js";
-import { type BackendRecommendation, rankBackends } from "./recommendation.js";
+import { type BackendRecommendation, rankBackends, ruleFor } from "./recommendation.js";
 import type { Candidate, Strategy } from "./strategy.js";
 
 /** Chooses by a recommendation, such as the benchmark writes: the order that it gives for a problem. */
@@ -23,6 +23,14 @@ export class RecommendedStrategy implements Strategy {
     }));
     const order = rankBackends(this.#recommendation, problem as AttentionProblem, ranked);
     return order.map(({ candidate }) => candidate);
+  }
+
+  why(problem: Problem, chosen: Candidate): string | undefined {
+    if (problem.operation !== attention.name) return undefined;
+    const rule = ruleFor(this.#recommendation, problem as AttentionProblem);
+    if (!rule?.prefer.some(({ backend }) => backend === chosen.name)) return undefined;
+    const { measuredOn } = this.#recommendation;
+    return `preferred by the recommendation${measuredOn ? `, measured on ${measuredOn}` : ""}`;
   }
 
   whyNot(_problem: Problem, _candidate: Candidate, chosen: Candidate | undefined): SupportReason {

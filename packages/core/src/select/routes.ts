@@ -21,6 +21,8 @@ export interface Route {
   readonly refusals: ReadonlyMap<Slot, readonly SupportReason[]>;
   /** Slots that were not tried yet, in order of preference. */
   readonly waiting: readonly Slot[];
+  /** The one of them that is to be tried before a call runs; null if a candidate may run it. */
+  readonly next: Slot | null;
   /** The plan cache's key for each candidate. */
   readonly planKeys: readonly string[];
   /** Whether listeners and the console were told of the first call. */
@@ -92,7 +94,8 @@ export class Routes {
       }
     }
     const planKeys = candidates.map((slot) => this.planKey(slot, problem));
-    const route: Route = { order, candidates, refusals, waiting, planKeys, told: false };
+    const next = this.#next(order, candidates, waiting);
+    const route: Route = { order, candidates, refusals, waiting, next, planKeys, told: false };
     let routes = this.#routes.get(device);
     if (routes === undefined || routes.size >= routesKept) {
       routes = new Map();
@@ -100,6 +103,20 @@ export class Routes {
     }
     routes.set(problem, route);
     return route;
+  }
+
+  /**
+   * A strategy that ranks the slots of each problem and leaves no choice means its order: a slot that another problem has
+   * loaded does not take the place of one that comes before it.
+   */
+  #next(
+    order: readonly Slot[],
+    [first]: readonly ReadySlot[],
+    [next]: readonly Slot[],
+  ): Slot | null {
+    if (next === undefined || first === undefined) return next ?? null;
+    const absolute = this.#strategy?.rank !== undefined && this.#strategy.choose === undefined;
+    return absolute && order.indexOf(next) < order.indexOf(first) ? next : null;
   }
 }
 

@@ -187,8 +187,8 @@ export class BackendSelection implements Attention {
 
   explain(subject: Problem | AttentionInputs): Explanation {
     const { problem, device } = this.#read(subject);
-    const { order, candidates, refusals, waiting } = this.#routes.find(problem, device);
-    const chosen = this.#chosenSoFar(problem, candidates);
+    const { order, candidates, refusals, waiting, next } = this.#routes.find(problem, device);
+    const chosen = next === null ? this.#chosenSoFar(problem, candidates) : undefined;
     const others = order
       .filter((slot) => slot !== chosen)
       .map((slot) => ({

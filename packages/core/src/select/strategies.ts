@@ -15,11 +15,21 @@ export function strategyOf(select: unknown): Strategy | null {
   if (select === "fastest") return new FastestStrategy();
   if (typeof select === "object" && select !== null) {
     if ("fastest" in select) return new FastestStrategy(budgetOf(select));
-    checkRecommendation("select", select);
-    return new RecommendedStrategy(select);
+    return recommendedStrategy("select", select);
   }
   const expected = '"order", "fastest", { fastest: { budget } } or a recommendation';
   throw new InvalidInputError("select", expected, describeValue(select));
+}
+
+/**
+ * The strategy that takes the order of a recommendation.
+ *
+ * @param argument the name to use in errors
+ * @throws InvalidInputError unless it is one
+ */
+export function recommendedStrategy(argument: string, recommendation: unknown): Strategy {
+  checkRecommendation(argument, recommendation);
+  return new RecommendedStrategy(recommendation);
 }
 
 /** @throws InvalidInputError unless it is a number of milliseconds, or left out */

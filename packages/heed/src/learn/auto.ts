@@ -30,6 +30,13 @@ const callsBeforeLoading = 20;
 /** An expectation may be wrong by this factor. */
 const doubt = 2;
 
+export interface AutoStrategyOptions {
+  /** A strategy that ranks backends, for classes of problems that nothing is remembered of. Default: the order given. */
+  readonly seed?: Strategy | null;
+  /** Runs a job soon, between calls. */
+  readonly whenIdle?: (job: () => Promise<void>) => void;
+}
+
 /**
  * Learns from calls which backend is fastest. It starts with what is remembered, or else with the order; a call
  * is given to another backend only if that may well be faster by what is known of it, and trials cost at
@@ -38,6 +45,7 @@ const doubt = 2;
  */
 export class AutoStrategy implements Strategy {
   readonly #memory: Memory;
+  readonly #seed: Strategy | null;
   readonly #whenIdle: (job: () => Promise<void>) => void;
   readonly #model = new CostModel();
   readonly #kinds = new Map<string, Kind>();
@@ -52,17 +60,19 @@ export class AutoStrategy implements Strategy {
   /** Milliseconds that trials took beyond the leader's time. */
   #extra = 0;
 
-  /**
-   * @param memory times of earlier processes, restored
-   * @param whenIdle runs a job soon, between calls
-   */
-  constructor(memory: Memory, whenIdle: (job: () => Promise<void>) => void = soon) {
+  /** @param memory times of earlier processes, restored */
+  constructor(memory: Memory, { seed = null, whenIdle = soon }: AutoStrategyOptions = {}) {
     this.#memory = memory;
+    this.#seed = seed;
     this.#whenIdle = whenIdle;
   }
 
   attach(control: StrategyControl): void {
     this.#control = control;
+  }
+
+  rank<C extends Candidate>(problem: Problem, candidates: readonly C[]): readonly C[] {
+    return this.#seed?.rank?.(problem, candidates) ?? candidates;
   }
 
   choose<C extends Candidate>(problem: Problem, candidates: readonly C[], asked: boolean): C {
@@ -111,8 +121,8 @@ export class AutoStrategy implements Strategy {
   why(problem: Problem, chosen: Candidate): string | undefined {
     const kind = this.#kind(problem);
     const others = kind.candidates.filter((other) => other !== chosen);
-    if (!others.some((other) => this.#known(kind, other) !== null)) return undefined;
-    return this.#known(kind, chosen) ?? undefined;
+    const compared = others.some((other) => this.#known(kind, other) !== null);
+    return (compared ? this.#known(kind, chosen) : null) ?? this.#seed?.why?.(problem, chosen);
   }
 
   whyNot(problem: Problem, candidate: Candidate, chosen: Candidate | undefined): SupportReason {
@@ -124,9 +134,11 @@ export class AutoStrategy implements Strategy {
     }
     const expected = this.#model.expect(problem, candidate);
     const about = Number.isFinite(expected) ? `, expected at about ${format(expected)}` : "";
+    const seeded = chosen !== undefined && this.#prefers(problem, chosen, candidate);
+    const place = seeded ? " in the recommendation" : "";
     return {
       code: "lower-priority",
-      message: `could run it${about}, but comes after ${than} and was not tried`,
+      message: `could run it${about}, but comes after ${than}${place} and was not tried`,
     };
   }
 
@@ -159,7 +171,16 @@ export class AutoStrategy implements Strategy {
     const { attempts, ratios } = kind.times(candidate);
     if (attempts >= mostAttempts) return false;
     if (kind.isKnown(candidate)) return kind.isDue(candidate, leader);
-    return ratios.length > 0 || this.#model.atBest(problem, candidate) < kind.times(leader).median;
+    return (
+      ratios.length > 0 ||
+      this.#model.atBest(problem, candidate) < kind.times(leader).median ||
+      this.#prefers(problem, candidate, leader)
+    );
+  }
+
+  /** Whether the seed ranks a backend before another one. */
+  #prefers(problem: Problem, candidate: Candidate, other: Candidate): boolean {
+    return this.#seed?.rank?.(problem, [other, candidate])[0] === candidate;
   }
 
   /** Milliseconds that a trial may cost. */
@@ -168,9 +189,13 @@ export class AutoStrategy implements Strategy {
     const { median } = kind.times(leader);
     const known = kind.milliseconds(candidate, leader);
     const last = ratios.at(-1);
+    // The seed says that it takes no longer than the leader.
+    const most = this.#prefers(problem, candidate, leader) ? median : Number.POSITIVE_INFINITY;
     const worst =
       known ??
-      (last === undefined ? doubt * this.#model.expect(problem, candidate) : last * median);
+      (last === undefined
+        ? doubt * Math.min(this.#model.expect(problem, candidate), most)
+        : last * median);
     return Math.max(0, worst - median);
   }
 
@@ -222,6 +247,7 @@ export class AutoStrategy implements Strategy {
       }
       if (this.#asked.has(candidate)) return false;
       if (this.#memory.wasFastest(kind.name, candidate.name)) return true;
+      if (this.#prefers(problem, candidate, leader)) return true;
       const expected = this.#model.expect(problem, candidate);
       return (
         (kind.spent >= spentBeforeLoading && expected < most) ||

@@ -55,8 +55,9 @@ export class Memory {
   readonly #store: LearningStore | null;
   /** By class of problem and by fingerprint. */
   #classes = new Map<string, Map<string, Remembered>>();
-  /** Texts that backends keep, by their names. */
+  /** Texts that backends keep, by their names, and the names of those that changed since they were read. */
   #notes = new Map<string, string>();
+  readonly #changedNotes = new Set<string>();
   #changed = false;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -66,15 +67,17 @@ export class Memory {
 
   /** Reads the store; waits no longer than 100 ms, and never rejects. */
   async restore(): Promise<void> {
-    if (this.#store === null) return;
+    ({ classes: this.#classes, notes: this.#notes } = await this.#read());
+  }
+
+  async #read(): Promise<Parsed> {
     try {
-      const text = await within(longestWait, this.#store.read());
-      if (typeof text === "string" && text.length <= longestText) {
-        ({ classes: this.#classes, notes: this.#notes } = parse(text));
-      }
+      const text = this.#store && (await within(longestWait, this.#store.read()));
+      if (typeof text === "string" && text.length <= longestText) return parse(text);
     } catch {
       // Whatever cannot be read is learned again.
     }
+    return { classes: new Map(), notes: new Map() };
   }
 
   get(kind: string, by: string): Remembered | undefined {
@@ -94,12 +97,7 @@ export class Memory {
   set(kind: string, by: string, remembered: Remembered): void {
     const times = this.#classes.get(kind) ?? new Map();
     times.set(by, remembered);
-    // At the end: the order of a Map is that of insertion, and the first is forgotten first.
-    this.#classes.delete(kind);
-    this.#classes.set(kind, times);
-    if (this.#classes.size > mostClasses) {
-      this.#classes.delete(this.#classes.keys().next().value as string);
-    }
+    putLast(this.#classes, kind, times);
     this.#change();
   }
 
@@ -110,6 +108,7 @@ export class Memory {
       write: (text) => {
         if (text.length > longestNote) return;
         this.#notes.set(name, text);
+        this.#changedNotes.add(name);
         this.#change();
       },
     };
@@ -123,12 +122,16 @@ export class Memory {
     (this.#timer as { unref?: () => void }).unref?.();
   }
 
-  /** Writes what changed; waits no longer than 100 ms, and never rejects. */
+  /**
+   * Writes what changed, beside what other pages, workers or processes wrote meanwhile; waits no longer than 100 ms for
+   * the store to read and as long for it to write, and never rejects.
+   */
   async flush(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     if (this.#store === null || !this.#changed) return;
     this.#changed = false;
+    this.#merge(await this.#read());
     const classes = Object.fromEntries(
       [...this.#classes].map(([kind, times]) => [kind, Object.fromEntries(times)]),
     );
@@ -144,6 +147,28 @@ export class Memory {
       // A store that is full keeps what it has.
     }
   }
+
+  /** Takes over what is newer than what is known here, or not known here. */
+  #merge({ classes, notes }: Parsed): void {
+    for (const [kind, times] of this.#classes) {
+      const merged = classes.get(kind) ?? new Map<string, Remembered>();
+      for (const [by, own] of times) {
+        if (!((merged.get(by)?.at ?? 0) > own.at)) merged.set(by, own);
+      }
+      putLast(classes, kind, merged);
+    }
+    this.#classes = classes;
+    for (const [name, text] of notes) {
+      if (!this.#changedNotes.has(name)) this.#notes.set(name, text);
+    }
+  }
+}
+
+/** The order of a Map is that of insertion: the class that was put first is forgotten first. */
+function putLast<T>(classes: Map<string, T>, kind: string, times: T): void {
+  classes.delete(kind);
+  classes.set(kind, times);
+  if (classes.size > mostClasses) classes.delete(classes.keys().next().value as string);
 }
 
 async function within<T>(milliseconds: number, value: T | Promise<T>): Promise<T | undefined> {

@@ -1,3 +1,5 @@
+import { createStore, get, set, type UseStore } from "idb-keyval";
+
 /** A place where an attention keeps what it learned, as one text. Either function may throw or reject. */
 export interface LearningStore {
   /** The text that was written last; null or undefined if there is none. */
@@ -5,8 +7,11 @@ export interface LearningStore {
   write(text: string): void | Promise<void>;
 }
 
-/** The key in localStorage, and the name of the folder in the user's cache folder. */
+/** The name of the database in IndexedDB, and of the folder in the user's cache folder. */
 const place = "heed";
+
+/** The name of the object store in the database, and of the text in it and in the folder. */
+const learned = "learned";
 
 /** Node's modules that are needed, as far as they are used. */
 interface Builtins {
@@ -28,30 +33,35 @@ interface Globals {
     readonly env?: Readonly<Record<string, string | undefined>>;
     getBuiltinModule?<Name extends keyof Builtins>(name: Name): Builtins[Name] | undefined;
   };
-  readonly localStorage?: {
-    getItem(key: string): string | null;
-    setItem(key: string, text: string): void;
-  };
-  readonly document?: unknown;
+  readonly indexedDB?: unknown;
 }
 
 /**
- * The store of an application that brings none: localStorage in pages, a file in the user's cache folder in
- * Node, Deno and Bun; null elsewhere.
+ * The store of an application that brings none: a file in the user's cache folder in Node, Deno and Bun, IndexedDB in
+ * pages and their workers; null elsewhere.
  */
 export function defaultStore(globals: Globals = globalThis as Globals): LearningStore | null {
-  // Node has a localStorage that warns when it is looked at, so pages are told by their document.
-  if (globals.document !== undefined) return inLocalStorage(globals);
   const { process } = globals;
-  return process?.getBuiltinModule === undefined ? null : inCacheFolder(process);
+  if (process?.getBuiltinModule !== undefined) return inCacheFolder(process);
+  return "indexedDB" in globals ? inIndexedDB() : null;
 }
 
-/** Read when it is used: pages may forbid it, and then looking at it throws. */
-function inLocalStorage(globals: Globals): LearningStore {
-  return {
-    read: () => globals.localStorage?.getItem(place),
-    write: (text) => globals.localStorage?.setItem(place, text),
+/** Opened when it is used: pages may forbid it, and then opening it fails. */
+function inIndexedDB(): LearningStore {
+  let store: UseStore | null = null;
+  const opened = (): UseStore => {
+    store ??= createStore(place, learned);
+    return store;
   };
+  return {
+    // Anybody on the page can write there.
+    read: async () => textOf(await get<unknown>(learned, opened())),
+    write: (text) => set(learned, text, opened()),
+  };
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 function inCacheFolder(process: NonNullable<Globals["process"]>): LearningStore {
@@ -68,7 +78,7 @@ function inCacheFolder(process: NonNullable<Globals["process"]>): LearningStore 
     if (platform === "darwin") return join(home, "Library", "Caches", place);
     return join(env.XDG_CACHE_HOME || join(home, ".cache"), place);
   };
-  const file = (): string => builtin("node:path").join(folder(), "learned.json");
+  const file = (): string => builtin("node:path").join(folder(), `${learned}.json`);
   return {
     read: async () => builtin("node:fs/promises").readFile(file(), "utf8"),
     write: async (text) => {
