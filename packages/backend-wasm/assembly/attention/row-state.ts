@@ -172,7 +172,7 @@ export function unseen(state: usize): bool {
   return !v128.any_true(v128.load(state, SUM));
 }
 
-/** Start of the rows, or of the keys, of the unit's sequence in a ragged batch; 0 otherwise. */
+/** The number that a table has for the unit's sequence, such as the start of its rows; 0 without a table. */
 export function startOf(d: usize, pointer: usize): i32 {
   const starts = size(d, pointer);
   return starts ? load<i32>(starts + 4 * <usize>sequence) : 0;

@@ -41,7 +41,7 @@ function elementOf(d: usize, pointer: usize, j: i32, shift: usize): usize {
     entry = load<i32>(table + 4 * <usize>(entry * word(d, D.pagesPerSequence) + page));
     j -= page * keys;
   } else {
-    j += startOf(d, D.keyStartsPointer);
+    j += startOf(d, D.keyRowsPointer);
   }
   const at =
     <usize>entry * size(d, pointer + 4) +

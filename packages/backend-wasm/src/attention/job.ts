@@ -132,13 +132,15 @@ export class Job {
   ) {
     const { mask, bias, alibiSlopes, sinks } = bound;
     const { plan, tables, outputs } = template;
+    const units = bound.queryStarts ? unitsOf(bound, plan, threads) : null;
+    const runs = template.programs?.runsOf(bound, units) ?? null;
     const query = arena.place("query", bound.query);
-    const keys = placeKeys(arena, bound);
+    const keys = placeKeys(arena, bound, runs && runs.seen);
+    const keyRows = keys.keyRows === bound.keyStarts ? 0 : arena.placeNumbers(keys.keyRows);
     const placedMask = mask && arena.placeBroadcast("mask", mask);
     const placedBias = bias && arena.placeBroadcast("bias", bias);
     for (let i = 0; i < outputs.length; i++) arena.allocateOutput((outputs[i] as JobOutput).spec);
-    const units = bound.queryStarts ? unitsOf(bound, plan, threads) : null;
-    const programs = template.programs?.place(arena, bound, units);
+    const programs = template.programs?.place(arena, bound, runs);
     this.workspaceBytes = threadBytes(plan, variant);
     const start = arena.allocate(template.workspace + threads * this.workspaceBytes);
     this.descriptor = start;
@@ -184,7 +186,9 @@ export class Job {
       writeTable(words, at(D.queryStartsPointer), queryStarts, start + tables.queryStarts);
       writeTable(words, at(D.keyStartsPointer), keyStarts, start + tables.keyStarts);
       writeTable(words, at(D.unitsPointer), units, start + tables.units);
+      words[at(D.keyRowsPointer)] = words[at(D.keyStartsPointer)] as number;
     }
+    if (keyRows > 0) words[first + D.keyRowsPointer / 4] = keyRows;
     programs?.write(words, first, start + template.program);
     if (plan.splits > 1 && bound.problem.kvLengths) {
       const part = partOf(longestOf(bound), plan.splits, plan.leastSplitKeys);

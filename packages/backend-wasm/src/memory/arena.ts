@@ -12,7 +12,15 @@ import {
   type Tensor,
 } from "@heed/core";
 import type { WasmMemory } from "./memory.js";
-import { copyEntries, copyIn, gather, type PlacedTensor, repeated } from "./placement.js";
+import {
+  copyEntries,
+  copyIn,
+  copyRows,
+  gather,
+  type PlacedTensor,
+  type RowRange,
+  repeated,
+} from "./placement.js";
 import { copyOut, placementOf, tensorAt, WasmStorage } from "./tensor.js";
 
 const arenas = new WeakMap<WasmMemory, Arena>();
@@ -93,6 +101,19 @@ export class Arena {
     const { address, strides } = copyEntries(this.#memory, t, entries);
     this.#freeLater(address);
     return { address, strides, shape: [entries.length, ...t.shape.slice(1)], dtype: t.dtype };
+  }
+
+  /**
+   * Copies rows of a host tensor `[entries, heads, rows, …]`, the ranges one after another, as those of the only entry.
+   *
+   * @param total rows of all ranges together
+   * @throws WasmOutOfMemoryError
+   */
+  placeRows(t: HostTensor, ranges: readonly RowRange[], total: number): PlacedTensor {
+    const { address, strides } = copyRows(this.#memory, t, ranges, total);
+    this.#freeLater(address);
+    const [, heads = 0, , ...row] = t.shape;
+    return { address, strides, shape: [1, heads, total, ...row], dtype: t.dtype };
   }
 
   /**

@@ -81,6 +81,51 @@ export function copyEntries(
   return { address, strides: rowMajorStrides(shape) };
 }
 
+/** Rows `from ≤ row < to` of an entry of a tensor's first axis. */
+export interface RowRange {
+  readonly entry: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Copies rows of a host tensor `[entries, heads, rows, …]` into wasm memory, the ranges one after another:
+ * `[heads, total, …]`, whose first stride is that of an axis of entries and repeats. Heads that repeat by a
+ * stride of 0 are copied once.
+ *
+ * @param total rows of all ranges together
+ * @throws WasmOutOfMemoryError
+ */
+export function copyRows(
+  memory: WasmMemory,
+  t: HostTensor,
+  ranges: readonly RowRange[],
+  total: number,
+): Placement {
+  const [entryStride = 0, headStride = 0, ...strides] = t.strides;
+  const [, allHeads = 0, , ...row] = t.shape;
+  const heads = headStride === 0 ? Math.min(1, allHeads) : allHeads;
+  const size = elementCount(row);
+  const count = heads * total * size;
+  const address = memory.allocate(count * bytesPerElement(t.dtype));
+  const source = elements(t.data);
+  const to = new source.View(memory.memory.buffer, address, count);
+  let at = 0;
+  for (let head = 0; head < heads; head++) {
+    for (const { entry, from, to: end } of ranges) {
+      const start =
+        t.offset + entry * entryStride + head * headStride + from * (strides[0] as number);
+      const next = at + (end - from) * size;
+      packRows(source.data, start, strides, [end - from, ...row], to.subarray(at, next));
+      at = next;
+    }
+  }
+  return {
+    address,
+    strides: [0, headStride === 0 ? 0 : total * size, ...rowMajorStrides([total, ...row])],
+  };
+}
+
 /**
  * Copies elements within or out of wasm memory into row-major order.
  *

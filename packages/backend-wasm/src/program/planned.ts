@@ -6,7 +6,7 @@ import * as D from "../shared/attention.js";
 import { type CompiledPrograms, compilePrograms } from "./compile.js";
 import { placePrograms } from "./place.js";
 import { RunCache } from "./run-cache.js";
-import { runsOf } from "./runs.js";
+import { type CallRuns, runsOf } from "./runs.js";
 import { bytesOfRuns, writeRuns } from "./write-runs.js";
 
 /** The programs of a call in wasm memory, but for what is written once no memory is allocated any more. */
@@ -46,13 +46,25 @@ export class PlannedPrograms {
   }
 
   /**
-   * Places a call's tables and runs of keys.
+   * The keys that a call's panels look at; null if nothing but a score program is given.
    *
    * @param units of a ragged batch; null without one
    */
-  place(arena: Arena, bound: BoundAttention, units: Int32Array | null): PlacedPrograms {
+  runsOf(bound: BoundAttention, units: Int32Array | null): CallRuns | null {
+    if (bound.maskMod === null && bound.blockMask === null) return null;
+    const { grid, tileKeys } = this.#plan;
+    return this.#runs.take(bound, () =>
+      runsOf(bound.problem, bound, grid, tileKeys, runUnits(this.#plan, units)),
+    );
+  }
+
+  /**
+   * Places a call's tables and runs of keys.
+   *
+   * @param runs as {@link runsOf} gives them
+   */
+  place(arena: Arena, bound: BoundAttention, runs: CallRuns | null): PlacedPrograms {
     const writeBlock = placePrograms(arena, this.#compiled, bound);
-    const runs = bound.maskMod || bound.blockMask ? this.#findRuns(bound, units) : null;
     const runsAt = runs ? arena.allocate(bytesOfRuns(runs)) : 0;
     return {
       write: (words, descriptor, block) => {
@@ -64,12 +76,5 @@ export class PlannedPrograms {
         words[descriptor + D.runStartsPointer / 4] = startsAt;
       },
     };
-  }
-
-  #findRuns(bound: BoundAttention, units: Int32Array | null) {
-    const { grid, tileKeys } = this.#plan;
-    return this.#runs.take(bound, () =>
-      runsOf(bound.problem, bound, grid, tileKeys, runUnits(this.#plan, units)),
-    );
   }
 }

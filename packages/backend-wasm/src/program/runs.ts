@@ -1,4 +1,10 @@
-import { type AttentionProblem, type BoundAttention, Sequence, type WorkGrid } from "@heed/core";
+import {
+  type AttentionProblem,
+  type BoundAttention,
+  type KeyRange,
+  Sequence,
+  type WorkGrid,
+} from "@heed/core";
 import {
   type BlockRuns,
   BlockRunsBuilder,
@@ -9,6 +15,7 @@ import {
   ProgramBoxes,
   ProgramIntervals,
 } from "@heed/core/program";
+import { type ReadKeys, unionOf } from "../attention/read-keys.js";
 import { panelRows } from "../shared/attention.js";
 import * as P from "../shared/program.js";
 import { blockRunsOfPanel } from "./block-runs.js";
@@ -29,6 +36,15 @@ export interface CallRuns {
   readonly starts: Int32Array;
   /** `[runs, 3]`: see src/shared/program.ts. */
   readonly runs: Int32Array;
+  /** The keys of each sequence that any of its panels looks at. */
+  readonly seen: ReadKeys;
+}
+
+/** The panels of a sequence and a key head. */
+interface Panels {
+  readonly first: number;
+  /** Keys that any of them looks at. */
+  readonly seen: KeyRange;
 }
 
 /**
@@ -51,10 +67,13 @@ export function runsOf(
   units: readonly RunUnit[],
 ): CallRuns {
   const finder = new RunFinder(problem, bound, grid, tile);
+  const seen = new Array<KeyRange>(problem.sequences).fill({ start: 0, end: 0 });
   const bases = Int32Array.from(units, ({ sequence, keyHead, start }) => {
-    return finder.panelsOf(sequence, keyHead) + start / panelRows;
+    const panels = finder.panelsOf(sequence, keyHead);
+    seen[sequence] = unionOf([seen[sequence] as KeyRange, panels.seen]);
+    return panels.first + start / panelRows;
   });
-  return { units: bases, ...finder.build() };
+  return { units: bases, ...finder.build(), seen };
 }
 
 class RunFinder {
@@ -67,8 +86,8 @@ class RunFinder {
   /** Whether panels differ by batch entry, and by head. */
   readonly #byBatch: boolean;
   readonly #byHead: boolean;
-  /** First panels of the sequences and heads that are done. */
-  readonly #panels = new Map<string, number>();
+  /** Those of the sequences and heads that are done. */
+  readonly #panels = new Map<string, Panels>();
   readonly #starts: number[] = [];
   readonly #runs: number[] = [];
   readonly #sequences: Sequence[] = [];
@@ -93,8 +112,7 @@ class RunFinder {
     return { starts, runs: Int32Array.from(this.#runs) };
   }
 
-  /** The first panel of a sequence and a key head. */
-  panelsOf(s: number, keyHead: number): number {
+  panelsOf(s: number, keyHead: number): Panels {
     const sequence = this.#sequence(s);
     const { queryPositions, keyPositions, ragged } = this.#problem;
     const differ = ragged || (queryPositions ?? 0) > 1 || (keyPositions ?? 0) > 1;
@@ -103,9 +121,20 @@ class RunFinder {
     const known = this.#panels.get(key);
     if (known !== undefined) return known;
     const first = this.#starts.length;
-    this.#panels.set(key, first);
+    const firstRun = this.#runs.length;
     this.#addPanels(sequence, s, keyHead);
-    return first;
+    const panels = { first, seen: this.#seenSince(firstRun) };
+    this.#panels.set(key, panels);
+    return panels;
+  }
+
+  /** Keys of the runs from an element of {@link #runs} on. */
+  #seenSince(at: number): KeyRange {
+    const ranges: KeyRange[] = [];
+    for (let n = at; n < this.#runs.length; n += 3) {
+      ranges.push({ start: this.#runs[n] as number, end: this.#runs[n + 1] as number });
+    }
+    return unionOf(ranges);
   }
 
   #sequence(s: number): Sequence {

@@ -168,6 +168,12 @@ export const tileVariant = 360;
 export const workSpreadKey = 364;
 export const workSpreadValue = 368;
 
+/**
+ * int32 `[sequences]`: the row of keys, values and scales at which each sequence's key 0 lies, or would lie if it were
+ * there: of keys that no row sees, host tensors are not copied. 0: each sequence starts at row 0.
+ */
+export const keyRowsPointer = 372;
+
 /** Size of a descriptor. */
 export const descriptorBytes = 384;
 

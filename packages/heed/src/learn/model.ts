@@ -11,6 +11,8 @@ interface Cost {
   readonly gigabytes: number;
   /** Whether keys that causal or a window hides from some queries are computed like the others. */
   readonly hiddenKeys: boolean;
+  /** Whether keys that they hide from all queries are copied like the others. */
+  readonly unseenKeys: boolean;
 }
 
 /**
@@ -19,10 +21,10 @@ interface Cost {
  * calls correct them, see {@link CostModel}.
  */
 const costs: Readonly<Record<string, Cost>> = {
-  js: { fixed: 0.004, gigaflops: 3.5, gigabytes: 2, hiddenKeys: false },
-  wasm: { fixed: 0.012, gigaflops: 30, gigabytes: 8, hiddenKeys: false },
-  onnx: { fixed: 0.12, gigaflops: 50, gigabytes: 4, hiddenKeys: true },
-  webgpu: { fixed: 1, gigaflops: 1000, gigabytes: 2, hiddenKeys: false },
+  js: { fixed: 0.004, gigaflops: 3.5, gigabytes: 2, hiddenKeys: false, unseenKeys: false },
+  wasm: { fixed: 0.012, gigaflops: 30, gigabytes: 8, hiddenKeys: false, unseenKeys: false },
+  onnx: { fixed: 0.12, gigaflops: 50, gigabytes: 4, hiddenKeys: true, unseenKeys: false },
+  webgpu: { fixed: 1, gigaflops: 1000, gigabytes: 2, hiddenKeys: false, unseenKeys: true },
 };
 
 /** Sums over classes of problems of ln(seen / expected), and of its square. */
@@ -93,20 +95,15 @@ export class CostModel {
 function uncorrected(problem: Problem, { name, info }: Candidate): number {
   const cost = costs[name];
   if (cost === undefined || problem.operation !== "attention") return Number.POSITIVE_INFINITY;
-  const { flops, bytes } = roughWork(problem as AttentionProblem, cost.hiddenKeys);
+  const { flops, bytes } = roughWork(problem as AttentionProblem, cost);
   const threads = Math.max(1, 0.8 * (info?.threads ?? 1));
   return cost.fixed + flops / (1e6 * cost.gigaflops * threads) + bytes / (1e6 * cost.gigabytes);
 }
 
-/**
- * Work of a call without its data, as if each query saw all keys that its rules may leave.
- *
- * @param hiddenKeys whether keys that they hide from some queries, but not from all, are computed and read for all; those
- *   that no query sees are not read then
- */
+/** Work of a call without its data, as if each query saw all keys that its rules may leave. */
 function roughWork(
   p: AttentionProblem,
-  hiddenKeys: boolean,
+  { hiddenKeys, unseenKeys }: Cost,
 ): { readonly flops: number; readonly bytes: number } {
   const { batch, queryHeads, kvHeads, queryLength, keyLength, headDim, valueDim } = p;
   const { left, right } = p.window ?? { left: null, right: null };
@@ -115,9 +112,9 @@ function roughWork(
   const seenByAny = Math.min(span + queryLength - 1, keyLength);
   const keys = hiddenKeys ? seenByAny : Math.min(span, keyLength * half);
   const sizes = headDim + valueDim;
+  const rows = queryHeads * queryLength + kvHeads * (unseenKeys ? keyLength : seenByAny);
   return {
     flops: 2 * batch * queryHeads * queryLength * keys * sizes,
-    bytes:
-      4 * batch * sizes * (queryHeads * queryLength + kvHeads * (hiddenKeys ? keys : keyLength)),
+    bytes: 4 * batch * sizes * rows,
   };
 }
