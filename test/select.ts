@@ -60,8 +60,7 @@ export type Signature = (problem: AttentionProblem) => string | Promise<string>;
  * @param here what computes a problem in this run
  * @param there what computes it in the whole run
  */
-export function differing(here: Signature, there: Signature): CaseSelection | undefined {
-  if (scope === "all") return undefined;
+export function differing(here: Signature, there: Signature): CaseSelection {
   return async (c) => {
     if (!("spec" in c)) return false;
     const problem = problemOf(c);

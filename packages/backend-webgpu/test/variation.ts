@@ -79,7 +79,10 @@ interface VariationOptions {
   readonly always?: readonly string[];
   /** Sets of kernels that ran on the same device before: variations of one file share it. */
   readonly computed?: Set<string>;
-  /** Whether `HEED_TEST_SCOPE=places` runs every case whose kernels are not the usual ones. Default false. */
+  /**
+   * Whether `HEED_TEST_SCOPE=places` runs every case whose kernels are not the usual ones, and
+   * `HEED_TEST_SCOPE=all` those of programs among them. Default false.
+   */
   readonly whole?: boolean;
 }
 
@@ -89,9 +92,8 @@ interface VariationOptions {
  * `pnpm test` runs the cases with every rule, or only the smallest case if all of those are computed with the
  * usual kernels under the usual limits. `HEED_TEST_SCOPE=places` runs the cases whose kernels are not the
  * usual ones, or where variations share a device, unless `whole`, one for each of a few sets of kernels of
- * each profile.
- * `HEED_TEST_SCOPE=all` runs everything. Of programs, each of which has kernels of its own, a few run here;
- * conformance-programs.places.node.test.ts has the others.
+ * each profile. `HEED_TEST_SCOPE=all` runs all cases whose kernels are not the usual ones. Of programs, each of
+ * which has kernels of its own, a few run here; conformance-programs.places.node.test.ts has the others.
  */
 export function variation(
   title: string,
@@ -101,17 +103,17 @@ export function variation(
   const { usual = webgpu({ allowFallbackAdapter: true }), always } = options;
   const other = differing(kernelsOf(provider), kernelsOf(usual));
   if (allVariations) {
-    const isNew = notComputed(provider, options);
+    const isNew = scope === "all" ? () => true : notComputed(provider, options);
     const select: CaseSelection = async (c) =>
-      always?.some((part) => c.id.includes(part)) ||
-      ((await other?.(c)) === true && (await isNew(c)));
-    testBackend(provider, { title, select: other && withoutProgramCases(select) });
+      always?.some((part) => c.id.includes(part)) || ((await other(c)) && (await isNew(c)));
+    const programs = scope === "all" && options.whole;
+    testBackend(provider, { title, select: programs ? select : withoutProgramCases(select) });
     return;
   }
   const cases = selectCases({ filter: everyRule });
   const differ = async (): Promise<boolean> => {
     if (always) return true;
-    for (const c of cases) if (await other?.(c)) return true;
+    for (const c of cases) if (await other(c)) return true;
     return false;
   };
   testBackend(provider, {
