@@ -496,6 +496,11 @@ describe("stores", () => {
       // Other scripts of the page can write there.
       await set("learned", { damaged: true }, place);
       expect(await store?.read()).toBeNull();
+      const attention = await createAttention({ backends: ["js"] });
+      const t = zeros("float32", [1, 1, 2, 4]);
+      for (let i = 0; i < 4; i++) await attention.run({ query: t, key: t, value: t });
+      await attention.dispose();
+      expect(JSON.parse((await store?.read()) ?? "")).toMatchObject({ format: "heed-learned" });
       await clear(place);
     },
   );
