@@ -4,49 +4,14 @@ import {
   fromFloat64,
   type HostTensor,
   isDeviceTensor,
-  mergeHeads,
   projection,
   reshape,
-  rowMajorStrides,
   scatter,
-  splitHeads,
   type Tensor,
   tensor,
   toFloat64,
 } from "@heed/core";
-import type { Owned } from "./owned.js";
-
-/**
- * `[B, H, L, D]` as `[B, L, H·D]`. Host tensors are copied. On a device, one row is a view; several are
- * copied there, by a scatter into the view that splits the result.
- */
-export async function merged(attention: Attention, t: Tensor, owned: Owned): Promise<Tensor> {
-  if (!isDeviceTensor(t)) return mergeHeads(t) as Tensor;
-  const [batch, heads, length, size] = t.shape as [number, number, number, number];
-  if (length === 1 || heads === 1) {
-    return owned.keep(
-      t.view?.({
-        shape: [batch, length, heads * size],
-        strides: mergedStrides(t),
-        offset: t.offset ?? 0,
-      }) as Tensor,
-    );
-  }
-  const all = owned.keep(
-    attention.allocate(t.dtype, [batch, length, heads * size], { backend: t.backend }),
-  );
-  const target = owned.keep(splitHeads(all, heads) as Tensor);
-  const slots = Int32Array.from({ length: batch * length }, (_, i) => i % length);
-  await attention.apply(scatter, { target, source: t, slots, paged: false });
-  return all;
-}
-
-/** Strides of merged heads of a row-major tensor that has one head or one row. */
-function mergedStrides(t: Tensor): number[] {
-  const [, , length, size] = t.shape as [number, number, number, number];
-  const strides = t.strides ?? rowMajorStrides(t.shape);
-  return [strides[0] as number, length === 1 ? size : (strides[2] as number), 1];
-}
+import type { Owned } from "@heed/core/owned";
 
 /** `[B, H, L, S]` averaged over heads: `[B, L, S]`. */
 export async function averaged(attention: Attention, t: Tensor, owned: Owned): Promise<Tensor> {

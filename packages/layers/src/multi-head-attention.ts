@@ -12,11 +12,11 @@ import {
   type Tensor,
 } from "@heed/core";
 import { checkAttention, reading } from "@heed/core/options";
+import { mergedHeads, Owned } from "@heed/core/owned";
 import { bothMasks, type CachedInputs, narrower, overCache, positionsOf } from "./cache.js";
-import { averaged, merged, withRows } from "./heads.js";
+import { averaged, withRows } from "./heads.js";
 import { type LayerCall, type LayerInputs, type LayerOutputs, readLayerCall } from "./inputs.js";
 import { type LayerOptions, type MultiHeadAttentionOptions, readLayerOptions } from "./options.js";
-import { Owned } from "./owned.js";
 import { type Padding, readPaddingRows, rulesOf, withExtra } from "./padding.js";
 import { type PlacedWeights, placeWeights, preferredBackend, repeated } from "./place.js";
 import { type Heads, Projections } from "./projections.js";
@@ -174,7 +174,7 @@ export class MultiHeadAttention {
         : await this.#attend(call, heads, padding, owned, options);
       const { backend, output, ...others } = outputs;
       for (const t of [output, ...Object.values(others)]) owned.keep(t as Tensor);
-      const mergedOutput = await merged(this.#attention, output, owned);
+      const mergedOutput = await mergedHeads(this.#attention, output, owned);
       const projected = await projections.linear(weights.output, mergedOutput);
       const results: Record<string, Tensor> = { output: projected };
       for (const [name, t] of Object.entries(others) as [string, Tensor][]) {

@@ -7,10 +7,10 @@ import {
   splitHeads,
   type Tensor,
 } from "@heed/core";
+import type { Owned } from "@heed/core/owned";
 import { positionsOf } from "./cache.js";
 import type { LayerCall } from "./inputs.js";
 import type { LayerOptions, LayerRotary, Linear } from "./options.js";
-import type { Owned } from "./owned.js";
 import type { PlacedNorm, PlacedWeights } from "./place.js";
 
 /** Query, key and value of a call, `[B, heads, rows, size]`. */

@@ -4,7 +4,8 @@ import { checkAttention, readOptions } from "@heed/core/options";
 
 export interface SpliceOptions {
   /** Runs the sites: what `createAttention` of `heed` or `@heed/core` resolves with. */
-  readonly attention: Pick<Attention, "run" | "apply"> & Partial<Pick<Attention, "upload">>;
+  readonly attention: Pick<Attention, "run" | "apply"> &
+    Partial<Pick<Attention, "upload" | "allocate">>;
   /**
    * The application's own copy of onnxruntime: the module object of `onnxruntime-web` (or one of its entries) or
    * of `onnxruntime-node`. Default: the one that is installed; in Node `onnxruntime-node` before `onnxruntime-web`.

@@ -3,6 +3,7 @@ import { declaredType, typeName } from "./cut/extract.js";
 import { CircleError, type Cut, cut } from "./cut/plan.js";
 import { describeSite } from "./describe.js";
 import { SpliceError } from "./errors.js";
+import { withBiasesApart } from "./graph/biases.js";
 import { Folder } from "./graph/fold.js";
 import { ModelGraph } from "./graph/graph.js";
 import { readModel } from "./graph/read.js";
@@ -36,13 +37,14 @@ export async function splice(
   options: SpliceOptions,
 ): Promise<SplicedModel> {
   const checked = checkOptions(options);
-  const graph = new ModelGraph(readModel(bytes));
+  const graph = withBiasesApart(new ModelGraph(readModel(bytes)));
   const folder = new Folder(graph);
   const sizes = new Sizes(graph, folder);
   const { plan, sites, notUnderstood } = planOf(graph, findSites(graph, folder, sizes));
   if (sites.length === 0) throw new SpliceError("no-attention", noAttention(notUnderstood));
   const runtime = await findRuntime(checked.runtime);
-  const sharing = await findSharedGpu(checked.attention, runtime, checked);
+  const operators = sites.some(({ form }) => form.kind === "operator");
+  const sharing = await findSharedGpu(checked.attention, runtime, checked, operators);
   const { gpu } = sharing;
   const places = webgpuProvider(runtime, checked)
     ? new Places(graph, sites, {
@@ -72,6 +74,7 @@ export async function splice(
       new SiteRunner(graph, loader, checked.attention, site, {
         heads: heads.get(site.name) ?? null,
         weightsRead: plan.weightsRead.has(site),
+        constants: new Set(constants.keys()),
         gpu,
       }),
     ]);

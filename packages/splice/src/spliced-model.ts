@@ -5,9 +5,10 @@ import type { Cut } from "./cut/plan.js";
 import type { ModelGraph } from "./graph/graph.js";
 import type { Sharing } from "./run/gpu/shared.js";
 import type { Places } from "./run/places.js";
-import type { SiteRunner, Wanted } from "./run/run-site.js";
+import type { SiteRunner } from "./run/run-site.js";
 import { RunValues } from "./run/run-values.js";
 import type { LoadedPiece, PieceLoader } from "./run/sessions.js";
+import type { Wanted } from "./run/site-run.js";
 import { runtimeValue } from "./run/values.js";
 import type { Site, SiteResult, UnsplicedNode } from "./site.js";
 

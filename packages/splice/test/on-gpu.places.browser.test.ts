@@ -11,6 +11,13 @@ import * as ort from "onnxruntime-web/webgpu";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { gemma, gpt2, llama, whisper } from "./models/decoders.js";
 import { bert, einsum, swin, torchLayer, vit } from "./models/encoders.js";
+import {
+  attentionOperator,
+  groupQueryOperator,
+  multiHeadDecoder,
+  multiHeadOperator,
+  packedOperator,
+} from "./models/operators.js";
 import type { Feeds, TestModel } from "./models/writer.js";
 
 const here = (await navigator.gpu?.requestAdapter()) != null;
@@ -95,7 +102,21 @@ describe.skipIf(!here).each(["webgpu", "onnx"])("sites on %s", { timeout: 300_00
     ["Gemma", gemma(), 1],
   ];
 
-  test.each(models)("%s: nothing is read back but outputs and masks", async (_, model, masks) => {
+  const operators: readonly (readonly [string, TestModel, number])[] = [
+    ["Attention with a past", attentionOperator(), 0],
+    ["MultiHeadAttention with biases", multiHeadOperator(false), 0],
+    ["MultiHeadAttention with biases and padding", multiHeadOperator(), 0],
+    ["MultiHeadAttention with a past", multiHeadDecoder(), 0],
+    ["GroupQueryAttention, first call", groupQueryOperator(0), 0],
+    ["GroupQueryAttention with a past", groupQueryOperator(4), 0],
+    ["com.microsoft.Attention, first call", packedOperator(0), 0],
+    ["com.microsoft.Attention with a past", packedOperator(4), 0],
+  ];
+
+  // onnxruntime writes no tensor of its device in place, which operators need.
+  const inPlace = name === "webgpu" ? [...models, ...operators] : models;
+
+  test.each(inPlace)("%s: nothing is read back but outputs and masks", async (_, model, masks) => {
     await spliced(model, async (own) => {
       expect(own.memory).toEqual({ on: "device", backend: name });
       const result = await counted(own, tensors(model.feeds));
@@ -108,7 +129,12 @@ describe.skipIf(!here).each(["webgpu", "onnx"])("sites on %s", { timeout: 300_00
   });
 
   // Each backend compiles for seconds on a software adapter.
-  const judged = models.filter(([model]) => name === "webgpu" || /BERT of|Llama/.test(model));
+  const judged = inPlace.filter(
+    ([model]) =>
+      (name === "webgpu" || /BERT of|Llama/.test(model)) &&
+      // onnxruntime-web 1.30's webgpu has no key_padding_mask, so that the file as it is does not run there.
+      model !== "MultiHeadAttention with biases and padding",
+  );
 
   test.each(judged)("%s: outputs and sites are within their budgets", async (_, model) => {
     const feeds = tensors(model.feeds);
@@ -175,6 +201,14 @@ describe.skipIf(!here).each(["webgpu", "onnx"])("sites on %s", { timeout: 300_00
         readBack: "the output's axes are in another order",
       });
     }
+  });
+
+  test.runIf(name === "onnx")("operators are read back, and why is said", async () => {
+    const model = groupQueryOperator(4);
+    const { sites } = await spliced(model, (own) => own.run(tensors(model.feeds)));
+    const [site] = sites.values();
+    expect(site).toMatchObject({ backend: name, memory: "host" });
+    expect(site?.readBack).toContain("write no tensor of its device in place");
   });
 
   test("pieces on another device, or on the CPU, share nothing", async () => {

@@ -4,6 +4,7 @@ import { attentionOn } from "../../../test/backends.js";
 import {
   attentionOperator,
   groupQueryOperator,
+  multiHeadDecoder,
   multiHeadOperator,
   packedOperator,
   packedPadding,
@@ -20,6 +21,7 @@ beforeAll(async () => {
 const models: Readonly<Record<string, TestModel>> = {
   "Attention-23 with softcap, past and present": attentionOperator(),
   "MultiHeadAttention with biases and padding": multiHeadOperator(),
+  "MultiHeadAttention with a past and a bias of scores": multiHeadDecoder(),
   "GroupQueryAttention, first call": groupQueryOperator(0),
   "GroupQueryAttention with a past": groupQueryOperator(4),
   "com.microsoft.Attention, first call": packedOperator(0),

@@ -11,6 +11,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "@heed/backend-onnx/proto";
+import { clone } from "../graph/clone.js";
 import type { GraphNode, ModelGraph } from "../graph/graph.js";
 
 /** A part of a model that runs by itself. */
@@ -175,9 +176,4 @@ function valueInfo(name: string, { dtype, dims }: ValueType): ValueInfoProto {
   const tensor = { elemType: types[dtype] ?? DataType.FLOAT, ...(dim && { shape: { dim } }) };
   const type = { value: { case: "tensorType" as const, value: tensor } };
   return create(ValueInfoProtoSchema, { name, type: type as unknown as TypeProto });
-}
-
-/** A message with other members; those that are not set stay on its prototype, as protobuf-es has them. */
-function clone<T extends object>(message: T, members: Partial<T>): T {
-  return Object.assign(Object.create(Object.getPrototypeOf(message)), message, members) as T;
 }

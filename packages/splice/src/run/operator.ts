@@ -1,5 +1,5 @@
 import { AttributeProto_AttributeType as AttributeType } from "@heed/backend-onnx/proto";
-import { type HostTensor, reshape, transpose } from "@heed/core";
+import { type HostTensor, reshape, type Tensor, transpose } from "@heed/core";
 import { onnxAttention, onnxGroupQueryAttention, onnxMultiHeadAttention } from "@heed/core/onnx";
 import type { GraphNode } from "../graph/graph.js";
 import type { OperatorForm } from "../match/form.js";
@@ -9,7 +9,10 @@ import type { Runner } from "./runner.js";
 import { hostTensor, numbersOf, type Value } from "./values.js";
 
 /** The operator's outputs in its order, each null where it is not wanted. */
-export type OperatorOutputs = readonly (HostTensor | null)[];
+export type OperatorOutputs = readonly (Tensor | null)[];
+
+/** An input of an operator: a tensor, or 64-bit integers, which Heed's tensors do not hold. */
+export type Argument = Tensor | readonly number[];
 
 const inputNames: Readonly<Record<OperatorForm["operator"], readonly string[]>> = {
   Attention: ["Q", "K", "V", "attn_mask", "past_key", "past_value", "nonpad_kv_seqlen"],
@@ -61,18 +64,23 @@ const outputNames: Readonly<Record<OperatorForm["operator"], readonly string[]>>
   PackedAttention: ["output", "present"],
 };
 
-/** Runs an operator's call on Heed. @throws what core's functions for these operators throw, NotThisCall */
+/**
+ * Runs an operator's call on Heed, in the memory of its query.
+ *
+ * @param argument an input by the name of its value
+ * @throws what core's functions for these operators throw, NotThisCall
+ */
 export async function runOperator(
   runner: Runner,
   { operator, node }: OperatorForm,
-  read: (name: string) => Value,
+  argument: (value: string) => Argument,
 ): Promise<OperatorOutputs> {
   const inputs: Record<string, unknown> = {};
   for (const [at, name] of node.inputs.entries()) {
-    const argument = inputNames[operator][at];
+    const own = inputNames[operator][at];
     if (name === "") continue;
-    if (!argument) throw new NotThisCall(`input ${at} of ${operator} is not known`);
-    inputs[argument] = argumentOf(read(name));
+    if (!own) throw new NotThisCall(`input ${at} of ${operator} is not known`);
+    inputs[own] = argument(name);
   }
   const names = outputNames[operator];
   const outputs = node.outputs.flatMap((name, at) => (name === "" ? [] : [names[at] as string]));
@@ -82,7 +90,7 @@ export async function runOperator(
     inputs,
     attributesOf(node),
     outputs,
-  )) as unknown as Record<string, HostTensor | undefined>;
+  )) as unknown as Record<string, Tensor | undefined>;
   return node.outputs.map((name, at) =>
     name === "" ? null : (results[names[at] as string] ?? null),
   );
@@ -115,8 +123,8 @@ export function arrangedHeads(output: HostTensor, heads: number): HostTensor {
   return transpose(reshape(output, [batch, rows, heads, width / heads]), [0, 2, 1, 3]);
 }
 
-/** A tensor, or 64-bit integers, which Heed's tensors do not hold. */
-function argumentOf(value: Value): HostTensor | readonly number[] {
+/** An input that is in host memory. @throws NotThisCall */
+export function hostArgument(value: Value): HostTensor | readonly number[] {
   if (value.type === "int64") return numbersOf(value);
   const t = hostTensor(value);
   if (!t) throw new NotThisCall(`an input is of ${value.type}`);

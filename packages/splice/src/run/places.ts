@@ -1,7 +1,7 @@
 import { TensorProto_DataType as DataType } from "@heed/backend-onnx/proto";
 import type { ModelGraph } from "../graph/graph.js";
 import { ElementTypes } from "../graph/types.js";
-import type { FoundSite } from "../match/form.js";
+import type { FoundSite, OperatorForm } from "../match/form.js";
 
 /** Memory that onnxruntime leaves an output in. */
 export type Place = "cpu" | "gpu-buffer";
@@ -11,7 +11,7 @@ export class Places {
   readonly #types: ElementTypes;
   readonly #outputs: ReadonlySet<string>;
   readonly #preferred: unknown;
-  /** Values that sites read as query, key or value, and those that they read in another way. */
+  /** Values that sites read where they are, and those that they read in another way. */
   readonly #operands: ReadonlySet<string>;
   readonly #others: ReadonlySet<string>;
   /** Values that something inside the model reads. */
@@ -58,7 +58,16 @@ export class Places {
   }
 }
 
-/** Values that are query, key and value of a site; those of operators are read in host memory. */
+/** Places of an operator's inputs that it reads where they are: everything but masks, lengths and biases. */
+const operandPlaces: Readonly<Record<OperatorForm["operator"], readonly number[]>> = {
+  Attention: [0, 1, 2, 4, 5],
+  MultiHeadAttention: [0, 1, 2, 6, 7],
+  GroupQueryAttention: [0, 1, 2, 3, 4, 7, 8, 14, 15],
+  PackedAttention: [0, 1, 2, 4],
+};
+
+/** Values that a site reads on the GPU if they are there. */
 export function operandsOf({ form }: FoundSite): string[] {
-  return form.kind === "written-out" ? [form.query.value, form.key.value, form.value.value] : [];
+  if (form.kind === "written-out") return [form.query.value, form.key.value, form.value.value];
+  return operandPlaces[form.operator].flatMap((at) => form.node.inputs[at] || []);
 }

@@ -4,39 +4,25 @@ import {
   type DeviceTensor,
   elementCount,
   type HostTensor,
-  InvalidInputError,
-  isContiguous,
   isDeviceTensor,
-  isHeedError,
   type Tensor,
-  UnsupportedError,
 } from "@heed/core";
 import { extract, type Piece } from "../cut/extract.js";
 import type { ModelGraph } from "../graph/graph.js";
 import type { FoundSite, WrittenOut } from "../match/form.js";
 import type { SiteResult } from "../site.js";
-import { type CallTensor, NotInPlace, NotThisCall, withAxes } from "./axes.js";
+import { type CallTensor, NotInPlace, withAxes } from "./axes.js";
 import { arrangedOutput, hostOperand, outputTensor, type SiteCall, siteCall } from "./call.js";
 import { BufferLayout } from "./gpu/layout.js";
-import { downloaded, hostCopy, type SharedGpu } from "./gpu/shared.js";
-import { arrangedHeads, runOperator } from "./operator.js";
+import { downloaded, type SharedGpu } from "./gpu/shared.js";
 import { operandsOf } from "./places.js";
+import { reasonOf, reasonOnDevice } from "./reasons.js";
+import { type OperatorSite, runOperatorSite } from "./run-operator.js";
 import type { RunValues } from "./run-values.js";
-import { type Recorded, type Runner, recording } from "./runner.js";
+import { hostTensorOf, type Runner } from "./runner.js";
 import type { LoadedPiece, PieceLoader } from "./sessions.js";
-import { feedValue, hostTensor, runtimeValue } from "./values.js";
-
-/** Results that a run wants of a site. */
-export interface Wanted {
-  readonly weights: boolean;
-  readonly inputs: boolean;
-}
-
-/** Values that a site made, by name, and what there is to tell. */
-export interface SiteRun {
-  readonly values: ReadonlyMap<string, RuntimeTensor>;
-  readonly result: SiteResult;
-}
+import type { SiteRun, Wanted } from "./site-run.js";
+import { feedValue, floats, hostTensor, runtimeValue } from "./values.js";
 
 /** Runs one site: on Heed, or where a call is not what was recognised, by the nodes of the file. */
 export class SiteRunner {
@@ -48,8 +34,10 @@ export class SiteRunner {
   readonly #weightsRead: boolean;
   /** Memory that onnxruntime and a backend share. */
   readonly #gpu: SharedGpu | null;
-  /** Query, key and value among the site's inputs. */
+  /** Inputs that are read on the GPU if they are there. */
   readonly #operands: ReadonlySet<string>;
+  /** Values that do not depend on the call. */
+  readonly #constants: ReadonlySet<string>;
   readonly #own: Piece;
   readonly #graph: ModelGraph;
   #loaded: Promise<LoadedPiece> | null = null;
@@ -62,6 +50,7 @@ export class SiteRunner {
     about: {
       readonly heads: number | null;
       readonly weightsRead: boolean;
+      readonly constants: ReadonlySet<string>;
       readonly gpu: SharedGpu | null;
     },
   ) {
@@ -70,6 +59,7 @@ export class SiteRunner {
     this.#attention = attention;
     this.#heads = about.heads;
     this.#weightsRead = about.weightsRead;
+    this.#constants = about.constants;
     this.#gpu = about.gpu;
     this.#operands = new Set(operandsOf(site));
     this.#graph = graph;
@@ -117,7 +107,18 @@ export class SiteRunner {
 
   async #byHeed(values: RunValues, wanted: Wanted): Promise<SiteRun> {
     const { form } = this.site;
-    if (form.kind !== "written-out") return this.#operator(values, wanted);
+    if (form.kind === "operator") {
+      const site: OperatorSite = {
+        form,
+        inputs: this.site.inputs,
+        operands: this.#operands,
+        constants: this.#constants,
+        attention: this.#attention,
+        runtime: this.#loader.runtime,
+        gpu: this.#gpu,
+      };
+      return runOperatorSite(site, values, wanted);
+    }
     await values.fetch(this.site.inputs.filter((name) => !this.#operands.has(name)));
     const onDevice = await this.#tryOnDevice(form, values, wanted);
     if (typeof onDevice === "object") return onDevice;
@@ -177,7 +178,7 @@ export class SiteRunner {
       checkInPlace(call, this.#weightsRead);
       return await this.#onDevice(form, values, wanted, { call, gpu });
     } catch (error) {
-      const reason = error instanceof NotInPlace ? error.message : refusalOf(error);
+      const reason = reasonOnDevice(error);
       if (reason === null) throw error;
       return reason;
     }
@@ -207,12 +208,10 @@ export class SiteRunner {
         returns: { weights: wanted.weights || this.#weightsRead },
       });
       const weights =
-        wanted.weights && result.weights ? await onHostToo(result.weights) : undefined;
-      const made = new Map([
-        [site.output, await this.#given(result.output, call.outputSizes, gpu)],
-      ]);
+        wanted.weights && result.weights ? await hostTensorOf(result.weights) : undefined;
+      const made = new Map([[site.output, await gpu.given(result.output, call.outputSizes)]]);
       if (this.#weightsRead && result.weights && site.weights) {
-        made.set(site.weights, await this.#given(result.weights, call.weightSizes, gpu));
+        made.set(site.weights, await gpu.given(result.weights, call.weightSizes));
       } else if (result.weights && isDeviceTensor(result.weights)) result.weights.dispose();
       if (wanted.inputs) await values.fetch(this.#operands);
       return {
@@ -227,41 +226,6 @@ export class SiteRunner {
     } finally {
       for (const t of wrapped) t.dispose();
     }
-  }
-
-  /** A backend's tensor as onnxruntime's, over the same memory if onnxruntime can read that. */
-  async #given(t: Tensor, sizes: readonly number[], gpu: SharedGpu): Promise<RuntimeTensor> {
-    if (isDeviceTensor(t) && isContiguous(t) && (t.offset ?? 0) === 0) return gpu.give(t, sizes);
-    return runtimeValue(this.#loader.runtime, await hostCopy(t), sizes);
-  }
-
-  async #operator(values: RunValues, wanted: Wanted): Promise<SiteRun> {
-    const { form } = this.site;
-    if (form.kind !== "operator") throw new Error("an operator was expected");
-    const { runtime } = this.#loader;
-    const recorded: Recorded = {};
-    const runner = recording(this.#attention, wanted.weights, recorded);
-    await values.fetch(this.site.inputs);
-    const outputs = await runOperator(runner, form, (name) => values.onHost(name));
-    const made = new Map<string, RuntimeTensor>();
-    for (const [at, name] of form.node.outputs.entries()) {
-      const output = outputs[at];
-      if (output) made.set(name, runtimeValue(runtime, output, output.shape));
-      else if (name !== "") throw new NotThisCall(`Heed does not return the output ${at}`);
-    }
-    return {
-      values: made,
-      result: {
-        backend: recorded.backend ?? null,
-        memory: "host",
-        ...(recorded.weights && { weights: recorded.weights }),
-        ...(wanted.inputs &&
-          recorded.inputs && {
-            inputs: recorded.inputs,
-            arrange: (made) => arrangedHeads(floats(made), recorded.inputs?.query.shape[1] ?? 1),
-          }),
-      },
-    };
   }
 
   async #byRuntime(values: RunValues, wanted: Wanted, reason: string): Promise<SiteRun> {
@@ -311,17 +275,6 @@ export class SiteRunner {
   }
 }
 
-function floats(made: Parameters<NonNullable<SiteResult["arrange"]>>[0]): HostTensor {
-  const t = hostTensor(made as RuntimeTensor);
-  if (!t) throw new InvalidInputError("output", "a tensor of numbers that Heed has", made.type);
-  return t;
-}
-
-/** A copy of a backend's tensor in host memory; the tensor stays. */
-async function onHostToo(t: Tensor): Promise<HostTensor> {
-  return isDeviceTensor(t) ? t.read() : t;
-}
-
 /** A call and its output's form, for whoever asked for inputs. */
 function shownInputs(call: SiteCall): Pick<SiteResult, "inputs" | "arrange"> {
   return { inputs: call.inputs, arrange: (made) => arrangedOutput(floats(made), call) };
@@ -339,18 +292,4 @@ function checkInPlace(call: SiteCall<CallTensor>, weightsRead: boolean): void {
     throw new NotInPlace("an operand is empty");
   }
   if (elementCount(weightSizes) === 0) throw new NotInPlace("there are no scores");
-}
-
-/** Why the runtime has to run a call; null for errors that are no matter of the call. */
-function reasonOf(error: unknown): string | null {
-  return error instanceof NotThisCall ? error.message : refusalOf(error);
-}
-
-/** Why no backend takes a call; null for other errors. */
-function refusalOf(error: unknown): string | null {
-  if (error instanceof UnsupportedError || error instanceof InvalidInputError) return error.message;
-  if (isHeedError(error, "unsupported") || isHeedError(error, "invalid-input")) {
-    return (error as Error).message;
-  }
-  return null;
 }

@@ -9,6 +9,7 @@ import {
   type DType,
   float16BitsToNumber,
   type HostTensor,
+  InvalidInputError,
   type TypedArray,
   tensor,
 } from "@heed/core";
@@ -30,6 +31,17 @@ const dtypes: Readonly<Record<string, DType>> = {
 export function hostTensor({ type, dims, data }: Value): HostTensor | undefined {
   const dtype = dtypes[type];
   return dtype && tensor(data as TypedArray, dims, { dtype });
+}
+
+/** An output of onnxruntime's as Heed's tensor. @throws InvalidInputError for an element type that Heed lacks */
+export function floats(made: {
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly data: unknown;
+}): HostTensor {
+  const t = hostTensor(made as RuntimeTensor);
+  if (!t) throw new InvalidInputError("output", "a tensor of numbers that Heed has", made.type);
+  return t;
 }
 
 /** Heed's tensor as onnxruntime's, row-major, with sizes of its own. */

@@ -32,24 +32,52 @@ export function attentionOperator(opset = 23): TestModel {
   };
 }
 
-/** As onnxruntime's optimiser writes encoders: biases and padding are the operator's. */
-export function multiHeadOperator(): TestModel {
+/** As onnxruntime's optimiser writes encoders: biases, and padding, are the operator's. */
+export function multiHeadOperator(padded = true): TestModel {
   const g = new Writer(17);
   const hidden = g.input("hidden", "float32", ["batch", 5, width]);
-  const padding = g.input("padding", "int32", ["batch", 5]);
+  const padding = padded ? [g.input("padding", "int32", ["batch", 5])] : [];
   const part = () => g.op("MatMul", [hidden, g.weight(width, width)]);
-  const inputs = [part(), part(), part(), g.weight(3 * width), padding];
+  const inputs = [part(), part(), part(), g.weight(3 * width), ...padding];
   const out = g.op("MultiHeadAttention", inputs, { num_heads: 2 }, contrib);
   g.output("out", g.linear(out, width, width), "float32", ["batch", 5, width]);
   return {
     bytes: g.model(),
     feeds: {
       hidden: floats([2, 5, width], 1),
-      padding: {
-        type: "int32",
-        data: Int32Array.from([1, 1, 1, 1, 1, 1, 1, 1, 0, 0]),
-        dims: [2, 5],
-      },
+      ...(padded && {
+        padding: {
+          type: "int32",
+          data: Int32Array.from([1, 1, 1, 1, 1, 1, 1, 1, 0, 0]),
+          dims: [2, 5],
+        },
+      }),
+    },
+  };
+}
+
+/** Decoders that onnxruntime's optimiser fused: causal, with a past and a present, and a bias of scores. */
+export function multiHeadDecoder(): TestModel {
+  const g = new Writer(17);
+  const hidden = g.input("hidden", "float32", ["batch", "rows", width]);
+  const past = (name: string): Value => g.input(name, "float32", ["batch", 2, "past", 4]);
+  const part = () => g.linear(hidden, width, width);
+  const [y, key, value] = g.node(
+    "MultiHeadAttention",
+    [part(), part(), part(), "", "", g.weight(1, 2, 3, 7), past("past_key"), past("past_value")],
+    ["y", "key", "value"],
+    { num_heads: 2, unidirectional: 1 },
+    contrib,
+  );
+  g.output("out", g.linear(y, width, width), "float32", ["batch", "rows", width]);
+  g.output("present_key", key, "float32", ["batch", 2, "total", 4]);
+  g.output("present_value", value, "float32", ["batch", 2, "total", 4]);
+  return {
+    bytes: g.model(),
+    feeds: {
+      hidden: floats([2, 3, width], 1),
+      past_key: floats([2, 2, 4, 4], 2),
+      past_value: floats([2, 2, 4, 4], 3),
     },
   };
 }
@@ -99,7 +127,8 @@ export function groupQueryOperator(past: number): TestModel {
 /** com.microsoft.Attention: projections, past and present are the operator's. */
 export function packedOperator(past: number): TestModel {
   const g = new Writer(17);
-  const hidden = g.input("hidden", "float32", ["batch", "rows", width]);
+  const given = g.input("hidden", "float32", ["batch", "rows", width]);
+  const hidden = g.linear(given, width, width);
   const before = g.input("past", "float32", [2, "batch", 2, "past", 4]);
   const [y, present] = g.node(
     "Attention",

@@ -1,19 +1,21 @@
 import { describeValue, InvalidInputError } from "../../errors.js";
 import { isList, reading } from "../../options.js";
-import { readHostTensor } from "../../tensor/host-tensor.js";
-import type { HostTensor } from "../../tensor/tensor.js";
+import { readHostTensor, readTensor } from "../../tensor/host-tensor.js";
+import type { Tensor } from "../../tensor/tensor.js";
 import { typedArrayName } from "../../tensor/typed-array.js";
-import { fromFloat64, toFloat64 } from "../../tensor/values.js";
+import { toFloat64 } from "../../tensor/values.js";
 import { splitHeads } from "../../tensor/views.js";
+import type { CallMemory } from "./call-memory.js";
 
 /** Q, K or V as `[batch, heads, length, headSize]`: a view. */
 export function headsFirst(
   argument: "Q" | "K" | "V",
-  given: HostTensor,
+  given: Tensor,
   rank: number,
   heads: number | undefined,
-): HostTensor {
-  const t = readHostTensor(argument, given);
+  memory: CallMemory,
+): Tensor {
+  const t = readTensor(argument, given);
   if (t.shape.length !== rank || (rank !== 3 && rank !== 4)) {
     throw new InvalidInputError(
       argument,
@@ -38,46 +40,39 @@ export function headsFirst(
       `[${t.shape.join(", ")}]`,
     );
   }
-  return splitHeads(t, heads);
+  return memory.keep(splitHeads(t, heads) as Tensor);
 }
 
-/** The cache's keys or values followed by the new ones, along the length. */
-export function concatenateLength(
-  pastName: string,
-  given: HostTensor,
-  newName: string,
-  fresh: HostTensor,
-): HostTensor {
-  const past = readHostTensor(pastName, given);
-  const [batch, heads, pastLength, size] = past.shape;
+/** A past, which fits before new rows. @throws InvalidInputError */
+export function readPast(pastName: string, given: Tensor, newName: string, fresh: Tensor): Tensor {
+  const past = readTensor(pastName, given);
+  const [batch, heads, , size] = past.shape;
   const fits =
     past.shape.length === 4 &&
     batch === fresh.shape[0] &&
     heads === fresh.shape[1] &&
     size === fresh.shape[3];
-  if (!fits || past.dtype !== fresh.dtype) {
-    const [b, h, , d] = fresh.shape;
-    throw new InvalidInputError(
-      pastName,
-      `${fresh.dtype} of shape [${b}, ${h}, past_length, ${d}], to go before ${newName}`,
-      `${past.dtype} of shape [${past.shape.join(", ")}]`,
-    );
-  }
-  const [b, h, length, d] = fresh.shape as [number, number, number, number];
-  const total = (pastLength as number) + length;
-  const joined = new Float64Array(b * h * total * d);
-  const parts = [
-    { values: toFloat64(past), length: pastLength as number, at: 0 },
-    { values: toFloat64(fresh), length, at: pastLength as number },
-  ];
-  for (const part of parts) {
-    const run = part.length * d;
-    for (let head = 0; head < b * h; head++) {
-      const values = part.values.subarray(head * run, (head + 1) * run);
-      joined.set(values, (head * total + part.at) * d);
-    }
-  }
-  return fromFloat64(joined, [b, h, total, d], fresh.dtype);
+  if (fits && past.dtype === fresh.dtype) return past;
+  const [b, h, , d] = fresh.shape;
+  throw new InvalidInputError(
+    pastName,
+    `${fresh.dtype} of shape [${b}, ${h}, past_length, ${d}], to go before ${newName}`,
+    `${past.dtype} of shape [${past.shape.join(", ")}]`,
+  );
+}
+
+/** The cache's keys or values followed by the new ones, along the length: row-major, in the call's memory. */
+export async function concatenateLength(
+  memory: CallMemory,
+  past: Tensor,
+  fresh: Tensor,
+): Promise<Tensor> {
+  const [batch, heads, length, size] = fresh.shape as [number, number, number, number];
+  const before = past.shape[2] as number;
+  const joined = memory.zeros(fresh.dtype, [batch, heads, before + length, size]);
+  await memory.write(joined, past, new Int32Array(batch));
+  await memory.write(joined, fresh, new Int32Array(batch).fill(before));
+  return joined;
 }
 
 /** `nonpad_kv_seqlen` as one 32-bit integer a batch, checked. */

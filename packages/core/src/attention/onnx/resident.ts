@@ -1,48 +1,43 @@
 import { InvalidInputError } from "../../errors.js";
-import { scatter } from "../../scatter/operation.js";
-import type { Attention } from "../../select/attention.js";
-import { isDeviceTensor, readHostTensor, readTensor } from "../../tensor/host-tensor.js";
-import type { DeviceTensor, HostTensor, Tensor } from "../../tensor/tensor.js";
+import { isDeviceTensor, readTensor } from "../../tensor/host-tensor.js";
+import type { Tensor } from "../../tensor/tensor.js";
 import { slice } from "../../tensor/views.js";
-import { rowSlots, writeRows } from "./rows.js";
-
-/** Whether a past is a buffer that its owner keeps in a backend's memory. */
-export function isResident<P extends Tensor>(t: P): t is P & DeviceTensor {
-  return isDeviceTensor(t);
-}
 
 /**
- * Keys and values of a past: both in host memory, or, where the call writes into them, both in the memory of
- * one backend.
+ * Keys and values of a past. Where the call writes into them, both are in host memory, or both in that of one
+ * backend; elsewhere they may be on a device if the query is.
  *
  * @param shared whether new rows are written into them
  * @throws InvalidInputError
  */
 export function readPastTensors(
-  key: unknown,
-  value: unknown,
+  given: { readonly query: Tensor; readonly key: unknown; readonly value: unknown },
   shared: boolean,
 ): { readonly key: Tensor; readonly value: Tensor } {
-  if (!shared) {
-    return { key: readHostTensor("past_key", key), value: readHostTensor("past_value", value) };
-  }
-  const past = { key: readTensor("past_key", key), value: readTensor("past_value", value) };
+  const past = {
+    key: readTensor("past_key", given.key),
+    value: readTensor("past_value", given.value),
+  };
   const place = (t: Tensor): string =>
     isDeviceTensor(t) ? `a tensor of backend ${t.backend}` : "a host tensor";
+  if (!shared) {
+    for (const [name, t] of [
+      ["past_key", past.key],
+      ["past_value", past.value],
+    ] as const) {
+      if (!isDeviceTensor(t) || isDeviceTensor(given.query)) continue;
+      const expected = "a host tensor, as the query, where past and present share no buffer";
+      throw new InvalidInputError(name, expected, place(t));
+    }
+    return past;
+  }
+  const onDevice = isDeviceTensor(given.query);
+  if (onDevice && !isDeviceTensor(past.key)) {
+    const expected = `${place(given.query)}, as the query, where past and present share a buffer`;
+    throw new InvalidInputError("past_key", expected, place(past.key));
+  }
   if (place(past.key) === place(past.value)) return past;
   throw new InvalidInputError("past_value", `${place(past.key)}, as past_key`, place(past.value));
-}
-
-/** Writes consecutive rows into a buffer, where it is: see {@link writeRows}. */
-export async function writeInto(
-  attention: Pick<Attention, "apply">,
-  target: Tensor,
-  source: HostTensor,
-  from: Int32Array,
-): Promise<void> {
-  if (!isDeviceTensor(target)) return writeRows(target, source, from);
-  const slots = rowSlots(source, from);
-  if (slots.length > 0) await attention.apply(scatter, { target, source, slots, paged: false });
 }
 
 /**
@@ -64,15 +59,5 @@ export async function withFirstRows<R>(
     return await run(...views);
   } finally {
     for (const view of views) if (isDeviceTensor(view)) view.dispose();
-  }
-}
-
-/** An output of a call, in host memory; one on a device is read and disposed. */
-export async function toHost(t: Tensor): Promise<HostTensor> {
-  if (!isDeviceTensor(t)) return t as HostTensor;
-  try {
-    return await t.read();
-  } finally {
-    t.dispose();
   }
 }

@@ -1,7 +1,7 @@
 import type { BoundScatter } from "../../scatter/bind.js";
 import { scatter } from "../../scatter/operation.js";
 import { scatterRows } from "../../scatter/rows.js";
-import type { HostTensor } from "../../tensor/tensor.js";
+import type { HostTensor, Tensor } from "../../tensor/tensor.js";
 
 /**
  * Writes consecutive rows of each batch entry into a target in host memory, in place.
@@ -24,7 +24,7 @@ export function writeRows(
 }
 
 /** The slots of {@link writeRows}, `[batch, n]`. */
-export function rowSlots(source: HostTensor, from: Int32Array, counts?: Int32Array): Int32Array {
+export function rowSlots(source: Tensor, from: Int32Array, counts?: Int32Array): Int32Array {
   const [batch, , n] = source.shape as [number, number, number];
   const slots = new Int32Array(batch * n);
   for (let b = 0; b < batch; b++) {

@@ -4,12 +4,18 @@ import {
   type DeviceTensor,
   type DType,
   type HostTensor,
+  isContiguous,
+  isDeviceTensor,
   isHeedError,
+  reshape,
+  scatter,
   storageOf,
+  type Tensor,
   tensor,
 } from "@heed/core";
 import {
   type BufferTensor,
+  bufferOf,
   type GpuBuffer,
   type GpuDevice,
   GpuMemory,
@@ -52,11 +58,16 @@ function nameOf(provider: Provider): string {
 /** Memory that onnxruntime and a backend share, or the reason why they share none. */
 export type Sharing = { readonly gpu: SharedGpu } | { readonly gpu: null; readonly reason: string };
 
-/** Finds a backend whose tensors are in buffers of the GPUDevice that pieces run on, or can run on. */
+/**
+ * Finds a backend whose tensors are in buffers of the GPUDevice that pieces run on, or can run on.
+ *
+ * @param operators whether the model has operators, whose outputs are written there
+ */
 export async function findSharedGpu(
-  attention: SpliceOptions["attention"] & Partial<Pick<Attention, "upload">>,
+  attention: SpliceOptions["attention"],
   runtime: Runtime,
   options: SpliceOptions,
+  operators: boolean,
 ): Promise<Sharing> {
   const provider = webgpuProvider(runtime, options);
   if (provider === undefined) {
@@ -67,6 +78,7 @@ export async function findSharedGpu(
   const probe = await uploaded(attention as Pick<Attention, "upload">);
   if (!probe) return none;
   const device = storageOf(probe, GpuStorage)?.device;
+  const copies = device && operators ? await copiesRefused(attention, probe) : null;
   probe.dispose();
   if (!device) return none;
   const own = typeof provider === "object" ? provider.device : undefined;
@@ -74,7 +86,25 @@ export async function findSharedGpu(
     const reason = `the pieces run on another GPUDevice than backend ${probe.backend}`;
     return { gpu: null, reason };
   }
-  return { gpu: new SharedGpu(probe.backend, device, runtime) };
+  return { gpu: new SharedGpu(probe.backend, device, runtime, { attention, copies }) };
+}
+
+/** Why a backend cannot write rows of its tensors, which operators need; null where it can. */
+async function copiesRefused(
+  attention: SpliceOptions["attention"],
+  probe: DeviceTensor,
+): Promise<string | null> {
+  const target = reshape(probe, [1, 1, 1, 1]);
+  const source = tensor(new Float32Array(1), [1, 1, 1, 1]);
+  try {
+    await attention.apply(scatter, { target, source, slots: Int32Array.of(0), paged: false });
+    return null;
+  } catch (error) {
+    if (isHeedError(error, "unsupported")) return (error as Error).message;
+    throw error;
+  } finally {
+    target.dispose();
+  }
 }
 
 async function uploaded(attention: Pick<Attention, "upload">): Promise<DeviceTensor | null> {
@@ -100,9 +130,21 @@ export class SharedGpu {
   readonly device: GpuDevice;
   readonly #runtime: Runtime;
   readonly #memory: GpuMemory;
+  readonly #attention: SpliceOptions["attention"];
+  /** Why the backend cannot copy rows between its tensors; null where it can, or where no site is an operator. */
+  readonly copies: string | null;
+  /** Weights that operators read, by the names of their values. */
+  readonly #weights = new Map<string, Promise<DeviceTensor>>();
 
-  constructor(backend: string, device: GpuDevice, runtime: Runtime) {
+  constructor(
+    backend: string,
+    device: GpuDevice,
+    runtime: Runtime,
+    about: { readonly attention: SpliceOptions["attention"]; readonly copies: string | null },
+  ) {
     this.backend = backend;
+    this.#attention = about.attention;
+    this.copies = about.copies;
     this.device = device;
     this.#runtime = runtime;
     this.#memory = new GpuMemory(backend, device, { records: true });
@@ -125,15 +167,31 @@ export class SharedGpu {
    * tensor, which is disposed with it.
    */
   give(t: DeviceTensor, dims: readonly number[]): RuntimeTensor {
-    const { buffer } = t as BufferTensor;
+    const buffer = bufferOf(t);
     const { Tensor } = this.#runtime;
-    if (!Tensor.fromGpuBuffer) throw new Error("the runtime has tensors on the GPU");
+    if (!buffer || !Tensor.fromGpuBuffer) throw new Error("the runtime has tensors on the GPU");
     return Tensor.fromGpuBuffer(buffer, {
       dataType: t.dtype,
       dims,
       download: async () => (await t.read()).data,
       dispose: () => t.dispose(),
     });
+  }
+
+  /** A backend's tensor as {@link give}, or as a copy in JavaScript memory if onnxruntime cannot read it in place. */
+  async given(t: Tensor, dims: readonly number[]): Promise<RuntimeTensor> {
+    if (isDeviceTensor(t) && isContiguous(t) && (t.offset ?? 0) === 0) return this.give(t, dims);
+    return runtimeValue(this.#runtime, await hostCopy(t), dims);
+  }
+
+  /** A weight of the model on the device: uploaded once, for all sites, and disposed with this memory. */
+  weight(value: string, t: HostTensor): Promise<DeviceTensor> {
+    const known = this.#weights.get(value);
+    if (known) return known;
+    const { upload } = this.#attention as Pick<Attention, "upload">;
+    const uploaded = upload.call(this.#attention, t, { backend: this.backend });
+    this.#weights.set(value, uploaded);
+    return uploaded;
   }
 
   /** A copy in JavaScript memory; undefined for a type that only onnxruntime reads. */
@@ -150,6 +208,13 @@ export class SharedGpu {
   }
 
   dispose(): void {
+    for (const weight of this.#weights.values()) {
+      weight.then(
+        (t) => t.dispose(),
+        () => {},
+      );
+    }
+    this.#weights.clear();
     this.#memory.dispose();
   }
 }
@@ -165,7 +230,7 @@ export async function downloaded(value: RuntimeTensor, release: boolean): Promis
 }
 
 /** A host tensor of what a backend returned, wherever that is; a tensor on a device is disposed. */
-export async function hostCopy(t: HostTensor | DeviceTensor): Promise<HostTensor> {
+async function hostCopy(t: Tensor): Promise<HostTensor> {
   if (!("backend" in t)) return t;
   try {
     return await t.read();

@@ -3,13 +3,13 @@ import { checkAttention, readOptions } from "../../../options.js";
 import { rmsNorm } from "../../../rms-norm/operation.js";
 import { rotary } from "../../../rotary/operation.js";
 import type { Attention } from "../../../select/attention.js";
-import { readHostTensor } from "../../../tensor/host-tensor.js";
+import { readTensor } from "../../../tensor/host-tensor.js";
 import { type HostTensor, type Tensor, tensor } from "../../../tensor/tensor.js";
-import { contiguous, mergeHeads } from "../../../tensor/views.js";
 import type { AttentionInputs } from "../../inputs.js";
 import { readInputs, readIntegers, readWanted, withNames } from "../call.js";
+import { CallMemory, type OperatorAttention } from "../call-memory.js";
 import { hideInvisible } from "../mask.js";
-import { toHost, withFirstRows } from "../resident.js";
+import { withFirstRows } from "../resident.js";
 import {
   type OnnxGroupQueryAttentionAttributes,
   type ReadGroupQueryAttributes,
@@ -28,8 +28,9 @@ import { type GroupQueryCall, readGroupQueryCall } from "./read.js";
 /**
  * The operator com.microsoft.GroupQueryAttention
  * (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md) on whichever backend
- * `attention` selects, as onnxruntime's CPU provider computes it. All tensors are in host memory, but for a past
- * that shares its buffer with the present: it may be in a backend's memory, and stays there.
+ * `attention` selects, as onnxruntime's CPU provider computes it. With query, key, value and past in a backend's memory,
+ * that backend runs everything there, and the outputs stay there; lengths, positions, the bias and the sinks are in host
+ * memory always. A past that shares its buffer with the present may be in a backend's memory by itself, and stays there.
  *
  * A call whose query is as long as `total_sequence_length` is the first of its sequences: an entry that is
  * shorter is padded at its end. Later calls have one new token for each entry, or any number for a batch
@@ -38,12 +39,15 @@ import { type GroupQueryCall, readGroupQueryCall } from "./read.js";
  * @throws InvalidInputError naming the operator's own input or attribute
  * @throws UnsupportedError as `attention.run`
  */
-export async function onnxGroupQueryAttention<Past extends Tensor = HostTensor>(
-  attention: Pick<Attention, "run" | "apply">,
-  inputs: OnnxGroupQueryAttentionInputs<Past>,
+export async function onnxGroupQueryAttention<
+  T extends Tensor = HostTensor,
+  Past extends Tensor = T,
+>(
+  attention: Pick<Attention, "run" | "apply"> & OperatorAttention,
+  inputs: OnnxGroupQueryAttentionInputs<T, Past>,
   attributes: OnnxGroupQueryAttentionAttributes,
   options?: OnnxGroupQueryAttentionOptions,
-): Promise<OnnxGroupQueryAttentionOutputs<Past>> {
+): Promise<OnnxGroupQueryAttentionOutputs<T, Past>> {
   checkAttention(attention, ["run", "apply"]);
   const { outputs, sharedBuffer } = readOptions("options", options, optionNames);
   const wanted = readWanted(outputs, outputNames);
@@ -51,33 +55,56 @@ export async function onnxGroupQueryAttention<Past extends Tensor = HostTensor>(
     throw new InvalidInputError("sharedBuffer", "a boolean", typeof sharedBuffer);
   }
   const read = readGroupQueryAttributes(attributes);
-  const given = readInputs(inputs, inputNames) as OnnxGroupQueryAttentionInputs<Past>;
-  const shared = sharedBuffer === true;
-  const call = readGroupQueryCall(given, read, shared);
+  const given = readInputs(inputs, inputNames) as OnnxGroupQueryAttentionInputs<Tensor>;
+  const { past_key, past_value } = given;
+  const memory = new CallMemory(attention, {
+    query: given.query,
+    key: given.key,
+    value: given.value,
+    past_key,
+    past_value,
+  });
+  if (memory.onDevice && read.qk !== "none") {
+    throw new InvalidInputError("qk_output", "0 where inputs are on a device", "another");
+  }
   if (read.compacted && read.qk !== "none") {
     throw new InvalidInputError("qk_output", "0 where sliding_window_cache is 1", "another");
   }
-  return withNames(heedNames, async () => {
-    const { query, key } = await embed(attention, call, given, read);
-    const extended = await extend(attention, call, key, read, shared);
-    const { keys, presentKey, presentValue } = extended;
-    const rows = read.compacted ? (keys.key.shape[2] as number) : call.total;
-    const whole = given.attention_bias === undefined;
-    const { output, qk } = await withFirstRows(keys.key, keys.value, rows, whole, async (k, v) => {
-      const prepared = asAttention(call, query, { ...keys, key: k, value: v }, given, read);
-      const { output, weights, scores } = await attention.run(prepared);
-      // Neither is asked for where keys are on a device.
-      const logits = scores as HostTensor | undefined;
-      const hidden = logits && hideInvisible(logits, prepared as AttentionInputs<HostTensor>, 0);
-      return { output: await toHost(output), qk: (weights as HostTensor | undefined) ?? hidden };
+  const shared = sharedBuffer === true;
+  try {
+    const call = readGroupQueryCall(given, read, shared, memory);
+    return await withNames(heedNames, async () => {
+      const { query, key } = await embed(attention, call, given, read, memory);
+      const extended = await extend(memory, call, key, read, shared);
+      const { keys, presentKey, presentValue } = extended;
+      const rows = read.compacted ? (keys.key.shape[2] as number) : call.total;
+      const whole = given.attention_bias === undefined;
+      const { output, qk } = await withFirstRows(
+        keys.key,
+        keys.value,
+        rows,
+        whole,
+        async (k, v) => {
+          const prepared = asAttention(call, query, { ...keys, key: k, value: v }, given, read);
+          const { output, weights, scores } = await attention.run(prepared);
+          // Neither is asked for where tensors are on a device.
+          const logits = scores as HostTensor | undefined;
+          const hidden =
+            logits && hideInvisible(logits, prepared as AttentionInputs<HostTensor>, 0);
+          return { output, qk: weights ?? hidden };
+        },
+      );
+      const own = await memory.asQuery(output, query);
+      return memory.results<OnnxGroupQueryAttentionOutputs<T, Past>>({
+        output: await memory.merged(own),
+        ...(wanted.has("present_key") && { present_key: presentKey }),
+        ...(wanted.has("present_value") && { present_value: presentValue }),
+        ...(qk && wanted.has("output_qk") && { output_qk: qk }),
+      });
     });
-    return {
-      output: contiguous(mergeHeads(output)),
-      ...(wanted.has("present_key") && { present_key: presentKey as Past }),
-      ...(wanted.has("present_value") && { present_value: presentValue as Past }),
-      ...(qk && wanted.has("output_qk") && { output_qk: qk }),
-    };
-  });
+  } finally {
+    memory.dispose();
+  }
 }
 
 const optionNames: ReadonlySet<keyof OnnxGroupQueryAttentionOptions> = new Set([
@@ -123,7 +150,8 @@ async function embed(
   call: GroupQueryCall,
   inputs: OnnxGroupQueryAttentionInputs<Tensor>,
   { rotary: turned, interleaved, epsilon }: ReadGroupQueryAttributes,
-): Promise<{ query: HostTensor; key: HostTensor }> {
+  memory: CallMemory,
+): Promise<{ query: Tensor; key: Tensor }> {
   let { query, key } = call;
   const { q_norm_weight, k_norm_weight } = inputs;
   if ((q_norm_weight === undefined) !== (k_norm_weight === undefined)) {
@@ -131,8 +159,8 @@ async function embed(
     throw new InvalidInputError(missing, "both weights, or neither", "only one of them");
   }
   if (q_norm_weight !== undefined && k_norm_weight !== undefined) {
-    const normalised = async (input: HostTensor, weight: HostTensor): Promise<HostTensor> =>
-      (await attention.apply(rmsNorm, { input, weight, epsilon })).output as HostTensor;
+    const normalised = async (input: Tensor, weight: Tensor): Promise<Tensor> =>
+      memory.keep((await attention.apply(rmsNorm, { input, weight, epsilon })).output);
     query = await normalised(query, normWeight("q_norm_weight", q_norm_weight, call));
     key = await normalised(key, normWeight("k_norm_weight", k_norm_weight, call));
   }
@@ -146,15 +174,15 @@ async function embed(
     rotaryDim: 2 * (cos.shape[1] as number),
     interleaved,
   };
-  const turnedBy = async (input: HostTensor): Promise<HostTensor> =>
+  const turnedBy = async (input: Tensor): Promise<Tensor> =>
     input.shape[2] === 0
       ? input
-      : ((await attention.apply(rotary, { input, ...turn })).output as HostTensor);
+      : memory.keep((await attention.apply(rotary, { input, ...turn })).output);
   return { query: await turnedBy(query), key: await turnedBy(key) };
 }
 
-function normWeight(argument: string, value: HostTensor, { headSize, query }: GroupQueryCall) {
-  const weight = readHostTensor(argument, value);
+function normWeight(argument: string, value: Tensor, { headSize, query }: GroupQueryCall): Tensor {
+  const weight = readTensor(argument, value);
   if (weight.dtype === query.dtype && weight.shape.length === 1 && weight.shape[0] === headSize) {
     return weight;
   }
@@ -165,10 +193,10 @@ function normWeight(argument: string, value: HostTensor, { headSize, query }: Gr
   );
 }
 
-function readTable(argument: string, value: HostTensor | undefined, headSize: number): HostTensor {
+function readTable(argument: string, value: Tensor | undefined, headSize: number): Tensor {
   const expected = `shape [max_sequence_length, at most ${headSize / 2}], since do_rotary is 1`;
   if (value === undefined) throw new InvalidInputError(argument, expected, "undefined");
-  const table = readHostTensor(argument, value);
+  const table = readTensor(argument, value);
   const pairs = table.shape[1] as number;
   if (table.shape.length === 2 && pairs >= 1 && 2 * pairs <= headSize) return table;
   throw new InvalidInputError(argument, expected, `[${table.shape.join(", ")}]`);
@@ -196,16 +224,16 @@ function positionsOf(
 
 /** Keys and values with their past. */
 async function extend(
-  attention: Pick<Attention, "apply">,
+  memory: CallMemory,
   call: GroupQueryCall,
-  key: HostTensor,
+  key: Tensor,
   { compacted, window }: ReadGroupQueryAttributes,
   shared: boolean,
 ): Promise<{ keys: AttendedKeys; presentKey: Tensor; presentValue: Tensor }> {
   const { value, batch, lengths, before } = call;
   if (!compacted || window === undefined) {
-    const k = await extendPast(attention, call, "key", key, shared);
-    const v = await extendPast(attention, call, "value", value, shared);
+    const k = await extendPast(memory, call, "key", key, shared);
+    const v = await extendPast(memory, call, "value", value, shared);
     return {
       keys: { key: k.attended, value: v.attended, lengths, before, start: new Int32Array(batch) },
       presentKey: k.present,
@@ -217,8 +245,8 @@ async function extend(
   }
   const capacity = checkCapacity(call, window);
   const resident = before.map((tokens) => residentRows(tokens, capacity, window));
-  const k = extendCompacted(call, "key", key, window, resident, shared);
-  const v = extendCompacted(call, "value", value, window, resident, shared);
+  const k = await extendCompacted(memory, call, "key", key, window, resident, shared);
+  const v = await extendCompacted(memory, call, "value", value, window, resident, shared);
   const keys = {
     key: k.attended,
     value: v.attended,

@@ -4,21 +4,26 @@ import type { OnnxIntegers } from "../call.js";
 /**
  * The inputs of com.microsoft.GroupQueryAttention, by its own names.
  *
- * @typeParam Past a device tensor where `sharedBuffer` keeps the past in a backend's memory
+ * @typeParam T device tensors, for a call in a backend's memory
+ * @typeParam Past as `T`; or device tensors beside a query in host memory, where `sharedBuffer` keeps the past in a
+ *   backend's memory
  */
-export interface OnnxGroupQueryAttentionInputs<Past extends Tensor = HostTensor> {
+export interface OnnxGroupQueryAttentionInputs<
+  T extends Tensor = HostTensor,
+  Past extends Tensor = T,
+> {
   /**
    * `[batch, sequence_length, num_heads·head_size]`, or without `key` and `value` packed:
    * `[batch, sequence_length, (num_heads + 2·kv_num_heads)·head_size]`.
    */
-  readonly query: HostTensor;
+  readonly query: T;
   /**
    * `[batch, kv_sequence_length, kv_num_heads·head_size]`. As many tokens as the query has, or none: the
    * past then holds all keys already.
    */
-  readonly key?: HostTensor | undefined;
+  readonly key?: T | undefined;
   /** Shape of `key`. */
-  readonly value?: HostTensor | undefined;
+  readonly value?: T | undefined;
   /**
    * `[batch, kv_num_heads, rows, head_size]`. Entry b holds `seqlens_k[b]` + 1 − sequence_length rows of
    * the past; what lies beyond is not read. As many rows as tokens that the longest entry will have, or
@@ -32,9 +37,9 @@ export interface OnnxGroupQueryAttentionInputs<Past extends Tensor = HostTensor>
   /** Most tokens of any entry, those of this call included. */
   readonly total_sequence_length: OnnxIntegers | number;
   /** `[max_sequence_length, rotary_dim / 2]`, with `do_rotary`. */
-  readonly cos_cache?: HostTensor | undefined;
+  readonly cos_cache?: T | HostTensor | undefined;
   /** Shape of `cos_cache`. */
-  readonly sin_cache?: HostTensor | undefined;
+  readonly sin_cache?: T | HostTensor | undefined;
   /**
    * `[batch, sequence_length]`: rows of the caches. Default: the tokens' own positions. The first call of its
    * sequences reads the first element alone, and counts on from it.
@@ -49,9 +54,9 @@ export interface OnnxGroupQueryAttentionInputs<Past extends Tensor = HostTensor>
   /** Refused: scales of a quantised cache. */
   readonly v_scale?: undefined;
   /** `[head_size]`: queries are normalised by their root mean square, before they are turned. */
-  readonly q_norm_weight?: HostTensor | undefined;
+  readonly q_norm_weight?: T | HostTensor | undefined;
   /** `[head_size]`, together with `q_norm_weight`: the same of new keys. */
-  readonly k_norm_weight?: HostTensor | undefined;
+  readonly k_norm_weight?: T | HostTensor | undefined;
 }
 
 export type OnnxGroupQueryAttentionOutputName =
@@ -61,9 +66,12 @@ export type OnnxGroupQueryAttentionOutputName =
   | "output_qk";
 
 /** The operator's outputs, by its own names. */
-export interface OnnxGroupQueryAttentionOutputs<Past extends Tensor = HostTensor> {
-  /** `[batch, sequence_length, num_heads·head_size]`. */
-  readonly output: HostTensor;
+export interface OnnxGroupQueryAttentionOutputs<
+  T extends Tensor = HostTensor,
+  Past extends Tensor = T,
+> {
+  /** `[batch, sequence_length, num_heads·head_size]`, in the memory of the query. */
+  readonly output: T;
   /**
    * `[batch, kv_num_heads, rows, head_size]`, with the larger of total_sequence_length and the past's rows.
    * Rows beyond an entry's tokens are 0; in a shared buffer they keep what they held.
@@ -71,7 +79,7 @@ export interface OnnxGroupQueryAttentionOutputs<Past extends Tensor = HostTensor
   readonly present_key?: Past;
   /** As `present_key`. */
   readonly present_value?: Past;
-  /** `[batch, num_heads, sequence_length, total_sequence_length]`, with `qk_output`. */
+  /** `[batch, num_heads, sequence_length, total_sequence_length]`, with `qk_output`; not of a call on a device. */
   readonly output_qk?: HostTensor;
 }
 
@@ -81,8 +89,8 @@ export interface OnnxGroupQueryAttentionOptions {
   /**
    * Whether past and present share a buffer: new rows are written into `past_key` and `past_value`, which
    * must have room for them, and these very tensors are the present. They may be in a backend's memory, which
-   * then computes, and from which only `output` is read. Default false: present tensors are new, and the past
-   * is copied.
+   * then computes, and from which only `output` is read if the query is in host memory. Default false: present tensors are
+   * new, and the past is copied.
    */
   readonly sharedBuffer?: boolean | undefined;
 }

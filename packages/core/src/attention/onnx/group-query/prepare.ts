@@ -22,11 +22,11 @@ export interface AttendedKeys {
 /** The operator's call as one of attention. @throws InvalidInputError naming the operator's input */
 export function asAttention(
   call: GroupQueryCall,
-  query: HostTensor,
+  query: Tensor,
   keys: AttendedKeys,
   inputs: Pick<OnnxGroupQueryAttentionInputs, "attention_bias" | "head_sink">,
   attributes: ReadGroupQueryAttributes,
-): AttentionInputs<Tensor, HostTensor> {
+): AttentionInputs<Tensor> {
   const { causal, window, qk } = attributes;
   const { key, value, lengths, before } = keys;
   const shared = {

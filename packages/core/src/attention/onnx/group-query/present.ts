@@ -1,9 +1,7 @@
 import { InvalidInputError } from "../../../errors.js";
-import type { Attention } from "../../../select/attention.js";
-import { type HostTensor, type Tensor, zeros } from "../../../tensor/tensor.js";
+import type { Tensor } from "../../../tensor/tensor.js";
 import { slice } from "../../../tensor/views.js";
-import { writeInto } from "../resident.js";
-import { writeRows } from "../rows.js";
+import type { CallMemory } from "../call-memory.js";
 import type { GroupQueryCall } from "./read.js";
 
 /** Keys or values that a call's queries attend to, and the operator's present output. */
@@ -22,10 +20,10 @@ export interface Present {
  * @throws InvalidInputError where the past has too few rows
  */
 export async function extendPast(
-  attention: Pick<Attention, "apply">,
+  memory: CallMemory,
   call: GroupQueryCall,
   part: "key" | "value",
-  fresh: HostTensor,
+  fresh: Tensor,
   shared: boolean,
 ): Promise<Present> {
   const { batch, total, lengths, before } = call;
@@ -41,16 +39,16 @@ export async function extendPast(
     throw new InvalidInputError(argument, `at least ${needed} rows, as ${why} says`, `${rows}`);
   }
   if (shared) {
-    await writeInto(attention, past as Tensor, fresh, before);
+    await memory.write(past as Tensor, fresh, before);
     return { present: past as Tensor, attended: past as Tensor };
   }
   const [, heads, , size] = fresh.shape as [number, number, number, number];
-  const present = zeros(fresh.dtype, [batch, heads, Math.max(total, rows), size]);
+  const present = memory.zeros(fresh.dtype, [batch, heads, Math.max(total, rows), size]);
   if (past && needed > 0) {
-    const first = slice(past as HostTensor, 2, 0, needed);
-    writeRows(present, first, new Int32Array(batch), kept);
+    const first = memory.keep(slice(past, 2, 0, needed) as Tensor);
+    await memory.write(present, first, new Int32Array(batch), kept);
   }
-  writeRows(present, fresh, before);
+  await memory.write(present, fresh, before);
   return { present, attended: present };
 }
 
@@ -68,29 +66,32 @@ export function residentRows(tokens: number, capacity: number, window: number): 
  * @param resident rows of the past of each entry
  * @throws InvalidInputError where the past has fewer rows than the window
  */
-export function extendCompacted(
+export async function extendCompacted(
+  memory: CallMemory,
   call: GroupQueryCall,
   part: "key" | "value",
-  fresh: HostTensor,
+  fresh: Tensor,
   window: number,
   resident: Int32Array,
   shared: boolean,
-): Present {
+): Promise<Present> {
   const { batch, lengths, before } = call;
-  const past = call.past?.[part] as HostTensor;
+  const past = call.past?.[part] as Tensor;
   const [, heads, capacity, size] = past.shape as [number, number, number, number];
   const freshRows = fresh.shape[2] as number;
   const most = resident.reduce((longest, rows) => Math.max(longest, rows), 0);
-  const attended = zeros(fresh.dtype, [batch, heads, most + freshRows, size]);
-  writeRows(attended, slice(past, 2, 0, most) as HostTensor, new Int32Array(batch), resident);
-  writeRows(attended, fresh, resident);
-  const present = shared ? past : zeros(fresh.dtype, [batch, heads, capacity, size]);
+  const view = (t: Tensor, axis: number, start: number, end: number): Tensor =>
+    memory.keep(slice(t, axis, start, end) as Tensor);
+  const attended = memory.zeros(fresh.dtype, [batch, heads, most + freshRows, size]);
+  await memory.write(attended, view(past, 2, 0, most), new Int32Array(batch), resident);
+  await memory.write(attended, fresh, resident);
+  const present = shared ? past : memory.zeros(fresh.dtype, [batch, heads, capacity, size]);
   for (let b = 0; b < batch; b++) {
     const tokens = lengths[b] as number;
     const end = (resident[b] as number) + tokens - (before[b] as number);
     const keeps = residentRows(tokens, capacity, window);
-    const rows = slice(slice(attended, 0, b, b + 1), 2, end - keeps, end) as HostTensor;
-    writeRows(slice(present, 0, b, b + 1) as HostTensor, rows, new Int32Array(1));
+    const rows = view(view(attended, 0, b, b + 1), 2, end - keeps, end);
+    await memory.write(view(present, 0, b, b + 1), rows, new Int32Array(1));
   }
   return { present, attended };
 }

@@ -1,20 +1,21 @@
 import { InvalidInputError } from "../../../errors.js";
-import { readHostTensor } from "../../../tensor/host-tensor.js";
-import type { HostTensor, Tensor } from "../../../tensor/tensor.js";
+import { readTensor } from "../../../tensor/host-tensor.js";
+import type { Tensor } from "../../../tensor/tensor.js";
 import { slice, splitHeads } from "../../../tensor/views.js";
 import { checkFloat } from "../../validation/sizes.js";
 import { readIntegers } from "../call.js";
-import { isResident, readPastTensors } from "../resident.js";
+import type { CallMemory } from "../call-memory.js";
+import { readPastTensors } from "../resident.js";
 import type { ReadGroupQueryAttributes } from "./attributes.js";
 import type { OnnxGroupQueryAttentionInputs } from "./inputs.js";
 
 /** A call of the operator, checked, with heads split. */
 export interface GroupQueryCall {
   /** `[batch, num_heads, length, head_size]`: a view. */
-  readonly query: HostTensor;
+  readonly query: Tensor;
   /** `[batch, kv_num_heads, new rows, head_size]`: views. */
-  readonly key: HostTensor;
-  readonly value: HostTensor;
+  readonly key: Tensor;
+  readonly value: Tensor;
   readonly past: { readonly key: Tensor; readonly value: Tensor } | undefined;
   readonly batch: number;
   readonly length: number;
@@ -35,20 +36,17 @@ export interface GroupQueryCall {
  */
 export function readGroupQueryCall(
   inputs: OnnxGroupQueryAttentionInputs<Tensor>,
-  { queryHeads, kvHeads, compacted, qk }: ReadGroupQueryAttributes,
+  { queryHeads, kvHeads }: ReadGroupQueryAttributes,
   shared: boolean,
+  memory: CallMemory,
 ): GroupQueryCall {
   for (const name of ["k_scale", "v_scale"] as const) {
     if (inputs[name] === undefined) continue;
     throw new InvalidInputError(name, "nothing: quantised caches are not supported", "a value");
   }
-  const { query, key, value } = readHeads(inputs, queryHeads, kvHeads);
+  const { query, key, value } = readHeads(inputs, queryHeads, kvHeads, memory);
   const [batch, , length, headSize] = query.shape as [number, number, number, number];
-  const past = readPast(inputs, key, shared);
-  if (past && isResident(past.key) && (compacted || qk !== "none")) {
-    const what = compacted ? "sliding_window_cache" : "qk_output";
-    throw new InvalidInputError(what, "0 where past_key is on a device", "another");
-  }
+  const past = readPast(inputs, { query, key }, shared);
   const total = readIntegers("total_sequence_length", inputs.total_sequence_length, 1, "[1]")[0];
   if (total === undefined || total < Math.max(1, length)) {
     const expected = `at least the query's ${length} tokens, and 1`;
@@ -94,7 +92,8 @@ function readHeads(
   inputs: OnnxGroupQueryAttentionInputs<Tensor>,
   queryHeads: number,
   kvHeads: number,
-): { query: HostTensor; key: HostTensor; value: HostTensor } {
+  memory: CallMemory,
+): Pick<GroupQueryCall, "query" | "key" | "value"> {
   const query = readRank("query", inputs.query, 3);
   checkFloat("query", query);
   const heads = inputs.key === undefined ? queryHeads + 2 * kvHeads : queryHeads;
@@ -111,9 +110,10 @@ function readHeads(
     const missing = inputs.key === undefined ? "key" : "value";
     throw new InvalidInputError(missing, "key and value together, or neither", "only one of them");
   }
+  const split = (t: Tensor, heads: number): Tensor => memory.keep(splitHeads(t, heads) as Tensor);
   if (inputs.key === undefined) {
     const columns = (from: number, count: number) =>
-      splitHeads(slice(query, 2, from * size, (from + count) * size), count) as HostTensor;
+      split(memory.keep(slice(query, 2, from * size, (from + count) * size) as Tensor), count);
     return {
       query: columns(0, queryHeads),
       key: columns(queryHeads, kvHeads),
@@ -142,15 +142,15 @@ function readHeads(
     );
   }
   return {
-    query: splitHeads(query, queryHeads) as HostTensor,
-    key: splitHeads(key, kvHeads) as HostTensor,
-    value: splitHeads(value, kvHeads) as HostTensor,
+    query: split(query, queryHeads),
+    key: split(key, kvHeads),
+    value: split(value, kvHeads),
   };
 }
 
 function readPast(
   inputs: OnnxGroupQueryAttentionInputs<Tensor>,
-  fresh: HostTensor,
+  { query, key: fresh }: Pick<GroupQueryCall, "query" | "key">,
   shared: boolean,
 ): GroupQueryCall["past"] {
   if ((inputs.past_key === undefined) !== (inputs.past_value === undefined)) {
@@ -162,7 +162,7 @@ function readPast(
     );
   }
   if (inputs.past_key === undefined) return undefined;
-  const past = readPastTensors(inputs.past_key, inputs.past_value, shared);
+  const past = readPastTensors({ query, key: inputs.past_key, value: inputs.past_value }, shared);
   const key = checkRank("past_key", past.key, 4);
   const value = checkRank("past_value", past.value, 4);
   const [batch, heads, , size] = fresh.shape;
@@ -186,8 +186,8 @@ function readPast(
   return { key, value };
 }
 
-function readRank(argument: string, value: unknown, rank: number): HostTensor {
-  return checkRank(argument, readHostTensor(argument, value), rank);
+function readRank(argument: string, value: unknown, rank: number): Tensor {
+  return checkRank(argument, readTensor(argument, value), rank);
 }
 
 function checkRank<T extends Tensor>(argument: string, t: T, rank: number): T {

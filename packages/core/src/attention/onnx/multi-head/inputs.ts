@@ -4,23 +4,28 @@ import type { OnnxIntegers } from "../call.js";
 /**
  * The inputs of com.microsoft.MultiHeadAttention, by its own names.
  *
- * @typeParam Past a device tensor where `past_sequence_length` says that the past shares its buffer with the present
+ * @typeParam T device tensors, for a call in a backend's memory
+ * @typeParam Past as `T`; or device tensors beside a query in host memory, where `past_sequence_length` says that the
+ *   past shares its buffer with the present
  */
-export interface OnnxMultiHeadAttentionInputs<Past extends Tensor = HostTensor> {
+export interface OnnxMultiHeadAttentionInputs<
+  T extends Tensor = HostTensor,
+  Past extends Tensor = T,
+> {
   /**
    * `[batch, sequence_length, hidden_size]`; or queries, keys and values packed, without `key` and `value`:
    * `[batch, sequence_length, num_heads, 3, head_size]`.
    */
-  readonly query: HostTensor;
+  readonly query: T;
   /**
    * `[batch, kv_sequence_length, hidden_size]`; or keys and values packed, without `value`:
    * `[batch, kv_sequence_length, num_heads, 2, head_size]`; or keys that were projected before, as in
    * cross-attention: `[batch, num_heads, kv_sequence_length, head_size]`.
    */
-  readonly key?: HostTensor | undefined;
+  readonly key?: T | undefined;
   /** `[batch, kv_sequence_length, v_hidden_size]`, or `[batch, num_heads, kv_sequence_length, v_head_size]`. */
-  readonly value?: HostTensor | undefined;
-  /** `[hidden_size + hidden_size + v_hidden_size]`, added to queries, keys and values. */
+  readonly value?: T | undefined;
+  /** `[hidden_size + hidden_size + v_hidden_size]`, added to queries, keys and values. Not beside a query on a device. */
   readonly bias?: HostTensor | undefined;
   /**
    * int32. `[batch]`: keys of each entry. `[3·batch + 2]`: the same, then the starts of each entry's queries
@@ -37,7 +42,8 @@ export interface OnnxMultiHeadAttentionInputs<Past extends Tensor = HostTensor> 
   /**
    * How many rows of the past are filled, where past and present share a buffer: new rows are then written
    * into `past_key` and `past_value`, which must have room for them, and these very tensors are the present.
-   * They may be in a backend's memory, which then computes, and from which only `output` is read.
+   * They may be in a backend's memory, which then computes, and from which only `output` is read if the query is in
+   * host memory.
    */
   readonly past_sequence_length?: OnnxIntegers | number | undefined;
   /** Refused: beams whose caches are not reordered. */
@@ -58,14 +64,17 @@ export interface OnnxMultiHeadAttentionAttributes {
 export type OnnxMultiHeadAttentionOutputName = "output" | "present_key" | "present_value" | "qk";
 
 /** The operator's outputs, by its own names. */
-export interface OnnxMultiHeadAttentionOutputs<Past extends Tensor = HostTensor> {
-  /** `[batch, sequence_length, v_hidden_size]`. */
-  readonly output: HostTensor;
+export interface OnnxMultiHeadAttentionOutputs<
+  T extends Tensor = HostTensor,
+  Past extends Tensor = T,
+> {
+  /** `[batch, sequence_length, v_hidden_size]`, in the memory of the query. */
+  readonly output: T;
   /** `[batch, num_heads, total_sequence_length, head_size]`, or the shared buffer. */
   readonly present_key?: Past;
   /** `[batch, num_heads, total_sequence_length, v_head_size]`, or the shared buffer. */
   readonly present_value?: Past;
-  /** `[batch, num_heads, sequence_length, total_sequence_length]`: the logits, masks added. */
+  /** `[batch, num_heads, sequence_length, total_sequence_length]`: the logits, masks added; not of a call on a device. */
   readonly qk?: HostTensor;
 }
 

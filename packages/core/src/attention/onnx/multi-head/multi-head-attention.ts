@@ -1,13 +1,12 @@
 import { InvalidInputError } from "../../../errors.js";
 import { checkAttention, readOptions } from "../../../options.js";
-import type { Attention } from "../../../select/attention.js";
 import { readHostTensor } from "../../../tensor/host-tensor.js";
 import type { HostTensor, Tensor } from "../../../tensor/tensor.js";
-import { contiguous, mergeHeads } from "../../../tensor/views.js";
 import type { AttentionInputs } from "../../inputs.js";
 import { readInputs, readWanted, withNames } from "../call.js";
+import { CallMemory, type OperatorAttention } from "../call-memory.js";
 import { AttributeReader } from "../read-attributes.js";
-import { isResident, toHost, withFirstRows } from "../resident.js";
+import { withFirstRows } from "../resident.js";
 import type {
   OnnxMultiHeadAttentionAttributes,
   OnnxMultiHeadAttentionInputs,
@@ -23,18 +22,22 @@ import { readHeads } from "./read.js";
  * The operator com.microsoft.MultiHeadAttention
  * (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md) on whichever backend
  * `attention` selects, as onnxruntime's CPU provider computes it, and with the packed forms that only other
- * providers have. All tensors are in host memory, but for a past that shares its buffer with the present: it may
- * be in a backend's memory, and stays there.
+ * providers have. With query, key, value and past in a backend's memory, that backend runs everything there, and the
+ * outputs stay there. Masks and biases are in host memory always. A past that shares its buffer with the present may be in
+ * a backend's memory by itself, and stays there.
  *
  * @throws InvalidInputError naming the operator's own input or attribute
  * @throws UnsupportedError as `attention.run`
  */
-export async function onnxMultiHeadAttention<Past extends Tensor = HostTensor>(
-  attention: Pick<Attention, "run" | "apply">,
-  inputs: OnnxMultiHeadAttentionInputs<Past>,
+export async function onnxMultiHeadAttention<
+  T extends Tensor = HostTensor,
+  Past extends Tensor = T,
+>(
+  attention: OperatorAttention,
+  inputs: OnnxMultiHeadAttentionInputs<T, Past>,
   attributes: OnnxMultiHeadAttentionAttributes,
   options?: OnnxMultiHeadAttentionOptions,
-): Promise<OnnxMultiHeadAttentionOutputs<Past>> {
+): Promise<OnnxMultiHeadAttentionOutputs<T, Past>> {
   checkAttention(attention, ["run", "apply"]);
   const { outputs } = readOptions("options", options, optionNames);
   const wanted = readWanted(outputs ?? defaultOutputs, outputNames);
@@ -43,47 +46,49 @@ export async function onnxMultiHeadAttention<Past extends Tensor = HostTensor>(
   const filter = read.number("mask_filter_value") ?? -10_000;
   const scale = read.number("scale");
   const causal = read.flag("unidirectional", false);
-  const given = readInputs(inputs, inputNames) as OnnxMultiHeadAttentionInputs<Past>;
+  const given = readInputs(inputs, inputNames) as OnnxMultiHeadAttentionInputs<Tensor>;
   if (given.cache_indirection !== undefined) {
     throw new InvalidInputError("cache_indirection", "nothing: it is not supported", "a value");
   }
-  const split = readHeads(given, heads);
-  const { query } = split;
-  const { past_key } = given;
-  if (past_key !== undefined && isResident(past_key) && wanted.has("qk")) {
-    throw new InvalidInputError("outputs", "no qk where past_key is on a device", "qk");
+  const { query, key, value, past_key, past_value } = given;
+  const memory = new CallMemory(attention, { query, key, value, past_key, past_value });
+  if (memory.onDevice && wanted.has("qk")) {
+    throw new InvalidInputError("outputs", "no qk where inputs are on a device", "qk");
   }
-  const extended = await withPast(attention, given, split);
-  const [batch, , length] = query.shape as [number, number, number, number];
-  const { total } = extended;
-  const sizes = { batch, heads, length, total, past: extended.past, causal };
-  const attend = readAttend(given.key_padding_mask, sizes);
-  const bias = readBias(given.attention_bias, query.dtype, sizes);
-  return withNames(heedNames, async () => {
+  try {
+    const split = readHeads(given, heads, memory);
+    const [batch, , length] = split.query.shape as [number, number, number, number];
+    const extended = await withPast(memory, given, split);
+    const { total } = extended;
+    const sizes = { batch, heads, length, total, past: extended.past, causal };
+    const attend = readAttend(given.key_padding_mask, sizes);
+    const bias = readBias(given.attention_bias, split.query.dtype, sizes);
     const padding = paddingOf(attend, filter, bias, sizes);
-    const whole = attend === undefined && bias === undefined;
-    const run = async (key: Tensor, value: Tensor) => {
-      const more = key.shape[2] !== total;
-      const { output, scores } = await attention.run({
-        query,
+    const run = (key: Tensor, value: Tensor) =>
+      attention.run({
+        query: split.query,
         key,
         value,
         ...padding,
-        ...(more && { kvLengths: new Int32Array(batch).fill(total) }),
+        ...(key.shape[2] !== total && { kvLengths: new Int32Array(batch).fill(total) }),
         scale: scale === 0 ? undefined : scale,
         ...(causal && { causal, queryOffset: extended.past }),
         ...(wanted.has("qk") && { returns: { scores: "biased" as const } }),
-      } as AttentionInputs<Tensor, HostTensor>);
-      return { output: await toHost(output), scores: scores as HostTensor | undefined };
-    };
-    const { output, scores } = await withFirstRows(extended.key, extended.value, total, whole, run);
-    return {
-      output: contiguous(mergeHeads(output)),
-      ...(wanted.has("present_key") && { present_key: extended.presentKey as Past }),
-      ...(wanted.has("present_value") && { present_value: extended.presentValue as Past }),
-      ...(scores && { qk: filterLogits(scores, attend, filter, sizes) }),
-    };
-  });
+      } as AttentionInputs<Tensor>);
+    const whole = attend === undefined && bias === undefined;
+    const { output, scores } = await withNames(heedNames, () =>
+      withFirstRows(extended.key, extended.value, total, whole, run),
+    );
+    const own = await memory.asQuery(output, split.query);
+    return memory.results({
+      output: await memory.merged(own),
+      ...(wanted.has("present_key") && { present_key: await extended.presentKey() }),
+      ...(wanted.has("present_value") && { present_value: await extended.presentValue() }),
+      ...(scores && { qk: filterLogits(scores as HostTensor, attend, filter, sizes) }),
+    });
+  } finally {
+    memory.dispose();
+  }
 }
 
 const optionNames: ReadonlySet<keyof OnnxMultiHeadAttentionOptions> = new Set(["outputs"]);

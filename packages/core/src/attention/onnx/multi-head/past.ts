@@ -1,10 +1,9 @@
 import { InvalidInputError } from "../../../errors.js";
-import type { Attention } from "../../../select/attention.js";
-import type { HostTensor, Tensor } from "../../../tensor/tensor.js";
-import { contiguous } from "../../../tensor/views.js";
-import { concatenateLength } from "../arguments.js";
+import type { Tensor } from "../../../tensor/tensor.js";
+import { concatenateLength, readPast } from "../arguments.js";
 import { readIntegers } from "../call.js";
-import { readPastTensors, writeInto } from "../resident.js";
+import type { CallMemory } from "../call-memory.js";
+import { readPastTensors } from "../resident.js";
 import type { OnnxMultiHeadAttentionInputs } from "./inputs.js";
 import type { Heads } from "./read.js";
 
@@ -13,8 +12,9 @@ export interface Extended {
   /** `[batch, num_heads, rows, head_size]`, of which the first `total` are attended to. */
   readonly key: Tensor;
   readonly value: Tensor;
-  readonly presentKey: Tensor;
-  readonly presentValue: Tensor;
+  /** The operator's outputs; without a past they are copies, made when they are asked for. */
+  readonly presentKey: () => Promise<Tensor>;
+  readonly presentValue: () => Promise<Tensor>;
   /** Rows of the past. */
   readonly past: number;
   readonly total: number;
@@ -22,7 +22,7 @@ export interface Extended {
 
 /** @throws InvalidInputError naming the operator's own input */
 export async function withPast(
-  attention: Pick<Attention, "apply">,
+  memory: CallMemory,
   inputs: OnnxMultiHeadAttentionInputs<Tensor>,
   heads: Heads,
 ): Promise<Extended> {
@@ -39,37 +39,58 @@ export async function withPast(
     return {
       key,
       value,
-      presentKey: contiguous(key),
-      presentValue: contiguous(value),
+      presentKey: () => memory.copied(key),
+      presentValue: () => memory.copied(value),
       past: 0,
       total: key.shape[2] as number,
     };
   }
-  if (filled !== undefined) return intoBuffer(attention, past_key, past_value, filled, heads);
-  const extended = {
-    key: concatenateLength("past_key", past_key as HostTensor, "key", key),
-    value: concatenateLength("past_value", past_value as HostTensor, "value", value),
-  };
-  const past = (extended.key.shape[2] as number) - (key.shape[2] as number);
-  if (extended.value.shape[2] !== extended.key.shape[2]) {
-    const actual = `${(extended.value.shape[2] as number) - (value.shape[2] as number)}`;
-    throw new InvalidInputError("past_value", `${past} rows, as past_key`, actual);
+  const { query } = heads;
+  const given = readPastTensors({ query, key: past_key, value: past_value }, filled !== undefined);
+  if (filled !== undefined) return intoBuffer(memory, given, filled, heads);
+  const [pastKey, pastValue] = [
+    readPast("past_key", given.key, "key", key),
+    readPast("past_value", given.value, "value", value),
+  ];
+  const [past, valueRows] = [pastKey.shape[2] as number, pastValue.shape[2] as number];
+  if (valueRows !== past) {
+    throw new InvalidInputError("past_value", `${past} rows, as past_key`, `${valueRows}`);
   }
-  const total = extended.key.shape[2] as number;
-  return { ...extended, presentKey: extended.key, presentValue: extended.value, past, total };
+  const total = past + (key.shape[2] as number);
+  return extendedBy(
+    {
+      key: await concatenateLength(memory, pastKey, key),
+      value: await concatenateLength(memory, pastValue, value),
+    },
+    past,
+    total,
+  );
+}
+
+function extendedBy(
+  { key, value }: { readonly key: Tensor; readonly value: Tensor },
+  past: number,
+  total: number,
+): Extended {
+  return {
+    key,
+    value,
+    presentKey: async () => key,
+    presentValue: async () => value,
+    past,
+    total,
+  };
 }
 
 async function intoBuffer(
-  attention: Pick<Attention, "apply">,
-  pastKey: unknown,
-  pastValue: unknown,
+  memory: CallMemory,
+  given: { readonly key: Tensor; readonly value: Tensor },
   filled: NonNullable<OnnxMultiHeadAttentionInputs["past_sequence_length"]>,
   { key, value }: Heads,
 ): Promise<Extended> {
   const [past] = readIntegers("past_sequence_length", filled, 1, "[1]") as unknown as [number];
   const fresh = key.shape[2] as number;
-  const given = readPastTensors(pastKey, pastValue, true);
-  const buffer = (name: string, t: Tensor, rows: HostTensor): Tensor => {
+  const buffer = (name: string, t: Tensor, rows: Tensor): Tensor => {
     const [b, h, , d] = rows.shape;
     const fits =
       t.dtype === rows.dtype &&
@@ -91,13 +112,7 @@ async function intoBuffer(
     value: buffer("past_value", given.value, value),
   };
   const from = new Int32Array(key.shape[0] as number).fill(past);
-  await writeInto(attention, present.key, key, from);
-  await writeInto(attention, present.value, value, from);
-  return {
-    ...present,
-    presentKey: present.key,
-    presentValue: present.value,
-    past,
-    total: past + fresh,
-  };
+  await memory.write(present.key, key, from);
+  await memory.write(present.value, value, from);
+  return extendedBy(present, past, past + fresh);
 }

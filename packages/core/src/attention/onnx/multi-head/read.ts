@@ -1,32 +1,39 @@
 import { InvalidInputError } from "../../../errors.js";
-import { readHostTensor } from "../../../tensor/host-tensor.js";
+import { isDeviceTensor, readHostTensor, readTensor } from "../../../tensor/host-tensor.js";
+import { rowMajorStrides } from "../../../tensor/layout.js";
 import { type HostTensor, type Tensor, tensor } from "../../../tensor/tensor.js";
 import { fromFloat64, toFloat64 } from "../../../tensor/values.js";
 import { splitHeads } from "../../../tensor/views.js";
 import { checkFloat } from "../../validation/sizes.js";
+import type { CallMemory } from "../call-memory.js";
 import type { OnnxMultiHeadAttentionInputs } from "./inputs.js";
 
 /** Queries, keys and values of a call, `[batch, heads, length, size]`, with the operator's bias added. */
 export interface Heads {
-  readonly query: HostTensor;
-  readonly key: HostTensor;
-  readonly value: HostTensor;
+  readonly query: Tensor;
+  readonly key: Tensor;
+  readonly value: Tensor;
 }
 
 /** @throws InvalidInputError naming the operator's own input */
-export function readHeads(inputs: OnnxMultiHeadAttentionInputs<Tensor>, heads: number): Heads {
-  const query = readHostTensor("query", inputs.query);
+export function readHeads(
+  inputs: OnnxMultiHeadAttentionInputs<Tensor>,
+  heads: number,
+  memory: CallMemory,
+): Heads {
+  const query = readTensor("query", inputs.query);
   checkFloat("query", query);
   if (inputs.key === undefined) {
     if (inputs.value !== undefined) {
       throw new InvalidInputError("value", "nothing without key: the query is packed", "a tensor");
     }
     checkPacked("query", query, query, heads, 3);
-    return addBias(inputs.bias, [0, 1, 2].map((part) => unpack(query, part)) as unknown as Three);
+    const parts = [0, 1, 2].map((part) => unpack(query, part, memory));
+    return addBias(inputs.bias, parts as unknown as Three);
   }
   if (query.shape.length !== 3) throw wrongShape("query", "3 axes, since key is given", query);
-  const q = split("query", query, heads);
-  const key = readHostTensor("key", inputs.key);
+  const q = split("query", query, heads, memory);
+  const key = readTensor("key", inputs.key);
   checkSame("key", key, query);
   if (key.shape.length === 5) {
     if (inputs.value !== undefined) {
@@ -36,14 +43,14 @@ export function readHeads(inputs: OnnxMultiHeadAttentionInputs<Tensor>, heads: n
       throw new InvalidInputError("bias", "nothing, since key is packed", "a tensor");
     }
     checkPacked("key", key, query, heads, 2);
-    const [k, v] = [unpack(key, 0), unpack(key, 1)];
+    const [k, v] = [unpack(key, 0, memory), unpack(key, 1, memory)];
     checkHeadSize("key", k, q);
     return { query: q, key: k, value: v };
   }
   if (inputs.value === undefined) {
     throw new InvalidInputError("value", "a tensor, since key is not packed", "undefined");
   }
-  const value = readHostTensor("value", inputs.value);
+  const value = readTensor("value", inputs.value);
   checkSame("value", value, query);
   if (value.shape.length !== key.shape.length) {
     throw wrongShape("value", `${key.shape.length} axes, as key`, value);
@@ -51,7 +58,11 @@ export function readHeads(inputs: OnnxMultiHeadAttentionInputs<Tensor>, heads: n
   const given =
     key.shape.length === 4
       ? { query: q, key, value }
-      : { query: q, key: split("key", key, heads), value: split("value", value, heads) };
+      : {
+          query: q,
+          key: split("key", key, heads, memory),
+          value: split("value", value, heads, memory),
+        };
   checkHeadSize("key", given.key, q);
   const [batch, keyHeads, length] = given.key.shape;
   const [valueBatch, valueHeads, valueLength] = given.value.shape;
@@ -67,26 +78,27 @@ export function readHeads(inputs: OnnxMultiHeadAttentionInputs<Tensor>, heads: n
   return given;
 }
 
-type Three = readonly [HostTensor, HostTensor, HostTensor];
+type Three = readonly [Tensor, Tensor, Tensor];
 
 /** `[batch, length, heads, parts, size]`: one of the parts as `[batch, heads, length, size]`. A view. */
-function unpack(packed: HostTensor, part: number): HostTensor {
-  const [batch, length, heads, , size] = packed.shape as [number, number, number, number, number];
-  const [b, l, h, p, s] = packed.strides as [number, number, number, number, number];
-  return tensor(packed.data, [batch, heads, length, size], {
-    dtype: packed.dtype,
-    strides: [b, h, l, s],
-    offset: packed.offset + (packed.shape.includes(0) ? 0 : part * p),
-  });
+function unpack(packed: Tensor, part: number, memory: CallMemory): Tensor {
+  const { shape: sizes, strides: given = rowMajorStrides(sizes), offset: first = 0 } = packed;
+  const [batch, length, heads, , size] = sizes as [number, number, number, number, number];
+  const [b, l, h, p, s] = given as [number, number, number, number, number];
+  const shape = [batch, heads, length, size];
+  const strides = [b, h, l, s];
+  const offset = first + (sizes.includes(0) ? 0 : part * p);
+  if (!isDeviceTensor(packed)) {
+    const { data, dtype } = packed as HostTensor;
+    return tensor(data, shape, { dtype, strides, offset });
+  }
+  const view = packed.view?.({ shape, strides, offset });
+  if (view) return memory.keep(view);
+  const expected = "a tensor of a backend whose tensors have views";
+  throw new InvalidInputError("query", expected, `a tensor of backend ${packed.backend}`);
 }
 
-function checkPacked(
-  name: string,
-  t: HostTensor,
-  query: HostTensor,
-  heads: number,
-  parts: number,
-): void {
+function checkPacked(name: string, t: Tensor, query: Tensor, heads: number, parts: number): void {
   const fits =
     t.shape.length === 5 &&
     t.shape[0] === query.shape[0] &&
@@ -96,21 +108,21 @@ function checkPacked(
   throw wrongShape(name, `shape [${query.shape[0]}, length, ${heads}, ${parts}, head_size]`, t);
 }
 
-function split(name: string, t: HostTensor, heads: number): HostTensor {
+function split(name: string, t: Tensor, heads: number, memory: CallMemory): Tensor {
   if (t.shape.length !== 3) throw wrongShape(name, "3, 4 or 5 axes, as the operator has them", t);
   if ((t.shape[2] as number) % heads !== 0) {
     throw wrongShape(name, `a last axis that num_heads ${heads} divides`, t);
   }
-  return splitHeads(t, heads) as HostTensor;
+  return memory.keep(splitHeads(t, heads) as Tensor);
 }
 
-function checkSame(name: string, t: HostTensor, query: HostTensor): void {
+function checkSame(name: string, t: Tensor, query: Tensor): void {
   if (t.dtype !== query.dtype) {
     throw new InvalidInputError(name, `the query's dtype ${query.dtype}`, t.dtype);
   }
 }
 
-function checkHeadSize(name: string, key: HostTensor, query: HostTensor): void {
+function checkHeadSize(name: string, key: Tensor, query: Tensor): void {
   if (key.shape[0] === query.shape[0] && key.shape[3] === query.shape[3]) return;
   throw wrongShape(
     name,
@@ -119,13 +131,17 @@ function checkHeadSize(name: string, key: HostTensor, query: HostTensor): void {
   );
 }
 
-function wrongShape(name: string, expected: string, { shape }: HostTensor): InvalidInputError {
+function wrongShape(name: string, expected: string, { shape }: Tensor): InvalidInputError {
   return new InvalidInputError(name, expected, `shape [${shape.join(", ")}]`);
 }
 
 /** Each part with its slice of the operator's bias, one element for each of its columns. */
 function addBias(given: HostTensor | undefined, [query, key, value]: Three): Heads {
   if (given === undefined) return { query, key, value };
+  if ([query, key, value].some(isDeviceTensor)) {
+    const expected = "nothing beside tensors on a device: no operation adds it there";
+    throw new InvalidInputError("bias", expected, "a tensor");
+  }
   const bias = readHostTensor("bias", given);
   checkSame("bias", bias, query);
   const widths = [query, key, value].map(
@@ -138,7 +154,7 @@ function addBias(given: HostTensor | undefined, [query, key, value]: Three): Hea
   const elements = toFloat64(bias);
   let first = 0;
   const [q, k, v] = [query, key, value].map((t, part) => {
-    const added = plus(t, elements.subarray(first, first + (widths[part] as number)));
+    const added = plus(t as HostTensor, elements.subarray(first, first + (widths[part] as number)));
     first += widths[part] as number;
     return added;
   }) as unknown as Three;
