@@ -232,8 +232,12 @@ describe.skipIf(!here).each(["webgpu", "onnx"])("sites on %s", { timeout: 300_00
     });
   });
 
-  test("runs give back what they took", async () => {
-    const model = bert(13, 3);
+  const repeated: readonly (readonly [string, TestModel])[] = [
+    ["BERT of three layers", bert(13, 3)],
+    ...(name === "webgpu" ? [["GroupQueryAttention", groupQueryOperator(4)] as const] : []),
+  ];
+
+  test.each(repeated)("runs of %s give back what they took", async (_, model) => {
     await spliced(model, async (own) => {
       const feeds = tensors(model.feeds);
       for (let i = 0; i < 3; i++) await own.run(feeds);

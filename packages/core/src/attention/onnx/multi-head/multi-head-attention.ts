@@ -1,5 +1,6 @@
 import { InvalidInputError } from "../../../errors.js";
 import { checkAttention, readOptions } from "../../../options.js";
+import type { Attention } from "../../../select/attention.js";
 import { readHostTensor } from "../../../tensor/host-tensor.js";
 import type { HostTensor, Tensor } from "../../../tensor/tensor.js";
 import type { AttentionInputs } from "../../inputs.js";
@@ -33,7 +34,7 @@ export async function onnxMultiHeadAttention<
   T extends Tensor = HostTensor,
   Past extends Tensor = T,
 >(
-  attention: OperatorAttention,
+  attention: Pick<Attention, "run" | "apply"> & OperatorAttention,
   inputs: OnnxMultiHeadAttentionInputs<T, Past>,
   attributes: OnnxMultiHeadAttentionAttributes,
   options?: OnnxMultiHeadAttentionOptions,
