@@ -1,7 +1,7 @@
 import { type AttentionProblem, bytesPerElement, elementCount } from "@heed/core";
 import { bytesOfKey, wireDTypes } from "./client/attend.js";
 import type { Cluster } from "./client/cluster.js";
-import { readsKeys } from "./client/cut.js";
+import { needsIndices, readsKeys } from "./client/cut.js";
 
 /** Bytes of a program's node in JSON, at most. */
 const bytesOfNode = 96;
@@ -24,6 +24,7 @@ export function callBytes(
   } = problem;
   const wire = wireDTypes(problem, cluster.options.halfPrecision);
   const rows = batch * queryHeads * queryLength;
+  const programs = [maskMod, scoreMod].filter((form) => form !== null);
   const table = (count: number | null, columns: number): number => 4 * (count ?? 0) * columns;
   const sent =
     rows * headDim * bytesPerElement(wire.query) +
@@ -34,8 +35,9 @@ export function callBytes(
     (problem.ragged?.keys && (positions !== "none" || readsKeys(problem)) ? 4 * keyLength : 0) +
     table(queryPositions ?? (positions === "none" ? 0 : batch), queryLength) +
     table(sequences, (pages?.perSequence ?? 0) + 4) +
+    programs.filter((form) => needsIndices(problem, form)).length * 4 * keyLength +
     // Tables of programs are known in the call alone.
-    bytesOfNode * ((maskMod?.nodes.length ?? 0) + (scoreMod?.nodes.length ?? 0)) +
+    programs.reduce((sum, { nodes }) => sum + bytesOfNode * nodes.length, 0) +
     16 * queryHeads;
   const statistics = problem.dtype === "float64" ? 8 : 4;
   const received = rows * (valueDim * bytesPerElement(wire.output) + statistics);

@@ -18,9 +18,10 @@ import {
   scatter,
   type Tensor,
 } from "@heed/core";
-import { variablesOf } from "@heed/core/program";
-import { attend, type RulesText } from "./client/attend.js";
+import { programLimits } from "@heed/core/program";
+import { AttendPlan, type RulesText } from "./client/attend.js";
 import type { Cluster } from "./client/cluster.js";
+import { needsIndices } from "./client/cut.js";
 import { toHost } from "./client/host.js";
 import { localTensor } from "./client/local-storage.js";
 import { scatterOver } from "./client/scatter.js";
@@ -43,7 +44,7 @@ export const attentionKernels: Implementation<Cluster> = implement(attention, {
     };
   },
   plan: (problem, _, cluster: Cluster) => {
-    const rules = rulesOf(problem);
+    const calls = new AttendPlan(cluster, problem, rulesOf(problem));
     return {
       description: {
         kernel: `attention-cluster-${problem.dtype.replace("float", "f")}`,
@@ -53,7 +54,7 @@ export const attentionKernels: Implementation<Cluster> = implement(attention, {
         dispatches: Math.max(1, cluster.members.live.length),
         notes: describeCost(problem, cluster),
       },
-      run: (bound: BoundAttention) => attend(cluster, bound, rules),
+      run: (bound: BoundAttention) => calls.run(bound),
     };
   },
 });
@@ -70,10 +71,16 @@ function refusals(problem: AttentionProblem, cluster: Cluster): SupportReason[] 
     reasons.push({ code: "scores", message });
   }
   const programs = [maskMod, scoreMod].filter((form) => form !== null);
-  if (problem.keyPositions !== null && programs.some((form) => variablesOf(form).has("keyIndex"))) {
-    const message =
-      "a program reads the index of a key beside positions of keys, which parts have in its place";
-    reasons.push({ code: "program", message });
+  if (programs.some((form) => needsIndices(problem, form))) {
+    if (problem.ragged?.keys) {
+      const message =
+        "a program reads indices of keys beside their positions, which is one table a sequence in a ragged batch";
+      reasons.push({ code: "program", message });
+    }
+    if (programs.some(({ tables }) => tables.length >= programLimits.sources)) {
+      const message = `a program that reads indices of keys beside their positions has ${programLimits.sources} tables, and needs one more`;
+      reasons.push({ code: "program", message });
+    }
   }
   const pair = `${dtype === "float64" ? dtype : "float32"}/${kvDtype}`;
   const wanted = programs.length > 0 ? `${pair}+program` : pair;

@@ -9,7 +9,7 @@ import {
   toFloat64,
 } from "@heed/core";
 import { expect, test } from "vitest";
-import { mergeParts } from "../src/client/merge-parts.js";
+import { PartMerge } from "../src/client/merge-parts.js";
 import {
   decodeOutputs,
   encodeOutputs,
@@ -50,11 +50,11 @@ for (const dtype of ["float32", "float64", "float16"] as const) {
       const expected = mergePartials(
         parts.map(({ output, logSumExp }) => ({ output: cast(output, wide), logSumExp })),
       );
-      const merged = mergeParts(
-        parts.map(({ output, logSumExp }, at) => received(output, logSumExp, at + 1)),
-        dtype,
-        shape,
-      );
+      const answers = parts.map(({ output, logSumExp }, at) => received(output, logSumExp, at + 1));
+      const merge = new PartMerge(dtype, shape);
+      // A merge before this one leaves nothing behind.
+      merge.merge([received(first.output, first.logSumExp, 3), ...answers]);
+      const merged = merge.merge(answers);
       expect(merged.output.dtype).toBe(wide);
       expect(toFloat64(merged.output)).toEqual(toFloat64(expected.output));
       expect(toFloat64(merged.logSumExp)).toEqual(toFloat64(expected.logSumExp));

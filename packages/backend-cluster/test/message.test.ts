@@ -9,22 +9,21 @@ import {
   table,
 } from "@heed/core/program";
 import { describe, expect, test } from "vitest";
+import { type AttendRequest, decodeAttend, encodeAttend } from "../src/message/attend.js";
 import { MalformedMessageError } from "../src/message/errors.js";
 import { kinds } from "../src/message/layout.js";
 import {
   programOfPart,
+  programWithIndices,
   readProgram,
   receivedProgram,
   type SentProgram,
 } from "../src/message/programs.js";
 import { MessageReader } from "../src/message/reader.js";
 import {
-  type AttendRequest,
-  decodeAttend,
   decodeBeat,
   decodeRelease,
   decodeWrite,
-  encodeAttend,
   encodeBeat,
   encodeRelease,
   encodeWrite,
@@ -43,31 +42,30 @@ function fieldsOf(bytes: Uint8Array): MessageReader {
 }
 
 const attend: AttendRequest = {
-  key: part,
-  value: { ...part, tensor: 4 },
-  keyScales: null,
-  valueScales: null,
+  stored: { key: part, value: { ...part, tensor: 4 }, keyScales: null, valueScales: null },
   query: tensor(Float32Array.from([1, -0, Number.NaN, Number.POSITIVE_INFINITY]), [1, 1, 2, 2]),
   outputDType: "float32",
-  keysByIndex: true,
   rules: '{"scale":0.5}',
-  mask: tensor([true, false, true], [1, 1, 1, 3]),
-  bias: null,
-  maskMod: programOfPart(
-    maskMod(({ keyIndex }) => lessEqual(table(tensor(Int32Array.of(1, 2), [2])).at(keyIndex), 1)),
-  ),
-  scoreMod: null,
-  blockMask: null,
-  queryBlock: 0,
-  keyBlock: 0,
-  kvLengths: Int32Array.of(3),
-  queryStarts: null,
-  keyStarts: null,
-  pageTable: null,
-  queryPositions: tensor(Int32Array.of(5, -6), [1, 2]),
-  keyPositions: null,
-  alibiSlopes: Float64Array.of(0.25),
-  sinks: Float64Array.of(Number.NEGATIVE_INFINITY),
+  cut: {
+    keysByIndex: true,
+    mask: tensor([true, false, true], [1, 1, 1, 3]),
+    bias: null,
+    maskMod: programOfPart(
+      maskMod(({ keyIndex }) => lessEqual(table(tensor(Int32Array.of(1, 2), [2])).at(keyIndex), 1)),
+    ),
+    scoreMod: null,
+    blockMask: null,
+    queryBlock: 0,
+    keyBlock: 0,
+    kvLengths: Int32Array.of(3),
+    queryStarts: null,
+    keyStarts: null,
+    pageTable: null,
+    queryPositions: tensor(Int32Array.of(5, -6), [1, 2]),
+    keyPositions: null,
+    alibiSlopes: Float64Array.of(0.25),
+    sinks: Float64Array.of(Number.NEGATIVE_INFINITY),
+  },
 };
 
 describe("programs", () => {
@@ -84,6 +82,20 @@ describe("programs", () => {
     const point = { batch: 0, head: 0, query: 0, queryIndex: 2, keyIndex: 0, score: 0 };
     expect([0, 1, 2].map((key) => here({ ...point, key }))).toEqual([1, 0, 0]);
     expect(() => receivedProgram(programOfPart(made), "score")).toThrow(/kind score/);
+  });
+
+  test("of a part look indices of keys up where positions are given", () => {
+    const data = tensor(Int32Array.of(7, 8, 9, 10), [4]);
+    const made = maskMod(({ key, keyIndex }) =>
+      lessEqual(add(table(data).at(keyIndex), keyIndex), key),
+    );
+    const indices = tensor(Int32Array.of(1, 3), [2]);
+    const received = receivedProgram(programWithIndices(made, indices), "mask");
+    const here = programEvaluator(bindProgram(received));
+    const point = { batch: 0, head: 0, query: 0, queryIndex: 0, score: 0 };
+    // 8 + 1 for the first key of the part, 10 + 3 for the second.
+    const at = (key: number, keyIndex: number): number => here({ ...point, key, keyIndex });
+    expect([at(9, 0), at(8, 0), at(13, 1), at(12, 1)]).toEqual([1, 0, 1, 0]);
   });
 
   test("that are hostile are turned away", () => {

@@ -63,6 +63,7 @@ type ReadAnswer<T> = (answer: MessageReader, from: Member, milliseconds: number)
  * Asks the replicas of a part, one after the other: the next one when a worker fails, or has not answered within
  * the time that answers usually take. The first answer that reads well counts; later ones are not looked at.
  *
+ * @param bytes of the request, whose buffer belongs to the cluster from here on
  * @param until deadline, in milliseconds of `performance.now`
  * @param read takes what the answer says, who gave it and after how many milliseconds; what it throws counts as a wrong
  *   answer of that worker
@@ -71,36 +72,40 @@ type ReadAnswer<T> = (answer: MessageReader, from: Member, milliseconds: number)
 export function ask<T>(
   cluster: Cluster,
   part: PlacedPart,
-  bytes: Uint8Array,
+  bytes: Uint8Array<ArrayBuffer>,
   until: number,
   read: ReadAnswer<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    new Asking(cluster, part, bytes, until, read, resolve, reject).next();
+    new Asking(cluster, part, bytes, until, read, resolve, reject).begin();
   });
 }
 
+/** Written with callbacks, and alarms in place of timers: promises of each step took as long as the messages. */
 class Asking<T> {
   readonly #cluster: Cluster;
   readonly #part: PlacedPart;
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #until: number;
   readonly #read: ReadAnswer<T>;
   readonly #resolve: (value: T) => void;
   readonly #reject: (error: HeedError) => void;
-  readonly #deadline: ReturnType<typeof setTimeout>;
   readonly #open = new Set<Member>();
   /** Workers that were asked in this round. */
   readonly #asked = new Set<Member>();
   readonly #refused = new Map<Member, unknown>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #deadline: object | null = null;
+  /** The next replica's turn. */
+  #turn: object | null = null;
   #settled = false;
+  /** Whether each request so far was answered, and its bytes are not read any more. */
+  #sent = true;
   #last: unknown;
 
   constructor(
     cluster: Cluster,
     part: PlacedPart,
-    bytes: Uint8Array,
+    bytes: Uint8Array<ArrayBuffer>,
     until: number,
     read: ReadAnswer<T>,
     resolve: (value: T) => void,
@@ -113,60 +118,104 @@ class Asking<T> {
     this.#read = read;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#deadline = setTimeout(() => this.#giveUp(), Math.max(0, until - performance.now()));
+  }
+
+  begin(): void {
+    this.#next();
+    if (this.#settled) return;
+    this.#deadline = this.#cluster.alarms.set(this.#until, () => this.#fail(this.#lost()));
   }
 
   /** Asks the next replica. */
-  next(): void {
-    clearTimeout(this.#timer);
+  #next(): void {
+    this.#cluster.alarms.cancel(this.#turn);
     if (this.#settled) return;
     const { replicas } = this.#part;
-    const left = replicas.filter((member) => !this.#refused.has(member));
+    const left =
+      this.#refused.size === 0 ? replicas : replicas.filter((one) => !this.#refused.has(one));
     if (left.length === 0 && this.#open.size === 0) {
       const [refused] = this.#refused.values();
-      this.#end(() => this.#reject(refused === undefined ? this.#lost() : refusalOf(refused)));
+      this.#fail(refused === undefined ? this.#lost() : refusalOf(refused));
       return;
     }
-    const member = left
-      .filter((candidate) => !this.#asked.has(candidate) && !this.#open.has(candidate))
-      .sort((a, b) => rank(a) - rank(b))[0];
-    if (member !== undefined) {
+    const member = this.#first(left);
+    if (member !== null) {
       this.#asked.add(member);
-      void this.#attempt(member);
+      this.#attempt(member);
       // A slow worker is not waited for longer than usual while another one could answer.
-      if (left.length > this.#asked.size) {
-        this.#timer = setTimeout(() => this.next(), hedgeAfter(member));
-      }
+      if (left.length > this.#asked.size) this.#nextAfter(hedgeAfter(member));
     } else if (this.#open.size === 0) {
       this.#asked.clear();
-      this.#timer = setTimeout(() => this.next(), retryAfter);
+      this.#nextAfter(retryAfter);
     }
   }
 
-  async #attempt(member: Member): Promise<void> {
+  #nextAfter(milliseconds: number): void {
+    const at = performance.now() + milliseconds;
+    this.#turn = this.#cluster.alarms.set(at, () => this.#next());
+  }
+
+  /** The worker that is asked next, of those that were not asked in this round; null if all were. */
+  #first(members: readonly Member[]): Member | null {
+    let first: Member | null = null;
+    for (const member of members) {
+      if (this.#asked.has(member) || this.#open.has(member)) continue;
+      if (first === null || rank(member) < rank(first)) first = member;
+    }
+    return first;
+  }
+
+  #attempt(member: Member): void {
     this.#open.add(member);
     const start = performance.now();
-    try {
-      const most = Math.min(attemptFor, this.#until - start);
-      const answer = await this.#cluster.request(member, this.#bytes, most);
-      const milliseconds = performance.now() - start;
-      const value = this.#read(answer, member, milliseconds);
+    this.#cluster.request(member, this.#bytes, Math.min(attemptFor, this.#until - start)).then(
+      (answer) => this.#answered(answer, member, performance.now() - start),
+      (error) => {
+        // A refusal is an answer, too.
+        if (!(error instanceof RefusedError)) this.#sent = false;
+        this.#failed(error, member);
+      },
+    );
+  }
+
+  #answered(answer: MessageReader, member: Member, milliseconds: number): void {
+    if (!this.#settled) {
+      let value: T;
+      try {
+        value = this.#read(answer, member, milliseconds);
+      } catch (error) {
+        this.#failed(error, member);
+        return;
+      }
       member.answered(milliseconds);
-      this.#end(() => this.#resolve(value));
-    } catch (error) {
-      this.#last = error;
-      const effect = effectOf(error);
-      if (effect === "gone") this.#part.drop(member);
-      else if (effect === "refused") this.#refused.set(member, error);
-      else member.missed();
-    } finally {
       this.#open.delete(member);
-      this.next();
+      this.#end();
+      this.#resolve(value);
+    }
+    this.#closed(member);
+  }
+
+  #failed(error: unknown, member: Member): void {
+    this.#last = error;
+    const effect = effectOf(error);
+    if (effect === "gone") this.#part.drop(member);
+    else if (effect === "refused") this.#refused.set(member, error);
+    else member.missed();
+    this.#closed(member);
+    this.#next();
+  }
+
+  /** Notes that a request has ended. */
+  #closed(member: Member): void {
+    this.#open.delete(member);
+    if (this.#settled && this.#sent && this.#open.size === 0) {
+      this.#cluster.buffers.give(this.#bytes);
     }
   }
 
-  #giveUp(): void {
-    this.#end(() => this.#reject(this.#lost()));
+  #fail(error: HeedError): void {
+    this.#end();
+    this.#reject(error);
   }
 
   #lost(): DeviceLostError {
@@ -178,14 +227,12 @@ class Asking<T> {
     return new DeviceLostError("cluster", message, { cause: this.#last });
   }
 
-  #end(settle: () => void): void {
-    if (this.#settled) return;
+  #end(): void {
     this.#settled = true;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#deadline);
+    this.#cluster.alarms.cancel(this.#turn);
+    this.#cluster.alarms.cancel(this.#deadline);
     // Workers that were asked first and are still silent are asked last from now on.
     if (this.#asked.size > 1) for (const member of this.#open) member.missed();
-    settle();
   }
 }
 

@@ -6,6 +6,7 @@ import {
   cast,
   type DeviceTensor,
   type DType,
+  elementCount,
   type HostTensor,
   InvalidInputError,
   isDeviceTensor,
@@ -15,16 +16,17 @@ import {
   UnsupportedError,
 } from "@heed/core";
 import { decodeOutputs, type PartOutputs } from "../message/answers.js";
-import { encodeAttend } from "../message/requests.js";
+import { encodeAttend } from "../message/attend.js";
 import { requestId } from "../message/sending.js";
 import type { Stripes } from "../stripes.js";
 import { ask } from "./ask.js";
 import type { Cluster } from "./cluster.js";
-import { cutCall, type PartCall } from "./cut.js";
-import { toHost } from "./host.js";
+import { cutCall, type WholeCall, wholeCall } from "./cut.js";
+import { inProcess, toHost } from "./host.js";
 import { localTensor } from "./local-storage.js";
-import { type MergedOutputs, mergeParts } from "./merge-parts.js";
+import { type MergedOutputs, PartMerge } from "./merge-parts.js";
 import { inTime } from "./patience.js";
+import type { PlacedPart } from "./placement.js";
 import { upload } from "./spread.js";
 import { SpreadStorage } from "./spread-storage.js";
 
@@ -34,61 +36,104 @@ export interface RulesText {
   readonly withoutCausal: string;
 }
 
-/**
- * Computes a call: sends the query once to each part of the keys, and merges what comes back.
- *
- * @throws UnsupportedError (rejects) if keys or values are in host memory
- * @throws DeviceLostError (rejects) if a part is lost or nobody answered in time
- */
-export async function attend(
-  cluster: Cluster,
-  bound: BoundAttention,
-  rules: RulesText,
-): Promise<AttentionOutputs> {
-  const until = cluster.deadline;
-  const { problem } = bound;
-  checkResident(bound.key, "key");
-  checkResident(bound.value, "value");
-  const host = hostInputs(bound);
-  const stored = await storedInputs(cluster, bound);
-  const { key, value, keyScales, valueScales, dispose } = stored;
-  const { placement } = key;
-  const turn = placement.order.take(false);
-  try {
-    await inTime(turn.ready, until);
-    const unplaced = stored.all.filter(({ placed }) => !placed).map(({ ready }) => ready);
-    await inTime(unplaced.length === 0 ? null : Promise.all(unplaced), until);
-    const { query, mask, bias } = await host;
-    const wire = wireDTypes(problem, cluster.options.halfPrecision);
-    const sent = query.dtype === wire.query ? query : narrowedQuery(query);
-    const shape = [problem.batch, problem.queryHeads, problem.queryLength, problem.valueDim];
-    const parts = await Promise.all(
-      placement.parts.map((part): Promise<PartOutputs> => {
-        const { index } = part;
-        const { allVisible, ...cut } = cutCall(bound, placement.stripes, index, mask, bias);
-        const message = encodeAttend(cluster.options.group, requestId(), {
-          ...cut,
-          key: key.version(index),
-          value: value.version(index),
-          keyScales: keyScales?.version(index) ?? null,
-          valueScales: valueScales?.version(index) ?? null,
-          query: sent,
-          outputDType: wire.output,
-          rules: allVisible ? rules.withoutCausal : rules.all,
-        });
-        checkSize(message, cluster);
-        const bytes = keysOfPart(bound, placement.stripes, index, cut) * bytesOfKey(problem);
-        return ask(cluster, part, message, until, (answer, member, milliseconds) => {
-          const read = decodeOutputs(answer, shape, wire.output, statisticsDType(problem.dtype));
-          member.computed(milliseconds, read.computing, bytes);
-          return read;
-        });
-      }),
-    );
-    return outputsOf(problem, mergeParts(parts, wire.output, shape));
-  } finally {
-    turn.end();
-    dispose();
+/** Bytes of a message beside its query, in most calls. */
+const bytesBesideQuery = 1024;
+/** Elements of an output up to which a plan keeps the memory in which it merges. */
+const mostKeptElements = 65_536;
+
+/** Attention over keys and values that workers hold: all that the calls of a plan share. */
+export class AttendPlan {
+  readonly #cluster: Cluster;
+  readonly #problem: AttentionProblem;
+  readonly #rules: RulesText;
+  readonly #wire: WireDTypes;
+  /** Of the output. */
+  readonly #shape: readonly number[];
+  readonly #statistics: DType;
+  readonly #keyBytes: number;
+  #merge: PartMerge | null = null;
+
+  constructor(cluster: Cluster, problem: AttentionProblem, rules: RulesText) {
+    this.#cluster = cluster;
+    this.#problem = problem;
+    this.#rules = rules;
+    this.#wire = wireDTypes(problem, cluster.options.halfPrecision);
+    this.#shape = [problem.batch, problem.queryHeads, problem.queryLength, problem.valueDim];
+    this.#statistics = statisticsDType(problem.dtype);
+    this.#keyBytes = bytesOfKey(problem);
+  }
+
+  /**
+   * Computes a call: sends the query once to each part of the keys, and merges what comes back.
+   *
+   * @throws UnsupportedError (rejects) if keys or values are in host memory
+   * @throws DeviceLostError (rejects) if a part is lost or nobody answered in time
+   */
+  async run(bound: BoundAttention): Promise<AttentionOutputs> {
+    const cluster = this.#cluster;
+    const until = cluster.deadline;
+    checkResident(bound.key, "key");
+    checkResident(bound.value, "value");
+    // Before anything is awaited: the caller may dispose tensors of this process as soon as it has the promise.
+    const inputs = Promise.all([queryOf(bound, this.#wire), wholeCall(bound)]);
+    inputs.catch(() => undefined);
+    const stored = await storedInputs(cluster, bound);
+    const { placement } = stored.key;
+    const turn = placement.order.take(false);
+    try {
+      await inTime(turn.ready, until);
+      const unplaced = stored.all.filter(({ placed }) => !placed).map(({ ready }) => ready);
+      await inTime(unplaced.length === 0 ? null : Promise.all(unplaced), until);
+      const [query, call] = await inputs;
+      const parts = await Promise.all(
+        placement.parts.map((part) => this.#ask(part, stored, query, call, until)),
+      );
+      return outputsOf(this.#problem, this.#merged(parts));
+    } finally {
+      turn.end();
+      stored.dispose();
+    }
+  }
+
+  #ask(
+    part: PlacedPart,
+    stored: StoredInputs,
+    query: HostTensor,
+    call: WholeCall,
+    until: number,
+  ): Promise<PartOutputs> {
+    const cluster = this.#cluster;
+    const { index } = part;
+    const { key, value, keyScales, valueScales } = stored;
+    const { stripes } = key.placement;
+    const cut = cutCall(call, stripes, index);
+    const request = {
+      stored: {
+        key: key.version(index),
+        value: value.version(index),
+        keyScales: keyScales?.version(index) ?? null,
+        valueScales: valueScales?.version(index) ?? null,
+      },
+      query,
+      outputDType: this.#wire.output,
+      rules: call.allVisible ? this.#rules.withoutCausal : this.#rules.all,
+      cut,
+    };
+    const room = cluster.buffers.take(query.data.byteLength + bytesBesideQuery);
+    const message = encodeAttend(cluster.options.group, requestId(), request, room);
+    checkSize(message, cluster);
+    const bytes = keysOfPart(this.#problem, stripes, index, cut.kvLengths) * this.#keyBytes;
+    return ask(cluster, part, message, until, (answer, member, milliseconds) => {
+      const read = decodeOutputs(answer, this.#shape, this.#wire.output, this.#statistics);
+      member.computed(milliseconds, read.computing, bytes);
+      return read;
+    });
+  }
+
+  #merged(parts: readonly PartOutputs[]): MergedOutputs {
+    const merge = this.#merge ?? new PartMerge(this.#wire.output, this.#shape);
+    if (elementCount(this.#shape) <= mostKeptElements) this.#merge = merge;
+    return merge.merge(parts);
   }
 }
 
@@ -114,23 +159,10 @@ function checkSize({ byteLength }: Uint8Array, { transport }: Cluster): void {
   ]);
 }
 
-interface HostInputs {
-  readonly query: HostTensor;
-  readonly mask: HostTensor | null;
-  readonly bias: HostTensor | null;
-}
-
-/** The tensors that are sent with a call, in host memory. */
-async function hostInputs(bound: BoundAttention): Promise<HostInputs> {
-  const { mask, bias } = bound.inputs;
-  const query = await toHost(bound.query);
-  const added = bias && (await toHost(bias));
-  return {
-    query,
-    mask: mask ? await toHost(mask) : null,
-    // A float16 query is computed as float32, and a bias has the query's type or float32.
-    bias: added ? (added.dtype === "float16" ? cast(added, "float32") : added) : null,
-  };
+/** The query in host memory, in the element type in which it travels. */
+async function queryOf({ query: given }: BoundAttention, wire: WireDTypes): Promise<HostTensor> {
+  const query = inProcess(given) ?? (await toHost(given));
+  return query.dtype === wire.query ? query : narrowedQuery(query);
 }
 
 interface StoredInputs {
@@ -182,13 +214,13 @@ async function storedInputs(cluster: Cluster, bound: BoundAttention): Promise<St
 
 /** Keys of all sequences that a part has. */
 function keysOfPart(
-  { problem }: BoundAttention,
+  { batch, pages }: AttentionProblem,
   stripes: Stripes,
   part: number,
-  { kvLengths }: Pick<PartCall, "kvLengths">,
+  kvLengths: Int32Array | null,
 ): number {
   if (kvLengths !== null) return kvLengths.reduce((sum, length) => sum + length, 0);
-  return problem.batch * (problem.pages?.perSequence ?? 1) * stripes.rowsOf(part);
+  return batch * (pages?.perSequence ?? 1) * stripes.rowsOf(part);
 }
 
 /** Bytes of a key and its value, of all heads. */
@@ -197,10 +229,12 @@ export function bytesOfKey({ kvHeads, headDim, valueDim, kvDtype }: AttentionPro
 }
 
 /** Element types in which query and output travel. */
-export function wireDTypes(
-  { dtype }: AttentionProblem,
-  halfPrecision: boolean,
-): { readonly query: DType; readonly output: DType } {
+interface WireDTypes {
+  readonly query: DType;
+  readonly output: DType;
+}
+
+export function wireDTypes({ dtype }: AttentionProblem, halfPrecision: boolean): WireDTypes {
   if (dtype === "float64") return { query: dtype, output: dtype };
   const half = halfPrecision ? "float16" : "float32";
   return { query: dtype === "float16" ? dtype : half, output: half };

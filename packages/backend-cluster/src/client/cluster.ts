@@ -1,4 +1,5 @@
 import { type Backend, DeviceLostError } from "@heed/core";
+import { Alarms } from "../alarms.js";
 import { readAnswer } from "../message/answers.js";
 import { MessageReader } from "../message/reader.js";
 import {
@@ -12,6 +13,7 @@ import { newId, requestId } from "../message/sending.js";
 import { stripesFor } from "../stripes.js";
 import { type Subjects, subjectsOf, type Transport } from "../transport/transport.js";
 import { type Member, Members, tickEvery } from "./members.js";
+import { MessageBuffers } from "./message-buffers.js";
 import { type PlacedTensor, Placement } from "./placement.js";
 import { Repairs } from "./repairs.js";
 
@@ -42,6 +44,8 @@ export class Cluster {
   readonly session: string = newId();
   readonly members: Members = new Members();
   readonly placements: Set<Placement> = new Set();
+  readonly alarms: Alarms = new Alarms();
+  readonly buffers: MessageBuffers = new MessageBuffers();
   /** Computes what workers do not; null: the reference does. */
   local: Backend | null = null;
   readonly #subjects: Subjects;
@@ -103,14 +107,19 @@ export class Cluster {
    *
    * @throws TransportError, RefusedError, MalformedMessageError (rejects)
    */
-  async request(member: Member, bytes: Uint8Array, milliseconds: number): Promise<MessageReader> {
+  request(member: Member, bytes: Uint8Array, milliseconds: number): Promise<MessageReader> {
     member.open += 1;
-    try {
-      const subject = this.#subjects.worker(member.name);
-      return readAnswer(await this.transport.request(subject, bytes, milliseconds));
-    } finally {
-      member.open -= 1;
-    }
+    const subject = this.#subjects.worker(member.name);
+    return this.transport.request(subject, bytes, milliseconds).then(
+      (answer) => {
+        member.open -= 1;
+        return readAnswer(answer);
+      },
+      (error) => {
+        member.open -= 1;
+        throw error;
+      },
+    );
   }
 
   /**

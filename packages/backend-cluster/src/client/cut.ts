@@ -2,74 +2,120 @@ import {
   type AttentionProblem,
   allocate,
   type BoundAttention,
+  cast,
   contiguous,
   type HostTensor,
   tensor,
 } from "@heed/core";
-import { variablesOf } from "@heed/core/program";
-import { programOfPart } from "../message/programs.js";
-import type { AttendRequest } from "../message/requests.js";
+import {
+  type MaskProgram,
+  type ProgramForm,
+  type ScoreProgram,
+  variablesOf,
+} from "@heed/core/program";
+import type { CutCall } from "../message/attend.js";
+import { programOfPart, programWithIndices, type SentProgram } from "../message/programs.js";
 import type { Stripes } from "../stripes.js";
+import { toHost } from "./host.js";
 
-/** A part of a call, apart from the tensors that the workers hold and the query. */
-export type PartCall = Pick<
-  AttendRequest,
-  | "keysByIndex"
-  | "mask"
-  | "bias"
-  | "maskMod"
-  | "scoreMod"
-  | "blockMask"
-  | "queryBlock"
-  | "keyBlock"
-  | "kvLengths"
-  | "queryStarts"
-  | "keyStarts"
-  | "pageTable"
-  | "queryPositions"
-  | "keyPositions"
-  | "alibiSlopes"
-  | "sinks"
-> & {
+/** A call with everything in host memory that is cut to parts or sent with each of them. */
+export interface WholeCall {
+  readonly bound: BoundAttention;
   /** Whether causal is left out: every query of the call comes after every key. */
   readonly allVisible: boolean;
-};
+  readonly mask: HostTensor | null;
+  readonly bias: HostTensor | null;
+  /** For one part, by its indices. */
+  readonly maskMod: ((indices: () => HostTensor) => SentProgram) | null;
+  readonly scoreMod: ((indices: () => HostTensor) => SentProgram) | null;
+  readonly pageTable: HostTensor | null;
+  readonly queryPositions: HostTensor | null;
+  readonly keyPositions: HostTensor | null;
+}
 
 /**
- * Cuts a call to the keys of one part: its lengths, starts, masks, biases, block masks and positions.
+ * Copies what is sent with a call into host memory.
  *
- * @param mask of the call, in host memory
- * @param bias of the call, in host memory
+ * @returns at once where there is nothing to wait for
  */
-export function cutCall(
-  bound: BoundAttention,
-  stripes: Stripes,
-  part: number,
-  mask: HostTensor | null,
-  bias: HostTensor | null,
-): PartCall {
+export function wholeCall(bound: BoundAttention): WholeCall | Promise<WholeCall> {
+  const { problem } = bound;
+  const { mask, bias, maskMod, scoreMod, pages, positions } = problem;
+  const allVisible = seesEverything(bound);
+  if (!mask && !bias && !maskMod && !scoreMod && !pages && positions !== "data") {
+    return { ...bare, bound, allVisible };
+  }
+  return withInputs(bound, allVisible);
+}
+
+const bare = {
+  mask: null,
+  bias: null,
+  maskMod: null,
+  scoreMod: null,
+  pageTable: null,
+  queryPositions: null,
+  keyPositions: null,
+};
+
+async function withInputs(bound: BoundAttention, allVisible: boolean): Promise<WholeCall> {
+  const { mask, bias, maskMod, scoreMod, pageTable, queryPositions, keyPositions } = bound.inputs;
+  const added = bias && (await toHost(bias));
+  return {
+    bound,
+    allVisible,
+    mask: mask ? await toHost(mask) : null,
+    // A float16 query is computed as float32, and a bias has the query's type or float32.
+    bias: added ? (added.dtype === "float16" ? cast(added, "float32") : added) : null,
+    maskMod: maskMod ? forParts(maskMod, bound.problem) : null,
+    scoreMod: scoreMod ? forParts(scoreMod, bound.problem) : null,
+    pageTable: (pageTable as HostTensor | undefined) ?? null,
+    queryPositions: (queryPositions as HostTensor | undefined) ?? null,
+    keyPositions: (keyPositions as HostTensor | undefined) ?? null,
+  };
+}
+
+/** Whether a program reads indices of keys beside positions that the call gives them. */
+export function needsIndices({ keyPositions }: AttentionProblem, form: ProgramForm): boolean {
+  return keyPositions !== null && variablesOf(form).has("keyIndex");
+}
+
+function forParts(
+  program: MaskProgram | ScoreProgram,
+  problem: AttentionProblem,
+): (indices: () => HostTensor) => SentProgram {
+  if (needsIndices(problem, program.form)) {
+    return (indices) => programWithIndices(program, indices());
+  }
+  const same = programOfPart(program);
+  return () => same;
+}
+
+/** Cuts a call to the keys of one part: its lengths, starts, masks, biases, block masks and positions. */
+export function cutCall(call: WholeCall, stripes: Stripes, part: number): CutCall {
+  const { bound, allVisible } = call;
   const { problem, alibiSlopes, queryStarts } = bound;
   const columns = new Columns(problem, stripes, part);
-  const { inputs } = bound;
-  const allVisible = seesEverything(bound);
-  const positions = allVisible ? none : cutPositions(bound, stripes, part, columns);
+  const positions = allVisible ? none : cutPositions(call, stripes, part, columns);
   const blocks = bound.blockMask ? cutBlocks(problem, bound.blockMask.blocks.mask, columns) : null;
+  const indices = (): HostTensor => columns.indices;
   const starts = bound.keyStarts;
   const keyStarts = starts?.map((start) => stripes.rowsBefore(part, start)) ?? null;
   return {
-    ...positions,
-    allVisible,
-    mask: mask && columns.of(mask),
-    bias: bias && columns.of(bias),
-    maskMod: inputs.maskMod ? programOfPart(inputs.maskMod) : null,
-    scoreMod: inputs.scoreMod ? programOfPart(inputs.scoreMod) : null,
+    keysByIndex: positions.keysByIndex,
+    mask: call.mask && columns.of(call.mask),
+    bias: call.bias && columns.of(call.bias),
+    maskMod: call.maskMod?.(indices) ?? null,
+    scoreMod: call.scoreMod?.(indices) ?? null,
     blockMask: blocks?.mask ?? null,
     queryBlock: problem.blockMask?.queryBlock ?? 0,
     keyBlock: blocks?.keyBlock ?? 0,
     kvLengths: problem.kvLengths ? cutLengths(bound, stripes, part) : null,
     queryStarts,
     keyStarts,
-    pageTable: (inputs.pageTable as HostTensor | undefined) ?? null,
+    pageTable: call.pageTable,
+    queryPositions: positions.queryPositions,
+    keyPositions: positions.keyPositions,
     alibiSlopes,
     // A sink belongs into exactly one part.
     sinks: part === 0 ? bound.sinks : null,
@@ -100,23 +146,20 @@ function seesEverything({ problem, offsets, kvLengths }: BoundAttention): boolea
   return kvLengths.every((length, s) => (offsets[s] as number) >= length - 1);
 }
 
-type Positions = Pick<PartCall, "keysByIndex" | "queryPositions" | "keyPositions">;
+type Positions = Pick<CutCall, "keysByIndex" | "queryPositions" | "keyPositions">;
 
 /** Positions of queries and of the part's keys, as data: the keys of a part are no neighbours. */
 function cutPositions(
-  bound: BoundAttention,
+  { bound, queryPositions: ofQueries, keyPositions: given }: WholeCall,
   stripes: Stripes,
   part: number,
   columns: Columns,
 ): Positions {
-  const { problem, inputs, keyStarts } = bound;
+  const { problem, keyStarts } = bound;
   // Without a rule that needs positions, programs may still read those of keys, which are their indices then.
   const unplaced = problem.positions === "none";
   if (unplaced && !readsKeys(problem)) return none;
-  const queryPositions = unplaced
-    ? null
-    : ((inputs.queryPositions as HostTensor | undefined) ?? positionsOfQueries(bound));
-  const given = inputs.keyPositions as HostTensor | undefined;
+  const queryPositions = unplaced ? null : (ofQueries ?? positionsOfQueries(bound));
   if (given) return { keysByIndex: false, queryPositions, keyPositions: columns.of(given) };
   if (keyStarts === null) return { keysByIndex: true, queryPositions, keyPositions: null };
   // In a ragged batch, positions count within a sequence.
@@ -185,6 +228,15 @@ class Columns {
         visit(page * this.#stripes.length + row, page * rows + own, length);
       });
     }
+  }
+
+  /** The call's index of each column of the part, `[columns]`. */
+  get indices(): HostTensor {
+    const data = new Int32Array(this.count);
+    this.forEachRun((column, own, length) => {
+      for (let i = 0; i < length; i++) data[own + i] = column + i;
+    });
+    return tensor(data, [data.length]);
   }
 
   /** A tensor whose last axis is that of the keys, with the part's columns alone; 1 column is for all keys. */

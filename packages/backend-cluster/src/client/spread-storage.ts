@@ -30,6 +30,7 @@ export class SpreadStorage implements DeviceStorage, SpreadTensor {
   /** `[entries, heads, rows, size]`, or without the last axis. */
   readonly shape: readonly number[];
   readonly placement: Placement;
+  readonly #strides: readonly number[];
   /** One a part. */
   readonly versions: VersionRange[];
   /** Workers that may hold parts of it. */
@@ -45,6 +46,7 @@ export class SpreadStorage implements DeviceStorage, SpreadTensor {
     this.number = cluster.nextTensor();
     this.dtype = dtype;
     this.shape = shape;
+    this.#strides = rowMajorStrides(shape);
     this.placement = placement;
     this.versions = placement.parts.map(() => ({ least: firstVersion, most: firstVersion }));
     placement.tensors.add(this);
@@ -79,11 +81,11 @@ export class SpreadStorage implements DeviceStorage, SpreadTensor {
 
   /** Whether a layout is that of the whole tensor. */
   isWhole({ shape, strides, offset = 0 }: Partial<TensorLayout>): boolean {
-    const own = rowMajorStrides(this.shape);
+    if (offset !== 0 || shape?.length !== this.shape.length) return false;
+    if (!shape.every((size, axis) => size === this.shape[axis])) return false;
+    const own = this.#strides;
     return (
-      offset === 0 &&
-      shape?.join() === this.shape.join() &&
-      (strides === undefined || strides.every((s, axis) => s === own[axis] || shape[axis] === 1))
+      strides === undefined || strides.every((s, axis) => s === own[axis] || shape[axis] === 1)
     );
   }
 

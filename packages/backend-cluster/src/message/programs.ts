@@ -25,13 +25,41 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  */
 export function programOfPart(program: MaskProgram | ScoreProgram): SentProgram {
   const json = program.toJSON();
-  const nodes = json.nodes.map((node) =>
-    node.op === "variable" && node.name === "keyIndex" ? { ...node, name: "key" } : node,
-  );
-  return {
-    json: JSON.stringify({ ...json, nodes } satisfies ProgramJson),
-    tables: program.tables.map(({ tensor }) => tensor),
-  };
+  const nodes = json.nodes.map((node) => (isIndex(node) ? { ...node, name: "key" } : node));
+  return sent({ ...json, nodes }, program);
+}
+
+/**
+ * The same where positions of keys are the call's own, and no indices: the program looks the index of a key in the call up in
+ * a table, by its index in the part.
+ *
+ * @param indices int32, for each key of the part its index in the call
+ */
+export function programWithIndices(
+  program: MaskProgram | ScoreProgram,
+  indices: HostTensor,
+): SentProgram {
+  const json = program.toJSON();
+  const slot = json.tables.length;
+  // The index in the part comes first: all others are one further back.
+  const nodes: ProgramNode[] = [{ op: "variable", type: "int32", name: "keyIndex" }];
+  for (const node of json.nodes) {
+    if (isIndex(node)) nodes.push({ op: "table", type: "int32", slot, args: [0] });
+    else nodes.push({ ...node, ...(node.args && { args: node.args.map((arg) => arg + 1) }) });
+  }
+  const tables = [...json.tables, { dtype: "int32" as const, rank: 1 }];
+  const { json: text, tables: own } = sent({ ...json, nodes, tables }, program);
+  return { json: text, tables: [...own, indices] };
+}
+
+type ProgramNode = ProgramJson["nodes"][number];
+
+function isIndex({ op, name }: ProgramNode): boolean {
+  return op === "variable" && name === "keyIndex";
+}
+
+function sent(json: ProgramJson, { tables }: MaskProgram | ScoreProgram): SentProgram {
+  return { json: JSON.stringify(json), tables: tables.map(({ tensor }) => tensor) };
 }
 
 export function writeProgram(to: MessageWriter, program: SentProgram | null): void {

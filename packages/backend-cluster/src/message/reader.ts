@@ -1,4 +1,11 @@
-import { bytesPerElement, type DType, type HostTensor, type TypedArray, tensor } from "@heed/core";
+import {
+  bytesPerElement,
+  type DType,
+  elementCount,
+  type HostTensor,
+  type TypedArray,
+  tensor,
+} from "@heed/core";
 import { MalformedMessageError } from "./errors.js";
 import { dtypeCodes, magic, mostAxes, version } from "./layout.js";
 
@@ -75,7 +82,7 @@ export class MessageReader {
     if (!this.flag()) return null;
     const dtype = this.dtype();
     const shape = this.shape();
-    const count = shape.reduce((product, size) => product * size, 1);
+    const count = elementCount(shape);
     return tensor(typedArray(dtype, this.#copy(count, bytesPerElement(dtype))), shape, { dtype });
   }
 
@@ -85,12 +92,12 @@ export class MessageReader {
    * @throws MalformedMessageError unless it has this element type and this shape
    */
   elements(dtype: DType, shape: readonly number[]): Uint8Array {
-    const is = this.flag() ? this.dtype() : null;
-    if (is !== dtype || this.shape().join() !== shape.join()) {
+    let same = this.flag() && this.dtype() === dtype && this.u8() === shape.length;
+    for (let axis = 0; same && axis < shape.length; axis++) same = this.u32() === shape[axis];
+    if (!same) {
       throw new MalformedMessageError(`a tensor is not ${dtype} of the shape ${shape.join(" × ")}`);
     }
-    const count = shape.reduce((product, size) => product * size, 1);
-    const start = this.#take(count * bytesPerElement(dtype));
+    const start = this.#take(elementCount(shape) * bytesPerElement(dtype));
     return this.#bytes.subarray(start, this.#at);
   }
 

@@ -1,7 +1,6 @@
 import type { DType, HostTensor } from "@heed/core";
 import { MalformedMessageError } from "./errors.js";
 import { dtypeCodes, kinds } from "./layout.js";
-import { readProgram, type SentProgram, writeProgram } from "./programs.js";
 import type { MessageReader } from "./reader.js";
 import { MessageWriter } from "./writer.js";
 
@@ -59,36 +58,6 @@ export interface WriteRequest {
   readonly source: HostTensor;
 }
 
-/** A call of attention over one part of its keys. */
-export interface AttendRequest {
-  readonly key: PartVersion;
-  readonly value: PartVersion;
-  readonly keyScales: PartVersion | null;
-  readonly valueScales: PartVersion | null;
-  readonly query: HostTensor;
-  /** Element type in which the output travels. */
-  readonly outputDType: DType;
-  /** Whether key positions are the indices of the part's rows in the whole tensor. */
-  readonly keysByIndex: boolean;
-  /** Rules that are neither tensors nor arrays, as JSON. */
-  readonly rules: string;
-  readonly mask: HostTensor | null;
-  readonly bias: HostTensor | null;
-  readonly maskMod: SentProgram | null;
-  readonly scoreMod: SentProgram | null;
-  readonly blockMask: HostTensor | null;
-  readonly queryBlock: number;
-  readonly keyBlock: number;
-  readonly kvLengths: Int32Array | null;
-  readonly queryStarts: Int32Array | null;
-  readonly keyStarts: Int32Array | null;
-  readonly pageTable: HostTensor | null;
-  readonly queryPositions: HostTensor | null;
-  readonly keyPositions: HostTensor | null;
-  readonly alibiSlopes: Float64Array | null;
-  readonly sinks: Float64Array | null;
-}
-
 export interface ReadRequest {
   readonly part: PartVersion;
   /** Range of the part's bytes. */
@@ -119,8 +88,13 @@ export interface Beat {
 }
 
 /** A request up to its own fields. */
-export function begin(kind: number, group: string, id: string, bytes = 0): MessageWriter {
-  return new MessageWriter(kind, bytes).text(group).text(id);
+export function begin(
+  kind: number,
+  group: string,
+  id: string,
+  room: number | Uint8Array<ArrayBuffer> = 0,
+): MessageWriter {
+  return new MessageWriter(kind, room).text(group).text(id);
 }
 
 export function writePart(to: MessageWriter, { session, tensor, part }: PartName): MessageWriter {
@@ -135,11 +109,11 @@ export function readPart(from: MessageReader): PartName {
   return { session, tensor: from.u32(), part: from.u32() };
 }
 
-function writeVersion(to: MessageWriter, part: PartVersion): void {
+export function writeVersion(to: MessageWriter, part: PartVersion): void {
   writePart(to, part).count(part.least).count(part.most);
 }
 
-function readVersion(from: MessageReader): PartVersion {
+export function readVersion(from: MessageReader): PartVersion {
   const part = readPart(from);
   const least = from.count();
   const most = from.count();
@@ -147,12 +121,12 @@ function readVersion(from: MessageReader): PartVersion {
   return { ...part, least, most };
 }
 
-function writeOptional(to: MessageWriter, part: PartVersion | null): void {
+export function writeOptional(to: MessageWriter, part: PartVersion | null): void {
   to.u8(part === null ? 0 : 1);
   if (part !== null) writeVersion(to, part);
 }
 
-function readOptional(from: MessageReader): PartVersion | null {
+export function readOptional(from: MessageReader): PartVersion | null {
   return from.flag() ? readVersion(from) : null;
 }
 
@@ -221,58 +195,11 @@ export function decodeWrite(from: MessageReader): WriteRequest {
   return { target, scales, version, slots, source };
 }
 
-export function encodeAttend(group: string, id: string, request: AttendRequest): Uint8Array {
-  const r = request;
-  const to = begin(kinds.attend, group, id, r.query.data.byteLength);
-  writeVersion(to, r.key);
-  writeVersion(to, r.value);
-  writeOptional(to, r.keyScales);
-  writeOptional(to, r.valueScales);
-  to.tensor(r.query)
-    .u8(dtypeCodes.indexOf(r.outputDType))
-    .u8(r.keysByIndex ? 1 : 0);
-  to.text(r.rules).tensor(r.mask).tensor(r.bias);
-  writeProgram(to, r.maskMod);
-  writeProgram(to, r.scoreMod);
-  to.tensor(r.blockMask).u32(r.queryBlock).u32(r.keyBlock);
-  to.ints(r.kvLengths).ints(r.queryStarts).ints(r.keyStarts);
-  to.tensor(r.pageTable).tensor(r.queryPositions).tensor(r.keyPositions);
-  return to.numbers(r.alibiSlopes).numbers(r.sinks).finish();
-}
-
-export function decodeAttend(from: MessageReader): AttendRequest {
-  const key = readVersion(from);
-  const value = readVersion(from);
-  const keyScales = readOptional(from);
-  const valueScales = readOptional(from);
-  const query = from.tensor();
-  if (query === null) throw new MalformedMessageError("a call has no query");
-  const request: AttendRequest = {
-    ...{ key, value, keyScales, valueScales, query },
-    outputDType: from.dtype(),
-    keysByIndex: from.flag(),
-    rules: from.text(),
-    mask: from.tensor(),
-    bias: from.tensor(),
-    maskMod: readProgram(from),
-    scoreMod: readProgram(from),
-    blockMask: from.tensor(),
-    queryBlock: from.u32(),
-    keyBlock: from.u32(),
-    kvLengths: from.ints(),
-    queryStarts: from.ints(),
-    keyStarts: from.ints(),
-    pageTable: from.tensor(),
-    queryPositions: from.tensor(),
-    keyPositions: from.tensor(),
-    alibiSlopes: from.numbers(),
-    sinks: from.numbers(),
-  };
-  from.end();
-  return request;
-}
-
-export function encodeRead(group: string, id: string, request: ReadRequest): Uint8Array {
+export function encodeRead(
+  group: string,
+  id: string,
+  request: ReadRequest,
+): Uint8Array<ArrayBuffer> {
   const to = begin(kinds.read, group, id);
   writeVersion(to, request.part);
   return to.count(request.start).count(request.length).finish();

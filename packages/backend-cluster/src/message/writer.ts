@@ -1,4 +1,4 @@
-import { contiguous, type HostTensor, isContiguous } from "@heed/core";
+import { contiguous, elementCount, type HostTensor, isContiguous } from "@heed/core";
 import { dtypeCodes, magic, mostTextBytes, version } from "./layout.js";
 
 const utf8 = new TextEncoder();
@@ -9,10 +9,13 @@ export class MessageWriter {
   #view: DataView;
   #length = 0;
 
-  /** @param kind of the request, or status of the answer */
-  constructor(kind: number, expectedBytes = 0) {
-    this.#bytes = new Uint8Array(expectedBytes + 1024);
-    this.#view = new DataView(this.#bytes.buffer);
+  /**
+   * @param kind of the request, or status of the answer
+   * @param room bytes that the message is written to for as long as it fits, or the bytes of its tensors and lists
+   */
+  constructor(kind: number, room: number | Uint8Array<ArrayBuffer> = 0) {
+    this.#bytes = typeof room === "number" ? new Uint8Array(room + 1024) : room;
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset);
     this.u32(magic);
     this.u8(version);
     this.u8(kind);
@@ -74,14 +77,14 @@ export class MessageWriter {
     for (const size of t.shape) this.u32(size);
     const dense = isContiguous(t) ? t : (contiguous(t) as HostTensor);
     const { data } = dense;
-    const count = t.shape.reduce((product, size) => product * size, 1);
+    const count = elementCount(t.shape);
     const size = data.BYTES_PER_ELEMENT;
     return this.#append(
       new Uint8Array(data.buffer, data.byteOffset + dense.offset * size, count * size),
     );
   }
 
-  finish(): Uint8Array {
+  finish(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#length);
   }
 

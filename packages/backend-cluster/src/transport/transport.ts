@@ -25,6 +25,7 @@ export interface Transport {
   /**
    * Sends a message and waits for one answer.
    *
+   * @param bytes are the caller's again when the promise resolves; if it rejects, they may still be sent
    * @throws TransportError (rejects)
    */
   request(subject: string, bytes: Uint8Array, milliseconds: number): Promise<Uint8Array>;

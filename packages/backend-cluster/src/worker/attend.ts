@@ -1,7 +1,6 @@
 import {
   type Attention,
   type AttentionInputs,
-  attention as attentionOperation,
   cast,
   type DType,
   elementCount,
@@ -11,10 +10,11 @@ import {
   tensor,
 } from "@heed/core";
 import { type ComputedPart, RefusedError } from "../message/answers.js";
+import type { AttendRequest } from "../message/attend.js";
 import { MalformedMessageError } from "../message/errors.js";
 import { statuses } from "../message/layout.js";
 import { receivedProgram } from "../message/programs.js";
-import type { AttendRequest, PartVersion } from "../message/requests.js";
+import type { PartVersion } from "../message/requests.js";
 import type { HeldPart, Holder } from "./holder.js";
 
 /** Members of a call that a message carries beside its rules. */
@@ -40,14 +40,14 @@ export async function attendPart(
   mostBytes: number,
 ): Promise<ComputedPart> {
   const parts = partsOf(holder, request);
-  const inputs = inputsOf(parts, request);
-  // Validates everything that the message says, before anything is computed.
-  const problem = attentionOperation.describe(inputs);
-  const { batch, queryHeads, queryLength, valueDim } = problem;
-  if (batch * queryHeads * queryLength * (valueDim + 1) * 8 > mostBytes) {
+  const rows = elementCount(request.query.shape.slice(0, 3));
+  const [, , , valueDim = 0] = parts.value.tensor.shape;
+  if (rows * (valueDim + 1) * 8 > mostBytes) {
     throw new RefusedError(statuses.invalid, "the answer would be larger than a message may be");
   }
+  const inputs = inputsOf(parts, request);
   const start = performance.now();
+  // Everything that the message says is validated here, before anything is computed.
   const result = (await local.run(inputs)) as unknown as Record<"output" | "logSumExp", Tensor>;
   const output = await toHost(result.output);
   const logSumExp = await toHost(result.logSumExp);
@@ -69,7 +69,7 @@ interface CallParts {
   readonly all: readonly { readonly wanted: PartVersion; readonly held: HeldPart }[];
 }
 
-function partsOf(holder: Holder, request: AttendRequest): CallParts {
+function partsOf(holder: Holder, { stored }: AttendRequest): CallParts {
   const all: { wanted: PartVersion; held: HeldPart }[] = [];
   const find = (wanted: PartVersion): HeldPart & { readonly tensor: Tensor } => {
     const held = holder.find(wanted);
@@ -79,10 +79,10 @@ function partsOf(holder: Holder, request: AttendRequest): CallParts {
   const optional = (wanted: PartVersion | null): Tensor | null =>
     wanted === null ? null : find(wanted).tensor;
   return {
-    key: find(request.key),
-    value: find(request.value),
-    keyScales: optional(request.keyScales),
-    valueScales: optional(request.valueScales),
+    key: find(stored.key),
+    value: find(stored.value),
+    keyScales: optional(stored.keyScales),
+    valueScales: optional(stored.valueScales),
     all,
   };
 }
@@ -90,12 +90,12 @@ function partsOf(holder: Holder, request: AttendRequest): CallParts {
 /** The call in the terms of core. */
 function inputsOf(parts: CallParts, request: AttendRequest): AttentionInputs {
   const { keyScales, valueScales } = parts;
-  const { mask, bias, blockMask, queryBlock, keyBlock } = request;
-  const { kvLengths, queryStarts, keyStarts, pageTable } = request;
-  const { queryPositions, alibiSlopes, sinks } = request;
-  const keyPositions = request.keysByIndex
+  const { mask, bias, maskMod, scoreMod, blockMask, queryBlock, keyBlock } = request.cut;
+  const { kvLengths, queryStarts, keyStarts, pageTable, keysByIndex } = request.cut;
+  const { queryPositions, alibiSlopes, sinks } = request.cut;
+  const keyPositions = keysByIndex
     ? indexPositions(parts.key, pageTable)
-    : request.keyPositions;
+    : request.cut.keyPositions;
   return {
     ...rulesOf(request.rules),
     query: computed(request.query),
@@ -103,8 +103,8 @@ function inputsOf(parts: CallParts, request: AttendRequest): AttentionInputs {
     value: parts.value.tensor,
     ...(keyScales && { keyScales }),
     ...(valueScales && { valueScales }),
-    ...(request.maskMod && { maskMod: receivedProgram(request.maskMod, "mask") }),
-    ...(request.scoreMod && { scoreMod: receivedProgram(request.scoreMod, "score") }),
+    ...(maskMod && { maskMod: receivedProgram(maskMod, "mask") }),
+    ...(scoreMod && { scoreMod: receivedProgram(scoreMod, "score") }),
     ...(mask && { mask }),
     ...(bias && { bias }),
     ...(blockMask && { blockMask: { mask: blockMask, queryBlock, keyBlock } }),

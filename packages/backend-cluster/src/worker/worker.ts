@@ -16,12 +16,12 @@ import {
   RefusedError,
   statusOf,
 } from "../message/answers.js";
+import { decodeAttend } from "../message/attend.js";
 import { MalformedMessageError } from "../message/errors.js";
 import { kinds, statuses } from "../message/layout.js";
 import { MessageReader } from "../message/reader.js";
 import {
   type Beat,
-  decodeAttend,
   decodeCopy,
   decodeCreate,
   decodeFill,
