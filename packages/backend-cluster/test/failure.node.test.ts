@@ -95,6 +95,39 @@ test("with replicas, parts of a worker that dies are copied though nobody asks f
   await decode(cache, 3, 2);
 });
 
+test("with replicas, a second loss before the copies are made is survived where a copy of each part is left", async () => {
+  const cache = await start(4, 2);
+  await decode(cache, 12);
+  // Parts lie on neighbours in a ring: after one loss, the worker across has none that is there once only.
+  const pairs = sharersOf(backend.info.notes ?? []);
+  const [first] = group.workers as [(typeof group.workers)[number]];
+  const across = group.workers.find(
+    (one) => one !== first && !pairs.some((pair) => pair.has(one.name) && pair.has(first.name)),
+  );
+  let copies = 0;
+  group.network.onRequest = (_, bytes) => {
+    if (bytes[kindAt] !== kinds.copy) return {};
+    copies += 1;
+    return { lost: true };
+  };
+  await first.close();
+  await expect.poll(() => copies, { timeout: 60_000 }).toBeGreaterThan(0);
+  await across?.close();
+  // Copies hang with the worker that makes them; writes do not wait until their own deadline for that.
+  await decode(cache, 6, 2);
+  group.network.onRequest = () => ({});
+  const rest = group.workers.filter((one) => one !== first && one !== across);
+  await expect.poll(() => rest.map(({ beat }) => beat.parts), { timeout: 60_000 }).toEqual([8, 8]);
+  await rest[0]?.close();
+  await decode(cache, 6, 3);
+});
+
+/** The workers that share each part, by the notes of a backend. */
+function sharersOf(notes: readonly string[]): readonly ReadonlySet<string>[] {
+  const parts = notes.join(" ").matchAll(/part \d+ on (\w+) and (\w+)/g);
+  return [...parts].map(([, one, other]) => new Set([one as string, other as string]));
+}
+
 test("without replicas, calls reject with an error that names what is lost, in time", async () => {
   const cache = await start(3, 1, 500);
   await decode(cache, 8);

@@ -200,7 +200,7 @@ class Asking<T> {
     const effect = effectOf(error);
     if (effect === "gone") this.#part.drop(member);
     else if (effect === "refused") this.#refused.set(member, error);
-    else member.missed();
+    else member.missed(error);
     this.#closed(member);
     this.#next();
   }

@@ -1,7 +1,10 @@
 import type { Beat } from "../message/requests.js";
+import { TransportError } from "../transport/transport.js";
 
 /** Ticks of the client without a beat after which a worker counts as silent. */
 const silentAfter = 10;
+/** The same where the server says that nobody listens for it: a process that has ended, or one that connects again. */
+const goneAfter = 3;
 /** Ticks for which a worker that missed a request is asked last, and gets new parts only where others are too few. */
 const suspectFor = 20;
 /** Bytes of keys and values from which a call says how fast a worker computes. */
@@ -34,6 +37,8 @@ export class Member {
   rate = 0;
   /** Tick at which a request went unanswered. */
   #suspectedAt = Number.NEGATIVE_INFINITY;
+  /** Whether the server has said since its last beat that nobody listens for it. */
+  #gone = false;
 
   constructor(beat: Beat, clock: Clock) {
     this.name = beat.worker;
@@ -43,7 +48,7 @@ export class Member {
   }
 
   get silent(): boolean {
-    return this.#clock.ticks - this.heardAt > silentAfter;
+    return this.#clock.ticks - this.heardAt > (this.#gone ? goneAfter : silentAfter);
   }
 
   /** Whether a request to it went unanswered lately; it is then asked last. */
@@ -51,9 +56,17 @@ export class Member {
     return this.#clock.ticks - this.#suspectedAt <= suspectFor;
   }
 
-  /** Notes that a request went unanswered. */
-  missed(): void {
+  /** Notes that a request went unanswered, and why if that is known. */
+  missed(error?: unknown): void {
     this.#suspectedAt = this.#clock.ticks;
+    if (error instanceof TransportError && error.failure === "no-responders") this.#gone = true;
+  }
+
+  /** Notes a beat. */
+  heard(beat: Beat): void {
+    this.beat = beat;
+    this.heardAt = this.#clock.ticks;
+    this.#gone = false;
   }
 
   /** Notes that it can be reached. */
@@ -103,8 +116,7 @@ export class Members {
       return { member, isNew: true };
     }
     const isNew = known.silent;
-    known.beat = beat;
-    known.heardAt = this.clock.ticks;
+    known.heard(beat);
     // It speaks: it is worth being asked again.
     if (isNew) known.reached();
     return { member: known, isNew };

@@ -6,16 +6,20 @@ import type { PlacedPart, PlacedTensor, Placement } from "./placement.js";
 
 /** The client whose parts are copied. */
 export interface RepairedCluster {
-  readonly options: { readonly group: string };
+  readonly options: { readonly group: string; readonly deadline: number };
   readonly members: Members;
   readonly placements: ReadonlySet<Placement>;
   request(member: Member, bytes: Uint8Array, milliseconds: number): Promise<MessageReader>;
   releaseParts(member: Member, names: readonly PartName[]): void;
 }
 
-/** Milliseconds that the copy of a part may take, and as many more for each megabyte of it. */
+/**
+ * Milliseconds that the copy of a part may take, and as many more for each megabyte of it. Writes wait for it: where a worker is
+ * lost meanwhile, they have to go on long before their own deadline, of which it may take this share.
+ */
 const copyWithin = 2000;
 const perMegabyte = 40;
+const shareOfDeadline = 0.25;
 
 /**
  * Makes copies of parts that have too few: after a worker was lost, and before one leaves. Workers copy from each
@@ -84,7 +88,7 @@ export class Repairs {
   }
 
   async #copy(part: PlacedPart, source: Member, target: Member): Promise<boolean> {
-    const { group } = this.#cluster.options;
+    const { group, deadline } = this.#cluster.options;
     const copied: PlacedTensor[] = [];
     try {
       for (const storage of part.placement.tensors) {
@@ -93,12 +97,14 @@ export class Repairs {
         storage.holders.add(target);
         copied.push(storage);
         const request = { part: storage.version(part.index), from: source.name };
-        const within = copyWithin + (perMegabyte * storage.partBytes(part.index)) / 1e6;
+        const within =
+          Math.min(copyWithin, shareOfDeadline * deadline) +
+          (perMegabyte * storage.partBytes(part.index)) / 1e6;
         await this.#cluster.request(target, encodeCopy(group, requestId(), request), within);
       }
       return true;
-    } catch {
-      target.missed();
+    } catch (error) {
+      target.missed(error);
       this.#cluster.releaseParts(
         target,
         copied.map((storage) => storage.name(part.index)),
@@ -117,7 +123,8 @@ function stayingOf(part: PlacedPart): readonly Member[] {
   return part.replicas.filter(({ stays }) => stays);
 }
 
-/** The worker to copy a part from. */
+/** The worker to copy a part from: one that missed a request lately only where it has the last copy. */
 function sourceOf(part: PlacedPart): Member | undefined {
-  return part.replicas.find(({ suspect, silent }) => !suspect && !silent);
+  const heard = part.replicas.filter(({ silent }) => !silent);
+  return heard.find(({ suspect }) => !suspect) ?? heard[0];
 }

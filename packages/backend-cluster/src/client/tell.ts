@@ -76,7 +76,7 @@ async function untilDone(
     } catch (error) {
       if (effectOf(error) !== "again") return error;
       last = error;
-      member.missed();
+      member.missed(error);
       await new Promise((resolve) => setTimeout(resolve, retryAfter));
     }
   }
