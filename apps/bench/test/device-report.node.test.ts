@@ -118,6 +118,20 @@ test("a file that is no device report is told from one that is", async () => {
   expect(said.at(-1)).toContain('bench.json.format: expected "heed-device", got "heed-bench"');
 });
 
+test("a report has the table of a backend that measured its choices, and no other", () => {
+  const table = { format: "heed-webgpu-tuning", version: 1, choices: { a: { gain: 2 } } };
+  const withTable = (tuning: object): BenchReport => {
+    const report = inEngine("deno", "2.9.0");
+    const contenders = report.contenders.map((one) =>
+      one.name === "wasm" && one.info ? { ...one, info: { ...one.info, tuning } } : one,
+    );
+    return { ...report, contenders };
+  };
+  expect(devicePart(withTable(table)).tuning).toEqual(table);
+  expect(devicePart(withTable({ version: 1 }))).not.toHaveProperty("tuning");
+  expect(devicePart(inEngine("deno", "2.9.0"))).not.toHaveProperty("tuning");
+});
+
 test("a report keeps what was wrong in words, and as many cases as fit", () => {
   const wrong = devicePart(withWrong(inEngine("bun", "1.4.0"), "wasm"));
   expect(wrong.benchmark.cases[0]?.results[1]).toEqual({

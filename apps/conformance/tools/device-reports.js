@@ -1,6 +1,6 @@
 // `pnpm device-reports --device NAME [--note TEXT] [--engines chromium,firefox,…] [--out reports]`: makes a
-// device report of Node and of each of these engines on this machine: the suite's first profile, and a few cases of the
-// benchmark.
+// device report of Node and of each of these engines on this machine: the suite's first profile, a few cases of the
+// benchmark, and the kernels that WebGPU measures to be fastest for those. Without `node` among the engines, Node is left out.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,6 +15,9 @@ const root = resolve(import.meta.dirname, "../../..");
 
 /** One case of prefill at a medium length, one of pictures, one of decoding. */
 const cases = ["bert-base-512", "vit-b16-197", "llama-3.2-1b-decode-2048"];
+
+/** Milliseconds for which WebGPU measures its kernels before each case. */
+const tuneBudget = "5000";
 
 /** Mesa's software driver for Vulkan: wgpu, which is in Firefox and Deno, uses more of it than of SwiftShader. */
 const mesa = "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json";
@@ -45,13 +48,16 @@ const { values } = parseArgs({
     out: { type: "string", default: "reports" },
   },
 });
-const wanted = values.engines?.split(",").filter(Boolean) ?? engineNames.filter(hasEngine);
+const wanted = values.engines?.split(",").filter(Boolean) ?? [
+  "node",
+  ...engineNames.filter(hasEngine),
+];
 const folder = mkdtempSync(join(tmpdir(), "heed-device-"));
 let page;
 const served = () => (page ??= serveSuite());
 try {
   mkdirSync(values.out, { recursive: true });
-  for (const engine of ["node", ...wanted]) await reportOn(engine);
+  for (const engine of wanted) await reportOn(engine);
 } finally {
   await (await page)?.close();
   rmSync(folder, { recursive: true });
@@ -67,6 +73,7 @@ async function reportOn(engine) {
   const bench = join(folder, `${engine}-bench.json`);
   run("heed-bench", env, [
     ...["--cases", cases.join(","), "--backends", timed.join(","), "--budget", "400"],
+    ...(timed.includes("webgpu") ? ["--tune", tuneBudget] : []),
     ...(engine === "node" ? [] : [`--${engine}`]),
     ...["--json", bench],
   ]);

@@ -149,6 +149,19 @@ describe("the matrix of devices and engines", () => {
     expect(html).not.toMatch(/\n\s*\n/);
   });
 
+  test("says what a device was found to be fastest with", () => {
+    const choices = { a: { gain: 2.54 }, b: { gain: 1 }, c: { gain: 14.3 }, d: { gain: "x" } };
+    const tuning = { format: "heed-webgpu-tuning", version: 1, choices };
+    expect(matrix({ "a-node-1.json": report("node", "A", { tuning }) })).toContain(
+      "measured kernels for 3 classes of problems, 2 faster than the rules choose, by up to 14 times",
+    );
+    const same = { ...tuning, choices: { b: { gain: 1 } } };
+    expect(matrix({ "a-node-1.json": report("node", "A", { tuning: same }) })).toContain(
+      "measured kernels for 1 class of problems, as the rules choose them",
+    );
+    expect(matrix({ "a-node-1.json": report("node", "A") })).not.toContain("measured kernels");
+  });
+
   test("shows texts of strangers as text, and runs no template of theirs", () => {
     const html = matrix({ "x-node-1.json": report("node", '<script>"{{ 1 }}"\n\n# x') });
     expect(html).toContain("&lt;script&gt;&quot;{{ 1 }}&quot;");

@@ -10,6 +10,7 @@ import {
   engineTitle,
   parseDeviceReport,
   totals,
+  tuningInWords,
 } from "@heed/conformance/device-report";
 import { htmlEscape } from "escape-goat";
 
@@ -73,7 +74,7 @@ export function deviceMatrix(reports, base) {
 
 /** A report in few words: a link that opens it, and a line for each backend. */
 function cell({ file, report }, base) {
-  const { conformance = [], benchmark } = report;
+  const { conformance = [], benchmark, tuning } = report;
   const measured = benchmark?.contenders.filter(({ kind }) => kind === "backend") ?? [];
   const names = new Set([...conformance, ...measured].map((one) => one.backend ?? one.name));
   const lines = [...names].map((name) => {
@@ -87,9 +88,10 @@ function cell({ file, report }, base) {
   });
   const adapter = adapterOf(report);
   const gpu = adapter === null ? "" : `<span class="gpu">${htmlEscape(adapter)}</span>`;
+  const choices = tuning ? `<span class="gpu">${htmlEscape(tuningInWords(tuning))}</span>` : "";
   const address = `${base}bench/?report=${encodeURIComponent(`../reports/${file}`)}`;
   const title = htmlEscape(engineTitle(report));
-  return `<div class="report"><a href="${address}" target="_self">${title}</a><ul>${lines.join("")}</ul>${gpu}</div>`;
+  return `<div class="report"><a href="${address}" target="_self">${title}</a><ul>${lines.join("")}</ul>${gpu}${choices}</div>`;
 }
 
 function suiteInWords(backend) {

@@ -8,7 +8,7 @@ import { type ModelRequest, sizesOf } from "../../src/model/request.js";
 import { pagePeerNames } from "../../src/peers/peers.js";
 import { plural } from "../../src/report/describe.js";
 import { formatSeconds } from "../../src/report/format.js";
-import { type RunRequest, workloadsOf } from "../../src/request.js";
+import { defaultTuneBudget, type RunRequest, workloadsOf } from "../../src/request.js";
 import { customWorkload } from "../../src/workloads/generated.js";
 import { selectWorkloads, suiteNames, workloads } from "../../src/workloads/select.js";
 import { parseShape } from "../../src/workloads/shape.js";
@@ -237,6 +237,20 @@ function Settings({ request, onChange }: PartProps): JSX.Element {
         />
         measure this machine's ceiling
       </label>
+      {request.backends.includes("webgpu") && (
+        <label class="switch">
+          <input
+            type="checkbox"
+            name="tune"
+            checked={request.tune !== null}
+            onChange={(event) =>
+              onChange({ tune: event.currentTarget.checked ? defaultTuneBudget : null })
+            }
+          />
+          let webgpu measure which of its kernels are fastest first, for{" "}
+          {(request.tune ?? defaultTuneBudget) / 1000} s a case; the report keeps what it finds
+        </label>
+      )}
     </div>
   );
 }

@@ -94,6 +94,7 @@ async function make(options: Options): Promise<void> {
     ...(options.device !== undefined && { device: options.device }),
     ...(reports.length > 0 && { conformance: conformancePart(reports) }),
     ...(measured && { benchmark: measured.benchmark }),
+    ...(measured?.tuning && { tuning: measured.tuning }),
   });
   const json = deviceReportToJson(report);
   if (options.out === undefined) process.stdout.write(json);

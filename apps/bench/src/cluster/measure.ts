@@ -79,12 +79,14 @@ async function inGroup<T>(
 
 /** Blocks of calls without computing; the quietest one counts, as the machine may have other work. */
 const blocks = 10;
+/** Calls before those: about thirty tokens of a model with 32 layers, until both sides are compiled. */
+const warmUpCalls = 1000;
 
 async function measureMessages(
   runs: number,
   work: () => Promise<void>,
 ): Promise<Pick<ClusterTimes, "transport" | "client">> {
-  for (let run = 0; run < 200; run++) await work();
+  for (let run = 0; run < warmUpCalls; run++) await work();
   let transport = Number.POSITIVE_INFINITY;
   let client = Number.POSITIVE_INFINITY;
   for (let block = 0; block < blocks; block++) {

@@ -3,6 +3,7 @@ import {
   type DeviceBenchmark,
   type DeviceEnvironment,
   type DeviceResult,
+  type DeviceTuning,
   fitting,
   most,
   shorten,
@@ -16,6 +17,8 @@ import { noteOf } from "./rows.js";
 export interface DevicePart {
   readonly environment: DeviceEnvironment;
   readonly benchmark: DeviceBenchmark;
+  /** The choices that a backend measured before its cases were timed; left out if none did. */
+  readonly tuning?: DeviceTuning;
 }
 
 /**
@@ -32,7 +35,9 @@ export function devicePart(report: BenchReport, name?: string): DevicePart {
     .map((c) => shortCase(c, names))
     .filter(({ results }) => results.length > 0);
   const cases = fitting(all, caseCharacters);
+  const tuning = contenders.map(({ info }) => info?.tuning).find(isTuning);
   return {
+    ...(tuning && { tuning }),
     environment: shortEnvironment(environment),
     benchmark: {
       date: environment.date,
@@ -48,6 +53,12 @@ export function devicePart(report: BenchReport, name?: string): DevicePart {
       casesLeftOut: all.length - cases.length,
     },
   };
+}
+
+/** Whether a backend's table says what it is; all else is checked by the backend that reads it. */
+function isTuning(table: object | undefined): table is DeviceTuning {
+  const { format, version } = (table ?? {}) as Partial<DeviceTuning>;
+  return typeof format === "string" && typeof version === "number";
 }
 
 function environmentNamed({ environments }: BenchReport, name: string | undefined): Environment {

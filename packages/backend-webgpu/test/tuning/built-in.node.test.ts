@@ -1,47 +1,60 @@
-/** The package's own tables are valid, and what was compiled of them is what the files say. */
+/** The repository's tables of tuning, and those of device reports, are valid and compiled as they are. */
 import { readdir, readFile } from "node:fs/promises";
-import { basename } from "node:path";
 import { expect, test } from "vitest";
 import { builtIn } from "../../src/attention/tuning/generated/index.js";
 import { newRemembered, tuningOf } from "../../src/attention/tuning/remembered.js";
 import { readTable, type TuningTable } from "../../src/attention/tuning/table.js";
 
-const folder = new URL("../../tuning/", import.meta.url);
-const generated = new URL("../../src/attention/tuning/generated/", import.meta.url);
-const files = (await readdir(folder)).filter((name) => name.endsWith(".json")).sort();
+async function filesOf(folder: string): Promise<readonly { name: string; read: unknown }[]> {
+  const url = new URL(folder, import.meta.url);
+  const names = (await readdir(url)).filter((name) => name.endsWith(".json")).sort();
+  return Promise.all(
+    names.map(async (name) => ({
+      name,
+      read: JSON.parse(await readFile(new URL(name, url), "utf8")) as unknown,
+    })),
+  );
+}
 
-test("there is a module for each file, and none without", async () => {
-  const modules = (await readdir(generated)).map((name) => basename(name, ".ts"));
-  const names = files.map((name) => basename(name, ".json"));
-  expect(modules.sort()).toEqual([...names, "index"].sort());
-  expect(builtIn.length).toBe(files.length);
+const own = (await filesOf("../../tuning/")).flatMap(({ name, read }) =>
+  (Array.isArray(read) ? read : [read]).map((table: TuningTable) => ({ name, table })),
+);
+const reported = (await filesOf("../../../../reports/")).flatMap(({ name, read }) => {
+  const { tuning } = read as { readonly tuning?: TuningTable };
+  return tuning ? [{ name, table: tuning }] : [];
 });
 
-test.each(files.map((file, i) => [file, i] as const))(
-  "%s is compiled as it is",
-  async (file, i) => {
-    const read = JSON.parse(await readFile(new URL(file, folder), "utf8"));
-    const tables: readonly TuningTable[] = Array.isArray(read) ? read : [read];
-    const entry = builtIn[i] as (typeof builtIn)[number];
-    const compiled = (await entry.load()).tables as readonly TuningTable[];
-    expect(compiled.length, "node packages/backend-webgpu/tools/compile-tuning.js").toBe(
-      tables.length,
-    );
-    for (const [at, table] of tables.entries()) {
-      expect(readTable(table)).not.toHaveProperty("reason");
-      const { vendor, architecture } = table.device;
-      expect(entry).toMatchObject({ vendor, architecture });
-      const faster = Object.fromEntries(
-        Object.entries(table.choices).filter(([, c]) => c.gain > 1),
-      );
-      expect(compiled[at]).toEqual({ ...table, choices: faster });
-      const tuning = await tuningOf({ ...table.device, description: "" }, newRemembered(undefined));
-      for (const [problems, { settings }] of Object.entries(faster)) {
-        expect(tuning.choices.get(problems)).toMatchObject({
-          settings,
-          source: "the package's table",
-        });
-      }
+test("there is a module for each architecture of a table, and none without", () => {
+  const wanted = [...own, ...reported].map(({ table: { device } }) => [
+    device.vendor,
+    device.architecture,
+  ]);
+  const there = builtIn.map(({ vendor, architecture }) => [vendor, architecture]);
+  expect(new Set(there.map(String))).toEqual(new Set(wanted.map(String)));
+  expect(there.length).toBe(new Set(there.map(String)).size);
+});
+
+test.each([...reported, ...own].map(({ name, table }, i) => [name, i, table] as const))(
+  "%s (table %i) is compiled as it is",
+  async (_, __, table) => {
+    expect(readTable(table)).not.toHaveProperty("reason");
+    const { vendor, architecture } = table.device;
+    const entry = builtIn.find((one) => one.vendor === vendor && one.architecture === architecture);
+    const choices = Object.fromEntries(Object.entries(table.choices).filter(([, c]) => c.gain > 1));
+    expect((await entry?.load())?.tables).toContainEqual({ ...table, choices });
+  },
+);
+
+test.each(own.map(({ name, table }, i) => [name, i, table] as const))(
+  "choices of %s (table %i) are defaults of the device with any driver",
+  async (_, __, table) => {
+    const tuning = await tuningOf({ ...table.device, description: "" }, newRemembered(undefined));
+    for (const [problems, { settings, gain }] of Object.entries(table.choices)) {
+      if (gain === 1) continue;
+      expect(tuning.choices.get(problems)).toMatchObject({
+        settings,
+        source: "the package's table",
+      });
     }
   },
 );

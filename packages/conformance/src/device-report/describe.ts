@@ -4,6 +4,7 @@ import type {
   DeviceBenchmark,
   DeviceCase,
   DeviceReport,
+  DeviceTuning,
 } from "./device-report.js";
 
 /** How engines are called. Others have their own names. */
@@ -74,4 +75,18 @@ export function bestRate(
     if (gflops !== null && gflops > (best?.gflops ?? 0)) best = { gflops, id: one.id };
   }
   return best;
+}
+
+/** A table of measured choices in words: how many there are, and how much the best of them gains. */
+export function tuningInWords({ choices }: DeviceTuning): string {
+  const given = typeof choices === "object" && choices !== null ? Object.values(choices) : [];
+  const gains = given.flatMap((choice) => {
+    const { gain } = (choice ?? {}) as { readonly gain?: unknown };
+    return typeof gain === "number" && gain >= 1 && Number.isFinite(gain) ? [gain] : [];
+  });
+  const faster = gains.filter((gain) => gain > 1);
+  const measured = `measured kernels for ${gains.length} ${gains.length === 1 ? "class" : "classes"} of problems`;
+  if (faster.length === 0) return `${measured}, as the rules choose them`;
+  const most = Math.max(...faster).toPrecision(2);
+  return `${measured}, ${faster.length} faster than the rules choose, by up to ${Number(most)} times`;
 }

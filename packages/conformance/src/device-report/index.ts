@@ -14,6 +14,7 @@ export {
   gflopsOf,
   machineInWords,
   totals,
+  tuningInWords,
 } from "./describe.js";
 export type {
   BackendConformance,

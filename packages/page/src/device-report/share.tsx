@@ -3,6 +3,7 @@ import {
   deviceReportToJson,
   reportToFragment,
   totals,
+  tuningInWords,
 } from "@heed/conformance/device-report";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
@@ -74,7 +75,7 @@ function Share({ report }: { report: DeviceReport }): JSX.Element {
 }
 
 /** The contents of the report, in a sentence. */
-function contents({ conformance, benchmark }: DeviceReport): string {
+function contents({ conformance, benchmark, tuning }: DeviceReport): string {
   const cases = (conformance ?? []).reduce((sum, backend) => {
     const { pass, fail, unsupported, "known-failure": known } = totals(backend);
     return sum + pass + fail + unsupported + known;
@@ -85,5 +86,6 @@ function contents({ conformance, benchmark }: DeviceReport): string {
   const speed = benchmark
     ? `times of ${benchmark.cases.length} ${benchmark.cases.length === 1 ? "case" : "cases"} of the benchmark`
     : "nothing of the benchmark, whose page adds it";
-  return `One report of this browser on this device: ${suite}; ${speed}.`;
+  const choices = tuning ? `; ${tuningInWords(tuning)}` : "";
+  return `One report of this browser on this device: ${suite}; ${speed}${choices}.`;
 }

@@ -8,6 +8,7 @@ import {
   gflopsOf,
   machineInWords,
   totals,
+  tuningInWords,
 } from "@heed/conformance/device-report";
 import type { JSX } from "preact";
 import { Folded } from "../folded.js";
@@ -42,7 +43,7 @@ export function DeviceReportView({ report, origin }: ViewProps): JSX.Element {
         ))}
         {tuning && (
           <p class="quiet">
-            It has a table of measured choices ({tuning.format}, version {tuning.version}).
+            It has {tuningInWords(tuning)} ({tuning.format}, version {tuning.version}).
           </p>
         )}
       </section>

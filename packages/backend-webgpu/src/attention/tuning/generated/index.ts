@@ -1,4 +1,4 @@
-// Written by tools/compile-tuning.js from tuning/*.json.
+// Written by tools/compile-tuning.js from the tables of tuning and of reports.
 
 /** The tables that come with the package, by the devices that they are for. */
 export const builtIn: readonly {
