@@ -63,6 +63,7 @@ export {
 export { type MaskProgram, Program, type ScoreProgram } from "./program/program-class.js";
 export { Scalar, scalar, Table, type TableData, table } from "./program/sources.js";
 export { type Doubles, doubles, mostDoubles } from "./program/tile/doubles.js";
+export type { TileClasses } from "./program/tile/row-classes.js";
 export { tanhFloat32 } from "./program/tile/tanh.js";
 export {
   panelLength,

@@ -1,11 +1,6 @@
 import type { AttentionProblem, BoundInputs, KeyRange, Sequence } from "@heed/core";
-import {
-  type Doubles,
-  doubles,
-  ProgramBoxes,
-  ProgramIntervals,
-  TileProgram,
-} from "@heed/core/program";
+import { type Doubles, ProgramBoxes, ProgramIntervals, TileProgram } from "@heed/core/program";
+import { HiddenKeys } from "./hidden-keys.js";
 import { panelRows } from "./kernels/tile.js";
 import type { JsPlan } from "./plan.js";
 import type { BlockRows } from "./workspace.js";
@@ -31,6 +26,7 @@ export class TilePrograms {
   readonly #group: number;
   readonly #lanes: 1 | 3;
   readonly #mask: TileProgram | null;
+  readonly #hiddenKeys: HiddenKeys | null;
   readonly #score: TileProgram | null;
   readonly #intervals: ProgramIntervals | null;
   readonly #kinds: Uint8Array;
@@ -57,6 +53,7 @@ export class TilePrograms {
     const sizes = { keys, rows: grid.rows, lanes, ascending: queries };
     this.#lanes = lanes;
     this.#mask = maskMod && new TileProgram(maskMod, sizes);
+    this.#hiddenKeys = this.#mask && new HiddenKeys(this.#mask, keys, grid.rows, lanes);
     this.#score =
       scoreMod && new TileProgram(scoreMod, { ...sizes, exact: problem.dtype === "float64" });
     this.#intervals = maskMod && !blockMask?.skipsProgram ? new ProgramIntervals(maskMod) : null;
@@ -139,22 +136,23 @@ export class TilePrograms {
   hide(r: number, scores: Doubles, at: number): void {
     const kind = this.#kinds[Math.floor(r / bandRows)] as number;
     if (kind === 0) return;
-    const elements = (this.#tile.end - this.#tile.start) * this.#lanes;
+    const keys = this.#tile.end - this.#tile.start;
     if (kind === hidden) {
-      scores.fill(Number.NEGATIVE_INFINITY, at, at + elements);
+      scores.fill(Number.NEGATIVE_INFINITY, at, at + keys * this.#lanes);
       return;
     }
+    const rows = Math.min(this.#count - r, this.#lanes);
     if (kind & asksBlocks) {
-      const rows = Math.min(this.#count - r, this.#lanes);
       for (let lane = 0; lane < rows; lane++) this.#hideBlocks(r + lane, scores, at + lane);
     }
     const mask = this.#mask;
     if (mask === null || !(kind & asksProgram)) return;
     if (!this.#maskHasKeys) {
       this.#setKeys(mask);
+      this.#hiddenKeys?.startTile(keys);
       this.#maskHasKeys = true;
     }
-    hideUnseen(scores, at, mask.visible(r), elements);
+    this.#hiddenKeys?.hide(r, rows, scores, at);
   }
 
   #setKeys(program: TileProgram): void {
@@ -240,14 +238,3 @@ export class TilePrograms {
     return { least, most };
   }
 }
-
-/** Hidden scores become −∞, by a pair to read from: a branch would be guessed wrong wherever masks follow no pattern. */
-function hideUnseen(scores: Doubles, at: number, visible: Int32Array, n: number): void {
-  for (let s = 0; s < n; s = (s + 1) | 0) {
-    pair[1] = scores[(at + s) | 0] as number;
-    scores[(at + s) | 0] = pair[(visible[s] as number) & 1] as number;
-  }
-}
-
-const pair: Doubles = doubles(2);
-pair[0] = Number.NEGATIVE_INFINITY;

@@ -1,6 +1,7 @@
 import type { BoundProgram } from "./bound.js";
 import { dependence, dependencesOf } from "./dependences.js";
 import type { ProgramForm, ProgramNode } from "./form.js";
+import { rewriteProgram } from "./rewrite.js";
 
 /** Differences on which values may depend: of positions, or of indices. */
 export type DiagonalKind = "position" | "index";
@@ -79,27 +80,13 @@ function differenceOf(nodes: readonly ProgramNode[], node: ProgramNode): Diagona
 /** The program of a node that {@link diagonalsOf} found: `keyIndex` is key − query in it. */
 export function diagonalProgram(bound: BoundProgram, result: number): BoundProgram {
   const { nodes } = bound.form;
-  const own: ProgramNode[] = [];
-  const places = new Map<number, number>();
-  const put = (node: ProgramNode): number => own.push(node) - 1;
   const variable: ProgramNode = { op: "variable", type: "int32", args: [], name: "keyIndex" };
-  const take = (n: number): number => {
-    const known = places.get(n);
-    if (known !== undefined) return known;
+  return rewriteProgram(bound, result, (n, { put, copy }) => {
     const node = nodes[n] as ProgramNode;
-    let place: number;
-    if (differenceOf(nodes, node)) {
-      const { name } = nodes[node.args[0] as number] as ProgramNode & { readonly name: string };
-      place = put(variable);
-      if (name.startsWith("query")) {
-        place = put({ op: "negative", type: "int32", args: [place] });
-      }
-    } else {
-      place = put({ ...node, args: node.args.map(take) });
-    }
-    places.set(n, place);
-    return place;
-  };
-  take(result);
-  return { ...bound, form: { ...bound.form, nodes: own } };
+    if (!differenceOf(nodes, node)) return copy(n);
+    const place = put(variable);
+    const { name } = nodes[node.args[0] as number] as ProgramNode & { readonly name: string };
+    if (!name.startsWith("query")) return place;
+    return put({ op: "negative", type: "int32", args: [place] });
+  });
 }

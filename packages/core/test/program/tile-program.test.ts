@@ -42,74 +42,104 @@ const biases = table(
 );
 const offset = 5;
 
-const programs: Readonly<Record<string, (variables: ScoreVariables) => Parameters<typeof add>[0]>> =
-  {
-    "query − key": ({ query, key }) => multiply(subtract(query, key), 0.5),
-    "queryIndex − keyIndex": ({ queryIndex, keyIndex }) => abs(subtract(queryIndex, keyIndex)),
-    "differences of positions and of indices": ({ query, key, queryIndex, keyIndex }) =>
-      multiply(subtract(key, query), subtract(keyIndex, queryIndex)),
-    "a factor of the batch entry": ({ batch, query, key }) =>
-      multiply(factors.at(batch), subtract(key, query)),
-    "a sum of what rows and keys say, which wraps": ({ head, query, key, keyIndex }) =>
-      add(
-        multiply(subtract(add(multiply(query, 3), head), multiply(key, 5)), 1_000_000_007),
-        subtract(subtract(keyIndex, query), 2_000_000_000),
-      ),
-    "a sum whose rows and keys cancel": ({ queryIndex, keyIndex }) =>
-      subtract(add(subtract(queryIndex, keyIndex), keyIndex), queryIndex),
-    // Twice itself, 40 times over: as many paths as 2 to the 40th, and 40 nodes.
-    "sums that share operands": ({ query, key }) =>
-      Array.from({ length: 40 }).reduce<ReturnType<typeof add>>(
-        (sum) => add(sum, sum),
-        subtract(multiply(query, 3), key),
-      ),
-    "a table of heads, rows and keys": ({ head, queryIndex, keyIndex }) =>
-      biases.at(head, queryIndex, keyIndex),
-    "a table of keys, and of what rows and keys say": ({ key, query }) =>
-      biases.at(0, remainder(add(key, query), 3), key),
-    "a product of rows and keys": ({ key, query }) =>
-      multiply(astype(query, "float32"), astype(key, "float32")),
-    "the absolute value of the least integer": ({ key }) => abs(add(key, -(2 ** 31))),
-    "a table of sums of rows and keys, inside and outside": ({ key, query, queryIndex }) =>
-      biases.at(0, subtract(multiply(query, 2), multiply(key, 3)), add(key, negative(queryIndex))),
-    "a table of sums of rows and keys, which wrap": ({ key, query }) =>
-      biases.at(0, 1, add(add(multiply(query, 3), multiply(key, 2)), 2 ** 31 - 30)),
-    "a product of a table and the score": ({ score, head, key }) =>
-      multiply(biases.at(head, 2, key), score),
-    "a difference of the score and products": ({ score, query, key }) =>
-      subtract(subtract(score, multiply(abs(subtract(query, key)), 0.3)), multiply(score, 0.7)),
-    "remainders of sums": ({ key, query }) => remainder(add(key, multiply(query, 7)), 5),
-    "remainders of sums that wrap": ({ key, query }) =>
-      remainder(add(add(multiply(query, -3), multiply(key, 2)), 2 ** 31 - 20), 7),
-    "remainders of negative numbers": ({ key }) => remainder(multiply(key, -7), 5),
-    "choices by key and row": ({ score, query, key }) =>
-      where(lessEqual(key, query), score, subtract(score, 5)),
-    "choices by row and key": ({ score, query, key }) =>
-      where(less(add(query, 2), key), multiply(key, 0.5), add(score, 1)),
-    "choices of equal ones": ({ query, key }) =>
-      where(equal(multiply(query, 1), key), 3, where(notEqual(key, query), 1, 2)),
-    "choices by no pattern": ({ score, query, key }) =>
-      where(equal(equal(remainder(multiply(query, key), 3), 1), false), score, 7),
-    "larger and smaller ones, not numbers and zeros": ({ key, query }) => {
-      const odd = divide(1, subtract(log(subtract(key, 5)), log(subtract(query, 7))));
-      return add(maximum(odd, 0), add(minimum(odd, -0), minimum(multiply(odd, -1), 2)));
-    },
-    "a table of differences": ({ head, query, key }) =>
-      biases.at(head, add(subtract(query, key), 2), 3),
-    "remainders of differences": ({ query, key }) => remainder(add(subtract(query, key), 2), 3),
-    "a choice by differences": ({ score, query, key }) =>
-      where(less(subtract(query, key), 3), score, multiply(score, 2)),
-    "tanh of differences": ({ query, key }) =>
-      multiply(tanh(divide(subtract(query, key), 8)), factors.at(1)),
-    "a cap": ({ score, key }) => multiply(tanh(divide(add(score, key), 50)), 50),
-  };
+type Build = (variables: ScoreVariables) => Parameters<typeof add>[0];
+
+const programs: Readonly<Record<string, Build>> = {
+  "query − key": ({ query, key }) => multiply(subtract(query, key), 0.5),
+  "queryIndex − keyIndex": ({ queryIndex, keyIndex }) => abs(subtract(queryIndex, keyIndex)),
+  "differences of positions and of indices": ({ query, key, queryIndex, keyIndex }) =>
+    multiply(subtract(key, query), subtract(keyIndex, queryIndex)),
+  "a factor of the batch entry": ({ batch, query, key }) =>
+    multiply(factors.at(batch), subtract(key, query)),
+  "a sum of what rows and keys say, which wraps": ({ head, query, key, keyIndex }) =>
+    add(
+      multiply(subtract(add(multiply(query, 3), head), multiply(key, 5)), 1_000_000_007),
+      subtract(subtract(keyIndex, query), 2_000_000_000),
+    ),
+  "a sum whose rows and keys cancel": ({ queryIndex, keyIndex }) =>
+    subtract(add(subtract(queryIndex, keyIndex), keyIndex), queryIndex),
+  // Twice itself, 40 times over: as many paths as 2 to the 40th, and 40 nodes.
+  "sums that share operands": ({ query, key }) =>
+    Array.from({ length: 40 }).reduce<ReturnType<typeof add>>(
+      (sum) => add(sum, sum),
+      subtract(multiply(query, 3), key),
+    ),
+  "a table of heads, rows and keys": ({ head, queryIndex, keyIndex }) =>
+    biases.at(head, queryIndex, keyIndex),
+  "a table of keys, and of what rows and keys say": ({ key, query }) =>
+    biases.at(0, remainder(add(key, query), 3), key),
+  "a product of rows and keys": ({ key, query }) =>
+    multiply(astype(query, "float32"), astype(key, "float32")),
+  "the absolute value of the least integer": ({ key }) => abs(add(key, -(2 ** 31))),
+  "a table of sums of rows and keys, inside and outside": ({ key, query, queryIndex }) =>
+    biases.at(0, subtract(multiply(query, 2), multiply(key, 3)), add(key, negative(queryIndex))),
+  "a table of sums of rows and keys, which wrap": ({ key, query }) =>
+    biases.at(0, 1, add(add(multiply(query, 3), multiply(key, 2)), 2 ** 31 - 30)),
+  "a product of a table and the score": ({ score, head, key }) =>
+    multiply(biases.at(head, 2, key), score),
+  "a difference of the score and products": ({ score, query, key }) =>
+    subtract(subtract(score, multiply(abs(subtract(query, key)), 0.3)), multiply(score, 0.7)),
+  "remainders of sums": ({ key, query }) => remainder(add(key, multiply(query, 7)), 5),
+  "remainders of sums that wrap": ({ key, query }) =>
+    remainder(add(add(multiply(query, -3), multiply(key, 2)), 2 ** 31 - 20), 7),
+  "remainders of negative numbers": ({ key }) => remainder(multiply(key, -7), 5),
+  "choices by key and row": ({ score, query, key }) =>
+    where(lessEqual(key, query), score, subtract(score, 5)),
+  "choices by row and key": ({ score, query, key }) =>
+    where(less(add(query, 2), key), multiply(key, 0.5), add(score, 1)),
+  "choices of equal ones": ({ query, key }) =>
+    where(equal(multiply(query, 1), key), 3, where(notEqual(key, query), 1, 2)),
+  "choices by no pattern": ({ score, query, key }) =>
+    where(equal(equal(remainder(multiply(query, key), 3), 1), false), score, 7),
+  "larger and smaller ones, not numbers and zeros": ({ key, query }) => {
+    const odd = divide(1, subtract(log(subtract(key, 5)), log(subtract(query, 7))));
+    return add(maximum(odd, 0), add(minimum(odd, -0), minimum(multiply(odd, -1), 2)));
+  },
+  "a table of differences": ({ head, query, key }) =>
+    biases.at(head, add(subtract(query, key), 2), 3),
+  "remainders of differences": ({ query, key }) => remainder(add(subtract(query, key), 2), 3),
+  "a choice by differences": ({ score, query, key }) =>
+    where(less(subtract(query, key), 3), score, multiply(score, 2)),
+  "tanh of differences": ({ query, key }) =>
+    multiply(tanh(divide(subtract(query, key), 8)), factors.at(1)),
+  "a cap": ({ score, key }) => multiply(tanh(divide(add(score, key), 50)), 50),
+};
+
+/** Scores times numbers, to which others are added: one loop. */
+const scaled: typeof programs = {
+  "a scaled score and a table": ({ score, head, queryIndex, keyIndex }) =>
+    add(multiply(score, factors.at(1)), biases.at(head, queryIndex, keyIndex)),
+  "a table and a scaled score": ({ score, query, key }) =>
+    add(biases.at(0, remainder(query, 5), remainder(key, 7)), multiply(0.3, score)),
+  "a table of sums and a score that its row scales": ({ score, query, queryIndex, key }) =>
+    add(
+      multiply(score, add(astype(query, "float32"), 0.1)),
+      biases.at(1, 2, subtract(add(key, 1), queryIndex)),
+    ),
+  "a scaled score less differences": ({ score, query, key }) =>
+    subtract(multiply(score, 0.7), multiply(abs(subtract(query, key)), 0.3)),
+  "differences less a scaled score": ({ score, query, key }) =>
+    subtract(multiply(abs(subtract(query, key)), 0.3), multiply(score, 0.7)),
+  "a scaled score and a product": ({ score, query, key }) =>
+    add(multiply(score, 0.7), multiply(astype(multiply(query, key), "float32"), 0.2)),
+  "a product and a scaled score": ({ score, query, key }) =>
+    add(multiply(astype(query, "float32"), astype(key, "float32")), multiply(score, 0.7)),
+  "a score that a key scales, and a table": ({ score, head, key }) =>
+    add(multiply(score, astype(key, "float32")), biases.at(head, 1, key)),
+  "the scaled sum of a score and a table, and another": ({ score, head, query, key }) =>
+    add(multiply(add(score, biases.at(head, 1, key)), -1.5), biases.at(head, 2, query)),
+};
 
 test.each(
-  Object.entries(programs).flatMap(([name, build]) =>
-    [1, 3].map((lanes) => ({ name, build, lanes: lanes as 1 | 3 })),
-  ),
+  [
+    ...Object.entries(programs).map(([name, build]): [string, Build] => [
+      name,
+      (variables) => add(variables.score, build(variables)),
+    ]),
+    ...Object.entries(scaled),
+  ].flatMap(([name, build]) => [1, 3].map((lanes) => ({ name, build, lanes: lanes as 1 | 3 }))),
 )("$name, $lanes rows at once", ({ build, lanes }) => {
-  const bound = bindProgram(scoreMod((variables) => add(variables.score, build(variables))));
+  const bound = bindProgram(scoreMod(build));
   const evaluate = programEvaluator(bound);
   const tile = new TileProgram(bound, { keys: 8, rows: 9, lanes, ascending: 1 });
   const scores = doubles(3 + panelLength(8, lanes));

@@ -2,10 +2,11 @@
 import type { Doubles } from "./doubles.js";
 import { tanhFloat32 } from "./tanh.js";
 
-/** Adds the products of a list and three numbers to another list. */
+/** Multiplies a list by three numbers, and adds the products of another list and three other numbers. */
 export function addProducts(
   o: Doubles,
   to: number,
+  scale: Doubles,
   a: Doubles,
   from: number,
   x: number,
@@ -13,17 +14,21 @@ export function addProducts(
   z: number,
   n: number,
 ): void {
+  const [p, q, r] = [scale[0] as number, scale[1] as number, scale[2] as number];
   for (let s = 0; s < n; s = (s + 3) | 0) {
-    (o[(to + s) | 0] as number) += (a[(from + s) | 0] as number) * x;
-    (o[(to + s + 1) | 0] as number) += (a[(from + s + 1) | 0] as number) * y;
-    (o[(to + s + 2) | 0] as number) += (a[(from + s + 2) | 0] as number) * z;
+    const t = (s + 1) | 0;
+    const u = (s + 2) | 0;
+    o[(to + s) | 0] = (o[(to + s) | 0] as number) * p + (a[(from + s) | 0] as number) * x;
+    o[(to + t) | 0] = (o[(to + t) | 0] as number) * q + (a[(from + t) | 0] as number) * y;
+    o[(to + u) | 0] = (o[(to + u) | 0] as number) * r + (a[(from + u) | 0] as number) * z;
   }
 }
 
-/** Adds the products of elements at three places of a longer list, which go forward by `step`, and three numbers. */
+/** As {@link addProducts}, of elements at three places of a longer list, which go forward by `step`. */
 export function addShiftedProducts(
   o: Doubles,
   to: number,
+  scale: Doubles,
   list: Doubles,
   first: number,
   second: number,
@@ -34,10 +39,13 @@ export function addShiftedProducts(
   z: number,
   n: number,
 ): void {
+  const [p, q, r] = [scale[0] as number, scale[1] as number, scale[2] as number];
   for (let s = 0, j = 0; s < n; s = (s + 3) | 0, j = (j + step) | 0) {
-    (o[(to + s) | 0] as number) += (list[(first + j) | 0] as number) * x;
-    (o[(to + s + 1) | 0] as number) += (list[(second + j) | 0] as number) * y;
-    (o[(to + s + 2) | 0] as number) += (list[(third + j) | 0] as number) * z;
+    const t = (s + 1) | 0;
+    const u = (s + 2) | 0;
+    o[(to + s) | 0] = (o[(to + s) | 0] as number) * p + (list[(first + j) | 0] as number) * x;
+    o[(to + t) | 0] = (o[(to + t) | 0] as number) * q + (list[(second + j) | 0] as number) * y;
+    o[(to + u) | 0] = (o[(to + u) | 0] as number) * r + (list[(third + j) | 0] as number) * z;
   }
 }
 

@@ -1,9 +1,10 @@
 /** Instructions for a node and those that wait for it. */
 import type { ProgramNode } from "../form.js";
-import { type Doubles, doubles } from "./doubles.js";
+import type { Doubles } from "./doubles.js";
 import { addProducts, addShiftedProducts, capFloats } from "./fused-loops.js";
 import type { Instructions } from "./instructions.js";
 import { compileTable } from "./table-instruction.js";
+import { type ThreeNumbers, threeNumbers } from "./three-numbers.js";
 import type { Value } from "./values.js";
 
 /** A value that depends on key − query alone: a longer list, of which each row of a panel has a piece. */
@@ -17,7 +18,8 @@ export interface ShiftedList {
 }
 
 /**
- * Adds the instruction of a sum whose first operand is where the scores are, and whose other operand waits.
+ * Adds the instruction of a sum whose one operand is where the scores are, or waits as their product with numbers, and whose
+ * other operand waits.
  *
  * @param shiftedOf a node as a list with pieces; null for others
  * @returns whether there is one
@@ -29,29 +31,62 @@ export function compileSum(
   shiftedOf: (n: number) => ShiftedList | null,
 ): boolean {
   const [a = -1, b = -1] = node.args;
-  // A sum's operands change places, those of a difference do not.
-  const [here, other] = program.isWaiting(a) && node.op === "add" ? [b, a] : [a, b];
-  if (!program.isWaiting(other) || program.isWaiting(here)) return false;
-  if (program.value(here) !== out) return false;
   const sign = node.op === "add" ? 1 : -1;
-  const shifted = shiftedOf(other);
-  if (shifted) {
-    addPieces(program, out, shifted, null, sign);
-    return true;
+  // A sum's operands change places, those of a difference do not.
+  for (const [here, other] of sign === 1
+    ? [
+        [a, b],
+        [b, a],
+      ]
+    : [[a, b]]) {
+    const scale = scaleOf(program, out, here as number);
+    if (scale === null || !program.isWaiting(other as number)) continue;
+    return addTo(program, { out, scale, sign }, other as number, shiftedOf);
   }
-  const added = program.waitingNode(other);
-  if (added?.op === "table" && sign === 1) {
-    compileTable(program, out, added, true);
-    return true;
-  }
-  return added?.op === "multiply" && compileProduct(program, out, added.args, sign, shiftedOf);
+  return false;
 }
 
-function compileProduct(
+/** Values that are multiplied by numbers, and to which others are added or, with sign −1, subtracted. */
+interface Target {
+  readonly out: Value;
+  readonly scale: ThreeNumbers;
+  readonly sign: 1 | -1;
+}
+
+/** The factors of the scores in a node that is where they are, or their product with numbers; null for others. */
+function scaleOf(program: Instructions, out: Value, n: number): ThreeNumbers | null {
+  if (!program.isWaiting(n)) return program.value(n) === out ? threeNumbers(program, null) : null;
+  const node = program.waitingNode(n);
+  if (node?.op !== "multiply" || node.args.some((arg) => program.isWaiting(arg))) return null;
+  const [a, b] = node.args.map((arg) => program.value(arg)) as [Value, Value];
+  const factors = a === out ? b : a;
+  if ((a !== out && b !== out) || program.isList(factors, "scores")) return null;
+  return threeNumbers(program, factors);
+}
+
+function addTo(
   program: Instructions,
-  out: Value,
+  target: Target,
+  n: number,
+  shiftedOf: (n: number) => ShiftedList | null,
+): boolean {
+  const shifted = shiftedOf(n);
+  if (shifted) {
+    addPieces(program, target, shifted, null);
+    return true;
+  }
+  const added = program.waitingNode(n);
+  if (added?.op === "table" && target.sign === 1) {
+    compileTable(program, target.out, added, target.scale);
+    return true;
+  }
+  return added?.op === "multiply" && addProduct(program, target, added.args, shiftedOf);
+}
+
+function addProduct(
+  program: Instructions,
+  target: Target,
   [a = -1, b = -1]: readonly number[],
-  sign: 1 | -1,
   shiftedOf: (n: number) => ShiftedList | null,
 ): boolean {
   for (const [list, number] of [
@@ -63,19 +98,23 @@ function compileProduct(
     if (program.isList(factors, "scores")) continue;
     const shifted = shiftedOf(list);
     if (shifted) {
-      addPieces(program, out, shifted, factors, sign);
+      addPieces(program, target, shifted, factors);
       return true;
     }
     const value = program.value(list);
     if (!program.isList(value, "scores")) continue;
+    const { scale, sign } = target;
     const { step, lane } = program.stepsOf(factors);
     const numbers = factors.floats.data;
+    const { floats: to } = target.out;
+    const { floats: from } = value;
     program.of.scores.push((r, n) => {
+      scale.load(r);
       const k = r * step;
       const x = sign * (numbers[k] as number);
       const y = sign * (numbers[k + lane] as number);
       const z = sign * (numbers[k + 2 * lane] as number);
-      addProducts(out.floats.data, out.floats.at, value.floats.data, value.floats.at, x, y, z, n);
+      addProducts(to.data, to.at, scale.numbers, from.data, from.at, x, y, z, n);
     });
     return true;
   }
@@ -84,19 +123,20 @@ function compileProduct(
 
 function addPieces(
   program: Instructions,
-  { floats }: Value,
+  { out: { floats }, scale, sign }: Target,
   { list, step, starts, place }: ShiftedList,
   factors: Value | null,
-  sign: 1 | -1,
 ): void {
   const numbers = factors?.floats.data ?? [1];
   const { step: next, lane } = factors ? program.stepsOf(factors) : { step: 0, lane: 0 };
   program.of.scores.push((r, n) => {
     place(r, n);
+    scale.load(r);
     const k = r * next;
     addShiftedProducts(
       floats.data,
       floats.at,
+      scale.numbers,
       list,
       starts[0] as number,
       starts[1] as number,
@@ -131,7 +171,7 @@ export function compileCap(program: Instructions, out: Value, node: ProgramNode)
   const [operand = -1] = tanh.args;
   const { list, inner, divides } = scaledOperand(program, operand);
   const before = threeNumbers(program, inner, divides);
-  const after = threeNumbers(program, outer, false);
+  const after = threeNumbers(program, outer);
   const from = list.floats;
   program.of.scores.push((r, n) => {
     before.load(r);
@@ -174,19 +214,4 @@ function hasReciprocal(program: Instructions, n: number): boolean {
   if (op !== "constant" && op !== "scalar") return false;
   const divisor = program.value(n).floats.data[0] as number;
   return divisor !== 0 && Number.isFinite(1 / divisor);
-}
-
-/** Three numbers of a panel's rows or their reciprocals; ones without a value. */
-function threeNumbers(program: Instructions, value: Value | null, divides: boolean) {
-  const numbers = doubles(3).fill(1);
-  if (value === null) return { numbers, load: (): void => {} };
-  const { step, lane } = program.stepsOf(value);
-  const from = value.floats.data;
-  const load = (r: number): void => {
-    for (let l = 0; l < 3; l++) {
-      const x = from[r * step + l * lane] as number;
-      numbers[l] = divides ? 1 / x : x;
-    }
-  };
-  return { numbers, load };
 }

@@ -1,7 +1,8 @@
 import type { BoundProgram } from "../bound.js";
 import { dependencesOf } from "../dependences.js";
 import type { ProgramForm, ProgramNode } from "../form.js";
-import { spaceOf } from "./values.js";
+import { type Rewriting, rewriteProgram } from "../rewrite.js";
+import { type Space, spaceOf } from "./values.js";
 
 /** A sum of int32 nodes by their factors, and a constant. */
 interface Sum {
@@ -22,45 +23,38 @@ export function regroupSums(
 ): BoundProgram {
   const { form } = bound;
   const spaces = [...dependencesOf(form)].map(spaceOf);
-  const nodes: ProgramNode[] = [];
-  const places = new Map<number, number>();
-  const put = (node: ProgramNode): number => nodes.push(node) - 1;
-  const take = (n: number): number => {
-    const known = places.get(n);
-    if (known !== undefined) return known;
-    const node = form.nodes[n] as ProgramNode;
+  return rewriteProgram(bound, form.nodes.length - 1, (n, rewriting) => {
     const sum = whole.has(n) || spaces[n] !== "scores" ? null : sumOf(form, n, whole);
-    const place = sum ? putSum(sum) : put({ ...node, args: node.args.map(take) });
-    places.set(n, place);
-    return place;
-  };
-  const putSum = ({ factors, constant }: Sum): number => {
-    const parts: Record<"rows" | "keys" | "scores", number | null> = {
-      rows: constant === 0 ? null : constantNode(put, constant),
-      keys: null,
-      scores: null,
-    };
-    for (const [n, factor] of factors) {
-      const space = spaces[n] === "batch" ? "rows" : (spaces[n] as "rows" | "keys" | "scores");
-      const place = take(n);
-      const term = factor === 1 ? place : int32(put, "multiply", place, constantNode(put, factor));
-      const part = parts[space];
-      parts[space] = part === null ? term : int32(put, "add", part, term);
-    }
-    const given = [parts.rows, parts.keys, parts.scores].filter((part) => part !== null);
-    return given.reduce((a, b) => int32(put, "add", a, b));
-  };
-  take(form.nodes.length - 1);
-  return { ...bound, form: { ...form, nodes } };
+    return sum ? putSum(sum, spaces, rewriting) : rewriting.copy(n);
+  });
 }
 
-type Put = (node: ProgramNode) => number;
+function putSum(
+  { factors, constant }: Sum,
+  spaces: readonly Space[],
+  { put, take }: Rewriting,
+): number {
+  const parts: Record<"rows" | "keys" | "scores", number | null> = {
+    rows: constant === 0 ? null : constantNode(put, constant),
+    keys: null,
+    scores: null,
+  };
+  for (const [n, factor] of factors) {
+    const space = spaces[n] === "batch" ? "rows" : (spaces[n] as "rows" | "keys" | "scores");
+    const place = take(n);
+    const term = factor === 1 ? place : int32(put, "multiply", place, constantNode(put, factor));
+    const part = parts[space];
+    parts[space] = part === null ? term : int32(put, "add", part, term);
+  }
+  const given = [parts.rows, parts.keys, parts.scores].filter((part) => part !== null);
+  return given.reduce((a, b) => int32(put, "add", a, b));
+}
 
-function constantNode(put: Put, value: number): number {
+function constantNode(put: Rewriting["put"], value: number): number {
   return put({ op: "constant", type: "int32", args: [], value });
 }
 
-function int32(put: Put, op: "add" | "multiply", a: number, b: number): number {
+function int32(put: Rewriting["put"], op: "add" | "multiply", a: number, b: number): number {
   return put({ op, type: "int32", args: [a, b] });
 }
 

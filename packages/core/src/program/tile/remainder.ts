@@ -5,7 +5,8 @@ import { intListAndNumbers } from "./int-loops.js";
 import { isWithin, keyRangeOf, keySumOf } from "./key-sums.js";
 import type { Value } from "./values.js";
 
-const mostDivisor = 2 ** 30;
+/** Sums of two remainders do not wrap. */
+export const mostDivisor: number = 2 ** 30;
 
 /**
  * Adds the instruction of the remainder of a sum of what keys and rows say, by a positive constant: of each the remainder is

@@ -1,4 +1,4 @@
-import { dependencesOf } from "../dependences.js";
+import { dependence, dependencesOf } from "../dependences.js";
 import { type DiagonalKind, neededNodes } from "../diagonals.js";
 import type { ProgramForm, ProgramNode } from "../form.js";
 import { type Space, spaceOf } from "./values.js";
@@ -23,7 +23,8 @@ export function scheduleOf(
   diagonals: ReadonlyMap<number, DiagonalKind>,
 ): Schedule {
   const { nodes, kind } = form;
-  const spaces = [...dependencesOf(form)].map(spaceOf);
+  const bits = dependencesOf(form);
+  const spaces = [...bits].map(spaceOf);
   const needed = neededNodes(form, diagonals);
   const order = [...needed].sort((a, b) => a - b);
   const argsOf = (n: number): readonly number[] =>
@@ -40,12 +41,21 @@ export function scheduleOf(
       waiting.add(n);
     }
   }
+  /** Whether a node is the product of a number and a list that has taken the place of the scores. */
+  const scalesScores = (n: number): boolean => {
+    const { op, args } = nodes[n] as ProgramNode;
+    if (op !== "multiply" || diagonals.has(n)) return false;
+    const list = args.find((arg) => (bits[arg] as number) & dependence.score);
+    const number = args.find((arg) => spaces[arg] === "rows" || spaces[arg] === "batch");
+    return list !== undefined && number !== undefined && !waiting.has(list);
+  };
   for (const n of order) {
     const { op, args } = nodes[n] as ProgramNode;
     if (op !== "add" && op !== "subtract") continue;
     // One operand is where the other is added to it: the one that waits is the last, unless it is no table.
     const [first, second] = args.filter((arg) => waiting.has(arg));
     if (first === undefined || second === undefined) continue;
+    if (scalesScores(first) || (op === "add" && scalesScores(second))) continue;
     const prefersFirst = op === "add" && (nodes[first] as ProgramNode).op === "table";
     waiting.delete(prefersFirst ? second : first);
   }

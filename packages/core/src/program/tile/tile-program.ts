@@ -9,9 +9,12 @@ import { takeFloats } from "./float-loops.js";
 import { compileCap, compileSum, type ShiftedList } from "./fused.js";
 import { type Instruction, Instructions } from "./instructions.js";
 import { takeInts } from "./int-loops.js";
+import { keyRangeOf } from "./key-sums.js";
 import { regroupSums } from "./regroup-sums.js";
 import { compileRemainder } from "./remainder.js";
-import { scheduleOf } from "./schedule.js";
+import { RowClasses, type RowInput, type TileClasses } from "./row-classes.js";
+import { rowInputsOf } from "./row-inputs.js";
+import { type Schedule, scheduleOf } from "./schedule.js";
 import { simplifyBools } from "./simplify.js";
 import { compileTable } from "./table-instruction.js";
 import { makeValue, type Space, type Value, wholeThrees } from "./values.js";
@@ -85,6 +88,8 @@ export class TileProgram {
   /** First key of the tile. */
   #first = 0;
   readonly #visible: Int32Array;
+  /** Of a mask. */
+  readonly #classes: RowClasses | null;
   readonly #diagonals: ReadonlyMap<number, DiagonalKind>;
 
   constructor(given: BoundProgram, sizes: TileSizes) {
@@ -104,7 +109,8 @@ export class TileProgram {
     this.#keys = list(ofKeys);
     this.#keyIndices = list(ofKeys);
     this.#diagonals = found(bound.form);
-    const { order, spaces, inPlace, waiting } = scheduleOf(bound.form, this.#diagonals);
+    const schedule = scheduleOf(bound.form, this.#diagonals);
+    const { order, spaces, inPlace, waiting } = schedule;
     for (const n of order) {
       const compile = (): Value => this.#compile(n, spaces[n] as Space, inPlace.has(n));
       const node = this.#diagonals.has(n) ? null : (nodes[n] as ProgramNode);
@@ -113,6 +119,7 @@ export class TileProgram {
     }
     const last = nodes.length - 1;
     this.#visible = kind === "mask" ? this.#listOf(last) : list(0);
+    this.#classes = kind === "mask" ? this.#classesOf(schedule) : null;
     if (kind === "score") this.#storeScores(last);
   }
 
@@ -134,6 +141,7 @@ export class TileProgram {
       rows.index[r] = (index[from] as number) - firstIndex;
     }
     for (const run of this.#instructions.of.rows) run(0, all);
+    this.#classes?.setRows(count);
   }
 
   /**
@@ -183,9 +191,32 @@ export class TileProgram {
     return this.#visible;
   }
 
+  /** Rows of the block that see the same keys of the tile; null where that is not known, or of too few to be of use. */
+  classes(): TileClasses | null {
+    return this.#classes?.onTile() ?? null;
+  }
+
   #run(r: number): void {
     const instructions = this.#instructions.of.scores;
     for (let k = 0; k < instructions.length; k++) (instructions[k] as Instruction)(r, this.#count);
+  }
+
+  #classesOf(schedule: Schedule): RowClasses {
+    const instructions = this.#instructions;
+    const { bound, lengths } = instructions;
+    const { nodes, queries } = rowInputsOf(bound.form, schedule, this.#diagonals);
+    const inputs: RowInput[] = nodes.map(({ node, sum }) => {
+      const { type, ints, floats } = instructions.value(node);
+      const numbers = type === "float32" ? floats.data : ints;
+      if (sum === null) return { numbers, sum };
+      const { keys, divisor } = sum;
+      return {
+        numbers,
+        sum: { keys: keyRangeOf(instructions, instructions.value(keys)), divisor },
+      };
+    });
+    for (const kind of queries) inputs.push({ numbers: this.#rows[kind], sum: null });
+    return new RowClasses(inputs, lengths.rows);
   }
 
   #compile(n: number, space: Space, inPlace: boolean): Value {
