@@ -6,6 +6,7 @@ import { Explore } from "./components/explore.js";
 import { Long } from "./components/long.js";
 import { Masks } from "./components/masks.js";
 import { ModelView } from "./components/model-view.js";
+import { Scores } from "./components/scores.js";
 import { Setup } from "./components/setup.js";
 import {
   busy,
@@ -25,7 +26,7 @@ const views: readonly (readonly [View, string])[] = [
   ["explore", "All heads"],
   ["long", "Long text"],
   ["model", "Your model"],
-  ["masks", "Masks"],
+  ["masks", "Masks and scores"],
 ];
 
 /** The whole page. */
@@ -66,7 +67,12 @@ export function App(): JSX.Element {
         {view === "explore" && sentence.value && <Explore sentence={sentence.value} />}
         {view === "long" && longText.value && <Long text={longText.value} />}
         {view === "model" && <ModelView />}
-        {view === "masks" && <Masks />}
+        {view === "masks" && (
+          <>
+            <Masks />
+            <Scores />
+          </>
+        )}
       </main>
       <footer>
         <p>

@@ -375,6 +375,36 @@ describe.runIf(here)("the page", { timeout: 300_000 }, () => {
     expect(await page.textContent("#tiles")).toContain("Of 64 tiles, 49 are skipped");
   });
 
+  test("scores of a program are read cell by cell, saved, and brought back by the address", async () => {
+    const page = await ready("?view=masks");
+    expect(await page.textContent("#score-range")).toMatch(
+      /Scores of 0 become −\d.* to 0\.000\..*2,016 of 4,096 are hidden, and 6 of 16 tiles/,
+    );
+    await page.selectOption("#scores-name", "swin");
+    await page.selectOption("#scores-head", { label: "3" });
+    const map = page.locator('.map-frame[aria-label^="Scores after Swin"]');
+    await map.focus();
+    for (const key of ["ArrowRight", "ArrowDown"]) await page.keyboard.press(key);
+    expect(await page.textContent("#score-cell")).toMatch(
+      /pixel 1, 2 \(2\) → pixel 1, 2 \(2\): −?\d\.\d{3}/,
+    );
+    for (let i = 0; i < 4; i++) await page.keyboard.press("ArrowRight");
+    expect(await page.textContent("#score-cell")).toContain("pixel 1, 6 (6): hidden");
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.click(".map:has(#score-cell) .files >> text=JSON"),
+    ]);
+    const saved = JSON.parse((await readFile(await download.path())).toString());
+    expect(saved.keys[9]).toBe("pixel 2, 2");
+    expect(saved.rows[1][5]).toBe(null);
+    expect(typeof saved.rows[1][1]).toBe("number");
+    await page.reload();
+    expect(await page.textContent("#scores")).toBe("Swin's position bias, head 3");
+    await page.selectOption("#scores-name", "cap");
+    expect(await page.textContent("#score-range")).toContain("Scores become −49.7");
+    expect(await page.locator("#scores-head").count()).toBe(0);
+  });
+
   test("two heads and two sentences are compared", async () => {
     const page = await open("?view=explore&backend=js&head=1");
     await page.selectOption("text=Show >> select", "heads");

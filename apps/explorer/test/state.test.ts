@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { blocksOf, masks, type NamedMask } from "../page/measure/masks.js";
 import { largest, meanDistance, meanEntropy } from "../page/measure/measures.js";
 import { patchGrids } from "../page/measure/patches.js";
+import { type NamedScores, scoreLength, scorePrograms, scoresOf } from "../page/measure/scores.js";
 import { initial, readState, type State, writeState } from "../page/state/state.js";
 import { StripCache, stripsInView } from "../page/state/strips.js";
 
@@ -33,6 +34,8 @@ describe("the address", () => {
       grid: 3,
       mask: "window",
       tile: 32,
+      scores: "cap",
+      scoreHead: 5,
     };
     expect(readState(writeState(state))).toEqual(state);
   });
@@ -52,6 +55,7 @@ describe("the address", () => {
     "?length=5",
     "?text=",
     "?tile=7",
+    "?scoreHead=8",
   ])("%s is read as the default", (search) => expect(readState(search)).toEqual(initial));
 });
 
@@ -132,4 +136,50 @@ describe("pictured masks", () => {
       }
     },
   );
+});
+
+describe("pictured score programs", () => {
+  const named = (name: string) => scorePrograms.find((one) => one.name === name) as NamedScores;
+  const scoreAt = (name: string, head: number, query: number, key: number) =>
+    scoresOf(named(name), head).row(query)?.[key];
+
+  test("ALiBi subtracts the distance times the head's slope, and hides keys after the query", () => {
+    expect(scoreAt("alibi", 0, 40, 30)).toBe(-5);
+    expect(scoreAt("alibi", 7, 40, 30)).toBe(-10 / 256);
+    expect(scoreAt("alibi", 7, 40, 41)).toBeNaN();
+    const { hidden, range, tiles } = scoresOf(named("alibi"), 0);
+    expect(hidden).toBe((scoreLength * (scoreLength - 1)) / 2);
+    expect(range).toEqual([-31.5, 0]);
+    expect(tiles).toEqual([16, 6]);
+  });
+
+  test("Swin's bias is the same for the same distance within a window", () => {
+    // Rows and columns are rolled by two: pixels 18 to 21 are the first row of a window.
+    const a = scoreAt("swin", 3, 18, 19);
+    expect(a).toBe(scoreAt("swin", 3, 19, 20));
+    expect(a).toBe(scoreAt("swin", 3, 27, 28));
+    expect(a).not.toBe(scoreAt("swin", 4, 18, 19));
+    expect(scoreAt("swin", 3, 18, 22)).toBeNaN();
+  });
+
+  test("buckets hold more distances the farther they are", () => {
+    const row = scoresOf(named("buckets"), 2).row(63) as Float32Array;
+    const runs = [1];
+    for (let distance = 1; distance < 64; distance++) {
+      const same = row[63 - distance] === row[64 - distance];
+      if (same) runs.push((runs.pop() as number) + 1);
+      else runs.push(1);
+    }
+    expect(runs.slice(0, 8)).toEqual(Array(8).fill(1));
+    expect(runs).toHaveLength(16);
+    expect(runs.at(-1)).toBeGreaterThan(10);
+  });
+
+  test("a cap keeps scores within its range, whatever the query", () => {
+    const { range, hidden } = scoresOf(named("cap"), 0);
+    expect(hidden).toBe(0);
+    expect(range[1]).toBeCloseTo(50 * Math.tanh(3), 4);
+    expect(range[0]).toBeCloseTo(-50 * Math.tanh(3), 4);
+    expect(scoreAt("cap", 0, 5, 40)).toBe(scoreAt("cap", 0, 50, 40));
+  });
 });

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { type Matrix, type Part, paint } from "../drawing/matrix.js";
 import { type Format, save } from "../drawing/save.js";
+import { drawSkipped, hiddenGround } from "../drawing/tiles.js";
 import { shown } from "../model/tokens.js";
 import { dark } from "../state/page-state.js";
 
@@ -11,6 +12,10 @@ interface HeatMapProps {
   readonly matrix: Matrix;
   /** Words of the queries, and of the keys. */
   readonly pieces: readonly string[];
+  /** Words of the keys, where they are others. */
+  readonly keyPieces?: readonly string[];
+  /** Tiles that are drawn as skipped; keys that are hidden then have a ground of their own. */
+  readonly tiles?: Tiles;
   readonly title: string;
   /** Id of the line that tells the cell; another one for a second map on the page. */
   readonly cellId?: string;
@@ -20,6 +25,13 @@ interface HeatMapProps {
   readonly cell: number;
   /** Called with the part that is on screen, whenever it is drawn. */
   readonly onView?: (part: Part, scrolled: number, height: number) => void;
+}
+
+/** Tiles of a map, of which some are skipped. */
+interface Tiles {
+  /** Queries, and keys, of a tile. */
+  readonly size: number;
+  readonly skipped: (query: number, key: number) => boolean;
 }
 
 const gutterWithWords = 84;
@@ -43,7 +55,8 @@ export function useCellSide(count: number, least: number, most: number): number 
 
 /** Queries and keys of one head on a canvas that draws the part on screen. Arrow keys move a cursor. */
 export function HeatMap(props: HeatMapProps): JSX.Element {
-  const { matrix, pieces, title, cell, onView, onChoose, cellId = "cell" } = props;
+  const { matrix, pieces, keyPieces = pieces, tiles, title, cell, onView, onChoose } = props;
+  const { cellId = "cell" } = props;
   const frame = useRef<HTMLElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   /** A pixel for each cell on screen. */
@@ -109,11 +122,30 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
     context.beginPath();
     context.rect(gutter, gutter, width, height);
     context.clip();
+    if (tiles) {
+      context.fillStyle = hiddenGround(isDark);
+      context.fillRect(x(firstColumn), y(firstRow), columns * cell, rows * cell);
+    }
     context.drawImage(small, x(firstColumn), y(firstRow), columns * cell, rows * cell);
+    if (tiles) {
+      const side = tiles.size * cell;
+      for (let query = 0; query * tiles.size < queries; query++) {
+        for (let key = 0; key * tiles.size < keys; key++) {
+          if (!tiles.skipped(query, key)) continue;
+          drawSkipped(context, x(key * tiles.size), y(query * tiles.size), side, isDark);
+        }
+      }
+    }
     if (at) {
-      context.lineWidth = 2;
-      context.strokeStyle = getComputedStyle(box).getPropertyValue("--warn");
-      context.strokeRect(x(at[1]) - 1, y(at[0]) - 1, cell + 2, cell + 2);
+      // Around the cursor, a line that stands out on every colour of cells.
+      for (const [width, colour] of [
+        [5, "--surface"],
+        [2, "--warn"],
+      ] as const) {
+        context.lineWidth = width;
+        context.strokeStyle = getComputedStyle(box).getPropertyValue(colour);
+        context.strokeRect(x(at[1]) - 1, y(at[0]) - 1, cell + 2, cell + 2);
+      }
     }
     context.restore();
     if (gutter === 0) return;
@@ -132,7 +164,7 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
       context.translate(x(j) + cell / 2, gutter - 6);
       context.rotate(-Math.PI / 2);
       context.textAlign = "left";
-      context.fillText(fit(shown(pieces[j] ?? "")), 0, 0);
+      context.fillText(fit(shown(keyPieces[j] ?? "")), 0, 0);
       context.restore();
     }
   };
@@ -185,6 +217,7 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
   };
 
   const value = at && matrix.row(at[0])?.[at[1]];
+  const labels = { queries: pieces, keys: keyPieces };
   return (
     <div class="map">
       <section
@@ -215,7 +248,7 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
           {at ? (
             <>
               <strong>{shown(pieces[at[0]] ?? "")}</strong> ({at[0] + 1}) →{" "}
-              <strong>{shown(pieces[at[1]] ?? "")}</strong> ({at[1] + 1}):{" "}
+              <strong>{shown(keyPieces[at[1]] ?? "")}</strong> ({at[1] + 1}):{" "}
               {value === undefined || value === null ? "…" : format(value, matrix.quantity)}
             </>
           ) : (
@@ -228,7 +261,7 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
               key={kind}
               type="button"
               aria-label={`Save what is shown as ${kind.toUpperCase()}`}
-              onClick={() => void save(kind, matrix, pieces, view.current, title)}
+              onClick={() => void save(kind, matrix, labels, view.current, title)}
             >
               {kind.toUpperCase()}
             </button>
@@ -241,6 +274,7 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
 
 /** A value in words, by its quantity. */
 export function format(value: number, quantity: Matrix["quantity"]): string {
+  if (Number.isNaN(value)) return "hidden";
   if (quantity === "weights") return `${(100 * value).toFixed(value < 0.01 ? 3 : 1)}%`;
   if (quantity === "heads") return `${(100 * value).toFixed(1)}%`.replace("-", "−");
   return (quantity === "scores" ? value.toFixed(3) : value.toExponential(2)).replace("-", "−");

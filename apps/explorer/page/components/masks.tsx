@@ -2,6 +2,7 @@ import type { BlockMask } from "@heed/core/program";
 import type { JSX } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { css, shareColour } from "../drawing/colours.js";
+import { drawSkipped } from "../drawing/tiles.js";
 import { blocksOf, maskLength, masks, type NamedMask } from "../measure/masks.js";
 import { change, dark, state } from "../state/page-state.js";
 import { tiles } from "../state/state.js";
@@ -114,7 +115,7 @@ function MaskPicture({ elements, blocks, tile, label }: MaskPictureProps): JSX.E
       for (let key = 0; key < count; key++) {
         const kind = blocks.kind(0, 0, query, key);
         const [x, y] = [key * tile, query * tile];
-        if (kind === "empty") skipped(context, x, y, tile, isDark);
+        if (kind === "empty") drawSkipped(context, x, y, tile, isDark);
         context.strokeStyle = isDark ? "rgb(255 255 255 / 0.16)" : "rgb(20 30 60 / 0.14)";
         context.lineWidth = 1;
         context.strokeRect(x + 0.5, y + 0.5, tile - 1, tile - 1);
@@ -131,22 +132,4 @@ function MaskPicture({ elements, blocks, tile, label }: MaskPictureProps): JSX.E
       height={maskLength}
     />
   );
-}
-
-/** A tile that is skipped is the page's ground, with a stroke across it. */
-function skipped(
-  context: CanvasRenderingContext2D,
-  x: number,
-  y: number,
-  size: number,
-  isDark: boolean,
-): void {
-  context.fillStyle = isDark ? "#12151b" : "#eef0f4";
-  context.fillRect(x, y, size, size);
-  context.strokeStyle = isDark ? "rgb(255 255 255 / 0.12)" : "rgb(20 30 60 / 0.13)";
-  context.lineWidth = 1.5;
-  context.beginPath();
-  context.moveTo(x, y + size);
-  context.lineTo(x + size, y);
-  context.stroke();
 }

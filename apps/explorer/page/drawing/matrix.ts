@@ -16,6 +16,7 @@ export interface Matrix {
   readonly quantity: Quantity;
   /** Value at which colours end. */
   readonly most: number;
+  /** Values of a row; NaN is a key that is hidden. */
   row(i: number): Float32Array | undefined;
 }
 
@@ -49,7 +50,7 @@ export function colourOf(matrix: Pick<Matrix, "quantity" | "most">, dark: boolea
 /** Colours of all values between the ends, so that drawing looks them up. */
 const shades = 256;
 
-/** Paints a part, one pixel a cell; rows that are missing stay transparent. */
+/** Paints a part, one pixel a cell; rows that are missing, and keys that are hidden, stay transparent. */
 export function paint(matrix: Matrix, part: Part, dark: boolean): ImageData {
   const image = new ImageData(Math.max(1, part.columns), Math.max(1, part.rows));
   const pixels = new Uint32Array(image.data.buffer);
@@ -65,7 +66,9 @@ export function paint(matrix: Matrix, part: Part, dark: boolean): ImageData {
     const row = matrix.row(part.firstRow + i);
     if (!row) continue;
     for (let j = 0; j < part.columns; j++) {
-      const at = ((row[part.firstColumn + j] as number) - least) * factor;
+      const value = row[part.firstColumn + j] as number;
+      if (Number.isNaN(value)) continue;
+      const at = (value - least) * factor;
       const shade = Math.max(0, Math.min(shades - 1, Math.round(at)));
       pixels[i * part.columns + j] = table[shade] as number;
     }

@@ -12,10 +12,16 @@ const mostCells = 10_000;
 const escaped = (text: string): string =>
   text.replace(/[&<>"]/g, (mark) => `&#${mark.charCodeAt(0)};`);
 
+/** Words of the queries and of the keys. */
+export interface Labels {
+  readonly queries: readonly string[];
+  readonly keys: readonly string[];
+}
+
 /** A part of a matrix as SVG, with its words. @param image address of its picture, for large parts */
 export function toSvg(
   matrix: Matrix,
-  pieces: readonly string[],
+  labels: Labels,
   part: Part,
   title: string,
   image?: string,
@@ -33,38 +39,34 @@ export function toSvg(
   if (large) lines.push(`<image href="${image}" width="${width}" height="${height}"/>`);
   for (let i = 0; i < part.rows && !large; i++) {
     const y = gutter + i * cell;
-    const label = escaped(shown(pieces[part.firstRow + i] ?? ""));
+    const label = escaped(shown(labels.queries[part.firstRow + i] ?? ""));
     lines.push(`<text x="${gutter - 6}" y="${y + 13}" text-anchor="end">${label}</text>`);
     const row = matrix.row(part.firstRow + i);
     for (let j = 0; j < part.columns; j++) {
-      const fill = row ? css(colour(row[part.firstColumn + j] as number)) : "none";
+      const value = row?.[part.firstColumn + j] ?? Number.NaN;
+      const fill = Number.isNaN(value) ? "none" : css(colour(value));
       const x = gutter + j * cell;
       lines.push(`<rect x="${x}" y="${y}" width="${cell}" height="${cell}" fill="${fill}"/>`);
     }
   }
   for (let j = 0; j < part.columns && !large; j++) {
     const x = gutter + j * cell + 12;
-    const label = escaped(shown(pieces[part.firstColumn + j] ?? ""));
+    const label = escaped(shown(labels.keys[part.firstColumn + j] ?? ""));
     lines.push(`<text transform="translate(${x} ${gutter - 6}) rotate(-90)">${label}</text>`);
   }
   return `${lines.join("\n")}\n</svg>\n`;
 }
 
-/** A part of a matrix as data: its words and numbers. */
-export function toJson(
-  matrix: Matrix,
-  pieces: readonly string[],
-  part: Part,
-  title: string,
-): string {
+/** A part of a matrix as data: its words and numbers; keys that are hidden are null. */
+export function toJson(matrix: Matrix, labels: Labels, part: Part, title: string): string {
   const { firstRow, rows, firstColumn, columns } = part;
   return JSON.stringify({
     title,
     quantity: matrix.quantity,
     firstQuery: firstRow,
     firstKey: firstColumn,
-    queries: pieces.slice(firstRow, firstRow + rows),
-    keys: pieces.slice(firstColumn, firstColumn + columns),
+    queries: labels.queries.slice(firstRow, firstRow + rows),
+    keys: labels.keys.slice(firstColumn, firstColumn + columns),
     rows: Array.from({ length: rows }, (_, i) => {
       const row = matrix.row(firstRow + i);
       return row ? [...row.subarray(firstColumn, firstColumn + columns)] : null;
@@ -92,7 +94,7 @@ function canvasOf(matrix: Matrix, part: Part): HTMLCanvasElement {
 export async function save(
   format: Format,
   matrix: Matrix,
-  pieces: readonly string[],
+  labels: Labels,
   part: Part,
   title: string,
 ): Promise<void> {
@@ -103,9 +105,9 @@ export async function save(
     if (!blob) throw new Error("this browser could not write the picture");
   } else if (format === "svg") {
     const image = canvasOf(matrix, part).toDataURL("image/png");
-    blob = new Blob([toSvg(matrix, pieces, part, title, image)], { type: "image/svg+xml" });
+    blob = new Blob([toSvg(matrix, labels, part, title, image)], { type: "image/svg+xml" });
   } else {
-    blob = new Blob([toJson(matrix, pieces, part, title)], { type: "application/json" });
+    blob = new Blob([toJson(matrix, labels, part, title)], { type: "application/json" });
   }
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);

@@ -46,6 +46,9 @@ export interface State {
   readonly mask: string;
   /** Queries, and keys, of a tile of it. */
   readonly tile: number;
+  /** Name of the score program that is pictured, and number of its head. */
+  readonly scores: string;
+  readonly scoreHead: number;
 }
 
 export const tiles = [16, 32, 64, 128] as const;
@@ -78,6 +81,8 @@ export const initial: State = {
   grid: 0,
   mask: "causal",
   tile: 64,
+  scores: "alibi",
+  scoreHead: 1,
 };
 
 /** Reads the address. A value that makes no sense is the default one. */
@@ -121,6 +126,8 @@ export function readState(search: string): State {
     grid: integer("grid", 0, 1 << 20),
     mask: words("mask") || initial.mask,
     tile: tiles.some((known) => known === tile) ? tile : initial.tile,
+    scores: words("scores") || initial.scores,
+    scoreHead: integer("scoreHead", 0, 7),
   };
 }
 
