@@ -172,7 +172,7 @@ export class Cache {
     try {
       this.#checkAlive();
       const call = readAppend(inputs, this.#sizes, this.#rows.place);
-      return this.#tasks.run(() => this.#append(call));
+      return this.#tasks.run(this.#append, call);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -304,7 +304,7 @@ export class Cache {
   }
 
   /** @returns undefined if it is done by then: in host memory, without a rotation */
-  #append(call: AppendCall): Promise<void> | undefined {
+  readonly #append = (call: AppendCall): Promise<void> | undefined => {
     this.#checkAlive();
     if (call.n === 0) return undefined;
     const { backend } = this.#rows.place;
@@ -312,7 +312,7 @@ export class Cache {
       return this.#appendLater(call);
     if (this.#mustCopy) this.#replace(this.#rows.clone(this.#entries()) as Rows);
     return this.#write(call, call.key, call.value);
-  }
+  };
 
   /** Rotates keys and copies shared rows before anything changes. */
   async #appendLater({ key, value, ...call }: AppendCall): Promise<void> {
@@ -331,12 +331,20 @@ export class Cache {
     this.#placement = placement;
     try {
       const copied = this.#rows.copyPages(placement.copies);
-      return copied === undefined
-        ? this.#writeRows(placement, key, value)
-        : copied.then(() => this.#writeRows(placement, key, value), this.#abandon);
+      if (copied !== undefined) return this.#writeAfter(copied, placement, key, value);
+      return this.#writeRows(placement, key, value);
     } catch (error) {
       return this.#abandon(error);
     }
+  }
+
+  #writeAfter(
+    copied: Promise<void>,
+    placement: Placement,
+    key: Tensor,
+    value: Tensor,
+  ): Promise<void> {
+    return copied.then(() => this.#writeRows(placement, key, value), this.#abandon);
   }
 
   #writeRows({ slots }: Placement, key: Tensor, value: Tensor): Promise<void> | undefined {

@@ -24,7 +24,8 @@ export interface InputsOptions {
 
 /**
  * The inputs of attention that a cache gives: keys, values, and whatever says how they are stored and where
- * the query's rows are. They are those of the present state, until the cache changes.
+ * the query's rows are. They are those of the present state, until the cache changes: then the next inputs are
+ * written to the same arrays.
  */
 export interface CacheInputs {
   /** `[batch, kvHeads, capacity, headDim]`, or with pages `[pages, kvHeads, pageSize, headDim]`. */

@@ -1,4 +1,5 @@
-type Task = () => Promise<void> | undefined;
+/** @returns undefined if it is done by then */
+type Task<Call> = (call: Call) => Promise<void> | undefined;
 
 /**
  * Does tasks one after another, in the order in which they are given. A task under way is followed by callbacks that
@@ -23,10 +24,17 @@ export class Tasks {
   /**
    * Does a task after those under way, at once if there are none. The promise settles after it has ended here, too.
    *
-   * @param task returns undefined if it is done by then
+   * @param call what the task gets: without it, each would be a function of its own
    */
-  run(task: Task): Promise<void> {
-    return this.#busy ? this.#turn().then(() => this.#begin(task)) : this.#begin(task);
+  run(task: Task<undefined>): Promise<void>;
+  run<Call>(task: Task<Call>, call: Call): Promise<void>;
+  run<Call>(task: Task<Call>, call?: Call): Promise<void> {
+    return this.#busy ? this.#later(task, call as Call) : this.#begin(task, call as Call);
+  }
+
+  /** Apart from {@link run}, whose every call would make room for what a function holds. */
+  #later<Call>(task: Task<Call>, call: Call): Promise<void> {
+    return this.#turn().then(() => this.#begin(task, call));
   }
 
   #turn(): Promise<void> {
@@ -35,10 +43,10 @@ export class Tasks {
     });
   }
 
-  #begin(task: Task): Promise<void> {
+  #begin<Call>(task: Task<Call>, call: Call): Promise<void> {
     this.#busy = true;
     try {
-      const done = task();
+      const done = task(call);
       if (done) return done.then(this.#end, this.#fail);
     } catch (error) {
       this.#failed(error);

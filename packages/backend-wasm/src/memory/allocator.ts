@@ -7,6 +7,9 @@ interface Gap {
 /** Size and address of every allocation are multiples of so many bytes: a cache line. */
 export const alignment = 64;
 
+/** Entries of free addresses that are kept, beyond as many as are taken: a loop of calls takes the same ones again. */
+const mostLeft = 64;
+
 /**
  * Hands out parts of one address space: first fit, and neighbours that are free are joined. Knows
  * nothing of the memory itself. Allocations are few and large (tensors), so lists are searched.
@@ -14,8 +17,10 @@ export const alignment = 64;
 export class Allocator {
   /** In order of address, never touching one another. */
   readonly #gaps: Gap[] = [];
-  /** Address to size. */
+  /** Address to size; 0 for one that is free: a map that entries leave makes itself anew every few calls. */
   readonly #taken = new Map<number, number>();
+  /** Entries of {@link #taken} whose size is 0. */
+  #left = 0;
   #end: number;
   #used = 0;
 
@@ -57,6 +62,7 @@ export class Allocator {
     const address = gap.start;
     gap.start += size;
     if (gap.start === gap.end) this.#remove(index);
+    if (this.#taken.get(address) === 0) this.#left -= 1;
     this.#taken.set(address, size);
     this.#used += size;
     return address;
@@ -64,11 +70,19 @@ export class Allocator {
 
   /** Frees an address that `allocate` returned. */
   free(address: number): void {
-    const size = this.#taken.get(address);
-    if (size === undefined) throw new RangeError(`${address} is not allocated`);
-    this.#taken.delete(address);
+    const size = this.#taken.get(address) ?? 0;
+    if (size === 0) throw new RangeError(`${address} is not allocated`);
+    this.#taken.set(address, 0);
+    this.#left += 1;
+    if (this.#left > mostLeft + this.#taken.size / 2) this.#forget();
     this.#used -= size;
     this.#release({ start: address, end: address + size });
+  }
+
+  /** Leaves out the entries of what is free. */
+  #forget(): void {
+    for (const [address, size] of this.#taken) if (size === 0) this.#taken.delete(address);
+    this.#left = 0;
   }
 
   #release(freed: Gap): void {

@@ -3,6 +3,7 @@ import type { PagePool } from "./pool.js";
 import {
   type CacheState,
   type Chunk,
+  GivenIntegers,
   type PageCopy,
   type PlaceInputs,
   type Placement,
@@ -23,6 +24,9 @@ interface PagedPlacement extends Placement {
   readonly pages: readonly NewPage[];
 }
 
+const noCopies: Placement["copies"] = [];
+const noPages: PagedPlacement["pages"] = [];
+
 /**
  * Token t of an entry is in row t mod size of the page that place ⌊t / size⌋ of the entry's table names
  * (PagedAttention, Kwon et al., 2023, arXiv:2309.06180). Tables, of batch entries and of forks, share
@@ -35,6 +39,7 @@ export class PagedState implements CacheState {
   readonly #perSequence: number;
   readonly #maxLength: number;
   readonly #room = new SlotRoom();
+  readonly #lengths = new GivenIntegers();
   /** `[batch, perSequence]`; −1 past an entry's pages. */
   #table: Int32Array;
   /** The table as calls get it; null once it has changed. Most tokens of a decoder need no new page. */
@@ -50,6 +55,27 @@ export class PagedState implements CacheState {
   }
 
   place(counts: Int32Array, n: number): PagedPlacement {
+    return this.#placeInLast(counts, n) ?? this.#placeAnywhere(counts, n);
+  }
+
+  /** The rows of tokens that all go to the last pages of their entries, as most of a decoder do; otherwise null. */
+  #placeInLast(counts: Int32Array, n: number): PagedPlacement | null {
+    const { size } = this.pool;
+    const slots = this.#room.take(counts.length * n);
+    for (let b = 0; b < counts.length; b++) {
+      const length = this.lengths[b] as number;
+      const count = counts[b] as number;
+      if (count === 0) continue;
+      const row = length % size;
+      if (row === 0 || row + count > size || length + count > this.#maxLength) return null;
+      const page = this.#table[this.#at(b, Math.floor(length / size))] as number;
+      if (this.pool.users(page) > 1) return null;
+      for (let i = 0; i < count; i++) slots[b * n + i] = page * size + row + i;
+    }
+    return { slots, counts, n, copies: noCopies, pages: noPages };
+  }
+
+  #placeAnywhere(counts: Int32Array, n: number): PagedPlacement {
     const plan = this.#plan(counts);
     const { size } = this.pool;
     const pages = plan.places.map(({ entry, index }) => ({ entry, index, page: this.pool.take() }));
@@ -169,7 +195,7 @@ export class PagedState implements CacheState {
   inputs(_queryLength: number, chunk: Chunk | null): PlaceInputs {
     this.#given ??= tensor(this.#table.slice(), [this.lengths.length, this.#perSequence]);
     return {
-      kvLengths: this.lengths.slice(),
+      kvLengths: this.#lengths.give(this.lengths),
       queryOffset: queryOffsetOf(chunk),
       pageTable: this.#given,
     };

@@ -1,4 +1,4 @@
-import { InvalidInputError, tensor } from "@heed/core";
+import { type HostTensor, InvalidInputError, tensor } from "@heed/core";
 import {
   type CacheState,
   type Chunk,
@@ -27,6 +27,18 @@ export interface RollingSizes {
   readonly keep: number;
 }
 
+/** Positions as calls get them, with what they are written to. They hold for queries of one length. */
+interface GivenPositions {
+  readonly queryLength: number;
+  /** `[batch]`: position of each entry's first query row. */
+  readonly firsts: Int32Array;
+  /** `[batch]`: rows that hold a token. */
+  readonly filled: Int32Array;
+  readonly keys: HostTensor<"int32">;
+  readonly queries: HostTensor<"int32">;
+  readonly window: { readonly left: number };
+}
+
 /**
  * The first `keep` tokens of an entry are in its first rows. The other rows are a ring: token t is in
  * row keep + (t − keep) mod ring, until the token `ring` later takes its place.
@@ -40,6 +52,7 @@ export class RollingState implements CacheState {
   readonly #sizes: RollingSizes;
   readonly #ring: number;
   readonly #room = new SlotRoom();
+  #given: GivenPositions | null = null;
   /** First token of each entry, from `keep` on, that is still in the ring, with all after it. */
   readonly #low: Int32Array;
   /** `[batch, capacity]`: position of the token in each row, or {@link nowhere}. */
@@ -170,28 +183,45 @@ export class RollingState implements CacheState {
   }
 
   inputs(queryLength: number, chunk: Chunk | null): PlaceInputs {
-    const { window, capacity } = this.#sizes;
+    const { capacity } = this.#sizes;
     const batch = this.lengths.length;
     const offset = queryOffsetOf(chunk);
-    const firsts = this.lengths.map((length, b) =>
-      offset === "bottom-right" ? length - queryLength : (offset[b] as number),
-    );
+    // Written anew for each token: what a call was given before is void once the cache has changed.
+    const given = this.#givenFor(queryLength);
+    const { firsts, filled, keys, queries, window } = given;
+    for (let b = 0; b < batch; b++) {
+      const length = this.lengths[b] as number;
+      firsts[b] = offset === "bottom-right" ? length - queryLength : (offset[b] as number);
+      // Rows fill from the first one on.
+      filled[b] = Math.min(length, capacity);
+    }
     this.#checkVisible(firsts, queryLength);
-    const placed = this.#positions.slice();
-    const masked = !this.#placeKept(placed, firsts, queryLength);
-    const queryPositions = new Int32Array(batch * queryLength);
+    keys.data.set(this.#positions);
     for (let b = 0; b < batch; b++) {
       for (let i = 0; i < queryLength; i++) {
-        queryPositions[b * queryLength + i] = (firsts[b] as number) + i;
+        queries.data[b * queryLength + i] = (firsts[b] as number) + i;
       }
     }
-    return {
-      // Rows fill from the first one on.
-      kvLengths: this.lengths.map((length) => Math.min(length, capacity)),
-      keyPositions: tensor(masked ? this.#positions.slice() : placed, [batch, capacity]),
-      queryPositions: tensor(queryPositions, [batch, queryLength]),
-      ...(masked ? { mask: this.#mask(firsts, queryLength) } : { window: { left: window } }),
+    if (this.#placeKept(keys.data, firsts, queryLength)) {
+      return { kvLengths: filled, keyPositions: keys, queryPositions: queries, window };
+    }
+    keys.data.set(this.#positions);
+    const mask = this.#mask(firsts, queryLength);
+    return { kvLengths: filled, keyPositions: keys, queryPositions: queries, mask };
+  }
+
+  #givenFor(queryLength: number): GivenPositions {
+    if (this.#given?.queryLength === queryLength) return this.#given;
+    const { batch, capacity, window } = this.#sizes;
+    this.#given = {
+      queryLength,
+      firsts: new Int32Array(batch),
+      filled: new Int32Array(batch),
+      keys: tensor(new Int32Array(batch * capacity), [batch, capacity]),
+      queries: tensor(new Int32Array(batch * queryLength), [batch, queryLength]),
+      window: { left: window },
     };
+    return this.#given;
   }
 
   /** @throws InvalidInputError if a query row is followed by a token, and tokens of its window are gone */

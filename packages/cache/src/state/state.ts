@@ -126,6 +126,21 @@ export class SlotRoom {
   }
 }
 
+/**
+ * Integers as calls get them, one array for all: a decoder asks for each token, and what it was given before is void
+ * once the cache has changed.
+ */
+export class GivenIntegers {
+  #given = new Int32Array(0);
+
+  /** The integers of the present state, which hold until the next call. */
+  give(values: Int32Array): Int32Array {
+    if (this.#given.length !== values.length) this.#given = new Int32Array(values.length);
+    this.#given.set(values);
+    return this.#given;
+  }
+}
+
 /** Elements of an array at each of some indices. */
 export function taken(values: Int32Array, indices: Int32Array): Int32Array {
   return indices.map((index) => values[index] as number);

@@ -2,6 +2,7 @@ import { InvalidInputError } from "@heed/core";
 import {
   type CacheState,
   type Chunk,
+  GivenIntegers,
   type PlaceInputs,
   type Placement,
   queryOffsetOf,
@@ -17,6 +18,7 @@ export class StaticState implements CacheState {
   readonly lengths: Int32Array;
   readonly #capacity: number;
   readonly #room = new SlotRoom();
+  readonly #given = new GivenIntegers();
 
   constructor(batch: number, capacity: number) {
     this.lengths = new Int32Array(batch);
@@ -77,7 +79,7 @@ export class StaticState implements CacheState {
   }
 
   inputs(_queryLength: number, chunk: Chunk | null): PlaceInputs {
-    return { kvLengths: this.lengths.slice(), queryOffset: queryOffsetOf(chunk) };
+    return { kvLengths: this.#given.give(this.lengths), queryOffset: queryOffsetOf(chunk) };
   }
 
   used(): readonly { readonly entry: number; readonly rows: number }[] {

@@ -25,50 +25,33 @@ export function bindPositions(
   inputs: AttentionInputs,
 ): BoundPositions & BoundTables {
   checkProblem(problem, "attention");
-  return reading("inputs", () => positionsOf(problem, inputs));
+  return reading("inputs", () => new PositionsOfCall(problem, inputs));
 }
 
-/** As {@link bindPositions}, for a problem that is one. */
-export function positionsOf(
-  problem: AttentionProblem,
-  inputs: AttentionInputs,
-): BoundPositions & BoundTables {
-  if (isPlain(problem)) {
-    const kvLengths = bindLengths(problem, inputs, null);
-    const offsets = bindOffsets(problem, inputs, kvLengths, null);
-    // Written out: an object that is spread takes microseconds.
-    return {
-      kvLengths,
-      offsets,
-      queryStarts: null,
-      keyStarts: null,
-      pageTable: null,
-      queryPositions: null,
-      keyPositions: null,
-    };
+/** As {@link bindPositions} gives them, for a problem that is one. Bound calls extend it, and need no object between. */
+export class PositionsOfCall implements BoundPositions, BoundTables {
+  readonly offsets: Int32Array;
+  readonly kvLengths: Int32Array;
+  readonly pageTable: Int32Array | null;
+  readonly queryStarts: Int32Array | null;
+  readonly keyStarts: Int32Array | null;
+  readonly queryPositions: Int32Array | null;
+  readonly keyPositions: Int32Array | null;
+
+  constructor(problem: AttentionProblem, inputs: AttentionInputs) {
+    const { ragged, sequences, queryLength, keyLength } = problem;
+    this.queryStarts = ragged
+      ? bindStarts("queryStarts", inputs.queryStarts, sequences, queryLength)
+      : null;
+    this.keyStarts = ragged?.keys
+      ? bindStarts("keyStarts", inputs.keyStarts, sequences, keyLength)
+      : null;
+    this.kvLengths = bindLengths(problem, inputs, this.keyStarts);
+    this.offsets = bindOffsets(problem, inputs, this.kvLengths, this.queryStarts);
+    this.pageTable = bindPageTable(problem, inputs, this.kvLengths);
+    this.queryPositions = bindTable("queryPositions", inputs, problem.queryPositions, queryLength);
+    this.keyPositions = bindTable("keyPositions", inputs, problem.keyPositions, keyLength);
   }
-  const { ragged, sequences, queryLength, keyLength } = problem;
-  const queryStarts = ragged
-    ? bindStarts("queryStarts", inputs.queryStarts, sequences, queryLength)
-    : null;
-  const keyStarts = ragged?.keys
-    ? bindStarts("keyStarts", inputs.keyStarts, sequences, keyLength)
-    : null;
-  const kvLengths = bindLengths(problem, inputs, keyStarts);
-  return {
-    kvLengths,
-    offsets: bindOffsets(problem, inputs, kvLengths, queryStarts),
-    queryStarts,
-    keyStarts,
-    pageTable: bindPageTable(problem, inputs, kvLengths),
-    queryPositions: bindTable("queryPositions", inputs, problem.queryPositions, queryLength),
-    keyPositions: bindTable("keyPositions", inputs, problem.keyPositions, keyLength),
-  };
-}
-
-/** Whether a problem has none of the tables, as most have. */
-function isPlain({ pages, ragged, positions }: AttentionProblem): boolean {
-  return pages === null && ragged === null && positions !== "data";
 }
 
 /** Checked again on the copy: the array may have changed since it was described, by another thread too. */

@@ -8,7 +8,7 @@ import { isDeviceTensor, isHostTensor, makeHostTensor, readTensor } from "../ten
 import type { HostTensor, Tensor } from "../tensor/tensor.js";
 import { toFloat64 } from "../tensor/values.js";
 import { broadcastTo } from "../tensor/views.js";
-import { positionsOf } from "./bind-positions.js";
+import { PositionsOfCall } from "./bind-positions.js";
 import type { AttentionInputs, HeadValues } from "./inputs.js";
 import { attentionOperands } from "./operands.js";
 import { type AttentionProblem, type BroadcastInput, optionsOf } from "./problem.js";
@@ -20,7 +20,6 @@ import {
   noPrograms,
   readPrograms,
 } from "./programs.js";
-import type { BoundPositions, BoundTables } from "./sequences.js";
 import { alignedSize } from "./validation/broadcast.js";
 
 /** A call's per-head values. */
@@ -33,12 +32,8 @@ export interface BoundHeadValues {
 
 /** A call of attention with everything optional resolved: what a kernel's loops want. */
 export class BoundAttention<T extends Tensor = Tensor>
-  implements
-    Bound<AttentionProblem, AttentionInputs>,
-    BoundPositions,
-    BoundTables,
-    BoundHeadValues,
-    BoundPrograms
+  extends PositionsOfCall
+  implements Bound<AttentionProblem, AttentionInputs>, BoundHeadValues, BoundPrograms
 {
   readonly problem: AttentionProblem;
   readonly query: T;
@@ -48,13 +43,6 @@ export class BoundAttention<T extends Tensor = Tensor>
   readonly keyScales: T | null;
   /** As `keyScales`, of the values. */
   readonly valueScales: T | null;
-  readonly offsets: Int32Array;
-  readonly kvLengths: Int32Array;
-  readonly pageTable: Int32Array | null;
-  readonly queryStarts: Int32Array | null;
-  readonly keyStarts: Int32Array | null;
-  readonly queryPositions: Int32Array | null;
-  readonly keyPositions: Int32Array | null;
   readonly alibiSlopes: Float64Array | null;
   readonly sinks: Float64Array | null;
   /** The mask program with its data; null without one. */
@@ -71,6 +59,7 @@ export class BoundAttention<T extends Tensor = Tensor>
   #expandedBias: T | null = null;
 
   constructor(problem: AttentionProblem, inputs: AttentionInputs<T>) {
+    super(problem, inputs);
     this.problem = problem;
     const operands = attentionOperands(problem);
     const take = takeOperand<T>;
@@ -82,17 +71,9 @@ export class BoundAttention<T extends Tensor = Tensor>
     this.valueScales = scaled ? take(operands[4] as OperandSpec, inputs.valueScales) : null;
     this.#mask = takeBroadcast(inputs.mask, "mask", problem.mask);
     this.#bias = takeBroadcast(inputs.bias, "bias", problem.bias);
-    const positions = positionsOf(problem, inputs);
-    this.kvLengths = positions.kvLengths;
-    this.offsets = positions.offsets;
-    this.pageTable = positions.pageTable;
-    this.queryStarts = positions.queryStarts;
-    this.keyStarts = positions.keyStarts;
-    this.queryPositions = positions.queryPositions;
-    this.keyPositions = positions.keyPositions;
     this.alibiSlopes = headValues("alibiSlopes", inputs.alibiSlopes, problem.queryHeads);
     this.sinks = headValues("sinks", inputs.sinks, problem.queryHeads);
-    const programs = bindPrograms(problem, inputs, positions);
+    const programs = bindPrograms(problem, inputs, this);
     this.maskMod = programs.maskMod;
     this.scoreMod = programs.scoreMod;
     this.blockMask = programs.blockMask;

@@ -237,7 +237,7 @@ export class Execution {
     try {
       const result = this.#resultOf(call, slot, entry, start, running);
       const turn = turnToAwait();
-      return turn === null ? Promise.resolve(result) : turn.then(() => result);
+      return turn === null ? Promise.resolve(result) : after(turn, result);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -254,7 +254,7 @@ export class Execution {
       (outputs) => {
         const result = this.#resultOf(call, slot, entry, start, outputs);
         const turn = turnToAwait();
-        return turn === null ? result : turn.then(() => result);
+        return turn === null ? result : after(turn, result);
       },
       (thrown: unknown) => {
         this.#end(entry);
@@ -386,4 +386,9 @@ function withoutFailed(
   failed: readonly Slot[],
 ): readonly ReadySlot[] {
   return failed.length === 0 ? candidates : candidates.filter((slot) => !failed.includes(slot));
+}
+
+/** Apart from the calls that wait, since these would all make room for what the function holds. */
+function after(turn: Promise<void>, result: object): Promise<object> {
+  return turn.then(() => result);
 }

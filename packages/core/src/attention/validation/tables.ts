@@ -192,32 +192,37 @@ export function readPositionTable(
   rows: number,
   length: number,
 ): HostTensor<"int32"> {
-  const shape = rows === 1 ? `[1, ${length}]` : `[${rows} or 1, ${length}]`;
-  const table = readTable(argument, given, shape);
+  const table = readHostTensor(argument, given as HostTensor);
   const { shape: its } = table;
   const rowsFit = its[0] === rows || its[0] === 1;
-  if (its.length === 2 && rowsFit && its[1] === length) return table;
+  const fits = its.length === 2 && rowsFit && its[1] === length;
+  if (fits && table.dtype === "int32") return table as HostTensor<"int32">;
+  const shape = rows === 1 ? `[1, ${length}]` : `[${rows} or 1, ${length}]`;
+  readTable(argument, given, shape);
   throw new InvalidInputError(argument, `shape ${shape}`, `[${table.shape.join(", ")}]`);
 }
 
-/** A row-major copy of a table. */
-export function copyRows(
-  table: HostTensor<"int32">,
-  rows: number,
-  columns: number,
-): Int32Array<ArrayBuffer> {
-  const copy = new Int32Array(rows * columns);
+/** Tables of at most so many integers are shared by calls, which compare them. */
+const fewIntegers = 64;
+/** Rows from so many integers on are copied by `set`, which takes a view of each. */
+const longRow = 512;
+
+/** A row-major copy of a table, which nobody may write to: calls with the same few integers share it. */
+export function copyRows(table: HostTensor<"int32">, rows: number, columns: number): Int32Array {
+  const count = rows * columns;
+  const few = count <= fewIntegers;
+  const copy = few ? roomForIntegers(count) : new Int32Array(count);
   const stride = table.strides[table.strides.length - 1] as number;
   const rowStride = table.strides.length > 1 ? (table.strides[0] as number) : 0;
   let at = 0;
   for (let row = 0; row < rows; row++) {
     const from = table.offset + row * rowStride;
-    if (stride === 1) {
+    if (stride === 1 && columns >= longRow) {
       copy.set(table.data.subarray(from, from + columns), at);
       at += columns;
     } else {
       for (let c = 0; c < columns; c++) copy[at++] = table.data[from + c * stride] as number;
     }
   }
-  return copy;
+  return few ? sharedIntegers(copy, count) : copy;
 }
