@@ -50,6 +50,8 @@ console.log(`${drawn.length} of ${all.length} mutants, seed ${values.seed}`);
 const results = [];
 const record = (mutant, { outcome, ...how }) => {
   results.push({ ...mutant, outcome, ...how });
+  // Each time: a run that is stopped has told what it found.
+  writeResults();
   if (outcome === "lives") console.log(`lives: ${describe(mutant)}`);
   else process.stdout.write(outcome === "invalid" ? "i" : ".");
 };
@@ -118,11 +120,14 @@ if (unseen > 0) console.log(`\n${unseen} are in lines that no case dispatches on
 console.log(
   `\n${name}: ${score.toFixed(1)} % of ${counted.length} mutants noticed, ${lived.length} lived`,
 );
-mkdirSync("results/mutants", { recursive: true });
-writeFileSync(
-  `results/mutants/${name}.json`,
-  `${JSON.stringify({ name, seed: values.seed, results }, null, 2)}\n`,
-);
+
+function writeResults() {
+  mkdirSync("results/mutants", { recursive: true });
+  writeFileSync(
+    `results/mutants/${name}.json`,
+    `${JSON.stringify({ name, seed: values.seed, results }, null, 2)}\n`,
+  );
+}
 
 /** One line that tells a mutant. */
 function describe({ kind, file, row, line, changed, operator, ordinal, replacement }) {
