@@ -85,11 +85,7 @@ const node: TestProjectConfiguration = {
       ...[...independentOfEngine, ...tooLong, ...onlyInAll],
     ],
     env,
-    setupFiles: [
-      "tools/test/polling.js",
-      // A bug to plant, for `pnpm mutants`.
-      ...(process.env.HEED_MUTANT ? ["tools/mutants/setup.ts"] : []),
-    ],
+    setupFiles: ["tools/test/polling.js"],
     ...together,
   },
 };

@@ -1,20 +1,22 @@
-// `pnpm mutants PACKAGE`: plants small bugs, one at a time, and counts how many the package's tests notice.
+// `pnpm mutants PACKAGE`: plants small bugs, one at a time, and counts how many are noticed.
 //
-//   pnpm mutants core                             Stryker over the package's TypeScript, on Node 24
-//   pnpm mutants core --files "tensor/*.ts"       … over some of it
-//   pnpm mutants backend-wasm --count 200 --seed 1   AssemblyScript, by a mutator of our own
-//   pnpm mutants backend-webgpu --count 200 --minutes 25   the WGSL that kernels emit, by the suite's cases alone
-//   pnpm mutants backend-onnx --count 200         the graphs of ONNX models
-//   pnpm mutants cache                            bugs of caches, chosen by hand
-//   pnpm mutants backend-wasm --typescript        Stryker over a backend's TypeScript
+//   pnpm mutants core --count 400               Stryker's mutators over the package's TypeScript, by its tests
+//   pnpm mutants core --files tensor/ --count 999   … over files whose path contains this
+//   pnpm mutants backend-wasm --count 200 --seed 1   AssemblyScript, by the conformance suite's cases
+//   pnpm mutants backend-webgpu --minutes 25    the WGSL that kernels emit, by the suite's cases
+//   pnpm mutants backend-onnx                   what the sources add to ONNX graphs, by the suite's cases
+//   pnpm mutants backend-wasm --typescript      Stryker's mutators over a backend's TypeScript
+//   pnpm mutants cache                          bugs of caches, chosen by hand
+//   pnpm mutants core --again                   those that lived the last time, with the same seed and count
+//   pnpm mutants report                         writes docs/mutation-scores.md from the results
 //
 // Prints each mutant that lived, and the score; writes results/mutants/PACKAGE.json.
-import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { draw } from "./mutants/draw.js";
-import { runStryker } from "./mutants/stryker.js";
-import { makeWorkspace } from "./mutants/workspace.js";
+import { nameOf, whyEquivalent } from "./mutants/equivalents.js";
+import { languages } from "./mutants/languages.js";
+import { scoreOf } from "./mutants/score.js";
 import { vulkanEnvironment } from "./vulkan.js";
 
 const { values, positionals } = parseArgs({
@@ -22,9 +24,9 @@ const { values, positionals } = parseArgs({
   options: {
     count: { type: "string", default: "200" },
     seed: { type: "string", default: "1" },
-    files: { type: "string" },
+    files: { type: "string", default: "" },
     typescript: { type: "boolean", default: false },
-    concurrency: { type: "string", default: "1" },
+    again: { type: "boolean", default: false },
     minutes: { type: "string", default: "600" },
   },
 });
@@ -33,106 +35,100 @@ if (name === undefined || positionals.length > 1) {
   console.error("expected one package: core, conformance, backend-js, backend-wasm, …");
   process.exit(2);
 }
+if (name === "report") {
+  const { writeReport } = await import("./mutants/report.js");
+  writeReport();
+  process.exit(0);
+}
 const root = process.cwd();
-const own =
-  ["cache", "backend-wasm", "backend-webgpu", "backend-onnx"].includes(name) && !values.typescript;
-if (!own) {
-  process.exit(
-    runStryker(root, { name, files: values.files, concurrency: Number(values.concurrency) }),
-  );
+const end = performance.now() + 60_000 * Number(values.minutes);
+const path = `results/mutants/${name}${values.typescript ? "-typescript" : ""}.json`;
+/** Results of the last time, by mutant. */
+const before = new Map();
+if (values.again && existsSync(path)) {
+  for (const mutant of JSON.parse(readFileSync(path, "utf8")).results) {
+    if (mutant.outcome !== "lives") before.set(keyOf(mutant), mutant);
+  }
 }
-
-const { languages } = await import("./mutants/languages.js");
-const language = languages[name];
-const all = await language.all();
-const drawn = draw(all, Number(values.count), Number(values.seed));
-console.log(`${drawn.length} of ${all.length} mutants, seed ${values.seed}`);
 const results = [];
-const record = (mutant, { outcome, ...how }) => {
-  results.push({ ...mutant, outcome, ...how });
-  // Each time: a run that is stopped has told what it found.
-  writeResults();
-  if (outcome === "lives") console.log(`lives: ${describe(mutant)}`);
-  else process.stdout.write(outcome === "invalid" ? "i" : ".");
-};
-if (language.tryAll) await tryTogether();
-else await tryEach();
+let of = 0;
 
-/** Mutants that are planted while a program runs need no checkout and no start of a test runner each. */
-async function tryTogether() {
-  const valid = [];
-  for (const mutant of drawn) {
-    const reason = await language.plant(mutant).catch((error) => error);
-    if (reason instanceof Error) record(mutant, { outcome: "invalid" });
-    else valid.push(mutant);
-  }
-  const environment = { ...process.env, ...vulkanEnvironment() };
-  for await (const [mutant, result] of language.tryAll(valid, environment, 60 * values.minutes)) {
-    record(mutant, result);
-  }
+function record(mutant, found) {
+  const reason = found.outcome === "lives" ? whyEquivalent(name, mutant) : null;
+  const result = reason === null ? found : { outcome: "equivalent", reason };
+  results.push({ ...mutant, ...result });
+  // Each time: a run that is stopped has told what it found.
+  write();
+  const sign = { invalid: "i", equivalent: "e", "on load": "l", "not dispatched": "d" };
+  if (result.outcome === "lives") console.log(`\nlives: ${nameOf(mutant)}`);
+  else process.stdout.write(sign[result.outcome] ?? ".");
 }
 
-async function tryEach() {
-  const workspace = makeWorkspace(root);
-  // Time that the tests take without a mutant, and ten times that for one that makes them hang.
-  let limit = 3_600_000;
+if (name === "cache") {
+  const { tryChosen } = await import("./mutants/chosen.js");
+  tryChosen(root, record);
+} else if (languages[name] && !values.typescript) {
+  await tryLanguage(languages[name]);
+} else {
+  await tryTypeScript();
+}
 
-  /** @returns {"noticed" | "hangs" | "lives"} */
-  function test(environment) {
-    const { status, signal } = spawnSync(
-      "node_modules/.bin/vitest",
-      ["run", "--project", "node", "--bail", "1", "--reporter", "dot", ...language.tests],
-      {
-        cwd: workspace.directory,
-        stdio: "ignore",
-        timeout: limit,
-        env: { ...process.env, ...vulkanEnvironment(), HEED_REQUIRE: "", ...environment },
-      },
-    );
-    return signal !== null ? "hangs" : status === 0 ? "lives" : "noticed";
-  }
-
+async function tryLanguage({ all, check, child }) {
+  const { Trial } = await import("./mutants/suite/run.js");
+  const trial = new Trial(child, { ...process.env, ...vulkanEnvironment() });
   try {
-    const started = performance.now();
-    if (test({}) !== "lives") throw new Error("the tests fail without a mutant");
-    limit = Math.max(60_000, Math.ceil(10 * (performance.now() - started)));
+    const drawn = drawOf(all ? await all() : await trial.mutants());
     for (const mutant of drawn) {
-      let undo = null;
-      try {
-        undo = await language.plant(mutant, workspace.directory);
-      } catch {
-        // It does not compile: no program, and so no bug.
+      if (performance.now() > end) break;
+      const known = before.get(keyOf(mutant));
+      if (known) {
+        results.push(known);
+        continue;
       }
-      const outcome = undo === null ? "invalid" : test(language.environment(mutant));
-      undo?.();
-      record(mutant, { outcome });
+      const invalid = await check?.(mutant).catch((error) => error);
+      record(mutant, invalid instanceof Error ? { outcome: "invalid" } : await trial.try(mutant));
     }
   } finally {
-    workspace.remove();
+    trial.end();
   }
 }
 
-const counted = results.filter(({ outcome }) => !["invalid", "not dispatched"].includes(outcome));
-const lived = counted.filter(({ outcome }) => outcome === "lives");
-const score = (100 * (counted.length - lived.length)) / Math.max(1, counted.length);
-const unseen = results.filter(({ outcome }) => outcome === "not dispatched").length;
-if (unseen > 0) console.log(`\n${unseen} are in lines that no case dispatches on this device`);
-console.log(
-  `\n${name}: ${score.toFixed(1)} % of ${counted.length} mutants noticed, ${lived.length} lived`,
-);
-
-function writeResults() {
-  mkdirSync("results/mutants", { recursive: true });
-  writeFileSync(
-    `results/mutants/${name}.json`,
-    `${JSON.stringify({ name, seed: values.seed, results }, null, 2)}\n`,
-  );
+async function tryTypeScript() {
+  const { listMutants } = await import("./mutants/typescript/instrument.js");
+  const { tryTypeScript: tryAll } = await import("./mutants/typescript/run.js");
+  const { typeScriptOf } = await import("./mutants/packages.js");
+  const { sources, tests } = typeScriptOf(name);
+  const wanted = sources.filter((file) => file.includes(values.files));
+  const all = await listMutants(root, wanted);
+  const drawn = drawOf(all).filter((mutant) => {
+    const known = before.get(keyOf(mutant));
+    if (known) results.push(known);
+    return known === undefined;
+  });
+  await tryAll(root, drawn, tests, (index, result) => record(drawn[index], result));
 }
 
-/** One line that tells a mutant. */
-function describe({ kind, file, row, line, changed, operator, ordinal, replacement }) {
-  if (operator !== undefined) return `${kind}: ${operator} ${ordinal} ${replacement ?? ""}`;
-  if (row === undefined) return `${kind} (${file})`;
-  const place = file === undefined ? "" : ` ${file}:${row + 1}`;
-  return `${kind}${place}\n  - ${line.trim()}\n  + ${changed.trim()}`;
+function drawOf(all) {
+  of = all.length;
+  const drawn = draw(all, Number(values.count), Number(values.seed));
+  console.log(`${drawn.length} of ${of} mutants, seed ${values.seed}`);
+  return drawn;
+}
+
+write();
+const { score, counted, lived, notCounted } = scoreOf(results);
+for (const [outcome, count] of Object.entries(notCounted)) {
+  console.log(`\nnot counted: ${count} ${outcome}`);
+}
+console.log(`\n${name}: ${score.toFixed(1)} % of ${counted} mutants noticed, ${lived} lived`);
+
+function write() {
+  mkdirSync("results/mutants", { recursive: true });
+  const seed = Number(values.seed);
+  writeFileSync(path, `${JSON.stringify({ name, seed, of, results }, null, 2)}\n`);
+}
+
+/** Tells a mutant from all others of its package. */
+function keyOf({ outcome, by, cases, differ, failures, reached, reason, ...mutant }) {
+  return JSON.stringify(mutant);
 }

@@ -3,42 +3,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import asc from "assemblyscript/asc";
+import { builds, compile } from "./compiler.js";
 import { encodeDelta } from "./delta.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const builds = { baseline: ["simd", "threads"], relaxed: ["simd", "threads", "relaxed-simd"] };
-
-/**
- * No -O: Binaryen's optimiser moves statements and constants to where V8 runs out of registers (a
- * register-only loop of multiply-adds then runs at a quarter of its speed). These passes only drop what
- * is dead and join locals.
- */
-const passes = ["vacuum", "coalesce-locals", "reorder-locals", "vacuum", "dce"];
-
-/** @returns the module's bytes */
-async function compile(features) {
-  const files = new Map();
-  const { error, stderr } = await asc.main(
-    [
-      "assembly/index.ts",
-      "--outFile=module.wasm",
-      "--runtime=stub",
-      "--importMemory",
-      "--noExportMemory",
-      "--initialMemory=1",
-      "--maximumMemory=65536",
-      "--noAssert",
-      "--use=abort=",
-      ...features.map((feature) => `--enable=${feature}`),
-      `--runPasses=${passes.join(",")}`,
-      `--baseDir=${root}`,
-    ],
-    { writeFile: (name, contents) => files.set(name, contents) },
-  );
-  if (error) throw new Error(`${error.message}\n${stderr}`);
-  return files.get("module.wasm");
-}
 
 /** Offset of the imported memory's limits flags: the byte that says whether the memory is shared. */
 function memoryFlagsAt(bytes) {

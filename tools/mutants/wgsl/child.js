@@ -101,4 +101,4 @@ async function tryMutant(tried) {
 process.on("message", async (tried) => {
   process.send({ result: await tryMutant(tried) });
 });
-process.send({ ready: all.length });
+process.send({});

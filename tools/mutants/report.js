@@ -1,0 +1,76 @@
+// Writes docs/mutation-scores.md from the results that `pnpm mutants` has left.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { equivalentsOf, nameOf, whyEquivalent } from "./equivalents.js";
+import { scoreOf } from "./score.js";
+
+/** Rows of the report: the result's file, and what was mutated and asked. */
+const rows = [
+  ["core", "core", "TypeScript", "the package's tests, then the suite's cases on `js`"],
+  ["backend-js", "backend-js", "TypeScript", "the package's tests, the suite among them"],
+  ["backend-wasm", "backend-wasm", "AssemblyScript", "the suite's cases on four configurations"],
+  ["backend-webgpu", "backend-webgpu", "WGSL", "the suite's cases on SwiftShader"],
+  ["backend-onnx", "backend-onnx", "ONNX graphs", "the suite's cases on `cpu`"],
+];
+
+export function writeReport() {
+  const found = rows.flatMap(([file, name, language, judge]) => {
+    const path = `results/mutants/${file}.json`;
+    if (!existsSync(path)) return [];
+    const { seed, of, results } = JSON.parse(readFileSync(path, "utf8"));
+    // The list of equivalents may be longer than when the mutants were tried.
+    const now = results.map((mutant) => {
+      const reason = mutant.outcome === "lives" ? whyEquivalent(name, mutant) : null;
+      return reason === null ? mutant : { ...mutant, outcome: "equivalent", reason };
+    });
+    return [{ name, language, judge, seed, of, results: now }];
+  });
+  writeFileSync("docs/mutation-scores.md", text(found));
+}
+
+const code = (text) => {
+  const fence = text.includes("`") ? "``" : "`";
+  return fence.length === 2 ? `${fence} ${text} ${fence}` : `${fence}${text}${fence}`;
+};
+
+function text(found) {
+  const scores = found.map(({ name, language, judge, seed, of, results }) => {
+    const { score, counted, notCounted } = scoreOf(results);
+    const others = Object.entries(notCounted).map(([why, count]) => `${count} ${why}`);
+    return `| \`${name}\` | ${language} | ${judge} | ${results.length} of ${of}, seed ${seed} | ${others.join("; ") || "none"} | ${counted} | **${score.toFixed(1)} %** |`;
+  });
+  const living = found.flatMap(({ name, results }) => {
+    const own = results.filter(({ outcome }) => outcome === "lives");
+    if (own.length === 0) return [];
+    return [`### ${name}`, "", ...own.map((mutant) => `- ${code(nameOf(mutant))}`), ""];
+  });
+  const equivalent = found.flatMap(({ name }) =>
+    equivalentsOf(name).flatMap(({ reason, mutants }) => [
+      `- \`${name}\`: ${reason}`,
+      ...mutants.map((mutant) => `  - ${code(mutant)}`),
+    ]),
+  );
+  return `# Scores of mutants
+
+\`pnpm mutants PACKAGE\` draws small changes of a package's code by seed, such as another comparison, another constant or a
+dropped statement, tries them one at a time, and counts how many are noticed. [mutants.md](mutants.md) lists bugs that were chosen; these were not.
+This page is written by \`pnpm mutants report\` from the last results.
+
+| package | what is changed | what is asked | drawn | not counted | counted | noticed |
+| --- | --- | --- | --- | --- | --- | --- |
+${scores.join("\n")}
+
+TypeScript is changed by the mutators of [Stryker](https://stryker-mutator.io), but for strings, since the wording of messages
+is not tested. A line of WGSL is changed in every kernel that has it; a line of the code that builds ONNX graphs, in
+every graph. A mutant that makes a test hang counts as noticed.
+
+## Mutants that live
+
+${living.length > 0 ? living.join("\n") : "None.\n"}
+## Equivalent mutants
+
+They compute the same as the code that they change, and are not counted. The list is \`tools/mutants/equivalents.json\`; those of
+AssemblyScript that compile to the same bytes are found by the tool itself.
+
+${equivalent.join("\n") || "None."}
+`;
+}

@@ -1,0 +1,24 @@
+// Tries mutants in one process, as its parent sends them: `child.js MODULE`, where the module exports `subject()`,
+// which says how to plant a mutant. The parent ends the process if a mutant hangs.
+import { pathToFileURL } from "node:url";
+
+const { subject } = await import(pathToFileURL(process.argv[2]).href);
+const { probes, plant, keyOf, mutants } = await subject();
+
+process.on("message", async (mutant) => {
+  let undo;
+  try {
+    undo = await plant(mutant);
+  } catch (error) {
+    process.send({ result: { outcome: "invalid", failures: [String(error.message ?? error)] } });
+    return;
+  }
+  if (undo === null) {
+    process.send({ result: { outcome: "equivalent", reason: "compiles to the same program" } });
+    return;
+  }
+  const result = await probes.judge(keyOf?.(mutant), (running) => process.send({ running }));
+  await undo();
+  process.send({ result });
+});
+process.send({ mutants });

@@ -1,0 +1,88 @@
+// Tries mutants in a child process that lives as long as it answers.
+import { fork } from "node:child_process";
+
+/** Seconds: a case takes less than one, a program a few to compile. */
+const longestSilence = 60;
+
+/** @typedef {{ script: string, arguments?: readonly string[], execArgv?: readonly string[] }} Child */
+
+export class Trial {
+  #child;
+  #environment;
+  #process = null;
+  #mutants = null;
+
+  /**
+   * @param {Child} child a script that takes mutants as messages, and answers `{ running }` for each case and
+   *   `{ result }` at the end; its first message may be `{ mutants }`: every mutant there is
+   * @param {Record<string, string>} environment
+   */
+  constructor(child, environment) {
+    this.#child = child;
+    this.#environment = environment;
+  }
+
+  /** Every mutant there is, if the child says so. */
+  async mutants() {
+    await this.#start();
+    return this.#mutants;
+  }
+
+  /** @returns {Promise<{ outcome: string, by?: string, cases: number }>} */
+  async try(mutant) {
+    await this.#start();
+    const result = await ask(this.#process, mutant);
+    // The process is stuck, or gone.
+    if (result.outcome === "hangs") this.end();
+    return result;
+  }
+
+  end() {
+    this.#process?.kill("SIGKILL");
+    this.#process = null;
+  }
+
+  async #start() {
+    if (this.#process !== null) return;
+    const { script, arguments: list = [], execArgv = [] } = this.#child;
+    const started = fork(script, list, {
+      env: this.#environment,
+      execArgv,
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    const first = await new Promise((resolve, reject) => {
+      started.once("message", resolve);
+      started.once("exit", () => reject(new Error("the process that tries mutants ended")));
+    });
+    started.removeAllListeners("exit");
+    this.#process = started;
+    this.#mutants ??= first.mutants;
+  }
+}
+
+function ask(child, mutant) {
+  return new Promise((resolve) => {
+    let running = "";
+    let silence = 0;
+    const done = (result) => {
+      clearInterval(timer);
+      child.removeAllListeners("message");
+      child.removeAllListeners("exit");
+      resolve(result);
+    };
+    const hangs = () => done({ outcome: "hangs", by: running, cases: 0 });
+    // Ticks, not the clock: a machine that slept, or stopped both processes, was not silent.
+    const timer = setInterval(() => {
+      silence += 1;
+      if (silence > longestSilence) hangs();
+    }, 1000);
+    child.on("message", ({ running: name, result }) => {
+      if (result) return done(result);
+      running = name;
+      silence = 0;
+    });
+    // A crash is noticed, too.
+    child.on("exit", hangs);
+    child.send(mutant);
+  });
+}

@@ -1,0 +1,95 @@
+// Tries mutants of TypeScript with a package's tests, in one process as long as it answers.
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { instrument } from "./instrument.js";
+
+/** Seconds without an event after which the process is stuck: a file of tests imports everything first. */
+const longestSilence = 120;
+
+/**
+ * @param {string} root
+ * @param {readonly import("./instrument.js").TypeScriptMutant[]} drawn
+ * @param {readonly string[]} tests files, in order
+ * @param {(index: number, result: object) => void} record is told what becomes of each mutant
+ */
+export async function tryTypeScript(root, drawn, tests, record) {
+  const { files, ids } = await instrument(root, drawn);
+  const directory = mkdtempSync(join(tmpdir(), "heed-mutants-"));
+  const log = join(directory, "log");
+  const task = join(directory, "task.json");
+  const known = new Set();
+  const reached = new Set();
+  const settle = (index, result) => {
+    if (known.has(index)) return;
+    known.add(index);
+    record(index, result);
+  };
+  let left = [...tests];
+  try {
+    while (left.length > 0) {
+      writeFileSync(log, "");
+      writeFileSync(task, JSON.stringify({ files, ids, known: [...known], log, tests: left }));
+      const { running, done, onLoad, ended } = await watch(root, task, log, (event) => {
+        if (event.reached !== undefined) reached.add(event.reached);
+        if (event.noticed !== undefined) {
+          settle(event.noticed, { outcome: "noticed", by: event.by, failures: [event.failure] });
+        }
+        if (event.notRepeatable ?? event.leftOut) console.log(`\n${JSON.stringify(event)}`);
+      });
+      if (running !== null) settle(running, { outcome: "hangs" });
+      for (const index of onLoad) {
+        if (!reached.has(index)) settle(index, { outcome: "on load" });
+      }
+      left = left.filter((test) => ![...done].some((path) => path.endsWith(test)));
+      if (ended) break;
+      if (running === null && done.size === 0) throw new Error("the tests do not start");
+    }
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+  for (const index of drawn.keys()) {
+    if (!known.has(index)) {
+      settle(index, { outcome: "lives", ...(!reached.has(index) && { reached: false }) });
+    }
+  }
+}
+
+/** Runs the tests until they end, or are stuck in a mutant. */
+function watch(root, task, log, onEvent) {
+  const child = spawn("node_modules/.bin/vitest", ["run", "--config", "tools/mutants/typescript/vitest.config.js", "--reporter", "dot"], {
+    cwd: root,
+    env: { ...process.env, HEED_MUTANTS_TASK: task },
+    stdio: ["ignore", "ignore", "ignore"],
+    detached: true,
+  });
+  const state = { running: null, done: new Set(), onLoad: [], ended: false };
+  let at = 0;
+  const read = () => {
+    const text = existsSync(log) ? readFileSync(log, "utf8") : "";
+    const end = text.lastIndexOf("\n") + 1;
+    const lines = text.slice(at, end).split("\n").filter(Boolean);
+    at = end;
+    for (const line of lines) {
+      const event = JSON.parse(line);
+      if (event.running !== undefined) state.running = event.running;
+      if (event.done !== undefined) state.done.add(event.done);
+      if (event.onLoad !== undefined) state.onLoad.push(event.onLoad);
+      onEvent(event);
+    }
+    return lines.length > 0;
+  };
+  return new Promise((resolve) => {
+    let silence = 0;
+    const timer = setInterval(() => {
+      silence = read() ? 0 : silence + 1;
+      if (silence > longestSilence) process.kill(-child.pid, "SIGKILL");
+    }, 1000);
+    child.on("exit", () => {
+      clearInterval(timer);
+      read();
+      resolve({ ...state, ended: state.running === null });
+    });
+  });
+}
