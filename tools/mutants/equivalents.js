@@ -26,7 +26,18 @@ const oneLine = (text, length = 100) => {
 };
 
 /** A mutant in one line that stays the same when other lines come and go. */
-export function nameOf({ site, operator, kind, replacement, attribute, input, file, line, changed, original }) {
+export function nameOf({
+  site,
+  operator,
+  kind,
+  replacement,
+  attribute,
+  input,
+  file,
+  line,
+  changed,
+  original,
+}) {
   if (site !== undefined) {
     const change = replacement ?? attribute ?? (input === undefined ? "" : `input ${input}`);
     return `${site.split(":")[0]}: ${oneLine(line)}: ${operator}, ${kind} ${change}`.trim();

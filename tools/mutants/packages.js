@@ -16,7 +16,10 @@ export function typeScriptOf(name) {
   const own = filesUnder(`${folder}/test`, ".test.ts").filter((file) => !elsewhere.test(file));
   // Core's semantics are what the suite asks of the backend that is written closest to them.
   const suite = name === "core" ? ["packages/backend-js/test/conformance.test.ts"] : [];
-  const tests = [...own.filter((file) => !late.test(file)), ...own.filter((file) => late.test(file))];
+  const tests = [
+    ...own.filter((file) => !late.test(file)),
+    ...own.filter((file) => late.test(file)),
+  ];
   return { sources, tests: [...tests, ...suite] };
 }
 

@@ -4,7 +4,10 @@ import asc from "assemblyscript/asc";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 /** Features of the engine that each build needs. */
-export const builds = { baseline: ["simd", "threads"], relaxed: ["simd", "threads", "relaxed-simd"] };
+export const builds = {
+  baseline: ["simd", "threads"],
+  relaxed: ["simd", "threads", "relaxed-simd"],
+};
 
 /**
  * No -O: Binaryen's optimiser moves statements and constants to where V8 runs out of registers (a

@@ -74,8 +74,12 @@ const builderFile = /backend-onnx\/dist\/model\/builder\.js|tools\/mutants\/onnx
 function callerOfBuilder() {
   const frames = new Error().stack.split("\n");
   const last = frames.findLastIndex((frame) => builderFile.test(frame));
-  const place = /(?:file:\/\/)?(\/[^\s()]+:\d+:\d+)/.exec(frames[last + 1] ?? "")?.[1];
-  return place === undefined ? "unknown" : relative(root, place);
+  // Frames without a file are those of `Array.map` and its kin.
+  for (const frame of frames.slice(last + 1)) {
+    const place = /(\/[^\s()]+:\d+:\d+)/.exec(frame)?.[1];
+    if (place !== undefined) return relative(root, place.replace(/^\/+/, "/"));
+  }
+  throw new Error("the builder was called by nothing that has a file");
 }
 
 /** The line of a place. */
@@ -95,7 +99,6 @@ export class Sites {
   constructor() {
     this.#watchSessions();
     Error.stackTraceLimit = 12;
-    const sites = this;
     const constants = new WeakMap();
     const { constant, op, node } = GraphBuilder.prototype;
     const constantsOf = (g) => {
@@ -113,11 +116,12 @@ export class Sites {
       const own = constantsOf(g);
       for (const mutant of mutantsOf(operator, inputs, attributes, (value) => own.has(value))) {
         const key = keyOf({ site, ...mutant });
-        if (!sites.mutants.has(key)) sites.mutants.set(key, { site, ...mutant });
-        sites.#reached.add(key);
+        if (!this.mutants.has(key)) this.mutants.set(key, { site, ...mutant });
+        this.#reached.add(key);
       }
-      const { planted } = sites;
-      if (planted?.site !== site || planted.operator !== operator) return [operator, inputs, attributes];
+      const { planted } = this;
+      if (planted?.site !== site || planted.operator !== operator)
+        return [operator, inputs, attributes];
       const list = [...inputs];
       if (planted.kind === "other operator") return [planted.replacement, list, attributes];
       if (planted.kind === "inputs exchanged") list.splice(0, 2, list[1], list[0]);
@@ -138,7 +142,13 @@ export class Sites {
       if (call === null) return inputs[operator === "Where" ? 1 : 0];
       return op.call(this, ...call, domain);
     };
-    GraphBuilder.prototype.node = function (operator, inputs, results, attributes = {}, domain = "") {
+    GraphBuilder.prototype.node = function (
+      operator,
+      inputs,
+      results,
+      attributes = {},
+      domain = "",
+    ) {
       const call = changed(this, operator, inputs, attributes) ?? [operator, inputs, attributes];
       const [other, list, more] = call;
       return node.call(this, other, list, results, more, domain);

@@ -10,7 +10,10 @@ export async function subject() {
   ];
   const probes = await Probes.run(configurations, sites);
   return {
-    mutants: [...sites.mutants.values()].map((mutant) => ({ ...mutant, line: lineOf(mutant.site) })),
+    mutants: [...sites.mutants.values()].map((mutant) => ({
+      ...mutant,
+      line: lineOf(mutant.site),
+    })),
     probes,
     keyOf,
     plant: (mutant) => {

@@ -55,9 +55,8 @@ function sameAs(copies, outputs) {
  */
 
 export class Probes {
-  /** @type {{ configuration: Configuration, case: object, inputs?: object, copies?: object[], reached: ReadonlySet<unknown>, rank: number, noticed: number, milliseconds: number }[]} */
+  /** @type {{ configuration: Configuration, turn: number, case: object, inputs?: object, copies?: object[], reached: ReadonlySet<unknown>, rank: number, noticed: number, milliseconds: number }[]} */
   all = [];
-  #reached;
 
   /**
    * Runs every case without a mutant.
@@ -68,14 +67,13 @@ export class Probes {
    */
   static async run(configurations, reached, isWanted = () => true) {
     const probes = new Probes();
-    probes.#reached = reached;
-    for (const configuration of configurations) {
+    for (const [turn, configuration] of configurations.entries()) {
       const backend = await configuration.open();
       for (const c of selectCases()) {
         if (!isWanted(c, configuration)) continue;
         reached?.start();
         const started = performance.now();
-        const probe = await probes.#intact(backend, configuration, c);
+        const probe = await probes.#intact(backend, configuration, turn, c);
         if (probe === null) continue;
         probe.milliseconds = performance.now() - started;
         probe.reached = reached?.read() ?? new Set();
@@ -87,8 +85,8 @@ export class Probes {
   }
 
   /** @returns null for a case that cannot notice a mutant */
-  async #intact(backend, configuration, c) {
-    const probe = { configuration, case: c, noticed: 0, rank: 1e9 };
+  async #intact(backend, configuration, turn, c) {
+    const probe = { configuration, turn, case: c, noticed: 0, rank: 1e9 };
     if (!("spec" in c)) {
       const { outcome } = await check(backend, configuration, c);
       return outcome === "pass" ? probe : null;
@@ -112,8 +110,9 @@ export class Probes {
   async judge(key, running) {
     const candidates = this.all.filter(({ reached }) => key === undefined || reached.has(key));
     if (candidates.length === 0) return { outcome: "not reached", cases: 0, differ: 0 };
-    // Quick ones that noticed others first; then those whose bits can be compared; laws and behaviours last.
-    candidates.sort((a, b) => worth(b) - worth(a) || a.rank - b.rank);
+    // Quick ones that noticed others first; then those whose bits can be compared; laws and behaviours last, and
+    // other configurations after the first.
+    candidates.sort((a, b) => worth(b) - worth(a) || a.turn - b.turn || a.rank - b.rank);
     const backends = new Map();
     let differ = 0;
     let cases = 0;
@@ -136,7 +135,13 @@ export class Probes {
         if (judged.outcome === "pass") continue;
         probe.noticed += 1;
         const failures = judged.failures.slice(0, 2);
-        return { outcome: "noticed", by: `${configuration.name}, ${c.id}`, failures, cases, differ };
+        return {
+          outcome: "noticed",
+          by: `${configuration.name}, ${c.id}`,
+          failures,
+          cases,
+          differ,
+        };
       }
       return { outcome: "lives", cases, differ };
     } finally {

@@ -58,12 +58,16 @@ export async function tryTypeScript(root, drawn, tests, record) {
 
 /** Runs the tests until they end, or are stuck in a mutant. */
 function watch(root, task, log, onEvent) {
-  const child = spawn("node_modules/.bin/vitest", ["run", "--config", "tools/mutants/typescript/vitest.config.js", "--reporter", "dot"], {
-    cwd: root,
-    env: { ...process.env, HEED_MUTANTS_TASK: task },
-    stdio: ["ignore", "ignore", "ignore"],
-    detached: true,
-  });
+  const child = spawn(
+    "node_modules/.bin/vitest",
+    ["run", "--config", "tools/mutants/typescript/vitest.config.js", "--reporter", "dot"],
+    {
+      cwd: root,
+      env: { ...process.env, HEED_MUTANTS_TASK: task },
+      stdio: ["ignore", "ignore", "ignore"],
+      detached: true,
+    },
+  );
   const state = { running: null, done: new Set(), onLoad: [], ended: false };
   let at = 0;
   const read = () => {

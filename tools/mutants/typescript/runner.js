@@ -37,7 +37,8 @@ export default class MutantsRunner extends VitestTestRunner {
     for (const id of Object.keys(hits)) if (id in ids) tell({ reached: ids[id] });
     if (wanted.length === 0) return;
 
-    if ((await attempt(test, milliseconds)) !== null) return tell({ notRepeatable: name });
+    /** Whether the test has passed a second time. */
+    let isRepeatable = false;
     const before = process.cpuUsage();
     let left = wanted.length;
     for (const id of wanted) {
@@ -49,11 +50,21 @@ export default class MutantsRunner extends VitestTestRunner {
       left -= 1;
       tell({ running: ids[id], test: name });
       const failure = await attempt(test, milliseconds, id, hits[id]);
-      if (failure === null) continue;
-      const spoiled = (await attempt(test, milliseconds)) !== null;
+      if (failure === null) {
+        isRepeatable = true;
+        continue;
+      }
+      // The mutant is to blame only if the test passes without it, or did when it was repeated before.
+      const passes = (await attempt(test, milliseconds)) === null;
+      if (!passes && !isRepeatable) {
+        tell({ notRepeatable: name });
+        break;
+      }
+      isRepeatable = true;
       living.delete(id);
-      tell({ noticed: ids[id], by: name, failure, ...(spoiled && { spoiled }) });
-      if (spoiled) break;
+      tell({ noticed: ids[id], by: name, failure });
+      // The mutant has left something behind.
+      if (!passes) break;
     }
     tell({ running: null });
     test.result = own;

@@ -36,9 +36,7 @@ function InOrder() {
   return class {
     shard = (specifications) => specifications;
     sort = (specifications) =>
-      [...specifications].sort(
-        (a, b) => placeOf(a.moduleId) - placeOf(b.moduleId),
-      );
+      [...specifications].sort((a, b) => placeOf(a.moduleId) - placeOf(b.moduleId));
   };
 }
 

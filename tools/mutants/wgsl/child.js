@@ -50,7 +50,7 @@ function candidatesFor(line) {
     .map(({ candidate }) => candidate);
   const telling = inTurns
     .filter((candidate) => times(candidate) > 0)
-    .sort((a, b) => times(b) - times(a) || cost(a) - cost(b))
+    .sort((a, b) => times(b) / cost(b) - times(a) / cost(a))
     .slice(0, 12);
   return [...new Set([...telling, ...inTurns])].slice(0, mostCases);
 }
