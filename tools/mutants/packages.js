@@ -1,5 +1,4 @@
 // Packages whose TypeScript is mutated, with the tests that have to notice, the quickest first.
-import { readdirSync } from "node:fs";
 import { filesUnder } from "./languages.js";
 
 /** Tests that take long: they see the mutants that others have left. */
@@ -14,14 +13,9 @@ export function typeScriptOf(name) {
     (file) => !file.includes("/generated/"),
   );
   const own = filesUnder(`${folder}/test`, ".test.ts").filter((file) => !elsewhere.test(file));
-  // Core's semantics are what the suite asks of the backend that is written closest to them.
-  const suite = name === "core" ? ["packages/backend-js/test/conformance.test.ts"] : [];
   const tests = [
     ...own.filter((file) => !late.test(file)),
     ...own.filter((file) => late.test(file)),
   ];
-  return { sources, tests: [...tests, ...suite] };
+  return { sources, tests };
 }
-
-/** Names of the packages. */
-export const packageNames = () => readdirSync("packages");

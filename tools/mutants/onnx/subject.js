@@ -16,6 +16,7 @@ export async function subject() {
     })),
     probes,
     keyOf,
+    isInvalid: (failure) => failure.includes("does not take the model"),
     plant: (mutant) => {
       sites.planted = mutant;
       return () => {

@@ -3,7 +3,7 @@
 import { pathToFileURL } from "node:url";
 
 const { subject } = await import(pathToFileURL(process.argv[2]).href);
-const { probes, plant, keyOf, mutants } = await subject();
+const { probes, plant, keyOf, mutants, isInvalid } = await subject();
 
 process.on("message", async (mutant) => {
   let undo;
@@ -19,6 +19,8 @@ process.on("message", async (mutant) => {
   }
   const result = await probes.judge(keyOf?.(mutant), (running) => process.send({ running }));
   await undo();
+  // A program that is refused before it runs is none.
+  if (result.failures?.some((failure) => isInvalid?.(failure))) result.outcome = "invalid";
   process.send({ result });
 });
 process.send({ mutants });

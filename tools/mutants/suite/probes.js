@@ -1,5 +1,6 @@
 // The conformance suite as a judge of many mutants in one process. What each case gives without a mutant is kept, so
-// that a case whose outputs have the same bits under a mutant need not be judged again.
+// that a case whose outputs have the same bits under a mutant need not be judged again. Laws, behaviours and recorded
+// vectors are left out: they take most of the suite's time.
 import { caseInputs, checkCase, selectCases } from "@heed/conformance";
 import { describeProblem } from "@heed/core";
 
@@ -14,7 +15,7 @@ const mostWork = 2e7;
 /** Cases whose outputs differ under a mutant, within what is allowed, and which are judged one by one until then. */
 const mostJudged = 150;
 
-/** Random problems for each law and behaviour. */
+/** Random problems for each law of an operation. */
 const runs = 2;
 
 /** Cases that combine many rules are likely to notice something. */
@@ -70,7 +71,7 @@ export class Probes {
     for (const [turn, configuration] of configurations.entries()) {
       const backend = await configuration.open();
       for (const c of selectCases()) {
-        if (!isWanted(c, configuration)) continue;
+        if ("run" in c || "folder" in c || !isWanted(c, configuration)) continue;
         reached?.start();
         const started = performance.now();
         const probe = await probes.#intact(backend, configuration, turn, c);
@@ -105,12 +106,13 @@ export class Probes {
    *
    * @param {unknown} [key] what a case has to have reached to notice it; by default every case may
    * @param {(running: string) => void} running is told each case
-   * @returns {Promise<{ outcome: "noticed" | "lives" | "not reached", by?: string, failures?: readonly string[], cases: number, differ: number }>}
+   * @returns {Promise<{ outcome: "noticed" | "lives", by?: string, failures?: readonly string[], cases: number, differ: number }>}
+   *   cases: how many ran; differ: in how many the bits of outputs differed
    */
   async judge(key, running) {
     const candidates = this.all.filter(({ reached }) => key === undefined || reached.has(key));
-    if (candidates.length === 0) return { outcome: "not reached", cases: 0, differ: 0 };
-    // Quick ones that noticed others first; then those whose bits can be compared; laws and behaviours last, and
+    if (candidates.length === 0) return this.#judgeLoading();
+    // Quick ones that noticed others first; then those whose bits can be compared; those of other operations last, and
     // other configurations after the first.
     candidates.sort((a, b) => worth(b) - worth(a) || a.turn - b.turn || a.rank - b.rank);
     const backends = new Map();
@@ -121,8 +123,18 @@ export class Probes {
         const { configuration, case: c } = probe;
         running(`${configuration.name}, ${c.id}`);
         cases += 1;
-        if (!backends.has(configuration)) backends.set(configuration, await configuration.open());
-        const backend = backends.get(configuration);
+        const backend = backends.get(configuration) ?? (await opened(configuration));
+        if (backend instanceof Error) {
+          const failures = [backend.message];
+          return {
+            outcome: "noticed",
+            by: `${configuration.name}, loading`,
+            failures,
+            cases,
+            differ,
+          };
+        }
+        backends.set(configuration, backend);
         const suspicion = await suspect(backend, probe);
         if (suspicion === null) continue;
         differ += 1;
@@ -148,7 +160,22 @@ export class Probes {
       for (const backend of backends.values()) backend.dispose();
     }
   }
+
+  /** No case reaches the mutant, but loading may. */
+  async #judgeLoading() {
+    const [{ configuration }] = this.all;
+    const backend = await opened(configuration);
+    if (!(backend instanceof Error)) {
+      backend.dispose();
+      return { outcome: "lives", reached: false, cases: 0, differ: 0 };
+    }
+    const by = `${configuration.name}, loading`;
+    return { outcome: "noticed", by, failures: [backend.message], cases: 0, differ: 0 };
+  }
 }
+
+/** @returns the backend, or the reason why it does not load */
+const opened = ({ open }) => open().catch((error) => error);
 
 const worth = ({ noticed, milliseconds }) => (noticed === 0 ? 0 : noticed / (5 + milliseconds));
 

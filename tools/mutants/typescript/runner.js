@@ -6,7 +6,7 @@ import { VitestTestRunner } from "vitest/runners";
 /** Seconds, by ticks, that a test may take beyond ten times what it takes without a mutant. */
 const patience = 5;
 /** Processor seconds for which a test is repeated: a long one sees as many of the mutants that are left by then. */
-const mostSeconds = 60;
+const mostSeconds = 20;
 
 const { ids, known, log } = JSON.parse(readFileSync(process.env.HEED_MUTANTS_TASK, "utf8"));
 /** Mutants that no test has noticed, by their identifiers in the code. */
