@@ -3,6 +3,7 @@
 //   pnpm mutants core --count 400               Stryker's mutators over the package's TypeScript, by its tests
 //   pnpm mutants core --files tensor/ --count 999   … over files whose path contains this
 //   pnpm mutants backend-wasm --count 200 --seed 1   AssemblyScript, by the conformance suite's cases
+//   pnpm mutants backend-wasm --cases rotary/   … by those whose id contains this
 //   pnpm mutants backend-webgpu --minutes 25    the WGSL that kernels emit, by the suite's cases
 //   pnpm mutants backend-onnx                   what the sources add to ONNX graphs, by the suite's cases
 //   pnpm mutants backend-wasm --typescript      Stryker's mutators over a backend's TypeScript
@@ -28,6 +29,7 @@ const { values, positionals } = parseArgs({
     typescript: { type: "boolean", default: false },
     again: { type: "boolean", default: false },
     minutes: { type: "string", default: "600" },
+    cases: { type: "string", default: "" },
   },
 });
 const [name] = positionals;
@@ -75,7 +77,11 @@ if (name === "cache") {
 
 async function tryLanguage({ all, check, child }) {
   const { Trial } = await import("./mutants/suite/run.js");
-  const trial = new Trial(child, { ...process.env, ...vulkanEnvironment() });
+  const trial = new Trial(child, {
+    ...process.env,
+    ...vulkanEnvironment(),
+    HEED_MUTANTS_CASES: values.cases,
+  });
   try {
     const drawn = drawOf(all ? await all() : await trial.mutants());
     for (const mutant of drawn) {
@@ -98,6 +104,7 @@ async function tryTypeScript() {
   const { tryTypeScript: tryAll } = await import("./mutants/typescript/run.js");
   const { typeScriptOf } = await import("./mutants/packages.js");
   const { sources, tests } = typeScriptOf(name);
+  if (tests.length === 0) throw new Error(`${name} has no tests of its own in Node`);
   const wanted = sources.filter((file) => file.includes(values.files));
   const all = await listMutants(root, wanted);
   const drawn = drawOf(all).filter((mutant) => {

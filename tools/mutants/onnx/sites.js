@@ -73,9 +73,10 @@ const builderFile = /backend-onnx\/dist\/model\/builder\.js|tools\/mutants\/onnx
 /** The place outside the builder from which it is called. */
 function callerOfBuilder() {
   const frames = new Error().stack.split("\n");
-  const last = frames.findLastIndex((frame) => builderFile.test(frame));
+  // After the frames of the builder at the top: this file has others below them.
+  const first = frames.findIndex((frame, at) => at > 0 && !builderFile.test(frame));
   // Frames without a file are those of `Array.map` and its kin.
-  for (const frame of frames.slice(last + 1)) {
+  for (const frame of frames.slice(first)) {
     const place = /(\/[^\s()]+:\d+:\d+)/.exec(frame)?.[1];
     if (place !== undefined) return relative(root, place.replace(/^\/+/, "/"));
   }

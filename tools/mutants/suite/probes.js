@@ -60,7 +60,7 @@ export class Probes {
   all = [];
 
   /**
-   * Runs every case without a mutant.
+   * Runs every case without a mutant; only those whose id contains `HEED_MUTANTS_CASES`, if it is set.
    *
    * @param {readonly Configuration[]} configurations
    * @param {Reached} [reached]
@@ -70,7 +70,7 @@ export class Probes {
     const probes = new Probes();
     for (const [turn, configuration] of configurations.entries()) {
       const backend = await configuration.open();
-      for (const c of selectCases()) {
+      for (const c of selectCases({ filter: process.env.HEED_MUTANTS_CASES })) {
         if ("run" in c || "folder" in c || !isWanted(c, configuration)) continue;
         reached?.start();
         const started = performance.now();
