@@ -47,6 +47,15 @@ function someBlocks(): AttentionInputs["blockMask"] {
   };
 }
 
+/** One block of each row. */
+function fewBlocks(): AttentionInputs["blockMask"] {
+  const blocks = Array.from(
+    { length: heads * blockRows * blockKeys },
+    (_, n) => n % blockKeys === Math.floor(n / blockKeys) % 3,
+  );
+  return { mask: tensor(blocks, [1, heads, blockRows, blockKeys]), queryBlock: 16, keyBlock: 32 };
+}
+
 test("blocks that are data", async () => {
   const { backend, runs } = await watched();
   const call = { ...inputs(new Numbers(11)), blockMask: someBlocks(), softcap: 4, scale: 0.3 };
@@ -182,6 +191,71 @@ test("many blocks, and fewer of those that are partial, take the whole matrix", 
     { blockMask: p.createBlockMask(most, sizes) },
   ]) {
     const call = { ...inputs(new Numbers(13)), ...more };
+    const plan = await backend.plan(describeProblem(call));
+    expectAsReference(await plan.run(call), call);
+  }
+  expect(new Set(runs)).toEqual(new Set([heads]));
+  await backend.dispose();
+});
+
+test("masks, biases, ALiBi, score programs that add, causal and windows, written for the visited keys", async () => {
+  const { backend, runs } = await watched();
+  const numbers = new Numbers(16);
+  const sizes = { batch, heads, queryLength: length, keyLength: length };
+  const blocks = { queryBlock: 16, keyBlock: 32 };
+  const kinds = p.table(numbers.tensor(heads, 5) as HostTensor<"float32">);
+  const added = p.scoreMod(({ score, head, query, key }) =>
+    p.add(kinds.at(head, p.remainder(p.subtract(query, key), 5)), score),
+  );
+  const quarter = p.maskMod(({ queryIndex, keyIndex, head }) =>
+    p.and(
+      p.equal(
+        p.floorDivide(queryIndex, 32),
+        p.remainder(p.add(p.floorDivide(keyIndex, 32), head), 4),
+      ),
+      p.notEqual(p.remainder(p.add(keyIndex, queryIndex), 7), 0),
+    ),
+  );
+  const hidden = (...shape: number[]) =>
+    tensor(
+      Array.from({ length: shape.reduce((a, b) => a * b) }, (_, n) => n % 5 !== 0),
+      shape,
+    );
+  const bias = numbers.tensor(1, heads, length, length);
+  (bias.data as Float32Array).fill(Number.NEGATIVE_INFINITY, 3 * length, 3 * length + 40);
+  const slopes = Float32Array.of(0.5, 0.25, 0.125, -0.1);
+  for (const more of [
+    { mask: hidden(batch, 1, 1, length) },
+    { mask: hidden(1, heads, length, length), queryOffset: 3 },
+    { bias },
+    { bias: numbers.tensor(batch, 1, 1, length), queryOffset: -5, causal: true },
+    { alibiSlopes: slopes, queryOffset: 4 },
+    { scoreMod: added, queryOffset: 4 },
+    { scoreMod: added, bias, alibiSlopes: slopes, mask: hidden(1, 1, length, length), softcap: 3 },
+    { causal: true },
+    { window: { left: 20, right: 9 }, queryOffset: 2 },
+  ] satisfies Partial<AttentionInputs<HostTensor>>[]) {
+    const offset = (more as { queryOffset?: number }).queryOffset ?? 0;
+    const blockMask = p.createBlockMask(quarter, { ...sizes, ...blocks, queryOffset: offset });
+    for (const rules of [{ maskMod: quarter, blockMask }, { blockMask: fewBlocks() }]) {
+      const call = { ...inputs(numbers), ...rules, ...more };
+      const plan = await backend.plan(describeProblem(call));
+      expectAsReference(await plan.run(call), call);
+    }
+  }
+  expect(new Set(runs)).toEqual(new Set([1]));
+  await backend.dispose();
+});
+
+test("score programs that do more than add, or add what is not finite, take the whole matrix", async () => {
+  const { backend, runs } = await watched();
+  const factors = p.table(tensor(Float32Array.of(1, Number.NEGATIVE_INFINITY), [2]));
+  for (const scoreMod of [
+    p.scoreMod(({ score }) => p.multiply(score, 0.5)),
+    p.scoreMod(({ score }) => p.add(score, p.multiply(score, 2))),
+    p.scoreMod(({ score, key }) => p.add(score, factors.at(p.remainder(key, 2)))),
+  ]) {
+    const call = { ...inputs(new Numbers(17)), blockMask: someBlocks(), scoreMod };
     const plan = await backend.plan(describeProblem(call));
     expectAsReference(await plan.run(call), call);
   }

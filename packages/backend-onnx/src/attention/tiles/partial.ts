@@ -1,6 +1,7 @@
 import type { AttentionProblem, BoundAttention, HostTensor } from "@heed/core";
-import { tensor } from "@heed/core";
+import { tensor, visibleBand } from "@heed/core";
 import { type BoundProgram, TileProgram, variablesOf } from "@heed/core/program";
+import { elementOf, forEachVisit } from "./visited-keys.js";
 import type { Visits } from "./visits.js";
 
 /** Rows of a panel of a {@link TileProgram}. */
@@ -8,20 +9,53 @@ const lanes = 3;
 
 /**
  * The mask of the keys that each sequence of {@link Visits} reads: true for blocks that are full, and for those that their
- * program hides in part its values. Programs are asked on each call, since the elements of their tables may have changed.
+ * program hides in part its values; false where the call's mask, `causal` or its window hides a key. Programs are asked on each
+ * call, since the elements of their tables may have changed.
  *
  * @returns `[sequences, 1, queryBlock, visited keys at most]`
  */
 export function maskOfVisits(
+  problem: AttentionProblem,
+  bound: BoundAttention,
+  visits: Visits,
+): HostTensor<"bool"> {
+  const { lengths, width, isAnyPartial } = visits;
+  const { queryBlock, keyBlock } = problem.blockMask as NonNullable<AttentionProblem["blockMask"]>;
+  const row = width * keyBlock;
+  const seen = new Uint8Array(lengths.length * queryBlock * row).fill(1);
+  if (isAnyPartial) writeProgram(seen, problem, bound, visits);
+  const { causal, window } = problem;
+  const { left, right } = visibleBand(problem);
+  const mask = bound.mask as HostTensor | null;
+  if (mask !== null || causal || window !== null) {
+    forEachVisit(problem, visits, (block) => {
+      const { at, step, query, key, batch } = block;
+      for (let r = 0; r < queryBlock; r++) {
+        const to = at + r * step;
+        const distance = query + r + (bound.offsets[batch] as number) - key;
+        const from = mask ? elementOf(mask, block, r) : 0;
+        const stride = mask?.strides[3] as number;
+        for (let j = 0; j < keyBlock; j++) {
+          const isOutside = j < distance - left || j > distance + right;
+          if (isOutside || mask?.data[from + j * stride] === 0) seen[to + j] = 0;
+        }
+      }
+    });
+  }
+  return tensor(seen, [lengths.length, 1, queryBlock, row], { dtype: "bool" });
+}
+
+/** Writes the values of the mask program to the partial blocks of a mask. */
+function writeProgram(
+  mask: Uint8Array,
   { queryHeads, batch, blockMask }: AttentionProblem,
   { offsets, maskMod }: BoundAttention,
   { table, lengths, width, partial }: Visits,
-): HostTensor<"bool"> {
+): void {
   const program = maskMod as BoundProgram<"mask">;
   const { queryBlock, keyBlock } = blockMask as NonNullable<AttentionProblem["blockMask"]>;
   const rowBytes = width * keyBlock;
   const sequenceBytes = queryBlock * rowBytes;
-  const mask = new Uint8Array(lengths.length * sequenceBytes).fill(1);
   const tile = new TileProgram(program, { keys: keyBlock, rows: queryBlock, lanes });
   const used = variablesOf(program.form);
   const rows = { head: list(queryBlock), position: list(queryBlock), index: list(queryBlock) };
@@ -42,7 +76,6 @@ export function maskOfVisits(
       }
     }
   }
-  return tensor(mask, [lengths.length, 1, queryBlock, rowBytes], { dtype: "bool" });
 
   /** Whether two sequences read the same blocks, of which the same are partial. */
   function areAlike(s: number, other: number): boolean {

@@ -1,23 +1,27 @@
 import type { AttentionProblem } from "@heed/core";
 import type { ProviderTraits } from "../../runtime/traits.js";
+import { addsToScore } from "./added.js";
 
 /** Rows and keys of a block from which reading blocks by themselves costs less than it saves. */
 const leastBlock = 16;
 
 /**
- * Whether calls of a problem can be computed block by block: the only rule that hides keys is a block mask, with or without
- * the program that made it, and its blocks are whole.
+ * Whether calls of a problem can be computed block by block: they have a block mask, its blocks are whole, and everything
+ * else that hides keys or changes scores can be written down for the visited keys as a mask and a bias.
  */
 export function suitsTiles(problem: AttentionProblem, { infinities }: ProviderTraits): boolean {
-  const { blockMask, scoreMod, mask, bias, alibi, sinks, returns } = problem;
+  const { blockMask, sinks, returns, kvLengths, positions } = problem;
   // On a GPU each block would be gathered from a tensor that is uploaded first.
   if (blockMask === null || !infinities) return false;
-  if (scoreMod || mask || bias || alibi || sinks || returns.weights || returns.scores) return false;
-  return hasNoBand(problem) && isWhole(problem, blockMask);
+  if (sinks || returns.weights || returns.scores || kvLengths || positions === "data") return false;
+  return mayBeBias(problem) && isWhole(problem, blockMask);
 }
 
-function hasNoBand({ causal, window, kvLengths, positions }: AttentionProblem): boolean {
-  return !causal && window === null && !kvLengths && positions !== "data";
+/** Whether bias, ALiBi and score program are numbers that are added to float32 scores. */
+function mayBeBias({ dtype, bias, alibi, scoreMod }: AttentionProblem): boolean {
+  if (!bias && !alibi && !scoreMod) return true;
+  if (dtype !== "float32" || (bias && bias.dtype !== "float32")) return false;
+  return scoreMod === null || addsToScore(scoreMod);
 }
 
 function isWhole(

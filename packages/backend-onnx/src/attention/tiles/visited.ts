@@ -15,6 +15,7 @@ import type { BlockMask } from "@heed/core/program";
 import type { OnnxContext } from "../../context.js";
 import { decideAttention } from "../decide.js";
 import { StoredPlan } from "../stored/plan.js";
+import { addedToVisits } from "./added.js";
 import { maskOfVisits } from "./partial.js";
 import { pagesOf, type Visits, visitsOf } from "./visits.js";
 
@@ -46,9 +47,8 @@ export class VisitedTiles {
 
   /** Computes a call, or returns null where that is not possible or saves nothing. */
   run(bound: BoundAttention): Promise<AttentionOutputs> | null {
-    const { blockMask, maskMod, query, key, value } = bound;
-    if (blockMask === null || [query, key, value].some((t: Tensor) => isDeviceTensor(t)))
-      return null;
+    const { blockMask, maskMod, reads } = bound;
+    if (blockMask === null || reads.some((t: Tensor) => isDeviceTensor(t))) return null;
     const { blocks } = blockMask;
     // A program that has not made the block mask is to be asked of each key.
     const asks = maskMod === null ? "none" : blockMask.skipsProgram ? "partial" : "all";
@@ -58,6 +58,7 @@ export class VisitedTiles {
     const { known } = this.#latest;
     if (known === null) return null;
     const inputs = inputsOf(this.#problem, bound, known);
+    if (inputs === null) return null;
     const plan = this.#planOf(describeProblem(inputs));
     return plan && this.#runPaged(plan, inputs, bound);
   }
@@ -100,19 +101,30 @@ function knownVisits(
   blocks: BlockMask,
   asks: "none" | "partial" | "all",
 ): KnownVisits | null {
-  const visits = visitsOf(problem, blocks, asks);
+  const visits = visitsOf(problem, blocks, asks, hidesMore(problem) || addsNumbers(problem));
   if (visits === null) return null;
   const pages = pagesOf(problem, visits, blocks.shape[3] as number);
   return { visits, pageTable: tensor(pages, [visits.lengths.length, visits.width]) };
 }
 
-/** The same call with a sequence for each block of queries. */
+/** Whether something else than blocks and the mask program hides keys. */
+function hidesMore({ mask, causal, window }: AttentionProblem): boolean {
+  return mask !== null || causal || window !== null;
+}
+
+function addsNumbers({ bias, alibi, scoreMod }: AttentionProblem): boolean {
+  return bias !== null || alibi || scoreMod !== null;
+}
+
+/** The same call with a sequence for each block of queries; null where it cannot be said so. */
 function inputsOf(
   problem: AttentionProblem,
   bound: BoundAttention,
   { pageTable, visits }: KnownVisits,
-): AttentionInputs<HostTensor> {
+): AttentionInputs<HostTensor> | null {
   const { inputs, query, key, value } = bound;
+  const bias = addsNumbers(problem) ? addedToVisits(problem, bound, visits) : undefined;
+  if (bias === null) return null;
   const { queryBlock, keyBlock } = problem.blockMask as NonNullable<AttentionProblem["blockMask"]>;
   const inBlocks = (t: Tensor, rows: number): HostTensor => {
     const whole = contiguous(t as HostTensor);
@@ -127,11 +139,19 @@ function inputsOf(
     key: inBlocks(key, keyBlock),
     value: inBlocks(value, keyBlock),
     maskMod: undefined,
+    scoreMod: undefined,
+    alibiSlopes: undefined,
+    causal: undefined,
+    window: undefined,
+    bias,
+    mask: undefined,
     blockMask: undefined,
     queryOffset: undefined,
     pageTable,
     kvLengths: visits.lengths,
-    ...(visits.isAnyPartial && { mask: maskOfVisits(problem, bound, visits) }),
+    ...((visits.isAnyPartial || hidesMore(problem)) && {
+      mask: maskOfVisits(problem, bound, visits),
+    }),
   };
 }
 

@@ -29,12 +29,14 @@ const shareOfWidth = 0.25;
  * The blocks that blocks of queries visit.
  *
  * @param asks whether the program is asked of blocks that are not full, of all, or of none
+ * @param writes whether something else is written down for each visited key
  * @returns null if there are so many that visiting them alone saves nothing
  */
 export function visitsOf(
   { batch, queryHeads }: AttentionProblem,
   blocks: BlockMask,
   asks: "none" | "partial" | "all",
+  writes: boolean,
 ): Visits | null {
   const [, , queries, keys] = blocks.shape;
   const { starts, first, end, full } = blocks.rows;
@@ -76,7 +78,7 @@ export function visitsOf(
   const { queryBlock, keyBlock } = blocks;
   const isLarge = Math.min(queryBlock, keyBlock) >= largeBlock;
   const share = visited / (sequences * keys) + (shareOfWidth * width) / keys;
-  if (isAnyPartial && share > mostOfPartial[isLarge ? "large" : "small"]) return null;
+  if ((isAnyPartial || writes) && share > mostOfPartial[isLarge ? "large" : "small"]) return null;
   const lengths = counts.map((count) => count * keyBlock);
   return { table, partial, lengths, width, isAnyPartial };
 }
