@@ -164,7 +164,6 @@ function Files({ report: shown }: { report: BenchReport | null }): JSX.Element {
         {shown ? "Compare with a result file" : "Open a result file"} or a model
         <input
           type="file"
-          accept="application/json,.json,.onnx,.npz"
           multiple
           class="visually-hidden"
           onChange={(event) => {

@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { bert } from "../../../packages/splice/test/models/encoders.js";
+import { withWeightsOutside } from "../../../packages/splice/test/models/outside.js";
 import { main } from "../src/cli/main.js";
 import { engineNames, hasEngine } from "../src/engines/index.js";
 import { parseReport } from "../src/report/parse.js";
@@ -38,7 +39,10 @@ describe.each(engines)("--model in %s", { timeout: 300_000 }, (engine) => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     vi.spyOn(process.stderr, "write").mockImplementation(() => true);
     const model = join(folder, "mine.onnx");
-    await writeFile(model, bert().bytes);
+    const outside = withWeightsOutside(bert().bytes, ["mine.onnx_data", "parts/more data.bin"]);
+    await writeFile(model, outside.bytes);
+    await mkdir(join(folder, "parts"));
+    for (const [path, bytes] of outside.files) await writeFile(join(folder, path), bytes);
     const json = join(folder, "report.json");
     const args = ["--model", model, "--random", "batch=1,length=4", "--samples", "1"];
     const more = ["--backends", "js", "--budget", "20", "--json", json, `--${engine}`];

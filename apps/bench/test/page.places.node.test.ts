@@ -8,6 +8,7 @@ import { type BackendRecommendation, createAttention, reference } from "@heed/co
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { bert } from "../../../packages/splice/test/models/encoders.js";
+import { withWeightsOutside } from "../../../packages/splice/test/models/outside.js";
 import { main } from "../src/cli/main.js";
 import { servePage } from "../src/cli/serve.js";
 import type { ServedPage } from "../src/engines/serve.js";
@@ -84,6 +85,30 @@ describe.runIf(here)("the page", { timeout: 120_000 }, () => {
     );
     expect(report.environments).toMatchObject([{ name: "chromium" }]);
     expect(report).not.toHaveProperty("interrupted");
+  });
+
+  test("a model is opened together with the files in which its weights are", async () => {
+    const page = await open("?backends=js&budget=5&ceiling=false");
+    const file = (name: string, bytes: Uint8Array) => ({
+      ...{ name, mimeType: "application/octet-stream" },
+      buffer: Buffer.from(bytes),
+    });
+    const { bytes, files } = withWeightsOutside(bert().bytes, ["mine.onnx_data"]);
+    await page.setInputFiles("input[type=file]", [file("mine.onnx", bytes)]);
+    await page.fill("#model-sizes", "batch=2,length=5");
+    await page.click("button.run");
+    await page.waitForSelector("text=weights of mine.onnx are in the file mine.onnx_data");
+    await page.setInputFiles("input[type=file]", [
+      file("mine.onnx_data", files.get("mine.onnx_data") as Uint8Array),
+      file("mine.onnx", bytes),
+    ]);
+    await page.click("button.run");
+    await measured(page);
+    const report = await saved(page);
+    expect(report.cases.map(({ suite }) => suite)).toEqual(["model", "model"]);
+    for (const { results } of report.cases) {
+      expect(results.map(({ status }) => status)).toEqual(["measured", "measured"]);
+    }
   });
 
   test("a model that is opened is measured in the page, site by site", async () => {

@@ -23,7 +23,11 @@ test("everything said comes back", () => {
   const request: RunRequest = {
     cases: ["sweep-length", "vit*"],
     own: [customWorkload(parseShape("H2,L8,D4,causal"), { id: "mine", title: "my & own" })],
-    model: modelRequest("models/a b.onnx", { name: "mine.onnx", random: "batch=2,length=8" }),
+    model: modelRequest("models/a b.onnx", {
+      name: "mine.onnx",
+      random: "batch=2,length=8",
+      data: { "more weights = all.bin": "blob:http://localhost/1" },
+    }),
     backends: ["js", "wasm@2"],
     peers: ["naive"],
     dtype: "float16",

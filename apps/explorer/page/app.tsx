@@ -12,7 +12,7 @@ import {
   busy,
   change,
   longText,
-  openModelFile,
+  openModelFiles,
   problem,
   sentence,
   siteWeights,
@@ -97,12 +97,12 @@ function resultOf(view: View): { readonly backend: string } | null {
   return view === "long" ? longText.value : sentence.value;
 }
 
-/** Takes a model that is dropped on the page. @returns a function that ends it */
+/** Takes a model that is dropped on the page, with its files. @returns a function that ends it */
 function acceptDrops(): () => void {
   const over = (event: DragEvent) => event.preventDefault();
   const drop = (event: DragEvent) => {
     event.preventDefault();
-    for (const file of event.dataTransfer?.files ?? []) openModelFile(file);
+    openModelFiles(event.dataTransfer?.files ?? []);
   };
   addEventListener("dragover", over);
   addEventListener("drop", drop);

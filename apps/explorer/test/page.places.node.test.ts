@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { whisper } from "../../../packages/splice/test/models/decoders.js";
+import { withWeightsOutside } from "../../../packages/splice/test/models/outside.js";
 // @ts-expect-error a script without types
 import { serveBuilt, softwareGpu } from "../tools/built-page.js";
 
@@ -337,6 +338,26 @@ describe.runIf(here)("the page", { timeout: 300_000 }, () => {
     });
     await page.waitForSelector("#status.bad");
     expect(await page.textContent("#status")).toContain("the file ends after 700 bytes");
+  });
+
+  test("a model is opened together with the files in which its weights are", async () => {
+    const page = await ready("?view=model&backend=js");
+    const { bytes, files } = withWeightsOutside(whisper().bytes, ["mine.onnx_data"]);
+    const file = (name: string, own: Uint8Array) => ({
+      ...{ name, mimeType: "application/octet-stream" },
+      buffer: Buffer.from(own),
+    });
+    await page.setInputFiles("#model-file", [file("mine.onnx", bytes)]);
+    await page.waitForSelector("#status.bad");
+    expect(await page.textContent("#status")).toContain(
+      "weights of the model are in the file mine.onnx_data",
+    );
+    const data = file("mine.onnx_data", files.get("mine.onnx_data") as Uint8Array);
+    await page.setInputFiles("#model-file", [data]);
+    await computed(page, "js");
+    expect(await page.locator(".sites tbody tr").count()).toBe(2);
+    await page.setInputFiles("#model-file", [data, file("again.onnx", bytes)]);
+    await computed(page, "js");
   });
 
   test("the text recogniser reads words that the page draws, and a reload brings its patches back", async () => {

@@ -1,4 +1,6 @@
 import { open } from "node:fs/promises";
+import { externalFileOf } from "./cut/extract.js";
+import { readModel } from "./graph/read.js";
 
 /** Bytes that one read asks for: systems read less than 2 GiB at once. */
 const step = 2 ** 30;
@@ -23,4 +25,15 @@ export async function readWholeFile(path: string): Promise<Uint8Array> {
   } finally {
     await file.close();
   }
+}
+
+/**
+ * Paths of the files beside a model in which its weights are, as the model says them.
+ *
+ * @param bytes an ONNX file
+ * @throws SpliceError as `splice`, for a file that is no model
+ */
+export function externalFilesOf(bytes: Uint8Array): string[] {
+  const weights = readModel(bytes).graph?.initializer ?? [];
+  return [...new Set(weights.flatMap((weight) => externalFileOf(weight) ?? []))];
 }

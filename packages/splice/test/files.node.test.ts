@@ -1,17 +1,13 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import {
-  FunctionProtoSchema,
-  type GraphProto,
-  ModelProtoSchema,
-  StringStringEntryProtoSchema,
-  TensorProto_DataLocation,
-} from "@heed/backend-onnx/proto";
+import { FunctionProtoSchema, ModelProtoSchema } from "@heed/backend-onnx/proto";
 import type { Attention } from "@heed/core";
 import { splice } from "@heed/splice";
+import { externalFilesOf } from "@heed/splice/files";
 import * as ort from "onnxruntime-node";
 import { beforeAll, describe, expect, test } from "vitest";
 import { attentionOn } from "../../../test/backends.js";
 import { bert } from "./models/encoders.js";
+import { withWeightsOutside } from "./models/outside.js";
 import { plain } from "./models/traps.js";
 import { Writer } from "./models/writer.js";
 import { compared, tensors } from "./runs.js";
@@ -83,26 +79,10 @@ describe("files that cannot be spliced", () => {
 
 test("weights in files beside the model are asked for by path", async () => {
   const { bytes, feeds } = plain;
-  const model = fromBinary(ModelProtoSchema, bytes);
-  const files = new Map<string, Uint8Array>();
-  let moved = 0;
-  for (const weight of (model.graph as GraphProto).initializer) {
-    if (weight.rawData.length < 200) continue;
-    const path = `weights_${moved++ % 2}.bin`;
-    const before = files.get(path) ?? new Uint8Array();
-    files.set(path, Uint8Array.of(...before, ...weight.rawData));
-    const entry = (key: string, value: string | number) =>
-      create(StringStringEntryProtoSchema, { key, value: `${value}` });
-    weight.externalData = [
-      entry("location", path),
-      entry("offset", before.length),
-      entry("length", weight.rawData.length),
-    ];
-    weight.dataLocation = TensorProto_DataLocation.EXTERNAL;
-    weight.rawData = new Uint8Array();
-  }
+  const { bytes: outside, files } = withWeightsOutside(bytes, ["weights_0.bin", "weights_1.bin"]);
   expect(files.size).toBe(2);
-  const outside = toBinary(ModelProtoSchema, model);
+  expect(externalFilesOf(outside)).toEqual([...files.keys()]);
+  expect(externalFilesOf(bytes)).toEqual([]);
   await expect(spliced(outside)).rejects.toMatchObject({ reason: "external-data" });
   await expect(spliced(outside, { externalData: () => "text" })).rejects.toMatchObject({
     reason: "external-data",

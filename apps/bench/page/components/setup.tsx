@@ -159,7 +159,10 @@ function ModelChoice({
           ? "A model, on random feeds of these sizes"
           : "A model, on given feeds"}
       </label>
-      <Chips names={[model.name]} onRemove={() => onChange({ model: null })} />
+      <Chips
+        names={[[model.name, ...Object.keys(model.data)].join(", ")]}
+        onRemove={() => onChange({ model: null })}
+      />
       <input
         id="model-sizes"
         type="text"
@@ -172,7 +175,7 @@ function ModelChoice({
       />
       <p id="model-help" class={problem.value === null ? "quiet" : "warning"} role="status">
         {problem.value ??
-          "sizes by the file's names for them; batch is any other first axis, length any other axis. A .npz file with an array for each input can be opened as well. The model stays in this page."}
+          "sizes by the file's names for them; batch is any other first axis, length any other axis. A .npz file with an array for each input can be opened as well, and files in which the model's weights are. The model stays in this page."}
       </p>
     </div>
   );

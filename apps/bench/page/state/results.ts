@@ -34,12 +34,16 @@ export const earlier = signal<BenchReport | null>(null);
 export const fileProblem = signal<string | null>(null);
 
 /**
- * Takes files. A model is measured next, and a file of `numpy.savez` is what it is fed. Of result files the first is
+ * Takes files. A model is measured next, a file of `numpy.savez` is what it is fed, and files of other kinds beside a
+ * model hold its weights. Of result files the first is
  * shown, a second is what that is compared with, as the older of the two.
  */
 export async function openFiles(files: Iterable<File>): Promise<void> {
   fileProblem.value = null;
-  for (const file of files) {
+  // Models first: what else was opened with one belongs to it.
+  const isModel = ({ name }: File): boolean => /\.onnx$/i.test(name);
+  const given = [...files].sort((a, b) => Number(isModel(b)) - Number(isModel(a)));
+  for (const file of given) {
     if (takeModelFile(file)) continue;
     try {
       const value: unknown = JSON.parse(await file.text());
@@ -62,10 +66,16 @@ function isDeviceReport(value: unknown): boolean {
 function takeModelFile(file: File): boolean {
   const { model } = request.value;
   if (/\.onnx$/i.test(file.name)) {
-    forget(model?.file);
+    for (const address of [model?.file, ...Object.values(model?.data ?? {})]) forget(address);
     const { feeds = null, random = null } = model ?? {};
     const next = modelRequest(URL.createObjectURL(file), { name: file.name, feeds, random });
     changeRequest({ model: next, cases: [], own: [] });
+    return true;
+  }
+  if (model?.file.startsWith("blob:") && !/\.(npz|json)$/i.test(file.name)) {
+    forget(model.data[file.name]);
+    const data = { ...model.data, [file.name]: URL.createObjectURL(file) };
+    changeRequest({ model: { ...model, data } });
     return true;
   }
   if (!/\.npz$/i.test(file.name)) return false;

@@ -66,6 +66,7 @@ export function writeUrl(): void {
     "model-name",
     "feeds",
     "random",
+    "data",
     "backends",
     "peers",
     "dtype",

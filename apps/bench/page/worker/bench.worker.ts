@@ -3,7 +3,7 @@ import { backendByName } from "../../src/contenders/backends.js";
 import { runBenchmark } from "../../src/measure/run-benchmark.js";
 import { messageOf } from "../../src/message.js";
 import type { OpenedModel } from "../../src/model/open.js";
-import type { ModelRequest } from "../../src/model/request.js";
+import { type ModelRequest, nameIn } from "../../src/model/request.js";
 import { peerByName } from "../../src/peers/peers.js";
 import { requestFromParams, workloadsOf } from "../../src/request.js";
 import { tfjsWasm } from "./assets.js";
@@ -62,18 +62,26 @@ async function run({
   }
 }
 
-/** Reads a model: a file that was dropped on the page, or one beside it. Nothing of it leaves the page. */
+/**
+ * Reads a model: a file that was dropped on the page, or one beside it. Nothing of it leaves the page. Weights outside
+ * the model are in files that were dropped as well, by their names, or beside its address.
+ */
 async function openModelHere(model: ModelRequest, threads: number): Promise<OpenedModel> {
   const { openModel } = await import("../../src/model/open.js");
-  return openModel(model, {
-    threads,
-    read: async (address) => {
-      // The page's address, and not the worker's script.
-      const response = await fetch(new URL(address, pageAddress));
-      if (!response.ok) throw new Error(`${address}: ${response.status} ${response.statusText}`);
-      return new Uint8Array(await response.arrayBuffer());
-    },
-  });
+  const read = async (address: string): Promise<Uint8Array> => {
+    // The page's address, and not the worker's script.
+    const response = await fetch(new URL(address, pageAddress));
+    if (!response.ok) throw new Error(`${address}: ${response.status} ${response.statusText}`);
+    return new Uint8Array(await response.arrayBuffer());
+  };
+  const externalData = (path: string): Promise<Uint8Array> => {
+    const opened = model.data[nameIn(path)];
+    if (opened !== undefined) return read(opened);
+    if (!model.file.startsWith("blob:"))
+      return read(new URL(path, new URL(model.file, pageAddress)).href);
+    throw new Error(`weights of ${model.name} are in the file ${path}: open it as well`);
+  };
+  return openModel(model, { threads, read, externalData });
 }
 
 function tell(message: FromWorker): void {

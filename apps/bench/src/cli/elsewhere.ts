@@ -1,3 +1,5 @@
+import { dirname, join } from "node:path";
+import { externalFilesOf, readWholeFile } from "@heed/splice/files";
 import { type BrowserName, type EngineName, isBrowser } from "../engines/names.js";
 import { openPage, runPage } from "../engines/page.js";
 import { runIn } from "../engines/runtime.js";
@@ -36,7 +38,7 @@ async function measureInBrowser(
   signal: AbortSignal,
   say: (line: string) => void,
 ): Promise<BenchReport> {
-  const { model, files } = modelFiles(request.model);
+  const { model, files } = await modelFiles(request.model);
   const served = await servePage({ port: 0, isolated: true, files });
   try {
     const page = await openPage(name);
@@ -71,11 +73,14 @@ async function measureInBrowser(
   }
 }
 
-/** A model as the page finds it: files of this machine at addresses beside the page. */
-function modelFiles(model: ModelRequest | null): {
+/**
+ * A model as the page finds it: files of this machine at addresses beside the page. Weights outside the model are where
+ * it says, beside its own address.
+ */
+async function modelFiles(model: ModelRequest | null): Promise<{
   readonly model: ModelRequest | null;
   readonly files: ReadonlyMap<string, string>;
-} {
+}> {
   const files = new Map<string, string>();
   const at = (address: string, path: string): string => {
     files.set(`/${address}`, path);
@@ -83,6 +88,10 @@ function modelFiles(model: ModelRequest | null): {
   };
   if (!model) return { model, files };
   const file = at("given/model.onnx", model.file);
+  for (const path of externalFilesOf(await readWholeFile(model.file))) {
+    const { pathname } = new URL(path, "http://localhost/given/");
+    files.set(pathname, join(dirname(model.file), path));
+  }
   const feeds = model.feeds === null ? null : at("given/feeds.npz", model.feeds);
   return { model: { ...model, file, feeds }, files };
 }

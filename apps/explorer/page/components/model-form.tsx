@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { change, foundModel, openModelFile, state } from "../state/page-state.js";
+import { change, foundModel, openModelFiles, state } from "../state/page-state.js";
 
 const recogniser = "./model/recogniser.onnx";
 
@@ -16,10 +16,10 @@ export function ModelForm(): JSX.Element {
           <input
             id="model-file"
             type="file"
-            accept=".onnx,.npz"
+            multiple
             class="visually-hidden"
             onChange={({ currentTarget }) => {
-              for (const file of currentTarget.files ?? []) openModelFile(file);
+              openModelFiles(currentTarget.files ?? []);
               currentTarget.value = "";
             }}
           />
@@ -33,7 +33,8 @@ export function ModelForm(): JSX.Element {
           </button>
         )}
         <span class="quiet">
-          or drop one anywhere on the page: it is read here, and never leaves this browser
+          or drop one anywhere on the page, with the files of its weights if there are any: it is
+          read here, and never leaves this browser
         </span>
       </div>
       {model !== "" && feeds === "" && picture && (

@@ -19,6 +19,8 @@ export const difference = signal<Difference | null>(null);
 export const longText = signal<LongText | null>(null);
 export const foundModel = signal<FoundModel | null>(null);
 export const siteWeights = signal<SiteWeights | null>(null);
+/** Addresses of opened files in which weights of the model are, by their names. */
+export const modelData = signal<Readonly<Record<string, string>>>({});
 /** Why the last computation failed; null if it did not. */
 export const problem = signal<string | null>(null);
 export const busy = signal(false);
@@ -95,12 +97,31 @@ export async function refresh(): Promise<void> {
   }
 }
 
-/** A file that the person chose, opened in place of what was there. */
-export function openModelFile(file: File): void {
-  if (/\.npz$/i.test(file.name)) {
-    change({ view: "model", feeds: URL.createObjectURL(file) });
-    return;
+/**
+ * Files that the person chose: a model in place of what was there, its feeds in a file of `numpy.savez`, and files of
+ * other kinds, which hold its weights.
+ */
+export function openModelFiles(files: Iterable<File>): void {
+  const given = [...files];
+  const endsWith = (end: RegExp) => given.find(({ name }) => end.test(name));
+  const feeds = endsWith(/\.npz$/i);
+  const opened = state.value.model.startsWith("blob:");
+  const alone = given.length === 1 && !feeds && !opened ? given[0] : undefined;
+  const model = endsWith(/\.onnx$/i) ?? alone;
+  const data = given.filter((file) => file !== model && file !== feeds);
+  const addresses = Object.fromEntries(data.map((file) => [file.name, URL.createObjectURL(file)]));
+  if (model) {
+    for (const address of Object.values(modelData.value)) URL.revokeObjectURL(address);
+    modelData.value = addresses;
+    openModelFile(model);
+  } else if (opened && data.length > 0) {
+    modelData.value = { ...modelData.value, ...addresses };
+    void refresh();
   }
+  if (feeds) change({ view: "model", feeds: URL.createObjectURL(feeds) });
+}
+
+function openModelFile(file: File): void {
   foundModel.value = null;
   siteWeights.value = null;
   const first = { site: 0, siteHead: 0, query: 0, grid: 0, feeds: "" };
@@ -113,11 +134,12 @@ async function refreshModel(current: () => boolean): Promise<void> {
   // The worker does not know the page's address.
   const absolute = (address: string) => address && new URL(address, document.baseURI).href;
   const address = absolute(model);
-  const found = await compute("model", address);
+  const source = { address, data: address.startsWith("blob:") ? modelData.value : {} };
+  const found = await compute("model", source);
   if (!current()) return;
   foundModel.value = found;
   const feeding = { feeds: absolute(feeds), sizes, words };
   const chosen = { site: Math.min(site, found.sites.length - 1), head: siteHead };
-  const result = await compute("site", backend, address, feeding, chosen);
+  const result = await compute("site", backend, source, feeding, chosen);
   if (current()) siteWeights.value = result;
 }

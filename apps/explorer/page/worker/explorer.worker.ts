@@ -115,12 +115,12 @@ const computation: Promised = {
     return (await prepared(backend, length)).text;
   },
 
-  async model(address) {
-    return (await spliced()).find(await on("js"), address);
+  async model(source) {
+    return (await spliced()).find(await on("js"), source);
   },
 
-  async site(backend, address, feeding, chosen) {
-    return (await spliced()).weights(await on(backend), backend, address, feeding, chosen);
+  async site(backend, source, feeding, chosen) {
+    return (await spliced()).weights(await on(backend), backend, source, feeding, chosen);
   },
 
   async rows(backend, length, head, first): Promise<Float32Array> {

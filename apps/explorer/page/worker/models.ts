@@ -2,7 +2,7 @@ import { type ModelInput, type OnnxTensor, type SplicedModel, splice } from "@he
 import { parseSizes, randomFeeds, readNpz } from "@heed/splice/feeds";
 import type { Attention, HostTensor } from "heed";
 import { drawWords, pixels, readWords } from "./picture.js";
-import type { Feeding, FoundModel, Picture, SiteWeights } from "./protocol.js";
+import type { Feeding, FoundModel, ModelSource, Picture, SiteWeights } from "./protocol.js";
 import { whyOf } from "./why.js";
 
 interface Ran {
@@ -25,10 +25,10 @@ export class Models {
   }
 
   /** @throws SpliceError for a file that is no model with attention */
-  async find(attention: Attention, address: string): Promise<FoundModel> {
-    const model = this.#opened?.key.endsWith(` ${address}`)
+  async find(attention: Attention, source: ModelSource): Promise<FoundModel> {
+    const model = this.#opened?.key.endsWith(` ${keyOf(source)}`)
       ? this.#opened.model
-      : await this.#model(attention, "js", address);
+      : await this.#model(attention, "js", source);
     return {
       sites: model.sites,
       notUnderstood: model.notUnderstood,
@@ -39,12 +39,13 @@ export class Models {
   async weights(
     attention: Attention,
     backend: string,
-    address: string,
+    source: ModelSource,
     feeding: Feeding,
     chosen: { readonly site: number; readonly head: number },
   ): Promise<SiteWeights> {
-    const model = await this.#model(attention, backend, address);
-    const key = JSON.stringify([backend, address, feeding, chosen.site]);
+    const { address } = source;
+    const model = await this.#model(attention, backend, source);
+    const key = JSON.stringify([backend, source, feeding, chosen.site]);
     if (this.#ran?.key !== key) {
       this.#ran = await this.#run(attention, model, { key, address, feeding, site: chosen.site });
     }
@@ -62,11 +63,13 @@ export class Models {
     return { site: chosen.site, head, heads, rows, columns, weights: own, ...about, milliseconds };
   }
 
-  async #model(attention: Attention, backend: string, address: string): Promise<SplicedModel> {
-    const key = `${backend} ${address}`;
+  async #model(attention: Attention, backend: string, source: ModelSource): Promise<SplicedModel> {
+    const { address } = source;
+    const key = `${backend} ${keyOf(source)}`;
     if (this.#opened?.key === key) return this.#opened.model;
     if (this.#bytes?.address !== address) this.#bytes = { address, bytes: await bytesOf(address) };
-    const model = await splice(this.#bytes.bytes, { attention });
+    const externalData = (path: string) => externalBytes(source, path);
+    const model = await splice(this.#bytes.bytes, { attention, externalData });
     await this.#opened?.model.dispose();
     this.#opened = { key, model };
     return model;
@@ -111,6 +114,18 @@ export class Models {
       },
     };
   }
+}
+
+function keyOf({ address, data }: ModelSource): string {
+  return [address, ...Object.values(data)].join(" ");
+}
+
+/** Weights outside a model: in a file that was opened as well, or beside the model's address. */
+async function externalBytes({ address, data }: ModelSource, path: string): Promise<Uint8Array> {
+  const opened = data[path.split("/").at(-1) as string];
+  if (opened !== undefined) return bytesOf(opened);
+  if (!address.startsWith("blob:")) return bytesOf(new URL(path, address).href);
+  throw new Error(`weights of the model are in the file ${path}: open it together with the model`);
 }
 
 async function bytesOf(address: string): Promise<Uint8Array> {

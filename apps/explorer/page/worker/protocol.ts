@@ -85,6 +85,12 @@ export interface SiteWeights {
   readonly milliseconds: number;
 }
 
+/** A model: its address, and those of opened files in which its weights are, by their names. */
+export interface ModelSource {
+  readonly address: string;
+  readonly data: Readonly<Record<string, string>>;
+}
+
 /** Computations that the worker offers. */
 export interface Computation {
   sentence(backend: BackendName, text: string, causal: boolean): Sentence;
@@ -97,10 +103,10 @@ export interface Computation {
   ): Difference;
   long(backend: BackendName, length: number): LongText;
   /** Finds the attention in a model. */
-  model(address: string): FoundModel;
+  model(source: ModelSource): FoundModel;
   site(
     backend: BackendName,
-    address: string,
+    source: ModelSource,
     feeding: Feeding,
     chosen: { readonly site: number; readonly head: number },
   ): SiteWeights;

@@ -6,6 +6,7 @@ import {
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
+  type TensorProto,
   TensorProto_DataLocation,
   type TypeProto,
   type ValueInfoProto,
@@ -143,12 +144,16 @@ export function givenAs(graph: ModelGraph, value: string): string {
 export function externalFiles(graph: ModelGraph, piece: Piece): string[] {
   const files = new Set<string>();
   for (const name of piece.weights) {
-    const weight = graph.initializers.get(name);
-    if (weight?.dataLocation !== TensorProto_DataLocation.EXTERNAL) continue;
-    const location = weight.externalData.find(({ key }) => key === "location")?.value;
+    const location = externalFileOf(graph.initializers.get(name));
     if (location) files.add(location);
   }
   return [...files];
+}
+
+/** The file beside the model in which a weight is; undefined for one that is in the model. */
+export function externalFileOf(weight: TensorProto | undefined): string | undefined {
+  if (weight?.dataLocation !== TensorProto_DataLocation.EXTERNAL) return undefined;
+  return weight.externalData.find(({ key }) => key === "location")?.value;
 }
 
 function copyOf(name: string): [from: string, to: string] {
