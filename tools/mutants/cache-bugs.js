@@ -157,6 +157,35 @@ export const cacheBugs = [
       "this.#table = table;\n    this.#given = null;",
       "this.#table = table;",
     ],
+    [
+      "a token goes to a page that a fork shares",
+      "if (this.pool.users(page) > 1) return null;",
+      "if (this.pool.users(page) > 2) return null;",
+    ],
+    [
+      "a token goes behind the last row of a page",
+      "row === 0 || row + count > size ||",
+      "row === 0 || row + count > size + 1 ||",
+    ],
+    [
+      "tokens within a page may be more than an entry has room for",
+      "row + count > size || length + count > this.#maxLength",
+      "row + count > size",
+    ],
+  ]),
+  ...bugs("state/state.ts", [
+    [
+      "calls get the cache's own lengths",
+      "this.#given.set(values);\n    return this.#given;",
+      "this.#given.set(values);\n    return values;",
+    ],
+  ]),
+  ...bugs("state/rolling.ts", [
+    [
+      "inputs for queries of one length are written over by those of another",
+      "if (this.#given?.queryLength === queryLength) return this.#given;",
+      "if (this.#given) return this.#given;",
+    ],
   ]),
   ...bugs("state/pool.ts", [
     ["a page is free while one table still names it", "if (left === 0)", "if (left <= 1)"],

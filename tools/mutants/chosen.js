@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { cacheBugs } from "./cache-bugs.js";
 import { makeWorkspace } from "./workspace.js";
 
-const tests = ["states.node", "writes", "cache", "memory.node", "laws.node"].map(
+const tests = ["states.node", "writes", "cache", "given-inputs", "memory.node", "laws.node"].map(
   (name) => `packages/cache/test/${name}.test.ts`,
 );
 

@@ -286,3 +286,12 @@ test("rows of a rolling cache that an append may have written hold no token when
   expect([...kvLengths]).toEqual([4]);
   expect(state.rewindable()).toEqual([1]);
 });
+
+test("an entry of a paged cache takes no more tokens than it may have, also within its last page", () => {
+  const state = new PagedState(1, 6, new PagePool(4, 4));
+  state.commit(state.place(Int32Array.of(5), 5));
+  expect(() => state.place(Int32Array.of(2), 2)).toThrow("at most 1 more tokens");
+  state.commit(state.place(Int32Array.of(1), 1));
+  expect(() => state.place(Int32Array.of(1), 1)).toThrow("at most 0 more tokens");
+  expect([...state.lengths]).toEqual([6]);
+});
