@@ -84,19 +84,20 @@ describe.skipIf(!built)("the built package", () => {
     // Both binaries in base64 and the rest of this package, with 13 KB that only calls with programs load; core,
     // which an application has once, is apart.
     const own = await buildOwn();
-    expect(own.length).toBeLessThan(142_000);
+    expect(own.length).toBeLessThan(150_000);
     expect(text.length).toBeGreaterThan(own.length);
   });
 
   // 8 KB of each are the instructions of programs. A module of their own would have to reach workers that wait.
   // 3 KB of each are the variants of tiles, which are up to twice as fast on JavaScriptCore.
-  test("has binaries of less than 118 KiB together", async () => {
+  // 4 KB of each are the way for short problems, which takes 0.85 to 0.9 of the time there.
+  test("has binaries of less than 127 KiB together", async () => {
     const sizes = await Promise.all(
       ["baseline", "relaxed"].map(
         async (name) => (await readFile(join(root, `dist/${name}.wasm`))).length,
       ),
     );
-    expect(sizes.reduce((a, b) => a + b)).toBeLessThan(120_832);
+    expect(sizes.reduce((a, b) => a + b)).toBeLessThan(130_048);
   });
 
   test("the builds that it carries are those of the files", async () => {

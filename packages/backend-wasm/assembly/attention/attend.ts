@@ -4,6 +4,7 @@ import { attendFew } from "./few";
 import { storeRows } from "./output";
 import { mergeRow } from "./partial";
 import { setRows } from "./row-state";
+import { attendShort } from "./short";
 import { paddedBytes } from "./tile-source";
 import { attendTiled } from "./tiled";
 import { isFew, keyHeads, readUnit, rowCount, selectHead } from "./unit";
@@ -27,8 +28,12 @@ export function attend(d: usize, work: usize, item: i32): void {
   const splits = word(d, D.splits);
   const unit = item / splits;
   readUnit(d, unit);
-  if (isFew) attendFew(d, work, unit, item % splits);
-  else attendTiled(d, work, unit, item % splits);
+  if (isFew) {
+    attendFew(d, work, unit, item % splits);
+    return;
+  }
+  if (word(d, D.kernel) == D.kernelShort && attendShort(d, work)) return;
+  attendTiled(d, work, unit, item % splits);
 }
 
 /**

@@ -128,20 +128,25 @@ function capColumn(scores: usize, step: usize, keys: i32, cap: f32): void {
   }
 }
 
-/** Adds a vector of the bias, and says where it is −∞. */
+/** Four rows' largest sums of the last call of `addBias`; NaN is passed over. */
+export let greatestBiased: v128 = i32x4.splat(0);
+
+/** Adds a vector of the bias. */
 // @ts-ignore: decorator
 @inline
-function addTo(scores: usize, factor: v128, bias: v128, hidden: v128): v128 {
-  v128.store(scores, madd(v128.load(scores), factor, bias));
-  return f32x4.eq(bias, hidden);
+function addTo(scores: usize, factor: v128, bias: v128): v128 {
+  const sum = madd(v128.load(scores), factor, bias);
+  v128.store(scores, sum);
+  return sum;
 }
 
 /**
- * s = factor · s + bias, but −∞ where the bias is −∞: it hides the key, even if s is NaN or +∞.
+ * s = factor · s + bias, but −∞ where the bias is −∞: it hides the key, even if s is NaN or +∞. Leaves the largest in
+ * `greatestBiased`.
  *
  * @returns whether it is −∞ anywhere
  */
-function addBias(
+export function addBias(
   d: usize,
   work: usize,
   r: i32,
@@ -152,7 +157,6 @@ function addBias(
   scale: f32,
 ): bool {
   const factor = f32x4.splat(scale);
-  const infinite = f32x4.splat(-Infinity);
   const half = word(d, D.biasIsFloat16) != 0;
   const stride = size(d, D.biasKeyStride) * (half ? 2 : 4);
   const rows = stateOf(d, work, r) + BIAS;
@@ -163,7 +167,8 @@ function addBias(
   let b3 = load<usize>(rows, 12) + first;
   const start = scores;
   const end = scores + step * <usize>keys;
-  let hidden = i32x4.splat(0);
+  let least = f32x4.splat(Infinity);
+  let most = f32x4.splat(LOWEST);
   if (!half && stride == 4) {
     const fours = scores + step * <usize>(keys & -4);
     while (scores < fours) {
@@ -176,16 +181,20 @@ function addBias(
       const high01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
       const high23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
       const bias0 = v128.shuffle<f32>(low01, low23, 0, 1, 4, 5);
-      hidden = v128.or(hidden, addTo(scores, factor, bias0, infinite));
+      least = f32x4.pmin(least, bias0);
+      most = f32x4.pmax(most, addTo(scores, factor, bias0));
       scores += step;
       const bias1 = v128.shuffle<f32>(low01, low23, 2, 3, 6, 7);
-      hidden = v128.or(hidden, addTo(scores, factor, bias1, infinite));
+      least = f32x4.pmin(least, bias1);
+      most = f32x4.pmax(most, addTo(scores, factor, bias1));
       scores += step;
       const bias2 = v128.shuffle<f32>(high01, high23, 0, 1, 4, 5);
-      hidden = v128.or(hidden, addTo(scores, factor, bias2, infinite));
+      least = f32x4.pmin(least, bias2);
+      most = f32x4.pmax(most, addTo(scores, factor, bias2));
       scores += step;
       const bias3 = v128.shuffle<f32>(high01, high23, 2, 3, 6, 7);
-      hidden = v128.or(hidden, addTo(scores, factor, bias3, infinite));
+      least = f32x4.pmin(least, bias3);
+      most = f32x4.pmax(most, addTo(scores, factor, bias3));
       scores += step;
       b0 += 16;
       b1 += 16;
@@ -194,14 +203,17 @@ function addBias(
     }
   }
   while (scores < end) {
-    hidden = v128.or(hidden, addTo(scores, factor, biasOf(b0, b1, b2, b3, half), infinite));
+    const bias = biasOf(b0, b1, b2, b3, half);
+    least = f32x4.pmin(least, bias);
+    most = f32x4.pmax(most, addTo(scores, factor, bias));
     b0 += stride;
     b1 += stride;
     b2 += stride;
     b3 += stride;
     scores += step;
   }
-  if (!v128.any_true(hidden)) return false;
+  greatestBiased = most;
+  if (!v128.any_true(f32x4.eq(least, f32x4.splat(-Infinity)))) return false;
   hideByBias(d, work, r, start, step, from, keys);
   return true;
 }

@@ -341,7 +341,7 @@ function boundsOf(panel: usize, last: usize, array: usize, least: usize, greates
 /** Addresses of four rows, `step` bytes apart. */
 // @ts-ignore: decorator
 @inline
-function stepped(from: usize, step: usize, row: v128): v128 {
+export function stepped(from: usize, step: usize, row: v128): v128 {
   return i32x4.add(i32x4.splat(from), i32x4.mul(i32x4.splat(step), row));
 }
 

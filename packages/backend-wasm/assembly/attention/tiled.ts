@@ -1,6 +1,5 @@
 import * as D from "../../src/shared/attention";
 import { number, size, word } from "../descriptor";
-import { transpose4 } from "../math/simd";
 import { finishRows, normalizeRows } from "./denominators";
 import { allFinite, guardedTileValues } from "./kernels/guarded";
 import { MOST } from "./kernels/groups";
@@ -12,6 +11,7 @@ import { touchRows } from "./kernels/touch";
 import { finishLogits } from "./logits";
 import { storeScores, storeWeights } from "./matrices";
 import { bringBack, outputRow, storeRows, storeScaled } from "./output";
+import { packRows } from "./pack-rows";
 import { outputLanes, PANEL, queryLanes, STEP } from "./panel";
 import { storePartials } from "./partial";
 import { boundUnit, hasPrograms, maskRows, startTile, startUnit, visit, visitFrom, visitTo } from "../program/stages";
@@ -39,6 +39,11 @@ import { copyQuery, mustCopy, paddedBytes, tileAddress, tileStride, valuesFinite
 import { transposeRows } from "./transpose-rows";
 import { rowCount } from "./unit";
 
+/** Panels up to which it pays to bring a tile into the cache before the kernels read it. */
+// @ts-ignore: decorator
+@inline
+export const TOUCHED_PANELS: i32 = 2;
+
 /**
  * Whether to bring a tile into the cache before the kernels read it. It pays for up to two panels, and for up to eight
  * if the keys are more than one tile.
@@ -47,11 +52,13 @@ import { rowCount } from "./unit";
 @inline
 function touches(d: usize, rows: i32): bool {
   const long = word(d, D.keyLength) > word(d, D.tileKeys);
-  return rows <= (long ? 8 : 2) * PANEL;
+  return rows <= (long ? 8 : TOUCHED_PANELS) * PANEL;
 }
 
 /** Panels for which a tile is spread, at least: it costs about as much as it saves for one or two. */
-const SPREAD_PANELS: i32 = 3;
+// @ts-ignore: decorator
+@inline
+export const SPREAD_PANELS: i32 = 3;
 
 /**
  * FlashAttention's forward pass (Dao et al., 2022, arXiv:2205.14135) for a block of query rows, with
@@ -121,27 +128,7 @@ function packQuery(d: usize, work: usize, rows: i32): void {
       from2 = widened(d, work, from2, 2);
       from3 = widened(d, work, from3, 3);
     }
-    // Reads up to three elements after a row: what they become is not used.
-    const end = from0 + bytes;
-    let to = queryLanes(d, work, r);
-    while (from0 < end) {
-      const to2 = to + 2 * STEP;
-      transpose4(
-        f32x4.mul(v128.load(from0), factor),
-        f32x4.mul(v128.load(from1), factor),
-        f32x4.mul(v128.load(from2), factor),
-        f32x4.mul(v128.load(from3), factor),
-        to,
-        to + STEP,
-        to2,
-        to2 + STEP,
-      );
-      from0 += 16;
-      from1 += 16;
-      from2 += 16;
-      from3 += 16;
-      to += 4 * STEP;
-    }
+    packRows(from0, from1, from2, from3, bytes, factor, queryLanes(d, work, r));
   }
 }
 

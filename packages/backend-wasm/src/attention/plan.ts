@@ -3,6 +3,7 @@ import {
   bytesPerElement,
   headsPerGroup,
   type PlanDescription,
+  visibleBand,
   type WorkGrid,
   workGrid,
 } from "@heed/core";
@@ -18,6 +19,7 @@ import {
 } from "../shared/attention.js";
 import { noItem } from "../shared/control.js";
 import type { TileVariant } from "../tiles/variants.js";
+import { scaleFactors } from "./scale.js";
 
 /**
  * `"tiled"`: blocks of query rows against tiles of keys, 8 rows being the lanes. `"few"`: at most four
@@ -47,6 +49,10 @@ export interface WorkLayout {
 /** Decisions about a problem, made before it runs. */
 export interface WasmPlan {
   readonly kernel: WasmKernel;
+  /** Whether the tiled kernel takes the way for short problems: all rows of a block see the same keys, in one tile. */
+  readonly short: boolean;
+  /** Whether that way computes a row by itself that would be alone in a panel. */
+  readonly loneRow: boolean;
   /** Blocks of query rows: the query heads of a key head stacked, query by query. */
   readonly grid: WorkGrid;
   /** Multiply-adds, if every query sees every key. */
@@ -163,6 +169,8 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   const longestTile = few ? fewTileKeys : ragged ? Math.max(tile, fewTileKeys) : tile;
   return {
     kernel,
+    short: !few && splits === 1 && isShort(problem, tile),
+    loneRow: !batchInvariant && hasLoneRows(problem),
     grid,
     multiplyAdds,
     tileKeys: few ? fewTileKeys : tile,
@@ -180,6 +188,39 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
     partialRows,
     partialBytes: splits === 1 ? 0 : items * partialRows * (valueDim + 2) * 4,
   };
+}
+
+/**
+ * Whether every row sees the same keys, which fit in one tile and are read where they lie, and only a bias changes
+ * scores.
+ */
+function isShort(problem: AttentionProblem, tile: number): boolean {
+  const { dtype, kvDtype, keyLength, returns, alibi, mask, pages, ragged } = problem;
+  const { left, right } = visibleBand(problem);
+  const { stepwise, cap } = scaleFactors(problem);
+  return (
+    keyLength <= tile &&
+    headsPerGroup(problem) === 1 &&
+    dtype === "float32" &&
+    kvDtype === "float32" &&
+    problem.positions !== "data" &&
+    left === Number.POSITIVE_INFINITY &&
+    right === Number.POSITIVE_INFINITY &&
+    cap === 0 &&
+    mask === null &&
+    pages === null &&
+    ragged === null &&
+    !alibi &&
+    !returns.weights &&
+    returns.scores === null &&
+    !hasPrograms(problem) &&
+    stepwise === (problem.bias !== null)
+  );
+}
+
+/** Whether a row's keys, values and bias can be lanes where they lie. */
+function hasLoneRows({ headDim, valueDim, bias }: AttentionProblem): boolean {
+  return headDim % 4 === 0 && valueDim % 4 === 0 && bias?.dtype !== "float16";
 }
 
 /** Most rows of a block. */

@@ -173,6 +173,8 @@ export const workSpreadValue = 368;
  * there: of keys that no row sees, host tensors are not copied. 0: each sequence starts at row 0.
  */
 export const keyRowsPointer = 372;
+/** 1: where all rows of a block see the same keys, a row that would be alone in a panel is computed by itself. */
+export const loneRow = 376;
 
 /** Size of a descriptor. */
 export const descriptorBytes = 384;
@@ -196,6 +198,8 @@ export const unitBytes = 20;
 // Values of `kernel`.
 export const kernelTiled = 0;
 export const kernelFew = 1;
+/** As `kernelTiled`, where all rows of a block see the same keys, in one tile: see assembly/attention/short.ts. */
+export const kernelShort = 2;
 
 // Values of `tileVariant`: see src/tiles/variants.ts.
 export const variantSplat = 0;

@@ -1,4 +1,17 @@
-import { exp2, exp2C1, exp2C2, exp2C3, exp2C4, exp2C5, exp2Lowest, exp2Magic, exp2One, exp2Scalar, exp2With } from "../../math/exp2";
+import { LOWEST } from "../../math/constants";
+import {
+  exp2,
+  exp2C1,
+  exp2C2,
+  exp2C3,
+  exp2C4,
+  exp2C5,
+  exp2Magic,
+  exp2One,
+  exp2Scalar,
+  exp2Times,
+  lowestOf,
+} from "../../math/exp2";
 import { maxLanes, sumLanes } from "../../math/simd";
 
 // Steps of the online softmax (Milakov & Gimelshein, 2018, arXiv:1805.02867) on a tile: the maxima rise
@@ -134,13 +147,85 @@ export function finalWeights(
   const inverses = v128.load(inverse);
   const hidden = f32x4.splat(-Infinity);
   const end = scores + step * <usize>keys;
+  const lowest = lowestOf(factors);
   while (scores < end) {
     const s = v128.load(scores);
-    const weight = f32x4.mul(exp2(f32x4.mul(f32x4.sub(s, maxima), factors)), inverses);
+    const x = f32x4.sub(s, maxima);
+    const exponential = exp2Times(
+      x,
+      factors,
+      lowest,
+      exp2Magic,
+      exp2One,
+      exp2C1,
+      exp2C2,
+      exp2C3,
+      exp2C4,
+      exp2C5,
+    );
+    const weight = f32x4.mul(exponential, inverses);
     v128.store(scores, v128.and(weight, f32x4.ne(s, hidden)));
     scores += step;
   }
   v128.store(end, f32x4.splat(1));
+}
+
+/**
+ * Finds the largest scores of a panel's rows. NaN is passed over.
+ *
+ * @param scores `[keys, 8]`
+ * @param end of the scores
+ * @param max `[8]`, written
+ */
+export function greatestOfPanel(scores: usize, end: usize, max: usize): void {
+  let a0 = f32x4.splat(LOWEST);
+  let a1 = a0;
+  let b0 = a0;
+  let b1 = a0;
+  let c0 = a0;
+  let c1 = a0;
+  let d0 = a0;
+  let d1 = a0;
+  const fours = scores + ((end - scores) & -128);
+  while (scores < fours) {
+    a0 = f32x4.pmax(a0, v128.load(scores));
+    a1 = f32x4.pmax(a1, v128.load(scores, 16));
+    b0 = f32x4.pmax(b0, v128.load(scores, 32));
+    b1 = f32x4.pmax(b1, v128.load(scores, 48));
+    c0 = f32x4.pmax(c0, v128.load(scores, 64));
+    c1 = f32x4.pmax(c1, v128.load(scores, 80));
+    d0 = f32x4.pmax(d0, v128.load(scores, 96));
+    d1 = f32x4.pmax(d1, v128.load(scores, 112));
+    scores += 128;
+  }
+  while (scores < end) {
+    a0 = f32x4.pmax(a0, v128.load(scores));
+    a1 = f32x4.pmax(a1, v128.load(scores, 16));
+    scores += 32;
+  }
+  v128.store(max, f32x4.pmax(f32x4.pmax(a0, b0), f32x4.pmax(c0, d0)));
+  v128.store(max, f32x4.pmax(f32x4.pmax(a1, b1), f32x4.pmax(c1, d1)), 16);
+}
+
+/**
+ * Turns a panel's scores into weights, whose maxima are known.
+ *
+ * @param scores `[keys, 8]`
+ * @param end of the scores
+ * @param max `[8]`
+ * @param sum `[8]`: the weights' sums, written
+ * @param half whether only the first four rows are needed
+ */
+export function panelWeights(
+  scores: usize,
+  end: usize,
+  factor: v128,
+  max: usize,
+  sum: usize,
+  half: bool,
+): void {
+  v128.store(sum, weigh(scores, end, 32, factor, v128.load(max)));
+  if (!half) v128.store(sum, weigh(scores + 16, end, 32, factor, v128.load(max, 16)), 16);
 }
 
 /**
@@ -149,7 +234,7 @@ export function finalWeights(
  * @returns the weights' sums, lane by lane
  */
 function weigh(scores: usize, end: usize, step: usize, factor: v128, max: v128): v128 {
-  const lowest = exp2Lowest;
+  const lowest = lowestOf(factor);
   const magic = exp2Magic;
   const one = exp2One;
   const c1 = exp2C1;
@@ -159,8 +244,8 @@ function weigh(scores: usize, end: usize, step: usize, factor: v128, max: v128):
   const c5 = exp2C5;
   let sums = i32x4.splat(0);
   while (scores < end) {
-    const x = f32x4.mul(f32x4.sub(v128.load(scores), max), factor);
-    const weight = exp2With(x, lowest, magic, one, c1, c2, c3, c4, c5);
+    const x = f32x4.sub(v128.load(scores), max);
+    const weight = exp2Times(x, factor, lowest, magic, one, c1, c2, c3, c4, c5);
     v128.store(scores, weight);
     sums = f32x4.add(sums, weight);
     scores += step;
