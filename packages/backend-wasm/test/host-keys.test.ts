@@ -216,7 +216,7 @@ for (const [name, [call, bytes]] of Object.entries(cases)) {
     const resident = await allocated(() => plan.run({ ...call, ...device }));
     const copied = host.bytes - resident.bytes;
     expect(copied).toBeGreaterThanOrEqual(bytes);
-    // Where sequences start is told by four bytes each.
+    // The start of each sequence takes four bytes.
     expect(copied).toBeLessThanOrEqual(bytes + 4 * 3);
     for (const [output, t] of Object.entries(resident.result)) {
       const expected = isDeviceTensor(t) ? await t.read() : t;

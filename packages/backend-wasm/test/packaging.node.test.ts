@@ -90,7 +90,7 @@ describe.skipIf(!built)("the built package", () => {
 
   // 8 KB of each are the instructions of programs. A module of their own would have to reach workers that wait.
   // 3 KB of each are the variants of tiles, which are up to twice as fast on JavaScriptCore.
-  // 4 KB of each are the way for short problems, which takes 0.85 to 0.9 of the time there.
+  // 4 KB of each are the way for short problems, which takes 0.86 to 0.94 of the time there.
   test("has binaries of less than 127 KiB together", async () => {
     const sizes = await Promise.all(
       ["baseline", "relaxed"].map(

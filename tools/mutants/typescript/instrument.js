@@ -50,7 +50,7 @@ export async function listMutants(root, files) {
   }));
   const { mutants } = await (await createInstrumenter(root)).instrument(contents, options);
   const linesOf = new Map(contents.map(({ name, content }) => [name, content.split("\n")]));
-  // Those of excluded kinds are in the list, too, with a reason.
+  // Mutants of excluded kinds are in the list, too, with a reason.
   const wanted = mutants.filter(({ statusReason }) => statusReason === undefined);
   return wanted.map(({ fileName, location, mutatorName, replacement }) => ({
     file: fileName.slice(root.length + 1),

@@ -5,7 +5,7 @@ import { wasm } from "@heed/backend-wasm";
 import { builds, compile } from "../../../packages/backend-wasm/build/compiler.js";
 import { Probes } from "../suite/probes.js";
 
-/** What a build is compiled of, by path: read once. */
+/** Sources that a build is compiled of, by path: read once. */
 const sources = new Map();
 
 /** @param {{ file: string, row: number, changed: string } | null} mutant */

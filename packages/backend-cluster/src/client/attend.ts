@@ -47,7 +47,7 @@ export class AttendPlan {
   readonly #problem: AttentionProblem;
   readonly #rules: RulesText;
   readonly #wire: WireDTypes;
-  /** Of the output. */
+  /** Shape of the output. */
   readonly #shape: readonly number[];
   readonly #statistics: DType;
   readonly #keyBytes: number;

@@ -26,7 +26,7 @@ export class HiddenKeys {
     this.#mask = mask;
     this.#lanes = lanes;
     this.#room = keys;
-    // Of more classes than half of the rows, nothing is known.
+    // More classes than half of the rows would save nothing: they are not looked for.
     const classes = Math.ceil(rows / 2);
     this.#lists = new Int32Array(classes * keys);
     this.#counts = new Int32Array(classes);

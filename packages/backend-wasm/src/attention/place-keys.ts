@@ -47,7 +47,7 @@ export function placeKeys(
   if (seesAll(problem)) return placeBetween(arena, bound, 0, problem.keyLength);
   const read = readKeys(bound, programs);
   if ([key, value, keyScales, valueScales].some((t) => t !== null && isDeviceTensor(t))) {
-    // Those of a device lie where they are, so that the others begin with key 0, too.
+    // Tensors of a device stay in their places, so that the others begin with key 0, too.
     const cuts = !problem.ragged?.keys && pageTable === null;
     return placeBetween(arena, bound, 0, cuts ? unionOf(read).end : problem.keyLength);
   }

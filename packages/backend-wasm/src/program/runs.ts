@@ -86,7 +86,7 @@ class RunFinder {
   /** Whether panels differ by batch entry, and by head. */
   readonly #byBatch: boolean;
   readonly #byHead: boolean;
-  /** Those of the sequences and heads that are done. */
+  /** Panels of the sequences and heads that are done. */
   readonly #panels = new Map<string, Panels>();
   readonly #starts: number[] = [];
   readonly #runs: number[] = [];

@@ -3,7 +3,7 @@ import type { ProgramNode } from "./form.js";
 
 /** The nodes of a program that is made from another one's. */
 export interface Rewriting {
-  /** Those that were put so far. */
+  /** The nodes that were put so far. */
   readonly nodes: readonly ProgramNode[];
   /** Adds a node, and returns its index. */
   readonly put: (node: ProgramNode) => number;

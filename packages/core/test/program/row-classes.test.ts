@@ -101,7 +101,7 @@ test("a number that is read twice counts as it is", () => {
 test("sums that may wrap are no remainders of their parts", () => {
   const build: Build = ({ query, key }) =>
     equal(remainder(add(multiply(key, 3), multiply(query, 2 ** 28)), 7), 0);
-  // Of 12 rows, four numbers are at most 2^30, and each of the others is a class of its own.
+  // Four of the 12 numbers are at most 2^30, and each of the others is a class of its own.
   expect(tileOf(build, 0).classes()).toBeNull();
   const ofKeys: Build = ({ query, key }) =>
     equal(remainder(add(multiply(key, 2 ** 28), multiply(query, 5)), 3), 0);

@@ -19,7 +19,7 @@ export interface ListAxis {
 /** An index that is the sum of a list of keys and a number. */
 export interface SumAxis extends ListAxis {
   readonly plus: RowNumbers;
-  /** Of the keys on the present tile. */
+  /** Indices of the keys on the present tile. */
   readonly keys: KeyRange;
 }
 

@@ -126,7 +126,7 @@ class RowStarts {
   }
 }
 
-/** Where the elements of a number begin: an index outside the table is the nearest one inside. */
+/** The place at which the elements of a number begin: an index outside the table is the nearest one inside. */
 function placeOf({ numbers, step, size, stride }: NumberAxis, r: number): number {
   const index = numbers[r * step] as number;
   return Math.max(0, Math.min(size - 1, index)) * stride;

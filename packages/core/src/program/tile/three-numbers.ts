@@ -4,7 +4,7 @@ import type { Value } from "./values.js";
 
 /** A number for each row of a panel. */
 export interface ThreeNumbers {
-  /** Those of the panel that was loaded last. */
+  /** Numbers of the panel that was loaded last. */
   readonly numbers: Doubles;
   /** @param r the panel's first row */
   readonly load: (r: number) => void;

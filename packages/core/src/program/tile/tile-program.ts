@@ -88,7 +88,7 @@ export class TileProgram {
   /** First key of the tile. */
   #first = 0;
   readonly #visible: Int32Array;
-  /** Of a mask. */
+  /** Classes of the rows of a mask program; null for a score program. */
   readonly #classes: RowClasses | null;
   readonly #diagonals: ReadonlyMap<number, DiagonalKind>;
 
