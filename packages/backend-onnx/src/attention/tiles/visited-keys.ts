@@ -8,7 +8,7 @@ export interface VisitedBlock {
   /** First query of the block of queries, and first key of the block of keys. */
   readonly query: number;
   readonly key: number;
-  /** Offsets of the first query's elements in `[sequences, 1, queryBlock, visited keys at most]`. */
+  /** Offset of the first query's elements in `[sequences, 1, queryBlock, visited keys at most]`. */
   readonly at: number;
   /** From one query's elements to the next one's. */
   readonly step: number;
