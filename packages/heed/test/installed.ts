@@ -60,16 +60,16 @@ export async function install(
       recursive: true,
       filter: (path) => !path.includes(".bundles"),
     });
+    const others = Object.keys(manifest.dependencies ?? {}).filter((n) => !n.startsWith("@heed/"));
+    for (const other of others) link(join(from, "node_modules", other), join(modules, other));
   }
-  const protobuf = join(packages, "backend-onnx/node_modules/@bufbuild/protobuf");
-  mkdirSync(join(modules, "@bufbuild"), { recursive: true });
-  symlinkSync(resolve(protobuf), join(modules, "@bufbuild/protobuf"));
-  for (const name of extra) {
-    const link = join(modules, name);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(resolve(packages, "heed/node_modules", name), link);
-  }
+  for (const name of extra) link(join(packages, "heed/node_modules", name), join(modules, name));
   return target;
+}
+
+function link(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  symlinkSync(resolve(from), to);
 }
 
 /** Runs the script of a folder. @returns what its last line has as JSON */

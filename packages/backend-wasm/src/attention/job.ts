@@ -135,7 +135,7 @@ export class Job {
     const units = bound.queryStarts ? unitsOf(bound, plan, threads) : null;
     const runs = template.programs?.runsOf(bound, units) ?? null;
     const query = arena.place("query", bound.query);
-    const keys = placeKeys(arena, bound, runs && runs.seen);
+    const keys = placeKeys(arena, bound, runs?.seen ?? null);
     const keyRows = keys.keyRows === bound.keyStarts ? 0 : arena.placeNumbers(keys.keyRows);
     const placedMask = mask && arena.placeBroadcast("mask", mask);
     const placedBias = bias && arena.placeBroadcast("bias", bias);
