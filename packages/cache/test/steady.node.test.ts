@@ -52,7 +52,7 @@ const cases = [
   { backend: "wasm", kind: "static", steps: most },
   { backend: "wasm", kind: "rolling", steps: 4000 },
   { backend: "wasm", kind: "paged", steps: most },
-  { backend: "js", kind: "paged", steps: 2000 },
+  { backend: "js", kind: "paged", steps: 4000 },
 ];
 
 test.each(cases)(
