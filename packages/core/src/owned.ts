@@ -78,9 +78,9 @@ export async function rowMajorCopy(attention: Copying, t: Tensor, owned: Owned):
 }
 
 /**
- * Copies all rows of `[B, H, L, D]` into another tensor of that shape, on a device.
+ * Copies all rows of `[B, H, L, D]` into the first rows of a tensor on a device.
  *
- * @param target of any strides with which no two elements share memory
+ * @param target `[B, H, L or more, D]`, of any strides with which no two elements share memory
  * @throws UnsupportedError if the backend of `target` has no scatter
  */
 export async function copyRows(

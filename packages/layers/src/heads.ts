@@ -11,7 +11,7 @@ import {
   tensor,
   toFloat64,
 } from "@heed/core";
-import type { Owned } from "@heed/core/owned";
+import { copyRows, type Owned } from "@heed/core/owned";
 
 /** `[B, H, L, S]` averaged over heads: `[B, L, S]`. */
 export async function averaged(attention: Attention, t: Tensor, owned: Owned): Promise<Tensor> {
@@ -71,8 +71,6 @@ export async function withRows(
     offset: flat.offset,
   });
   const shape = [batch, heads, length + count, size];
-  const slots = (first: number, n: number): Int32Array =>
-    Int32Array.from({ length: batch * n }, (_, i) => first + (i % n));
   if (!isDeviceTensor(t)) {
     const [a, b] = [toFloat64(t), toFloat64(repeatedRows)];
     const all = new Float64Array(batch * heads * (length + count) * size);
@@ -84,10 +82,8 @@ export async function withRows(
     return fromFloat64(all, shape, t.dtype);
   }
   const target = owned.keep(attention.allocate(t.dtype, shape, { backend: t.backend }));
-  const source = repeatedRows;
-  if (length > 0) {
-    await attention.apply(scatter, { target, source: t, slots: slots(0, length), paged: false });
-  }
-  await attention.apply(scatter, { target, source, slots: slots(length, count), paged: false });
+  await copyRows(attention, t, target);
+  const slots = Int32Array.from({ length: batch * count }, (_, i) => length + (i % count));
+  await attention.apply(scatter, { target, source: repeatedRows, slots, paged: false });
   return target;
 }

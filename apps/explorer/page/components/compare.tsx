@@ -5,6 +5,7 @@ import { meanDistance, meanEntropy } from "../measure/measures.js";
 import { change, secondSentence, state } from "../state/page-state.js";
 import type { State } from "../state/state.js";
 import type { LayerData, Sentence } from "../worker/protocol.js";
+import { HeadOfLayers } from "./head-choice.js";
 import { HeatMap, useCellSide } from "./heat-map.js";
 
 /** The weights of the chosen head minus those of the other one, in the chosen head's place. */
@@ -27,25 +28,14 @@ export function headDifference(
 export function OtherHead(): JSX.Element {
   const { otherLayer, otherHead } = state.value;
   return (
-    <label>
-      Compared with
-      <select
-        id="other-head"
-        value={`${otherLayer}.${otherHead}`}
-        onChange={({ currentTarget }) => {
-          const [layer, head] = currentTarget.value.split(".").map(Number);
-          change({ otherLayer: layer as number, otherHead: head as number });
-        }}
-      >
-        {Array.from({ length: 8 }, (_, i) => [Math.floor(i / 4), i % 4] as const).map(
-          ([layer, head]) => (
-            <option key={`${layer}.${head}`} value={`${layer}.${head}`}>
-              layer {layer + 1}, head {head + 1}
-            </option>
-          ),
-        )}
-      </select>
-    </label>
+    <HeadOfLayers
+      label="Compared with"
+      id="other-head"
+      layers={2}
+      layer={otherLayer}
+      head={otherHead}
+      onChoose={(layer, head) => change({ otherLayer: layer, otherHead: head })}
+    />
   );
 }
 

@@ -6,10 +6,18 @@ import { type Matrix, matrixOf, paint } from "../drawing/matrix.js";
 import { meanDistance, meanEntropy } from "../measure/measures.js";
 import { shown } from "../model/tokens.js";
 import { change, dark, difference, state } from "../state/page-state.js";
-import type { BackendName, Quantity } from "../state/state.js";
+import type { Quantity } from "../state/state.js";
 import type { LayerData, Sentence } from "../worker/protocol.js";
+import { Choice } from "./choice.js";
 import { headDifference, OtherHead, SecondSentence } from "./compare.js";
 import { format, HeatMap, useCellSide } from "./heat-map.js";
+
+const quantities: readonly (readonly [Quantity, string])[] = [
+  ["weights", "weights"],
+  ["scores", "scores"],
+  ["heads", "difference of two heads"],
+  ["difference", "difference of two backends"],
+];
 
 /** All heads small, one large, with measures. */
 export function Explore({ sentence }: { sentence: Sentence }): JSX.Element {
@@ -50,33 +58,20 @@ export function Explore({ sentence }: { sentence: Sentence }): JSX.Element {
             Layer {layer + 1}, head {head + 1}
           </h2>
           <div class="settings">
-            <label>
-              Show
-              <select
-                value={show}
-                onChange={({ currentTarget }) => change({ show: currentTarget.value as Quantity })}
-              >
-                <option value="weights">weights</option>
-                <option value="scores">scores</option>
-                <option value="heads">difference of two heads</option>
-                <option value="difference">difference of two backends</option>
-              </select>
-            </label>
+            <Choice
+              label="Show"
+              value={show}
+              options={quantities}
+              onChoose={(show) => change({ show })}
+            />
             {show === "heads" && <OtherHead />}
             {show === "difference" && (
-              <label>
-                Compared with
-                <select
-                  value={other}
-                  onChange={({ currentTarget }) =>
-                    change({ other: currentTarget.value as BackendName })
-                  }
-                >
-                  {["webgpu", "wasm", "js"].map((name) => (
-                    <option key={name}>{name}</option>
-                  ))}
-                </select>
-              </label>
+              <Choice
+                label="Compared with"
+                value={other}
+                options={(["webgpu", "wasm", "js"] as const).map((name) => [name, name])}
+                onChoose={(other) => change({ other })}
+              />
             )}
           </div>
         </div>

@@ -6,6 +6,7 @@ import { problem, state } from "../state/page-state.js";
 import { StripCache, stripRows, stripsInView } from "../state/strips.js";
 import { compute } from "../worker/client.js";
 import type { LongText } from "../worker/protocol.js";
+import { Choice } from "./choice.js";
 import { HeadChoice } from "./head-choice.js";
 import { HeatMap } from "./heat-map.js";
 
@@ -41,21 +42,14 @@ export function Long({ text }: { text: LongText }): JSX.Element {
         </h2>
         <div class="settings">
           <HeadChoice layers={1} />
-          <label>
-            Zoom
-            <select
-              value={cell.value}
-              onChange={({ currentTarget }) => {
-                cell.value = Number(currentTarget.value);
-              }}
-            >
-              {zooms.map((side) => (
-                <option key={side} value={side}>
-                  {side} px a cell
-                </option>
-              ))}
-            </select>
-          </label>
+          <Choice
+            label="Zoom"
+            value={cell.value}
+            options={zooms.map((side) => [side, `${side} px a cell`])}
+            onChoose={(side) => {
+              cell.value = side;
+            }}
+          />
         </div>
       </div>
       <p class="quiet">

@@ -6,6 +6,7 @@ import { drawSkipped } from "../drawing/tiles.js";
 import { blocksOf, maskLength, masks, type NamedMask } from "../measure/masks.js";
 import { change, dark, state } from "../state/page-state.js";
 import { tiles } from "../state/state.js";
+import { Choice } from "./choice.js";
 
 /** Masks as programs, and the tiles that a kernel need not visit. */
 export function Masks(): JSX.Element {
@@ -22,34 +23,20 @@ export function Masks(): JSX.Element {
       <div class="panel-head">
         <h2 id="mask">{chosen.title}</h2>
         <div class="settings">
-          <label>
-            Mask
-            <select
-              id="mask-name"
-              value={chosen.name}
-              onChange={({ currentTarget }) => change({ mask: currentTarget.value })}
-            >
-              {masks.map(({ name, title }) => (
-                <option key={name} value={name}>
-                  {title}
-                </option>
-              ))}
-            </select>
-          </label>
-          <label>
-            Tile
-            <select
-              id="tile"
-              value={tile}
-              onChange={({ currentTarget }) => change({ tile: Number(currentTarget.value) })}
-            >
-              {tiles.map((size) => (
-                <option key={size} value={size}>
-                  {size} × {size}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Choice
+            label="Mask"
+            id="mask-name"
+            value={chosen.name}
+            options={masks.map(({ name, title }) => [name, title])}
+            onChoose={(mask) => change({ mask })}
+          />
+          <Choice
+            label="Tile"
+            id="tile"
+            value={tile}
+            options={tiles.map((size) => [size, `${size} × ${size}`])}
+            onChoose={(tile) => change({ tile })}
+          />
         </div>
       </div>
       <p>{chosen.about}</p>

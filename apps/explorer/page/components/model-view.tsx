@@ -6,6 +6,7 @@ import { largest } from "../measure/measures.js";
 import { patchGrids } from "../measure/patches.js";
 import { change, foundModel, siteWeights, state } from "../state/page-state.js";
 import type { FoundModel, SiteWeights } from "../worker/protocol.js";
+import { Choice } from "./choice.js";
 import { HeatMap, useCellSide } from "./heat-map.js";
 import { Patches } from "./picture.js";
 
@@ -57,20 +58,13 @@ function Weights({ result, found }: { result: SiteWeights; found: FoundModel }):
           {name}, head {head + 1}
         </h2>
         <div class="settings">
-          <label>
-            Head
-            <select
-              id="site-head"
-              value={head}
-              onChange={({ currentTarget }) => change({ siteHead: Number(currentTarget.value) })}
-            >
-              {Array.from({ length: heads }, (_, i) => (
-                <option key={i} value={i}>
-                  {i + 1} of {heads}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Choice
+            label="Head"
+            id="site-head"
+            value={head}
+            options={Array.from({ length: heads }, (_, i) => [i, `${i + 1} of ${heads}`])}
+            onChoose={(siteHead) => change({ siteHead })}
+          />
           <label>
             Query
             <input
@@ -133,19 +127,12 @@ function PatchMap({ picture, result, query, weights }: PatchMapProps): JSX.Eleme
       />
       <figcaption class="settings">
         <span class="quiet">Bright is where the outlined patch attends to. Press another one.</span>
-        <label>
-          Patches
-          <select
-            value={grid.rows}
-            onChange={({ currentTarget }) => change({ grid: Number(currentTarget.value) })}
-          >
-            {choices.map(({ rows, columns }) => (
-              <option key={rows} value={rows}>
-                {columns} × {rows}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          label="Patches"
+          value={grid.rows}
+          options={choices.map(({ rows, columns }) => [rows, `${columns} × ${rows}`])}
+          onChoose={(grid) => change({ grid })}
+        />
       </figcaption>
     </figure>
   );

@@ -11,6 +11,7 @@ import {
   scoreTile,
 } from "../measure/scores.js";
 import { change, dark, state } from "../state/page-state.js";
+import { Choice } from "./choice.js";
 import { format, HeatMap, useCellSide } from "./heat-map.js";
 
 /** Score programs, as maps of what they make of scores. */
@@ -34,35 +35,21 @@ export function Scores(): JSX.Element {
       <div class="panel-head">
         <h2 id="scores">{title}</h2>
         <div class="settings">
-          <label>
-            Score program
-            <select
-              id="scores-name"
-              value={chosen.name}
-              onChange={({ currentTarget }) => change({ scores: currentTarget.value })}
-            >
-              {scorePrograms.map((one) => (
-                <option key={one.name} value={one.name}>
-                  {one.title}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Choice
+            label="Score program"
+            id="scores-name"
+            value={chosen.name}
+            options={scorePrograms.map(({ name, title }) => [name, title])}
+            onChoose={(scores) => change({ scores })}
+          />
           {chosen.byHead && (
-            <label>
-              Head
-              <select
-                id="scores-head"
-                value={head}
-                onChange={({ currentTarget }) => change({ scoreHead: Number(currentTarget.value) })}
-              >
-                {Array.from({ length: scoreHeads }, (_, h) => (
-                  <option key={h} value={h}>
-                    {h + 1}
-                  </option>
-                ))}
-              </select>
-            </label>
+            <Choice
+              label="Head"
+              id="scores-head"
+              value={head}
+              options={Array.from({ length: scoreHeads }, (_, h) => [h, `${h + 1}`])}
+              onChoose={(scoreHead) => change({ scoreHead })}
+            />
           )}
         </div>
       </div>

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { busy, change, longText, sentence, siteWeights, state } from "../state/page-state.js";
 import { type BackendName, lengths } from "../state/state.js";
+import { Choice } from "./choice.js";
 import { ModelForm } from "./model-form.js";
 
 const examples = [
@@ -31,36 +32,20 @@ export function Setup(): JSX.Element {
       {view === "model" && <ModelForm />}
       <div class="settings">
         {view === "long" && (
-          <label>
-            Tokens
-            <select
-              value={length}
-              onChange={({ currentTarget }) => change({ length: Number(currentTarget.value) })}
-            >
-              {lengths.map((count) => (
-                <option key={count} value={count}>
-                  {count.toLocaleString("en")}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Choice
+            label="Tokens"
+            value={length}
+            options={lengths.map((count) => [count, count.toLocaleString("en")])}
+            onChoose={(length) => change({ length })}
+          />
         )}
-        <label>
-          Backend
-          <select
-            id="backend"
-            value={backend}
-            onChange={({ currentTarget }) =>
-              change({ backend: currentTarget.value as BackendName })
-            }
-          >
-            {names.map(([name, label]) => (
-              <option key={name} value={name}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          label="Backend"
+          id="backend"
+          value={backend}
+          options={names}
+          onChoose={(backend) => change({ backend })}
+        />
         {ofSentence && (
           <label class="switch">
             <input

@@ -1,13 +1,11 @@
 import * as D from "../../src/shared/attention";
 import { number, size, word } from "../descriptor";
-import { LOWEST } from "../math/constants";
 import { finishRows, normalizeRows } from "./denominators";
 import { allFinite } from "./kernels/guarded";
-import { MOST } from "./kernels/groups";
 import { panelScores } from "./kernels/panel-scores";
 import { tileValues } from "./kernels/panel-values";
 import { greatestOfPanel, panelWeights } from "./kernels/softmax";
-import { spread, spreadScores, spreadValues } from "./kernels/spread";
+import { canSpread, spread, spreadScores, spreadValues } from "./kernels/spread";
 import { touchRows } from "./kernels/touch";
 import { addBias, greatestBiased } from "./logits";
 import { attendLoneRow } from "./lone-row";
@@ -48,9 +46,7 @@ export function attendShort(d: usize, work: usize): bool {
   const spreadKey = work + size(d, D.workSpreadKey);
   const spreadValue = work + size(d, D.workSpreadValue);
   const spreads =
-    variant != D.variantSplat &&
-    keys >= MOST &&
-    valueDim >= MOST &&
+    canSpread(variant, keys, valueDim) &&
     rows > (SPREAD_PANELS - 1) * PANEL;
   if (spreads) {
     spread(key, keys, keyStride, headDim, 4, spreadKey);

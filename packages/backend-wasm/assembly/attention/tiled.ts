@@ -2,11 +2,10 @@ import * as D from "../../src/shared/attention";
 import { number, size, word } from "../descriptor";
 import { finishRows, normalizeRows } from "./denominators";
 import { allFinite, guardedTileValues } from "./kernels/guarded";
-import { MOST } from "./kernels/groups";
 import { panelScores } from "./kernels/panel-scores";
 import { addPanel, tileValues } from "./kernels/panel-values";
 import { finalWeights, panelSoftmax } from "./kernels/softmax";
-import { spread, spreadScores, spreadValues } from "./kernels/spread";
+import { canSpread, spread, spreadScores, spreadValues } from "./kernels/spread";
 import { touchRows } from "./kernels/touch";
 import { finishLogits } from "./logits";
 import { storeScores, storeWeights } from "./matrices";
@@ -182,9 +181,7 @@ function attendTile(d: usize, work: usize, rows: i32, from: i32, to: i32, final:
   const spreadKey = work + size(d, D.workSpreadKey);
   const spreadValue = work + size(d, D.workSpreadValue);
   const spreads =
-    variant != D.variantSplat &&
-    keys >= MOST &&
-    valueDim >= MOST &&
+    canSpread(variant, keys, valueDim) &&
     panelsThatSee(d, work, rows, from, to) >= SPREAD_PANELS;
   if (spreads) {
     spread(key, keys, keyStride, headDim, 4, spreadKey);

@@ -44,6 +44,26 @@ export function exp2With(
   x = f32x4.pmax(x, lowest);
   const shifted = f32x4.add(x, magic);
   const f = f32x4.sub(x, f32x4.sub(shifted, magic));
+  return exp2Parts(shifted, f, one, c1, c2, c3, c4, c5);
+}
+
+/**
+ * 2^n · 2^f.
+ *
+ * @param shifted n + {@link exp2Magic}
+ */
+// @ts-ignore: decorator
+@inline
+function exp2Parts(
+  shifted: v128,
+  f: v128,
+  one: v128,
+  c1: v128,
+  c2: v128,
+  c3: v128,
+  c4: v128,
+  c5: v128,
+): v128 {
   let p = madd(c5, f, c4);
   p = madd(p, f, c3);
   p = madd(p, f, c2);
@@ -78,12 +98,7 @@ export function exp2Times(
   x = f32x4.pmax(x, lowest);
   const shifted = madd(x, factor, magic);
   const f = madd(x, factor, f32x4.sub(magic, shifted));
-  let p = madd(c5, f, c4);
-  p = madd(p, f, c3);
-  p = madd(p, f, c2);
-  p = madd(p, f, c1);
-  p = madd(p, f, one);
-  return f32x4.mul(p, i32x4.shl(shifted, 23));
+  return exp2Parts(shifted, f, one, c1, c2, c3, c4, c5);
 }
 
 /** The lowest x, or product, that {@link exp2Times} looks at: what is below comes out as 0. */

@@ -1,4 +1,4 @@
-import { createStore, get, set, type UseStore } from "idb-keyval";
+import { createStore, get, set } from "idb-keyval";
 
 /** A place where an attention keeps what it learned, as one text. Either function may throw or reject. */
 export interface LearningStore {
@@ -46,22 +46,17 @@ export function defaultStore(globals: Globals = globalThis as Globals): Learning
   return "indexedDB" in globals ? inIndexedDB() : null;
 }
 
-/** Opened when it is used: pages may forbid it, and then opening it fails. */
+/** The database is opened when it is read or written first: pages may forbid it, and then that rejects. */
 function inIndexedDB(): LearningStore {
-  let store: UseStore | null = null;
-  const opened = (): UseStore => {
-    store ??= createStore(place, learned);
-    return store;
-  };
+  const store = createStore(place, learned);
   return {
-    // Anybody on the page can write there.
-    read: async () => textOf(await get<unknown>(learned, opened())),
-    write: (text) => set(learned, text, opened()),
+    read: async () => {
+      // Anybody on the page can write there.
+      const value = await get<unknown>(learned, store);
+      return typeof value === "string" ? value : null;
+    },
+    write: (text) => set(learned, text, store),
   };
-}
-
-function textOf(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
 }
 
 function inCacheFolder(process: NonNullable<Globals["process"]>): LearningStore {

@@ -1,4 +1,4 @@
-import { InvalidInputError, isHeedError, UnsupportedError } from "@heed/core";
+import { isHeedError } from "@heed/core";
 import { NotInPlace, NotThisCall } from "./axes.js";
 
 /** Why the runtime has to run a call; null for errors that are no matter of the call. */
@@ -13,9 +13,6 @@ export function reasonOnDevice(error: unknown): string | null {
 
 /** Why no backend takes a call; null for other errors. */
 function refusalOf(error: unknown): string | null {
-  if (error instanceof UnsupportedError || error instanceof InvalidInputError) return error.message;
-  if (isHeedError(error, "unsupported") || isHeedError(error, "invalid-input")) {
-    return (error as Error).message;
-  }
-  return null;
+  const refused = isHeedError(error, "unsupported") || isHeedError(error, "invalid-input");
+  return refused ? error.message : null;
 }

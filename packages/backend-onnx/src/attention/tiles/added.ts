@@ -8,10 +8,9 @@ import {
   panelLength,
   TileProgram,
 } from "@heed/core/program";
+import { BlockRows, lanes } from "./block-rows.js";
 import { elementOf, forEachVisit, type VisitedBlock } from "./visited-keys.js";
 import type { Visits } from "./visits.js";
-
-const lanes = 3;
 
 /** Whether a score program adds to the score a number that does not depend on it. */
 export function addsToScore(form: ProgramForm<"score">): boolean {
@@ -94,8 +93,7 @@ function addProgram(
   const { queryBlock, keyBlock } = problem.blockMask as NonNullable<AttentionProblem["blockMask"]>;
   const sizes = { keys: keyBlock, rows: queryBlock, lanes, ascending: queryBlock } as const;
   const tile = new TileProgram(program, sizes);
-  const list = (): Int32Array => new Int32Array(queryBlock);
-  const rows = { head: list(), position: list(), index: list() };
+  const rows = new BlockRows(queryBlock);
   const panel = doubles(panelLength(keyBlock, lanes));
   let latest: VisitedBlock | null = null;
   let areFinite = true;
@@ -103,12 +101,7 @@ function addProgram(
     const { batch, head, query, key, at, step } = block;
     if (batch !== latest?.batch) tile.setBatch(batch);
     if (batch !== latest?.batch || head !== latest.head || query !== latest.query) {
-      for (let r = 0; r < queryBlock; r++) {
-        rows.head[r] = head;
-        rows.index[r] = query + r;
-        rows.position[r] = query + r + (offsets[batch] as number);
-      }
-      tile.setRows(queryBlock, rows);
+      rows.give(tile, head, query, offsets[batch] as number);
     }
     latest = block;
     tile.setKeys(key, keyBlock);

@@ -1,11 +1,9 @@
 import type { AttentionProblem, BoundAttention, HostTensor } from "@heed/core";
 import { tensor, visibleBand } from "@heed/core";
 import { type BoundProgram, TileProgram, variablesOf } from "@heed/core/program";
+import { BlockRows, lanes } from "./block-rows.js";
 import { elementOf, forEachVisit } from "./visited-keys.js";
 import type { Visits } from "./visits.js";
-
-/** Rows of a panel of a {@link TileProgram}. */
-const lanes = 3;
 
 /**
  * The mask of the keys that each sequence of {@link Visits} reads: true for blocks that are full, and for those that their
@@ -58,7 +56,7 @@ function writeProgram(
   const sequenceBytes = queryBlock * rowBytes;
   const tile = new TileProgram(program, { keys: keyBlock, rows: queryBlock, lanes });
   const used = variablesOf(program.form);
-  const rows = { head: list(queryBlock), position: list(queryBlock), index: list(queryBlock) };
+  const rows = new BlockRows(queryBlock);
   const blocksOfQueries = lengths.length / (batch * queryHeads);
   for (let b = 0; b < batch; b++) {
     tile.setBatch(b);
@@ -95,12 +93,7 @@ function writeProgram(
       if (partial[s * width + n] === 0) continue;
       if (!hasRows) {
         hasRows = true;
-        for (let r = 0; r < queryBlock; r++) {
-          rows.head[r] = head;
-          rows.index[r] = q * queryBlock + r;
-          rows.position[r] = q * queryBlock + r + offset;
-        }
-        tile.setRows(queryBlock, rows);
+        rows.give(tile, head, q * queryBlock, offset);
       }
       tile.setKeys((table[s * width + n] as number) * keyBlock, keyBlock);
       writeBlock(s * sequenceBytes + n * keyBlock);
@@ -119,8 +112,4 @@ function writeProgram(
       }
     }
   }
-}
-
-function list(length: number): Int32Array {
-  return new Int32Array(length);
 }

@@ -15,6 +15,17 @@ import { MOST } from "./groups";
 const STEP_BYTES: usize = 16 * <usize>MOST;
 
 /**
+ * Whether kernels can read a tile spread.
+ *
+ * @param columns of the values
+ */
+// @ts-ignore: decorator
+@inline
+export function canSpread(variant: i32, keys: i32, columns: i32): bool {
+  return variant != D.variantSplat && keys >= MOST && columns >= MOST;
+}
+
+/**
  * Copies a matrix, each element to four lanes.
  *
  * @param count keys, or columns: at least `MOST`

@@ -32,16 +32,16 @@ export function compileSum(
 ): boolean {
   const [a = -1, b = -1] = node.args;
   const sign = node.op === "add" ? 1 : -1;
-  // A sum's operands change places, those of a difference do not.
-  for (const [here, other] of sign === 1
-    ? [
-        [a, b],
-        [b, a],
-      ]
-    : [[a, b]]) {
-    const scale = scaleOf(program, out, here as number);
-    if (scale === null || !program.isWaiting(other as number)) continue;
-    return addTo(program, { out, scale, sign }, other as number, shiftedOf);
+  for (const [here, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const scale = scaleOf(program, out, here);
+    if (scale !== null && program.isWaiting(other)) {
+      return addTo(program, { out, scale, sign }, other, shiftedOf);
+    }
+    // A sum's operands change places, those of a difference do not.
+    if (sign === -1) break;
   }
   return false;
 }
