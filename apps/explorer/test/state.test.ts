@@ -147,10 +147,10 @@ describe("pictured score programs", () => {
     expect(scoreAt("alibi", 0, 40, 30)).toBe(-5);
     expect(scoreAt("alibi", 7, 40, 30)).toBe(-10 / 256);
     expect(scoreAt("alibi", 7, 40, 41)).toBeNaN();
-    const { hidden, range, tiles } = scoresOf(named("alibi"), 0);
+    const { hidden, range, counts } = scoresOf(named("alibi"), 0);
     expect(hidden).toBe((scoreLength * (scoreLength - 1)) / 2);
     expect(range).toEqual([-31.5, 0]);
-    expect(tiles).toEqual([16, 6]);
+    expect(counts).toEqual([16, 6]);
   });
 
   test("Swin's bias is the same for the same distance within a window", () => {

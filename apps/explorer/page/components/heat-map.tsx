@@ -2,9 +2,10 @@ import { useNarrow } from "@heed/page";
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { type Matrix, type Part, paint } from "../drawing/matrix.js";
+import { Cells, drawMap, type MapView, partOnScreen } from "../drawing/map.js";
+import type { MapQuantity, Matrix, Part } from "../drawing/matrix.js";
 import { type Format, save } from "../drawing/save.js";
-import { drawSkipped, hiddenGround } from "../drawing/tiles.js";
+import type { TileKind, Tiles } from "../drawing/tiles.js";
 import { shown } from "../model/tokens.js";
 import { dark } from "../state/page-state.js";
 
@@ -14,8 +15,8 @@ interface HeatMapProps {
   readonly pieces: readonly string[];
   /** Words of the keys, where they are others. */
   readonly keyPieces?: readonly string[];
-  /** Tiles that are drawn as skipped; keys that are hidden then have a ground of their own. */
-  readonly tiles?: Tiles;
+  /** Tiles, of which some are skipped; keys that are hidden then have a ground of their own. */
+  readonly tiles?: Tiles | undefined;
   readonly title: string;
   /** Id of the line that tells the cell; another one for a second map on the page. */
   readonly cellId?: string;
@@ -25,13 +26,6 @@ interface HeatMapProps {
   readonly cell: number;
   /** Called with the part that is on screen, whenever it is drawn. */
   readonly onView?: (part: Part, scrolled: number, height: number) => void;
-}
-
-/** Tiles of a map, of which some are skipped. */
-interface Tiles {
-  /** Queries, and keys, of a tile. */
-  readonly size: number;
-  readonly skipped: (query: number, key: number) => boolean;
 }
 
 const gutterWithWords = 84;
@@ -59,114 +53,24 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
   const { cellId = "cell" } = props;
   const frame = useRef<HTMLElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
-  /** A pixel for each cell on screen. */
-  const cells = useRef<OffscreenCanvas | null>(null);
-  const view = useRef<Part>({ firstRow: 0, rows: 0, firstColumn: 0, columns: 0 });
+  const cells = useRef<Cells | null>(null);
+  const onScreen = useRef<Part>({ firstRow: 0, rows: 0, firstColumn: 0, columns: 0 });
   const cursor = useSignal<readonly [number, number] | null>(null);
   const gutter = cell >= leastWithWords ? gutterWithWords : 0;
-  const isDark = dark.value;
   const at = cursor.value;
   const { rows: queries, columns: keys } = matrix;
+  const labels = { queries: pieces, keys: keyPieces };
+  const view: MapView = { matrix, labels, tiles, cell, gutter, isDark: dark.value, cursor: at };
 
   const draw = useRef(() => {});
   draw.current = () => {
     const [box, target] = [frame.current, canvas.current];
-    const context = target?.getContext("2d");
-    if (!box || !target || !context) return;
-    const [width, height] = [box.clientWidth, box.clientHeight];
-    const ratio = devicePixelRatio;
-    if (
-      target.width !== Math.round(width * ratio) ||
-      target.height !== Math.round(height * ratio)
-    ) {
-      target.width = Math.round(width * ratio);
-      target.height = Math.round(height * ratio);
-      Object.assign(target.style, { width: `${width}px`, height: `${height}px` });
-    }
-    const { scrollLeft: left, scrollTop: top } = box;
-    const part: Part = {
-      firstRow: Math.floor(top / cell),
-      rows: 0,
-      firstColumn: Math.floor(left / cell),
-      columns: 0,
-    };
-    const shownPart = {
-      ...part,
-      rows: Math.min(
-        queries - part.firstRow,
-        Math.ceil((top + height - gutter) / cell) - part.firstRow,
-      ),
-      columns: Math.min(
-        keys - part.firstColumn,
-        Math.ceil((left + width - gutter) / cell) - part.firstColumn,
-      ),
-    };
-    view.current = shownPart;
-    onView?.(shownPart, top, height - gutter);
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
-    const { firstRow, rows, firstColumn, columns } = shownPart;
-    if (rows <= 0 || columns <= 0) return;
-    cells.current ??= new OffscreenCanvas(1, 1);
-    const small = cells.current;
-    if (small.width !== columns || small.height !== rows) {
-      Object.assign(small, { width: columns, height: rows });
-    }
-    // In JavaScript's memory, where its pixels are made.
-    const ofCells = small.getContext("2d", { willReadFrequently: true });
-    ofCells?.putImageData(paint(matrix, shownPart, isDark), 0, 0);
-    context.imageSmoothingEnabled = false;
-    const x = (column: number) => gutter + column * cell - left;
-    const y = (row: number) => gutter + row * cell - top;
-    context.save();
-    context.beginPath();
-    context.rect(gutter, gutter, width, height);
-    context.clip();
-    if (tiles) {
-      context.fillStyle = hiddenGround(isDark);
-      context.fillRect(x(firstColumn), y(firstRow), columns * cell, rows * cell);
-    }
-    context.drawImage(small, x(firstColumn), y(firstRow), columns * cell, rows * cell);
-    if (tiles) {
-      const side = tiles.size * cell;
-      for (let query = 0; query * tiles.size < queries; query++) {
-        for (let key = 0; key * tiles.size < keys; key++) {
-          if (!tiles.skipped(query, key)) continue;
-          drawSkipped(context, x(key * tiles.size), y(query * tiles.size), side, isDark);
-        }
-      }
-    }
-    if (at) {
-      // Around the cursor, a line that stands out on every colour of cells.
-      for (const [width, colour] of [
-        [5, "--surface"],
-        [2, "--warn"],
-      ] as const) {
-        context.lineWidth = width;
-        context.strokeStyle = getComputedStyle(box).getPropertyValue(colour);
-        context.strokeRect(x(at[1]) - 1, y(at[0]) - 1, cell + 2, cell + 2);
-      }
-    }
-    context.restore();
-    if (gutter === 0) return;
-    context.fillStyle = getComputedStyle(box).color;
-    context.font = `${Math.min(13, cell - 1)}px system-ui, sans-serif`;
-    context.textBaseline = "middle";
-    const fit = (text: string) => (text.length > 12 ? `${text.slice(0, 11)}…` : text);
-    for (let i = firstRow; i < firstRow + rows; i++) {
-      if (y(i) < gutter - cell / 2) continue;
-      context.textAlign = "right";
-      context.fillText(fit(shown(pieces[i] ?? "")), gutter - 6, y(i) + cell / 2);
-    }
-    for (let j = firstColumn; j < firstColumn + columns; j++) {
-      if (x(j) < gutter - cell / 2) continue;
-      context.save();
-      context.translate(x(j) + cell / 2, gutter - 6);
-      context.rotate(-Math.PI / 2);
-      context.textAlign = "left";
-      context.fillText(fit(shown(keyPieces[j] ?? "")), 0, 0);
-      context.restore();
-    }
+    if (!box || !target) return;
+    const part = partOnScreen(view, box);
+    onScreen.current = part;
+    onView?.(part, box.scrollTop, box.clientHeight - gutter);
+    cells.current ??= new Cells();
+    drawMap(target, box, view, part, cells.current);
   };
 
   const asked = useRef(0);
@@ -196,28 +100,40 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
   };
   const move = (event: KeyboardEvent) => {
     const step = event.shiftKey ? 10 : 1;
+    const { firstRow, firstColumn, rows } = onScreen.current;
     const moves: Record<string, readonly [number, number]> = {
       ArrowUp: [-step, 0],
       ArrowDown: [step, 0],
       ArrowLeft: [0, -step],
       ArrowRight: [0, step],
+      PageUp: [-rows, 0],
+      PageDown: [rows, 0],
+      Home: [0, -keys],
+      End: [0, keys],
     };
     const by = moves[event.key];
     if (!by) return;
     event.preventDefault();
-    const [row, column] = at ?? [view.current.firstRow, view.current.firstColumn];
+    const [row, column] = at ?? [firstRow, firstColumn];
     const within = (x: number, size: number) => Math.max(0, Math.min(size - 1, x));
     const next = [within(row + by[0], queries), within(column + by[1], keys)] as const;
     cursor.value = next;
+    reveal(next);
+  };
+  const reveal = ([row, column]: readonly [number, number]) => {
     const box = frame.current as HTMLElement;
     const into = (scrolled: number, place: number, length: number) =>
       Math.min(place * cell, Math.max(scrolled, (place + 1) * cell - length + gutter));
-    box.scrollTop = into(box.scrollTop, next[0], box.clientHeight);
-    box.scrollLeft = into(box.scrollLeft, next[1], box.clientWidth);
+    box.scrollTop = into(box.scrollTop, row, box.clientHeight);
+    box.scrollLeft = into(box.scrollLeft, column, box.clientWidth);
   };
+  // A map that is drawn larger keeps its cell on screen.
+  useLayoutEffect(() => {
+    if (at) reveal(at);
+  }, [cell]);
 
   const value = at && matrix.row(at[0])?.[at[1]];
-  const labels = { queries: pieces, keys: keyPieces };
+  const kind = at && tiles?.kind(Math.floor(at[0] / tiles.size), Math.floor(at[1] / tiles.size));
   return (
     <div class="map">
       <section
@@ -250,6 +166,7 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
               <strong>{shown(pieces[at[0]] ?? "")}</strong> ({at[0] + 1}) →{" "}
               <strong>{shown(keyPieces[at[1]] ?? "")}</strong> ({at[1] + 1}):{" "}
               {value === undefined || value === null ? "…" : format(value, matrix.quantity)}
+              {kind && `, ${tileInWords[kind]}`}
             </>
           ) : (
             <span class="quiet">Rows are queries, columns are keys. Point at a cell.</span>
@@ -261,7 +178,9 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
               key={kind}
               type="button"
               aria-label={`Save what is shown as ${kind.toUpperCase()}`}
-              onClick={() => void save(kind, matrix, labels, view.current, title)}
+              onClick={() =>
+                void save(kind, { matrix, labels, part: onScreen.current, title, tiles })
+              }
             >
               {kind.toUpperCase()}
             </button>
@@ -272,8 +191,16 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
   );
 }
 
+/** Where a cell is, by the kind of its tile. */
+const tileInWords: Readonly<Record<TileKind, string>> = {
+  empty: "in a tile that is skipped",
+  partial: "in a tile that is masked element by element",
+  full: "in a tile that needs no mask",
+};
+
 /** A value in words, by its quantity. */
-export function format(value: number, quantity: Matrix["quantity"]): string {
+export function format(value: number, quantity: MapQuantity): string {
+  if (quantity === "mask") return value > 0.5 ? "seen" : "hidden";
   if (Number.isNaN(value)) return "hidden";
   if (quantity === "weights") return `${(100 * value).toFixed(value < 0.01 ? 3 : 1)}%`;
   if (quantity === "heads") return `${(100 * value).toFixed(1)}%`.replace("-", "−");

@@ -1,21 +1,36 @@
-import type { BlockMask } from "@heed/core/program";
+import { useNarrow } from "@heed/page";
+import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { css, shareColour } from "../drawing/colours.js";
-import { drawSkipped } from "../drawing/tiles.js";
-import { blocksOf, maskLength, masks, type NamedMask } from "../measure/masks.js";
-import { change, dark, state } from "../state/page-state.js";
+import { useMemo } from "preact/hooks";
+import {
+  blocksOf,
+  maskLength,
+  maskMatrix,
+  masks,
+  type NamedMask,
+  tilesOf,
+} from "../measure/masks.js";
+import { change, state } from "../state/page-state.js";
 import { tiles } from "../state/state.js";
 import { Choice } from "./choice.js";
+import { HeatMap } from "./heat-map.js";
+
+/** Sides of a cell in CSS pixels; 0 shows the whole mask. */
+const zooms = [0, 1, 2, 4, 8, 16] as const;
 
 /** Masks as programs, and the tiles that a kernel need not visit. */
 export function Masks(): JSX.Element {
   const { mask, tile } = state.value;
   const chosen = masks.find(({ name }) => name === mask) ?? (masks[0] as NamedMask);
-  const { elements, blocks } = useMemo(() => {
+  const zoom = useSignal(0);
+  const whole = useNarrow() ? 0.3 : 0.5;
+  const { program, matrix, pieces } = useMemo(() => {
     const program = chosen.program();
-    return { elements: blocksOf(program, 1), blocks: blocksOf(program, tile) };
-  }, [chosen, tile]);
+    const token = chosen.token ?? ((at: number) => `token ${at + 1}`);
+    const pieces = Array.from({ length: maskLength }, (_, at) => token(at));
+    return { program, matrix: maskMatrix(program), pieces };
+  }, [chosen]);
+  const blocks = useMemo(() => blocksOf(program, tile), [program, tile]);
   const { empty, partial, full } = blocks.counts;
   const all = empty + partial + full;
   return (
@@ -37,6 +52,15 @@ export function Masks(): JSX.Element {
             options={tiles.map((size) => [size, `${size} × ${size}`])}
             onChoose={(tile) => change({ tile })}
           />
+          <Choice
+            label="Zoom"
+            id="mask-zoom"
+            value={zoom.value}
+            options={zooms.map((side) => [side, side === 0 ? "whole" : `${side} px a cell`])}
+            onChoose={(side) => {
+              zoom.value = side;
+            }}
+          />
         </div>
       </div>
       <p>{chosen.about}</p>
@@ -48,11 +72,13 @@ export function Masks(): JSX.Element {
         , {full.toLocaleString("en")} need no mask, and {partial.toLocaleString("en")} are masked
         element by element.
       </p>
-      <MaskPicture
-        elements={elements}
-        blocks={blocks}
-        tile={tile}
-        label={`${chosen.title}: ${empty} of ${all} tiles are skipped`}
+      <HeatMap
+        matrix={matrix}
+        pieces={pieces}
+        tiles={{ ...tilesOf(blocks, tile), outlined: true }}
+        title={`${chosen.title}: ${empty} of ${all} tiles are skipped`}
+        cell={zoom.value || whole}
+        cellId="mask-cell"
       />
       <ul class="legend side-by-side">
         <li>
@@ -71,52 +97,5 @@ export function Masks(): JSX.Element {
         <code>createBlockMask</code> says which tiles it leaves.
       </p>
     </section>
-  );
-}
-
-interface MaskPictureProps {
-  readonly elements: BlockMask;
-  readonly blocks: BlockMask;
-  readonly tile: number;
-  readonly label: string;
-}
-
-function MaskPicture({ elements, blocks, tile, label }: MaskPictureProps): JSX.Element {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const isDark = dark.value;
-  useLayoutEffect(() => {
-    const context = canvas.current?.getContext("2d");
-    if (!context) return;
-    context.fillStyle = css(shareColour(0.03, isDark));
-    context.fillRect(0, 0, maskLength, maskLength);
-    context.fillStyle = css(shareColour(0.75, isDark));
-    const { starts, first, end } = elements.rows;
-    for (let row = 0; row < maskLength; row++) {
-      for (let n = starts[row] as number; n < (starts[row + 1] as number); n++) {
-        const from = first[n] as number;
-        context.fillRect(from, row, (end[n] as number) - from, 1);
-      }
-    }
-    const count = maskLength / tile;
-    for (let query = 0; query < count; query++) {
-      for (let key = 0; key < count; key++) {
-        const kind = blocks.kind(0, 0, query, key);
-        const [x, y] = [key * tile, query * tile];
-        if (kind === "empty") drawSkipped(context, x, y, tile, isDark);
-        context.strokeStyle = isDark ? "rgb(255 255 255 / 0.16)" : "rgb(20 30 60 / 0.14)";
-        context.lineWidth = 1;
-        context.strokeRect(x + 0.5, y + 0.5, tile - 1, tile - 1);
-      }
-    }
-  });
-  return (
-    <canvas
-      ref={canvas}
-      class="mask-picture"
-      role="img"
-      aria-label={label}
-      width={maskLength}
-      height={maskLength}
-    />
   );
 }

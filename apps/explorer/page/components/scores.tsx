@@ -27,7 +27,7 @@ export function Scores(): JSX.Element {
       Array.from({ length: scoreLength }, (_, at) => token(at));
     return [named(chosen.token), named(chosen.key ?? chosen.token)] as const;
   }, [chosen]);
-  const [all, skipped] = scores.tiles;
+  const [all, skipped] = scores.counts;
   const title = chosen.byHead ? `${chosen.title}, head ${head + 1}` : chosen.title;
   const number = (value: number) => format(value, "scores");
   return (
@@ -72,7 +72,7 @@ export function Scores(): JSX.Element {
         matrix={scores}
         pieces={pieces}
         keyPieces={keyPieces}
-        tiles={{ size: scoreTile, skipped: scores.skipped }}
+        tiles={scores.tiles}
         title={`Scores after ${title}`}
         cell={cell}
         cellId="score-cell"

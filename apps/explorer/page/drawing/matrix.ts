@@ -9,11 +9,14 @@ export interface Part {
   readonly columns: number;
 }
 
+/** The numbers of a matrix: those of attention, or whether a mask lets a query see a key, 1 or 0. */
+export type MapQuantity = Quantity | "mask";
+
 /** A matrix of queries and keys, row by row. A row that has not been computed is undefined. */
 export interface Matrix {
   readonly rows: number;
   readonly columns: number;
-  readonly quantity: Quantity;
+  readonly quantity: MapQuantity;
   /** Value at which colours end. */
   readonly most: number;
   /** Values of a row; NaN is a key that is hidden. */
@@ -39,12 +42,20 @@ export function matrixOf(
   };
 }
 
+/** Shares of blue of the keys that a query sees, and of those that are hidden from it. */
+const [seen, unseen] = [0.75, 0.03] as const;
+
 export function colourOf(matrix: Pick<Matrix, "quantity" | "most">, dark: boolean) {
   const { quantity, most } = matrix;
   const factor = most > 0 ? 1 / most : 0;
+  if (quantity === "mask") return (x: number): Colour => shareColour(x > 0.5 ? seen : unseen, dark);
   return quantity === "weights"
     ? (x: number): Colour => shareColour(x * factor, dark)
     : (x: number): Colour => signedColour(x * factor, dark);
+}
+
+function isSigned(quantity: MapQuantity): boolean {
+  return quantity !== "weights" && quantity !== "mask";
 }
 
 /** Colours of all values between the ends, so that drawing looks them up. */
@@ -54,8 +65,7 @@ const shades = 256;
 export function paint(matrix: Matrix, part: Part, dark: boolean): ImageData {
   const image = new ImageData(Math.max(1, part.columns), Math.max(1, part.rows));
   const pixels = new Uint32Array(image.data.buffer);
-  const signed = matrix.quantity !== "weights";
-  const least = signed ? -matrix.most : 0;
+  const least = isSigned(matrix.quantity) ? -matrix.most : 0;
   const colour = colourOf(matrix, dark);
   const table = Uint32Array.from({ length: shades }, (_, i) => {
     const [r, g, b] = colour(least + ((matrix.most - least) * i) / (shades - 1));

@@ -18,6 +18,8 @@ import {
   type MaskProgram,
   maskMod,
 } from "@heed/core/program";
+import type { Matrix } from "../drawing/matrix.js";
+import type { Tiles } from "../drawing/tiles.js";
 
 /** Queries, and keys, of the pictured masks. */
 export const maskLength = 1024;
@@ -39,7 +41,11 @@ export interface NamedMask {
   readonly title: string;
   readonly about: string;
   readonly program: () => MaskProgram;
+  /** Name of a token in words, where it is not its number. */
+  readonly token?: (at: number) => string;
 }
+
+const pixel = (at: number): string => `pixel ${Math.floor(at / side) + 1}, ${(at % side) + 1}`;
 
 export const masks: readonly NamedMask[] = [
   {
@@ -51,7 +57,7 @@ export const masks: readonly NamedMask[] = [
   {
     name: "window",
     title: "Sliding window",
-    about: "Each token sees the last 128, as Mistral and Gemma do in many layers.",
+    about: "Each token sees itself and the 128 before it, as in many layers of Mistral and Gemma.",
     program: () => slidingWindow(128),
   },
   {
@@ -93,12 +99,14 @@ export const masks: readonly NamedMask[] = [
     title: "Neighbourhood of pixels",
     about: "A picture of 32 × 32 patches, each of which sees the 7 × 7 around it.",
     program: () => neighbourhood({ height: side, width: side, kernel: 7 }),
+    token: pixel,
   },
   {
     name: "swin",
     title: "Shifted windows",
     about: "The same picture in windows of 8 × 8, shifted by half a window, as in Swin.",
     program: () => swin({ height: side, width: side, window: 8, shift: 4 }),
+    token: pixel,
   },
 ];
 
@@ -106,4 +114,22 @@ export const masks: readonly NamedMask[] = [
 export function blocksOf(program: MaskProgram, tile: number): BlockMask {
   const size = { queryLength: maskLength, keyLength: maskLength };
   return createBlockMask(program, { ...size, queryBlock: tile, keyBlock: tile });
+}
+
+/** Blocks of a mask as the tiles of a map. */
+export function tilesOf(blocks: BlockMask, size: number): Tiles {
+  return { size, kind: (query, key) => blocks.kind(0, 0, query, key) };
+}
+
+/** A mask as a map: 1 where a query sees a key. */
+export function maskMatrix(program: MaskProgram): Matrix {
+  const { starts, first, end } = blocksOf(program, 1).rows;
+  const values = new Float32Array(maskLength * maskLength);
+  const row = (i: number): Float32Array => values.subarray(i * maskLength, (i + 1) * maskLength);
+  for (let i = 0; i < maskLength; i++) {
+    for (let n = starts[i] as number; n < (starts[i + 1] as number); n++) {
+      row(i).fill(1, first[n], end[n]);
+    }
+  }
+  return { rows: maskLength, columns: maskLength, quantity: "mask", most: 1, row };
 }

@@ -23,6 +23,8 @@ import {
   where,
 } from "@heed/core/program";
 import type { Matrix } from "../drawing/matrix.js";
+import type { Tiles } from "../drawing/tiles.js";
+import { tilesOf } from "./masks.js";
 
 /** Queries, and keys, of the pictured programs. */
 export const scoreLength = 64;
@@ -152,10 +154,10 @@ export interface Scores extends Matrix {
   /** Smallest and largest score that is not hidden. */
   readonly range: readonly [number, number];
   readonly hidden: number;
-  /** Whether a tile is skipped, since its mask hides all of it. */
-  readonly skipped: (query: number, key: number) => boolean;
+  /** Tiles of the mask, of which some are skipped; undefined where nothing is hidden. */
+  readonly tiles: Tiles | undefined;
   /** Number of tiles, and of those that are skipped. */
-  readonly tiles: readonly [all: number, skipped: number];
+  readonly counts: readonly [all: number, skipped: number];
 }
 
 export function scoresOf(named: NamedScores, head: number): Scores {
@@ -188,7 +190,7 @@ export function scoresOf(named: NamedScores, head: number): Scores {
     row: (i) => values.subarray(i * size, (i + 1) * size),
     range: [least, most],
     hidden,
-    skipped: (query, key) => blocks?.kind(0, 0, query, key) === "empty",
-    tiles: [(size / scoreTile) ** 2, blocks?.counts.empty ?? 0],
+    tiles: blocks && tilesOf(blocks, scoreTile),
+    counts: [(size / scoreTile) ** 2, blocks?.counts.empty ?? 0],
   };
 }
