@@ -3,9 +3,12 @@ import { splice } from "@heed/splice";
 import * as ort from "onnxruntime-node";
 import { beforeAll, describe, expect, test } from "vitest";
 import { attentionOn } from "../../../test/backends.js";
+import { gemma, gpt2, llama, whisper } from "./models/decoders.js";
+import { bert, einsum, swin, t5, torchLayer, vit } from "./models/encoders.js";
+import { type Plot, planted } from "./models/planted.js";
 import * as traps from "./models/traps.js";
 import type { TestModel } from "./models/writer.js";
-import { compared } from "./runs.js";
+import { compared, tensors } from "./runs.js";
 
 let attention: Attention;
 
@@ -32,6 +35,53 @@ describe("what is no attention stays with the runtime", () => {
       'it is inside the body of If "choice", which the runtime runs as a whole',
       'it is inside the body of If "choice", which the runtime runs as a whole',
     ]);
+  });
+});
+
+describe("every model with traps planted around its attention", () => {
+  const models: readonly (readonly [string, TestModel, Plot])[] = [
+    ["BERT", bert(), { keys: 5 }],
+    ["BERT in opset 11", bert(11), { keys: 5, opset: 11 }],
+    ["ViT", vit(), { keys: 6 }],
+    ["Swin", swin(), { keys: 4 }],
+    ["torch.nn.MultiheadAttention", torchLayer(), { keys: 5, rank: 3, opset: 12 }],
+    ["Einsum", einsum(), { keys: 5 }],
+    ["T5", t5(), { keys: 5 }],
+    ["Whisper", whisper(), { keys: 5 }],
+    ["GPT-2", gpt2(0), { keys: 4 }],
+    ["GPT-2 with a past", gpt2(3), { keys: 7 }],
+    ["Llama", llama({}), { keys: 3 }],
+    [
+      "Llama with a past, padding and heads repeated by Tile",
+      llama({ repeat: "tile", past: 4, padLeft: true }),
+      { keys: 7 },
+    ],
+    ["Gemma", gemma(), { keys: 5 }],
+  ];
+
+  test.each(models)("%s", async (_, model, plot) => {
+    const bare = await splice(model.bytes, { attention, runtime: ort });
+    const names = bare.sites.map(({ name }) => name);
+    const calls = (await bare.run(tensors(model.feeds), { inputs: true })).sites;
+    await bare.dispose();
+    // Outputs are the model's own, which this compares, those of the traps among them.
+    const { model: spliced, result } = await compared(planted(model, plot), attention);
+    for (const name of names) {
+      const site = result.sites.get(name);
+      expect(site?.backend, site?.reason).toBe("js");
+      expect(site?.inputs).toEqual(calls.get(name)?.inputs);
+    }
+    const others = [...result.sites].filter(([name]) => !names.includes(name));
+    for (const [, site] of others) {
+      expect(site).toMatchObject({
+        backend: null,
+        reason: expect.stringContaining("more leading axes"),
+      });
+    }
+    // The traps are the last softmaxes of the file.
+    const refused = spliced.notUnderstood.filter(({ name }) => name.startsWith("trap_"));
+    expect(others.length + refused.length).toBe(2);
+    expect(refused.length).toBeGreaterThan(0);
   });
 });
 
