@@ -26,6 +26,7 @@ export {
   mostPassedOver,
   type PooledBuffer,
 } from "./pool.js";
+export { type RowPlaces, RowWriter } from "./rows.js";
 export { type StagedTensor, stageTensor } from "./stage.js";
 export { readStaging } from "./staging.js";
 export {

@@ -1,12 +1,16 @@
 import { cast, contiguous, type DType } from "@heed/core";
-import { type ComputeDevice, GpuMemory, Packer } from "@heed/gpu-memory";
+import { type ComputeDevice, GpuMemory, Packer, RowWriter } from "@heed/gpu-memory";
 import { backendName } from "../name.js";
 import { zeroOrOne } from "../runtime/booleans.js";
 
-/** Memory on the device that onnxruntime-web uses, and the copying of layouts that it cannot read there. */
+/**
+ * Memory on the device that onnxruntime-web uses, the copying of layouts that it cannot read there, and the writing of
+ * rows in place, which none of its operators does.
+ */
 export interface OnnxMemory {
   readonly tensors: GpuMemory;
   readonly packer: Packer;
+  readonly rows: RowWriter;
 }
 
 /**
@@ -30,5 +34,9 @@ export function onnxMemory(
       },
     },
   });
-  return { tensors, packer: new Packer(device, tensors) };
+  return {
+    tensors,
+    packer: new Packer(device, tensors),
+    rows: new RowWriter(device, tensors),
+  };
 }

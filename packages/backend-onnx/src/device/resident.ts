@@ -2,6 +2,7 @@ import {
   type AnyOperation,
   type Bound,
   bytesPerElement,
+  type CallTurn,
   type DeviceTensor,
   type DType,
   elementCount,
@@ -41,7 +42,8 @@ export const packedLayouts =
 
 /**
  * A call of which some tensors are on the device: its outputs then are. Inputs are kept alive from the call
- * until {@link releasedAfter}, whoever disposes them meanwhile.
+ * until {@link releasedAfter}, whoever disposes them meanwhile, and rows of them that later calls write are written
+ * after it.
  */
 export class ResidentCall {
   readonly #runtime: Runtime;
@@ -49,10 +51,13 @@ export class ResidentCall {
   readonly #placed = new Map<Tensor, Placed>();
   readonly #pooled: PooledBuffer[] = [];
   readonly #accepted: (Promise<void> | undefined)[] = [];
+  /** Its place among the calls on the memory, of which some write rows in place. */
+  readonly #turn: CallTurn;
 
   private constructor(runtime: Runtime, memory: OnnxMemory) {
     this.#runtime = runtime;
     this.#memory = memory;
+    this.#turn = memory.tensors.order.take(false);
   }
 
   /**
@@ -156,6 +161,7 @@ export class ResidentCall {
       written.push({ form, pooled, fetched });
       fetches[form.name] = fetched;
     }
+    if (this.#turn.ready) await this.#turn.ready;
     await Promise.all(this.#accepted);
     await sessions.run(model, feeds, fetches);
     return written;
@@ -174,13 +180,14 @@ export class ResidentCall {
   }
 
   #release(): void {
+    this.#turn.end();
     for (const { storage } of this.#placed.values()) storage.release();
     this.#placed.clear();
     for (const pooled of this.#pooled.splice(0)) this.#memory.tensors.pool.release(pooled);
   }
 
   #packed(placed: Placed): object {
-    const { pooled, accepted } = this.#memory.packer.pack(placed);
+    const { pooled, accepted } = this.#memory.packer.pack(placed, this.#turn.ready);
     this.#pooled.push(pooled);
     this.#accepted.push(accepted);
     return pooled.buffer;
