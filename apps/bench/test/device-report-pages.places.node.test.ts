@@ -38,7 +38,10 @@ describe.runIf(here)("device reports in pages", { timeout: 120_000 }, () => {
     await build({ root, logLevel: "warn", build: { outDir, emptyOutDir: true } });
     await cp(benchPage, join(folder, "bench"), { recursive: true });
     site = await serveFolder(folder, { port: 0, isolated: true });
-    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+    browser = await chromium.launch({
+      executablePath,
+      args: ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"],
+    });
   }, 180_000);
 
   afterAll(async () => {
@@ -103,6 +106,47 @@ describe.runIf(here)("device reports in pages", { timeout: 120_000 }, () => {
       expect(await shown.locator("tbody th").allTextContents()).toEqual(["js", "sweep-length-16"]);
       expect(await other.locator(".share").count()).toBe(0);
     }
+  });
+
+  test("the switch lets WebGPU measure its kernels, and the file for others has the table", async () => {
+    const own = encodeURIComponent(JSON.stringify([{ shape: "B1,H1,Lq3,Lk150,D16", id: "mine" }]));
+    const query = `?own=${own}&backends=webgpu&samples=1&ceiling=false`;
+    const page = await open(`bench/${query}`);
+    const tuned = page.getByRole("checkbox", { name: /^let webgpu measure/ });
+    expect(await tuned.isChecked()).toBe(false);
+    await tuned.check();
+    const budgetOf = () => new URL(page.url()).searchParams.get("tune");
+    expect(budgetOf()).toBe("1000");
+    await page.reload();
+    await page.waitForSelector(".capabilities");
+    expect(await tuned.isChecked()).toBe(true);
+    await tuned.uncheck();
+    expect(budgetOf()).toBe(null);
+
+    // More than the usual second, which a busy machine may need for the rule's choice alone.
+    await page.goto(`${site.url}bench/${query}&tune=20000`);
+    await page.waitForSelector(".capabilities");
+    expect(await tuned.isChecked()).toBe(true);
+    await page.click("button.run");
+    const share = page.locator(".share");
+    await share.getByText("times of 1 case of the benchmark").waitFor();
+    const [saved] = await Promise.all([
+      page.waitForEvent("download"),
+      share.getByRole("button", { name: "Export for others" }).click(),
+    ]);
+    const { tuning, benchmark } = parseDeviceReport(await readFile(await saved.path(), "utf8"));
+    expect(benchmark?.cases).toMatchObject([{ id: "mine", results: [{ status: "measured" }] }]);
+    expect(tuning).toMatchObject({
+      format: "heed-webgpu-tuning",
+      device: { vendor: "google", architecture: "swiftshader" },
+    });
+    const choices = Object.entries(tuning?.choices as object);
+    expect(choices).toEqual([
+      [
+        expect.stringMatching(/^float32 b1 h1\/1 /),
+        { gain: expect.any(Number), settings: expect.objectContaining({ kernel: expect.any(String) }) },
+      ],
+    ]);
   });
 
   test("a hostile or damaged link is a sentence, and a later one takes its place", async () => {

@@ -47,16 +47,19 @@ test("one table has every engine", { timeout: 240_000 }, async () => {
   const engines = engineNames.filter(hasEngine);
   const folder = await mkdtemp(join(tmpdir(), "heed-bench-"));
   onTestFinished(() => rm(folder, { recursive: true }));
-  for (const method of ["log", "error"] as const) {
-    const spy = vi.spyOn(console, method).mockImplementation(() => {});
-    onTestFinished(() => spy.mockRestore());
-  }
+  const log = vi.spyOn(console, "log").mockImplementation(() => {});
+  vi.spyOn(console, "error").mockImplementation(() => {});
   vi.spyOn(process.stderr, "write").mockImplementation(() => true);
   onTestFinished(() => void vi.restoreAllMocks());
   const json = join(folder, "report.json");
   const args = "--cases sweep-length-16 --backends js --samples 2".split(" ");
   const options = engines.map((name) => `--${name}`);
   expect(await main([...args, ...options, "--json", json])).toBe(0);
+  const lines = log.mock.calls.flat().join("\n").split("\n");
+  const head = lines.find((line) => /^│ GFLOP\/s +│ backend +│ node/.test(line)) ?? "";
+  expect(head.split("│").map((cell) => cell.trim())).toEqual(
+    ["", "GFLOP/s", "backend", "node", ...engines, ""],
+  );
   const report = parseReport(JSON.parse(await readFile(json, "utf8")));
   expect(report.environments.map((e) => e.name)).toEqual(["node", ...engines]);
   // Each tells its own version.

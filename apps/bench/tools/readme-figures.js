@@ -1,8 +1,9 @@
 // Writes figures and tables of this app's README and of the repository's from a result file: `node
 // tools/readme-figures.js report.json [CPU]` in apps/bench, after a build. A report of the suite `decode` or
-// `sparse` alone gives that suite's table in this app's README; any other one the rest. The figure is what the HTML
-// report draws, with its colours for light and dark put into the file. CPU names the processor, where
-// the system tells less of it than is known, as virtual machines do.
+// `sparse` alone gives that suite's table in this app's README; one of several engines the table of them in the
+// repository's README; any other one the rest. The figure is what the HTML report draws, with its colours for light and
+// dark put into the file. CPU names the processor, where the system tells less of it than is known, as virtual machines
+// do.
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +16,7 @@ import { formatNumber } from "../dist/report/format.js";
 import { reportToMarkdown } from "../dist/report/markdown.js";
 import { parseReport } from "../dist/report/parse.js";
 import { rowsOf } from "../dist/report/rows.js";
-import { decodeTable, sparseTable } from "./suite-tables.js";
+import { decodeTable, enginesTable, sparseTable } from "./suite-tables.js";
 
 const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const [, , file, cpu] = process.argv;
@@ -135,7 +136,9 @@ async function intoReadme(path, text, name = "figures") {
 const suites = new Set(report.cases.map(({ suite }) => suite));
 const tables = { decode: decodeTable, sparse: sparseTable };
 const [only] = suites.size === 1 ? suites : [];
-if (Object.hasOwn(tables, only ?? "")) {
+if (report.environments.length > 1) {
+  await intoReadme(here("../../README.md"), enginesTable(report), "engine-speeds");
+} else if (Object.hasOwn(tables, only ?? "")) {
   await intoReadme(here("README.md"), tables[only](report), only);
 } else {
   const alt = "Time of a call, by case and backend";

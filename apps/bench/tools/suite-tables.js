@@ -1,7 +1,10 @@
-// Tables of the suites `decode` and `sparse` for this app's README, out of a result file.
+// Tables of the suites `decode` and `sparse` for this app's README, and of several engines for the repository's, out of a
+// result file.
 import { markdownTable } from "markdown-table";
 import { describeMachine, describeVersions } from "../dist/report/describe.js";
 import { formatBytes, formatNumber } from "../dist/report/format.js";
+import { speedsToMarkdown } from "../dist/report/markdown.js";
+import { ownName } from "../dist/report/merge-environments.js";
 import { rowsOf } from "../dist/report/rows.js";
 
 const unique = (values) => [...new Set(values)];
@@ -83,4 +86,19 @@ export function sparseTable(report) {
     { align: ["l", "r", ...names.map(() => "r")] },
   );
   return `${circumstances(report)}\n\n${table}`;
+}
+
+/** GFLOP/s: a line for each case and contender, a column for each engine; before it the machine and the engines. */
+export function enginesTable(report) {
+  const { environments, contenders, options } = report;
+  const [{ cpu, cores, platform }] = environments;
+  const budget = `${options.budget} ms for each backend and case`;
+  const machine = `${describeMachine({ cpu, cores, platform })}; ${options.dtype}, ${options.threads} thread, ${budget}:`;
+  const engines = environments.map((environment) => {
+    const features = contenders
+      .filter(({ environment: name, info }) => name === environment.name && info?.features.length)
+      .map(({ name, info }) => `\`${ownName(name, environment)}\` with ${info.features.join(", ")}`);
+    return `- ${[environment.name, describeVersions(environment), ...features].join("; ")}`;
+  });
+  return `${machine}\n\n${engines.join("\n")}\n\n${speedsToMarkdown(report)}`;
 }

@@ -22,6 +22,14 @@ const softwareNames =
   /swiftshader|llvmpipe|lavapipe|softpipe|\bwarp\b|microsoft basic render|software (adapter|rasterizer|renderer)/i;
 
 /**
+ * Whether a fallback adapter's compiler takes a minute and more for a kernel that is unrolled: only SwiftShader's is known not to.
+ * LLVM in Mesa's llvmpipe does; Firefox and Deno use it, and Firefox does not tell its name.
+ */
+export function compilesSlowly(info: AdapterInfo | undefined): boolean {
+  return !/swiftshader/i.test(adapterName(info));
+}
+
+/**
  * Whether an adapter is what WebGPU calls a fallback adapter: a GPU imitated on the CPU.
  *
  * @param flagged `isFallbackAdapter` of the adapter itself, where older implementations have it

@@ -24,6 +24,19 @@ export interface Capabilities {
   readonly matrices: MatrixSizes | null;
   /** The adapter computes on the CPU. */
   readonly software: boolean;
+  /**
+   * The adapter's compiler takes a minute and more for an unrolled kernel, as LLVM does in Mesa's llvmpipe; SwiftShader's
+   * takes a second or two. Left out: it does not.
+   */
+  readonly slowCompiler?: boolean;
+}
+
+/**
+ * Whether kernels are worth trying that keep rows in private memory and are unrolled: they are fast on software adapters
+ * alone, and a GPU's driver may take seconds to compile them.
+ */
+export function suitsUnrolled({ software, slowCompiler = false }: Capabilities): boolean {
+  return software && !slowCompiler;
 }
 
 /** The limits and features of every device, whatever it was requested with. */

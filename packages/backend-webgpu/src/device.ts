@@ -1,5 +1,5 @@
 import { BackendUnavailableError } from "@heed/core";
-import { type AdapterInfo, adapterName, isFallback, requestAdapter } from "./adapter.js";
+import { type AdapterInfo, adapterName, compilesSlowly, isFallback, requestAdapter } from "./adapter.js";
 import type { TunedDevice } from "./attention/tuning/table.js";
 import { type Capabilities, type Limits, limitNames, matricesOf } from "./capabilities.js";
 import { messageOf } from "./gpu.js";
@@ -74,6 +74,7 @@ function describeDevice(
       ? matricesOf(info?.subgroupMatrixConfigs ?? [], info?.subgroupMaxSize ?? 0)
       : null,
     software,
+    slowCompiler: software && compilesSlowly(info),
   };
   const { matrices } = capabilities;
   const features = usefulFeatures.filter(

@@ -2,7 +2,7 @@
 import { webgpu } from "@heed/backend-webgpu";
 import { BackendUnavailableError } from "@heed/core";
 import { describe, expect, test } from "vitest";
-import { isFallback, requestAdapter } from "../src/adapter.js";
+import { compilesSlowly, isFallback, requestAdapter } from "../src/adapter.js";
 import { driverHint, runtimeName } from "../src/gpu.js";
 import { available } from "./available.js";
 import { unrequestedDevice } from "./devices.js";
@@ -32,6 +32,14 @@ test.each([
   expect(isFallback(real)).toBe(false);
   // An implementation from before the flag moved to the information.
   expect(isFallback(real, true)).toBe(true);
+});
+
+test("only SwiftShader is known to compile unrolled kernels soon", () => {
+  expect(compilesSlowly(info({ vendor: "google", architecture: "swiftshader" }))).toBe(false);
+  expect(compilesSlowly(info({ description: "SwiftShader Device (Subzero)" }))).toBe(false);
+  expect(compilesSlowly(info({ vendor: "65541", description: "llvmpipe (LLVM 15.0.6)" }))).toBe(true);
+  expect(compilesSlowly(info({}))).toBe(true);
+  expect(compilesSlowly(undefined)).toBe(true);
 });
 
 test("hints name what the runtime at hand needs, and no other runtime", () => {

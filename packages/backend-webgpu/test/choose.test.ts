@@ -74,6 +74,17 @@ test("software adapters get kernels of their own where compiling them pays", () 
   expect(mode({ ...software, subgroups: false })).toBe("alone");
 });
 
+test("a software adapter that compiles unrolled kernels for minutes gets none", () => {
+  const slow = { ...software, slowCompiler: true };
+  expect(kernelOf({ lengths: [512, 512] }, slow)).toBe("tile");
+  expect(kernelOf({ lengths: [300, 4096] }, slow)).toBe("tile");
+  expect(choose(problemOf({ lengths: [512, 512] }), slow, { batchInvariant: true }).kernel).toBe(
+    "tile",
+  );
+  expect(kernelOf({ lengths: [9, 9], heads: [2, 2] }, slow)).toBe("row");
+  expect(choose(problemOf({ lengths: [512, 512] }), slow, { kernel: "quad" }).kernel).toBe("quad");
+});
+
 test("wide tiles need wide heads and more workgroup memory than every device has", () => {
   const lanes = (sizes: readonly [number, number], capabilities: Capabilities) => {
     const choice = choose(problemOf({ lengths: [512, 512], sizes }), capabilities);
@@ -250,6 +261,8 @@ test("keys in lists get every kernel but matrices, sizes of their sequences and 
   expect(choose(paged([4096], 512, "float16"), floor)).toMatchObject({ keys: "f16-words" });
   expect(choose(paged([4096], 512, "float32"), withMatrices).kernel).toBe("tile");
   expect(choose(paged([4096], 1, "float32"), software).kernel).toBe("stream");
+  const slow = { ...software, slowCompiler: true };
+  expect(choose(paged([4096], 1, "float32"), slow).kernel).toBe("tile");
   // Sixteen sequences of one query each have the decode kernel, and there may be none that is longer than
   // four queries but three.
   const starts = Int32Array.from({ length: 17 }, (_, s) => s);

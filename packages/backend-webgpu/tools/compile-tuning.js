@@ -7,7 +7,8 @@
 //
 // A file of `tuning` holds one table, or a list of them. Where it and a report, or two reports, say something about the
 // same class of problems on the same device, the file of `tuning` counts, or else the report that comes later by name.
-// Choices whose gain is 1 are left out: there, the rules choose the same.
+// Choices whose gain is 1 are left out: there, the rules choose the same. So are tables of devices that name neither their
+// vendor nor their architecture.
 // With --check nothing is written, and the exit code is 1 if what is there is not what would be written.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -36,6 +37,8 @@ export function tablesByArchitecture() {
         const checked = readTable(table);
         if ("reason" in checked) throw new Error(`${file}: ${checked.reason}`);
         const { vendor, architecture } = checked.device;
+        // What a browser without a name for the device measured says nothing about others without a name.
+        if (!vendor && !architecture) continue;
         const name = `${vendor}-${architecture}`.toLowerCase().replace(/[^a-z0-9]+/g, "-");
         const known = found.get(name) ?? { vendor, architecture, files: [], tables: [] };
         found.set(name, known);

@@ -266,6 +266,7 @@ export function estimate(request: RunRequest): string {
     return `The attention of ${request.model.name} × ${plural(contenders, "contender")} and the model's own nodes`;
   }
   if (cases === 0 || contenders === 0) return "Choose a suite and a backend.";
-  const seconds = (1.5 * cases * contenders * request.budget) / 1000;
+  const tuning = request.backends.includes("webgpu") ? (request.tune ?? 0) : 0;
+  const seconds = (cases * (1.5 * contenders * request.budget + tuning)) / 1000;
   return `${plural(cases, "case")} × ${plural(contenders, "contender")}: about ${formatSeconds(seconds)}`;
 }

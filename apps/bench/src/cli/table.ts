@@ -9,6 +9,11 @@ import {
 } from "../report/describe.js";
 import type { BenchReport, ContenderReport } from "../report/report.js";
 import { type Row, rowsOf } from "../report/rows.js";
+import { type SideBySide, sideBySide } from "../report/side-by-side.js";
+
+const tableStyle = {
+  style: { head: [], border: [], compact: true, "padding-left": 1, "padding-right": 1 },
+};
 
 /**
  * Everything there is to say to a terminal.
@@ -18,10 +23,12 @@ import { type Row, rowsOf } from "../report/rows.js";
 export function renderReport(report: BenchReport, details: boolean = false): string {
   const rows = rowsOf(report);
   const columns = columnsFor(rows, details);
+  const speeds = sideBySide(report);
   return [
     renderHead(report),
     renderContenders(report.contenders),
     renderCases(rows, columns),
+    ...(speeds ? [renderSideBySide(speeds)] : []),
     renderLegend(columns, report),
   ].join("\n\n");
 }
@@ -44,8 +51,8 @@ function renderContenders(contenders: readonly ContenderReport[]): string {
 
 function renderCases(rows: readonly Row[], columns: readonly Column[]): string {
   const table = new Table({
+    ...tableStyle,
     head: ["case", "backend", ...columns.map(({ head }) => head)],
-    style: { head: [], border: [], compact: true, "padding-left": 1, "padding-right": 1 },
     colAligns: ["left", "left", ...columns.map(({ align }) => align)],
     // Beside the names, a sentence takes the place of all the numbers.
     wordWrap: true,
@@ -63,6 +70,21 @@ function renderCases(rows: readonly Row[], columns: readonly Column[]): string {
             { colSpan: columns.length, content: wrap(note ?? ""), hAlign: "left" },
           ],
     );
+  }
+  return table.toString();
+}
+
+/** The same contenders in each environment: a column each. */
+function renderSideBySide({ unit, environments, lines }: SideBySide): string {
+  const table = new Table({
+    ...tableStyle,
+    head: [unit, "backend", ...environments.map(({ name }) => name)],
+    colAligns: ["left", "left", ...environments.map(() => "right" as const)],
+  });
+  let previous = "";
+  for (const { id, contender, cells } of lines) {
+    table.push([id === previous ? "" : id, contender, ...cells]);
+    previous = id;
   }
   return table.toString();
 }

@@ -10,6 +10,7 @@ import {
   shortInfo,
 } from "@heed/conformance/device-report";
 import { InvalidInputError } from "@heed/core";
+import { ownName } from "./merge-environments.js";
 import type { BenchReport, CaseReport, CaseResult, Environment } from "./report.js";
 import { noteOf } from "./rows.js";
 
@@ -69,12 +70,6 @@ function environmentNamed({ environments }: BenchReport, name: string | undefine
   const found = environments.find((one) => name === undefined || one.name === name);
   if (!found) throw new InvalidInputError("environment", `one of ${names}`, String(name));
   return found;
-}
-
-/** The name before reports were merged: `wasm` of `firefox/wasm`. */
-function ownName(name: string, { name: environment }: Environment): string {
-  const prefix = `${environment}/`;
-  return name.startsWith(prefix) ? name.slice(prefix.length) : name;
 }
 
 function shortEnvironment(environment: Environment): DeviceEnvironment {

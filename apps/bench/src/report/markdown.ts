@@ -9,6 +9,7 @@ import {
 import { markdownCode, markdownText } from "./escape.js";
 import type { BenchReport } from "./report.js";
 import { rowsOf } from "./rows.js";
+import { sideBySide } from "./side-by-side.js";
 
 /** The results as a document of GitHub's Markdown. */
 export function reportToMarkdown(report: BenchReport): string {
@@ -38,8 +39,27 @@ export function reportToMarkdown(report: BenchReport): string {
       `- ${markdownCode(contender.name)}: ${markdownText(describeContender(contender))}`,
   );
   const legend = columns.map(({ head, about }) => `- *${head}*: ${markdownText(about)}`);
-  return [environments, contenders, [table], legend]
+  const speeds = speedsToMarkdown(report);
+  return [environments, contenders, [table], ...(speeds === null ? [] : [[speeds]]), legend]
     .map((lines) => lines.join("\n"))
     .join("\n\n")
     .concat("\n");
+}
+
+/** The table that has a column for each environment; null for a report of one. */
+export function speedsToMarkdown(report: BenchReport): string | null {
+  const speeds = sideBySide(report);
+  if (speeds === null) return null;
+  const { unit, environments, lines } = speeds;
+  return markdownTable(
+    [
+      [unit, "backend", ...environments.map(({ name }) => markdownText(name))],
+      ...lines.map(({ id, contender, cells }) => [
+        markdownText(id),
+        markdownCode(contender),
+        ...cells,
+      ]),
+    ],
+    { align: ["l", "l", ...environments.map(() => "r")] },
+  );
 }

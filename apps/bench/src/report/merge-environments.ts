@@ -1,4 +1,4 @@
-import type { BenchReport, CaseReport, CaseResult, Timed } from "./report.js";
+import type { BenchReport, CaseReport, CaseResult, Environment, Timed } from "./report.js";
 
 /**
  * One report out of those of several environments, such as Node and a browser, so that a table shows
@@ -9,6 +9,12 @@ import type { BenchReport, CaseReport, CaseResult, Timed } from "./report.js";
 export function mergeEnvironments(reports: readonly BenchReport[]): BenchReport {
   const [first, ...others] = reports as readonly [BenchReport, ...BenchReport[]];
   return others.reduce(addEnvironment, first);
+}
+
+/** A contender's name before reports were merged: `wasm` of `firefox/wasm`. */
+export function ownName(name: string, { name: environment }: Environment): string {
+  const prefix = `${environment}/`;
+  return name.startsWith(prefix) ? name.slice(prefix.length) : name;
 }
 
 function addEnvironment(report: BenchReport, other: BenchReport): BenchReport {

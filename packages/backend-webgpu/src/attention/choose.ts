@@ -1,5 +1,5 @@
 import { type AttentionProblem, headsPerGroup, lengthClassKey } from "@heed/core";
-import type { Capabilities } from "../capabilities.js";
+import { type Capabilities, suitsUnrolled } from "../capabilities.js";
 import { type Choice, keysOfTile } from "./choice/choice.js";
 import { chooseDecode, fitsDecode } from "./choice/decode.js";
 import { choiceOf } from "./choice/from-settings.js";
@@ -119,7 +119,7 @@ function chooseInvariant(problem: AttentionProblem, capabilities: Capabilities):
   const group = headsPerGroup(problem);
   const stack = queryLength < tileRows ? group : 1;
   const choice =
-    capabilities.software && fitsRegisters(problem, capabilities)
+    suitsUnrolled(capabilities) && fitsRegisters(problem, capabilities)
       ? chooseQuad(problem, capabilities, stack)
       : chooseTile(problem, capabilities, stack);
   return { ...choice, splits: 1, keyGrain: keysOfTile(choice) };

@@ -21,7 +21,10 @@ const own = (await filesOf("../../tuning/")).flatMap(({ name, read }) =>
 );
 const reported = (await filesOf("../../../../reports/")).flatMap(({ name, read }) => {
   const { tuning } = read as { readonly tuning?: TuningTable };
-  return tuning ? [{ name, table: tuning }] : [];
+  // Firefox names no device: what it measured says nothing about other devices without a name.
+  return tuning && (tuning.device.vendor || tuning.device.architecture)
+    ? [{ name, table: tuning }]
+    : [];
 });
 
 test("there is a module for each architecture of a table, and none without", () => {
@@ -58,3 +61,7 @@ test.each(own.map(({ name, table }, i) => [name, i, table] as const))(
     }
   },
 );
+
+test("no default is for devices without a name", () => {
+  expect(builtIn.filter(({ vendor, architecture }) => !vendor && !architecture)).toEqual([]);
+});

@@ -209,4 +209,8 @@ test("candidates are of every kernel that suits, the rule's own kernel in the fi
   expect(kernels(decoding, gpu)).toEqual([[], ["tile"]]);
   expect(kernels(problemOf(4, 200, { size: 128 }), gpu)).toEqual([["decode"], ["tile", "row"]]);
   expect(kernels(decoding, software)).toEqual([[], ["stream", "quad", "tile"]]);
+  // Each unrolled kernel would take a minute to be compiled.
+  const slow = { ...software, slowCompiler: true };
+  expect(kernels(decoding, slow).flat()).not.toContain("quad");
+  expect(kernels(problemOf(512, 512), slow)).toEqual([["tile"], []]);
 });

@@ -150,10 +150,54 @@ test("nothing begins where it would take longer than is left, by what others too
   expect(short.state.tried).toEqual(["rule", "1"]);
 });
 
-test("without time for three rounds the rule's choice stays", async () => {
+test("a rule's choice that takes longer than the time is run once, and nothing else is", async () => {
+  const slow = { name: "rule", ms: 40_000, compiles: 60_000 };
+  const { subject, state } = pretend([{ name: "fast", ms: 5 }], { rule: slow });
+  const { best, known, tried } = await search(subject, 2000);
+  expect(state.now).toBe(100_000);
+  expect([named(best), known]).toEqual(["rule", false]);
+  expect(tried.map(({ outcome }) => outcome)).toEqual([
+    { status: "skipped" },
+    { status: "skipped" },
+  ]);
+  expect(state.open).toBe(0);
+});
+
+test("a candidate that takes longer than is left is not timed, and ends the search", async () => {
+  const { subject, state } = pretend([
+    { name: "fast", ms: 5 },
+    { name: "slow", ms: 8000, compiles: 4000 },
+    { name: "fast, too", ms: 5 },
+  ]);
+  const { tried } = await search(subject, 1000);
+  const fate = Object.fromEntries(
+    tried.map(({ candidate, outcome }) => [named(candidate), outcome.status]),
+  );
+  expect(fate).toEqual({
+    ...{ rule: "measured", fast: "measured", slow: "skipped", "fast, too": "skipped" },
+  });
+  expect(state.runs.get("slow")).toBe(1);
+  expect(state.open).toBe(0);
+});
+
+test("without time for three rounds the rule's choice stays, and is not said to be the fastest", async () => {
   const { subject } = pretend([{ name: "fast", ms: 300 }], { rule: { name: "rule", ms: 400 } });
-  const { best } = await search(subject, 1500);
+  const { best, known } = await search(subject, 1500);
   expect(named(best)).toBe("rule");
+  expect(known).toBe(false);
+});
+
+test("without time for three rounds, single runs decide where they leave no doubt", async () => {
+  const { subject } = pretend([{ name: "fast", ms: 100 }], { rule: { name: "rule", ms: 400 } });
+  const { best, gain, known } = await search(subject, 1100);
+  expect([named(best), gain, known]).toEqual(["fast", 4, true]);
+});
+
+test("nothing is known where nothing else ran, and the rule is where all others are slower", async () => {
+  const alone = await search(pretend([{ name: "late", ms: 10, compiles: 50 }]).subject, 5);
+  expect(alone.known).toBe(false);
+  const slower = await search(pretend([{ name: "slow", ms: 30 }]).subject, 10_000);
+  expect([named(slower.best), slower.known]).toEqual(["rule", true]);
 });
 
 test("a difference of less than three in a hundred is left to the rule", async () => {

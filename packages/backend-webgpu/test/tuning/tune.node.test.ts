@@ -60,6 +60,7 @@ describe.skipIf(!available)("tuning on a device", () => {
     expect(backend.info.tuning).toBe(undefined);
     const before = backend.choose(problem);
     const result = await backend.tune(problem, { budget: 20_000, without: others(problem) });
+    expect(result.known).toBe(true);
     expect(result.rule).toEqual(settingsOf(before));
     const outcomes = result.tried.map(({ outcome }) => outcome.status);
     expect(outcomes.filter((status) => status === "measured").length).toBeGreaterThan(1);
@@ -168,7 +169,7 @@ describe.skipIf(!available)("tuning on a device", () => {
       kvLengths: [120],
     };
     const of = describeProblem(paged);
-    const options = { budget: 2000, without: others(of) };
+    const options = { budget: 20_000, without: others(of) };
     await expect(backend.tune(of, options)).rejects.toMatchObject({ argument: "subject" });
     const { tried } = await backend.tune(of, { ...options, inputs: paged });
     expect(tried.map(({ outcome }) => outcome.status)).not.toContain("wrong");
@@ -179,8 +180,8 @@ describe.skipIf(!available)("tuning on a device", () => {
   test("nothing is tried where rows are invariant or a kernel is forced", async () => {
     for (const preferences of [{ batchInvariant: true }, { kernel: "row" }] as const) {
       const context = new Context(device, preferences);
-      const { tried, gain } = await tune(problem, context);
-      expect([tried, gain, context.tuning.table]).toEqual([[], 1, null]);
+      const { tried, gain, known } = await tune(problem, context);
+      expect([tried, gain, known, context.tuning.table]).toEqual([[], 1, false, null]);
       context.dispose();
     }
   });
@@ -189,10 +190,9 @@ describe.skipIf(!available)("tuning on a device", () => {
     const provider = webgpu({ allowFallbackAdapter: true, tuning: null });
     const first = await provider.load();
     const small = describeProblem(makeCall({ heads: [1, 1], lengths: [3, 150] }));
-    const { tried } = await first.tune(small, { budget: 500 });
+    const { known } = await first.tune(small, { budget: 500 });
     first.dispose();
     const second = await provider.load();
-    const known = tried.some(({ outcome }, i) => i > 0 && outcome.status !== "skipped");
     expect(second.info.tuning !== undefined).toBe(known);
     second.dispose();
   });

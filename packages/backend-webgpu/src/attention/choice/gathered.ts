@@ -1,5 +1,5 @@
 import { type AttentionProblem, headsPerGroup } from "@heed/core";
-import type { Capabilities } from "../../capabilities.js";
+import { type Capabilities, suitsUnrolled } from "../../capabilities.js";
 import { sequencesOf, shortRows } from "../gathered.js";
 import type { KernelName } from "../kernel-names.js";
 import { decodeRows } from "../kernels/decode.js";
@@ -9,8 +9,8 @@ import {
   chooseQuad,
   chooseStream,
   fitsRegisters,
+  isLarge,
   mostStreamRows,
-  suitsRegisters,
 } from "./registers.js";
 import { chooseRow } from "./row.js";
 import { mostPartsBytes } from "./splits.js";
@@ -37,20 +37,21 @@ export function chooseGathered(
   const { software } = capabilities;
   const rows = group * queryLength;
   const registers = fitsRegisters(usual, capabilities);
-  const large = suitsRegisters(usual, capabilities);
+  const unrolled = suitsUnrolled(capabilities);
+  const large = software && isLarge(usual);
   const queries = problem.batch * problem.queryLength;
   const suits = (kernel: KernelName, suited: boolean): boolean =>
     forced === undefined ? suited : forced === kernel;
   const choice = (): Choice => {
     // Nothing here may depend on the sizes of a batch.
     if (batchInvariant) {
-      const quad = software && registers;
+      const quad = unrolled && registers;
       return (quad ? chooseQuad : chooseTile)(usual, capabilities, group);
     }
-    if (registers && suits("stream", large && rows <= mostStreamRows)) {
+    if (registers && suits("stream", unrolled && large && rows <= mostStreamRows)) {
       return chooseStream(usual, capabilities, group);
     }
-    if (registers && suits("quad", large)) return chooseQuad(usual, capabilities, group);
+    if (registers && suits("quad", unrolled && large)) return chooseQuad(usual, capabilities, group);
     // Tiles, of which there is one for each way of reading, take software adapters long to compile.
     const few = software ? !large : keyLength <= 16;
     if (suits("row", few && queries <= mostListedRows)) return chooseRow(usual, capabilities);

@@ -1,5 +1,5 @@
 import type { AttentionProblem } from "@heed/core";
-import type { Capabilities } from "../../capabilities.js";
+import { type Capabilities, suitsUnrolled } from "../../capabilities.js";
 import { type RegistersShape, registersThreads } from "../kernels/registers.js";
 import { storages } from "../storages.js";
 import { type ChoiceWith, commonly } from "./choice.js";
@@ -19,14 +19,15 @@ export function fitsRegisters(problem: AttentionProblem, capabilities: Capabilit
   return size <= mostRegisterSize && storage === "f32" && bias === "f32";
 }
 
-/**
- * Unrolled kernels are fast on software adapters, but take a second or two to compile for each head
- * size: that has to pay.
- */
-export function suitsRegisters(problem: AttentionProblem, { software }: Capabilities): boolean {
+/** Unrolled kernels take a second or two to compile for each head size: that has to pay. */
+export function suitsRegisters(problem: AttentionProblem, capabilities: Capabilities): boolean {
+  return suitsUnrolled(capabilities) && isLarge(problem);
+}
+
+/** Whether there is so much to compute that software adapters may take a second or two to compile a kernel for it. */
+export function isLarge(problem: AttentionProblem): boolean {
   const { batch, queryHeads, queryLength, keyLength, headDim, valueDim } = problem;
-  const work = 2 * batch * queryHeads * queryLength * keyLength * (headDim + valueDim);
-  return software && work >= 3e7;
+  return 2 * batch * queryHeads * queryLength * keyLength * (headDim + valueDim) >= 3e7;
 }
 
 /** The most rows that an invocation of `quad` keeps: 2,048 floats with their outputs. */

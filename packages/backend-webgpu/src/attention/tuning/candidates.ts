@@ -1,5 +1,5 @@
 import { type AttentionProblem, headsPerGroup } from "@heed/core";
-import type { Capabilities } from "../../capabilities.js";
+import { type Capabilities, suitsUnrolled } from "../../capabilities.js";
 import type { Choice } from "../choice/choice.js";
 import { choiceOf, settingsOf, type Wish } from "../choice/from-settings.js";
 import { withMap } from "../choose.js";
@@ -19,7 +19,7 @@ export function shapesToTry(
   capabilities: Capabilities,
   rule: Choice,
 ): Choice[][] {
-  const wishes = capabilities.software
+  const wishes = suitsUnrolled(capabilities)
     ? [...registers(problem, capabilities), ...rowWishes(problem), ...tiles(problem, capabilities)]
     : [
         ...decodes(problem),
@@ -101,7 +101,7 @@ function rowWishes({ keyLength }: AttentionProblem): Wish[] {
   return keyLength <= mostRowKeys ? [{ kernel: "row" }] : [];
 }
 
-/** Kernels that are fast on software adapters alone, and that a GPU's driver may take seconds to compile. */
+/** Unrolled kernels. */
 function registers(problem: AttentionProblem, { subgroups }: Capabilities): Wish[] {
   const rows = headsPerGroup(problem) * problem.queryLength;
   const streams: Wish[] =

@@ -4,7 +4,10 @@ import type { Outcome } from "./search.js";
 
 /** Options of a measurement. */
 export interface TuneOptions {
-  /** Milliseconds of measuring, beside those that the rule's choice takes to be compiled and run once. Default 1000. */
+  /**
+   * Milliseconds of measuring, beside those that the rule's choice takes to be compiled and run once. What runs when
+   * they are over is run to its end, and nothing else begins. Default 1000.
+   */
   readonly budget?: number | undefined;
   /** A call of the problem, where pages, positions or programs are data of it. */
   readonly inputs?: AttentionInputs | undefined;
@@ -22,9 +25,14 @@ export interface TuneResult {
   readonly problems: string;
   /** The choice of the rules. */
   readonly rule: Settings;
-  /** The fastest choice, which is remembered: the rule's, unless another one is faster beyond doubt. */
+  /** The fastest choice: the rule's, unless another one is faster beyond doubt. */
   readonly best: Settings;
-  /** Time of the rule's choice divided by that of the fastest, the median over rounds; 1 for the rule's own. */
+  /** Whether it is remembered: not where there was no time to run anything else, or to compare it. */
+  readonly known: boolean;
+  /**
+   * Time of the rule's choice divided by that of the fastest, the median over rounds, or of single runs where there was
+   * no time for rounds; 1 for the rule's own.
+   */
   readonly gain: number;
   /** Everything that was tried. */
   readonly tried: readonly { readonly settings: Settings; readonly outcome: Outcome }[];

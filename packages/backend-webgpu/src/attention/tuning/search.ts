@@ -32,8 +32,13 @@ export interface Tried<C> {
 export interface Found<C> {
   /** The fastest candidate; the rule's choice unless another is faster beyond doubt. */
   readonly best: C;
-  /** The rule's time divided by the best one's, the median over rounds; 1 for the rule's choice itself. */
+  /**
+   * The rule's time divided by the best one's, the median over rounds; 1 for the rule's choice itself. Where there was no
+   * time for rounds, of their single runs.
+   */
   readonly gain: number;
+  /** Whether `best` is more than what the rule says: something else ran, and there was time to compare it. */
+  readonly known: boolean;
   /** Every candidate in the order in which they were tried, the rule's choice first. */
   readonly tried: readonly Tried<C>[];
 }
@@ -62,6 +67,8 @@ export interface Subject<C> {
 const searchingPart = 0.65;
 /** A candidate has to be this many times as fast as the rule's choice: less may be chance, and changes bits for nothing. */
 const leastGain = 1.03;
+/** The same where there was no time for rounds: single runs, even the shortest of a few, may be off by half. */
+const leastGainOfRuns = 1.5;
 /** Candidates that are compared with the rule's choice by turns: single runs are noisy. */
 const finalists = 2;
 /** Rounds that decide, in which each of them runs once. */
@@ -83,7 +90,8 @@ interface Runner<C> {
 /**
  * Finds the fastest of several candidates within a time. The rule's choice is measured first and wins unless another
  * one, whose results agree with its own, is faster in most rounds. No candidate begins when the time is over, or is
- * less than another one took to be compiled and run once; one that compiles too long is left behind.
+ * less than another one took to be compiled and run once; one that compiles too long is left behind. So the search ends
+ * no later than the time and one measurement after the rule's choice has run once.
  *
  * @param budget milliseconds beside those that the rule's choice takes to be compiled and run once
  * @throws (rejects) what the rule's choice throws, and any error that `isFatal` names
@@ -122,7 +130,8 @@ class Search<C> {
     this.#lastStart = started + searchingPart * budget;
     this.#end = started + budget;
     this.#runners.push(rule);
-    await this.#timeQuickly(rule, Number.POSITIVE_INFINITY);
+    // Without time for any other candidate, there is nothing to compare its time with.
+    if (this.#mayBegin) await this.#timeQuickly(rule, Number.POSITIVE_INFINITY);
     const known = [candidate];
     for (const stage of stages) {
       known.push(...stage);
@@ -131,18 +140,25 @@ class Search<C> {
       known.push(...variants);
       await this.#tryAll(variants);
     }
-    const { best, gain, ratios } = await this.#decide(rule);
+    const { best, gain, ratios, undecided } = await this.#decide(rule);
     const finished = this.#runners.map(
       (runner): Tried<C> => ({
         candidate: runner.candidate,
-        outcome: {
-          status: "measured",
-          ms: runner.ms,
-          ratio: ratios.get(runner.candidate) ?? null,
-        },
+        outcome:
+          runner.ms === Number.POSITIVE_INFINITY
+            ? { status: "skipped" }
+            : {
+                status: "measured",
+                ms: runner.ms,
+                ratio: ratios.get(runner.candidate) ?? null,
+              },
       }),
     );
-    return { best, gain, tried: [...finished, ...this.#tried] };
+    const tried = [...finished, ...this.#tried];
+    const ran = tried.some(
+      (one) => one.candidate !== candidate && one.outcome.status !== "skipped",
+    );
+    return { best, gain, known: ran && !undecided, tried };
   }
 
   dispose(): void {
@@ -214,6 +230,11 @@ class Search<C> {
         trial.dispose();
         return { status: "wrong", reason };
       }
+      // It took longer than the others did: timing it would take as long again.
+      if (this.#subject.now() >= this.#end) {
+        trial.dispose();
+        return { status: "skipped" };
+      }
       const runner = { candidate, trial, ms: Number.POSITIVE_INFINITY };
       await this.#timeQuickly(runner, this.#fastest.ms);
       if (runner.ms <= farBehind * this.#fastest.ms) {
@@ -248,6 +269,8 @@ class Search<C> {
     readonly best: C;
     readonly gain: number;
     readonly ratios: ReadonlyMap<C, number>;
+    /** Whether one may be faster than the rule's choice, which stays. */
+    readonly undecided: boolean;
   }> {
     const faster = this.#runners
       .filter((runner) => runner !== rule && runner.ms < rule.ms)
@@ -275,16 +298,22 @@ class Search<C> {
     const ratios = new Map<C, number>();
     let best = rule.candidate;
     let gain = 1;
-    for (const [{ candidate }, all] of pairs) {
-      if (all.length < fewestRounds) continue;
-      const ratio = median(all);
-      ratios.set(candidate, ratio);
+    let uncompared = false;
+    for (const [{ candidate, ms }, all] of pairs) {
+      const compared = all.length >= fewestRounds;
+      const ratio = compared ? median(all) : rule.ms / ms;
+      if (compared) ratios.set(candidate, ratio);
       const won = all.filter((pair) => pair > 1).length;
-      if (ratio < leastGain || ratio <= gain || 3 * won < 2 * all.length) continue;
-      best = candidate;
-      gain = ratio;
+      const faster = compared
+        ? ratio >= leastGain && 3 * won >= 2 * all.length
+        : ratio >= leastGainOfRuns;
+      if (faster && ratio > gain) {
+        best = candidate;
+        gain = ratio;
+      }
+      uncompared ||= !compared;
     }
-    return { best, gain, ratios };
+    return { best, gain, ratios, undecided: uncompared && best === rule.candidate };
   }
 }
 

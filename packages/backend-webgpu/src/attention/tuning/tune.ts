@@ -34,7 +34,8 @@ export async function tune(
   const stages = isTunable(problem, context)
     ? shapesToTry(problem, capabilities, rule).map((stage) => stage.filter(allowed))
     : [];
-  const unchanged = { problems, rule: settingsOf(rule), best: settingsOf(rule), gain: 1 };
+  const settings = settingsOf(rule);
+  const unchanged = { problems, rule: settings, best: settings, gain: 1, known: false };
   if (stages.length === 0) return { ...unchanged, tried: [], ms: performance.now() - started };
   // Memory of its own: results that lie in buffers of the pool would hide that a candidate writes nothing.
   const own = new Context({ ...context.open, owned: false }, preferences, tuning);
@@ -47,13 +48,14 @@ export async function tune(
     const {
       best,
       gain: ratio,
+      known,
       tried,
     } = await search<Choice>(
       {
         rule,
         stages,
-        variants: (fastest, known) =>
-          splitsToTry(problem, capabilities, fastest, known).filter(allowed),
+        variants: (fastest, before) =>
+          splitsToTry(problem, capabilities, fastest, before).filter(allowed),
         ahead: capabilities.software ? 0 : compiledAhead,
         open: (choice) => opened.open(choice),
         isFatal: (error) => error instanceof DeviceLostError,
@@ -62,17 +64,14 @@ export async function tune(
       },
       budget,
     );
-    const settings = settingsOf(best);
     const gain = Math.round(1000 * ratio) / 1000;
-    // Without any other choice that ran, nothing is known.
-    const known = tried.some(
-      ({ candidate, outcome }) => candidate !== rule && outcome.status !== "skipped",
-    );
-    if (known) tuning.add(problems, { settings, gain });
+    const fastest = settingsOf(best);
+    if (known) tuning.add(problems, { settings: fastest, gain });
     return {
       ...unchanged,
-      best: settings,
+      best: fastest,
       gain,
+      known,
       tried: tried.map(({ candidate, outcome }) => ({ settings: settingsOf(candidate), outcome })),
       ms: performance.now() - started,
     };
