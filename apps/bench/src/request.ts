@@ -73,6 +73,12 @@ export function workloadsOf({ cases, own }: Pick<RunRequest, "cases" | "own">): 
   return [...selectWorkloads(cases), ...own];
 }
 
+/** Names of all parameters that {@link requestToParams} may write. */
+export const requestParameters: ReadonlySet<string> = new Set([
+  ...["cases", "own", "model", "model-name", "feeds", "random", "data", "backends", "peers"],
+  ...["dtype", "threads", "budget", "samples", "ceiling", "time-wrong", "tune"],
+]);
+
 /** The request as a URL says it; what is as by default is left out. */
 export function requestToParams(request: RunRequest): URLSearchParams {
   const params = new URLSearchParams();

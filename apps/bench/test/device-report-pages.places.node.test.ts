@@ -38,10 +38,7 @@ describe.runIf(here)("device reports in pages", { timeout: 120_000 }, () => {
     await build({ root, logLevel: "warn", build: { outDir, emptyOutDir: true } });
     await cp(benchPage, join(folder, "bench"), { recursive: true });
     site = await serveFolder(folder, { port: 0, isolated: true });
-    browser = await chromium.launch({
-      executablePath,
-      args: ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"],
-    });
+    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
   }, 180_000);
 
   afterAll(async () => {
@@ -50,8 +47,12 @@ describe.runIf(here)("device reports in pages", { timeout: 120_000 }, () => {
     await rm(folder, { recursive: true });
   });
 
-  async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await browser.newContext(options);
+  async function open(
+    path: string,
+    options: BrowserContextOptions = {},
+    other: Browser = browser,
+  ): Promise<Page> {
+    const context = await other.newContext(options);
     onTestFinished(() => context.close());
     const page = await context.newPage();
     page.setDefaultTimeout(60_000);
@@ -111,12 +112,18 @@ describe.runIf(here)("device reports in pages", { timeout: 120_000 }, () => {
   test("the switch lets WebGPU measure its kernels, and the file for others has the table", async () => {
     const own = encodeURIComponent(JSON.stringify([{ shape: "B1,H1,Lq3,Lk150,D16", id: "mine" }]));
     const query = `?own=${own}&backends=webgpu&samples=1&ceiling=false`;
-    const page = await open(`bench/${query}`);
+    const withGpu = await chromium.launch({
+      executablePath,
+      args: ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"],
+    });
+    onTestFinished(() => withGpu.close());
+    const page = await open(`bench/${query}`, {}, withGpu);
     const tuned = page.getByRole("checkbox", { name: /^let webgpu measure/ });
     expect(await tuned.isChecked()).toBe(false);
     await tuned.check();
     const budgetOf = () => new URL(page.url()).searchParams.get("tune");
     expect(budgetOf()).toBe("1000");
+    // A link and a reload bring it back.
     await page.reload();
     await page.waitForSelector(".capabilities");
     expect(await tuned.isChecked()).toBe(true);
@@ -144,7 +151,10 @@ describe.runIf(here)("device reports in pages", { timeout: 120_000 }, () => {
     expect(choices).toEqual([
       [
         expect.stringMatching(/^float32 b1 h1\/1 /),
-        { gain: expect.any(Number), settings: expect.objectContaining({ kernel: expect.any(String) }) },
+        {
+          gain: expect.any(Number),
+          settings: expect.objectContaining({ kernel: expect.any(String) }),
+        },
       ],
     ]);
   });

@@ -57,9 +57,14 @@ test("one table has every engine", { timeout: 240_000 }, async () => {
   expect(await main([...args, ...options, "--json", json])).toBe(0);
   const lines = log.mock.calls.flat().join("\n").split("\n");
   const head = lines.find((line) => /^│ GFLOP\/s +│ backend +│ node/.test(line)) ?? "";
-  expect(head.split("│").map((cell) => cell.trim())).toEqual(
-    ["", "GFLOP/s", "backend", "node", ...engines, ""],
-  );
+  expect(head.split("│").map((cell) => cell.trim())).toEqual([
+    "",
+    "GFLOP/s",
+    "backend",
+    "node",
+    ...engines,
+    "",
+  ]);
   const report = parseReport(JSON.parse(await readFile(json, "utf8")));
   expect(report.environments.map((e) => e.name)).toEqual(["node", ...engines]);
   // Each tells its own version.

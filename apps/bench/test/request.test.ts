@@ -4,6 +4,7 @@ import {
   defaultRequest,
   type RunRequest,
   requestFromParams,
+  requestParameters,
   requestToParams,
   workloadsOf,
 } from "../src/request.js";
@@ -40,6 +41,8 @@ test("everything said comes back", () => {
   };
   const back = roundTrip(request);
   expect({ ...back, own: [] }).toEqual({ ...request, own: [] });
+  const names = [...requestToParams(request).keys()];
+  expect(names.filter((name) => !requestParameters.has(name))).toEqual([]);
   expect(back.own[0]).toMatchObject({
     id: "mine",
     title: "my & own",

@@ -97,7 +97,9 @@ export function enginesTable(report) {
   const engines = environments.map((environment) => {
     const features = contenders
       .filter(({ environment: name, info }) => name === environment.name && info?.features.length)
-      .map(({ name, info }) => `\`${ownName(name, environment)}\` with ${info.features.join(", ")}`);
+      .map(
+        ({ name, info }) => `\`${ownName(name, environment)}\` with ${info.features.join(", ")}`,
+      );
     return `- ${[environment.name, describeVersions(environment), ...features].join("; ")}`;
   });
   return `${machine}\n\n${engines.join("\n")}\n\n${speedsToMarkdown(report)}`;

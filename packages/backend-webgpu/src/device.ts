@@ -1,5 +1,11 @@
 import { BackendUnavailableError } from "@heed/core";
-import { type AdapterInfo, adapterName, compilesSlowly, isFallback, requestAdapter } from "./adapter.js";
+import {
+  type AdapterInfo,
+  adapterName,
+  compilesSlowly,
+  isFallback,
+  requestAdapter,
+} from "./adapter.js";
 import type { TunedDevice } from "./attention/tuning/table.js";
 import { type Capabilities, type Limits, limitNames, matricesOf } from "./capabilities.js";
 import { messageOf } from "./gpu.js";

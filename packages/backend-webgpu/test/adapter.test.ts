@@ -37,7 +37,9 @@ test.each([
 test("only SwiftShader is known to compile unrolled kernels soon", () => {
   expect(compilesSlowly(info({ vendor: "google", architecture: "swiftshader" }))).toBe(false);
   expect(compilesSlowly(info({ description: "SwiftShader Device (Subzero)" }))).toBe(false);
-  expect(compilesSlowly(info({ vendor: "65541", description: "llvmpipe (LLVM 15.0.6)" }))).toBe(true);
+  expect(compilesSlowly(info({ vendor: "65541", description: "llvmpipe (LLVM 15.0.6)" }))).toBe(
+    true,
+  );
   expect(compilesSlowly(info({}))).toBe(true);
   expect(compilesSlowly(undefined)).toBe(true);
 });

@@ -4,6 +4,7 @@ import {
   defaultRequest,
   type RunRequest,
   requestFromParams,
+  requestParameters,
   requestToParams,
 } from "../../src/request.js";
 
@@ -59,26 +60,8 @@ export function writeUrl(): void {
   // On this page the ceiling is measured by default, so only `false` has to be written.
   if (request.value.ceiling) params.delete("ceiling");
   else params.set("ceiling", "false");
-  const known = [
-    "cases",
-    "own",
-    "model",
-    "model-name",
-    "feeds",
-    "random",
-    "data",
-    "backends",
-    "peers",
-    "dtype",
-    "threads",
-    "budget",
-    "samples",
-    "ceiling",
-    "time-wrong",
-    "run",
-  ];
   for (const [name, value] of new URLSearchParams(location.search)) {
-    if (!known.includes(name)) params.append(name, value);
+    if (!requestParameters.has(name) && name !== "run") params.append(name, value);
   }
   const search = params.toString();
   history.replaceState(null, "", `${location.pathname}${search && `?${search}`}${location.hash}`);

@@ -5,13 +5,7 @@ import type { KernelName } from "../kernel-names.js";
 import { decodeRows } from "../kernels/decode.js";
 import { type Choice, keysOfTile } from "./choice.js";
 import { chooseDecode, fitsDecode } from "./decode.js";
-import {
-  chooseQuad,
-  chooseStream,
-  fitsRegisters,
-  isLarge,
-  mostStreamRows,
-} from "./registers.js";
+import { chooseQuad, chooseStream, fitsRegisters, isLarge, mostStreamRows } from "./registers.js";
 import { chooseRow } from "./row.js";
 import { mostPartsBytes } from "./splits.js";
 import { chooseTile } from "./tile.js";
@@ -51,7 +45,8 @@ export function chooseGathered(
     if (registers && suits("stream", unrolled && large && rows <= mostStreamRows)) {
       return chooseStream(usual, capabilities, group);
     }
-    if (registers && suits("quad", unrolled && large)) return chooseQuad(usual, capabilities, group);
+    if (registers && suits("quad", unrolled && large))
+      return chooseQuad(usual, capabilities, group);
     // Tiles, of which there is one for each way of reading, take software adapters long to compile.
     const few = software ? !large : keyLength <= 16;
     if (suits("row", few && queries <= mostListedRows)) return chooseRow(usual, capabilities);
