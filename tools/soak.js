@@ -1,6 +1,6 @@
 // `pnpm soak [--backend js,wasm,…] [--calls 20000] [--problems 8] [--most BYTES]`: does a backend's memory grow with
-// the number of calls? Prints the slope of each kind of memory, in bytes a call, and fails where the heap's
-// or the process's is larger than --most, if that is given.
+// the number of calls? Prints the slope of each kind of memory, in bytes a call, and of the heap without the code that the
+// engine compiled. Fails where the heap's or the process's is larger than --most, if that is given.
 //
 // `pnpm soak --faults [--rounds 1000] [--most BYTES]`: the same of attentions whose worker is killed, whose device is
 // destroyed, which are disposed, or whose call is aborted, while they compute. Prints how the calls ended, and fails
@@ -66,7 +66,10 @@ if (values.faults) {
     }
     console.log(`${fault}: ${rounds} rounds`);
     for (const [outcome, count] of Object.entries(outcomes)) console.log(`  ${count} × ${outcome}`);
-    console.log(`  heap ${bytes(slopes.heap)}, process ${bytes(slopes.process)} bytes a round`);
+    const { heap, objects, process: whole } = slopes;
+    console.log(
+      `  heap ${bytes(heap)} (without compiled code ${bytes(objects)}), process ${bytes(whole)} bytes a round`,
+    );
     if (threads > 0) console.log(`  ${threads} threads are left`);
     if (threads > 0 || grows(slopes.heap) || grows(slopes.process)) process.exitCode = 1;
   }
@@ -83,11 +86,12 @@ for (const backend of backends) {
     calls,
     problems,
   });
-  const { heap, external, process: whole } = slopes;
+  const { heap, objects, external, process: whole } = slopes;
   console.log(
     `${backend}: ${calls} calls of ${problems} problems, ${microseconds.toFixed(0)} µs each`,
   );
   console.log(`  heap      ${bytes(heap)} bytes a call; ${mebibytes(before.heap)} at the end`);
+  console.log(`  of it     ${bytes(objects)} without compiled code`);
   console.log(
     `  external  ${bytes(external)} bytes a call; ${mebibytes(before.external)} at the end`,
   );

@@ -4,11 +4,10 @@ import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { providerIn, readManifest } from "@heed/conformance";
 import { createAttention, tensor } from "@heed/core";
-import { fitLine } from "./slope.js";
+import { memory, slopesOf } from "./memory.js";
 
-/** Measurements of a run; those of the first part are left out: caches and compiled code fill then. */
+/** Measurements of a run. */
 const samples = 60;
-const warmUp = 1 / 3;
 
 const { backend: name, calls, problems } = JSON.parse(process.argv[2]);
 const require = createRequire(resolve("package.json"));
@@ -25,12 +24,6 @@ const inputs = Array.from({ length: problems }, (_, i) => {
   return { query: make(4), key: make(16 + i), value: make(16 + i) };
 });
 
-const memory = () => {
-  globalThis.gc();
-  const { heapUsed, external, rss } = process.memoryUsage();
-  return { heap: heapUsed, external, process: rss };
-};
-
 const measured = [];
 const every = Math.max(1, Math.floor(calls / samples));
 const started = performance.now();
@@ -39,13 +32,7 @@ for (let call = 0; call < calls; call += 1) {
   if ((call + 1) % every === 0) measured.push([call + 1, memory()]);
 }
 const microseconds = ((performance.now() - started) * 1000) / calls;
-const kept = measured.slice(Math.floor(measured.length * warmUp));
-const slopes = Object.fromEntries(
-  ["heap", "external", "process"].map((kind) => [
-    kind,
-    fitLine(kept.map(([call, bytes]) => [call, bytes[kind]])),
-  ]),
-);
+const slopes = slopesOf(measured);
 const before = memory();
 await attention.dispose();
 const after = memory();

@@ -6,7 +6,7 @@ import { syncBuiltinESMExports } from "node:module";
 import workerThreads from "node:worker_threads";
 import { isHeedError, reference, tensor } from "@heed/core";
 import { createAttention, js, wasm, webgpu } from "heed";
-import { fitLine } from "./slope.js";
+import { memory, slopesOf } from "./memory.js";
 
 const { rounds, fault } = JSON.parse(process.argv[2]);
 /** ms that a call may take on a busy machine before it counts as hanging. */
@@ -135,11 +135,6 @@ if (fault === "device destroyed") {
     process.exit();
   }
 }
-const memory = () => {
-  globalThis.gc();
-  const { heapUsed, external, rss } = process.memoryUsage();
-  return { heap: heapUsed, external, process: rss };
-};
 const every = Math.max(1, Math.floor(rounds / 60));
 const measured = [];
 for (let number = 0; number < rounds; number++) {
@@ -148,12 +143,5 @@ for (let number = 0; number < rounds; number++) {
 }
 // Ends of threads are told in a later turn.
 await wait(200);
-const kept = measured.slice(Math.floor(measured.length / 3));
-const slopes = Object.fromEntries(
-  ["heap", "external", "process"].map((kind) => [
-    kind,
-    fitLine(kept.map(([at, bytes]) => [at, bytes[kind]])),
-  ]),
-);
-console.log(JSON.stringify({ outcomes, slopes, threads: threads.size }));
+console.log(JSON.stringify({ outcomes, slopes: slopesOf(measured), threads: threads.size }));
 process.exit();
