@@ -27,7 +27,7 @@ type JaxArray = ReturnType<Jax["numpy"]["array"]>;
 export function jax(): Provider {
   return peerProvider<JaxArray>("jax-js", async () => {
     await polyfillIterators();
-    const lib = await importPeer("@jax-js/jax", () => import("@jax-js/jax"));
+    const lib = await importedWithoutForeignWorkers();
     if (!(await withoutForeignWorkers(() => lib.init("wasm"))).includes("wasm")) {
       throw new BackendUnavailableError("@jax-js/jax has no wasm device here");
     }
@@ -45,19 +45,36 @@ async function polyfillIterators(): Promise<void> {
 
 /**
  * onnxruntime-web puts Node's own Worker class on the global object. @jax-js/jax takes that for a
- * browser's, which it is not, and from then on mixes shared and unshared memory. It looks for the
- * name while it sets up, compiles and reads, all of it before its first pause.
+ * browser's, which it is not, starts threads that fail, and mixes shared and unshared memory. It looks for the
+ * name while it is imported, sets up, compiles and reads; all but the import before its first pause.
  */
 function withoutForeignWorkers<T>(call: () => T): T {
-  const scope = globalThis as { Worker?: unknown };
-  if (!("process" in globalThis) || scope.Worker === undefined) return call();
-  const { Worker } = scope;
-  scope.Worker = undefined;
+  const restore = hideForeignWorkers();
   try {
     return call();
   } finally {
-    scope.Worker = Worker;
+    restore();
   }
+}
+
+async function importedWithoutForeignWorkers(): Promise<Jax> {
+  const restore = hideForeignWorkers();
+  try {
+    return await importPeer("@jax-js/jax", () => import("@jax-js/jax"));
+  } finally {
+    restore();
+  }
+}
+
+/** @returns a function that brings them back, unless somebody else has by then */
+function hideForeignWorkers(): () => void {
+  const scope = globalThis as { Worker?: unknown };
+  const { Worker } = scope;
+  if (!("process" in globalThis) || Worker === undefined) return () => undefined;
+  scope.Worker = undefined;
+  return () => {
+    scope.Worker ??= Worker;
+  };
 }
 
 function peer(lib: Jax): Peer<JaxArray> {

@@ -30,7 +30,6 @@ const poisoned = ({ id }: CaseResult): boolean =>
 const emptyRow = (result: CaseResult): boolean =>
   !poisoned(result) && result.failures.some((failure) => failure.includes("sees no key"));
 
-/** onnxruntime-web is last: it puts Node's Worker on the global object, and jax-js falls for it. */
 const projects: readonly Project[] = [
   {
     title: "@jax-js/jax, nn.dotProductAttention on wasm",
@@ -132,7 +131,7 @@ const sections: string[][] = [];
 describe.each(projects.map((project) => [project.title, project] as const))("%s", (_, project) => {
   const { title, packageName, provider, adapter, defects, passes } = project;
 
-  test("fails what is known of it, and nothing else", { timeout: 120_000 }, async () => {
+  test("fails what is known of it, and nothing else", async () => {
     const backend = await provider.load();
     const results: CaseResult[] = [];
     for (const c of smallCases()) results.push(await checkCase({ backend, provider }, c));
