@@ -68,10 +68,10 @@ export function App(): JSX.Element {
         {view === "long" && longText.value && <Long text={longText.value} />}
         {view === "model" && <ModelView />}
         {view === "masks" && (
-          <>
+          <div class="panels">
             <Masks />
             <Scores />
-          </>
+          </div>
         )}
       </main>
       <footer>

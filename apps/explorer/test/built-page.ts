@@ -56,7 +56,7 @@ export class BuiltPage {
     const context = await on.newContext(options);
     onTestFinished(() => context.close());
     const page = await context.newPage();
-    page.setDefaultTimeout(60_000);
+    page.setDefaultTimeout(120_000);
     page.on("pageerror", (error) => console.error(error));
     await prepare?.(page);
     await page.goto(`${this.address}${query}`);

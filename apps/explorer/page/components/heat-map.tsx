@@ -44,7 +44,7 @@ export function useCellSide(count: number, least: number, most: number): number 
   const beside = Math.floor(width / count);
   if (Math.max(beside, least) >= leastWithWords) return Math.max(least, Math.min(most, beside));
   const alone = Math.floor((width + gutterWithWords) / count);
-  return Math.max(least, Math.min(leastWithWords - 1, alone));
+  return Math.max(least, Math.min(most, leastWithWords - 1, alone));
 }
 
 /** Queries and keys of one head on a canvas that draws the part on screen. Arrow keys move a cursor. */
@@ -135,7 +135,13 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
   const value = at && matrix.row(at[0])?.[at[1]];
   const kind = at && tiles?.kind(Math.floor(at[0] / tiles.size), Math.floor(at[1] / tiles.size));
   return (
-    <div class="map">
+    <div
+      class="map"
+      style={{
+        "--width": `${gutter + keys * cell}px`,
+        "--height": `${gutter + queries * cell}px`,
+      }}
+    >
       <section
         ref={frame}
         class="map-frame"
@@ -150,10 +156,6 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
           if (cursor.value) onChoose?.(cursor.value[0]);
         }}
         onKeyDown={move}
-        style={{
-          "--width": `${gutter + keys * cell}px`,
-          "--height": `${gutter + queries * cell}px`,
-        }}
       >
         <div class="map-size">
           <canvas ref={canvas} />
