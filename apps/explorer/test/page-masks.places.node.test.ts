@@ -88,7 +88,7 @@ describePage("masks and scores on the page", (built) => {
     // A part of it has every cell, with its words.
     const part = (await file("SVG")).toString();
     expect(part).toContain(">token 1</text>");
-    expect(part.match(/<rect /g)?.length).toBeGreaterThan(30 * 30);
+    expect(part.match(/<rect /g)?.length).toBeGreaterThan(20 * 20);
     expect(part).not.toContain("<image");
   });
 
