@@ -16,8 +16,9 @@ export async function readStaging<B extends GpuBuffer>(
   accepted: Promise<void>,
 ): Promise<ArrayBuffer> {
   const { buffer } = staging;
+  let mapped: Promise<unknown> = Promise.resolve();
   try {
-    const mapped = buffer.mapAsync(mapRead, 0, bytes);
+    mapped = buffer.mapAsync(mapRead, 0, bytes);
     mapped.catch(() => {});
     await accepted;
     await faults.orLost(mapped);
@@ -27,8 +28,10 @@ export async function readStaging<B extends GpuBuffer>(
     pool.release(staging);
     return data;
   } catch (error) {
-    // It may still be mapped, or about to be.
-    buffer.destroy();
+    // It may still be mapped, or about to be. Not before that has ended: where the device is lost meanwhile, Dawn's binding
+    // for Node settles the promise a second time, and the process ends with a segmentation fault.
+    const destroy = (): void => buffer.destroy();
+    mapped.then(destroy, destroy);
     pool.forget(staging);
     throw error;
   }

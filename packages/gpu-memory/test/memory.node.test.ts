@@ -178,3 +178,28 @@ test("the device is let go of after dispose and the last tensor", async () => {
   t.dispose();
   expect(unused).toBe(1);
 });
+
+test("a buffer that is being mapped is not destroyed before that has ended, where the device is lost", async () => {
+  const device = new FakeDevice();
+  const memory = memoryOn(device);
+  const uploaded = await memory.upload(tensor(Float32Array.of(1, 2), [2]));
+  let fail: (error: Error) => void = () => {};
+  const mapping = new Promise<void>((_, reject) => {
+    fail = reject;
+  });
+  const create = device.createBuffer.bind(device);
+  let staging: FakeBuffer | undefined;
+  device.createBuffer = (descriptor) => {
+    staging = create(descriptor);
+    staging.mapAsync = () => mapping;
+    return staging;
+  };
+  const reading = uploaded.read();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  device.lose({ reason: "destroyed", message: "gone" });
+  await expect(reading).rejects.toMatchObject({ code: "device-lost" });
+  expect(staging?.destroyed).toBe(false);
+  fail(new Error("aborted"));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  expect(staging?.destroyed).toBe(true);
+});
