@@ -39,7 +39,11 @@ export function tablesByArchitecture() {
         const { vendor, architecture } = checked.device;
         // What a browser without a name for the device measured says nothing about others without a name.
         if (!vendor && !architecture) continue;
-        const name = `${vendor}-${architecture}`.toLowerCase().replace(/[^a-z0-9]+/g, "-");
+        const name = [vendor, architecture]
+          .filter(Boolean)
+          .join("-")
+          .toLowerCase()
+          .replace(/[^a-z0-9]+/g, "-");
         const known = found.get(name) ?? { vendor, architecture, files: [], tables: [] };
         found.set(name, known);
         if (!known.files.includes(file)) known.files.push(file);

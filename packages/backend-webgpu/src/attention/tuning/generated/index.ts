@@ -6,5 +6,6 @@ export const builtIn: readonly {
   readonly architecture: string;
   load(): Promise<{ readonly tables: readonly unknown[] }>;
 }[] = [
+  { vendor: "65541", architecture: "", load: () => import("./65541.js") },
   { vendor: "google", architecture: "swiftshader", load: () => import("./google-swiftshader.js") },
 ];
