@@ -98,6 +98,27 @@ describe.skipIf(!available)("tuning on a device", () => {
     for (const [i, value] of a.entries()) expect(b[i]).toBeCloseTo(value, 5);
   });
 
+  test("what a table says is tried first, and is not forgotten where there is no time for it", async () => {
+    const settings: Settings = {
+      ...{ kernel: "tile", lanes: 8, columns: 32, subgroups: false, splits: 1 },
+    };
+    const backend = await load(tableOf(settings, 3));
+    const order: Settings[] = [];
+    const onTry = (one: Settings) => void order.push(one);
+    const isIt = (one: Settings) => JSON.stringify(one) === JSON.stringify(settings);
+    const all = others(problem);
+    expect(all.some(isIt)).toBe(true);
+    const { known } = await backend.tune(problem, { budget: 20_000, without: all, onTry });
+    expect([known, order.some(isIt)]).toEqual([true, false]);
+    expect(backend.choose(problem)).toMatchObject({ kernel: "tile", measured: { gain: 3 } });
+    order.length = 0;
+    const without = all.filter((one) => !isIt(one));
+    await backend.tune(problem, { budget: 60_000, without, onTry });
+    expect(order[1]).toEqual(settings);
+    expect(backend.choose(problem).measured?.source).toBe("measured on this device");
+    backend.dispose();
+  });
+
   test("a table of another device, and one that is damaged, leave the rules alone", async () => {
     const foreign = tableOf({ kernel: "row", splits: 2 });
     for (const given of [

@@ -1,8 +1,9 @@
 import { type AttentionProblem, DeviceLostError, lengthClassKey } from "@heed/core";
 import { Context } from "../../context.js";
 import type { Choice } from "../choice/choice.js";
-import { settingsOf } from "../choice/from-settings.js";
-import { choose } from "../choose.js";
+import { choiceOf, settingsOf } from "../choice/from-settings.js";
+import type { Measured } from "../choice/settings.js";
+import { choose, withMap } from "../choose.js";
 import { shapesToTry, splitsToTry } from "./candidates.js";
 import { trialCall } from "./inputs.js";
 import { defaultBudget, type TuneOptions, type TuneResult } from "./options.js";
@@ -31,8 +32,11 @@ export async function tune(
   const problems = lengthClassKey(problem);
   const left = new Set(without.map((settings) => JSON.stringify(settings)));
   const allowed = (choice: Choice): boolean => !left.has(JSON.stringify(settingsOf(choice)));
+  const earlier = tuning.choices.get(problems) ?? null;
   const stages = isTunable(problem, context)
-    ? shapesToTry(problem, capabilities, rule).map((stage) => stage.filter(allowed))
+    ? withEarlier(problem, context, shapesToTry(problem, capabilities, rule), earlier).map(
+        (stage) => stage.filter(allowed),
+      )
     : [];
   const settings = settingsOf(rule);
   const unchanged = { problems, rule: settings, best: settings, gain: 1, known: false };
@@ -66,7 +70,15 @@ export async function tune(
     );
     const gain = Math.round(1000 * ratio) / 1000;
     const fastest = settingsOf(best);
-    if (known) tuning.add(problems, { settings: fastest, gain });
+    // A choice of a table or of an earlier measurement stays where this one had no time for it, and found no better.
+    const same = JSON.stringify(earlier?.settings);
+    const again = tried.some(
+      ({ candidate, outcome }) =>
+        outcome.status !== "skipped" && JSON.stringify(settingsOf(candidate)) === same,
+    );
+    if (known && (again || gain > (earlier?.gain ?? 0))) {
+      tuning.add(problems, { settings: fastest, gain });
+    }
     return {
       ...unchanged,
       best: fastest,
@@ -80,6 +92,23 @@ export async function tune(
     for (const t of call?.tensors ?? []) t.dispose();
     own.dispose();
   }
+}
+
+/** Candidates that begin with what is known to be faster than the rule's choice, from a table or an earlier measurement. */
+function withEarlier(
+  problem: AttentionProblem,
+  { capabilities }: Context,
+  stages: readonly (readonly Choice[])[],
+  earlier: Measured | null,
+): Choice[][] {
+  const choice =
+    earlier && earlier.gain > 1 ? choiceOf(problem, capabilities, earlier.settings) : null;
+  if (choice === null) return stages.map((stage) => [...stage]);
+  const same = JSON.stringify(settingsOf(choice));
+  const others = stages.map((stage) =>
+    stage.filter((one) => JSON.stringify(settingsOf(one)) !== same),
+  );
+  return [[withMap(problem, choice)], ...others];
 }
 
 function isTunable(
