@@ -47,6 +47,7 @@ function sameAs(copies, outputs) {
  * @property {string} name
  * @property {() => Promise<import("@heed/core").AttentionBackend>} open loads the backend as it is now, with the
  *   mutant if one is planted
+ * @property {boolean} [mayFail] whether cases that fail without a mutant are left out: they notice nothing
  */
 
 /**
@@ -97,6 +98,10 @@ export class Probes {
     const work = workOf(problem);
     if (work > mostWork || !backend.supports(problem).ok) return null;
     probe.rank = work * (manyRules.test(c.id) ? 1e-3 : 1);
+    if (configuration.mayFail) {
+      const { outcome } = await check(backend, configuration, c);
+      if (outcome !== "pass") return null;
+    }
     const outputs = await runOnce(backend, inputs, problem);
     return { ...probe, inputs, problem, copies: copyOf(outputs) };
   }

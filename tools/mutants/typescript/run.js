@@ -21,6 +21,9 @@ export async function tryTypeScript(root, drawn, tests, record) {
   const task = join(directory, "task.json");
   const known = new Set();
   const reached = new Set();
+  /** Tests that have seen every mutant, or in which the process was stuck without one. */
+  const tried = new Set();
+  const stuck = new Set();
   const settle = (index, result) => {
     if (known.has(index)) return;
     known.add(index);
@@ -30,21 +33,31 @@ export async function tryTypeScript(root, drawn, tests, record) {
   try {
     while (left.length > 0) {
       writeFileSync(log, "");
-      writeFileSync(task, JSON.stringify({ files, ids, known: [...known], log, tests: left }));
-      const { running, done, onLoad, ended } = await watch(root, task, log, (event) => {
+      const state = { known: [...known], tried: [...tried], tests: left };
+      writeFileSync(task, JSON.stringify({ files, ids, log, ...state }));
+      const { running, test, done, onLoad, ended } = await watch(root, task, log, (event) => {
         if (event.reached !== undefined) reached.add(event.reached);
         if (event.noticed !== undefined) {
           settle(event.noticed, { outcome: "noticed", by: event.by, failures: [event.failure] });
         }
+        if (event.tried !== undefined) tried.add(event.tried);
         if (event.notRepeatable ?? event.leftOut) console.log(`\n${JSON.stringify(event)}`);
       });
       if (running !== null) settle(running, { outcome: "hangs" });
+      else if (!ended) {
+        // What an earlier mutant left behind: the second time it is the test itself.
+        console.log(`\nstuck without a mutant: ${test?.name}`);
+        if (test && stuck.has(test.id)) tried.add(test.id);
+        stuck.add(test?.id);
+      }
       for (const index of onLoad) {
         if (!reached.has(index)) settle(index, { outcome: "on load" });
       }
       left = left.filter((test) => ![...done].some((path) => path.endsWith(test)));
       if (ended) break;
-      if (running === null && done.size === 0) throw new Error("the tests do not start");
+      if (running === null && test === null && done.size === 0) {
+        throw new Error("the tests do not start");
+      }
     }
   } finally {
     rmSync(directory, { recursive: true });
@@ -68,7 +81,7 @@ function watch(root, task, log, onEvent) {
       detached: true,
     },
   );
-  const state = { running: null, done: new Set(), onLoad: [], ended: false };
+  const state = { running: null, test: null, done: new Set(), onLoad: [] };
   let at = 0;
   const read = () => {
     const text = existsSync(log) ? readFileSync(log, "utf8") : "";
@@ -78,6 +91,7 @@ function watch(root, task, log, onEvent) {
     for (const line of lines) {
       const event = JSON.parse(line);
       if (event.running !== undefined) state.running = event.running;
+      if (event.test !== undefined) state.test = event.test;
       if (event.done !== undefined) state.done.add(event.done);
       if (event.onLoad !== undefined) state.onLoad.push(event.onLoad);
       onEvent(event);
@@ -93,7 +107,7 @@ function watch(root, task, log, onEvent) {
     child.on("exit", () => {
       clearInterval(timer);
       read();
-      resolve({ ...state, ended: state.running === null });
+      resolve({ ...state, ended: state.running === null && state.test === null });
     });
   });
 }

@@ -8,7 +8,11 @@ const patience = 5;
 /** Processor seconds for which a test is repeated: a long one sees as many of the mutants that are left by then. */
 const mostSeconds = 20;
 
-const { ids, known, log } = JSON.parse(readFileSync(process.env.HEED_MUTANTS_TASK, "utf8"));
+/** Kept, since tests put others in their place, and a mutant may keep them from putting these back. */
+const { setInterval, clearInterval } = globalThis;
+const now = performance.now.bind(performance);
+
+const { ids, known, log, tried } = JSON.parse(readFileSync(process.env.HEED_MUTANTS_TASK, "utf8"));
 /** Mutants that no test has noticed, by their identifiers in the code. */
 const living = new Map(Object.entries(ids).filter(([, index]) => !known.includes(index)));
 const tell = (event) => appendFileSync(log, `${JSON.stringify(event)}\n`);
@@ -22,20 +26,29 @@ export default class MutantsRunner extends VitestTestRunner {
   async runTask(test) {
     const name = `${test.file.name.replace(/^packages\//, "")}: ${test.name}`;
     const own = { ...test.result };
+    // By an earlier process, which was stuck later.
+    if (tried.includes(test.id)) return;
+    tell({ test: { id: test.id, name } });
     // The hooks before it have run.
-    const started = performance.now();
+    const started = now();
     switches.currentTestId = test.id;
     try {
       await VitestTestRunner.getTestFn(test)();
+    } catch (error) {
+      tell({ test: null });
+      throw error;
     } finally {
       switches.currentTestId = undefined;
     }
-    const milliseconds = performance.now() - started;
+    const milliseconds = now() - started;
     const hits = switches.mutantCoverage.perTest[test.id] ?? {};
     delete switches.mutantCoverage.perTest[test.id];
     const wanted = Object.keys(hits).filter((id) => living.has(id));
     for (const id of Object.keys(hits)) if (id in ids) tell({ reached: ids[id] });
-    if (wanted.length === 0) return;
+    if (wanted.length === 0) {
+      tell({ test: null, tried: test.id });
+      return;
+    }
 
     /** Whether the test has passed a second time. */
     let isRepeatable = false;
@@ -48,7 +61,7 @@ export default class MutantsRunner extends VitestTestRunner {
         break;
       }
       left -= 1;
-      tell({ running: ids[id], test: name });
+      tell({ running: ids[id] });
       const failure = await attempt(test, milliseconds, id, hits[id]);
       if (failure === null) {
         isRepeatable = true;
@@ -66,7 +79,7 @@ export default class MutantsRunner extends VitestTestRunner {
       // The mutant has left something behind.
       if (!passes) break;
     }
-    tell({ running: null });
+    tell({ running: null, test: null, tried: test.id });
     test.result = own;
   }
 

@@ -136,7 +136,7 @@ export interface CaseSpec {
     readonly anyByte?: boolean;
   };
   /**
-   * A bias of this shape. "-inf": a third of it hides; "finfo-min": a third is the lowest finite
+   * A bias of this shape. "-inf": a third of it hides; "-inf-or-0": so does it, and the rest is 0; "finfo-min": a third is the lowest finite
    * number; "…-rows": so is all of every third row, or in "finfo-min-and-inf-rows" one or the other;
    * "one-largest": of each row, one element is as large as the dtype holds, and the others are 0.
    */
@@ -145,6 +145,7 @@ export interface CaseSpec {
     readonly dtype?: FloatDType;
     readonly holes?:
       | "-inf"
+      | "-inf-or-0"
       | "finfo-min"
       | "-inf-rows"
       | "finfo-min-rows"
@@ -248,6 +249,7 @@ export const caseSpecSchema: v.GenericSchema<unknown, CaseSpec> = v.strictObject
       holes: v.optional(
         v.picklist([
           "-inf",
+          "-inf-or-0",
           "finfo-min",
           "-inf-rows",
           "finfo-min-rows",

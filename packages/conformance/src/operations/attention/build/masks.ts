@@ -41,6 +41,7 @@ export function buildBias(
   for (let at = 0; at < values.length; at++) {
     if (holes === "-inf" && random.uniform() < 1 / 3) values[at] = Number.NEGATIVE_INFINITY;
     if (holes === "finfo-min" && random.uniform() < 1 / 3) values[at] = lowest;
+    if (holes === "-inf-or-0") values[at] = random.uniform() < 1 / 3 ? Number.NEGATIVE_INFINITY : 0;
     if (holes === "one-largest")
       values[at] = at % keys === Math.floor(at / keys) % keys ? -lowest : 0;
     if (Math.floor(at / keys) % 3 !== 1) continue;

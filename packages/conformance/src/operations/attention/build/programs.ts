@@ -22,15 +22,21 @@ import {
   createBlockMask,
   divide,
   equal,
+  exp,
   floor,
   floorDivide,
+  greater,
+  greaterEqual,
   less,
   lessEqual,
+  log,
   type MaskProgram,
   maskMod,
   maximum,
   minimum,
   multiply,
+  type NumberExpression,
+  negative,
   not,
   notEqual,
   or,
@@ -81,6 +87,27 @@ function documentsOf(random: Random, batch: number, length: number): HostTensor<
     }
   }
   return int32(ids, [batch, length]);
+}
+
+/** Floats around 0 and around the ends of int32, between its numbers and beyond them. */
+const nearEnds = [
+  ...[0, 0.5, 1.5, 2.75, 2 ** 30, 2 ** 31 - 128, 2 ** 31, 2 ** 31 + 256, 3e9, 1e20, Infinity],
+  ...[-0.5, -1.5, -2.75, 128 - 2 ** 31, -(2 ** 31), -(2 ** 31) - 256, -3e9, -1e20, -Infinity, NaN],
+];
+/** Integers that tell wrong conversions of these from right ones. */
+const aroundEnds = [
+  ...[-(2 ** 31), 1 - 2 ** 31, 127 - 2 ** 31, 128 - 2 ** 31, -3, -2, -1, 0, 1, 2, 3],
+  ...[2 ** 30 - 1, 2 ** 30, 2 ** 31 - 129, 2 ** 31 - 128, 2 ** 31 - 127, 2 ** 31 - 2, 2 ** 31 - 1],
+];
+
+/** An int32 of each key, which was a float, and an int32 of each query to compare it with. */
+function converted(
+  query: NumberExpression,
+  key: NumberExpression,
+): { readonly ofKey: NumberExpression; readonly ofQuery: NumberExpression } {
+  const floats = table(tensor(Float32Array.from(nearEnds), [nearEnds.length]));
+  const limits = table(int32(aroundEnds, [aroundEnds.length]));
+  return { ofKey: astype(floats.at(key), "int32"), ofQuery: limits.at(query) };
 }
 
 const longest = ({ queryLength, keyLength }: ProgramSizes) => Math.max(1, queryLength, keyLength);
@@ -178,6 +205,47 @@ export const maskPrograms: Readonly<
         equal(astype(large, "int32"), 2147483647),
       );
     }),
+  "ends-of-int32": () =>
+    maskMod(({ query, key }) => {
+      const { ofKey, ofQuery } = converted(query, key);
+      return lessEqual(ofKey, ofQuery);
+    }),
+  "int32-arithmetic": () =>
+    maskMod(({ query, key }) => {
+      const distance = subtract(query, key);
+      const least = -(2 ** 31);
+      const low = add(remainder(query, 2), least);
+      return or(
+        and(
+          greater(minimum(distance, 4), maximum(negative(query), -12)),
+          greaterEqual(abs(add(distance, 3)), 2),
+        ),
+        and(
+          equal(floorDivide(low, subtract(remainder(key, 3), 2)), least),
+          less(negative(abs(low)), remainder(low, subtract(remainder(key, 3), 2))),
+        ),
+      );
+    }),
+  // Divisors of either sign, 0 and −1 among them, as constants and as values.
+  remainders: () =>
+    maskMod(({ query, key }) => {
+      const divisor = subtract(remainder(key, 6), 2);
+      return or(
+        notEqual(remainder(query, divisor), 0),
+        less(floorDivide(subtract(query, 9), divisor), -6),
+      );
+    }),
+  "negative-divisors": () =>
+    maskMod(({ query, key }) => {
+      const distance = subtract(query, key);
+      return or(
+        less(remainder(distance, -4), -2),
+        and(
+          less(remainder(query, subtract(remainder(key, 3), 4)), -1),
+          less(floorDivide(distance, -1), 9),
+        ),
+      );
+    }),
   "not-or-where": () =>
     maskMod(({ query, key }) =>
       where(equal(remainder(query, 2), 0), not(less(key, 3)), or(less(key, 9), equal(key, query))),
@@ -226,6 +294,28 @@ export const scorePrograms: Readonly<
     scoreMod(({ score, query, key }) =>
       add(score, floor(sqrt(astype(add(abs(subtract(query, key)), 1), "float32")))),
     ),
+  "ends-of-int32": () =>
+    scoreMod(({ score, query, key }) => {
+      const { ofKey, ofQuery } = converted(query, key);
+      return add(add(score, divide(ofKey, 2 ** 30)), where(less(ofKey, ofQuery), 0.5, 0));
+    }),
+  exponentials: () =>
+    scoreMod(({ score, query, key }) =>
+      add(score, log(add(exp(divide(subtract(query, key), 4)), 0.5))),
+    ),
+  "log-of-0": () => scoreMod(({ score, key }) => add(score, log(remainder(key, 3)))),
+  "float-arithmetic": () =>
+    scoreMod(({ score, query, key }) => {
+      const half = multiply(astype(subtract(query, key), "float32"), 0.5);
+      const divisor = astype(subtract(key, 9), "float32");
+      const part = add(remainder(half, 1.5), remainder(negative(half), divisor));
+      const chosen = where(
+        greater(half, divisor),
+        negative(abs(half)),
+        where(greaterEqual(half, 2.5), floorDivide(half, divisor), maximum(half, -7)),
+      );
+      return add(score, multiply(add(part, chosen), 0.25));
+    }),
 };
 
 /** A block mask of a call. One of a program is made at the call's offset. */

@@ -84,6 +84,25 @@ function pairs(): { id: string; spec: CaseSpec }[] {
   return cases;
 }
 
+/** What may leave rows empty, where nothing but the output says so. */
+const emptyRows: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
+  ["mask", { mask: { shape: [Q, K], rows: "empty-rows" } }],
+  ["mask-of-heads", { mask: { shape: [B, H, Q, K], rows: "empty-rows" } }],
+  ["bias", { bias: { shape: [Q, K], holes: "-inf-rows" } }],
+  ["bias-or-lowest", { bias: { shape: [H, Q, K], holes: "finfo-min-and-inf-rows" } }],
+  [
+    "mask-and-bias",
+    {
+      mask: { shape: [2, 1, 1, K] },
+      bias: { shape: [1, 1, Q, K], holes: "-inf-rows" },
+    },
+  ],
+  ["bias-or-0", { bias: { shape: [H, Q, K], holes: "-inf-or-0" } }],
+  ["lowest", { bias: { shape: [Q, K], holes: "finfo-min-rows" } }],
+  ["lengths", { kvLengths: [0, K] }],
+  ["positions", { causal: true, window: { left: 1 }, queryOffset: [-3, 5] }],
+];
+
 /** Every way to hide keys or to weigh them by position. */
 export const maskCases: readonly ConformanceCase[] = ofProfile("masks", [
   ...broadcasts().map((shape) => ({
@@ -117,6 +136,14 @@ export const maskCases: readonly ConformanceCase[] = ofProfile("masks", [
     id: "masks/empty-rows-mask",
     spec: { ...small, mask: { shape: [Q, K], rows: "empty-rows" }, returns: { logSumExp: true } },
   },
+  ...emptyRows.flatMap(([name, spec]) => [
+    // Some backends compute few rows of heads that share keys otherwise.
+    { id: `masks/empty-rows-${name}-output-only`, spec: { ...small, kvHeads: H, ...spec } },
+    {
+      id: `masks/empty-rows-${name}-softcap-weights`,
+      spec: { ...small, ...spec, softcap: 2, returns: { weights: true } },
+    },
+  ]),
   {
     id: "masks/empty-rows-mask-sinks",
     spec: {
