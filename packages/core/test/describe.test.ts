@@ -281,3 +281,32 @@ describe("a wrong call gives an error that names", () => {
     expect(() => describeProblem(undefined as unknown as AttentionInputs)).toThrow(/inputs/);
   });
 });
+
+test("a window may be open at either side, and every output that is asked for is described", () => {
+  const windows = [{ left: 3 }, { right: 2 }, { left: 0, right: 0 }, {}];
+  const positions = { queryOffset: 0, causal: false };
+  expect(windows.map((window) => describeProblem(call({ ...positions, window })).window)).toEqual([
+    { left: 3, right: null },
+    { left: null, right: 2 },
+    { left: 0, right: 0 },
+    null,
+  ]);
+  for (const returns of [
+    { logSumExp: true },
+    { weights: true },
+    { scores: "raw" },
+    { scores: "capped", weights: true },
+    { logSumExp: true, scores: "biased" },
+  ] as const) {
+    expect(describeProblem(call({ returns })).returns).toEqual({
+      logSumExp: false,
+      weights: false,
+      scores: null,
+      ...returns,
+    });
+  }
+});
+
+test("a function that is given for a number is named as one", () => {
+  expect(() => describeProblem(call({ scale: () => 1 }))).toThrow("a function");
+});

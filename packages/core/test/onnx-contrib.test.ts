@@ -148,6 +148,9 @@ describe("onnxGroupQueryAttention", () => {
     ["total_sequence_length", { total_sequence_length: 0 }],
     ["cos_cache", {}, { do_rotary: 1 }],
     ["cos_cache", { cos_cache: f32(8, 3), sin_cache: f32(8, 3) }, { do_rotary: 1 }],
+    ["cos_cache", { cos_cache: f32(8, 0), sin_cache: f32(8, 0) }, { do_rotary: 1 }],
+    ["sin_cache", { cos_cache: f32(8, 2), sin_cache: f32(8) }, { do_rotary: 1 }],
+    ["sharedBuffer", {}, {}, { sharedBuffer: "yes" }],
     [
       "position_ids",
       { cos_cache: f32(8, 2), sin_cache: f32(8, 2), position_ids: [1, 9] },

@@ -271,6 +271,27 @@ test("a bound call describes the same problem, and keeps its own copies", () => 
   expect(bound.pageTable?.every((entry) => entry >= -1 && entry < 12)).toBe(true);
 });
 
+test.each([5, 600])("positions of %i rows are copied from wherever they lie", (length) => {
+  const data = Int32Array.from({ length: 3 * length + 2 }, (_, i) => (i * 7) % 1000);
+  const positions = (offset: number, strides: readonly number[]) =>
+    ({
+      ...tensor(data, [3 * length + 2]),
+      shape: [2, length],
+      strides,
+      offset,
+    }) as HostTensor<"int32">;
+  for (const given of [positions(2, [length + 1, 1]), positions(1, [1, 2]), positions(0, [0, 1])]) {
+    const call = {
+      query: random(2, 1, length, 4),
+      key: random(2, 1, 3, 4),
+      value: random(2, 1, 3, 4),
+    };
+    const inputs = { ...call, queryPositions: given, causal: true } as AttentionInputs<HostTensor>;
+    const bound = bindInputs(describeProblem(inputs), inputs);
+    expect([...(bound.queryPositions as Int32Array)]).toEqual([...toFloat64(given)]);
+  }
+});
+
 const valid: AttentionInputs = {
   query: random(2, 4, 3, 8),
   key: random(2, 2, 5, 8),
@@ -327,6 +348,7 @@ test.each<[string, object, Record<string, unknown>]>([
   ["queryStarts", ragged, { queryStarts: int32([0, 2, 6], 1, 3) }],
   ["keyStarts", ragged, { keyStarts: undefined }],
   ["keyStarts", ragged, { keyStarts: [0, 9] }],
+  ["keyStarts", ragged, { keyStarts: [0, 4, 9, 9] }],
   ["keyStarts", ragged, { keyStarts: [0, -1, 9] }],
   ["keyStarts", ragged, { ...inPages, query: ragged.query }],
   ["kvLengths", ragged, { kvLengths: [5, 5] }],

@@ -1,13 +1,17 @@
 import {
+  abs,
   bindProgram,
   createBlockMask,
   doubles,
+  floorDivide,
   maskMod,
   ProgramIntervals,
   type ProgramPoint,
   panelLength,
   programEvaluator,
   programFromJSON,
+  remainder,
+  type ScoreVariables,
   scoreMod,
   TileProgram,
 } from "@heed/core/program";
@@ -188,3 +192,33 @@ test("a block mask says of each block what its points say", () => {
 function at(batch: number, head: number, i: number, j: number, offset: number): ProgramPoint {
   return { batch, head, query: i + offset, key: j, queryIndex: i, keyIndex: j };
 }
+
+test("intervals are no wider than they have to be", () => {
+  const range = (lo: number, hi: number) => ({ lo, hi });
+  const boundsOf = (
+    build: Parameters<typeof scoreMod>[0],
+    query: readonly [number, number],
+    key: readonly [number, number] = [0, 0],
+  ) => {
+    const [q, k] = [range(...query), range(...key)];
+    const box = { batch: range(0, 0), head: range(0, 0), query: q, key: k };
+    return new ProgramIntervals(bindProgram(scoreMod(build))).bounds({
+      ...box,
+      queryIndex: q,
+      keyIndex: k,
+    });
+  };
+  expect(boundsOf(({ query }) => abs(query), [-3, 2])).toMatchObject({ lo: 0, hi: 3 });
+  expect(boundsOf(({ query }) => abs(query), [2, 5])).toMatchObject({ lo: 2, hi: 5 });
+  expect(boundsOf(({ query }) => abs(query), [-5, -2])).toMatchObject({ lo: 2, hi: 5 });
+  expect(boundsOf(({ query }) => remainder(query, -4), [-9, 9])).toMatchObject({ lo: -3, hi: 0 });
+  expect(boundsOf(({ query }) => remainder(query, 4), [-9, 9])).toMatchObject({ lo: 0, hi: 3 });
+  expect(boundsOf(({ query }) => remainder(query, 4), [5, 7])).toMatchObject({ lo: 1, hi: 3 });
+  const divided = ({ query, key }: ScoreVariables) => floorDivide(query, key);
+  expect(boundsOf(divided, [-(2 ** 31), 0], [2, 4])).toMatchObject({ lo: -(2 ** 30), hi: 0 });
+  expect(boundsOf(divided, [-(2 ** 31), 0], [-1, -1])).toMatchObject({
+    lo: -(2 ** 31),
+    hi: 2 ** 31 - 1,
+  });
+  expect(boundsOf(divided, [-6, 9], [-3, -2])).toMatchObject({ lo: -5, hi: 3 });
+});
