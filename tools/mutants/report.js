@@ -9,7 +9,12 @@ const rows = [
   ["backend-js", "backend-js", "TypeScript", "the package's tests, the suite among them"],
   ["backend-wasm", "backend-wasm", "AssemblyScript", "the suite's cases on three configurations"],
   ["backend-webgpu", "backend-webgpu", "WGSL", "the suite's cases on SwiftShader"],
-  ["backend-onnx", "backend-onnx", "ONNX graphs", "the suite's cases on `cpu`"],
+  [
+    "backend-onnx",
+    "backend-onnx",
+    "ONNX graphs",
+    "the suite's cases on `cpu`, which also computes the graphs for WebGPU",
+  ],
 ];
 
 export function writeReport() {

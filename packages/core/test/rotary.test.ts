@@ -65,6 +65,22 @@ describe("rotary", () => {
     ]);
   });
 
+  test("angles are those of the call's own frequencies and positions, whatever was computed before", () => {
+    const one = tensor(Float64Array.of(1, 2), [1, 1, 1, 2]);
+    for (const [frequency, offset] of [
+      [0.5, 3],
+      [0.25, 3],
+      [0.25, 4],
+      [0.5, 3],
+    ] as const) {
+      const angle = frequency * offset;
+      expect([...compute({ input: one, offset, inverseFrequencies: [frequency] })]).toEqual([
+        Math.cos(angle) - 2 * Math.sin(angle),
+        2 * Math.cos(angle) + Math.sin(angle),
+      ]);
+    }
+  });
+
   test("dot products depend on differences of positions alone", () => {
     const same = tensor(
       Float64Array.from({ length: 4 * 8 }, (_, i) => Math.cos(i % 8)),

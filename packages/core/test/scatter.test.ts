@@ -70,6 +70,29 @@ describe("scatter", () => {
     }
   });
 
+  test("leaves out any number of rows, in any order; problems that differ in one size are two", async () => {
+    const call = (changes: Partial<Call> = {}): Call => ({
+      target: zeros("float32", [1, 1, 4, 2]),
+      source: counting([1, 1, 4, 2]),
+      slots: Int32Array.of(3, -1, -1, 1),
+      ...changes,
+    });
+    for (const { target } of await compute(call())) {
+      expect(target).toEqual([0, 0, 7, 8, 0, 0, 1, 2]);
+    }
+    const others: Partial<Call>[] = [
+      {},
+      { target: zeros("float32", [1, 1, 5, 2]) },
+      { target: zeros("float16", [1, 1, 4, 2]) },
+      { target: zeros("float32", [1, 1, 4, 3]), source: counting([1, 1, 4, 3]) },
+      { target: zeros("float32", [1, 2, 4, 2]), source: counting([1, 2, 4, 2]) },
+      { source: counting([1, 1, 3, 2]), slots: Int32Array.of(3, -1, 1) },
+      { target: zeros("float32", [2, 1, 4, 2]), paged: true },
+    ];
+    const keys = others.map((changes) => scatter.describe(call(changes)).key);
+    expect(new Set(keys).size).toBe(others.length);
+  });
+
   test("writes into pages, by page · rows + row; told apart by sizes or by the flag", async () => {
     const source = counting([2, 2, 1, 1]);
     const slots = tensor(Int32Array.of(5, 0), [2, 1]);

@@ -479,3 +479,42 @@ describe("limits", () => {
     expect(errorOf(() => scoreMod(sum)).message).toContain("16 tables");
   });
 });
+
+test("a bound table has the elements of its tensor, wherever they lie", () => {
+  const data = Int32Array.of(9, 1, 9, 2, 9, 3, 9);
+  for (const [offset, stride] of [
+    [0, 1],
+    [1, 2],
+    [0, 2],
+    [4, 1],
+  ] as const) {
+    const given = { ...tensor(data, [7]), shape: [3], strides: [stride], offset };
+    const bound = bindProgram(maskMod(({ key }) => equal(table(given as never).at(key), 1)));
+    const expected = [0, 1, 2].map((i) => data[offset + i * stride]);
+    expect([...(bound.tables[0] as { data: Int32Array }).data]).toEqual(expected);
+  }
+});
+
+test.each<[string, unknown]>([
+  ["a word that is no number", "Infinit"],
+  ["a name of every object", "toString"],
+  ["null", null],
+])("a constant of JSON that is %s is refused", (_, value) => {
+  const json = JSON.parse(JSON.stringify(scoreMod(({ score }) => multiply(score, 0.5))));
+  const at = json.nodes.findIndex((node: { op: string }) => node.op === "constant");
+  json.nodes[at].value = value;
+  expect(() => programFromJSON(json)).toThrow(InvalidInputError);
+});
+
+test.each([null, 5, undefined, "constant"])("a node of JSON that is %s is refused", (node) => {
+  const json = JSON.parse(JSON.stringify(scoreMod(({ score }) => multiply(score, 0.5))));
+  json.nodes[0] = node;
+  expect(() => programFromJSON(json)).toThrow(InvalidInputError);
+});
+
+test("a table of another type than JSON says is refused", () => {
+  const ids = table(tensor(Int32Array.of(1, 2), [2]));
+  const json = JSON.parse(JSON.stringify(maskMod(({ key }) => equal(ids.at(key), 1))));
+  const flags = tensor(Float32Array.of(1, 2), [2]);
+  expect(() => programFromJSON(json, { tables: [flags] })).toThrow(InvalidInputError);
+});
