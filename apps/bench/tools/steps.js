@@ -2,9 +2,10 @@
 // and `attention.run` over it, 32 query heads on 8, inputs where the cache is.
 //
 //   node apps/bench/tools/steps.js [--backend wasm] [--tokens 8192] [--batch 1] [--head-dim 64] [--simd baseline]
-//     [--caches static:float32,static:int8,paged:float32:16] [--ms 3000]
+//     [--caches static:float32,static:int8,paged:float32:16,paged:float32:16:scattered] [--threads 1] [--ms 3000]
 //
-// after a build; under another Node by calling this with that one. A cache is kind:dtype, and of pages their size.
+// after a build; under another Node by calling this with that one. A cache is kind:dtype, and of pages their size, and
+// whether the sequence's pages lie anywhere in the pool or, as those of a fresh cache, one after another.
 // Times are the processor's, so that other load makes them no longer; ratios are medians over rounds, to the first.
 import { parseArgs } from "node:util";
 import { onnx } from "@heed/backend-onnx";
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     batch: { type: "string", default: "1" },
     "head-dim": { type: "string", default: "64" },
     simd: { type: "string" },
+    threads: { type: "string" },
     caches: { type: "string", default: "static:float32,static:float16,static:int8,paged:float32" },
     ms: { type: "string", default: "3000" },
   },
@@ -30,7 +32,9 @@ const kvHeads = 8;
 /** Tokens that are appended before a cache is taken back to its first length. */
 const room = 64;
 
-const provider = values.backend === "onnx" ? onnx() : wasm({ threads: 1, simd: values.simd });
+const threads = values.threads && { threads: Number(values.threads) };
+const provider =
+  values.backend === "onnx" ? onnx({ ...threads }) : wasm({ threads: 1, simd: values.simd });
 const attention = await createAttention({ backends: [provider], selfTest: false });
 
 const random = (...shape) =>
@@ -40,11 +44,12 @@ const random = (...shape) =>
   );
 
 async function contender(name) {
-  const [kind, dtype, pageSize = "16"] = name.split(":");
+  const [kind, dtype, pageSize = "16", order = "fresh"] = name.split(":");
   const capacity = tokens + room;
   const paged = { capacity: batch * capacity, maxLength: capacity, pageSize: Number(pageSize) };
   const sizes = { batch, kvHeads, headDim, capacity, ...(kind === "paged" && paged) };
   const cache = await createCache(attention, { kind, dtype, ...sizes });
+  if (order === "scattered") await scatter(cache, Number(pageSize));
   const chunk = 512;
   for (let at = 0; at < tokens; at += chunk) {
     const rows = () => random(batch, kvHeads, Math.min(chunk, tokens - at), headDim);
@@ -61,6 +66,22 @@ async function contender(name) {
     if (isDeviceTensor(output)) output.dispose();
   };
   return { name, run, bytes: cache.bytes };
+}
+
+/** Leaves the free pages of an empty cache in a random order: forks take one each, and give it back. */
+async function scatter(cache, pageSize) {
+  const forks = [];
+  const rows = () => random(batch, kvHeads, pageSize, headDim);
+  while (cache.pages.free >= batch) {
+    const fork = await cache.fork();
+    await fork.append({ key: rows(), value: rows() });
+    forks.push([Math.random(), fork]);
+  }
+  forks.sort(([a], [b]) => a - b);
+  for (const [, fork] of forks) {
+    fork.clear();
+    fork.dispose();
+  }
 }
 
 const contenders = [];

@@ -15,6 +15,7 @@ const rules: GroupRules = {
   startCost: 1e6,
   mostLogits: Number.POSITIVE_INFINITY,
   most: Number.POSITIVE_INFINITY,
+  apart: false,
 };
 
 function groups(

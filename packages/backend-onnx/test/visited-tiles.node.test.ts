@@ -1,29 +1,15 @@
 /** Calls whose block mask leaves few blocks: logits of the others do not exist. */
-import { onnx } from "@heed/backend-onnx";
 import { type AttentionInputs, describeProblem, type HostTensor, tensor } from "@heed/core";
 import * as p from "@heed/core/program";
-import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
 import { expectAsReference, Numbers } from "./call-of.js";
+import { watched } from "./watched.js";
 
 const [batch, heads, kvHeads, length] = [2, 4, 2, 128];
 const [blockRows, blockKeys] = [length / 16, length / 32];
 
-/** A backend, and the number of query heads in each run of its sessions: 1 where blocks are sequences. */
-async function watched() {
-  const runs: number[] = [];
-  const create = async (model: Uint8Array, options: ort.InferenceSession.SessionOptions) => {
-    const session = await ort.InferenceSession.create(model, options);
-    const run = session.run.bind(session) as (...args: unknown[]) => Promise<unknown>;
-    session.run = ((feeds: { query?: ort.Tensor }, ...rest: unknown[]) => {
-      if (feeds.query) runs.push(feeds.query.dims[1] as number);
-      return run(feeds, ...rest);
-    }) as typeof session.run;
-    return session;
-  };
-  const runtime = { env: ort.env, Tensor: ort.Tensor, InferenceSession: { create } };
-  return { runs, backend: await onnx({ provider: "cpu", threads: 1, runtime }).load() };
-}
+/** The number of query heads in each run: 1 where blocks are sequences. */
+const watchedHeads = () => watched(({ query }) => query?.dims[1] as number);
 
 function inputs(numbers: Numbers): AttentionInputs<HostTensor> {
   return {
@@ -57,7 +43,7 @@ function fewBlocks(): AttentionInputs["blockMask"] {
 }
 
 test("blocks that are data", async () => {
-  const { backend, runs } = await watched();
+  const { backend, runs } = await watchedHeads();
   const call = { ...inputs(new Numbers(11)), blockMask: someBlocks(), softcap: 4, scale: 0.3 };
   const plan = await backend.plan(describeProblem(call));
   const outputs = await plan.run(call);
@@ -79,7 +65,7 @@ test("blocks that are data", async () => {
 });
 
 test("blocks that a program made, and NaN in what it hides", async () => {
-  const { backend, runs } = await watched();
+  const { backend, runs } = await watchedHeads();
   const numbers = new Numbers(12);
   const maskMod = p.maskMod(({ queryIndex, keyIndex, head }) =>
     p.equal(
@@ -112,7 +98,7 @@ test("blocks that a program made, and NaN in what it hides", async () => {
 });
 
 test("blocks that their program hides in part, NaN in what it hides, and tables that change", async () => {
-  const { backend, runs } = await watched();
+  const { backend, runs } = await watchedHeads();
   const numbers = new Numbers(14);
   const sizes = { batch, heads, queryLength: length, keyLength: length };
   const ids = Int32Array.from({ length }, (_, n) => n % 3);
@@ -155,7 +141,7 @@ test("blocks that their program hides in part, NaN in what it hides, and tables 
 });
 
 test("blocks of another program, all of whose keys are asked for, alike in all heads", async () => {
-  const { backend, runs } = await watched();
+  const { backend, runs } = await watchedHeads();
   const sizes = { queryLength: length, keyLength: length, queryBlock: 16, keyBlock: 32 };
   const quarter = p.maskMod(({ queryIndex, keyIndex }) =>
     p.equal(p.floorDivide(queryIndex, 32), p.floorDivide(keyIndex, 32)),
@@ -175,7 +161,7 @@ test("blocks of another program, all of whose keys are asked for, alike in all h
 });
 
 test("many blocks, and fewer of those that are partial, take the whole matrix", async () => {
-  const { backend, runs } = await watched();
+  const { backend, runs } = await watchedHeads();
   const sizes = { queryLength: length, keyLength: length, queryBlock: 16, keyBlock: 32 };
   const near = p.maskMod(({ queryIndex, keyIndex }) =>
     p.less(p.abs(p.subtract(queryIndex, keyIndex)), 9),
@@ -199,7 +185,7 @@ test("many blocks, and fewer of those that are partial, take the whole matrix", 
 });
 
 test("masks, biases, ALiBi, score programs that add, causal and windows, written for the visited keys", async () => {
-  const { backend, runs } = await watched();
+  const { backend, runs } = await watchedHeads();
   const numbers = new Numbers(16);
   const sizes = { batch, heads, queryLength: length, keyLength: length };
   const blocks = { queryBlock: 16, keyBlock: 32 };
@@ -248,7 +234,7 @@ test("masks, biases, ALiBi, score programs that add, causal and windows, written
 });
 
 test("score programs that do more than add, or add what is not finite, take the whole matrix", async () => {
-  const { backend, runs } = await watched();
+  const { backend, runs } = await watchedHeads();
   const factors = p.table(tensor(Float32Array.of(1, Number.NEGATIVE_INFINITY), [2]));
   for (const scoreMod of [
     p.scoreMod(({ score }) => p.multiply(score, 0.5)),

@@ -23,7 +23,11 @@ export function attentionGraph(
 ): ModelGraph {
   const g = new GraphBuilder(opset);
   const compute = statisticsDType(spec.dtype);
-  const { query, key, value } = mainInputs(g, spec, compute);
+  const {
+    query,
+    key: [key],
+    value: [value],
+  } = mainInputs(g, spec, compute);
   const mask = maskedBy(g, spec, arithmetic, maskInput(g, spec, arithmetic), compute);
   const causal = isCausal(spec);
   const positions = causal ? null : positionSource(g, spec, compute);

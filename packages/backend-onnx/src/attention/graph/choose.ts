@@ -28,7 +28,9 @@ const rowsForGroups = 16;
 export function chooseGraph(spec: GraphSpec, traits: ProviderTraits, lengths: Lengths): GraphKind {
   const { queryLength } = lengths;
   const { groupQueryFrom } = traits;
-  if (spec.storage?.scalesRows) return "plain";
+  if (spec.storage && (spec.storage.scalesRows || spec.storage.parts > 1 || spec.storage.pool)) {
+    return "plain";
+  }
   const fewRows = isGrouped(spec) && queryLength < rowsForGroups;
   // The operator is preferred: it adds its mask while it multiplies, and starts three nodes fewer.
   const says = traits.attention && attentionSays(spec) && countsOperations(spec, traits, lengths);

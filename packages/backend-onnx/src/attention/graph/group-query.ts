@@ -23,7 +23,11 @@ export function groupQueryGraph(spec: GraphSpec, arithmetic: Arithmetic): ModelG
   const g = new GraphBuilder(spec.storage?.dtype === "int8" ? opsetOfBlocks : opset);
   const { dtype, queryHeads, kvHeads, headDim, logits, band } = spec;
   const compute = statisticsDType(dtype);
-  const { query, key, value } = mainInputs(g, spec, compute);
+  const {
+    query,
+    key: [key],
+    value: [value],
+  } = mainInputs(g, spec, compute);
   const noKeys = g.input("noKeys", compute, ["batch", kvHeads, 0, headDim]);
   const sinks = spec.sinks && g.input("sinks", compute, [1, queryHeads, 1, 1]);
   const keys = band?.diagonal?.keys ?? null;

@@ -11,14 +11,17 @@ import {
   isInPart,
   type KeyValues,
   once,
+  type Parts,
+  pageParts,
   type StorageSpec,
   storedKeys,
 } from "./storage.js";
 
 export interface MainValues {
   readonly query: Value;
-  readonly key: Value;
-  readonly value: Value;
+  /** `[batch, kvHeads, keys, size]`: all keys, or one part of them after another. */
+  readonly key: Parts;
+  readonly value: Parts;
   /** `[batch, kvHeads, 1, keyLength]`: factors that keys and values still lack; null if they lack none. */
   readonly keyScales: Value | null;
   readonly valueScales: Value | null;
@@ -31,10 +34,11 @@ export function mainInputs(g: GraphBuilder, spec: GraphSpec, compute: FloatDType
     const canonical = canonicalAxes(g, stored, order[name]);
     return g.cast(canonical, dtype, compute);
   };
+  const pages = storage && pageParts(g, storage);
   const keys = (name: "key" | "value", size: number): KeyValues =>
     storage
-      ? storedKeys(g, storage, name, { order: order[name], heads: kvHeads, size, compute })
-      : { elements: input(name, ["batch", kvHeads, "keyLength", size]), scales: null };
+      ? storedKeys(g, storage, name, { order: order[name], heads: kvHeads, size, compute, pages })
+      : { elements: [input(name, ["batch", kvHeads, "keyLength", size])], scales: null };
   const query = storage
     ? storedQuery(g, spec, storage, compute)
     : input("query", ["batch", queryHeads, "queryLength", headDim]);
@@ -89,8 +93,9 @@ export function biasInput(g: GraphBuilder, spec: GraphSpec, compute: FloatDType)
 }
 
 /** Keys or values without any head. */
-export function withoutHeads(g: GraphBuilder, value: Value): Value {
-  return g.op("Slice", [value, g.integers(0), g.integers(0), g.integers(1)]);
+export function withoutHeads(g: GraphBuilder, parts: Parts): Parts {
+  const none = g.integers(0);
+  return parts.map((part) => g.op("Slice", [part, none, none, g.integers(1)])) as unknown as Parts;
 }
 
 function broadcastDims(

@@ -5,10 +5,12 @@ import { chunkedProduct, panelProduct } from "./chunks.js";
 import { guardValues, restoreInfinities } from "./guard.js";
 import { biasInput, mainInputs, maskInput, withoutHeads } from "./inputs.js";
 import { scaledLogits } from "./logits.js";
+import { poolProduct, poolSum } from "./pool.js";
 import type { PositionSource, PositionValues } from "./positions.js";
 import { maskedBy, scoredBy } from "./programs.js";
 import { softmaxOver } from "./softmax.js";
 import { type Arithmetic, type GraphSpec, isGrouped } from "./spec.js";
+import { type Parts, splitInParts } from "./storage.js";
 
 /** Every operator used has had its meaning since then, and every provider knows it. */
 const opset = 18;
@@ -40,14 +42,11 @@ export function plainGraph(
   const positions = positionSource(g, spec, compute);
   const mask = maskedBy(g, spec, arithmetic, maskInput(g, spec, arithmetic), compute);
 
-  const values = guardValues(g, spec, inputs.value, positions, compute);
+  const [firstValues, ...otherValues] = inputs.value;
+  const values = guardValues(g, spec, firstValues, positions, compute);
   const logits = scaledLogits(g, spec.logits, inputs.query, spec.scores === "raw", compute);
   const query = stackedQuery(g, spec, logits.query);
-  const ofElements = g.op("MatMul", [
-    query,
-    g.op("Transpose", [inputs.key], { perm: [0, 1, 3, 2] }),
-  ]);
-  const product = timesScales(g, ofElements, inputs.keyScales);
+  const product = timesScales(g, keyProduct(g, spec, query, inputs.key), inputs.keyScales);
   const perHead = needsRows(spec);
   const raw = perHead ? unstack(g, spec, product) : product;
   const capped = logits.capped(raw);
@@ -59,13 +58,13 @@ export function plainGraph(
   const softmax = softmaxOver(g, spec, arithmetic, biased, { mask, bias, positions, compute });
   const stacked = (rows: Value): Value =>
     perHead && isGrouped(spec) ? g.reshape(rows, 0, spec.kvHeads, -1, 0) : rows;
-  const sum = (weights: Value, of: Value): Value =>
+  const sum = (weights: Value, ...of: Parts): Value =>
     unstack(
       g,
       spec,
       weightedSum(g, spec, timesScales(g, stacked(weights), inputs.valueScales), of),
     );
-  const finite = softmax.finish(sum(softmax.weights, values.finite));
+  const finite = softmax.finish(sum(softmax.weights, values.finite, ...otherValues));
   const output = restoreInfinities(g, values, softmax, finite, { sum, compute });
   const rows = ["batch", spec.queryHeads, "queryLength"];
   g.output("output", g.cast(output, compute, spec.dtype), spec.dtype, [...rows, spec.valueDim]);
@@ -82,7 +81,30 @@ function timesScales(g: GraphBuilder, rows: Value, scales: Value | null): Value 
   return scales ? g.op("Mul", [rows, scales]) : rows;
 }
 
-function weightedSum(g: GraphBuilder, { chunks }: GraphSpec, weights: Value, of: Value): Value {
+/** Dot products of queries and keys, `[B, Hkv, rows, Lk]`. */
+function keyProduct(g: GraphBuilder, { storage }: GraphSpec, query: Value, keys: Parts): Value {
+  if (storage?.pool) return poolProduct(g, storage.pool, query, keys[0]);
+  const products = keys.map((key) =>
+    g.op("MatMul", [query, g.op("Transpose", [key], { perm: [0, 1, 3, 2] })]),
+  );
+  return products.length === 1 ? (products[0] as Value) : g.op("Concat", products, { axis: 3 });
+}
+
+function weightedSum(
+  g: GraphBuilder,
+  { chunks, storage }: GraphSpec,
+  weights: Value,
+  parts: Parts,
+): Value {
+  const [of, ...others] = parts;
+  if (storage?.pool) return poolSum(g, storage.pool, weights, of);
+  if (others.length > 0) {
+    const cut = splitInParts(g, weights, 3, parts.length, "partKeys");
+    return g.op(
+      "Sum",
+      parts.map((part, n) => g.op("MatMul", [cut[n] as Value, part])),
+    );
+  }
   if (chunks === null) return g.op("MatMul", [weights, of]);
   return chunks.products === "panels"
     ? panelProduct(g, weights, of)

@@ -7,6 +7,7 @@ import {
 } from "../../layout/axis-order.js";
 import type { GraphBuilder, Value } from "../../model/builder.js";
 import type { Dimension } from "../../model/model.js";
+import type { PoolSpec } from "./pool.js";
 
 /**
  * How a graph takes its batch entries from the tensors of a call, for calls whose sequences are not simply the
@@ -20,9 +21,12 @@ export interface StorageSpec {
   readonly queries: "whole" | "entries" | "rows";
   /**
    * `"whole"`: the tensors are the batch, as the host has put it together or as it is given. `"range"`: some
-   * entries that lie side by side, and a range of their keys. `"rows"`: as for queries. `"pages"`: pages.
+   * entries that lie side by side, and a range of their keys. `"rows"`: as for queries. `"pages"`: pages. `"pool"`: all
+   * pages as they lie, which are those of one sequence.
    */
-  readonly keys: "whole" | "range" | "rows" | "pages";
+  readonly keys: "whole" | "range" | "rows" | "pages" | "pool";
+  /** How products with a pool are made; null unless keys are one. */
+  readonly pool: PoolSpec | null;
   /** The type of the elements that the graph is given of keys and values; int8 comes with scales. */
   readonly dtype: KvDType;
   /**
@@ -34,12 +38,20 @@ export interface StorageSpec {
   readonly convertsFirst: boolean;
   /** Whether masks and biases have more keys than the batch. */
   readonly masksInPart: boolean;
+  /**
+   * In how many parts pages are gathered, each just before it is multiplied, so that the copy is still in the
+   * processor's cache; 1: all at once.
+   */
+  readonly parts: number;
 }
+
+/** At least one value; a single one unless `StorageSpec.parts` says more. */
+export type Parts = readonly [Value, ...Value[]];
 
 /** Keys or values of a graph, of the dtype `compute`. */
 export interface KeyValues {
-  /** `[batch, kvHeads, keyLength, size]`. */
-  readonly elements: Value;
+  /** `[batch, kvHeads, keys, size]`: all keys, or one part of them after another. */
+  readonly elements: Parts;
   /** `[batch, kvHeads, 1, keyLength]`: factors that the elements still lack; null if they lack none. */
   readonly scales: Value | null;
 }
@@ -53,7 +65,10 @@ export function storedKeys(
     heads,
     size,
     compute,
+    pages,
   }: {
+    /** The pages of each part; null where they are not gathered in parts. */
+    readonly pages: readonly Value[] | null;
     readonly order: AxisOrder;
     readonly heads: number;
     readonly size: number;
@@ -61,16 +76,18 @@ export function storedKeys(
   },
 ): KeyValues {
   const { dtype, keys, convertsFirst, scalesRows } = storage;
-  const scaledAlready = (elements: Value): KeyValues => ({ elements, scales: null });
+  const scaledAlready = (elements: Value): KeyValues => ({ elements: [elements], scales: null });
   const flat = keys === "pages" && isCanonical(order);
   const dims = (size: number): Dimension[] => storageDims(keys, heads, size, flat);
   const chosen = (x: Value, size: number, order: AxisOrder): Value =>
     choose(g, keys, x, size, order, flat);
   const given = g.input(name, dtype, flat ? dims(size) : storedDims(dims(size), order));
-  if (dtype !== "int8")
-    return scaledAlready(
-      g.cast(canonical(g, keys, chosen(given, size, order), order), dtype, compute),
-    );
+  const elements = (): Parts => {
+    const whole = (x: Value): Value => g.cast(x, dtype, compute);
+    if (pages === null) return [whole(canonical(g, keys, chosen(given, size, order), order))];
+    return pages.map((part) => whole(pagesOfHeads(g, given, part, size))) as unknown as Parts;
+  };
+  if (dtype !== "int8") return { elements: elements(), scales: null };
   const scales = g.input(`${name}Scales`, "float32", dims(1));
   // A scale for each block of as many elements as a key has.
   const scaled = (x: Value, scale: Value, axis: number): Value =>
@@ -82,11 +99,12 @@ export function storedKeys(
     const converted = scaled(given, aligned(scales), axis);
     return scaledAlready(canonical(g, keys, chosen(converted, size, order), order));
   }
-  const [part, partScales] = [chosen(given, size, order), chosen(scales, 1, canonicalOrder)];
+  const partScales = chosen(scales, 1, canonicalOrder);
   if (scalesRows) {
     const row = g.op("Transpose", [partScales], { perm: [0, 1, 3, 2] });
-    return { elements: g.cast(canonical(g, keys, part, order), dtype, compute), scales: row };
+    return { elements: elements(), scales: row };
   }
+  const part = chosen(given, size, order);
   if (keys === "pages" || keys === "rows") return scaledAlready(scaled(part, partScales, -1));
   // Not behind the Transpose that puts axes right: onnxruntime 1.30 moves that behind DequantizeLinear, and leaves
   // the scales as they were. To be simplified when test/runtime-defects.node.test.ts says so.
@@ -95,7 +113,7 @@ export function storedKeys(
 
 /** Puts the axes right of what {@link choose} has left in their stored order. */
 function canonical(g: GraphBuilder, keys: StorageSpec["keys"], x: Value, order: AxisOrder): Value {
-  return keys === "whole" || keys === "range" ? canonicalAxes(g, x, order) : x;
+  return keys === "pages" || keys === "rows" ? x : canonicalAxes(g, x, order);
 }
 
 /** Sizes of keys, values and scales as they are stored; pages are given head by head where that needs no copy. */
@@ -112,6 +130,8 @@ function storageDims(
       return ["storedBatch", heads, "storedKeys", size];
     case "rows":
       return [1, heads, "storedKeys", size];
+    case "pool":
+      return ["pages", heads, "pageSize", size];
     case "pages":
       return flat ? ["pagesOfHeads", "pageSize", size] : ["pages", heads, "pageSize", size];
   }
@@ -129,11 +149,8 @@ function choose(
   order: AxisOrder,
   flat: boolean,
 ): Value {
-  if (keys === "whole") return x;
-  if (flat) {
-    const heads = once(g, "pageOfHead", "int32", ["batch", "heads", "pagesOfOne"]);
-    return g.reshape(g.op("Gather", [x, heads], { axis: 0 }), 0, 0, -1, size);
-  }
+  if (keys === "whole" || keys === "pool") return x;
+  if (flat) return pagesOfHeads(g, x, pageOfHead(g), size);
   if (keys === "range") {
     const axes = g.integers(order.indexOf(0), order.indexOf(2));
     const [from, to] = [once(g, "rangeStart", "int64", [2]), once(g, "rangeEnd", "int64", [2])];
@@ -142,6 +159,36 @@ function choose(
   return keys === "pages"
     ? gathered(g, x, order, 0, once(g, "pageOfRow", "int32", ["batch", "pagesOfOne"]), size)
     : gathered(g, x, order, 2, once(g, "keyRows", "int32", ["batch", "keyLength"]), size);
+}
+
+function pageOfHead(g: GraphBuilder): Value {
+  return once(g, "pageOfHead", "int32", ["batch", "heads", "pagesOfOne"]);
+}
+
+/** `[batch, heads, keys, size]` of pages that are given head by head. @param pages `[batch, heads, n]` */
+function pagesOfHeads(g: GraphBuilder, x: Value, pages: Value, size: number): Value {
+  return g.reshape(g.op("Gather", [x, pages], { axis: 0 }), 0, 0, -1, size);
+}
+
+/** The pages of each part, `[batch, heads, n]`; null where all are gathered at once. */
+export function pageParts(g: GraphBuilder, { parts }: StorageSpec): readonly Value[] | null {
+  return parts === 1 ? null : splitInParts(g, pageOfHead(g), 2, parts, "partPages");
+}
+
+/**
+ * The parts of a value, along an axis of pages or of keys.
+ *
+ * @param sizes the model's input that says how long each part is, int64 `[parts]`
+ */
+export function splitInParts(
+  g: GraphBuilder,
+  x: Value,
+  axis: number,
+  parts: number,
+  sizes: "partPages" | "partKeys",
+): readonly Value[] {
+  const names = Array.from({ length: parts }, (_, part) => `part${part}`);
+  return g.node("Split", [x, once(g, sizes, "int64", [parts])], names, { axis });
 }
 
 /**

@@ -31,6 +31,8 @@ export interface GroupRules {
   readonly mostLogits: number;
   /** Groups, at most. */
   readonly most: number;
+  /** Each sequence is a group of its own. */
+  readonly apart: boolean;
 }
 
 /** A sequence with queries, and the keys that its rows see. */
@@ -59,7 +61,7 @@ export function groupsOf(
   let { startCost } = rules;
   for (;;) {
     const groups = joined(problem, members, { ...rules, startCost });
-    if (groups.length <= rules.most) return groups;
+    if (rules.apart || groups.length <= rules.most) return groups;
     startCost *= 4;
     if (!Number.isFinite(startCost)) return groups;
   }
@@ -93,7 +95,7 @@ function joined(problem: AttentionProblem, members: readonly Member[], rules: Gr
   for (const member of members) {
     const alone = costOf(problem, [member], rules);
     const together = costOf(problem, [...current, member], rules);
-    if (current.length > 0 && together > cost + alone) {
+    if (current.length > 0 && (rules.apart || together > cost + alone)) {
       groups.push(groupOf(problem, current, rules));
       current = [member];
       cost = alone;
@@ -166,7 +168,7 @@ function extent(
  * A number of keys rounded up, by 64 or a sixteenth at most: onnxruntime keeps a plan of its memory for every
  * length that it meets, and a decode loop has another at each step.
  */
-function bucket(keys: number): number {
+export function bucket(keys: number): number {
   const unit = Math.max(64, 2 ** (Math.floor(Math.log2(keys)) - 4));
   return Math.ceil(keys / unit) * unit;
 }

@@ -5,6 +5,7 @@ import {
   type HostTensor,
   isDeviceTensor,
   type KeyRange,
+  slice,
   type Tensor,
   type TypedArray,
   tensor,
@@ -17,6 +18,8 @@ import type { Entry } from "../bounds.js";
 import type { GraphSpec } from "../graph/spec.js";
 import type { Feeds } from "../position-feeds.js";
 import { gatherKeys, type Scratch } from "./host-keys.js";
+import { partSizes } from "./page-parts.js";
+import type { PoolRange } from "./pool.js";
 import type { Part } from "./schedule.js";
 
 /** Keys and values that the host has put together for a run. */
@@ -70,7 +73,7 @@ export function partFeeds(
   const feeds: Feeds = { query };
   const given = gathered ?? bound;
   for (const name of ["key", "value"] as const) {
-    const t: Tensor = given[name];
+    const t: Tensor = part.pool ? pagesOf(given[name], part.pool) : given[name];
     const flat = storage?.keys === "pages" && order[name] === canonicalOrder;
     const dims = (shape: readonly number[]): readonly number[] => {
       const [entries, heads, rows, size] = shape as [number, number, number, number];
@@ -82,12 +85,17 @@ export function partFeeds(
     const scaleDims = dims([...scales.shape, 1]);
     feeds[`${name}Scales`] = feed(context, `${name}Scales`, scales, "float32", scaleDims);
   }
-  const make = choices(context.runtime, part, problem, bound);
+  const make = choices(context.runtime, part, problem, bound, storage?.parts ?? 1);
   for (const name of reads) {
     const chosen = make[name]?.();
     if (chosen) feeds[name] = chosen;
   }
   return feeds;
+}
+
+/** Pages that lie side by side, in place. */
+function pagesOf(t: Tensor, { first, count }: PoolRange): Tensor {
+  return slice(t as HostTensor, 0, first, first + count);
 }
 
 /** The indices by which a graph chooses: see `StorageSpec`. */
@@ -96,6 +104,7 @@ function choices(
   { group }: Part,
   { kvHeads, keyLength, pages, sequences }: AttentionProblem,
   { pageTable, keyStarts }: BoundAttention,
+  parts: number,
 ): Readonly<Record<string, () => RuntimeTensor>> {
   const { entries, sights, rows, keys } = group;
   const count = entries.length;
@@ -162,6 +171,11 @@ function choices(
           into[at] = page * kvHeads + (Math.floor(at / each) % kvHeads);
         });
       }),
+    partPages: () => int64(...partSizes(keys / (pages?.size ?? 1), parts)),
+    partKeys: () => {
+      const size = pages?.size ?? 1;
+      return int64(...partSizes(keys / size, parts).map((count) => count * size));
+    },
     rangeStart: () => int64(group.sequences[0] ?? 0, start),
     rangeEnd: () => int64((group.sequences.at(-1) ?? sequences - 1) + 1, start + keys),
     maskStart: () => int64(start),

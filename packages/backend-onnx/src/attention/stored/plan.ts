@@ -21,6 +21,7 @@ import { fitsPart, workspaceBytes } from "../decide.js";
 import { emptyOutputs, isEmpty, uploadOutputs } from "../empty.js";
 import { callFeeds } from "../feeds.js";
 import { chooseGraph, type GraphKind } from "../graph/choose.js";
+import { poolSpec } from "../graph/pool.js";
 import { type PreparedGraph, prepareGraph } from "../graph/prepare.js";
 import {
   canonicalOrders,
@@ -39,7 +40,9 @@ import { type Assembly, assembled, assembly, assemblyFeeds, type PartResults } f
 import { wantsAllKeys } from "./groups.js";
 import { Scratch } from "./host-keys.js";
 import { storageNotes } from "./notes.js";
+import { pageParts } from "./page-parts.js";
 import { type GatheredKeys, gatheredKeys, keysOnDevice, partFeeds } from "./part-feeds.js";
+import { mayReadPool } from "./pool.js";
 import {
   convertedDType,
   expandedBytes,
@@ -87,6 +90,8 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
   readonly #assemblies = new Map<string, Assembly>();
   readonly #knownOutputs: KnownOutputs = new Map();
   readonly #scratch = new Scratch();
+  /** Whether host tensors of pages may be read where they are. */
+  readonly #readsPool: boolean;
   #latest: Schedule | null = null;
 
   constructor(problem: AttentionProblem, kind: GraphKind, context: OnnxContext) {
@@ -94,6 +99,7 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
     this.#problem = problem;
     const { traits } = context.loaded;
     const least = leastPart(problem);
+    this.#readsPool = traits.readsInPlace && mayReadPool(problem);
     this.description = {
       kernel: kernelName("attention", kind, traits.provider),
       tiles: {},
@@ -114,10 +120,20 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
     const { loaded, memory } = this.#context;
     const resident = ResidentCall.of(loaded.runtime, memory, attention, bound);
     if (resident) return resident.releasedAfter(this.#runOnDevice(resident, bound));
-    const schedule = this.#scheduleOf(bound, false);
+    return this.#runOnHost(bound, true);
+  }
+
+  /** @param mayReadPool whether pages may be read where they are, with those of nobody among them */
+  async #runOnHost(bound: BoundAttention, mayReadPool: boolean): Promise<AttentionOutputs> {
+    const schedule = this.#scheduleOf(bound, false, mayReadPool);
     if (this.#isEmpty(schedule, bound)) return emptyOutputs(bound);
     const results: PartResults[] = [];
-    for (const part of schedule.parts) results.push(await this.#runPart(schedule, part, bound));
+    for (const part of schedule.parts) {
+      const found = await this.#runPart(schedule, part, bound);
+      // NaN that is not to be seen is kept out where pages are gathered.
+      if (found === null) return this.#runOnHost(bound, false);
+      results.push(found);
+    }
     const groups = schedule.parts.map(({ group }) => group);
     const whole = schedule.whole
       ? (results[0] as PartResults)
@@ -131,7 +147,12 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
     this.#latest = null;
   }
 
-  async #runPart(schedule: Schedule, part: Part, bound: BoundAttention): Promise<PartResults> {
+  /** @returns null if pages were read where they are, and hidden NaN may have reached the outputs */
+  async #runPart(
+    schedule: Schedule,
+    part: Part,
+    bound: BoundAttention,
+  ): Promise<PartResults | null> {
     const { loaded, sessions } = this.#context;
     const { runtime, traits } = loaded;
     const gathered = this.#gathered(schedule, part, bound);
@@ -148,6 +169,7 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
       const { graph, results } = run(own);
       const first = await results;
       if (!mayHaveLeaked(graph.leakSign, part.problem, first)) return first;
+      if (part.pool) return null;
       return await run("elements").results;
     } finally {
       for (const array of gathered?.arrays ?? []) this.#scratch.give(array);
@@ -157,7 +179,7 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
   async #runOnDevice(resident: ResidentCall, bound: BoundAttention): Promise<AttentionOutputs> {
     const { loaded, sessions, memory } = this.#context;
     const { runtime } = loaded;
-    const schedule = this.#scheduleOf(bound, true);
+    const schedule = this.#scheduleOf(bound, true, false);
     if (this.#isEmpty(schedule, bound)) {
       return uploadOutputs(memory as OnnxMemory, emptyOutputs(bound));
     }
@@ -191,16 +213,21 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
     }
   }
 
-  #scheduleOf(bound: BoundAttention, onDevice: boolean): Schedule {
+  #scheduleOf(bound: BoundAttention, onDevice: boolean, mayReadPool: boolean): Schedule {
     const { traits } = this.#context.loaded;
-    const path = this.#pathOf(traits.readsInPlace || keysOnDevice(bound), onDevice);
+    const inPool =
+      mayReadPool &&
+      this.#readsPool &&
+      [bound.key, bound.value].every((t) => storedOrder(t, "float32") === canonicalOrder);
+    const inGraph = traits.readsInPlace || keysOnDevice(bound);
+    const path = { ...this.#pathOf(inGraph, onDevice), inPool };
     const latest = this.#latest;
     if (latest && isScheduled(latest, bound, path)) return latest;
     this.#latest = scheduleOf(this.#problem, bound, path, traits);
     return this.#latest;
   }
 
-  #pathOf(inGraph: boolean, onDevice: boolean): KeyPath {
+  #pathOf(inGraph: boolean, onDevice: boolean): Omit<KeyPath, "inPool"> {
     const { traits } = this.#context.loaded;
     const { kvDtype } = this.#problem;
     const converted = convertedDType(this.#problem, traits);
@@ -260,7 +287,11 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
     order: GraphSpec["order"],
   ): PreparedGraph {
     const { traits } = this.#context.loaded;
-    const storage = { ...given, ...int8Ways(problem, given, positions.guard, traits) };
+    const { guard } = positions;
+    const converted = { ...given, ...int8Ways(problem, given, guard, traits) };
+    const pageSize = this.#problem.pages?.size ?? 1;
+    const parts = pageParts(problem, pageSize, converted, guard, order, traits);
+    const storage = { ...converted, parts };
     const spec = graphSpec(problem, traits, positions, order, storage);
     const key = JSON.stringify([spec, chooseGraph(spec, traits, problem)]);
     let graph = this.#graphs.get(key);
@@ -277,7 +308,11 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
     const { loaded, memory } = this.#context;
     const least = leastPart(problem);
     const path = this.#pathOf(loaded.traits.readsInPlace || memory !== null, memory !== null);
-    const keys = problem.pages ? "pages" : problem.ragged ? "rows" : "whole";
+    const pool =
+      problem.pages && this.#readsPool && least.queryLength === 1
+        ? poolSpec(problem.pages.size)
+        : null;
+    const keys = pool ? "pool" : problem.pages ? "pages" : problem.ragged ? "rows" : "whole";
     const storage: StorageSpec = {
       queries: problem.ragged ? "rows" : "whole",
       keys: path.inGraph ? keys : "whole",
@@ -285,6 +320,8 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
       scalesRows: false,
       convertsFirst: false,
       masksInPart: false,
+      parts: 1,
+      pool,
     };
     const band = typicalBand({ ...least, kvLengths: problem.kvLengths });
     return this.#graphOf(least, storage, { band, guard: "none" }, canonicalOrders);

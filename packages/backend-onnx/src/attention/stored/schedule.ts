@@ -1,9 +1,11 @@
-import type { AttentionProblem, BoundPositions, FloatDType, KvDType } from "@heed/core";
+import type { AttentionProblem, BoundPositions, FloatDType, KeyRange, KvDType } from "@heed/core";
 import type { ProviderTraits } from "../../runtime/traits.js";
 import { boundsOfEntries } from "../bounds.js";
+import { poolSpec } from "../graph/pool.js";
 import type { StorageSpec } from "../graph/storage.js";
 import { type CallPositions, positionsWithin, same } from "../position-feeds.js";
 import { type Group, type GroupRules, groupsOf, wantsAllKeys } from "./groups.js";
+import { type PoolRange, poolBounds, poolRangeOf } from "./pool.js";
 
 /** How keys and values get to a graph. */
 export interface KeyPath {
@@ -13,6 +15,8 @@ export interface KeyPath {
   readonly dtype: KvDType;
   /** Outputs are put together on the device. */
   readonly onDevice: boolean;
+  /** Pages may be read where they are, if those of a sequence lie side by side. */
+  readonly inPool: boolean;
 }
 
 /** One run of a graph: a group of sequences as a batch of its own. */
@@ -22,6 +26,8 @@ export interface Part {
   readonly problem: AttentionProblem;
   readonly storage: StorageSpec;
   readonly positions: CallPositions;
+  /** The pages that are read where they are; null where that is not done. */
+  readonly pool: PoolRange | null;
 }
 
 /** All runs of a call. */
@@ -43,10 +49,54 @@ export function scheduleOf(
   path: KeyPath,
   traits: ProviderTraits,
 ): Schedule {
-  const groups = groupsOf(problem, given, groupRules(problem, path, traits));
-  const whole = groups.length === 1 && problem.ragged === null;
+  const rules = groupRules(problem, path, traits);
+  const inPool = path.inPool ? poolParts(problem, given, path, rules) : null;
+  if (inPool) return { path, given, parts: inPool, whole: isWhole(problem, inPool) };
+  const groups = groupsOf(problem, given, rules);
+  const whole = isWhole(problem, groups);
   const parts = groups.map((group) => partOf(problem, group, path, whole));
   return { path, given, parts, whole };
+}
+
+function isWhole({ ragged }: AttentionProblem, groups: readonly unknown[]): boolean {
+  return groups.length === 1 && ragged === null;
+}
+
+/** A run for each sequence that reads its pages where they are; null unless all of them can. */
+function poolParts(
+  problem: AttentionProblem,
+  given: BoundPositions,
+  path: KeyPath,
+  rules: GroupRules,
+): readonly Part[] | null {
+  const table = given.pageTable as Int32Array;
+  const size = problem.pages?.size as number;
+  const groups = groupsOf(problem, given, { ...rules, apart: true });
+  const parts: Part[] = [];
+  for (const group of groups) {
+    const pool = poolRangeOf(
+      problem,
+      table,
+      group.sequences[0] as number,
+      group.sights[0] as KeyRange,
+    );
+    if (pool === null) return null;
+    const { storage, positions } = partOf(problem, group, path, isWhole(problem, groups));
+    const { bounds, entries, sequences, kvLengths } = positions;
+    // Rows that see different keys would need the order of the keys.
+    if (bounds.rows !== 1) return null;
+    const spec = poolSpec(size);
+    const within = withinGroup(problem, { ...group, keys: pool.count * size });
+    const own = poolBounds(problem, group, bounds, table, pool, spec.batch);
+    parts.push({
+      group,
+      problem: within,
+      storage: { ...storage, keys: "pool", pool: spec, masksInPart: false },
+      positions: positionsWithin(within, own, entries, sequences, kvLengths),
+      pool,
+    });
+  }
+  return parts.length > 0 ? parts : null;
 }
 
 /** Whether a schedule is that of a call with the given positions. */
@@ -55,6 +105,7 @@ export function isScheduled(known: Schedule, asked: BoundPositions, path: KeyPat
   return (
     known.path.inGraph === path.inGraph &&
     known.path.onDevice === path.onDevice &&
+    known.path.inPool === path.inPool &&
     same(given.offsets, asked.offsets) &&
     same(given.kvLengths, asked.kvLengths) &&
     same(given.queryStarts, asked.queryStarts) &&
@@ -81,6 +132,7 @@ function groupRules(
     mostLogits: bytes / 4,
     // Outputs on a device are joined by one node, which binds all of them.
     most: onDevice ? 6 : Infinity,
+    apart: false,
   };
 }
 
@@ -108,8 +160,11 @@ function partOf(problem: AttentionProblem, group: Group, path: KeyPath, whole: b
       scalesRows: false,
       convertsFirst: false,
       masksInPart: masksInPart && (isLong(problem.mask) || isLong(problem.bias)),
+      parts: 1,
+      pool: null,
     },
     positions: positionsWithin(within, bounds, own.entries, own.sequences, kvLengths),
+    pool: null,
   };
 }
 
