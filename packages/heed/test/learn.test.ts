@@ -194,6 +194,19 @@ describe("AutoStrategy", () => {
     expect(simulation.ran.at(-1)).toBe("onnx");
   });
 
+  test("a backend whose threads sleep unless it has just run is compared by its second call", async () => {
+    const simulation = new Simulation([new Backend("wasm"), new Backend("onnx")]);
+    const problem = problemOf(128);
+    // The machine has other work at first.
+    await simulation.run(problem, { wasm: 1.8, onnx: 3 }, 40);
+    expect(simulation.ran.at(-1)).toBe("wasm");
+    for (let i = 0; i < 300; i++) {
+      const awake = simulation.ran.at(-1) === "onnx";
+      await simulation.run(problem, { wasm: 1.8, onnx: awake ? 1.2 : 2.4 }, 1);
+    }
+    expect(simulation.ran.slice(-20)).toEqual(Array(20).fill("onnx"));
+  });
+
   test("does not try what computes all keys where a window hides most of them", async () => {
     const t = zeros("float32", [1, 8, 4096, 64]);
     const window = { left: 63, right: 0 };

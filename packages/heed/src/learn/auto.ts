@@ -95,7 +95,15 @@ export class AutoStrategy implements Strategy {
     const leader = kind.leader(kind.candidates);
     if (candidate === kind.tried && candidate !== leader) {
       this.#extra += Math.max(0, milliseconds - kind.times(leader).median);
-      kind.compare(candidate, leader, milliseconds);
+      const { repeated } = kind;
+      if (repeated?.begun && repeated.candidate === candidate) {
+        kind.repeated = null;
+        kind.compare(candidate, leader, Math.min(milliseconds, repeated.milliseconds));
+      } else if (kind.mayBeCold(leader, milliseconds)) {
+        kind.repeated = { candidate, milliseconds, begun: false };
+      } else {
+        kind.compare(candidate, leader, milliseconds);
+      }
     }
     kind.settled = null;
     kind.tried = null;
@@ -154,11 +162,24 @@ export class AutoStrategy implements Strategy {
     leader: C,
   ): C | undefined {
     if (kind.calls < callsBeforeTrials || kind.planned !== problem) return undefined;
+    const mayCost = (milliseconds: number) =>
+      this.#extra + milliseconds <= trialShare * this.#total;
+    const { repeated } = kind;
+    if (repeated !== null && !repeated.begun) {
+      const { candidate, milliseconds } = repeated;
+      const again = candidates.find((one) => one === candidate && one !== leader);
+      if (again && kind.ready.has(again) && mayCost(milliseconds - kind.times(leader).median)) {
+        repeated.begun = true;
+        kind.tried = again;
+        return again;
+      }
+      kind.repeated = null;
+      if (candidate !== leader) kind.compare(candidate, leader, milliseconds);
+    }
     for (const candidate of candidates) {
       if (candidate === leader || !kind.ready.has(candidate)) continue;
       if (!this.#mayWin(problem, kind, candidate, leader)) continue;
-      const risk = this.#risk(problem, kind, candidate, leader);
-      if (this.#extra + risk > trialShare * this.#total) continue;
+      if (!mayCost(this.#risk(problem, kind, candidate, leader))) continue;
       kind.times(candidate).attempts += 1;
       kind.tried = candidate;
       return candidate;

@@ -63,6 +63,12 @@ export class Kind {
   settled: Candidate | null = null;
   /** The backend that the last trial was given to, until its time is known. */
   tried: Candidate | null = null;
+  /** A trial that is to be repeated, see {@link mayBeCold}, and whether the next call repeats it. */
+  repeated: {
+    readonly candidate: Candidate;
+    readonly milliseconds: number;
+    begun: boolean;
+  } | null = null;
   #leader: Candidate | null = null;
   readonly #times = new Map<string, Times>();
   readonly name: string;
@@ -117,6 +123,15 @@ export class Kind {
     times.count += 1;
     keep(times.last, milliseconds, timesKept);
     times.median = median(times.last.slice(-timesOfMedian));
+  }
+
+  /**
+   * Whether a trial took no less than the leader, and may only have done so because the backend had not just run: its threads
+   * sleep, and its code and data are in no cache. The leader's calls have mostly come one soon after the other.
+   */
+  mayBeCold(leader: Candidate, milliseconds: number): boolean {
+    const wanted = clearlyFaster * this.times(leader).median;
+    return milliseconds >= wanted && milliseconds - coldStart < wanted;
   }
 
   /** Notes how a trial compares with the leader's last calls. */
