@@ -56,7 +56,7 @@ test("one table has every engine", { timeout: 240_000 }, async () => {
   const options = engines.map((name) => `--${name}`);
   expect(await main([...args, ...options, "--json", json])).toBe(0);
   const lines = log.mock.calls.flat().join("\n").split("\n");
-  const head = lines.find((line) => /^│ GFLOP\/s +│ backend +│ node/.test(line)) ?? "";
+  const head = lines.find((line) => /^│ GFLOP\/s +│ backend +│ +node/.test(line)) ?? "";
   expect(head.split("│").map((cell) => cell.trim())).toEqual([
     "",
     "GFLOP/s",
