@@ -103,7 +103,7 @@ const projects: readonly Project[] = [
       },
       {
         what: "A query gets an output of 0, as if it saw no key, if all its biases are the lowest finite float32. The expected output is the average of the values: that number is finite, and adding it to every score makes all scores equal.",
-        explains: ({ id }) => id.includes("finfo-min"),
+        explains: ({ id }) => /finfo-min|lowest/.test(id),
         reproduction: "ort-attention-lowest-bias.js",
       },
       {
