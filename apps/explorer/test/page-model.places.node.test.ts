@@ -36,6 +36,29 @@ describePage("a model on the page", (built) => {
     expect(await page.textContent("#status")).toContain("the file ends after 700 bytes");
   });
 
+  test("a model is dropped on the page together with the file of its weights", async () => {
+    const page = await built.ready("?view=model&backend=js");
+    const { bytes, files } = withWeightsOutside(whisper().bytes, ["mine.onnx_data"]);
+    const dropped = [
+      { name: "mine.onnx", bytes: Array.from(bytes) },
+      { name: "mine.onnx_data", bytes: Array.from(files.get("mine.onnx_data") as Uint8Array) },
+    ];
+    const taken = await page.evaluate((given) => {
+      const dataTransfer = new DataTransfer();
+      for (const { name, bytes: own } of given) {
+        dataTransfer.items.add(new File([Uint8Array.from(own)], name));
+      }
+      const options = { dataTransfer, bubbles: true, cancelable: true };
+      // Where nobody takes them, the browser would leave the page and show the file.
+      return ["dragover", "drop"].map(
+        (type) => !document.body.dispatchEvent(new DragEvent(type, options)),
+      );
+    }, dropped);
+    expect(taken).toEqual([true, true]);
+    await computed(page, "js");
+    expect(await page.locator(".sites tbody tr").count()).toBe(2);
+  });
+
   test("a model is opened together with the files in which its weights are", async () => {
     const page = await built.ready("?view=model&backend=js");
     const { bytes, files } = withWeightsOutside(whisper().bytes, ["mine.onnx_data"]);
