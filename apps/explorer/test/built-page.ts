@@ -90,7 +90,7 @@ export async function shares(page: Page): Promise<number[]> {
   return texts.map((text) => Number.parseFloat(text));
 }
 
-/** What is saved when a button is pressed. */
+/** The file that is saved when a button is pressed. */
 export async function saved(page: Page, button: string): Promise<Buffer> {
   const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
   return readFile(await download.path());

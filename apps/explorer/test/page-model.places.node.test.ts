@@ -49,7 +49,7 @@ describePage("a model on the page", (built) => {
         dataTransfer.items.add(new File([Uint8Array.from(own)], name));
       }
       const options = { dataTransfer, bubbles: true, cancelable: true };
-      // Where nobody takes them, the browser would leave the page and show the file.
+      // A browser leaves the page and shows the file unless the page takes both.
       return ["dragover", "drop"].map(
         (type) => !document.body.dispatchEvent(new DragEvent(type, options)),
       );

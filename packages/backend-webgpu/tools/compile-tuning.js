@@ -37,7 +37,7 @@ export function tablesByArchitecture() {
         const checked = readTable(table);
         if ("reason" in checked) throw new Error(`${file}: ${checked.reason}`);
         const { vendor, architecture } = checked.device;
-        // What a browser without a name for the device measured says nothing about others without a name.
+        // A table of a browser that names no device says nothing about other devices without a name.
         if (!vendor && !architecture) continue;
         const name = [vendor, architecture]
           .filter(Boolean)

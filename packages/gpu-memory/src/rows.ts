@@ -5,7 +5,7 @@ import type { ComputeDevice, GpuBuffer } from "./gpu.js";
 import type { Placed } from "./memory.js";
 import { lastElement } from "./storage.js";
 
-/** Where the rows of a source go. */
+/** The places to which the rows of a source go. */
 export interface RowPlaces {
   /** Rows of an entry of the target. */
   readonly rows: number;

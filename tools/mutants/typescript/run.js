@@ -45,7 +45,7 @@ export async function tryTypeScript(root, drawn, tests, record) {
       });
       if (running !== null) settle(running, { outcome: "hangs" });
       else if (!ended) {
-        // What an earlier mutant left behind: the second time it is the test itself.
+        // An earlier mutant left something behind; the second time it is the test itself.
         console.log(`\nstuck without a mutant: ${test?.name}`);
         if (test && stuck.has(test.id)) tried.add(test.id);
         stuck.add(test?.id);

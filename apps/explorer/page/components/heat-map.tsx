@@ -193,7 +193,7 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
   );
 }
 
-/** Where a cell is, by the kind of its tile. */
+/** The place of a cell in words, by the kind of its tile. */
 const tileInWords: Readonly<Record<TileKind, string>> = {
   empty: "in a tile that is skipped",
   partial: "in a tile that is masked element by element",

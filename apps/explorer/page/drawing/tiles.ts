@@ -13,7 +13,7 @@ export interface Tiles {
   readonly outlined?: boolean;
 }
 
-/** Where a map is on a canvas: the place of its first query and key, and the side of a cell. */
+/** The position of a map on a canvas: the place of its first query and key, and the side of a cell. */
 export interface MapPlace {
   readonly x: number;
   readonly y: number;

@@ -11,7 +11,7 @@ import {
 } from "@heed/backend-onnx/proto";
 import { noise, type TestModel } from "./writer.js";
 
-/** What traps are planted into. */
+/** The sizes of a model into which traps are planted. */
 export interface Plot {
   /** Keys of the first attention. */
   readonly keys: number;
@@ -65,7 +65,7 @@ export function planted(
     graph.output.push(create(ValueInfoProtoSchema, { name, type }));
   };
 
-  // Of what a mask of −∞ leaves, too, something finite.
+  // A mask of −∞ leaves something finite, too.
   output(op("Sigmoid", [logits]));
 
   const mask = constant("trap_mask", [2, ...Array<number>(rank - 1).fill(1), keys]);

@@ -3,7 +3,7 @@ import type { TileProgram } from "@heed/core/program";
 /** Rows of a panel of a {@link TileProgram}. */
 export const lanes = 3;
 
-/** What programs read of the queries of a block. */
+/** The properties of the queries of a block that programs read. */
 export class BlockRows {
   readonly #count: number;
   readonly #head: Int32Array;

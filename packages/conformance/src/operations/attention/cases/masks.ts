@@ -84,7 +84,7 @@ function pairs(): { id: string; spec: CaseSpec }[] {
   return cases;
 }
 
-/** What may leave rows empty, where nothing but the output says so. */
+/** Rules that may leave rows empty, where nothing but the output says so. */
 const emptyRows: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
   ["mask", { mask: { shape: [Q, K], rows: "empty-rows" } }],
   ["mask-of-heads", { mask: { shape: [B, H, Q, K], rows: "empty-rows" } }],
