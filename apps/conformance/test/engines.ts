@@ -29,12 +29,15 @@ type Found =
 
 const required = (process.env.HEED_REQUIRE ?? "").split(",");
 
-/** Mesa's software driver for Vulkan; unlike SwiftShader it has shader-f16. */
-const lavapipe = "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json";
-/** The environment in which an engine finds it, where it is installed. */
-export const llvmpipe: Readonly<Record<string, string>> = existsSync(lavapipe)
-  ? { VK_DRIVER_FILES: lavapipe }
-  : {};
+/** The environment in which an engine finds a driver for Vulkan, where it is installed. */
+function driver(file: string): Readonly<Record<string, string>> {
+  return existsSync(file) ? { VK_DRIVER_FILES: file } : {};
+}
+
+/** Mesa's software driver, which unlike SwiftShader has shader-f16. */
+export const llvmpipe = driver("/usr/share/vulkan/icd.d/lvp_icd.x86_64.json");
+/** The software driver that Chromium brings. */
+export const swiftShader = driver("/usr/lib/chromium/vk_swiftshader_icd.json");
 
 /** Runs cases in an engine, then registers a test for each. Runs of one engine follow each other. */
 export async function testEngine(engine: EngineName, runs: readonly EngineRun[]): Promise<void> {
