@@ -36,3 +36,14 @@ test("calls that update wait for all earlier ones, others for those that update"
   expect(order.busy).toBe(false);
   expect(order.take(true).ready).toBe(null);
 });
+
+test("an order is busy from a call's turn until its start", () => {
+  const order = new CallOrder();
+  expect(order.busy).toBe(false);
+  const turns = [order.take(false), order.take(true)];
+  for (const turn of turns) {
+    expect(order.busy).toBe(true);
+    turn.end();
+  }
+  expect(order.busy).toBe(false);
+});

@@ -113,4 +113,17 @@ describe("what is no number is a typed error that names the argument", () => {
     expect(call).toThrow(InvalidInputError);
     expect(call).toThrow(expect.objectContaining({ argument }));
   });
+  test.each([{ left: "1", right: 1 }, { left: 1 }, { right: 1 }, {}])(
+    "a band that is %j",
+    (given) => {
+      const error = { argument: "band", expected: "an object with numbers left and right" };
+      expect(() => visibleKeys(wrong(given), 4, 0)).toThrow(expect.objectContaining(error));
+    },
+  );
+  test.each([5, null, "01", undefined])("positions that are %j", (positions) => {
+    const call = () => rowsSeeing(band, tile, wrong(positions), 1);
+    expect(call).toThrow(
+      expect.objectContaining({ argument: "positions", expected: "an array of numbers" }),
+    );
+  });
 });

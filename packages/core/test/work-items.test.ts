@@ -91,4 +91,34 @@ describe("work items", () => {
     const [[sizes]] = shapes as [[Sizes, number]];
     expect(() => workGrid(problemOf(sizes), rows as number)).toThrow(InvalidInputError);
   });
+
+  describe("of what is no grid, item or number are refused", () => {
+    const [[sizes]] = shapes as [[Sizes, number]];
+    const problem = problemOf(sizes);
+    const [grid, band] = [workGrid(problem, 4), visibleBand(problem)];
+    const item = workItem(grid, 0);
+    const refusal = (argument: string, expected: string) =>
+      expect.objectContaining({ argument, expected });
+    test.each(["blocks", "rows", "kvHeads", "stackedRows"])("grid.%s", (name) => {
+      const wrong = { ...grid, [name]: "4" } as never;
+      expect(() => workItem(wrong, 0)).toThrow(refusal("grid", "what workGrid gives"));
+    });
+    test.each([
+      [{ ...grid, group: "3" }, item],
+      [grid, { ...item, start: "0" }],
+      [grid, { ...item, end: null }],
+    ])("%j, %j", (ofGrid, ofItem) => {
+      const run = () => keysOfItem(ofGrid as never, ofItem as never, band, 0, 4);
+      expect(run).toThrow(refusal("item", "what workItem gives"));
+    });
+    test("numbers", () => {
+      expect(() => workItem(grid, "0" as never)).toThrow(refusal("index", "a number"));
+      const run = (offset: unknown, length: unknown) => () =>
+        keysOfItem(grid, item, band, offset as never, length as never);
+      expect(run("0", 4)).toThrow(refusal("offset", "a number"));
+      expect(run(0, "4")).toThrow(refusal("length", "a number"));
+      expect(() => workGrid(problem, "4" as never)).toThrow(refusal("rows", "a number"));
+      expect(() => workGrid(problem, 0)).toThrow(refusal("rows", "an integer ≥ 1"));
+    });
+  });
 });

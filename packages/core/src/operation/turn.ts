@@ -27,7 +27,8 @@ function chooseSchedule(): Schedule {
   return (run) => {
     if (channel === null) {
       channel = new MessageChannel();
-      channel.port1.onmessage = () => waiting.shift()?.();
+      // A message for each of them.
+      channel.port1.onmessage = () => (waiting.shift() as () => void)();
     }
     waiting.push(run);
     channel.port2.postMessage(null);

@@ -69,7 +69,7 @@ export function neededNodes(
 
 /** The kind of a difference of a query and a key: of either sign. */
 function differenceOf(nodes: readonly ProgramNode[], node: ProgramNode): DiagonalKind | null {
-  if (node.op !== "subtract" || node.type !== "int32") return null;
+  if (node.op !== "subtract") return null;
   const [a, b] = node.args.map((arg) => nodes[arg] as ProgramNode);
   if (a?.op !== "variable" || b?.op !== "variable") return null;
   const names = `${a.name} ${b.name}`;

@@ -32,7 +32,6 @@ function writeRows({ problem, target, source, scales, slots }: HostCall): void {
   const fromBits = copies ? asBits(source.data) : noBits;
   const tc = target.strides[3] as number;
   const sc = source.strides[3] as number;
-  const within = toBits === fromBits && tc === 1 && sc === 1;
   // By index: destructuring makes iterators, for each token of a decode loop.
   const tb = strideOf(target, 0);
   const th = strideOf(target, 1);
@@ -54,11 +53,8 @@ function writeRows({ problem, target, source, scales, slots }: HostCall): void {
       let scaleAt = (scales?.offset ?? 0) + entry * kb + row * kr;
       for (let h = 0; h < heads; h++, to += th, from += sh, scaleAt += kh) {
         if (write === null) {
-          if (within) toBits.copyWithin(to, from, from + headDim);
-          else {
-            for (let c = 0; c < headDim; c++) {
-              toBits[to + c * tc] = fromBits[from + c * sc] as number;
-            }
+          for (let c = 0; c < headDim; c++) {
+            toBits[to + c * tc] = fromBits[from + c * sc] as number;
           }
           continue;
         }
@@ -155,7 +151,6 @@ function quantisingWriter(
 
 /** A typed array's elements as numbers whose bits survive being copied. */
 function asBits(data: TypedArray): Float64Array | Int32Array | Uint16Array | Uint8Array {
-  if (data instanceof Int32Array || data instanceof Uint16Array) return data;
   const { buffer, byteOffset, length } = data;
   switch (data.BYTES_PER_ELEMENT) {
     case 8:

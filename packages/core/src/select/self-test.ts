@@ -185,7 +185,7 @@ async function distance(got: Tensor | undefined, expected: readonly number[]): P
   for (let i = 0; i < values.length; i++) {
     const error = Math.abs((values[i] as number) - (expected[i] as number));
     if (Number.isNaN(error)) return Number.POSITIVE_INFINITY;
-    if (error > worst) worst = error;
+    worst = Math.max(worst, error);
   }
   return worst;
 }

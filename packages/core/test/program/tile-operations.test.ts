@@ -57,6 +57,12 @@ const special = table(
   tensor(Float32Array.of(0.5, -3, Number.NaN, 1e20, 0, -0, 2, Infinity, -Infinity, -1.5), [10]),
 );
 const truths = table(tensor([true, false, false, true, true, false, true], [7]));
+const pairs = table(
+  tensor(
+    Array.from({ length: 12 * 12 }, (_, n) => (n * 5) % 7 < 3),
+    [12, 12],
+  ),
+);
 
 /** int32 by where it is computed. */
 const integers: Readonly<Record<string, Numbers>> = {
@@ -76,11 +82,13 @@ const floats: Readonly<Record<string, Numbers>> = {
   keys: ({ key }) => subtract(multiply(astype(key, "float32"), 0.5), 2.5),
   "special keys": ({ key }) => special.at(key),
   rows: ({ query }) => subtract(5.5, astype(query, "float32")),
+  "special rows": ({ query }) => special.at(subtract(query, 2)),
   "a constant": () => astype(0.75, "float32"),
   zero: () => scalar(0, "float32"),
 };
 const bools: Readonly<Record<string, Bools>> = {
   scores: ({ query, key }) => less(odd.at(query, key), 0),
+  "scores in a table": ({ query, key }) => pairs.at(query, key),
   keys: ({ key }) => truths.at(key),
   rows: ({ query }) => truths.at(subtract(query, 2)),
   "a constant": () => and(true),
@@ -102,7 +110,8 @@ function expectSame(build: Numbers, name: string, lanes: 1 | 3): void {
   const bound = bindProgram(scoreMod((variables) => add(variables.score, build(variables))));
   const evaluate = programEvaluator(bound);
   const tile = new TileProgram(bound, { keys, rows, lanes });
-  const scores = doubles(panelLength(keys, lanes));
+  const length = panelLength(keys, lanes);
+  const scores = doubles(length + 3).fill(77);
   const index = Int32Array.from({ length: rows }, (_, r) => firstQuery + r);
   tile.setBatch(0);
   tile.setRows(rows, { head: new Int32Array(rows), position: index, index });
@@ -117,6 +126,7 @@ function expectSame(build: Numbers, name: string, lanes: 1 | 3): void {
     });
     tile.changeScores(r, scores, 0);
     expect(scores.slice(0, keys * lanes), `${name}, rows from ${r}`).toEqual(expected);
+    expect(scores.slice(length), `${name}, after the panel`).toEqual(doubles(3).fill(77));
   }
 }
 

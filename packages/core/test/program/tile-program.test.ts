@@ -40,6 +40,13 @@ const biases = table(
     [2, 5, 7],
   ),
 );
+/** Wide enough for all rows and keys of these tests. */
+const wide = table(
+  tensor(
+    Float32Array.from({ length: 2 * 30 * 40 }, (_, n) => ((n * 37) % 101) / 8),
+    [2, 30, 40],
+  ),
+);
 const offset = 5;
 
 type Build = (variables: ScoreVariables) => Parameters<typeof add>[0];
@@ -68,6 +75,13 @@ const programs: Readonly<Record<string, Build>> = {
     biases.at(head, queryIndex, keyIndex),
   "a table of keys, and of what rows and keys say": ({ key, query }) =>
     biases.at(0, remainder(add(key, query), 3), key),
+  "a table of consecutive keys": ({ head, query, key }) => wide.at(head, query, key),
+  "a table of consecutive keys, times the score": ({ score, head, query, key }) =>
+    multiply(wide.at(head, query, key), score),
+  "a table of every other key": ({ head, query, key }) => wide.at(head, query, multiply(key, 2)),
+  "a table of every other key, times the score": ({ score, head, query, key }) =>
+    multiply(wide.at(head, query, multiply(key, 2)), score),
+  "a table of keys alone": ({ score, key }) => multiply(wide.at(1, 2, key), score),
   "a product of rows and keys": ({ key, query }) =>
     multiply(astype(query, "float32"), astype(key, "float32")),
   "the absolute value of the least integer": ({ key }) => abs(add(key, -(2 ** 31))),
@@ -109,6 +123,10 @@ const programs: Readonly<Record<string, Build>> = {
 const scaled: typeof programs = {
   "a scaled score and a table": ({ score, head, queryIndex, keyIndex }) =>
     add(multiply(score, factors.at(1)), biases.at(head, queryIndex, keyIndex)),
+  "a scaled score and a table of consecutive keys": ({ score, head, query, key }) =>
+    add(multiply(score, wide.at(1, query, 0)), wide.at(head, query, key)),
+  "a scaled score and a table of every other key": ({ score, head, query, key }) =>
+    add(multiply(score, wide.at(1, query, 0)), wide.at(head, query, multiply(key, 2))),
   "a table and a scaled score": ({ score, query, key }) =>
     add(biases.at(0, remainder(query, 5), remainder(key, 7)), multiply(0.3, score)),
   "a table of sums and a score that its row scales": ({ score, query, queryIndex, key }) =>
@@ -142,8 +160,9 @@ test.each(
   const bound = bindProgram(scoreMod(build));
   const evaluate = programEvaluator(bound);
   const tile = new TileProgram(bound, { keys: 8, rows: 9, lanes, ascending: 1 });
-  const scores = doubles(3 + panelLength(8, lanes));
   const at = 3;
+  const length = panelLength(8, lanes);
+  const scores = doubles(at + length + 3);
   for (const batch of [0, 1]) {
     tile.setBatch(batch);
     for (const firstQuery of [0, 1, 9, 4]) {
@@ -162,6 +181,8 @@ test.each(
             return evaluate({ batch, head: 0, query, key, queryIndex, keyIndex: key, score: 0.25 });
           });
           expect(given).toEqual(expected);
+          const others = [...scores.slice(0, at), ...scores.slice(at + length)];
+          expect(others).toEqual(new Array(6).fill(0.25));
         }
       }
     }

@@ -7,7 +7,7 @@ import type { Value } from "./values.js";
 
 /** Adds the instruction of `where`. If a comparison of keys with numbers says the same of a whole panel, nothing is compared. */
 export function compileChoice(program: Instructions, out: Value, args: readonly number[]): void {
-  const [condition = -1, first = -1, second = -1] = args;
+  const [condition, first, second] = args as [number, number, number];
   const a = program.value(first);
   const b = program.value(second);
   const choose = chooser(program, out, a, b);
@@ -71,7 +71,7 @@ const undecided = -1;
 function panelDecision(program: Instructions, condition: number): ((r: number) => Decision) | null {
   const node = program.waitingNode(condition);
   if (node === null) return null;
-  const [a = -1, b = -1] = node.args;
+  const [a, b] = node.args as [number, number];
   if (program.isWaiting(a) || program.isWaiting(b)) return null;
   const [left, right] = [program.value(a), program.value(b)];
   if (left.type !== "int32") return null;

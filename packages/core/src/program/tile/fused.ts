@@ -30,7 +30,7 @@ export function compileSum(
   node: ProgramNode,
   shiftedOf: (n: number) => ShiftedList | null,
 ): boolean {
-  const [a = -1, b = -1] = node.args;
+  const [a, b] = node.args as [number, number];
   const sign = node.op === "add" ? 1 : -1;
   for (const [here, other] of [
     [a, b],
@@ -86,9 +86,10 @@ function addTo(
 function addProduct(
   program: Instructions,
   target: Target,
-  [a = -1, b = -1]: readonly number[],
+  args: readonly number[],
   shiftedOf: (n: number) => ShiftedList | null,
 ): boolean {
+  const [a, b] = args as [number, number];
   for (const [list, number] of [
     [a, b],
     [b, a],
@@ -168,7 +169,7 @@ export function compileCap(program: Instructions, out: Value, node: ProgramNode)
     if (program.isList(outer, "scores")) return false;
     tanh = program.waitingNode(node.args[at] as number) as ProgramNode;
   } else if (node.op !== "tanh") return false;
-  const [operand = -1] = tanh.args;
+  const [operand] = tanh.args as [number];
   const { list, inner, divides } = scaledOperand(program, operand);
   const before = threeNumbers(program, inner, divides);
   const after = threeNumbers(program, outer);
@@ -189,7 +190,7 @@ function scaledOperand(
   const node = program.waitingNode(n);
   const as = { list: n, number: -1 };
   if (node?.op === "divide" || node?.op === "multiply") {
-    const [a = -1, b = -1] = node.args;
+    const [a, b] = node.args as [number, number];
     for (const [list, number] of node.op === "divide"
       ? [[a, b]]
       : [

@@ -185,7 +185,7 @@ export class Instructions {
     const name = node.op as OperationName;
     const from = this.#typeOf(args[name === "where" ? 1 : 0] as number);
     return () => {
-      const [x = 0, y = 0, z = 0] = args.map(numberOf);
+      const [x, y, z] = args.map(numberOf) as [number, number, number];
       store(applyOperation(name, from, value.type, x, y, z));
     };
   }

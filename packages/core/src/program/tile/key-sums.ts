@@ -25,7 +25,7 @@ export interface KeyRange {
 export function keySumOf(program: Instructions, n: number): KeySum | null {
   const node = program.waitingNode(n);
   if (node?.op !== "add" || node.type !== "int32") return null;
-  const [a = -1, b = -1] = node.args;
+  const [a, b] = node.args as [number, number];
   for (const [keys, rows] of [
     [a, b],
     [b, a],

@@ -76,7 +76,7 @@ function sumOf(
     const factor = pending.get(n) ?? 0;
     if (factor === 0) continue;
     const node = nodes[n] as ProgramNode;
-    const [a = 0, b = 0] = node.args;
+    const [a, b] = node.args as [number, number];
     operations++;
     if (node.type !== "int32" || whole.has(n)) {
       operations--;

@@ -16,7 +16,7 @@ export const mostDivisor: number = 2 ** 30;
  */
 export function compileRemainder(program: Instructions, out: Value, node: ProgramNode): boolean {
   if (node.op !== "remainder" || out.type !== "int32" || out.space !== "scores") return false;
-  const [a = -1, b = -1] = node.args;
+  const [a, b] = node.args as [number, number];
   const constant = program.bound.form.nodes[b] as ProgramNode;
   if (constant.op !== "constant" || !(constant.value > 0 && constant.value <= mostDivisor)) {
     return false;

@@ -60,7 +60,7 @@ function sumOfRemainder(
 ): RemainderOfSum | null {
   const { op, type, args } = nodeOf(form, n);
   if (op !== "remainder" || type !== "int32" || spaces[n] !== "scores") return null;
-  const [add = -1, by = -1] = args;
+  const [add, by] = args as [number, number];
   const constant = nodeOf(form, by);
   if (constant.op !== "constant" || !(constant.value > 0 && constant.value <= mostDivisor)) {
     return null;

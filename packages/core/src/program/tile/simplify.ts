@@ -23,7 +23,7 @@ export function simplifyBools(bound: BoundProgram): BoundProgram {
     const { op, args } = nodes[n] as ProgramNode;
     if (op === "not") return oppositeOf(args[0] as number, rewriting);
     if (op === "equal" || op === "notEqual") {
-      const [a = 0, b = 0] = args;
+      const [a, b] = args as [number, number];
       for (const [value, other] of [
         [a, b],
         [b, a],

@@ -15,7 +15,7 @@ import {
 
 /** The first input, which must not hold scores: a program sees the score of its own query and key alone. */
 function moved(node: GraphNode, least: number, most: number = least): SymbolicTensor {
-  const [input] = node.inputs(least, most) as readonly [SymbolicTensor];
+  const [input] = node.needed(least, most) as readonly [SymbolicTensor];
   return still(node, input);
 }
 
@@ -82,11 +82,11 @@ function reshape(node: GraphNode): SymbolicTensor {
 }
 
 function axesOf(node: GraphNode): readonly number[] | null {
-  return node.count > 1 ? node.integers(1) : node.list("axes");
+  return node.integers(1) ?? node.list("axes");
 }
 
 function unsqueeze(node: GraphNode): SymbolicTensor {
-  const [input] = node.inputs(1, 2) as readonly [SymbolicTensor];
+  const [input] = node.needed(1, 2) as readonly [SymbolicTensor];
   const axes = axesOf(node) ?? [];
   const rank = input.shape.length + axes.length;
   const added = new Set(axes.map((axis) => node.axis(axis, rank)));
@@ -99,7 +99,7 @@ function unsqueeze(node: GraphNode): SymbolicTensor {
 }
 
 function squeeze(node: GraphNode): SymbolicTensor {
-  const [input] = node.inputs(1, 2) as readonly [SymbolicTensor];
+  const [input] = node.needed(1, 2) as readonly [SymbolicTensor];
   const axes = axesOf(node)?.map((axis) => node.axis(axis, input.shape.length));
   return reshaped(
     node,
@@ -172,19 +172,24 @@ function slice(node: GraphNode): SymbolicTensor {
   ];
   const axes = node.integers(3) ?? starts.map((_, axis) => axis);
   const steps = node.integers(4) ?? starts.map(() => 1);
+  const lists = [starts, ends, axes, steps].map(({ length }) => length);
+  if (lists.some((length) => length !== starts.length)) {
+    const [s, e, a, b] = lists;
+    throw node.wrong("as many ends, axes and steps as starts", `${s}, ${e}, ${a} and ${b}`);
+  }
   const shape = [...input.shape];
   const from = input.shape.map(() => 0);
   const by = input.shape.map(() => 1);
   for (const [n, given] of axes.entries()) {
     const axis = node.axis(given, input.shape.length);
     const size = input.shape[axis] as number;
-    const step = steps[n] ?? 1;
+    const step = steps[n] as number;
     if (step === 0) throw node.wrong("steps other than 0", "0");
     const within = (place: number, low: number, high: number): number =>
       Math.max(low, Math.min(high, place < 0 ? place + size : place));
     const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
     const start = within(starts[n] as number, Math.max(0, low), high);
-    const end = within(ends[n] ?? size, low, high);
+    const end = within(ends[n] as number, low, high);
     shape[axis] = Math.max(0, Math.ceil((end - start) / step));
     [from[axis], by[axis]] = [start, step];
   }

@@ -32,12 +32,23 @@ export class GraphNode {
 
   /** Its inputs, none of which may be left out. @throws InvalidInputError unless there are as many */
   inputs(least: number, most: number = least): readonly SymbolicTensor[] {
+    return this.#present(this.#counted(least, most));
+  }
+
+  /** The inputs that it must have, while others may follow or be left out. @throws InvalidInputError */
+  needed(count: number, most: number): readonly SymbolicTensor[] {
+    return this.#present(this.#counted(count, most).slice(0, count));
+  }
+
+  #counted(least: number, most: number): readonly (SymbolicTensor | null)[] {
     const given = this.#inputs.length;
-    if (given < least || given > most) {
-      const expected = least === most ? `${least} inputs` : `${least} or more inputs`;
-      throw this.wrong(expected, `${given}`);
-    }
-    return this.#inputs.map((input, n) => {
+    if (given >= least && given <= most) return this.#inputs;
+    const expected = least === most ? `${least} inputs` : `${least} or more inputs`;
+    throw this.wrong(expected, `${given}`);
+  }
+
+  #present(inputs: readonly (SymbolicTensor | null)[]): readonly SymbolicTensor[] {
+    return inputs.map((input, n) => {
       if (input === null) throw this.wrong(`a value as input ${n}`, "none");
       return input;
     });

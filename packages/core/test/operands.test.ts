@@ -1,0 +1,64 @@
+/** The tensors of a call of attention by name: those that it reads, in the order in which a bound call has them, and its outputs. */
+import {
+  type AttentionInputs,
+  attention,
+  describeProblem,
+  type HostTensor,
+  tensor,
+  zeros,
+} from "@heed/core";
+import { expect, test } from "vitest";
+
+const f32 = (...shape: number[]) => zeros("float32", shape);
+const plain = { query: f32(2, 4, 3, 8), key: f32(2, 2, 5, 8), value: f32(2, 2, 5, 6) };
+const stored = { key: zeros("int8", [2, 2, 5, 8]), value: zeros("int8", [2, 2, 5, 6]) };
+const scales = { keyScales: f32(2, 2, 5), valueScales: f32(2, 2, 5) };
+const paged = {
+  ...{ query: f32(2, 4, 1, 8), key: f32(5, 2, 3, 8), value: f32(5, 2, 3, 6) },
+  ...{ pageTable: tensor(Int32Array.of(4, 0, 2, 1), [2, 2]), kvLengths: [6, 3] },
+};
+
+const calls: Readonly<Record<string, AttentionInputs<HostTensor>>> = {
+  "query key value > output": plain,
+  "query key value mask > output": { ...plain, mask: zeros("bool", [5]) },
+  "query key value bias > output": { ...plain, bias: f32(4, 3, 5) },
+  "query key value mask bias > output logSumExp": {
+    ...plain,
+    mask: zeros("bool", [2, 1, 1, 5]),
+    bias: f32(1),
+    returns: { logSumExp: true },
+  },
+  "query key value keyScales valueScales bias > output weights": {
+    ...{ query: plain.query, ...stored, ...scales, bias: f32(5) },
+    returns: { weights: true },
+  },
+  "query key value > output logSumExp weights scores": {
+    ...paged,
+    returns: { logSumExp: true, weights: true, scores: "raw" },
+  },
+};
+
+test.each(Object.entries(calls))("%s", (names, call) => {
+  const problem = describeProblem(call);
+  const operands = attention.operands(problem);
+  const of = (access: string) => operands.filter((operand) => operand.access === access);
+  const text = (access: string) =>
+    of(access)
+      .map(({ name }) => name)
+      .join(" ");
+  expect(`${text("read")} > ${text("write")}`).toBe(names);
+  const bound = attention.bind(problem, call);
+  const given = call as unknown as Readonly<Record<string, HostTensor>>;
+  expect(bound.reads).toEqual(of("read").map(({ name }) => given[name]));
+  for (const { name, shape, dtype } of of("read")) {
+    const t = given[name] as HostTensor;
+    const broadcast =
+      name === "mask" || name === "bias" ? [1, 1, 1, 1, ...t.shape].slice(-4) : t.shape;
+    expect([name, dtype, shape]).toEqual([name, t.dtype, broadcast]);
+  }
+  const outputs = attention.reference(bound) as unknown as Readonly<Record<string, HostTensor>>;
+  for (const { name, shape, dtype } of of("write")) {
+    expect([name, outputs[name]?.shape]).toEqual([name, shape]);
+    expect(dtype).toBe("float32");
+  }
+});
