@@ -1,8 +1,10 @@
 // `pnpm mutants PACKAGE`: plants small bugs, one at a time, and counts how many are noticed.
 //
 //   pnpm mutants core --count 400               Stryker's mutators over the package's TypeScript, by its tests
+//   pnpm mutants backend-js --count 230         the same mutators, by the suite's cases, then the package's own tests
 //   pnpm mutants core --files tensor/ --count 999   … over files whose path contains this
-//   pnpm mutants backend-wasm --count 200 --seed 1   AssemblyScript, by the conformance suite's cases
+//   pnpm mutants backend-wasm --count 200 --seed 1   AssemblyScript, by the conformance suite's cases, then the
+//                                               package's own tests
 //   pnpm mutants backend-wasm --cases rotary/   … by those whose id contains this
 //   pnpm mutants backend-webgpu --minutes 25    the WGSL that kernels emit, by the suite's cases
 //   pnpm mutants backend-onnx                   what the sources add to ONNX graphs, by the suite's cases
@@ -75,7 +77,9 @@ if (name === "cache") {
   await tryTypeScript();
 }
 
-async function tryLanguage({ all, check, child }) {
+async function tryLanguage({ all, check, child, tests }) {
+  /** Mutants that the package's tests are asked about. */
+  const left = [];
   const { Trial } = await import("./mutants/suite/run.js");
   const trial = new Trial(child, {
     ...process.env,
@@ -92,11 +96,16 @@ async function tryLanguage({ all, check, child }) {
         continue;
       }
       const invalid = await check?.(mutant).catch((error) => error);
-      record(mutant, invalid instanceof Error ? { outcome: "invalid" } : await trial.try(mutant));
+      const found = invalid instanceof Error ? { outcome: "invalid" } : await trial.try(mutant);
+      if (found.outcome === "lives" && tests) left.push(mutant);
+      else record(mutant, found);
     }
   } finally {
     trial.end();
   }
+  if (left.length === 0) return;
+  const { tryTypeScript: tryAll } = await import("./mutants/typescript/run.js");
+  await tryAll(root, left, tests, (index, result) => record(left[index], result));
 }
 
 async function tryTypeScript() {

@@ -1,26 +1,21 @@
 // Mutants of languages that Stryker cannot read, and how they are tried.
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
+import { filesUnder } from "./files.js";
+import { typeScriptOf } from "./packages.js";
 import { lineMutants } from "./text.js";
 
 /**
  * @typedef {object} Language
  * @property {() => object[] | Promise<object[]>} [all] every mutant there is; by default, the child says them
  * @property {import("./suite/run.js").Child} child the script that tries them
+ * @property {readonly string[]} [tests] the package's tests that see what the child leaves, as mutants of TypeScript
  * @property {(mutant: object) => Promise<void>} [check] throws for a mutant that is no valid program
  */
 
 /** A `require` function that resolves as the package at a path does. */
 const requireFrom = (path) => createRequire(resolve(path, "package.json"));
-
-/** Files under a directory. */
-export function filesUnder(directory, extension) {
-  return readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(extension))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
-}
 
 /** Mutants of each line of a file. */
 function fileMutants(file) {
@@ -72,8 +67,22 @@ const suiteChild = (module, execArgv = []) => ({
   execArgv,
 });
 
+/** Tests that are the suite, or repeat it. */
+const suiteTests = /conformance|divided|leak/;
+
 /** @type {Record<string, Language>} */
 export const languages = {
+  "backend-js": {
+    all: async () => {
+      const { listMutants } = await import("./typescript/instrument.js");
+      return listMutants(process.cwd(), typeScriptOf("backend-js").sources);
+    },
+    // Changed loops may have no end.
+    child: { ...suiteChild("js/subject.js"), longestSilence: 20 },
+    get tests() {
+      return typeScriptOf("backend-js").tests.filter((file) => !suiteTests.test(file));
+    },
+  },
   "backend-wasm": {
     all: () => filesUnder("packages/backend-wasm/assembly", ".ts").flatMap(fileMutants),
     child: suiteChild("wasm/subject.js", ["--experimental-wasm-relaxed-simd"]),
@@ -85,7 +94,7 @@ export const languages = {
       return [...lines].flatMap(lineMutants);
     },
     check: checkWgsl,
-    child: { script: join(import.meta.dirname, "wgsl/child.js") },
+    child: { script: join(import.meta.dirname, "wgsl/child.js"), longestSilence: 30 },
   },
   "backend-onnx": {
     // Known only once graphs have been built: the child says them.

@@ -1,5 +1,5 @@
 // Packages whose TypeScript is mutated, with the tests that have to notice, the quickest first.
-import { filesUnder } from "./languages.js";
+import { filesUnder } from "./files.js";
 
 /** Tests that take long: they see the mutants that others have left. */
 const late = /conformance|fuzz|propert|random|divided|growth|leak/;

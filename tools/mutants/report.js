@@ -6,8 +6,13 @@ import { scoreOf } from "./score.js";
 /** Rows of the report: the result's file, and what was mutated and asked. */
 const rows = [
   ["core", "core", "TypeScript", "the package's tests"],
-  ["backend-js", "backend-js", "TypeScript", "the package's tests, the suite among them"],
-  ["backend-wasm", "backend-wasm", "AssemblyScript", "the suite's cases on three configurations"],
+  ["backend-js", "backend-js", "TypeScript", "the suite's cases, then the package's own tests"],
+  [
+    "backend-wasm",
+    "backend-wasm",
+    "AssemblyScript",
+    "the suite's cases on four configurations, then the package's own tests",
+  ],
   ["backend-webgpu", "backend-webgpu", "WGSL", "the suite's cases on SwiftShader"],
   [
     "backend-onnx",
@@ -17,19 +22,35 @@ const rows = [
   ],
 ];
 
+const page = "docs/mutation-scores.md";
+
+/** Writes the page. What it says of packages without a result stays. */
 export function writeReport() {
+  const before = existsSync(page) ? readFileSync(page, "utf8") : "";
   const found = rows.flatMap(([file, name, language, judge]) => {
     const path = `results/mutants/${file}.json`;
-    if (!existsSync(path)) return [];
+    if (!existsSync(path)) return keptOf(before, name);
     const { seed, of, results } = JSON.parse(readFileSync(path, "utf8"));
     // The list of equivalents may be longer than when the mutants were tried.
     const now = results.map((mutant) => {
       const reason = mutant.outcome === "lives" ? whyEquivalent(name, mutant) : null;
       return reason === null ? mutant : { ...mutant, outcome: "equivalent", reason };
     });
-    return [{ name, language, judge, seed, of, results: now }];
+    return [{ name, ...textOf({ name, language, judge, seed, of, results: now }) }];
   });
-  writeFileSync("docs/mutation-scores.md", text(found));
+  writeFileSync(page, text(found));
+}
+
+/** The row and the list of a package as the page has them; nothing if it has none. */
+function keptOf(before, name) {
+  const row = before.split("\n").find((line) => line.startsWith(`| \`${name}\` |`));
+  if (row === undefined) return [];
+  const [, list = ""] = before.split(`\n### ${name}\n`);
+  const living = list
+    .split(/\n##/)[0]
+    .split("\n")
+    .filter((line) => line.startsWith("- "));
+  return [{ name, row, living }];
 }
 
 const code = (text) => {
@@ -37,17 +58,22 @@ const code = (text) => {
   return fence.length === 2 ? `${fence} ${text} ${fence}` : `${fence}${text}${fence}`;
 };
 
+/** The row of a package in the table, and a line for each mutant that lives. */
+function textOf({ name, language, judge, seed, of, results }) {
+  const { score, counted, notCounted } = scoreOf(results);
+  const others = Object.entries(notCounted).map(([why, count]) => `${count} ${why}`);
+  const living = results.filter(({ outcome }) => outcome === "lives");
+  return {
+    row: `| \`${name}\` | ${language} | ${judge} | ${results.length} of ${of}, seed ${seed} | ${others.join("; ") || "none"} | ${counted} | **${score.toFixed(1)} %** |`,
+    living: living.map((mutant) => `- ${code(nameOf(mutant))}`),
+  };
+}
+
 function text(found) {
-  const scores = found.map(({ name, language, judge, seed, of, results }) => {
-    const { score, counted, notCounted } = scoreOf(results);
-    const others = Object.entries(notCounted).map(([why, count]) => `${count} ${why}`);
-    return `| \`${name}\` | ${language} | ${judge} | ${results.length} of ${of}, seed ${seed} | ${others.join("; ") || "none"} | ${counted} | **${score.toFixed(1)} %** |`;
-  });
-  const living = found.flatMap(({ name, results }) => {
-    const own = results.filter(({ outcome }) => outcome === "lives");
-    if (own.length === 0) return [];
-    return [`### ${name}`, "", ...own.map((mutant) => `- ${code(nameOf(mutant))}`), ""];
-  });
+  const scores = found.map(({ row }) => row);
+  const living = found.flatMap(({ name, living: own }) =>
+    own.length === 0 ? [] : [`### ${name}`, "", ...own, ""],
+  );
   const equivalent = found.flatMap(({ name }) =>
     equivalentsOf(name).flatMap(({ reason, mutants }) => [
       `- \`${name}\`: ${reason}`,

@@ -17,8 +17,7 @@ export interface Kernels {
   sampleBytes(keys: number): number;
   sampleWork(keys: number): number;
   sampleTile(variant: number, keys: number, work: number): void;
-  exp2All(address: number, count: number): void;
-  tanhAll(address: number, count: number): void;
+  evaluate(which: number, address: number, bytes: number): void;
   /** Number of elements of a tile's keys, or values, that the build works best with. */
   readonly tileElements: { readonly value: number };
 }

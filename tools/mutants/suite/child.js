@@ -3,7 +3,7 @@
 import { pathToFileURL } from "node:url";
 
 const { subject } = await import(pathToFileURL(process.argv[2]).href);
-const { probes, plant, keyOf, mutants, isInvalid } = await subject();
+const { probes, plant, keyOf, mutants, isInvalid, askTests } = await subject();
 
 process.on("message", async (mutant) => {
   let undo;
@@ -17,7 +17,13 @@ process.on("message", async (mutant) => {
     process.send({ result: { outcome: "equivalent", reason: "compiles to the same program" } });
     return;
   }
-  const result = await probes.judge(keyOf?.(mutant), (running) => process.send({ running }));
+  let result = await probes.judge(keyOf?.(mutant), (running) => process.send({ running }));
+  if (result.outcome === "lives" && askTests) {
+    // Tests take longer than a case; what ends them if they hang is in `askTests`.
+    const timer = setInterval(() => process.send({ running: "the package's tests" }), 5000);
+    result = { ...result, ...(await askTests()) };
+    clearInterval(timer);
+  }
   await undo();
   // A program that is refused before it runs is none.
   if (result.failures?.some((failure) => isInvalid?.(failure))) result.outcome = "invalid";

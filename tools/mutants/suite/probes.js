@@ -3,6 +3,7 @@
 // vectors are left out: they take most of the suite's time.
 import { caseInputs, checkCase, selectCases } from "@heed/conformance";
 import { describeProblem } from "@heed/core";
+import { readState, writeState } from "./state.js";
 
 /** Multiply-adds of a case, to run small ones first. */
 function workOf({ batch, queryHeads, queryLength, keyLength, headDim, valueDim }) {
@@ -57,7 +58,7 @@ function sameAs(copies, outputs) {
  */
 
 export class Probes {
-  /** @type {{ configuration: Configuration, turn: number, case: object, inputs?: object, copies?: object[], reached: ReadonlySet<unknown>, rank: number, noticed: number, milliseconds: number }[]} */
+  /** @type {{ configuration: Configuration, turn: number, case: object, call?: () => object, copies?: object[], reached: ReadonlySet<unknown>, rank: number, noticed: number, milliseconds: number }[]} */
   all = [];
 
   /**
@@ -69,20 +70,33 @@ export class Probes {
    */
   static async run(configurations, reached, isWanted = () => true) {
     const probes = new Probes();
+    const known = readState();
+    const state = {};
     for (const [turn, configuration] of configurations.entries()) {
       const backend = await configuration.open();
       for (const c of selectCases({ filter: process.env.HEED_MUTANTS_CASES })) {
         if ("run" in c || "folder" in c || !isWanted(c, configuration)) continue;
+        const key = `${configuration.name}, ${c.id}`;
+        // What was reached is objects of this process.
+        if (!reached && known && key in known) {
+          if (known[key]) probes.all.push(restored(known[key], configuration, turn, c));
+          continue;
+        }
         reached?.start();
         const started = performance.now();
         const probe = await probes.#intact(backend, configuration, turn, c);
+        state[key] = null;
         if (probe === null) continue;
         probe.milliseconds = performance.now() - started;
         probe.reached = reached?.read() ?? new Set();
         probes.all.push(probe);
+        const { rank, milliseconds, copies } = probe;
+        const bytes = copies?.map(([name, copy]) => [name, copy.toString("base64")]);
+        state[key] = { rank, milliseconds, copies: bytes };
       }
       backend.dispose();
     }
+    if (!reached && !known) writeState(state);
     return probes;
   }
 
@@ -102,8 +116,8 @@ export class Probes {
       const { outcome } = await check(backend, configuration, c);
       if (outcome !== "pass") return null;
     }
-    const outputs = await runOnce(backend, inputs, problem);
-    return { ...probe, inputs, problem, copies: copyOf(outputs) };
+    const outputs = await runOnce(backend, { inputs, problem });
+    return { ...probe, call: () => ({ inputs, problem }), copies: copyOf(outputs) };
   }
 
   /**
@@ -179,19 +193,35 @@ export class Probes {
   }
 }
 
+/** The probe that an earlier process has made. */
+function restored({ rank, milliseconds, copies }, configuration, turn, c) {
+  let call = null;
+  return {
+    ...{ configuration, turn, case: c, rank, milliseconds, noticed: 0, reached: new Set() },
+    call: () => {
+      if (call === null) {
+        const inputs = caseInputs(c);
+        call = { inputs, problem: describeProblem(inputs) };
+      }
+      return call;
+    },
+    copies: copies?.map(([name, text]) => [name, Buffer.from(text, "base64")]),
+  };
+}
+
 /** @returns the backend, or the reason why it does not load */
 const opened = ({ open }) => open().catch((error) => error);
 
 const worth = ({ noticed, milliseconds }) => (noticed === 0 ? 0 : noticed / (5 + milliseconds));
 
 /** @returns null if nothing is to be seen, "differs" if the outputs' bits do, or the case's result */
-async function suspect(backend, { configuration, case: c, inputs, problem, copies }) {
+async function suspect(backend, { configuration, case: c, call, copies }) {
   if (copies === undefined) {
     const result = await check(backend, configuration, c);
     return result.outcome === "pass" ? null : result;
   }
   try {
-    return sameAs(copies, await runOnce(backend, inputs, problem)) ? null : "differs";
+    return sameAs(copies, await runOnce(backend, call())) ? null : "differs";
   } catch (error) {
     return { outcome: "fail", failures: [String(error?.message ?? error)] };
   }
@@ -202,7 +232,7 @@ function check(backend, { open }, c) {
   return checkCase({ backend, provider: { name: backend.name, load: open } }, c, { runs });
 }
 
-async function runOnce(backend, inputs, problem) {
+async function runOnce(backend, { inputs, problem }) {
   const plan = await backend.plan(problem);
   try {
     return await plan.run(inputs);

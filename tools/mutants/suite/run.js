@@ -1,16 +1,25 @@
 // Tries mutants in a child process that lives as long as it answers.
 import { fork } from "node:child_process";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
-/** Seconds: a case takes less than one, a program a few to compile. */
-const longestSilence = 60;
-
-/** @typedef {{ script: string, arguments?: readonly string[], execArgv?: readonly string[] }} Child */
+/**
+ * @typedef {object} Child
+ * @property {string} script
+ * @property {readonly string[]} [arguments]
+ * @property {readonly string[]} [execArgv]
+ * @property {number} [longestSilence] seconds without an answer after which it hangs; default 60: a case takes less than one,
+ *   a program a few to compile
+ */
 
 export class Trial {
   #child;
   #environment;
   #process = null;
   #mutants = null;
+  /** See state.js. */
+  #state = join(tmpdir(), `heed-mutants-${process.pid}-${performance.now()}.json`);
 
   /**
    * @param {Child} child a script that takes mutants as messages, and answers `{ running }` for each case and
@@ -31,13 +40,18 @@ export class Trial {
   /** @returns {Promise<{ outcome: string, by?: string, cases: number }>} */
   async try(mutant) {
     await this.#start();
-    const result = await ask(this.#process, mutant);
+    const result = await ask(this.#process, mutant, this.#child.longestSilence ?? 60);
     // The process is stuck, or gone.
-    if (result.outcome === "hangs") this.end();
+    if (result.outcome === "hangs") this.#kill();
     return result;
   }
 
   end() {
+    this.#kill();
+    rmSync(this.#state, { force: true });
+  }
+
+  #kill() {
     this.#process?.kill("SIGKILL");
     this.#process = null;
   }
@@ -46,7 +60,7 @@ export class Trial {
     if (this.#process !== null) return;
     const { script, arguments: list = [], execArgv = [] } = this.#child;
     const started = fork(script, list, {
-      env: this.#environment,
+      env: { ...this.#environment, HEED_MUTANTS_STATE: this.#state },
       execArgv,
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
@@ -60,7 +74,7 @@ export class Trial {
   }
 }
 
-function ask(child, mutant) {
+function ask(child, mutant, longestSilence) {
   return new Promise((resolve) => {
     let running = "";
     let silence = 0;

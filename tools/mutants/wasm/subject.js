@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { wasm } from "@heed/backend-wasm";
 import { builds, compile } from "../../../packages/backend-wasm/build/compiler.js";
 import { Probes } from "../suite/probes.js";
+import { PackageTests } from "./package-tests.js";
 
 /** Sources that a build is compiled of, by path: read once. */
 const sources = new Map();
@@ -46,18 +47,27 @@ export async function subject() {
   const configurations = [
     { name: "baseline", open: open("baseline", { variant: "spread" }) },
     { name: "splat", open: open("baseline", { variant: "splat", batchInvariant: true }) },
-    { name: "relaxed", open: open("relaxed", { variant: "spread-by-two" }) },
+    { name: "relaxed", open: open("relaxed", { variant: "spread" }) },
+    { name: "relaxed by two", open: open("relaxed", { variant: "spread-by-two" }) },
   ];
   for (const build of Object.keys(builds)) original.set(build, Buffer.from(await bytesOf(build)));
-  // The first computes every case, the others those that combine rules.
+  // The first computes every case, the others those that combine rules, and sizes.
   const probes = await Probes.run(
     configurations,
     undefined,
-    (c, { name }) => name === "baseline" || ("spec" in c && /pair|everything/.test(c.id)),
+    (c, { name }) =>
+      name === "baseline" || ("spec" in c && /pair|everything|^core\/shape|^decode/.test(c.id)),
   );
   const intact = modules;
+  const tests = new PackageTests();
   return {
     probes,
+    /** Asks the package's tests about a mutant that no case notices. */
+    askTests: async () => {
+      const changed = {};
+      for (const build of Object.keys(builds)) changed[build] = Buffer.from(await bytesOf(build));
+      return tests.judge(Object.fromEntries(original), changed);
+    },
     /** @returns null if both builds stay as they are */
     plant: async (mutant) => {
       planted = mutant;

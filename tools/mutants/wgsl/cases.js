@@ -7,6 +7,7 @@ import { schedule } from "../../../packages/backend-webgpu/dist/attention/schedu
 import { WebGpuBackend } from "../../../packages/backend-webgpu/dist/backend.js";
 import { openDevice } from "../../../packages/backend-webgpu/dist/device.js";
 import { denseLayouts } from "../../../packages/backend-webgpu/dist/execution/program.js";
+import { readState, writeState } from "../suite/state.js";
 
 /** Ways of deciding about kernels, so that every kernel is dispatched by some of them. */
 export const configurations = [
@@ -55,6 +56,24 @@ const manyRules = /^masks\/everything|^pairs\//;
  * @returns {Promise<{ configuration: number, case: object, lines: Set<string>[], kernels: string[], rank: number }[]>}
  */
 export async function dispatchingCases() {
+  return readKnown() ?? (await findCases());
+}
+
+/** What an earlier process has found. */
+function readKnown() {
+  const known = readState();
+  if (known === null) return null;
+  const byId = new Map(selectCases().map((c) => [c.id, c]));
+  const lines = new Map(known.texts.map(([name, list]) => [name, new Set(list)]));
+  return known.cases.map(({ id, names, ...found }) => ({
+    ...found,
+    case: byId.get(id),
+    kernels: names,
+    lines: names.map((name) => lines.get(name)),
+  }));
+}
+
+async function findCases() {
   const device = await open();
   const found = [];
   const seen = new Set();
@@ -64,7 +83,7 @@ export async function dispatchingCases() {
     for (const { name, code } of kernels) {
       if (!texts.has(name)) texts.set(name, new Set(code.split("\n")));
     }
-    return kernels.map(({ name }) => texts.get(name));
+    return [...new Set(kernels.map(({ name }) => name))].map((name) => texts.get(name));
   };
   const backends = await Promise.all(configurations.map((wishes) => backendOn(device, wishes)));
   for (const c of selectCases()) {
@@ -87,6 +106,12 @@ export async function dispatchingCases() {
   for (const backend of backends) backend.dispose();
   found.push(...(await operationCases(device, linesOf)));
   device.device.destroy();
+  writeState({
+    texts: [...texts].map(([name, lines]) => [name, [...lines]]),
+    cases: found.map(({ configuration, case: { id }, kernels, rank }) => ({
+      ...{ configuration, id, names: kernels, rank },
+    })),
+  });
   return found;
 }
 

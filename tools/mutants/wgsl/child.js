@@ -28,32 +28,48 @@ prototype.createShaderModule = function (descriptor) {
   return createShaderModule.call(this, { ...descriptor, code });
 };
 
-/** Cases that a mutant has to survive: shared lines are in thousands of cases, and each takes up to a second. */
-const mostCases = 80;
+/** Cases that a mutant has to survive: shared lines are in thousands of cases. */
+const mostCases = 90;
 
-/** The cases that dispatch a line, the most telling first, then one of each set of kernels by turns. */
+/** Seconds of compilation that a mutant has to survive, about. */
+const mostCompilation = 40;
+
+/** Cases of one set of kernels that run one after another: once these are compiled, a case takes a moment. */
+const casesAtOnce = 8;
+
+/**
+ * The cases that dispatch a line: the most telling, then those of one set of kernels after another, the quickest to
+ * compile first, and then further cases of the same kernels.
+ */
 function candidatesFor(line) {
   const groups = new Map();
   for (const candidate of all) {
     if (!candidate.lines.some((lines) => lines.has(line))) continue;
     const key = candidate.kernels.join();
-    if (!groups.has(key)) groups.set(key, []);
-    groups.get(key).push(candidate);
+    if (!groups.has(key)) groups.set(key, { cost: costOf(candidate), list: [] });
+    groups.get(key).list.push(candidate);
   }
   const times = ({ case: { id } }) => noticed.get(id) ?? 0;
-  const cost = ({ kernels }) => Math.max(...kernels.map(compileTime));
-  const inTurns = [...groups.values()]
-    .map((group) => group.sort((a, b) => a.rank - b.rank))
-    .sort(([a], [b]) => cost(a) - cost(b))
-    .flatMap((group) => group.map((candidate, turn) => ({ candidate, turn })))
-    .sort((a, b) => a.turn - b.turn)
-    .map(({ candidate }) => candidate);
-  const telling = inTurns
-    .filter((candidate) => times(candidate) > 0)
-    .sort((a, b) => times(b) / cost(b) - times(a) / cost(a))
-    .slice(0, 12);
-  return [...new Set([...telling, ...inTurns])].slice(0, mostCases);
+  const sorted = [...groups.values()].sort((a, b) => a.cost - b.cost);
+  for (const { list } of sorted) list.sort((a, b) => times(b) - times(a) || a.rank - b.rank);
+  let left = mostCompilation;
+  const compiled = sorted.filter(({ cost }) => {
+    left -= cost;
+    return left + cost > 0;
+  });
+  const first = compiled.map(({ list }) => list[0]).filter((candidate) => times(candidate) > 0);
+  first.sort((a, b) => times(b) / costOf(b) - times(a) / costOf(a));
+  return [
+    ...new Set([
+      ...first.slice(0, 4),
+      ...compiled.flatMap(({ list }) => list.slice(0, casesAtOnce)),
+      ...compiled.flatMap(({ list }) => list.slice(casesAtOnce, 4 * casesAtOnce)),
+    ]),
+  ].slice(0, mostCases);
 }
+
+/** Seconds, about, that the kernels of a case take to compile. */
+const costOf = ({ kernels }) => kernels.reduce((sum, name) => sum + compileTime(name), 0);
 
 /** @throws Error if a case fails without a mutant */
 async function checkIntact(configuration, c) {

@@ -226,6 +226,16 @@ export const maskPrograms: Readonly<
         ),
       );
     }),
+  // Floats that differ from key to key on both sides.
+  "float-comparisons": () =>
+    maskMod(({ query, key }) => {
+      const half = multiply(astype(subtract(query, key), "float32"), 0.5);
+      const part = divide(astype(remainder(key, 5), "float32"), 2);
+      return or(
+        and(notEqual(half, part), lessEqual(minimum(half, part), maximum(part, -3))),
+        equal(floor(half), subtract(part, 4)),
+      );
+    }),
   // Divisors of either sign, 0 and −1 among them, as constants and as values.
   remainders: () =>
     maskMod(({ query, key }) => {

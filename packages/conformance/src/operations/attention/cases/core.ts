@@ -7,6 +7,7 @@ const shapes: readonly (readonly [name: string, spec: CaseSpec])[] = [
   ["one", { queryLength: 1 }],
   ["l7", { queryLength: 7 }],
   ["l8-d8", { queryLength: 8, headDim: 8 }],
+  ["l16-d7", { queryLength: 16, headDim: 7 }],
   ["l16-d64", { queryLength: 16, headDim: 64 }],
   ["l24-d16", { queryLength: 24 }],
   ["l33-d59", { queryLength: 33, headDim: 59 }],
@@ -29,6 +30,7 @@ const shapes: readonly (readonly [name: string, spec: CaseSpec])[] = [
   ["cross-q130-k259", { queryLength: 130, keyLength: 259, queryHeads: 1 }],
   ["dv-larger", { queryLength: 9, headDim: 8, valueDim: 40 }],
   ["dv-smaller", { queryLength: 9, headDim: 40, valueDim: 7 }],
+  ["q28-k13-d6-dv11", { queryLength: 28, keyLength: 13, headDim: 6, valueDim: 11 }],
   ["dv1", { queryLength: 9, headDim: 16, valueDim: 1 }],
 ];
 

@@ -23,6 +23,7 @@ const emptyRows: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] =
   ["causal", { causal: true, queryOffset: -3 }],
   ["window-past-the-keys", { window: { left: 1 }, queryOffset: 7 }],
   ["window-before-the-keys", { window: { right: 1 }, queryOffset: -4 }],
+  ["causal-few", { queryLength: 2, causal: true, queryOffset: -1, returns: { logSumExp: true } }],
   ["mask-and-causal", { causal: true, queryOffset: 0, mask: afterDiagonal }],
   ["mask-and-window", { window: { right: 0 }, queryOffset: 0, mask: afterDiagonal }],
   ["mask-and-bias", { mask: everyThird, bias: { shape: [4, Q, K], holes: "-inf" } }],

@@ -15,6 +15,8 @@ const small: CaseSpec = {
 export const keys: Pick<CaseSpec, "mask"> = { mask: { shape: [2, 1, 1, 37] } };
 export const holes: Pick<CaseSpec, "bias"> = { bias: { shape: [2, 1, 1, 37], holes: "-inf" } };
 
+const few = { queryLength: 2, returns: { logSumExp: true } } as const;
+
 /** Rules that hide keys from every row, each alone and beside rules that leave some. */
 const rules: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
   ["mask", keys],
@@ -31,6 +33,10 @@ const rules: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
   ["mask-sinks", { ...keys, sinks: true }],
   ["mask-alibi", { ...keys, alibi: true, queryOffset: 32 }],
   ["mask-output-only", { ...keys, returns: {} }],
+  // Few rows, without weights: kernels for decoding compute them.
+  ["mask-few", { ...keys, ...few }],
+  ["mask-one-row", { ...keys, ...few, queryHeads: 2, queryLength: 1 }],
+  ["bias-few-d6", { ...holes, ...few, headDim: 6 }],
 ];
 
 const shapes = [
@@ -94,6 +100,23 @@ export const hiddenCases: readonly ConformanceCase[] = [
         poisonAnyRule: true,
       },
     })),
+  ),
+  ...ofProfile(
+    "numerics",
+    (["NaN", "infinity"] as const).flatMap((poison) =>
+      (["few", "one-row"] as const).map((rows) => ({
+        id: `numerics/hidden-${poison}-mask-${rows}-float16`,
+        spec: {
+          ...small,
+          ...keys,
+          ...few,
+          ...(rows === "one-row" && { queryHeads: 2, queryLength: 1 }),
+          dtype: "float16" as const,
+          poison,
+          poisonAnyRule: true,
+        },
+      })),
+    ),
   ),
   ...byteRules.flatMap(([name, spec]) => anyByteBeside(name, spec)),
 ];

@@ -20,6 +20,9 @@ const rules: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
   ["mask", { mask: { shape: [2, 4, 6, 19] } }],
   ["sinks", { sinks: true }],
   ["decode", { queryLength: 1 }],
+  ["decode-output-only", { queryLength: 1, returns: {} }],
+  ["decode-one-row", { queryLength: 1, queryHeads: 2, returns: { logSumExp: true } }],
+  ["decode-float16", { queryLength: 1, dtype: "float16", returns: { logSumExp: true } }],
   ["long", { queryLength: 70, keyLength: 150, causal: true, queryOffset: 40 }],
 ];
 
@@ -43,7 +46,8 @@ export const notFiniteCases: readonly ConformanceCase[] = ofProfile(
   rules.flatMap(([rule, spec]) =>
     places.map(([name, value]) => {
       const whole = { ...small, ...spec };
-      const bias = { shape: [4, whole.queryLength, whole.keyLength as number] };
+      const heads = whole.queryHeads as number;
+      const bias = { shape: [heads, whole.queryLength, whole.keyLength as number] };
       return {
         id: `numerics/seen-${value}-in-${name}-${rule}`,
         spec: { ...whole, ...(name === "bias" && { bias }), notFinite: { in: name, value } },

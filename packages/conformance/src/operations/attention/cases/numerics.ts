@@ -10,6 +10,7 @@ const shapes: readonly (readonly [name: string, spec: CaseSpec])[] = [
     "gqa-cross",
     { batch: 2, queryHeads: 4, kvHeads: 2, queryLength: 9, keyLength: 70, valueDim: 24 },
   ],
+  ["d256-dv1", { queryLength: 9, headDim: 256, valueDim: 1 }],
   ["causal", { queryLength: 70, causal: true, returns: { logSumExp: true } }],
   ["blhd", { batch: 2, queryLength: 20, layout: "blhd" }],
   ["offset", { batch: 2, queryLength: 20, layout: "offset" }],

@@ -68,6 +68,22 @@ const special: Readonly<Record<string, CaseSpec>> = {
     queryOffset: 29,
     scoreMod: "bias-of-distance",
   },
+  // Keys of several tiles.
+  "score-decode-long": {
+    ...cross,
+    queryLength: 1,
+    keyLength: 300,
+    queryOffset: 299,
+    scoreMod: "alibi",
+  },
+  "score-tiles": {
+    ...base,
+    batch: 1,
+    queryLength: 9,
+    keyLength: 200,
+    headDim: 64,
+    scoreMod: "by-batch",
+  },
   // A tile that begins one tile of keys later and holds one key.
   "score-one-key-more": {
     ...long,

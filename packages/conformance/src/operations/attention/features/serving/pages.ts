@@ -47,6 +47,15 @@ export const pages: ServingFeature = {
   cases: servingCases({
     "pages-of-4": { ...storedCall, pages: { size: 4 } },
     "pages-of-16-decode": { ...decodeCall, pages: { size: 16 } },
+    "pages-of-16-one-head": { ...decodeCall, queryHeads: 1, kvHeads: 1, pages: { size: 16 } },
+    "pages-of-16-mqa": { ...decodeCall, queryHeads: 3, kvHeads: 1, pages: { size: 16 } },
+    "pages-float16-mqa": {
+      ...decodeCall,
+      queryHeads: 3,
+      kvHeads: 1,
+      kvDtype: "float16",
+      pages: { size: 8 },
+    },
     "pages-of-1-decode": { ...decodeCall, pages: { size: 1 } },
     "pages-of-64-decode": { ...decodeCall, pages: { size: 64 } },
     "pages-of-5-long": { ...storedCall, queryLength: 70, keyLength: 150, pages: { size: 5 } },

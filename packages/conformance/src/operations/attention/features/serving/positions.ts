@@ -4,6 +4,8 @@ import { decodeCall, servingCases, storedCall } from "./bases.js";
 import type { ServingFeature } from "./serving-feature.js";
 
 const { queryOffset: _, ...decode } = decodeCall;
+/** One row a key head, whose keys may all be seen or not. */
+const oneRow = { ...decode, queryHeads: 2, keyLength: 150, kvLengths: [150, 67, 13] } as const;
 const long = { ...storedCall, queryLength: 70, keyLength: 150 } as const;
 const table = (rows: number, columns: number): HostTensor =>
   tensor(new Int32Array(rows * columns), [rows, columns]);
@@ -75,6 +77,26 @@ export const dataPositions: ServingFeature = {
       window: { left: 20 },
       queryPositions: { order: "plain" },
       keyPositions: { order: "ring" },
+    },
+    "key-positions-ring-one-row": {
+      ...oneRow,
+      window: { left: 20 },
+      queryPositions: { order: "plain" },
+      keyPositions: { order: "ring" },
+      poison: "NaN",
+    },
+    "key-positions-scattered-one-row": {
+      ...oneRow,
+      causal: true,
+      queryPositions: { order: "scattered" },
+      keyPositions: { order: "scattered" },
+    },
+    "key-positions-scattered-one-row-float16": {
+      ...oneRow,
+      kvDtype: "float16",
+      window: { left: 60, right: 60 },
+      queryPositions: { order: "scattered" },
+      keyPositions: { order: "scattered" },
     },
     "key-positions-alone": { ...storedCall, causal: true, keyPositions: { order: "ring" } },
     "key-positions-one-row": {

@@ -3,6 +3,14 @@ import { decodeCall, servingCases, storedCall } from "./bases.js";
 import type { ServingFeature } from "./serving-feature.js";
 
 const long = { ...storedCall, queryLength: 70, keyLength: 150 } as const;
+/** One row a key head, and three, whose keys end at any place of a group of four. */
+const oneRow = {
+  ...decodeCall,
+  queryHeads: 2,
+  keyLength: 150,
+  kvLengths: [150, 67, 13],
+} as const;
+const threeRows = { ...oneRow, queryHeads: 6, kvLengths: [149, 64, 7] } as const;
 
 /** Keys and values that are stored in fewer bits than the query has. */
 export const storage: ServingFeature = {
@@ -44,6 +52,23 @@ export const storage: ServingFeature = {
     "float16-kv": { ...storedCall, kvDtype: "float16" },
     "float16-kv-long": { ...long, kvDtype: "float16" },
     "float16-kv-decode": { ...decodeCall, kvDtype: "float16" },
+    "float16-kv-one-row": { ...oneRow, kvDtype: "float16" },
+    "float16-kv-three-rows": { ...threeRows, kvDtype: "float16" },
+    ...Object.fromEntries(
+      (["one-row", "three-rows"] as const).flatMap((name) => {
+        const call = { ...(name === "one-row" ? oneRow : threeRows), kvDtype: "float16" } as const;
+        return [
+          [
+            `float16-kv-seen-NaN-in-key-${name}`,
+            { ...call, notFinite: { in: "key", value: "NaN" } },
+          ],
+          [
+            `float16-kv-seen-Infinity-in-value-${name}`,
+            { ...call, notFinite: { in: "value", value: "Infinity" } },
+          ],
+        ];
+      }),
+    ),
     "float16-kv-d59-dv24": { ...long, headDim: 59, valueDim: 24, kvDtype: "float16" },
     "float16-kv-blhd": { ...storedCall, layout: "blhd", kvDtype: "float16" },
     "float16-kv-bhdl": { ...decodeCall, layout: "bhdl", kvDtype: "float16" },
@@ -68,6 +93,10 @@ export const storage: ServingFeature = {
     "int8-kv-long": { ...long, kvDtype: "int8" },
     "int8-kv-decode": { ...decodeCall, kvDtype: "int8" },
     "int8-kv-decode-d64": { ...decodeCall, headDim: 64, kvDtype: "int8" },
+    "int8-kv-one-row": { ...oneRow, kvDtype: "int8" },
+    "int8-kv-three-rows": { ...threeRows, kvDtype: "int8" },
+    "int8-kv-d5-dv3": { ...storedCall, headDim: 5, valueDim: 3, kvDtype: "int8" },
+    "int8-kv-d5-dv3-decode": { ...decodeCall, headDim: 5, valueDim: 3, kvDtype: "int8" },
     "int8-kv-float16": { ...decodeCall, dtype: "float16", kvDtype: "int8" },
     "int8-kv-d15-dv59": { ...long, headDim: 15, valueDim: 59, kvDtype: "int8" },
     "int8-kv-blhd": { ...decodeCall, layout: "blhd", kvDtype: "int8" },
