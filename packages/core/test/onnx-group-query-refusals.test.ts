@@ -228,6 +228,13 @@ describe("refusals", () => {
     ],
     [
       "total_sequence_length",
+      { query: f32(2, 0, 16), key: f32(2, 0, 8), value: f32(2, 0, 8), total_sequence_length: 0 },
+      {},
+      "at least the query's 0 tokens, and 1",
+      "0",
+    ],
+    [
+      "total_sequence_length",
       { total_sequence_length: [4, 4] },
       {},
       "1 integers of shape [1]",

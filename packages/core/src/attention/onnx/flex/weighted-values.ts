@@ -27,7 +27,7 @@ export function weightedValues(
   const changed = doubles(panelLength(keys, 1));
   for (let b = 0; b < batch; b++) {
     tile.setBatch(b);
-    if (keys > 0) tile.setKeys(0, keys);
+    tile.setKeys(0, keys);
     for (let h = 0; h < heads; h++) {
       const first = (b * kvHeads + Math.floor((h * kvHeads) / heads)) * keys;
       for (let i = 0; i < queries; i++) {

@@ -44,7 +44,7 @@ export async function extendPast(
   }
   const [, heads, , size] = fresh.shape as [number, number, number, number];
   const present = memory.zeros(fresh.dtype, [batch, heads, Math.max(total, rows), size]);
-  if (past && needed > 0) {
+  if (past) {
     const first = memory.keep(slice(past, 2, 0, needed) as Tensor);
     await memory.write(present, first, new Int32Array(batch), kept);
   }
