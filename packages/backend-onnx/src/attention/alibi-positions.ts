@@ -65,14 +65,15 @@ export function keyDistances<A extends TypedArray>(
   return into;
 }
 
-function partOf(position: number, part: PositionPart): number {
+/** A part of a position. */
+export function partOf(position: number, part: PositionPart): number {
   if (part === "near") return position;
   const high = Math.floor(position / step) * step;
   return part === "high" ? high : position - high;
 }
 
 /** The position of the first key, for differences in small numbers. */
-function baseOf({ sequence, start }: Entry): number {
+export function baseOf({ sequence, start }: Entry): number {
   return start < sequence.keyLength || sequence.keyPositions === null
     ? sequence.keyPosition(start)
     : 0;

@@ -39,12 +39,11 @@ import {
   positionSpec,
 } from "./position-feeds.js";
 import { seenKeys } from "./seen-keys.js";
+import { sparing } from "./sparing-plan.js";
 import { wantsAllKeys } from "./stored/groups.js";
 import { planStored, StoredPlan } from "./stored/plan.js";
 import { isStored } from "./stored/schedule.js";
-import { suitsTiles } from "./tiles/suits.js";
-import { VisitedTiles } from "./tiles/visited.js";
-import { mayBeWindow, WindowCalls } from "./window-calls.js";
+import { tileNotes } from "./tiles/suits.js";
 
 /** Positions of a call with everything derived from them, kept for later calls that have the same. */
 interface KnownCall extends KnownPositions {
@@ -71,10 +70,10 @@ export async function planAttention(
   kind: GraphKind,
   context: OnnxContext,
 ): Promise<KernelPlan<BoundAttention, AttentionOutputs>> {
-  if (isStored(problem)) return planStored(problem, kind, context);
+  if (isStored(problem)) return sparing(problem, await planStored(problem, kind, context), context);
   const plan = new OnnxPlan(problem, kind, context);
   await plan.prepare();
-  return plan;
+  return sparing(problem, plan, context, (other, kind) => planAttention(other, kind, context));
 }
 
 /**
@@ -91,26 +90,21 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
   #latest: KnownCall | null = null;
   /** Computes calls that see a small part of the keys; null until there is one. */
   #partly: StoredPlan | null = null;
-  /** Computes calls whose block mask leaves few blocks; null for problems without such calls. */
-  readonly #tiles: VisitedTiles | null;
-  /** Computes calls whose mask program says what a window says; null for problems without such calls. */
-  readonly #windows: WindowCalls | null;
 
   constructor(problem: AttentionProblem, kind: GraphKind, context: OnnxContext) {
     this.#context = context;
     this.#problem = problem;
     this.#kind = kind;
-    const tiled = suitsTiles(problem, context.loaded.traits) && !isEmpty(problem);
-    this.#tiles = tiled ? new VisitedTiles(problem, context) : null;
-    this.#windows = mayBeWindow(problem)
-      ? new WindowCalls(problem, context, (other, kind) => planAttention(other, kind, context))
-      : null;
+    const notes = [
+      ...(context.memory ? [packedLayouts] : []),
+      ...tileNotes(problem, context.loaded.traits),
+    ];
     this.description = {
       kernel: kernelName("attention", kind, context.loaded.traits.provider),
       tiles: {},
       workspaceBytes: workspaceBytes(problem, kind),
       dispatches: this.#usualGraph().nodes,
-      ...(context.memory && { notes: [packedLayouts] }),
+      ...(notes.length > 0 && { notes }),
     };
   }
 
@@ -121,10 +115,6 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
   async run(bound: BoundAttention): Promise<AttentionOutputs> {
     const { loaded, sessions, memory } = this.#context;
     const problem = this.#problem;
-    const windowed = this.#windows?.run(bound);
-    if (windowed) return windowed;
-    const visited = this.#tiles?.run(bound);
-    if (visited) return visited;
     if (!isEmpty(problem) && this.#positionsOf(bound).seesFew) return this.#runPartly(bound);
     const resident = ResidentCall.of(loaded.runtime, memory, attention, bound);
     if (resident) return resident.releasedAfter(this.#runOnDevice(resident, bound));
@@ -147,8 +137,6 @@ class OnnxPlan implements KernelPlan<BoundAttention, AttentionOutputs> {
     this.#graphs.clear();
     this.#latest = null;
     this.#partly?.dispose();
-    this.#tiles?.dispose();
-    this.#windows?.dispose();
   }
 
   #runPartly(bound: BoundAttention): Promise<AttentionOutputs> {

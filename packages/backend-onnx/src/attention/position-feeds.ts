@@ -150,19 +150,7 @@ export function positionFeeds(
     keyPositions: () => ofKeys(far ? "low" : "near"),
     keyPositionsHigh: () => ofKeys("high"),
     ...variableFeeds(Tensor, problem, positions),
-    chunkedWeights: () => {
-      const { count, length } = keyChunks(keyLength);
-      return new Tensor("int64", BigInt64Array.of(0n, 0n, 0n, BigInt(count), BigInt(length)), [5]);
-    },
-    chunkedValues: () => {
-      const { count, length } = keyChunks(keyLength);
-      const sizes = [0, 0, count, length, problem.valueDim];
-      return new Tensor("int64", BigInt64Array.from(sizes, BigInt), [5]);
-    },
-    chunkedKeys: () => {
-      const { count, length } = keyChunks(keyLength);
-      return new Tensor("int64", BigInt64Array.of(BigInt(count * length)), [1]);
-    },
+    ...chunkFeeds(Tensor, keyLength, problem.valueDim),
   };
   const feeds: Feeds = {};
   for (const name of reads) {
@@ -170,6 +158,25 @@ export function positionFeeds(
     if (t) feeds[name] = t;
   }
   return feeds;
+}
+
+/** The inputs of a graph that sums up many keys by chunks: see `keyChunks`. */
+export function chunkFeeds(
+  Tensor: Runtime["Tensor"],
+  keyLength: number,
+  valueDim: number,
+): Readonly<Record<string, () => RuntimeTensor>> {
+  const sizes = (...values: readonly number[]): RuntimeTensor =>
+    new Tensor("int64", BigInt64Array.from(values, BigInt), [values.length]);
+  const chunked = (of: (count: number, length: number) => RuntimeTensor) => (): RuntimeTensor => {
+    const { count, length } = keyChunks(keyLength);
+    return of(count, length);
+  };
+  return {
+    chunkedWeights: chunked((count, length) => sizes(0, 0, 0, count, length)),
+    chunkedValues: chunked((count, length) => sizes(0, 0, count, length, valueDim)),
+    chunkedKeys: chunked((count, length) => sizes(count * length)),
+  };
 }
 
 /** Writes 0, 1, 2, … */

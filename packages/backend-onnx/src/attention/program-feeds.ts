@@ -20,8 +20,9 @@ export function programFeeds(
   sequences: readonly number[],
 ): Feeds {
   const feeds: Feeds = {};
+  const compute = statisticsDType(bound.problem.dtype);
   for (const program of [bound.maskMod, bound.scoreMod]) {
-    if (program) addProgram(feeds, runtime, types, program, statisticsDType(bound.problem.dtype));
+    if (program) addProgram(feeds, runtime, types, program, compute);
   }
   const type = types.get("blocks");
   if (bound.blockMask && type) {
@@ -30,7 +31,8 @@ export function programFeeds(
   return feeds;
 }
 
-function addProgram(
+/** Adds the tables and scalars of a program. */
+export function addProgram(
   feeds: Feeds,
   runtime: Runtime,
   types: FedGraph["types"],

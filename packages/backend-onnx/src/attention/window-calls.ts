@@ -13,7 +13,8 @@ import { decideAttention } from "./decide.js";
 import type { GraphKind } from "./graph/choose.js";
 
 type Plan = KernelPlan<BoundAttention, AttentionOutputs>;
-type MakePlan = (problem: AttentionProblem, kind: GraphKind) => Promise<Plan>;
+/** Makes the plan of another problem. */
+export type MakePlan = (problem: AttentionProblem, kind: GraphKind) => Promise<Plan>;
 
 /** A plan of the same calls with a window in place of their program. */
 interface KnownPlan {

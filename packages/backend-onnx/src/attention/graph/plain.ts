@@ -9,7 +9,7 @@ import { poolProduct, poolSum } from "./pool.js";
 import type { PositionSource, PositionValues } from "./positions.js";
 import { maskedBy, scoredBy } from "./programs.js";
 import { softmaxOver } from "./softmax.js";
-import { type Arithmetic, type GraphSpec, isGrouped } from "./spec.js";
+import { type Arithmetic, type GraphSpec, headDims, isGrouped } from "./spec.js";
 import { type Parts, splitInParts } from "./storage.js";
 
 /** Every operator used has had its meaning since then, and every provider knows it. */
@@ -139,7 +139,7 @@ function addBiases(
   const { query: queryPositions, key: keyPositions, high } = positions;
   let logits = bias ? g.op("Add", [capped, bias]) : capped;
   if (spec.alibi && queryPositions !== null && keyPositions !== null) {
-    const slopes = g.input("alibiSlopes", compute, [1, spec.queryHeads, 1, 1]);
+    const slopes = g.input("alibiSlopes", compute, headDims(spec));
     let difference = g.op("Sub", [queryPositions, keyPositions]);
     if (high) difference = g.op("Add", [g.op("Sub", [high.query, high.key]), difference]);
     const distance = g.op("Abs", [difference]);

@@ -1,13 +1,13 @@
 import type { ProgramForm, ProgramNode, VariableName } from "@heed/core/program";
 import type { GraphBuilder, Value } from "../../model/builder.js";
 import { type Operand, ProgramArithmetic } from "./program-arithmetic.js";
-import type { Arithmetic, GraphSpec } from "./spec.js";
+import { type Arithmetic, type GraphSpec, headDims } from "./spec.js";
 
 /** The inputs of a graph for the variables of its programs; see `variable-feeds.ts`. */
 const variableInputs = {
   batch: { name: "programBatch", dims: ["batch", 1, 1, 1] },
   query: { name: "programQuery", dims: ["programQueries", 1, "queryLength", 1] },
-  queryIndex: { name: "programQueryIndex", dims: [1, 1, "queryLength", 1] },
+  queryIndex: { name: "programQueryIndex", dims: ["programQueryIndices", 1, "queryLength", 1] },
   key: { name: "programKey", dims: ["programKeys", 1, 1, "keyLength"] },
   keyIndex: { name: "programKeyIndex", dims: ["programKeyIndices", 1, 1, "keyLength"] },
 } as const;
@@ -72,6 +72,9 @@ function nodeValue(
 
 function variable(g: GraphBuilder, name: VariableName, { spec, score }: ProgramContext): Value {
   if (name === "score") return score as Value;
+  if (name === "head" && spec.ownHeads) {
+    return g.has("programHead") ? "programHead" : g.input("programHead", "int32", headDims(spec));
+  }
   if (name === "head") {
     const heads = Array.from({ length: spec.queryHeads }, (_, head) => head);
     return g.constant("int32", [1, heads.length, 1, 1], heads);

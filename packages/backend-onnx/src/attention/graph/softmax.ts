@@ -2,7 +2,7 @@ import type { GraphBuilder, Value } from "../../model/builder.js";
 import type { ModelDType } from "../../model/model.js";
 import { chunkedSum } from "./chunks.js";
 import { hidesFreely, maskAxes } from "./programs.js";
-import type { Arithmetic, GraphSpec } from "./spec.js";
+import { type Arithmetic, type GraphSpec, headDims } from "./spec.js";
 import { and, asBias, type VisibilityInputs, visibility } from "./visibility.js";
 
 /** The lowest finite value. */
@@ -172,7 +172,7 @@ function ownSoftmax(
   const zero = g.scalar(compute, 0);
   const low = g.scalar(compute, lowest[compute]);
   const minusInfinity = g.scalar(compute, Number.NEGATIVE_INFINITY);
-  const sink = spec.sinks ? g.input("sinks", compute, [1, spec.queryHeads, 1, 1]) : null;
+  const sink = spec.sinks ? g.input("sinks", compute, headDims(spec)) : null;
 
   const ofKeys = g.reduce("ReduceMax", masked);
   const largest = sink ? g.op("Max", [ofKeys, sink]) : ofKeys;

@@ -1,5 +1,6 @@
 import { type AttentionProblem, type FloatDType, headsPerGroup, type ScoresKind } from "@heed/core";
 import { type AxisOrder, canonicalOrder } from "../../layout/axis-order.js";
+import type { Dimension } from "../../model/model.js";
 import type { BroadcastAxes } from "./axes.js";
 import { type ChunkSpec, chunkSpec, narrowestPanels } from "./chunks.js";
 import { type LogitSpec, logitSpec } from "./logits.js";
@@ -96,6 +97,11 @@ export interface GraphSpec {
   readonly order: { readonly query: AxisOrder; readonly key: AxisOrder; readonly value: AxisOrder };
   /** How the batch is taken from the call's tensors; null where they are the batch. */
   readonly storage: StorageSpec | null;
+  /**
+   * Whether batch entries have heads of their own: sinks, slopes of ALiBi and the numbers of heads that programs read are
+   * given for each entry.
+   */
+  readonly ownHeads: boolean;
 }
 
 /**
@@ -127,6 +133,7 @@ export function graphSpec(
   { band, guard, far = false }: PositionSpec,
   order: GraphSpec["order"] = canonicalOrders,
   storage: StorageSpec | null = null,
+  ownHeads = false,
 ): GraphSpec {
   const { queryHeads, kvHeads, headDim, valueDim, mask, bias, keyLength } = problem;
   const rows = problem.queryLength * headsPerGroup(problem);
@@ -157,5 +164,11 @@ export function graphSpec(
         : null,
     order,
     storage,
+    ownHeads,
   };
+}
+
+/** Sizes of an input with a number for each head, or for each head of each batch entry. */
+export function headDims({ ownHeads, queryHeads }: GraphSpec): readonly Dimension[] {
+  return [ownHeads ? "batch" : 1, queryHeads, 1, 1];
 }

@@ -12,12 +12,13 @@ import {
 } from "@heed/core";
 import { canonicalOrder } from "../../layout/axis-order.js";
 import { type FeedContext, feed } from "../../layout/feed.js";
+import type { Scratch } from "../../layout/scratch.js";
 import { runtimeTensor } from "../../runtime/native-data.js";
 import type { Runtime, RuntimeTensor } from "../../runtime/runtime.js";
 import type { Entry } from "../bounds.js";
 import type { GraphSpec } from "../graph/spec.js";
 import type { Feeds } from "../position-feeds.js";
-import { gatherKeys, type Scratch } from "./host-keys.js";
+import { gatherKeys } from "./host-keys.js";
 import { partSizes } from "./page-parts.js";
 import type { PoolRange } from "./pool.js";
 import type { Part } from "./schedule.js";

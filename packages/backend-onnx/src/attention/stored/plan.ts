@@ -15,6 +15,7 @@ import type { OnnxMemory } from "../../device/memory.js";
 import { packedLayouts, ResidentCall } from "../../device/resident.js";
 import { kernelName } from "../../kernel-name.js";
 import { canonicalOrder, storedOrder } from "../../layout/axis-order.js";
+import { Scratch } from "../../layout/scratch.js";
 import type { ProviderTraits } from "../../runtime/traits.js";
 import { typicalBand } from "../bounds.js";
 import { fitsPart, workspaceBytes } from "../decide.js";
@@ -36,9 +37,9 @@ import { guardFor } from "../hidden-values.js";
 import { mayHaveLeaked } from "../leak.js";
 import { hostOutputs, type KnownOutputs, outputForms } from "../outputs.js";
 import { type Feeds, positionSpec } from "../position-feeds.js";
+import { tileNotes } from "../tiles/suits.js";
 import { type Assembly, assembled, assembly, assemblyFeeds, type PartResults } from "./assemble.js";
 import { wantsAllKeys } from "./groups.js";
-import { Scratch } from "./host-keys.js";
 import { storageNotes } from "./notes.js";
 import { pageParts } from "./page-parts.js";
 import { type GatheredKeys, gatheredKeys, keysOnDevice, partFeeds } from "./part-feeds.js";
@@ -53,6 +54,9 @@ import {
   type Schedule,
   scheduleOf,
 } from "./schedule.js";
+
+/** Arrays for keys and values of two runs under way. */
+const keptArrays = 4;
 
 /** How a graph converts int8. A guard looks at values, and so needs them whole. */
 function int8Ways(
@@ -89,7 +93,7 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
   readonly #graphs = new Map<string, PreparedGraph>();
   readonly #assemblies = new Map<string, Assembly>();
   readonly #knownOutputs: KnownOutputs = new Map();
-  readonly #scratch = new Scratch();
+  readonly #scratch = new Scratch(keptArrays);
   /** Whether host tensors of pages may be read where they are. */
   readonly #readsPool: boolean;
   #latest: Schedule | null = null;
@@ -108,6 +112,7 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
       notes: [
         ...storageNotes(problem, traits, context.memory !== null),
         ...(context.memory ? [packedLayouts] : []),
+        ...tileNotes(problem, traits),
       ],
     };
   }

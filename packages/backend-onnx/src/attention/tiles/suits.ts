@@ -1,33 +1,26 @@
 import type { AttentionProblem } from "@heed/core";
 import type { ProviderTraits } from "../../runtime/traits.js";
-import { addsToScore } from "./added.js";
+import { isEmpty } from "../empty.js";
+import { wantsAllKeys } from "../stored/groups.js";
 
-/** Rows and keys of a block from which reading blocks by themselves costs less than it saves. */
-const leastBlock = 16;
-
-/**
- * Whether calls of a problem can be computed block by block: they have a block mask, its blocks are whole, and everything
- * else that hides keys or changes scores can be written down for the visited keys as a mask and a bias.
- */
-export function suitsTiles(problem: AttentionProblem, { infinities }: ProviderTraits): boolean {
-  const { blockMask, sinks, returns, kvLengths, positions } = problem;
-  // On a GPU each block would be gathered from a tensor that is uploaded first.
-  if (blockMask === null || !infinities) return false;
-  if (sinks || returns.weights || returns.scores || kvLengths || positions === "data") return false;
-  return mayBeBias(problem) && isWhole(problem, blockMask);
+/** Whether calls of a problem may be computed by their visited blocks alone: they have a block mask, and nothing is in the way. */
+export function suitsTiles(problem: AttentionProblem, traits: ProviderTraits): boolean {
+  return problem.blockMask !== null && !isEmpty(problem) && obstacle(problem, traits) === null;
 }
 
-/** Whether bias, ALiBi and score program are numbers that are added to float32 scores. */
-function mayBeBias({ dtype, bias, alibi, scoreMod }: AttentionProblem): boolean {
-  if (!bias && !alibi && !scoreMod) return true;
-  if (dtype !== "float32" || (bias && bias.dtype !== "float32")) return false;
-  return scoreMod === null || addsToScore(scoreMod);
+/** The reason why all logits of calls of a problem are computed, whatever their block mask says; null if there is none. */
+function obstacle(problem: AttentionProblem, { infinities, provider }: ProviderTraits) {
+  if (!infinities) return `provider ${provider} would be handed each visited block anew`;
+  return wantsAllKeys(problem) ? "weights and scores have a column for each key" : null;
 }
 
-function isWhole(
-  { queryLength, keyLength, kvDtype, dtype }: AttentionProblem,
-  { queryBlock, keyBlock }: NonNullable<AttentionProblem["blockMask"]>,
-): boolean {
-  if (kvDtype !== dtype || Math.min(queryBlock, keyBlock) < leastBlock) return false;
-  return queryLength % queryBlock === 0 && keyLength % keyBlock === 0;
+/** Notes of a plan on what its calls' block masks save. */
+export function tileNotes(problem: AttentionProblem, traits: ProviderTraits): readonly string[] {
+  if (problem.blockMask === null) return [];
+  const reason = obstacle(problem, traits);
+  return [
+    reason === null
+      ? "the blocks that a block mask leaves are gathered and computed alone, unless it leaves so many that all logits take less time"
+      : `all logits are computed, and the block mask hides some: ${reason}`,
+  ];
 }

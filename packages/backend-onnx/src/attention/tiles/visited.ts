@@ -1,162 +1,160 @@
 import {
-  type AttentionInputs,
   type AttentionOutputs,
   type AttentionProblem,
-  attention,
   type BoundAttention,
-  contiguous,
-  describeProblem,
-  type HostTensor,
   isDeviceTensor,
   type Tensor,
-  tensor,
 } from "@heed/core";
 import type { BlockMask } from "@heed/core/program";
 import type { OnnxContext } from "../../context.js";
-import { decideAttention } from "../decide.js";
-import { StoredPlan } from "../stored/plan.js";
-import { addedToVisits } from "./added.js";
-import { maskOfVisits } from "./partial.js";
-import { pagesOf, type Visits, visitsOf } from "./visits.js";
+import { Scratch } from "../../layout/scratch.js";
+import { arePositionsFar } from "../alibi-positions.js";
+import { entriesOf } from "../bounds.js";
+import { emptyOutputs } from "../empty.js";
+import type { HiddenGuard } from "../graph/spec.js";
+import { mayHaveLeaked } from "../leak.js";
+import { hostOutputs, type KnownOutputs } from "../outputs.js";
+import { same } from "../position-feeds.js";
+import type { PartResults } from "../stored/assemble.js";
+import { type TileCall, tileCall } from "./call.js";
+import { type GroupArrays, gatheredGroup, groupFeeds } from "./group-feeds.js";
+import { GroupGraphs } from "./group-graphs.js";
+import { groupsOf, type VisitGroup } from "./groups.js";
+import type { Asks } from "./kinds.js";
+import { KnownMasks } from "./known-masks.js";
+import { VisitMasks } from "./mask.js";
+import { VisitResults } from "./results.js";
+import { hidesKeys, visitsOf } from "./visits.js";
 
+/** Arrays that wait for the next run: query, keys, values, mask and bias. */
+const keptArrays = 5;
+
+/** Share of the time of all logits up to which visited blocks are computed alone. */
+const mostShare = 0.6;
+
+/** Keys and values of a run, in bytes, at most: what a processor's cache holds while they are written and read. */
+const mostBytes = 4 * 2 ** 20;
+
+/** The visits of a call, kept for later calls with the same blocks, lengths and positions. */
 interface KnownVisits {
-  readonly visits: Visits;
-  readonly pageTable: HostTensor<"int32">;
+  readonly blocks: BlockMask;
+  readonly asks: Asks;
+  readonly given: BoundAttention;
+  /** Time of the visits, to that of all logits. */
+  readonly share: number;
+  readonly groups: readonly VisitGroup[];
+  readonly masks: KnownMasks;
+  readonly far: boolean;
 }
 
 /**
- * Calls whose block mask leaves few blocks: a block of queries of a head is a sequence of its own, and the blocks of keys
- * that it visits are its pages. Only logits of visited blocks exist then. Keys that a program hides within blocks are
- * hidden by a mask, for which only these blocks are evaluated.
+ * Calls whose block mask leaves few blocks: rows of blocks are batch entries of their own, with copies of the keys and values that
+ * they visit. Only logits of visited blocks exist then. Everything else that a call says goes by the rows and keys of each
+ * entry: see `numberFeeds`, `VisitMasks` and `gatherBias`.
  */
 export class VisitedTiles {
   readonly #problem: AttentionProblem;
   readonly #context: OnnxContext;
-  #plan: { readonly problem: AttentionProblem; readonly plan: StoredPlan } | null = null;
-  #latest: {
-    readonly blocks: BlockMask;
-    readonly asks: "none" | "partial" | "all";
-    readonly known: KnownVisits | null;
-  } | null = null;
+  readonly #graphs: GroupGraphs;
+  readonly #knownOutputs: KnownOutputs = new Map();
+  readonly #scratch = new Scratch(keptArrays);
+  #latest: KnownVisits | null = null;
 
   /** @param problem that `suitsTiles` */
   constructor(problem: AttentionProblem, context: OnnxContext) {
     this.#problem = problem;
     this.#context = context;
+    this.#graphs = new GroupGraphs(problem, context.loaded.traits);
   }
 
-  /** Computes a call, or returns null where that is not possible or saves nothing. */
-  run(bound: BoundAttention): Promise<AttentionOutputs> | null {
-    const { blockMask, maskMod, reads } = bound;
-    if (blockMask === null || reads.some((t: Tensor) => isDeviceTensor(t))) return null;
-    const { blocks } = blockMask;
-    // A program that has not made the block mask is to be asked of each key.
-    const asks = maskMod === null ? "none" : blockMask.skipsProgram ? "partial" : "all";
-    if (this.#latest?.blocks !== blocks || this.#latest.asks !== asks) {
-      this.#latest = { blocks, asks, known: knownVisits(this.#problem, blocks, asks) };
-    }
-    const { known } = this.#latest;
-    if (known === null) return null;
-    const inputs = inputsOf(this.#problem, bound, known);
-    if (inputs === null) return null;
-    const plan = this.#planOf(describeProblem(inputs));
-    return plan && this.#runPaged(plan, inputs, bound);
+  /** Time of a call by its visited blocks, to that of all its logits; null where all are to be computed. */
+  shareOf(bound: BoundAttention): number | null {
+    if (bound.reads.some((t: Tensor) => isDeviceTensor(t))) return null;
+    const call = tileCall(this.#problem, bound);
+    if (call === null) return null;
+    const { share } = this.#visitsOf(call);
+    return share <= mostShare ? share : null;
+  }
+
+  /** @param bound a call with a share */
+  async run(bound: BoundAttention): Promise<AttentionOutputs> {
+    const call = tileCall(this.#problem, bound) as TileCall;
+    const { groups, far, masks: known } = this.#visitsOf(call);
+    const masks = new VisitMasks(call, known);
+    if (groups.length === 0) return emptyOutputs(bound);
+    const results = new VisitResults(call, this.#graphs.dtype);
+    for (const group of groups) results.put(group, await this.#runGroup(call, group, masks, far));
+    return hostOutputs(this.#problem, results.all, this.#knownOutputs);
   }
 
   dispose(): void {
-    this.#plan?.plan.dispose();
     this.#latest = null;
+    this.#graphs.clear();
   }
 
-  #planOf(problem: AttentionProblem): StoredPlan | null {
-    if (this.#plan?.problem !== problem) {
-      const verdict = decideAttention(problem, this.#context.loaded.traits);
-      if (!("decision" in verdict)) return null;
-      this.#plan?.plan.dispose();
-      this.#plan = { problem, plan: new StoredPlan(problem, verdict.decision, this.#context) };
+  #visitsOf(call: TileCall): KnownVisits {
+    const { bound, blocks, asks } = call;
+    const latest = this.#latest;
+    if (latest?.blocks === blocks && latest.asks === asks && areAlike(latest.given, bound)) {
+      return latest;
     }
-    return this.#plan.plan;
-  }
-
-  async #runPaged(
-    plan: StoredPlan,
-    inputs: AttentionInputs<HostTensor>,
-    bound: BoundAttention,
-  ): Promise<AttentionOutputs> {
-    const { problem } = bound;
-    const outputs = await plan.run(
-      attention.bind(describeProblem(inputs), inputs) as BoundAttention,
-    );
-    const { output, logSumExp } = outputs as AttentionOutputs<HostTensor>;
-    const rows = [problem.batch, problem.queryHeads, problem.queryLength];
-    return {
-      output: shaped(output, [...rows, problem.valueDim]),
-      ...(logSumExp && { logSumExp: shaped(logSumExp, rows) }),
+    const visits = visitsOf(this.#problem, bound, blocks, asks);
+    const { alibi, mask, batch, queryHeads, queryLength, keyLength, headDim, valueDim } =
+      this.#problem;
+    const far = alibi && arePositionsFar(entriesOf(this.#problem, bound), keyLength);
+    const { startCost } = this.#context.loaded.traits;
+    const groups = groupsOf(visits, {
+      isMasked: (visit) => mask !== null || visit.parts.some(hidesKeys),
+      startCost: startCost / (headDim + valueDim),
+      mostKeys: mostBytes / (4 * (headDim + valueDim)),
+    });
+    this.#latest = {
+      blocks,
+      asks,
+      given: bound,
+      share: visits.cost / (batch * queryHeads * queryLength * keyLength),
+      groups,
+      masks: new KnownMasks(),
+      far,
     };
+    return this.#latest;
+  }
+
+  async #runGroup(
+    call: TileCall,
+    group: VisitGroup,
+    masks: VisitMasks,
+    far: boolean,
+  ): Promise<PartResults> {
+    const { sessions, loaded } = this.#context;
+    const arrays: GroupArrays = gatheredGroup(
+      call,
+      group,
+      masks,
+      this.#graphs.dtype,
+      this.#scratch,
+    );
+    try {
+      const run = (guard: HiddenGuard) => {
+        const { graph, problem } = this.#graphs.of(group, arrays, guard, far);
+        const feeds = groupFeeds(loaded.runtime, call, group, graph, arrays);
+        return { graph, problem, results: sessions.run(graph, feeds) };
+      };
+      const { graph, problem, results } = run("none");
+      const first = await results;
+      if (!mayHaveLeaked(graph.leakSign, problem, first)) return first;
+      return await run("elements").results;
+    } finally {
+      for (const array of arrays.all) this.#scratch.give(array);
+    }
   }
 }
 
-function knownVisits(
-  problem: AttentionProblem,
-  blocks: BlockMask,
-  asks: "none" | "partial" | "all",
-): KnownVisits | null {
-  const visits = visitsOf(problem, blocks, asks, hidesMore(problem) || addsNumbers(problem));
-  if (visits === null) return null;
-  const pages = pagesOf(problem, visits, blocks.shape[3] as number);
-  return { visits, pageTable: tensor(pages, [visits.lengths.length, visits.width]) };
-}
-
-/** Whether something else than blocks and the mask program hides keys. */
-function hidesMore({ mask, causal, window }: AttentionProblem): boolean {
-  return mask !== null || causal || window !== null;
-}
-
-function addsNumbers({ bias, alibi, scoreMod }: AttentionProblem): boolean {
-  return bias !== null || alibi || scoreMod !== null;
-}
-
-/** The same call with a sequence for each block of queries; null where it cannot be said so. */
-function inputsOf(
-  problem: AttentionProblem,
-  bound: BoundAttention,
-  { pageTable, visits }: KnownVisits,
-): AttentionInputs<HostTensor> | null {
-  const { inputs, query, key, value } = bound;
-  const bias = addsNumbers(problem) ? addedToVisits(problem, bound, visits) : undefined;
-  if (bias === null) return null;
-  const { queryBlock, keyBlock } = problem.blockMask as NonNullable<AttentionProblem["blockMask"]>;
-  const inBlocks = (t: Tensor, rows: number): HostTensor => {
-    const whole = contiguous(t as HostTensor);
-    const size = whole.shape[3] as number;
-    const count =
-      ((whole.shape[0] as number) * (whole.shape[1] as number) * (whole.shape[2] as number)) / rows;
-    return shaped(whole, [count, 1, rows, size]);
-  };
-  return {
-    ...(inputs as AttentionInputs<HostTensor>),
-    query: inBlocks(query, queryBlock),
-    key: inBlocks(key, keyBlock),
-    value: inBlocks(value, keyBlock),
-    maskMod: undefined,
-    scoreMod: undefined,
-    alibiSlopes: undefined,
-    causal: undefined,
-    window: undefined,
-    bias,
-    mask: undefined,
-    blockMask: undefined,
-    queryOffset: undefined,
-    pageTable,
-    kvLengths: visits.lengths,
-    ...((visits.isAnyPartial || hidesMore(problem)) && {
-      mask: maskOfVisits(problem, bound, visits),
-    }),
-  };
-}
-
-/** Row-major elements under another shape. */
-function shaped<T extends HostTensor>(t: T, shape: readonly number[]): T {
-  const { data, offset, dtype } = t;
-  return tensor(data as Float32Array, shape, { dtype: dtype as "float32", offset }) as T;
+function areAlike(known: BoundAttention, asked: BoundAttention): boolean {
+  return (
+    same(known.offsets, asked.offsets) &&
+    same(known.kvLengths, asked.kvLengths) &&
+    same(known.queryPositions, asked.queryPositions) &&
+    same(known.keyPositions, asked.keyPositions)
+  );
 }

@@ -1,100 +1,186 @@
-import type { AttentionProblem } from "@heed/core";
+import { type AttentionProblem, type BoundAttention, Sequence, visibleBand } from "@heed/core";
 import type { BlockMask } from "@heed/core/program";
+import { movesWithRows } from "../bounds.js";
+import { type Asks, bits, kindsOf } from "./kinds.js";
+import { type Pieces, piecesOf } from "./pieces.js";
 
-/** The blocks that each block of queries visits. A sequence is a block of queries of a head. */
-export interface Visits {
-  /** `[sequences, width]`: numbers of the visited blocks of keys, ascending. */
-  readonly table: Int32Array;
-  /** `[sequences, width]`: 1 where the program is asked of each key of a block. */
-  readonly partial: Uint8Array;
-  /** `[sequences]`: visited keys. */
-  readonly lengths: Int32Array;
-  /** The most blocks that a sequence visits; at least 1. */
-  readonly width: number;
-  readonly isAnyPartial: boolean;
+/** Keys that lie one after another, and what hides some of them from some rows. */
+export interface KeyPart {
+  readonly first: number;
+  /** The key behind the last. */
+  readonly end: number;
+  /** Whether blocks of it are empty or partial. */
+  readonly hasHoles: boolean;
+  /** Whether `causal` or a window hides keys of it. */
+  readonly isBanded: boolean;
 }
 
-/** Share of the blocks up to which those that are visited are read by themselves. */
-const mostVisited = 0.5;
+/** Whether a rule for blocks or positions hides keys of a part. */
+export function hidesKeys({ hasHoles, isBanded }: KeyPart): boolean {
+  return hasHoles || isBanded;
+}
 
-/**
- * The same where some are partial, for blocks of 64 rows and keys or more, and for smaller ones, which cost more each. A quarter
- * of the widest sequence's share counts too, since each row of the mask has as many elements.
- */
-const mostOfPartial = { large: 0.6, small: 0.35 };
-const largeBlock = 64;
-const shareOfWidth = 0.25;
+/** Rows that are computed together with the keys that they visit, of one head or of all. */
+export interface Visit {
+  readonly batch: number;
+  /** The first of its query heads. */
+  readonly head: number;
+  /** The first of its rows, and how many there are. */
+  readonly row: number;
+  readonly rows: number;
+  /** Keys of all parts together. */
+  readonly keys: number;
+  /** In ascending order. */
+  readonly parts: readonly KeyPart[];
+}
 
-/**
- * The blocks that blocks of queries visit.
- *
- * @param asks whether the program is asked of blocks that are not full, of all, or of none
- * @param writes whether something else is written down for each visited key
- * @returns null if there are so many that visiting them alone saves nothing
- */
+/** How many heads there are. */
+export interface HeadCounts {
+  readonly queries: number;
+  readonly keys: number;
+}
+
+/** All rows of a call that see any key. */
+export interface Visits {
+  /** Heads of each visit: all where they visit the same keys, else one. */
+  readonly heads: HeadCounts;
+  readonly list: readonly Visit[];
+  /** Time that they take, in pairs of a query and a key. */
+  readonly cost: number;
+}
+
+/** Rows or keys of a piece at most where positions hide keys. */
+const pieceLength = 64;
+
+/** Rows of a visit that share a key head, at most; blocks of more stay whole. */
+const mostRows = 256;
+
+/** Pairs that take as long as gathering a key and its value. */
+const costOfKey = 8;
+
+/** Pairs that take as long as preparing a visit. */
+const costOfVisit = 500;
+
+/** The visits of a call with a block mask, without what `causal`, a window or lengths hide. */
 export function visitsOf(
-  { batch, queryHeads }: AttentionProblem,
+  problem: AttentionProblem,
+  bound: BoundAttention,
   blocks: BlockMask,
-  asks: "none" | "partial" | "all",
-  writes: boolean,
-): Visits | null {
-  const [, , queries, keys] = blocks.shape;
-  const { starts, first, end, full } = blocks.rows;
-  const sequences = batch * queryHeads * queries;
-  const rows = new Int32Array(sequences);
-  const counts = new Int32Array(sequences);
-  let visited = 0;
-  let width = 1;
-  for (let s = 0; s < sequences; s++) {
-    const q = s % queries;
-    const h = Math.floor(s / queries) % queryHeads;
-    const b = Math.floor(s / queries / queryHeads);
-    const row = blocks.row(b, h, q);
-    let count = 0;
-    for (let n = starts[row] as number; n < (starts[row + 1] as number); n++) {
-      count += (end[n] as number) - (first[n] as number);
-    }
-    rows[s] = row;
-    counts[s] = count;
-    visited += count;
-    width = Math.max(width, count);
-  }
-  if (visited > mostVisited * sequences * keys) return null;
-  const table = new Int32Array(sequences * width).fill(-1);
-  const partial = new Uint8Array(sequences * width);
-  let isAnyPartial = false;
-  for (let s = 0; s < sequences; s++) {
-    const row = rows[s] as number;
-    let at = s * width;
-    for (let n = starts[row] as number; n < (starts[row + 1] as number); n++) {
-      const isPartial = asks === "all" || (asks === "partial" && full[n] !== 1);
-      if (isPartial) isAnyPartial = true;
-      for (let k = first[n] as number; k < (end[n] as number); k++) {
-        partial[at] = isPartial ? 1 : 0;
-        table[at++] = k;
+  asks: Asks,
+): Visits {
+  const { batch, queryHeads, kvHeads, queryLength } = problem;
+  const heads =
+    blocks.shape[1] === 1 ? { queries: queryHeads, keys: kvHeads } : { queries: 1, keys: 1 };
+  const isBanded = movesWithRows(visibleBand(problem));
+  const most = isBanded ? pieceLength : Number.POSITIVE_INFINITY;
+  const rows = piecesOf(queryLength, blocks.queryBlock, most);
+  const list: Visit[] = [];
+  let cost = 0;
+  let known: readonly RowVisit[] = [];
+  let knownLength = -1;
+  for (let b = 0; b < batch; b++) {
+    const sequence = new Sequence(problem, bound, b);
+    const keys = piecesOf(sequence.keyLength, blocks.keyBlock, most);
+    for (let head = 0; head < queryHeads; head += heads.queries) {
+      const ofBatch = isBanded || blocks.shape[0] !== 1 || sequence.keyLength !== knownLength;
+      if (blocks.shape[1] !== 1 || (head === 0 && ofBatch)) {
+        const row = blocks.row(b, head, 0);
+        known = rowVisits({ problem, sequence, blocks, row, asks, rows, keys, heads });
+        knownLength = sequence.keyLength;
+      }
+      for (const visit of known) {
+        list.push({ batch: b, head, ...visit });
+        cost += costOf(visit, heads);
       }
     }
   }
-  const { queryBlock, keyBlock } = blocks;
-  const isLarge = Math.min(queryBlock, keyBlock) >= largeBlock;
-  const share = visited / (sequences * keys) + (shareOfWidth * width) / keys;
-  if ((isAnyPartial || writes) && share > mostOfPartial[isLarge ? "large" : "small"]) return null;
-  const lengths = counts.map((count) => count * keyBlock);
-  return { table, partial, lengths, width, isAnyPartial };
+  return { heads, list, cost };
 }
 
-/** Each block's number among those of all batch entries and key heads. */
-export function pagesOf(
-  { batch, queryHeads, kvHeads }: AttentionProblem,
-  { table, width, lengths }: Visits,
-  keys: number,
-): Int32Array {
-  const queries = lengths.length / (batch * queryHeads);
-  return table.map((k, n) => {
-    if (k < 0) return k;
-    const s = Math.floor(n / width);
-    const h = Math.floor(s / queries) % queryHeads;
-    const b = Math.floor(s / queries / queryHeads);
-    return (b * kvHeads + Math.floor((h * kvHeads) / queryHeads)) * keys + k;
-  });
+type RowVisit = Omit<Visit, "batch" | "head">;
+type Rows = Omit<RowVisit, "parts">;
+
+/** A matrix of blocks of a batch entry. */
+interface Matrix {
+  readonly problem: AttentionProblem;
+  readonly sequence: Sequence;
+  readonly blocks: BlockMask;
+  /** Its first row of blocks. */
+  readonly row: number;
+  readonly asks: Asks;
+  readonly rows: Pieces;
+  readonly keys: Pieces;
+  readonly heads: HeadCounts;
+}
+
+function costOf({ rows, keys }: Pick<Visit, "rows" | "keys">, heads: HeadCounts): number {
+  return costOfVisit + pairsOf(rows, keys, heads);
+}
+
+/** Time of rows with the same keys, gathered for them, in pairs. */
+export function pairsOf(rows: number, keys: number, heads: HeadCounts): number {
+  return keys * (heads.queries * rows + heads.keys * costOfKey);
+}
+
+/** Neighbouring pieces of rows are one visit where that costs no more than visits of their own. */
+function rowVisits(matrix: Matrix): RowVisit[] {
+  const { rows, keys, heads } = matrix;
+  const rowsAKey = heads.queries / heads.keys;
+  const visits: RowVisit[] = [];
+  let kinds = new Uint8Array(0);
+  let current: Rows | null = null;
+  const close = (): void => {
+    if (current && current.keys > 0) visits.push({ ...current, parts: partsOf(kinds, keys) });
+  };
+  for (let piece = 0; piece < rows.count; piece++) {
+    const [row, end] = [rows.firstOf(piece), rows.firstOf(piece + 1)];
+    const own = kindsOf(matrix, rows.blockOf(piece), row, end);
+    const next: Rows = { row, rows: end - row, keys: visitedKeys(own, keys) };
+    if (current && rowsAKey * (current.rows + next.rows) <= mostRows) {
+      const both: Uint8Array<ArrayBuffer> = own.map((kind, n) => kind | (kinds[n] as number));
+      const joined: Rows = {
+        row: current.row,
+        rows: current.rows + next.rows,
+        keys: visitedKeys(both, keys),
+      };
+      if (costOf(joined, heads) <= costOf(current, heads) + costOf(next, heads)) {
+        current = joined;
+        kinds = both;
+        continue;
+      }
+    }
+    close();
+    current = next;
+    kinds = own;
+  }
+  close();
+  return visits;
+}
+
+function visitedKeys(kinds: Uint8Array, keys: Pieces): number {
+  let count = 0;
+  for (let n = 0; n < kinds.length; n++) {
+    if (((kinds[n] as number) & bits.visited) !== 0) count += keys.firstOf(n + 1) - keys.firstOf(n);
+  }
+  return count;
+}
+
+/** Neighbouring pieces of one kind are one part. */
+function partsOf(kinds: Uint8Array, keys: Pieces): KeyPart[] {
+  const parts: KeyPart[] = [];
+  for (let n = 0; n < kinds.length; ) {
+    const kind = kinds[n] as number;
+    let end = n + 1;
+    while (end < kinds.length && kinds[end] === kind) end++;
+    if ((kind & bits.visited) !== 0) {
+      parts.push({
+        first: keys.firstOf(n),
+        end: keys.firstOf(end),
+        hasHoles: (kind & bits.holes) !== 0,
+        isBanded: (kind & bits.banded) !== 0,
+      });
+    }
+    n = end;
+  }
+  return parts;
 }

@@ -1,0 +1,87 @@
+import type { AttentionProblem, FloatDType } from "@heed/core";
+import type { ProviderTraits } from "../../runtime/traits.js";
+import { chooseGraph } from "../graph/choose.js";
+import { type PreparedGraph, prepareGraph } from "../graph/prepare.js";
+import { canonicalOrders, graphSpec, type HiddenGuard } from "../graph/spec.js";
+import { convertedDType } from "../stored/schedule.js";
+import type { GroupArrays, Shape } from "./group-feeds.js";
+import type { VisitGroup } from "./groups.js";
+
+/** A group as a problem of its own, and its graph. */
+export interface GroupGraph {
+  readonly problem: AttentionProblem;
+  readonly graph: PreparedGraph;
+}
+
+/** The graphs of a problem's groups, which differ in the rules that their visits need. */
+export class GroupGraphs {
+  /** Element type in which the host gives query, keys and values to the graphs. */
+  readonly dtype: FloatDType;
+  readonly #problem: AttentionProblem;
+  readonly #traits: ProviderTraits;
+  readonly #known = new Map<string, PreparedGraph>();
+
+  constructor(problem: AttentionProblem, traits: ProviderTraits) {
+    this.dtype = convertedDType(problem, traits);
+    this.#problem = problem;
+    this.#traits = { ...traits, float16: this.dtype === "float16" };
+  }
+
+  /** @param far whether positions of ALiBi are given in two parts */
+  of(group: VisitGroup, arrays: GroupArrays, guard: HiddenGuard, far: boolean): GroupGraph {
+    const problem = withinGroup(this.#problem, group, arrays);
+    const traits = this.#traits;
+    const positions = { band: null, guard, far };
+    const spec = graphSpec(problem, traits, positions, canonicalOrders, null, true);
+    const { mask, bias, chunks } = spec;
+    const key = JSON.stringify([
+      mask,
+      bias,
+      chunks,
+      guard,
+      far,
+      chooseGraph(spec, traits, problem),
+    ]);
+    let graph = this.#known.get(key);
+    if (!graph) {
+      graph = prepareGraph(spec, traits, problem);
+      this.#known.set(key, graph);
+    }
+    return { problem, graph };
+  }
+
+  clear(): void {
+    this.#known.clear();
+  }
+}
+
+/** The problem of a group: its rules for keys are a mask. */
+function withinGroup(
+  problem: AttentionProblem,
+  { visits, heads, rows, keys }: VisitGroup,
+  { mask, bias }: GroupArrays,
+): AttentionProblem {
+  return {
+    ...problem,
+    batch: visits.length,
+    sequences: visits.length,
+    queryHeads: heads.queries,
+    kvHeads: heads.keys,
+    queryLength: rows,
+    keyLength: keys,
+    kvDtype: problem.dtype,
+    pages: null,
+    causal: false,
+    window: null,
+    maskMod: null,
+    blockMask: null,
+    kvLengths: false,
+    mask: mask && { dtype: "bool", shape: withEntries(mask.shape) },
+    bias: bias && { dtype: bias.dtype, shape: withEntries(bias.shape) },
+  };
+}
+
+/** A shape by which groups of one visit have the graphs of larger ones. */
+function withEntries([, heads, rows, keys]: Shape): Shape {
+  return [2, heads, rows, keys];
+}
