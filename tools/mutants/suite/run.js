@@ -1,6 +1,6 @@
 // Tries mutants in a child process that lives as long as it answers.
 import { fork } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -9,9 +9,23 @@ import { join } from "node:path";
  * @property {string} script
  * @property {readonly string[]} [arguments]
  * @property {readonly string[]} [execArgv]
- * @property {number} [longestSilence] seconds without an answer after which it hangs; default 60: a case takes less than one,
- *   a program a few to compile
+ * @property {number} [longestSilence] processor seconds without an answer after which it hangs; default 60: a case takes less than
+ *   one, a program a few to compile
  */
+
+/** Seconds without an answer after which a child hangs that does not even compute. */
+const longestWait = 300;
+
+/** Processor seconds that a process has taken, by all its threads; null where that cannot be read. */
+function secondsOf(pid) {
+  try {
+    // Fields after the name, which is in parentheses; user and system time are in hundredths of a second.
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return null;
+  }
+}
 
 export class Trial {
   #child;
@@ -78,6 +92,7 @@ function ask(child, mutant, longestSilence) {
   return new Promise((resolve) => {
     let running = "";
     let silence = 0;
+    let since = secondsOf(child.pid);
     const done = (result) => {
       clearInterval(timer);
       child.removeAllListeners("message");
@@ -85,15 +100,19 @@ function ask(child, mutant, longestSilence) {
       resolve(result);
     };
     const hangs = () => done({ outcome: "hangs", by: running, cases: 0 });
-    // Ticks, not the clock: a machine that slept, or stopped both processes, was not silent.
+    // Ticks, not the clock: a machine that slept, or stopped both processes, was not silent; and processor time,
+    // since a machine that is busy makes anything slow.
     const timer = setInterval(() => {
       silence += 1;
-      if (silence > longestSilence) hangs();
+      const now = secondsOf(child.pid);
+      const computed = now === null || since === null ? silence : now - since;
+      if (computed > longestSilence || silence > longestWait) hangs();
     }, 1000);
     child.on("message", ({ running: name, result }) => {
       if (result) return done(result);
       running = name;
       silence = 0;
+      since = secondsOf(child.pid);
     });
     // A crash is noticed, too.
     child.on("exit", hangs);

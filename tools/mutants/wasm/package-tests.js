@@ -10,7 +10,7 @@ import { modulesText } from "../../../packages/backend-wasm/build/modules-text.j
 const others = /^(baseline|relaxed|packaging|teardown|trap|variants\.node|options)\./;
 
 /** Seconds after which tests are stuck, at least. */
-const patience = 120;
+const patience = 240;
 
 const folder = "packages/backend-wasm/test";
 
