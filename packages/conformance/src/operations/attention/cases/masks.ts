@@ -43,6 +43,8 @@ const rules: readonly (readonly [name: string, spec: Partial<CaseSpec>])[] = [
   ["window-right", { window: { right: 2 } }],
   ["window", { window: { left: 4, right: 1 } }],
   ["window-0", { window: { left: 0, right: 0 } }],
+  ["window-left-0", { window: { left: 0 } }],
+  ["window-right-0", { window: { right: 0 } }],
   ["causal-window", { causal: true, window: { left: 5 } }],
   ["causal-window-right", { causal: true, window: { left: 2, right: 9 } }],
   ["alibi", { alibi: true }],

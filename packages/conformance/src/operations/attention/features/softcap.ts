@@ -31,6 +31,10 @@ export const softcap: CallFeature = {
       { id: "core/softcap", spec: { queryLength: 30, keyLength: 70, softcap: 1.5, scale: 1 } },
       ...returnsCases("scores-capped", { softcap: 2, returns: { scores: "capped" } }),
       {
+        id: "core/bias-softcap-1",
+        spec: { ...smallCall, bias: { shape: [4, 5, 11] }, softcap: 1, scale: 0.3 },
+      },
+      {
         id: "core/bias-softcap",
         spec: { ...smallCall, bias: { shape: [4, 5, 11] }, softcap: 1.5, scale: 1 },
       },
