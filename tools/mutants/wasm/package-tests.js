@@ -50,6 +50,7 @@ export class PackageTests {
           ...process.env,
           NO_COLOR: "1",
           HEED_MUTANTS_MODULES: path,
+          HEED_MUTANTS_PARENT: String(process.pid),
           HEED_MUTANTS_TESTS: this.#files.join(),
         },
         stdio: ["ignore", "pipe", "pipe"],

@@ -3,6 +3,17 @@ import { readFileSync } from "node:fs";
 import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
+// Whoever asked may be gone: a process that is killed tells nobody.
+const parent = process.env.HEED_MUTANTS_PARENT;
+const timer = setInterval(() => {
+  try {
+    if (parent !== undefined) process.kill(Number(parent), 0);
+  } catch {
+    process.exit(1);
+  }
+}, 2000);
+timer.unref();
+
 const conditions = ["source", ...defaultServerConditions];
 
 export default defineConfig({
