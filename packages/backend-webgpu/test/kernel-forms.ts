@@ -33,6 +33,15 @@ const tiles = storages.flatMap(([storage, bias]) =>
     ),
   ),
 );
+/** For long caches. */
+const tilesInRuns = storages.flatMap(([storage, bias]) =>
+  ([8, 16] as const).map((lanes) =>
+    tileKernel({
+      ...{ lanes, columns: 64, storage, bias },
+      ...{ output: storage, subgroups: lanes === 16, runs: true },
+    }),
+  ),
+);
 /** Sizes on lavapipe and Apple, on NVIDIA, on AMD and Intel. */
 const matrices = [
   { m: 8, n: 8, k: 8 },
@@ -170,6 +179,7 @@ const joinedFloat16 = rowKernel({
 });
 export const allForms: readonly Kernel[] = [
   ...tiles,
+  ...tilesInRuns,
   ...withPrograms,
   joinedFloat16,
   ...readers,

@@ -55,6 +55,12 @@ export function testNumbers(): void {
       }
       const capabilities = { ...open.capabilities, software: false };
       backends.set("as on a GPU", await WebGpuBackend.on({ ...open, capabilities }));
+      const batchInvariant = { batchInvariant: true };
+      backends.set("batch-invariant", await WebGpuBackend.on(open, batchInvariant));
+      backends.set(
+        "batch-invariant as on a GPU",
+        await WebGpuBackend.on({ ...open, capabilities }, batchInvariant),
+      );
     });
     afterAll(() => {
       for (const backend of backends.values()) backend.dispose();
@@ -80,6 +86,28 @@ export function testNumbers(): void {
 
     const numbersOf = async (name: string, call: HostCall): Promise<number[]> =>
       Array.from(toFloat64((await run(name, call)).output));
+
+    // Few rows have keys split among many workgroups; with many rows one sums them all.
+    describe.each([1, 600])(
+      "the mean of 32,768 nearly equal weights does not drift, %i rows",
+      (rows) => {
+        test.each([...kernels, "as on a GPU", "batch-invariant", "batch-invariant as on a GPU"])(
+          "%s",
+          async (name) => {
+            const keys = 32_768;
+            const key = new Float32Array(keys);
+            key[0] = 1;
+            const output = await numbersOf(name, {
+              query: floats([1, 1, rows, 1], new Float32Array(rows).fill(1)),
+              key: floats([1, 1, keys, 1], key),
+              value: floats([1, 1, keys, 1], new Float32Array(keys).fill(1)),
+            });
+            const errors = output.map((mean) => Math.abs(mean - 1));
+            expect(Math.max(...errors)).toBeLessThan(2e-5);
+          },
+        );
+      },
+    );
 
     describe("device tensors at every alignment", () => {
       // Decoding reads four elements at a time where everything is a multiple of four.

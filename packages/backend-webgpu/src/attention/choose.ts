@@ -1,6 +1,6 @@
 import { type AttentionProblem, headsPerGroup, lengthClassKey } from "@heed/core";
 import { type Capabilities, suitsUnrolled } from "../capabilities.js";
-import { type Choice, keysOfTile } from "./choice/choice.js";
+import { type Choice, withInvariantSums } from "./choice/choice.js";
 import { chooseDecode, fitsDecode } from "./choice/decode.js";
 import { choiceOf } from "./choice/from-settings.js";
 import { chooseGathered } from "./choice/gathered.js";
@@ -118,9 +118,9 @@ function chooseInvariant(problem: AttentionProblem, capabilities: Capabilities):
   const { queryLength } = problem;
   const group = headsPerGroup(problem);
   const stack = queryLength < tileRows ? group : 1;
-  const choice =
+  return withInvariantSums(
     suitsUnrolled(capabilities) && fitsRegisters(problem, capabilities)
       ? chooseQuad(problem, capabilities, stack)
-      : chooseTile(problem, capabilities, stack);
-  return { ...choice, splits: 1, keyGrain: keysOfTile(choice) };
+      : chooseTile(problem, capabilities, stack),
+  );
 }

@@ -431,14 +431,15 @@ fn main(
     products[thread * 2u] = low_weight;
     products[thread * 2u + 1u] = high_weight;
     workgroupBarrier();
-    o0 *= low_decay.x;
-    o1 *= low_decay.y;
-    o2 *= low_decay.z;
-    o3 *= low_decay.w;
-    o4 *= high_decay.x;
-    o5 *= high_decay.y;
-    o6 *= high_decay.z;
-    o7 *= high_decay.w;
+    // The tile's sums by themselves, since long float32 sums of nearly equal terms drift.
+    var t0 = vec4<f32>();
+    var t1 = vec4<f32>();
+    var t2 = vec4<f32>();
+    var t3 = vec4<f32>();
+    var t4 = vec4<f32>();
+    var t5 = vec4<f32>();
+    var t6 = vec4<f32>();
+    var t7 = vec4<f32>();
     let count = u32(min(64, keys.y - tile));
     for (var k = turn; k < count; k += 2u) {
       let v = value_four(value_at + (u32(tile) + k) * params.valueRow, column);
@@ -446,25 +447,33 @@ fn main(
       let high = products[k * 2u + 1u];
       if (not_finite4(v)) {
         // A row that does not see the key must not see its NaN either.
-        o0 += select(low.x * v, vec4<f32>(), low.x == 0.0);
-        o1 += select(low.y * v, vec4<f32>(), low.y == 0.0);
-        o2 += select(low.z * v, vec4<f32>(), low.z == 0.0);
-        o3 += select(low.w * v, vec4<f32>(), low.w == 0.0);
-        o4 += select(high.x * v, vec4<f32>(), high.x == 0.0);
-        o5 += select(high.y * v, vec4<f32>(), high.y == 0.0);
-        o6 += select(high.z * v, vec4<f32>(), high.z == 0.0);
-        o7 += select(high.w * v, vec4<f32>(), high.w == 0.0);
+        t0 += select(low.x * v, vec4<f32>(), low.x == 0.0);
+        t1 += select(low.y * v, vec4<f32>(), low.y == 0.0);
+        t2 += select(low.z * v, vec4<f32>(), low.z == 0.0);
+        t3 += select(low.w * v, vec4<f32>(), low.w == 0.0);
+        t4 += select(high.x * v, vec4<f32>(), high.x == 0.0);
+        t5 += select(high.y * v, vec4<f32>(), high.y == 0.0);
+        t6 += select(high.z * v, vec4<f32>(), high.z == 0.0);
+        t7 += select(high.w * v, vec4<f32>(), high.w == 0.0);
       } else {
-        o0 += low.x * v;
-        o1 += low.y * v;
-        o2 += low.z * v;
-        o3 += low.w * v;
-        o4 += high.x * v;
-        o5 += high.y * v;
-        o6 += high.z * v;
-        o7 += high.w * v;
+        t0 += low.x * v;
+        t1 += low.y * v;
+        t2 += low.z * v;
+        t3 += low.w * v;
+        t4 += high.x * v;
+        t5 += high.y * v;
+        t6 += high.z * v;
+        t7 += high.w * v;
       }
     }
+    o0 = o0 * low_decay.x + t0;
+    o1 = o1 * low_decay.y + t1;
+    o2 = o2 * low_decay.z + t2;
+    o3 = o3 * low_decay.w + t3;
+    o4 = o4 * high_decay.x + t4;
+    o5 = o5 * high_decay.y + t5;
+    o6 = o6 * high_decay.z + t6;
+    o7 = o7 * high_decay.w + t7;
     workgroupBarrier();
   }
 

@@ -330,401 +330,427 @@ fn main(
       q[quad * 16u + d] = vec4<f32>(query[at.x], query[at.y], query[at.z], query[at.w]);
     }
   }
+  // Of the run of keys that is walked over, and of the runs before it.
   var o: array<vec4<f32>, 32>;
+  var total: array<vec4<f32>, 32>;
   var top0 = vec4<f32>(lowest);
   var sum0 = vec4<f32>();
+  var total_top0 = vec4<f32>(lowest);
+  var total_sum0 = vec4<f32>();
   var top1 = vec4<f32>(lowest);
   var sum1 = vec4<f32>();
+  var total_top1 = vec4<f32>(lowest);
+  var total_sum1 = vec4<f32>();
   var visible: array<vec4<bool>, 4>;
   visible[0] = vec4<bool>(true);
   visible[1] = vec4<bool>(true);
   visible[2] = vec4<bool>(true);
   visible[3] = vec4<bool>(true);
 
-  for (var first = keys.x; first < keys.y; first += 2) {
-    // Past the last key, the last one is read again and hidden.
-    let j0 = u32(min(first + 0, keys.y - 1));
-    let j1 = u32(min(first + 1, keys.y - 1));
-    var s: array<vec4<f32>, 4>;
-    {
-      let row0 = key_at + j0 * params.keyRow;
-      var s0 = vec4<f32>();
-      var s1 = vec4<f32>();
+  var first = keys.x;
+  while (first < keys.y) {
+    let end_of_run = min(keys.y, (first / 1024 + 1) * 1024);
+    for (; first < end_of_run; first += 2) {
+      // Past the last key, the last one is read again and hidden.
+      let j0 = u32(min(first + 0, keys.y - 1));
+      let j1 = u32(min(first + 1, keys.y - 1));
+      var s: array<vec4<f32>, 4>;
       {
-        let share0 = key[row0 + key_column0];
+        let row0 = key_at + j0 * params.keyRow;
+        var s0 = vec4<f32>();
+        var s1 = vec4<f32>();
         {
-          let x = quadBroadcast(share0, 0u);
-          s0 += x * q[0];
-          s1 += x * q[16];
+          let share0 = key[row0 + key_column0];
+          {
+            let x = quadBroadcast(share0, 0u);
+            s0 += x * q[0];
+            s1 += x * q[16];
+          }
+          {
+            let x = quadBroadcast(share0, 1u);
+            s0 += x * q[1];
+            s1 += x * q[17];
+          }
+          {
+            let x = quadBroadcast(share0, 2u);
+            s0 += x * q[2];
+            s1 += x * q[18];
+          }
+          {
+            let x = quadBroadcast(share0, 3u);
+            s0 += x * q[3];
+            s1 += x * q[19];
+          }
         }
         {
-          let x = quadBroadcast(share0, 1u);
-          s0 += x * q[1];
-          s1 += x * q[17];
+          let share0 = key[row0 + key_column1];
+          {
+            let x = quadBroadcast(share0, 0u);
+            s0 += x * q[4];
+            s1 += x * q[20];
+          }
+          {
+            let x = quadBroadcast(share0, 1u);
+            s0 += x * q[5];
+            s1 += x * q[21];
+          }
+          {
+            let x = quadBroadcast(share0, 2u);
+            s0 += x * q[6];
+            s1 += x * q[22];
+          }
+          {
+            let x = quadBroadcast(share0, 3u);
+            s0 += x * q[7];
+            s1 += x * q[23];
+          }
         }
         {
-          let x = quadBroadcast(share0, 2u);
-          s0 += x * q[2];
-          s1 += x * q[18];
+          let share0 = key[row0 + key_column2];
+          {
+            let x = quadBroadcast(share0, 0u);
+            s0 += x * q[8];
+            s1 += x * q[24];
+          }
+          {
+            let x = quadBroadcast(share0, 1u);
+            s0 += x * q[9];
+            s1 += x * q[25];
+          }
+          {
+            let x = quadBroadcast(share0, 2u);
+            s0 += x * q[10];
+            s1 += x * q[26];
+          }
+          {
+            let x = quadBroadcast(share0, 3u);
+            s0 += x * q[11];
+            s1 += x * q[27];
+          }
         }
         {
-          let x = quadBroadcast(share0, 3u);
-          s0 += x * q[3];
-          s1 += x * q[19];
+          let share0 = key[row0 + key_column3];
+          {
+            let x = quadBroadcast(share0, 0u);
+            s0 += x * q[12];
+            s1 += x * q[28];
+          }
+          {
+            let x = quadBroadcast(share0, 1u);
+            s0 += x * q[13];
+            s1 += x * q[29];
+          }
+          {
+            let x = quadBroadcast(share0, 2u);
+            s0 += x * q[14];
+            s1 += x * q[30];
+          }
+          {
+            let x = quadBroadcast(share0, 3u);
+            s0 += x * q[15];
+            s1 += x * q[31];
+          }
         }
+        s[0] = s0 * params.scale;
+        s[1] = s1 * params.scale;
       }
       {
-        let share0 = key[row0 + key_column1];
+        let row1 = key_at + j1 * params.keyRow;
+        var s0 = vec4<f32>();
+        var s1 = vec4<f32>();
         {
-          let x = quadBroadcast(share0, 0u);
-          s0 += x * q[4];
-          s1 += x * q[20];
+          let share1 = key[row1 + key_column0];
+          {
+            let x = quadBroadcast(share1, 0u);
+            s0 += x * q[0];
+            s1 += x * q[16];
+          }
+          {
+            let x = quadBroadcast(share1, 1u);
+            s0 += x * q[1];
+            s1 += x * q[17];
+          }
+          {
+            let x = quadBroadcast(share1, 2u);
+            s0 += x * q[2];
+            s1 += x * q[18];
+          }
+          {
+            let x = quadBroadcast(share1, 3u);
+            s0 += x * q[3];
+            s1 += x * q[19];
+          }
         }
         {
-          let x = quadBroadcast(share0, 1u);
-          s0 += x * q[5];
-          s1 += x * q[21];
+          let share1 = key[row1 + key_column1];
+          {
+            let x = quadBroadcast(share1, 0u);
+            s0 += x * q[4];
+            s1 += x * q[20];
+          }
+          {
+            let x = quadBroadcast(share1, 1u);
+            s0 += x * q[5];
+            s1 += x * q[21];
+          }
+          {
+            let x = quadBroadcast(share1, 2u);
+            s0 += x * q[6];
+            s1 += x * q[22];
+          }
+          {
+            let x = quadBroadcast(share1, 3u);
+            s0 += x * q[7];
+            s1 += x * q[23];
+          }
         }
         {
-          let x = quadBroadcast(share0, 2u);
-          s0 += x * q[6];
-          s1 += x * q[22];
+          let share1 = key[row1 + key_column2];
+          {
+            let x = quadBroadcast(share1, 0u);
+            s0 += x * q[8];
+            s1 += x * q[24];
+          }
+          {
+            let x = quadBroadcast(share1, 1u);
+            s0 += x * q[9];
+            s1 += x * q[25];
+          }
+          {
+            let x = quadBroadcast(share1, 2u);
+            s0 += x * q[10];
+            s1 += x * q[26];
+          }
+          {
+            let x = quadBroadcast(share1, 3u);
+            s0 += x * q[11];
+            s1 += x * q[27];
+          }
         }
         {
-          let x = quadBroadcast(share0, 3u);
-          s0 += x * q[7];
-          s1 += x * q[23];
+          let share1 = key[row1 + key_column3];
+          {
+            let x = quadBroadcast(share1, 0u);
+            s0 += x * q[12];
+            s1 += x * q[28];
+          }
+          {
+            let x = quadBroadcast(share1, 1u);
+            s0 += x * q[13];
+            s1 += x * q[29];
+          }
+          {
+            let x = quadBroadcast(share1, 2u);
+            s0 += x * q[14];
+            s1 += x * q[30];
+          }
+          {
+            let x = quadBroadcast(share1, 3u);
+            s0 += x * q[15];
+            s1 += x * q[31];
+          }
         }
+        s[2] = s0 * params.scale;
+        s[3] = s1 * params.scale;
+      }
+      let masked = elementwise || first < full_first || first + 1 > full_last
+        || first + 2 > keys.y;
+      for (var pair = 0u; masked && pair < 4u; pair++) {
+        let j = first + i32(pair / 2u);
+        let rows = rows_of(block.head, own + pair % 2u * 4u);
+        let logits = bias_and_visibility(cap4(s[pair]), batch, b, rows, vec4<u32>(u32(min(j, keys.y - 1))));
+        let seen = logits.visible & vec4<bool>(j < keys.y);
+        s[pair] = select(vec4<f32>(lowest), logits.s, seen);
+        visible[pair] = seen;
+      }
+      let best0 = max(s[0], s[2]);
+      let above0 = best0 > top0 + 8.0;
+      let best1 = max(s[1], s[3]);
+      let above1 = best1 > top1 + 8.0;
+      if (any(above0) || any(above1)) {
+        let decay0 = select(vec4<f32>(1.0), soft_exp4(top0 - best0), above0);
+        top0 = select(top0, best0, above0);
+        sum0 *= decay0;
+        for (var c = 0u; c < 16u; c++) {
+          o[0u + c] *= decay0;
+        }
+        let decay1 = select(vec4<f32>(1.0), soft_exp4(top1 - best1), above1);
+        top1 = select(top1, best1, above1);
+        sum1 *= decay1;
+        for (var c = 0u; c < 16u; c++) {
+          o[16u + c] *= decay1;
+        }
+      }
+      var p: array<vec4<f32>, 4>;
+      p[0] = select(vec4<f32>(), soft_exp4(s[0] - top0), visible[0]);
+      sum0 += p[0];
+      p[1] = select(vec4<f32>(), soft_exp4(s[1] - top1), visible[1]);
+      sum1 += p[1];
+      p[2] = select(vec4<f32>(), soft_exp4(s[2] - top0), visible[2]);
+      sum0 += p[2];
+      p[3] = select(vec4<f32>(), soft_exp4(s[3] - top1), visible[3]);
+      sum1 += p[3];
+      // A row that does not see a key must not see its NaN either: such a key goes element by element.
+      var skipped = 0u;
+      for (var k = 0u; masked && k < 2u; k++) {
+        let row = value_at + u32(min(first + i32(k), keys.y - 1)) * params.valueRow;
+        var skip = false;
+        for (var c = 0u; c < params.valueDim; c++) {
+          skip = skip || not_finite(value[row + c * params.valueColumn]);
+        }
+        for (var quad = 0u; quad < 2u; quad++) {
+          let weight = p[k * 2u + quad];
+          for (var c = 0u; skip && c < params.valueDim; c++) {
+            let v = value[row + c * params.valueColumn];
+            o[quad * 16u + c] += select(weight * v, vec4<f32>(), weight == vec4<f32>());
+          }
+          visible[k * 2u + quad] = vec4<bool>(true);
+        }
+        skipped |= u32(skip) << k;
       }
       {
-        let share0 = key[row0 + key_column2];
+        let row0 = value_at + j0 * params.valueRow;
+        let skip0 = (skipped & 1u) != 0u;
+        let row1 = value_at + j1 * params.valueRow;
+        let skip1 = (skipped & 2u) != 0u;
         {
-          let x = quadBroadcast(share0, 0u);
-          s0 += x * q[8];
-          s1 += x * q[24];
+          let share0 = select(value[row0 + value_column0], 0.0, skip0);
+          let share1 = select(value[row1 + value_column0], 0.0, skip1);
+          {
+            let v0 = quadBroadcast(share0, 0u);
+            let v1 = quadBroadcast(share1, 0u);
+            o[0] += v0 * p[0] + v1 * p[2];
+            o[16] += v0 * p[1] + v1 * p[3];
+          }
+          {
+            let v0 = quadBroadcast(share0, 1u);
+            let v1 = quadBroadcast(share1, 1u);
+            o[1] += v0 * p[0] + v1 * p[2];
+            o[17] += v0 * p[1] + v1 * p[3];
+          }
+          {
+            let v0 = quadBroadcast(share0, 2u);
+            let v1 = quadBroadcast(share1, 2u);
+            o[2] += v0 * p[0] + v1 * p[2];
+            o[18] += v0 * p[1] + v1 * p[3];
+          }
+          {
+            let v0 = quadBroadcast(share0, 3u);
+            let v1 = quadBroadcast(share1, 3u);
+            o[3] += v0 * p[0] + v1 * p[2];
+            o[19] += v0 * p[1] + v1 * p[3];
+          }
         }
         {
-          let x = quadBroadcast(share0, 1u);
-          s0 += x * q[9];
-          s1 += x * q[25];
+          let share0 = select(value[row0 + value_column1], 0.0, skip0);
+          let share1 = select(value[row1 + value_column1], 0.0, skip1);
+          {
+            let v0 = quadBroadcast(share0, 0u);
+            let v1 = quadBroadcast(share1, 0u);
+            o[4] += v0 * p[0] + v1 * p[2];
+            o[20] += v0 * p[1] + v1 * p[3];
+          }
+          {
+            let v0 = quadBroadcast(share0, 1u);
+            let v1 = quadBroadcast(share1, 1u);
+            o[5] += v0 * p[0] + v1 * p[2];
+            o[21] += v0 * p[1] + v1 * p[3];
+          }
+          {
+            let v0 = quadBroadcast(share0, 2u);
+            let v1 = quadBroadcast(share1, 2u);
+            o[6] += v0 * p[0] + v1 * p[2];
+            o[22] += v0 * p[1] + v1 * p[3];
+          }
+          {
+            let v0 = quadBroadcast(share0, 3u);
+            let v1 = quadBroadcast(share1, 3u);
+            o[7] += v0 * p[0] + v1 * p[2];
+            o[23] += v0 * p[1] + v1 * p[3];
+          }
         }
         {
-          let x = quadBroadcast(share0, 2u);
-          s0 += x * q[10];
-          s1 += x * q[26];
+          let share0 = select(value[row0 + value_column2], 0.0, skip0);
+          let share1 = select(value[row1 + value_column2], 0.0, skip1);
+          {
+            let v0 = quadBroadcast(share0, 0u);
+            let v1 = quadBroadcast(share1, 0u);
+            o[8] += v0 * p[0] + v1 * p[2];
+            o[24] += v0 * p[1] + v1 * p[3];
+          }
+          {
+            let v0 = quadBroadcast(share0, 1u);
+            let v1 = quadBroadcast(share1, 1u);
+            o[9] += v0 * p[0] + v1 * p[2];
+            o[25] += v0 * p[1] + v1 * p[3];
+          }
+          {
+            let v0 = quadBroadcast(share0, 2u);
+            let v1 = quadBroadcast(share1, 2u);
+            o[10] += v0 * p[0] + v1 * p[2];
+            o[26] += v0 * p[1] + v1 * p[3];
+          }
+          {
+            let v0 = quadBroadcast(share0, 3u);
+            let v1 = quadBroadcast(share1, 3u);
+            o[11] += v0 * p[0] + v1 * p[2];
+            o[27] += v0 * p[1] + v1 * p[3];
+          }
         }
         {
-          let x = quadBroadcast(share0, 3u);
-          s0 += x * q[11];
-          s1 += x * q[27];
+          let share0 = select(value[row0 + value_column3], 0.0, skip0);
+          let share1 = select(value[row1 + value_column3], 0.0, skip1);
+          {
+            let v0 = quadBroadcast(share0, 0u);
+            let v1 = quadBroadcast(share1, 0u);
+            o[12] += v0 * p[0] + v1 * p[2];
+            o[28] += v0 * p[1] + v1 * p[3];
+          }
+          {
+            let v0 = quadBroadcast(share0, 1u);
+            let v1 = quadBroadcast(share1, 1u);
+            o[13] += v0 * p[0] + v1 * p[2];
+            o[29] += v0 * p[1] + v1 * p[3];
+          }
+          {
+            let v0 = quadBroadcast(share0, 2u);
+            let v1 = quadBroadcast(share1, 2u);
+            o[14] += v0 * p[0] + v1 * p[2];
+            o[30] += v0 * p[1] + v1 * p[3];
+          }
+          {
+            let v0 = quadBroadcast(share0, 3u);
+            let v1 = quadBroadcast(share1, 3u);
+            o[15] += v0 * p[0] + v1 * p[2];
+            o[31] += v0 * p[1] + v1 * p[3];
+          }
         }
       }
-      {
-        let share0 = key[row0 + key_column3];
-        {
-          let x = quadBroadcast(share0, 0u);
-          s0 += x * q[12];
-          s1 += x * q[28];
-        }
-        {
-          let x = quadBroadcast(share0, 1u);
-          s0 += x * q[13];
-          s1 += x * q[29];
-        }
-        {
-          let x = quadBroadcast(share0, 2u);
-          s0 += x * q[14];
-          s1 += x * q[30];
-        }
-        {
-          let x = quadBroadcast(share0, 3u);
-          s0 += x * q[15];
-          s1 += x * q[31];
-        }
-      }
-      s[0] = s0 * params.scale;
-      s[1] = s1 * params.scale;
     }
-    {
-      let row1 = key_at + j1 * params.keyRow;
-      var s0 = vec4<f32>();
-      var s1 = vec4<f32>();
-      {
-        let share1 = key[row1 + key_column0];
-        {
-          let x = quadBroadcast(share1, 0u);
-          s0 += x * q[0];
-          s1 += x * q[16];
-        }
-        {
-          let x = quadBroadcast(share1, 1u);
-          s0 += x * q[1];
-          s1 += x * q[17];
-        }
-        {
-          let x = quadBroadcast(share1, 2u);
-          s0 += x * q[2];
-          s1 += x * q[18];
-        }
-        {
-          let x = quadBroadcast(share1, 3u);
-          s0 += x * q[3];
-          s1 += x * q[19];
-        }
-      }
-      {
-        let share1 = key[row1 + key_column1];
-        {
-          let x = quadBroadcast(share1, 0u);
-          s0 += x * q[4];
-          s1 += x * q[20];
-        }
-        {
-          let x = quadBroadcast(share1, 1u);
-          s0 += x * q[5];
-          s1 += x * q[21];
-        }
-        {
-          let x = quadBroadcast(share1, 2u);
-          s0 += x * q[6];
-          s1 += x * q[22];
-        }
-        {
-          let x = quadBroadcast(share1, 3u);
-          s0 += x * q[7];
-          s1 += x * q[23];
-        }
-      }
-      {
-        let share1 = key[row1 + key_column2];
-        {
-          let x = quadBroadcast(share1, 0u);
-          s0 += x * q[8];
-          s1 += x * q[24];
-        }
-        {
-          let x = quadBroadcast(share1, 1u);
-          s0 += x * q[9];
-          s1 += x * q[25];
-        }
-        {
-          let x = quadBroadcast(share1, 2u);
-          s0 += x * q[10];
-          s1 += x * q[26];
-        }
-        {
-          let x = quadBroadcast(share1, 3u);
-          s0 += x * q[11];
-          s1 += x * q[27];
-        }
-      }
-      {
-        let share1 = key[row1 + key_column3];
-        {
-          let x = quadBroadcast(share1, 0u);
-          s0 += x * q[12];
-          s1 += x * q[28];
-        }
-        {
-          let x = quadBroadcast(share1, 1u);
-          s0 += x * q[13];
-          s1 += x * q[29];
-        }
-        {
-          let x = quadBroadcast(share1, 2u);
-          s0 += x * q[14];
-          s1 += x * q[30];
-        }
-        {
-          let x = quadBroadcast(share1, 3u);
-          s0 += x * q[15];
-          s1 += x * q[31];
-        }
-      }
-      s[2] = s0 * params.scale;
-      s[3] = s1 * params.scale;
+    let decay0 = soft_exp4(total_top0 - top0);
+    total_top0 = top0;
+    total_sum0 = total_sum0 * decay0 + sum0;
+    sum0 = vec4<f32>();
+    for (var c = 0u; c < 16u; c++) {
+      total[c] = total[c] * decay0 + o[c];
+      o[c] = vec4<f32>();
     }
-    let masked = elementwise || first < full_first || first + 1 > full_last
-      || first + 2 > keys.y;
-    for (var pair = 0u; masked && pair < 4u; pair++) {
-      let j = first + i32(pair / 2u);
-      let rows = rows_of(block.head, own + pair % 2u * 4u);
-      let logits = bias_and_visibility(cap4(s[pair]), batch, b, rows, vec4<u32>(u32(min(j, keys.y - 1))));
-      let seen = logits.visible & vec4<bool>(j < keys.y);
-      s[pair] = select(vec4<f32>(lowest), logits.s, seen);
-      visible[pair] = seen;
-    }
-    let best0 = max(s[0], s[2]);
-    let above0 = best0 > top0 + 8.0;
-    let best1 = max(s[1], s[3]);
-    let above1 = best1 > top1 + 8.0;
-    if (any(above0) || any(above1)) {
-      let decay0 = select(vec4<f32>(1.0), soft_exp4(top0 - best0), above0);
-      top0 = select(top0, best0, above0);
-      sum0 *= decay0;
-      for (var c = 0u; c < 16u; c++) {
-        o[0u + c] *= decay0;
-      }
-      let decay1 = select(vec4<f32>(1.0), soft_exp4(top1 - best1), above1);
-      top1 = select(top1, best1, above1);
-      sum1 *= decay1;
-      for (var c = 0u; c < 16u; c++) {
-        o[16u + c] *= decay1;
-      }
-    }
-    var p: array<vec4<f32>, 4>;
-    p[0] = select(vec4<f32>(), soft_exp4(s[0] - top0), visible[0]);
-    sum0 += p[0];
-    p[1] = select(vec4<f32>(), soft_exp4(s[1] - top1), visible[1]);
-    sum1 += p[1];
-    p[2] = select(vec4<f32>(), soft_exp4(s[2] - top0), visible[2]);
-    sum0 += p[2];
-    p[3] = select(vec4<f32>(), soft_exp4(s[3] - top1), visible[3]);
-    sum1 += p[3];
-    // A row that does not see a key must not see its NaN either: such a key goes element by element.
-    var skipped = 0u;
-    for (var k = 0u; masked && k < 2u; k++) {
-      let row = value_at + u32(min(first + i32(k), keys.y - 1)) * params.valueRow;
-      var skip = false;
-      for (var c = 0u; c < params.valueDim; c++) {
-        skip = skip || not_finite(value[row + c * params.valueColumn]);
-      }
-      for (var quad = 0u; quad < 2u; quad++) {
-        let weight = p[k * 2u + quad];
-        for (var c = 0u; skip && c < params.valueDim; c++) {
-          let v = value[row + c * params.valueColumn];
-          o[quad * 16u + c] += select(weight * v, vec4<f32>(), weight == vec4<f32>());
-        }
-        visible[k * 2u + quad] = vec4<bool>(true);
-      }
-      skipped |= u32(skip) << k;
-    }
-    {
-      let row0 = value_at + j0 * params.valueRow;
-      let skip0 = (skipped & 1u) != 0u;
-      let row1 = value_at + j1 * params.valueRow;
-      let skip1 = (skipped & 2u) != 0u;
-      {
-        let share0 = select(value[row0 + value_column0], 0.0, skip0);
-        let share1 = select(value[row1 + value_column0], 0.0, skip1);
-        {
-          let v0 = quadBroadcast(share0, 0u);
-          let v1 = quadBroadcast(share1, 0u);
-          o[0] += v0 * p[0] + v1 * p[2];
-          o[16] += v0 * p[1] + v1 * p[3];
-        }
-        {
-          let v0 = quadBroadcast(share0, 1u);
-          let v1 = quadBroadcast(share1, 1u);
-          o[1] += v0 * p[0] + v1 * p[2];
-          o[17] += v0 * p[1] + v1 * p[3];
-        }
-        {
-          let v0 = quadBroadcast(share0, 2u);
-          let v1 = quadBroadcast(share1, 2u);
-          o[2] += v0 * p[0] + v1 * p[2];
-          o[18] += v0 * p[1] + v1 * p[3];
-        }
-        {
-          let v0 = quadBroadcast(share0, 3u);
-          let v1 = quadBroadcast(share1, 3u);
-          o[3] += v0 * p[0] + v1 * p[2];
-          o[19] += v0 * p[1] + v1 * p[3];
-        }
-      }
-      {
-        let share0 = select(value[row0 + value_column1], 0.0, skip0);
-        let share1 = select(value[row1 + value_column1], 0.0, skip1);
-        {
-          let v0 = quadBroadcast(share0, 0u);
-          let v1 = quadBroadcast(share1, 0u);
-          o[4] += v0 * p[0] + v1 * p[2];
-          o[20] += v0 * p[1] + v1 * p[3];
-        }
-        {
-          let v0 = quadBroadcast(share0, 1u);
-          let v1 = quadBroadcast(share1, 1u);
-          o[5] += v0 * p[0] + v1 * p[2];
-          o[21] += v0 * p[1] + v1 * p[3];
-        }
-        {
-          let v0 = quadBroadcast(share0, 2u);
-          let v1 = quadBroadcast(share1, 2u);
-          o[6] += v0 * p[0] + v1 * p[2];
-          o[22] += v0 * p[1] + v1 * p[3];
-        }
-        {
-          let v0 = quadBroadcast(share0, 3u);
-          let v1 = quadBroadcast(share1, 3u);
-          o[7] += v0 * p[0] + v1 * p[2];
-          o[23] += v0 * p[1] + v1 * p[3];
-        }
-      }
-      {
-        let share0 = select(value[row0 + value_column2], 0.0, skip0);
-        let share1 = select(value[row1 + value_column2], 0.0, skip1);
-        {
-          let v0 = quadBroadcast(share0, 0u);
-          let v1 = quadBroadcast(share1, 0u);
-          o[8] += v0 * p[0] + v1 * p[2];
-          o[24] += v0 * p[1] + v1 * p[3];
-        }
-        {
-          let v0 = quadBroadcast(share0, 1u);
-          let v1 = quadBroadcast(share1, 1u);
-          o[9] += v0 * p[0] + v1 * p[2];
-          o[25] += v0 * p[1] + v1 * p[3];
-        }
-        {
-          let v0 = quadBroadcast(share0, 2u);
-          let v1 = quadBroadcast(share1, 2u);
-          o[10] += v0 * p[0] + v1 * p[2];
-          o[26] += v0 * p[1] + v1 * p[3];
-        }
-        {
-          let v0 = quadBroadcast(share0, 3u);
-          let v1 = quadBroadcast(share1, 3u);
-          o[11] += v0 * p[0] + v1 * p[2];
-          o[27] += v0 * p[1] + v1 * p[3];
-        }
-      }
-      {
-        let share0 = select(value[row0 + value_column3], 0.0, skip0);
-        let share1 = select(value[row1 + value_column3], 0.0, skip1);
-        {
-          let v0 = quadBroadcast(share0, 0u);
-          let v1 = quadBroadcast(share1, 0u);
-          o[12] += v0 * p[0] + v1 * p[2];
-          o[28] += v0 * p[1] + v1 * p[3];
-        }
-        {
-          let v0 = quadBroadcast(share0, 1u);
-          let v1 = quadBroadcast(share1, 1u);
-          o[13] += v0 * p[0] + v1 * p[2];
-          o[29] += v0 * p[1] + v1 * p[3];
-        }
-        {
-          let v0 = quadBroadcast(share0, 2u);
-          let v1 = quadBroadcast(share1, 2u);
-          o[14] += v0 * p[0] + v1 * p[2];
-          o[30] += v0 * p[1] + v1 * p[3];
-        }
-        {
-          let v0 = quadBroadcast(share0, 3u);
-          let v1 = quadBroadcast(share1, 3u);
-          o[15] += v0 * p[0] + v1 * p[2];
-          o[31] += v0 * p[1] + v1 * p[3];
-        }
-      }
+    let decay1 = soft_exp4(total_top1 - top1);
+    total_top1 = top1;
+    total_sum1 = total_sum1 * decay1 + sum1;
+    sum1 = vec4<f32>();
+    for (var c = 16u; c < 32u; c++) {
+      total[c] = total[c] * decay1 + o[c];
+      o[c] = vec4<f32>();
     }
   }
 
   {
     let rows = rows_of(block.head, own + 0u);
-    let factor = finish_rows(rows, b, split, top0, sum0, true);
+    let factor = finish_rows(rows, b, split, total_top0, total_sum0, true);
     let at = (b * params.queryHeads + rows.head) * params.queryLength + rows.index;
     for (var c = 0u; c < params.valueDim; c++) {
-      let values = o[0u + c] * factor;
+      let values = total[0u + c] * factor;
       for (var r = 0; r < 4; r++) {
         if (rows.exists[r]) {
           output[params.outputBase + split * params.outputSplit + at[r] * params.outputRow + c] = f32(values[r]);
@@ -734,10 +760,10 @@ fn main(
   }
   {
     let rows = rows_of(block.head, own + 4u);
-    let factor = finish_rows(rows, b, split, top1, sum1, true);
+    let factor = finish_rows(rows, b, split, total_top1, total_sum1, true);
     let at = (b * params.queryHeads + rows.head) * params.queryLength + rows.index;
     for (var c = 0u; c < params.valueDim; c++) {
-      let values = o[16u + c] * factor;
+      let values = total[16u + c] * factor;
       for (var r = 0; r < 4; r++) {
         if (rows.exists[r]) {
           output[params.outputBase + split * params.outputSplit + at[r] * params.outputRow + c] = f32(values[r]);

@@ -351,218 +351,234 @@ fn main(
       q[quad * 16u + d] = vec4<f32>(query[at.x], query[at.y], query[at.z], query[at.w]);
     }
   }
+  // Of the run of keys that is walked over, and of the runs before it.
   var o: array<vec4<f32>, 16>;
+  var total: array<vec4<f32>, 16>;
   var top0 = vec4<f32>(lowest);
   var sum0 = vec4<f32>();
+  var total_top0 = vec4<f32>(lowest);
+  var total_sum0 = vec4<f32>();
   var visible: array<vec4<bool>, 1>;
   visible[0] = vec4<bool>(true);
 
-  for (var first = keys.x; first < keys.y; first += 1) {
-    // Past the last key, the last one is read again and hidden.
-    let j0 = u32(min(first + 0, keys.y - 1));
-    var s: array<vec4<f32>, 1>;
-    {
-      let row0 = key_at + j0 * params.keyRow;
-      var s0 = vec4<f32>();
+  var first = keys.x;
+  while (first < keys.y) {
+    let end_of_run = min(keys.y, (first / 1024 + 1) * 1024);
+    for (; first < end_of_run; first += 1) {
+      // Past the last key, the last one is read again and hidden.
+      let j0 = u32(min(first + 0, keys.y - 1));
+      var s: array<vec4<f32>, 1>;
       {
+        let row0 = key_at + j0 * params.keyRow;
+        var s0 = vec4<f32>();
         {
-          let x = select(key[row0 + key_column0], 0.0, 0u >= params.headDim);
-          s0 += x * q[0];
+          {
+            let x = select(key[row0 + key_column0], 0.0, 0u >= params.headDim);
+            s0 += x * q[0];
+          }
+          {
+            let x = select(key[row0 + key_column1], 0.0, 1u >= params.headDim);
+            s0 += x * q[1];
+          }
+          {
+            let x = select(key[row0 + key_column2], 0.0, 2u >= params.headDim);
+            s0 += x * q[2];
+          }
+          {
+            let x = select(key[row0 + key_column3], 0.0, 3u >= params.headDim);
+            s0 += x * q[3];
+          }
         }
         {
-          let x = select(key[row0 + key_column1], 0.0, 1u >= params.headDim);
-          s0 += x * q[1];
+          {
+            let x = select(key[row0 + key_column4], 0.0, 4u >= params.headDim);
+            s0 += x * q[4];
+          }
+          {
+            let x = select(key[row0 + key_column5], 0.0, 5u >= params.headDim);
+            s0 += x * q[5];
+          }
+          {
+            let x = select(key[row0 + key_column6], 0.0, 6u >= params.headDim);
+            s0 += x * q[6];
+          }
+          {
+            let x = select(key[row0 + key_column7], 0.0, 7u >= params.headDim);
+            s0 += x * q[7];
+          }
         }
         {
-          let x = select(key[row0 + key_column2], 0.0, 2u >= params.headDim);
-          s0 += x * q[2];
+          {
+            let x = select(key[row0 + key_column8], 0.0, 8u >= params.headDim);
+            s0 += x * q[8];
+          }
+          {
+            let x = select(key[row0 + key_column9], 0.0, 9u >= params.headDim);
+            s0 += x * q[9];
+          }
+          {
+            let x = select(key[row0 + key_column10], 0.0, 10u >= params.headDim);
+            s0 += x * q[10];
+          }
+          {
+            let x = select(key[row0 + key_column11], 0.0, 11u >= params.headDim);
+            s0 += x * q[11];
+          }
         }
         {
-          let x = select(key[row0 + key_column3], 0.0, 3u >= params.headDim);
-          s0 += x * q[3];
+          {
+            let x = select(key[row0 + key_column12], 0.0, 12u >= params.headDim);
+            s0 += x * q[12];
+          }
+          {
+            let x = select(key[row0 + key_column13], 0.0, 13u >= params.headDim);
+            s0 += x * q[13];
+          }
+          {
+            let x = select(key[row0 + key_column14], 0.0, 14u >= params.headDim);
+            s0 += x * q[14];
+          }
+          {
+            let x = select(key[row0 + key_column15], 0.0, 15u >= params.headDim);
+            s0 += x * q[15];
+          }
+        }
+        s[0] = s0 * params.scale;
+      }
+      let masked = elementwise || first < full_first || first + 0 > full_last
+        || first + 1 > keys.y;
+      for (var pair = 0u; masked && pair < 1u; pair++) {
+        let j = first + i32(pair / 1u);
+        let rows = rows_of(block.head, own + pair % 1u * 4u);
+        let logits = bias_and_visibility(cap4(s[pair]), batch, b, rows, vec4<u32>(u32(min(j, keys.y - 1))));
+        let seen = logits.visible & vec4<bool>(j < keys.y);
+        s[pair] = select(vec4<f32>(lowest), logits.s, seen);
+        visible[pair] = seen;
+      }
+      let best0 = s[0];
+      let above0 = best0 > top0 + 8.0;
+      if (any(above0)) {
+        let decay0 = select(vec4<f32>(1.0), soft_exp4(top0 - best0), above0);
+        top0 = select(top0, best0, above0);
+        sum0 *= decay0;
+        for (var c = 0u; c < 16u; c++) {
+          o[0u + c] *= decay0;
         }
       }
-      {
-        {
-          let x = select(key[row0 + key_column4], 0.0, 4u >= params.headDim);
-          s0 += x * q[4];
+      var p: array<vec4<f32>, 1>;
+      p[0] = select(vec4<f32>(), soft_exp4(s[0] - top0), visible[0]);
+      sum0 += p[0];
+      // A row that does not see a key must not see its NaN either: such a key goes element by element.
+      var skipped = 0u;
+      for (var k = 0u; masked && k < 1u; k++) {
+        let row = value_at + u32(min(first + i32(k), keys.y - 1)) * params.valueRow;
+        var skip = false;
+        for (var c = 0u; c < params.valueDim; c++) {
+          skip = skip || not_finite(value[row + c * params.valueColumn]);
         }
-        {
-          let x = select(key[row0 + key_column5], 0.0, 5u >= params.headDim);
-          s0 += x * q[5];
+        for (var quad = 0u; quad < 1u; quad++) {
+          let weight = p[k * 1u + quad];
+          for (var c = 0u; skip && c < params.valueDim; c++) {
+            let v = value[row + c * params.valueColumn];
+            o[quad * 16u + c] += select(weight * v, vec4<f32>(), weight == vec4<f32>());
+          }
+          visible[k * 1u + quad] = vec4<bool>(true);
         }
-        {
-          let x = select(key[row0 + key_column6], 0.0, 6u >= params.headDim);
-          s0 += x * q[6];
-        }
-        {
-          let x = select(key[row0 + key_column7], 0.0, 7u >= params.headDim);
-          s0 += x * q[7];
-        }
+        skipped |= u32(skip) << k;
       }
       {
+        let row0 = value_at + j0 * params.valueRow;
+        let skip0 = (skipped & 1u) != 0u;
         {
-          let x = select(key[row0 + key_column8], 0.0, 8u >= params.headDim);
-          s0 += x * q[8];
+          {
+            let v0 = select(value[row0 + value_column0], 0.0, 0u >= params.valueDim || skip0);
+            o[0] += v0 * p[0];
+          }
+          {
+            let v0 = select(value[row0 + value_column1], 0.0, 1u >= params.valueDim || skip0);
+            o[1] += v0 * p[0];
+          }
+          {
+            let v0 = select(value[row0 + value_column2], 0.0, 2u >= params.valueDim || skip0);
+            o[2] += v0 * p[0];
+          }
+          {
+            let v0 = select(value[row0 + value_column3], 0.0, 3u >= params.valueDim || skip0);
+            o[3] += v0 * p[0];
+          }
         }
         {
-          let x = select(key[row0 + key_column9], 0.0, 9u >= params.headDim);
-          s0 += x * q[9];
+          {
+            let v0 = select(value[row0 + value_column4], 0.0, 4u >= params.valueDim || skip0);
+            o[4] += v0 * p[0];
+          }
+          {
+            let v0 = select(value[row0 + value_column5], 0.0, 5u >= params.valueDim || skip0);
+            o[5] += v0 * p[0];
+          }
+          {
+            let v0 = select(value[row0 + value_column6], 0.0, 6u >= params.valueDim || skip0);
+            o[6] += v0 * p[0];
+          }
+          {
+            let v0 = select(value[row0 + value_column7], 0.0, 7u >= params.valueDim || skip0);
+            o[7] += v0 * p[0];
+          }
         }
         {
-          let x = select(key[row0 + key_column10], 0.0, 10u >= params.headDim);
-          s0 += x * q[10];
+          {
+            let v0 = select(value[row0 + value_column8], 0.0, 8u >= params.valueDim || skip0);
+            o[8] += v0 * p[0];
+          }
+          {
+            let v0 = select(value[row0 + value_column9], 0.0, 9u >= params.valueDim || skip0);
+            o[9] += v0 * p[0];
+          }
+          {
+            let v0 = select(value[row0 + value_column10], 0.0, 10u >= params.valueDim || skip0);
+            o[10] += v0 * p[0];
+          }
+          {
+            let v0 = select(value[row0 + value_column11], 0.0, 11u >= params.valueDim || skip0);
+            o[11] += v0 * p[0];
+          }
         }
         {
-          let x = select(key[row0 + key_column11], 0.0, 11u >= params.headDim);
-          s0 += x * q[11];
+          {
+            let v0 = select(value[row0 + value_column12], 0.0, 12u >= params.valueDim || skip0);
+            o[12] += v0 * p[0];
+          }
+          {
+            let v0 = select(value[row0 + value_column13], 0.0, 13u >= params.valueDim || skip0);
+            o[13] += v0 * p[0];
+          }
+          {
+            let v0 = select(value[row0 + value_column14], 0.0, 14u >= params.valueDim || skip0);
+            o[14] += v0 * p[0];
+          }
+          {
+            let v0 = select(value[row0 + value_column15], 0.0, 15u >= params.valueDim || skip0);
+            o[15] += v0 * p[0];
+          }
         }
       }
-      {
-        {
-          let x = select(key[row0 + key_column12], 0.0, 12u >= params.headDim);
-          s0 += x * q[12];
-        }
-        {
-          let x = select(key[row0 + key_column13], 0.0, 13u >= params.headDim);
-          s0 += x * q[13];
-        }
-        {
-          let x = select(key[row0 + key_column14], 0.0, 14u >= params.headDim);
-          s0 += x * q[14];
-        }
-        {
-          let x = select(key[row0 + key_column15], 0.0, 15u >= params.headDim);
-          s0 += x * q[15];
-        }
-      }
-      s[0] = s0 * params.scale;
     }
-    let masked = elementwise || first < full_first || first + 0 > full_last
-      || first + 1 > keys.y;
-    for (var pair = 0u; masked && pair < 1u; pair++) {
-      let j = first + i32(pair / 1u);
-      let rows = rows_of(block.head, own + pair % 1u * 4u);
-      let logits = bias_and_visibility(cap4(s[pair]), batch, b, rows, vec4<u32>(u32(min(j, keys.y - 1))));
-      let seen = logits.visible & vec4<bool>(j < keys.y);
-      s[pair] = select(vec4<f32>(lowest), logits.s, seen);
-      visible[pair] = seen;
-    }
-    let best0 = s[0];
-    let above0 = best0 > top0 + 8.0;
-    if (any(above0)) {
-      let decay0 = select(vec4<f32>(1.0), soft_exp4(top0 - best0), above0);
-      top0 = select(top0, best0, above0);
-      sum0 *= decay0;
-      for (var c = 0u; c < 16u; c++) {
-        o[0u + c] *= decay0;
-      }
-    }
-    var p: array<vec4<f32>, 1>;
-    p[0] = select(vec4<f32>(), soft_exp4(s[0] - top0), visible[0]);
-    sum0 += p[0];
-    // A row that does not see a key must not see its NaN either: such a key goes element by element.
-    var skipped = 0u;
-    for (var k = 0u; masked && k < 1u; k++) {
-      let row = value_at + u32(min(first + i32(k), keys.y - 1)) * params.valueRow;
-      var skip = false;
-      for (var c = 0u; c < params.valueDim; c++) {
-        skip = skip || not_finite(value[row + c * params.valueColumn]);
-      }
-      for (var quad = 0u; quad < 1u; quad++) {
-        let weight = p[k * 1u + quad];
-        for (var c = 0u; skip && c < params.valueDim; c++) {
-          let v = value[row + c * params.valueColumn];
-          o[quad * 16u + c] += select(weight * v, vec4<f32>(), weight == vec4<f32>());
-        }
-        visible[k * 1u + quad] = vec4<bool>(true);
-      }
-      skipped |= u32(skip) << k;
-    }
-    {
-      let row0 = value_at + j0 * params.valueRow;
-      let skip0 = (skipped & 1u) != 0u;
-      {
-        {
-          let v0 = select(value[row0 + value_column0], 0.0, 0u >= params.valueDim || skip0);
-          o[0] += v0 * p[0];
-        }
-        {
-          let v0 = select(value[row0 + value_column1], 0.0, 1u >= params.valueDim || skip0);
-          o[1] += v0 * p[0];
-        }
-        {
-          let v0 = select(value[row0 + value_column2], 0.0, 2u >= params.valueDim || skip0);
-          o[2] += v0 * p[0];
-        }
-        {
-          let v0 = select(value[row0 + value_column3], 0.0, 3u >= params.valueDim || skip0);
-          o[3] += v0 * p[0];
-        }
-      }
-      {
-        {
-          let v0 = select(value[row0 + value_column4], 0.0, 4u >= params.valueDim || skip0);
-          o[4] += v0 * p[0];
-        }
-        {
-          let v0 = select(value[row0 + value_column5], 0.0, 5u >= params.valueDim || skip0);
-          o[5] += v0 * p[0];
-        }
-        {
-          let v0 = select(value[row0 + value_column6], 0.0, 6u >= params.valueDim || skip0);
-          o[6] += v0 * p[0];
-        }
-        {
-          let v0 = select(value[row0 + value_column7], 0.0, 7u >= params.valueDim || skip0);
-          o[7] += v0 * p[0];
-        }
-      }
-      {
-        {
-          let v0 = select(value[row0 + value_column8], 0.0, 8u >= params.valueDim || skip0);
-          o[8] += v0 * p[0];
-        }
-        {
-          let v0 = select(value[row0 + value_column9], 0.0, 9u >= params.valueDim || skip0);
-          o[9] += v0 * p[0];
-        }
-        {
-          let v0 = select(value[row0 + value_column10], 0.0, 10u >= params.valueDim || skip0);
-          o[10] += v0 * p[0];
-        }
-        {
-          let v0 = select(value[row0 + value_column11], 0.0, 11u >= params.valueDim || skip0);
-          o[11] += v0 * p[0];
-        }
-      }
-      {
-        {
-          let v0 = select(value[row0 + value_column12], 0.0, 12u >= params.valueDim || skip0);
-          o[12] += v0 * p[0];
-        }
-        {
-          let v0 = select(value[row0 + value_column13], 0.0, 13u >= params.valueDim || skip0);
-          o[13] += v0 * p[0];
-        }
-        {
-          let v0 = select(value[row0 + value_column14], 0.0, 14u >= params.valueDim || skip0);
-          o[14] += v0 * p[0];
-        }
-        {
-          let v0 = select(value[row0 + value_column15], 0.0, 15u >= params.valueDim || skip0);
-          o[15] += v0 * p[0];
-        }
-      }
+    let decay0 = soft_exp4(total_top0 - top0);
+    total_top0 = top0;
+    total_sum0 = total_sum0 * decay0 + sum0;
+    sum0 = vec4<f32>();
+    for (var c = 0u; c < 16u; c++) {
+      total[c] = total[c] * decay0 + o[c];
+      o[c] = vec4<f32>();
     }
   }
 
   {
     let rows = rows_of(block.head, own + 0u);
-    let factor = finish_rows(rows, b, split, top0, sum0, true);
+    let factor = finish_rows(rows, b, split, total_top0, total_sum0, true);
     let at = (b * params.queryHeads + rows.head) * params.queryLength + rows.index;
     for (var c = 0u; c < params.valueDim; c++) {
-      let values = o[0u + c] * factor;
+      let values = total[0u + c] * factor;
       for (var r = 0; r < 4; r++) {
         if (rows.exists[r]) {
           output[params.outputBase + split * params.outputSplit + at[r] * params.outputRow + c] = f32(values[r]);

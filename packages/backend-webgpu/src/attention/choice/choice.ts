@@ -35,7 +35,7 @@ interface ChoiceOf<K extends KernelName> extends Storages {
 
 /** Sizes that only some kernels have. */
 interface SizesOf {
-  readonly tile: { readonly tile: Pick<TileShape, "lanes" | "columns" | "subgroups"> };
+  readonly tile: { readonly tile: Pick<TileShape, "lanes" | "columns" | "subgroups" | "runs"> };
   readonly row: unknown;
   readonly decode: { readonly decode: Pick<DecodeShape, "columns" | "headDim"> };
   readonly "subgroup-matrix": {
@@ -66,6 +66,17 @@ export function keysOfTile(choice: Choice): number {
     case "stream":
       return choice.registers.keys;
   }
+}
+
+/**
+ * The same choice, such that the order of a row's sums depends on nothing but the row and its keys: tiles start at
+ * multiples of their size, keys are not split, and runs of them are summed by themselves, however many there are.
+ */
+export function withInvariantSums(choice: Choice): Choice {
+  const invariant = { ...choice, splits: 1, keyGrain: keysOfTile(choice) };
+  return invariant.kernel === "tile"
+    ? { ...invariant, tile: { ...invariant.tile, runs: true } }
+    : invariant;
 }
 
 /** Fields that all choices share, except those whose rows are listed. */

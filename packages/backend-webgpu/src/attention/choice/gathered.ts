@@ -3,7 +3,8 @@ import { type Capabilities, suitsUnrolled } from "../../capabilities.js";
 import { sequencesOf, shortRows } from "../gathered.js";
 import type { KernelName } from "../kernel-names.js";
 import { decodeRows } from "../kernels/decode.js";
-import { type Choice, keysOfTile } from "./choice.js";
+import { needsRuns } from "../kernels/runs.js";
+import { type Choice, withInvariantSums } from "./choice.js";
 import { chooseDecode, fitsDecode } from "./decode.js";
 import { chooseQuad, chooseStream, fitsRegisters, isLarge, mostStreamRows } from "./registers.js";
 import { chooseRow } from "./row.js";
@@ -57,7 +58,7 @@ export function chooseGathered(
     return chooseTile(usual, capabilities, group);
   };
   const chosen = inLists(choice(), problem);
-  if (batchInvariant) return { ...chosen, splits: 1, keyGrain: keysOfTile(chosen) };
+  if (batchInvariant) return withInvariantSums(chosen);
   const mixed = problem.ragged !== null && !software && forced === undefined;
   if (mixed && chosen.kernel !== "row" && group <= shortRows && fitsDecode(usual, capabilities)) {
     return chooseMixed(problem, capabilities, group);
@@ -70,12 +71,18 @@ export function inLists(choice: Choice, problem: AttentionProblem): Choice {
   const group = headsPerGroup(problem);
   const listed = choice.kernel === "row" ? { ...choice, stack: group, rows: group } : choice;
   return {
-    ...listed,
+    ...withLongestSums(listed, problem),
     listRows: [listed.rows],
     // Registers take keys from an even one on.
     keyGrain: "registers" in choice ? choice.registers.keys : 1,
     splits: sequencesOf(problem).batch === 0 ? 1 : choice.splits,
   };
+}
+
+/** One of the sequences may have all keys of the batch, while sizes are chosen for the average. */
+function withLongestSums(choice: Choice, { keyLength }: AttentionProblem): Choice {
+  if (choice.kernel !== "tile") return choice;
+  return { ...choice, tile: { ...choice.tile, runs: needsRuns(keyLength, choice.splits) } };
 }
 
 /** Tiles for the long sequences of a ragged batch, and the decode kernel for the short ones. */
@@ -86,9 +93,9 @@ function chooseMixed(problem: AttentionProblem, capabilities: Capabilities, grou
   const rows = problem.queryHeads * problem.queryLength;
   // All rows have as many parts.
   const most = Math.max(1, Math.floor(mostPartsBytes / (4 * rows * problem.valueDim)));
+  const splits = Math.min(most, Math.max(tile.splits, decode.splits));
   return {
-    ...tile,
-    splits: Math.min(most, Math.max(tile.splits, decode.splits)),
+    ...withLongestSums({ ...tile, splits }, problem),
     listRows: [decode.rows, tile.rows],
     short: decode.decode,
   };

@@ -232,7 +232,8 @@ ${
     products[thread * 2u + 1u] = high_weight;
 `
 }    workgroupBarrier();
-${forRows((r, half, c) => `    o${r} *= ${half}_decay.${c};`)}
+    // The tile's sums by themselves, since long float32 sums of nearly equal terms drift.
+${forRows((r) => `    var t${r} = vec4<f32>();`)}
     let count = u32(min(${decodeThreads}, keys.y - tile));
     for (var k = turn; k < count; k += ${turns}u) {
       let v = value_four(${address("value", "k")}, column);
@@ -240,11 +241,12 @@ ${forRows((r, half, c) => `    o${r} *= ${half}_decay.${c};`)}
       let high = products[k * 2u + 1u];
       if (not_finite4(v)) {
         // A row that does not see the key must not see its NaN either.
-${forRows((r, half, c) => `        o${r} += select(${half}.${c} * v, vec4<f32>(), ${half}.${c} == 0.0);`)}
+${forRows((r, half, c) => `        t${r} += select(${half}.${c} * v, vec4<f32>(), ${half}.${c} == 0.0);`)}
       } else {
-${forRows((r, half, c) => `        o${r} += ${half}.${c} * v;`)}
+${forRows((r, half, c) => `        t${r} += ${half}.${c} * v;`)}
       }
     }
+${forRows((r, half, c) => `    o${r} = o${r} * ${half}_decay.${c} + t${r};`)}
     workgroupBarrier();
   }
 

@@ -20,6 +20,7 @@ import {
 } from "../wgsl/reads.js";
 import { notFiniteFragment, rulesFragment } from "../wgsl/rules.js";
 import { attentionKernelName } from "./name.js";
+import { runKeys } from "./runs.js";
 
 /** Invocations of a workgroup: a quad. */
 export const registersThreads = 4;
@@ -163,8 +164,9 @@ ${repeat(4, (e) => `        let x${k}_${e} = ${numbersOf(`quadBroadcast(word${k}
     gathered ? `${from}_row(${from}_at, place${k})` : `${from}_at + j${k} * params.${from}Row`;
   const single = (from: "key" | "value", at: string): string =>
     reads.element === "f32" ? `${from}[${at}]` : loadElement(from, at, reads);
-  // Positions of keys are looked at once for as many keys as have a span. Keys start at even numbers.
-  const spanVisibility = `    if (first == keys.x || first % ${spanKeys} == 0${own.hasMap ? " || jumped" : ""}) {
+  // Positions of keys are looked at once for as many keys as have a span, or as a tile of the map. Keys start at even
+  // numbers.
+  const spanVisibility = `    if (first == keys.x || first % ${own.hasMap ? registersMapKeys : spanKeys} == 0) {
       visibility = tile_visibility(batch, span, first, min(${spanKeys} - first % ${spanKeys}, keys.y - first));
       if (visibility == tile_hidden) {
         first += min(${spanKeys} - first % ${spanKeys}, keys.y - first) - ${together};
@@ -173,71 +175,16 @@ ${repeat(4, (e) => `        let x${k}_${e} = ${numbersOf(`quadBroadcast(word${k}
     }
 `;
   // The map of tiles as well, whose tiles have as many keys or a multiple.
-  const mapped = `    var jumped = false;
-    if (first == keys.x || first % ${registersMapKeys} == 0) {
-      let visited = next_visited(map, first, keys.y);
-      if (visited >= keys.y) {
+  const mapped = `    if (first == keys.x || first % ${registersMapKeys} == 0) {
+      first = next_visited(map, first, keys.y);
+      if (first >= end_of_run) {
         break;
       }
-      jumped = visited != first;
-      first = visited;
       kind = kind_of(map, first);
       program_hides = kind != kind_full;
     }
 `;
-  const body = `@compute @workgroup_size(${registersThreads})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3<u32>,
-  @builtin(num_workgroups) counts: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32,${mode === "quad" ? "\n  @builtin(subgroup_invocation_id) subgroup_lane: u32," : ""}
-) {
-  let block = workgroup_block(workgroup, counts);
-  if (!block.exists) {
-    return;
-  }
-${mode === "quad" ? "  let lane = subgroup_lane & 3u;\n" : ""}  let b = block.batch;
-${grid.batch}  let split = ${mode === "stream" ? `block.split * ${registersThreads}u + thread` : "block.split"};
-  let first_row = ${grid.firstRow};
-  let end_row = ${grid.endRow};
-  let span = ${grid.span};
-  let first_index = span.x;
-  let last_index = span.y;
-  let keys = ${grid.keys("split")};
-${grid.map}${
-  gathered
-    ? ""
-    : `  // Keys that all rows see, if there are no other rules.
-  let full_first = last_index + batch.first;
-  let full_last = first_index + batch.last;
-`
-}  let elementwise = (params.flags & flags_elementwise) != 0u;
-
-  let own = first_row${mode === "stream" ? "" : ` + thread * ${rows}u`};
-  let kv_head = kv_head_of(block.head * params.stack);
-  let key_at = ${headAddress("key", reads)};
-  let value_at = ${headAddress("value", reads)};
-${columns("key", headDim)}
-${columns("value", valueDim)}
-
-  var q: array<vec4<f32>, ${quads * headDim}>;
-${keepsRows ? `  var kept: array<Rows, ${quads}>;\n` : ""}  for (var quad = 0u; quad < ${quads}u; quad++) {
-    let rows = ${grid.rowsOf("own + quad * 4u")};
-${keepsRows ? "    kept[quad] = rows;\n" : ""}    let row = vec4<u32>(params.queryBase + b * params.queryBatch)
-      + rows.head * params.queryHead + rows.index * params.queryRow;
-    for (var d = 0u; d < params.headDim; d++) {
-      let at = row + d * params.queryColumn;
-      q[quad * ${headDim}u + d] = vec4<f32>(query[at.x], query[at.y], query[at.z], query[at.w]);
-    }
-  }
-  var o: array<vec4<f32>, ${quads * valueDim}>;
-${forQuads(
-  (q) => `  var top${q} = vec4<f32>(lowest);
-  var sum${q} = vec4<f32>();`,
-)}
-  var visible: array<vec4<bool>, ${pairs}>;
-${forPairs((_k, _q, pair) => `  visible[${pair}] = vec4<bool>(true);`)}
-
-${gathered ? "  let positions = (params.flags & flag_positions) != 0u;\n  var visibility = tile_full;\n" : ""}${own.hasMap ? "  var kind = kind_full;\n" : ""}  for (var first = keys.x; first < keys.y; first += ${together}) {
+  const walk = `  for (; first < end_of_run; first += ${together}) {
 ${own.hasMap ? mapped : ""}${gathered ? spanVisibility : ""}    // Past the last key, the last one is read again and hidden.
 ${forKeys((k) => `    let j${k} = u32(min(first + ${k}, keys.y - 1));`)}
 ${gathered ? `${forKeys((k) => `    let place${k} = place_of(batch, j${k});`)}\n` : ""}    var s: array<vec4<f32>, ${pairs}>;
@@ -345,15 +292,86 @@ ${forQuads((q) => `          o[${q * valueDim + 4 * per * chunk + e}] += ${repea
       }`,
 )}
     }
+  }`;
+  const body = `@compute @workgroup_size(${registersThreads})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) counts: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,${mode === "quad" ? "\n  @builtin(subgroup_invocation_id) subgroup_lane: u32," : ""}
+) {
+  let block = workgroup_block(workgroup, counts);
+  if (!block.exists) {
+    return;
+  }
+${mode === "quad" ? "  let lane = subgroup_lane & 3u;\n" : ""}  let b = block.batch;
+${grid.batch}  let split = ${mode === "stream" ? `block.split * ${registersThreads}u + thread` : "block.split"};
+  let first_row = ${grid.firstRow};
+  let end_row = ${grid.endRow};
+  let span = ${grid.span};
+  let first_index = span.x;
+  let last_index = span.y;
+  let keys = ${grid.keys("split")};
+${grid.map}${
+  gathered
+    ? ""
+    : `  // Keys that all rows see, if there are no other rules.
+  let full_first = last_index + batch.first;
+  let full_last = first_index + batch.last;
+`
+}  let elementwise = (params.flags & flags_elementwise) != 0u;
+
+  let own = first_row${mode === "stream" ? "" : ` + thread * ${rows}u`};
+  let kv_head = kv_head_of(block.head * params.stack);
+  let key_at = ${headAddress("key", reads)};
+  let value_at = ${headAddress("value", reads)};
+${columns("key", headDim)}
+${columns("value", valueDim)}
+
+  var q: array<vec4<f32>, ${quads * headDim}>;
+${keepsRows ? `  var kept: array<Rows, ${quads}>;\n` : ""}  for (var quad = 0u; quad < ${quads}u; quad++) {
+    let rows = ${grid.rowsOf("own + quad * 4u")};
+${keepsRows ? "    kept[quad] = rows;\n" : ""}    let row = vec4<u32>(params.queryBase + b * params.queryBatch)
+      + rows.head * params.queryHead + rows.index * params.queryRow;
+    for (var d = 0u; d < params.headDim; d++) {
+      let at = row + d * params.queryColumn;
+      q[quad * ${headDim}u + d] = vec4<f32>(query[at.x], query[at.y], query[at.z], query[at.w]);
+    }
+  }
+  // Of the run of keys that is walked over, and of the runs before it.
+  var o: array<vec4<f32>, ${quads * valueDim}>;
+  var total: array<vec4<f32>, ${quads * valueDim}>;
+${forQuads(
+  (q) => `  var top${q} = vec4<f32>(lowest);
+  var sum${q} = vec4<f32>();
+  var total_top${q} = vec4<f32>(lowest);
+  var total_sum${q} = vec4<f32>();`,
+)}
+  var visible: array<vec4<bool>, ${pairs}>;
+${forPairs((_k, _q, pair) => `  visible[${pair}] = vec4<bool>(true);`)}
+
+${gathered ? "  let positions = (params.flags & flag_positions) != 0u;\n  var visibility = tile_full;\n" : ""}${own.hasMap ? "  var kind = kind_full;\n" : ""}  var first = keys.x;
+  while (first < keys.y) {
+    let end_of_run = min(keys.y, (first / ${runKeys} + 1) * ${runKeys});
+${indented(walk)}
+${forQuads(
+  (q) => `    let decay${q} = soft_exp4(total_top${q} - top${q});
+    total_top${q} = top${q};
+    total_sum${q} = total_sum${q} * decay${q} + sum${q};
+    sum${q} = vec4<f32>();
+    for (var c = ${q * valueDim}u; c < ${(q + 1) * valueDim}u; c++) {
+      total[c] = total[c] * decay${q} + o[c];
+      o[c] = vec4<f32>();
+    }`,
+)}
   }
 
 ${forQuads(
   (q) => `  {
     let rows = ${grid.rowsOf(`own + ${4 * q}u`)};
-    let factor = finish_rows(rows, b, split, top${q}, sum${q}, true);
+    let factor = finish_rows(rows, b, split, total_top${q}, total_sum${q}, true);
     let at = (b * params.queryHeads + rows.head) * params.queryLength + rows.index;
     for (var c = 0u; c < params.valueDim; c++) {
-      let values = o[${q * valueDim}u + c] * factor;
+      let values = total[${q * valueDim}u + c] * factor;
       for (var r = 0; r < 4; r++) {
         if (rows.exists[r]) {
           output[params.outputBase + split * params.outputSplit + at[r] * params.outputRow + c] = ${output}(values[r]);
@@ -384,4 +402,8 @@ ${forQuads(
     ],
     body,
   });
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, "  ");
 }

@@ -30,6 +30,7 @@ import {
 } from "../wgsl/reads.js";
 import { notFiniteFragment, rulesFragment } from "../wgsl/rules.js";
 import { attentionKernelName } from "./name.js";
+import { runKeys } from "./runs.js";
 
 /** The decisions that the kernel's text depends on. */
 export interface TileShape {
@@ -43,6 +44,11 @@ export interface TileShape {
   readonly output: Storage;
   /** Whether rows are reduced across lanes by subgroups as far as those reach. */
   readonly subgroups: boolean;
+  /**
+   * Whether runs of {@link runKeys} keys are summed by themselves, as `needsRuns` says; takes
+   * twice the registers for the output. Default false.
+   */
+  readonly runs?: boolean;
   /** Left out: keys and values are of the query's type and in no list. */
   readonly reads?: Reads;
 }
@@ -59,7 +65,8 @@ export function tileBytes({ lanes, storage }: Pick<TileShape, "lanes" | "storage
  * output; values are read from storage, one key at a time, by all threads in step.
  */
 export function tileKernel(shape: TileShape): Kernel {
-  const { lanes, columns, storage, bias, output, subgroups, reads = plainReads(storage) } = shape;
+  const { lanes, columns, storage, bias, output, subgroups, runs = false } = shape;
+  const { reads = plainReads(storage) } = shape;
   const grid = gridText(reads, tileRows);
   const own = programText(reads.programs);
   const scaled = reads.element === "i8";
@@ -82,6 +89,40 @@ export function tileKernel(shape: TileShape): Kernel {
     for (var c = 0u; c < 4u; c++) {
       value_scales[c] = value_scale(place_of(batch, u32(min(tile + i32(lane * 4u + c), keys.y - 1))), kv_head);
     }
+`;
+  // Sums over the runs before, and what they were scaled by.
+  const totals = `${forOutputs((r, q) => `  var total${r}_${q} = vec4<f32>();`)}
+  var low_total_max = vec4<f32>(lowest);
+  var high_total_max = vec4<f32>(lowest);
+  var low_total = vec4<f32>();
+  var high_total = vec4<f32>();
+  var end_of_run = (keys.x / ${runKeys} + 1) * ${runKeys};
+`;
+  const newRun = `    if (tile >= end_of_run) {
+      end_of_run = (tile / ${runKeys} + 1) * ${runKeys};
+      let low_decay = soft_exp4(low_total_max - low_max);
+      let high_decay = soft_exp4(high_total_max - high_max);
+      low_total_max = low_max;
+      high_total_max = high_max;
+      low_total = low_total * low_decay + low_sum;
+      high_total = high_total * high_decay + high_sum;
+      low_sum = vec4<f32>();
+      high_sum = vec4<f32>();
+${forOutputs(
+  (
+    r,
+    q,
+    component,
+  ) => `      total${r}_${q} = total${r}_${q} * ${component.replace(".", "_decay.")} + o${r}_${q};
+      o${r}_${q} = vec4<f32>();`,
+)}
+    }
+`;
+  const lastRun = `  let low_decay = soft_exp4(low_total_max - low_max);
+  let high_decay = soft_exp4(high_total_max - high_max);
+  low_sum += low_total * low_decay;
+  high_sum += high_total * high_decay;
+${forOutputs((r, q, component) => `  o${r}_${q} += total${r}_${q} * ${component.replace(".", "_decay.")};`)}
 `;
   const body = `var<workgroup> lane_rows: array<vec4<f32>, ${lanes * rowQuads}>;
 
@@ -131,10 +172,10 @@ ${forOutputs((r, q) => `  var o${r}_${q} = vec4<f32>();`)}
   var high_max = vec4<f32>(lowest);
   var low_sum = vec4<f32>();
   var high_sum = vec4<f32>();
-
+${runs ? totals : ""}
 ${subgroups ? "  let reach = subgroup_reach(thread, place, size);\n" : ""}
   for (var tile = keys.x; tile < keys.y; tile += ${keys}) {
-${own.visit("tile", "    ")}${grid.visibility("tile", keys, "    ")}    multiply_tile(thread, query_at, key_at, tile, keys${multiplyArguments(reads)});
+${own.visit("tile", "    ")}${runs ? newRun : ""}${grid.visibility("tile", keys, "    ")}    multiply_tile(thread, query_at, key_at, tile, keys${multiplyArguments(reads)});
     let masked = ${own.masked}(params.flags & flags_elementwise) != 0u || tile + ${keys} > keys.y
       || ${grid.partial("tile", keys)}
       || end_row < first_row + ${tileRows}u;
@@ -222,7 +263,7 @@ ${forRows((r, component) => `          o${r}_${q} += ${component} * v;`)}
 )}
     }
   }
-
+${runs ? lastRun : ""}
   workgroupBarrier();
   lane_rows[lane * ${rowQuads}u + band * 2u] = low_sum;
   lane_rows[lane * ${rowQuads}u + band * 2u + 1u] = high_sum;
@@ -261,7 +302,7 @@ ${last.before}      let at = ${last.at};
   const name = attentionKernelName("tile", storage, [tileRows, keys, columns], {
     bias,
     output,
-    variants: [subgroups && "subgroups", ...readVariants(reads, storage)],
+    variants: [subgroups && "subgroups", runs && "runs", ...readVariants(reads, storage)],
   });
   const features = [f16 && "f16", subgroups && "subgroups"];
   const fragments: Fragment[] = [
