@@ -61,10 +61,15 @@ export async function install(
       filter: (path) => !path.includes(".bundles"),
     });
     const others = Object.keys(manifest.dependencies ?? {}).filter((n) => !n.startsWith("@heed/"));
-    for (const other of others) link(join(from, "node_modules", other), join(modules, other));
+    // Copies as well: Next's bundler does not follow links out of the application's folder. They need no others.
+    for (const other of others) copy(join(from, "node_modules", other), join(modules, other));
   }
   for (const name of extra) link(join(packages, "heed/node_modules", name), join(modules, name));
   return target;
+}
+
+function copy(from: string, to: string): void {
+  cpSync(resolve(from), to, { recursive: true, dereference: true });
 }
 
 function link(from: string, to: string): void {
