@@ -1,4 +1,6 @@
 /** A backend that computes in parts: what its plans say, and that everything is released. */
+
+import { describe, expect, test } from "vitest";
 import {
   type AttentionProblem,
   type Backend,
@@ -9,8 +11,7 @@ import {
   type SupportReason,
   UnsupportedError,
   zeros,
-} from "@heed/core";
-import { describe, expect, test } from "vitest";
+} from "../src/index.js";
 import { DividingBackend } from "../src/select/dividing-backend.js";
 
 interface Toy {

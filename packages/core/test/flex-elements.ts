@@ -1,14 +1,14 @@
+import { expect } from "vitest";
+import { evaluateGraph } from "../src/attention/onnx/flex/graph.js";
+import { SymbolicTensor } from "../src/attention/onnx/flex/symbolic-tensor.js";
+import { variables } from "../src/program/expression.js";
 import {
   bindProgram,
   type NumberExpression,
   programEvaluator,
   scoreMod,
   where,
-} from "@heed/core/program";
-import { expect } from "vitest";
-import { evaluateGraph } from "../src/attention/onnx/flex/graph.js";
-import { SymbolicTensor } from "../src/attention/onnx/flex/symbolic-tensor.js";
-import { variables } from "../src/program/expression.js";
+} from "../src/program.js";
 import { type Constants, graph, type Node } from "./flex-graph.js";
 
 /** The score that graphs of these tests have as their only input. */

@@ -1,4 +1,4 @@
-import type { OnnxGraphJson, OnnxTensorJson } from "@heed/core/onnx";
+import type { OnnxGraphJson, OnnxTensorJson } from "../src/onnx.js";
 
 export type Node = readonly [operator: string, inputs: string, output: string, attributes?: object];
 export type Constants = Readonly<Record<string, number | Omit<OnnxTensorJson, "name">>>;

@@ -1,8 +1,9 @@
 /** What graphs of FlexAttention are read from: constants, names, nodes and their attributes. */
-import { InvalidInputError } from "@heed/core";
+
 import { describe, expect, test } from "vitest";
 import { evaluateGraph } from "../src/attention/onnx/flex/graph.js";
 import { SymbolicTensor } from "../src/attention/onnx/flex/symbolic-tensor.js";
+import { InvalidInputError } from "../src/index.js";
 import { variables } from "../src/program/expression.js";
 import { constantOf, elementsOf, resultOf } from "./flex-elements.js";
 import { graph, int, ints, type Node } from "./flex-graph.js";

@@ -1,4 +1,7 @@
 /** What graphs of FlexAttention become: programs of scores and masks, and weights that another one changes. */
+
+import { beforeAll, describe, expect, test } from "vitest";
+import { programsOf, weightProgram } from "../src/attention/onnx/flex/programs.js";
 import {
   type Attention,
   createAttention,
@@ -6,11 +9,9 @@ import {
   mergeHeads,
   reference,
   zeros,
-} from "@heed/core";
-import { onnxFlexAttention } from "@heed/core/onnx";
-import { bindProgram, programEvaluator } from "@heed/core/program";
-import { beforeAll, describe, expect, test } from "vitest";
-import { programsOf, weightProgram } from "../src/attention/onnx/flex/programs.js";
+} from "../src/index.js";
+import { onnxFlexAttention } from "../src/onnx.js";
+import { bindProgram, programEvaluator } from "../src/program.js";
 import { constantOf } from "./flex-elements.js";
 import { type Constants, graph, type Node } from "./flex-graph.js";
 import { expectElements, naiveAttention, waves } from "./naive-attention.js";

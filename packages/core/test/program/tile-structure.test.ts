@@ -1,4 +1,16 @@
 /** The form in which tile programs compute: what waits for its reader, and what has a loop of its own. */
+
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { tensor } from "../../src/index.js";
+import type { BoundProgram } from "../../src/program/bound.js";
+import { diagonalsOf } from "../../src/program/diagonals.js";
+import type { ProgramForm } from "../../src/program/form.js";
+import { printProgram } from "../../src/program/print.js";
+import { Instructions } from "../../src/program/tile/instructions.js";
+import { regroupSums } from "../../src/program/tile/regroup-sums.js";
+import { rowInputsOf } from "../../src/program/tile/row-inputs.js";
+import { scheduleOf } from "../../src/program/tile/schedule.js";
+import { simplifyBools } from "../../src/program/tile/simplify.js";
 import {
   abs,
   add,
@@ -23,18 +35,7 @@ import {
   table,
   tanh,
   where,
-} from "@heed/core/program";
-import { afterEach, describe, expect, test, vi } from "vitest";
-import { tensor } from "../../src/index.js";
-import type { BoundProgram } from "../../src/program/bound.js";
-import { diagonalsOf } from "../../src/program/diagonals.js";
-import type { ProgramForm } from "../../src/program/form.js";
-import { printProgram } from "../../src/program/print.js";
-import { Instructions } from "../../src/program/tile/instructions.js";
-import { regroupSums } from "../../src/program/tile/regroup-sums.js";
-import { rowInputsOf } from "../../src/program/tile/row-inputs.js";
-import { scheduleOf } from "../../src/program/tile/schedule.js";
-import { simplifyBools } from "../../src/program/tile/simplify.js";
+} from "../../src/program.js";
 
 const ids = table(tensor(Int32Array.of(0, 1, 1, 2), [4]));
 const slopes = table(tensor(Float32Array.of(0.5, 2), [2]));
