@@ -2,6 +2,7 @@ import {
   type AttentionOutputs,
   type AttentionProblem,
   type BoundAttention,
+  type BoundPositions,
   isDeviceTensor,
   type Tensor,
 } from "@heed/core";
@@ -39,7 +40,7 @@ const mostBytes = 4 * 2 ** 20;
 interface KnownVisits {
   readonly blocks: BlockMask;
   readonly asks: Asks;
-  readonly given: BoundAttention;
+  readonly given: BoundPositions;
   /** Time of the visits, to that of all logits. */
   readonly share: number;
   readonly groups: readonly VisitGroup[];
@@ -94,6 +95,7 @@ export class VisitedTiles {
 
   #visitsOf(call: TileCall): KnownVisits {
     const { bound, blocks, asks } = call;
+    const { offsets, kvLengths, queryPositions, keyPositions } = bound;
     const latest = this.#latest;
     if (latest?.blocks === blocks && latest.asks === asks && areAlike(latest.given, bound)) {
       return latest;
@@ -111,7 +113,8 @@ export class VisitedTiles {
     this.#latest = {
       blocks,
       asks,
-      given: bound,
+      // Not the call itself, which would keep its tensors.
+      given: { offsets, kvLengths, queryPositions, keyPositions },
       share: visits.cost / (batch * queryHeads * queryLength * keyLength),
       groups,
       masks: new KnownMasks(),
@@ -150,7 +153,7 @@ export class VisitedTiles {
   }
 }
 
-function areAlike(known: BoundAttention, asked: BoundAttention): boolean {
+function areAlike(known: BoundPositions, asked: BoundPositions): boolean {
   return (
     same(known.offsets, asked.offsets) &&
     same(known.kvLengths, asked.kvLengths) &&
