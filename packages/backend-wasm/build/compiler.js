@@ -12,9 +12,17 @@ export const builds = {
 /**
  * No -O: Binaryen's optimiser moves statements and constants to where V8 runs out of registers (a
  * register-only loop of multiply-adds then runs at a quarter of its speed). These passes only drop what
- * is dead and join locals.
+ * is dead, join locals and shorten branches.
  */
-const passes = ["vacuum", "coalesce-locals", "reorder-locals", "vacuum", "dce"];
+const passes = [
+  "vacuum",
+  "coalesce-locals",
+  "reorder-locals",
+  "vacuum",
+  "dce",
+  "remove-unused-brs",
+  "vacuum",
+];
 
 /**
  * @param {readonly string[]} features of a build

@@ -31,12 +31,13 @@ export function scoreFloats(
   const packs = mustPack(d, D.headDim);
   const stride = tileStride(d, D.keyPointer, columns, packs);
   const copy = work + size(d, D.workKey);
+  const sink = work + size(d, D.workRow);
   if (packs) tileAddress(d, D.keyPointer, from, to - from, columns, true, copy);
   while (from < to) {
     const run = packs ? to - from : runFrom(d, from, to);
     const key = packs ? copy : addressInPlace(d, D.keyPointer, from);
     if (single) singleScores(query, bytes, key, stride, run, scores);
-    else fewScores(query, bytes, key, stride, run, scores);
+    else fewScores(query, bytes, key, stride, run, scores, sink);
     scores += <usize>run * (single ? 4 : 16);
     from += run;
   }

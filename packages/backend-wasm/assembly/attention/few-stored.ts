@@ -1,11 +1,10 @@
 import * as D from "../../src/shared/attention";
 import { size, word } from "../descriptor";
-import { chunkOf } from "./kernels/few-values";
 import { addFloatValues, scoreFloats } from "./few-floats";
-import { anySpecial, HALF_FACTOR } from "./kernels/stored";
+import { anySpecial, atEven, atOdd, HALF_FACTOR, INT8_FACTOR } from "./kernels/stored";
 import { fewStoredScores, singleStoredScores } from "./kernels/stored-scores";
 import { fewStoredValues, singleStoredValues } from "./kernels/stored-values";
-import { touchRows } from "./kernels/touch";
+import { chunkOf, touchRows } from "./kernels/touch";
 import { addressInPlace, paddedBytes, runFrom, scaleAddress, scaleStride, strideInPlace } from "./tile-source";
 
 // Steps of a tile for few rows on float16 or int8, which are converted in registers. A token's scale is multiplied
@@ -28,32 +27,42 @@ function power(n: i32): f32 {
 @inline
 const INT8_EXPONENT: i32 = -20;
 
+/** The power of two times which `low` and `high` read int8. */
+// @ts-ignore: decorator
+@inline
+const INT8_READ_EXPONENT: i32 = 16;
+
 /**
- * Copies the packed queries, times powers of two that are made up for in the scores: `[4, headDim]`, and after them
- * the factors `[4]` of the scores. float16 keys are read times 2^−112, so that queries take as much of 2^112 as
- * they can without an overflow.
+ * Copies the packed queries, times powers of two that are made up for in the scores: `[headDim/8, 4, 8]`, so that one
+ * address reaches all rows, each eight in the order in which keys are read. int8 keys are read times 2^16, float16 keys
+ * times 2^−112, so that queries take as much of 2^112 as they can without an overflow: for them the factors `[4]` of the
+ * scores follow.
  */
 export function packStoredQuery(d: usize, work: usize): void {
   const bytes = paddedBytes(word(d, D.headDim));
   let from = work + size(d, D.workQuery);
-  let to = from + 4 * bytes;
-  const factors = to + 4 * bytes;
+  const copy = from + 4 * bytes;
+  const factors = copy + 4 * bytes;
   const half = word(d, D.stored) == D.storedFloat16;
   for (let r: usize = 0; r < 4; r++) {
     const end = from + bytes;
-    let exponent = INT8_EXPONENT;
+    let exponent = INT8_EXPONENT - INT8_READ_EXPONENT;
     if (half) {
       let most = 0;
       for (let p = from; p < end; p += 4) most = max(most, load<i32>(p) & 0x7fffffff);
       exponent = max(-15, min(127, 111 + 127 - (most >> 23)));
     }
     const factor = f32x4.splat(power(exponent));
+    let to = copy + 32 * r;
     while (from < end) {
-      v128.store(to, f32x4.mul(v128.load(from), factor));
-      from += 16;
-      to += 16;
+      const first = f32x4.mul(v128.load(from), factor);
+      const last = f32x4.mul(v128.load(from, 16), factor);
+      v128.store(to, half ? first : atEven(first, last));
+      v128.store(to, half ? last : atOdd(first, last), 16);
+      from += 32;
+      to += 128;
     }
-    store<f32>(factors + 4 * r, power(half ? 112 - exponent : -exponent));
+    store<f32>(factors + 4 * r, power(112 - exponent));
   }
 }
 
@@ -91,12 +100,13 @@ function scoreChunks<Stored>(
     const key = addressInPlace(d, D.keyPointer, from);
     const special = sizeof<Stored>() == 2 && anySpecial(key, stride, keys, bytes);
     if (single) singleStoredScores<Stored>(query, key, bytes, stride, keys, scores);
-    else fewStoredScores<Stored>(query, rowBytes, key, bytes, stride, keys, scores);
+    else fewStoredScores<Stored>(query, key, bytes, stride, keys, scores);
     if (sizeof<Stored>() == 1) {
       const scale = scaleAddress(d, D.keyScalesPointer, from);
-      scaleKeys(scores, keys, scale, scaleStride(d, D.keyScalesPointer), single, false);
+      scaleKeys(scores, keys, scale, scaleStride(d, D.keyScalesPointer), power(-INT8_EXPONENT), single, false);
+    } else {
+      scaleRows(scores, keys, factors, single);
     }
-    scaleRows(scores, keys, factors, single);
     // One by one, so that the bits of others do not depend on these.
     for (let j = 0; special && j < keys; j++) {
       if (!anySpecial(key + stride * <usize>j, 0, 1, bytes)) continue;
@@ -126,7 +136,7 @@ function scaleRows(scores: usize, keys: i32, factors: usize, single: bool): void
 }
 
 /**
- * Multiplies what belongs to each key with its scale.
+ * Multiplies what belongs to each key with its scale, and then with a power of two.
  *
  * @param guards whether 0 stays 0, whatever the scale: weights of hidden keys
  */
@@ -135,17 +145,19 @@ function scaleKeys(
   keys: i32,
   scale: usize,
   stride: usize,
+  power: f32,
   single: bool,
   guards: bool,
 ): void {
   const zero = i32x4.splat(0);
+  const powers = f32x4.splat(power);
   while (keys > 0) {
     if (single) {
-      store<f32>(x, load<f32>(x) * load<f32>(scale));
+      store<f32>(x, load<f32>(x) * load<f32>(scale) * power);
       x += 4;
     } else {
       const weights = v128.load(x);
-      const scaled = f32x4.mul(weights, v128.load32_splat(scale));
+      const scaled = f32x4.mul(f32x4.mul(weights, v128.load32_splat(scale)), powers);
       v128.store(x, guards ? v128.andnot(scaled, f32x4.eq(weights, zero)) : scaled);
       x += 16;
     }
@@ -196,7 +208,7 @@ function addChunks<Stored>(
       if (sizeof<Stored>() == 1) {
         touchRows(value, stride, keys, bytes, sums + 16 * <usize>columns);
         const scale = scaleAddress(d, D.valueScalesPointer, from);
-        scaleKeys(weights, keys, scale, scaleStride(d, D.valueScalesPointer), single, partial);
+        scaleKeys(weights, keys, scale, scaleStride(d, D.valueScalesPointer), INT8_FACTOR, single, partial);
       } else {
         multiply(weights, weights + step * <usize>keys, HALF_FACTOR);
       }

@@ -5,6 +5,7 @@ import { addFloatValues, scoreFloats } from "./few-floats";
 import { addStoredValues, converts, packStoredQuery, scoreStored } from "./few-stored";
 import { allFinite } from "./kernels/guarded";
 import { addTile } from "./kernels/few-values";
+import { addPairs } from "./kernels/stored-values";
 import { columnSoftmax, finalWeights, singleSoftmax } from "./kernels/softmax";
 import {
   boundUnit,
@@ -272,7 +273,10 @@ function addSums(d: usize, work: usize, keys: i32, single: bool): void {
   const scores = work + size(d, D.workScores);
   const rescale = scores + 16 * <usize>(single ? (keys + 3) >> 2 : keys);
   const rows: usize = single ? 1 : ROWS;
+  const pairs = word(d, D.stored) == D.storedInt8 && converts(d, D.valueDim);
   for (let r: usize = 0; r < rows; r++) {
-    addTile(output + r * bytes, bytes, v128.load32_splat(rescale + 4 * r), sums + r * bytes);
+    const factor = v128.load32_splat(rescale + 4 * r);
+    if (pairs) addPairs(output + r * bytes, bytes, factor, sums + r * bytes);
+    else addTile(output + r * bytes, bytes, factor, sums + r * bytes);
   }
 }

@@ -1,15 +1,5 @@
 import { madd } from "../../math/simd";
-import { touchRows } from "./touch";
-
-/**
- * Keys or values that are brought into the cache and then used: 8 KiB of them, and at least 16. Of more at once, the
- * first are gone again; fewer start the kernels more often.
- *
- * @param bytes of one
- */
-export function chunkOf(bytes: usize): i32 {
-  return max(16, min(64, <i32>(8192 / bytes))) & -4;
-}
+import { chunkOf, touchRows } from "./touch";
 
 /**
  * `tile += Σ weights[j] · value[j]` for one row: four values at a time, which leaves one load and one store to
@@ -90,7 +80,8 @@ export function addTile(output: usize, bytes: usize, rescale: v128, tile: usize)
 }
 
 /**
- * `singleValues` for four rows: 8 columns of all of them at once.
+ * `singleValues` for four rows: 16 columns of two of them at once, which takes fewer loads into all lanes than 8 columns
+ * of four and as many loads in all. Columns that are left over are taken four at a time, of all rows.
  *
  * @param weights `[keys, 4]`
  * @param tile `[4, bytes/4]`
@@ -124,16 +115,22 @@ function fewColumns(
   output: usize,
 ): void {
   const end = weights + 16 * <usize>keys;
-  const columnsEnd = output + (bytes & ~31);
+  const columnsEnd = output + (bytes & ~63);
   while (output < columnsEnd) {
-    fewValues2(weights, end, value, stride, bytes, output);
-    value += 32;
-    output += 32;
+    pairValues4(weights, end, value, stride, bytes, output);
+    pairValues4(weights + 8, end, value, stride, bytes, output + 2 * bytes);
+    value += 64;
+    output += 64;
   }
-  if (bytes & 16) fewValues1(weights, end, value, stride, bytes, output);
+  const left = columnsEnd + (bytes & 63);
+  while (output < left) {
+    fewValues1(weights, end, value, stride, bytes, output);
+    value += 16;
+    output += 16;
+  }
 }
 
-function fewValues2(
+function pairValues4(
   weights: usize,
   end: usize,
   value: usize,
@@ -142,42 +139,40 @@ function fewValues2(
   output: usize,
 ): void {
   const row1 = output + bytes;
-  const row2 = row1 + bytes;
-  const row3 = row2 + bytes;
   let a0 = v128.load(output);
-  let b0 = v128.load(output, 16);
-  let a1 = v128.load(row1);
+  let a1 = v128.load(output, 16);
+  let a2 = v128.load(output, 32);
+  let a3 = v128.load(output, 48);
+  let b0 = v128.load(row1);
   let b1 = v128.load(row1, 16);
-  let a2 = v128.load(row2);
-  let b2 = v128.load(row2, 16);
-  let a3 = v128.load(row3);
-  let b3 = v128.load(row3, 16);
+  let b2 = v128.load(row1, 32);
+  let b3 = v128.load(row1, 48);
   while (weights < end) {
-    const v0 = v128.load(value);
-    const v1 = v128.load(value, 16);
     const w0 = v128.load32_splat(weights);
-    a0 = madd(w0, v0, a0);
-    b0 = madd(w0, v1, b0);
     const w1 = v128.load32_splat(weights, 4);
-    a1 = madd(w1, v0, a1);
+    const v0 = v128.load(value);
+    a0 = madd(w0, v0, a0);
+    b0 = madd(w1, v0, b0);
+    const v1 = v128.load(value, 16);
+    a1 = madd(w0, v1, a1);
     b1 = madd(w1, v1, b1);
-    const w2 = v128.load32_splat(weights, 8);
-    a2 = madd(w2, v0, a2);
-    b2 = madd(w2, v1, b2);
-    const w3 = v128.load32_splat(weights, 12);
-    a3 = madd(w3, v0, a3);
-    b3 = madd(w3, v1, b3);
+    const v2 = v128.load(value, 32);
+    a2 = madd(w0, v2, a2);
+    b2 = madd(w1, v2, b2);
+    const v3 = v128.load(value, 48);
+    a3 = madd(w0, v3, a3);
+    b3 = madd(w1, v3, b3);
     weights += 16;
     value += stride;
   }
   v128.store(output, a0);
-  v128.store(output, b0, 16);
-  v128.store(row1, a1);
+  v128.store(output, a1, 16);
+  v128.store(output, a2, 32);
+  v128.store(output, a3, 48);
+  v128.store(row1, b0);
   v128.store(row1, b1, 16);
-  v128.store(row2, a2);
-  v128.store(row2, b2, 16);
-  v128.store(row3, a3);
-  v128.store(row3, b3, 16);
+  v128.store(row1, b2, 32);
+  v128.store(row1, b3, 48);
 }
 
 function fewValues1(

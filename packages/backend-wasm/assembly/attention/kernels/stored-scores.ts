@@ -7,7 +7,7 @@ import { eight, high, low, maskOf } from "./stored";
 /**
  * Dot products of one row with keys, four at a time.
  *
- * @param query as in `singleScores`
+ * @param query as in `fewStoredScores`, of which the first row is taken
  * @param bytes of a key, a multiple of eight elements
  * @param scores `[keys]`, and up to three that are overwritten
  */
@@ -19,7 +19,7 @@ export function singleStoredScores<Stored>(
   keys: i32,
   scores: usize,
 ): void {
-  const mask = maskOf();
+  const mask = maskOf<Stored>();
   while (keys > 0) {
     let key0 = key;
     // Keys that are missing from the last four are the one before them once more.
@@ -27,9 +27,9 @@ export function singleStoredScores<Stored>(
     let key2 = key1 + (keys > 2 ? stride : 0);
     let key3 = key2 + (keys > 3 ? stride : 0);
     let s0 = i32x4.splat(0);
-    let s1 = i32x4.splat(0);
-    let s2 = i32x4.splat(0);
-    let s3 = i32x4.splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let s3 = s0;
     let q = query;
     const end = key + bytes;
     while (key0 < end) {
@@ -47,7 +47,7 @@ export function singleStoredScores<Stored>(
       const x3 = eight<Stored>(key3);
       s3 = madd(q0, low<Stored>(key3, x3, mask), s3);
       s3 = madd(q1, high<Stored>(key3, x3, mask), s3);
-      q += 32;
+      q += 128;
       key0 += 8 * sizeof<Stored>();
       key1 += 8 * sizeof<Stored>();
       key2 += 8 * sizeof<Stored>();
@@ -63,50 +63,55 @@ export function singleStoredScores<Stored>(
 /**
  * Dot products of four rows with keys, two at a time, which halves the loads of the queries.
  *
- * @param query `[4, headDim]`
- * @param rowBytes from one row of the queries to the next
+ * @param query `[headDim/8, 4, 8]`, each eight in the order of `low` and `high`
  * @param bytes of a key, a multiple of eight elements
  * @param scores `[keys, 4]`, and one more that is overwritten
  */
 export function fewStoredScores<Stored>(
   query: usize,
-  rowBytes: usize,
   key: usize,
   bytes: usize,
   stride: usize,
   keys: i32,
   scores: usize,
 ): void {
+  const queryBytes = bytes * (16 / sizeof<Stored>());
+  const end = query + queryBytes;
   while (keys > 0) {
-    pairScores<Stored>(query, rowBytes, key, key + (keys > 1 ? stride : 0), bytes, scores);
+    pairScores<Stored>(end, queryBytes, key, keys > 1 ? stride : 0, scores);
     key += 2 * stride;
     scores += 32;
     keys -= 2;
   }
 }
 
+/**
+ * Counters of a loop begin as sums: V8 extends parameters to 64 bits in every iteration.
+ *
+ * @param end of the queries
+ * @param queryBytes of all four
+ * @param step from the key to the other
+ */
 function pairScores<Stored>(
-  query: usize,
-  rowBytes: usize,
-  key: usize,
-  other: usize,
-  bytes: usize,
+  end: usize,
+  queryBytes: usize,
+  from: usize,
+  step: usize,
   scores: usize,
 ): void {
-  const mask = maskOf();
+  const mask = maskOf<Stored>();
+  let query = end - queryBytes;
+  let other = from + step;
+  let key = other - step;
   let a0 = i32x4.splat(0);
-  let a1 = i32x4.splat(0);
-  let a2 = i32x4.splat(0);
-  let a3 = i32x4.splat(0);
-  let b0 = i32x4.splat(0);
-  let b1 = i32x4.splat(0);
-  let b2 = i32x4.splat(0);
-  let b3 = i32x4.splat(0);
-  let query1 = query + rowBytes;
-  let query2 = query1 + rowBytes;
-  let query3 = query2 + rowBytes;
-  const end = key + bytes;
-  while (key < end) {
+  let a1 = a0;
+  let a2 = a0;
+  let a3 = a0;
+  let b0 = a0;
+  let b1 = a0;
+  let b2 = a0;
+  let b3 = a0;
+  while (query < end) {
     const x = eight<Stored>(key);
     const y = eight<Stored>(other);
     const x0 = low<Stored>(key, x, mask);
@@ -114,13 +119,13 @@ function pairScores<Stored>(
     let q = v128.load(query);
     a0 = madd(q, x0, a0);
     b0 = madd(q, y0, b0);
-    q = v128.load(query1);
+    q = v128.load(query, 32);
     a1 = madd(q, x0, a1);
     b1 = madd(q, y0, b1);
-    q = v128.load(query2);
+    q = v128.load(query, 64);
     a2 = madd(q, x0, a2);
     b2 = madd(q, y0, b2);
-    q = v128.load(query3);
+    q = v128.load(query, 96);
     a3 = madd(q, x0, a3);
     b3 = madd(q, y0, b3);
     const x1 = high<Stored>(key, x, mask);
@@ -128,19 +133,16 @@ function pairScores<Stored>(
     q = v128.load(query, 16);
     a0 = madd(q, x1, a0);
     b0 = madd(q, y1, b0);
-    q = v128.load(query1, 16);
+    q = v128.load(query, 48);
     a1 = madd(q, x1, a1);
     b1 = madd(q, y1, b1);
-    q = v128.load(query2, 16);
+    q = v128.load(query, 80);
     a2 = madd(q, x1, a2);
     b2 = madd(q, y1, b2);
-    q = v128.load(query3, 16);
+    q = v128.load(query, 112);
     a3 = madd(q, x1, a3);
     b3 = madd(q, y1, b3);
-    query += 32;
-    query1 += 32;
-    query2 += 32;
-    query3 += 32;
+    query += 128;
     key += 8 * sizeof<Stored>();
     other += 8 * sizeof<Stored>();
   }

@@ -1,8 +1,9 @@
 import { madd } from "../../math/simd";
-import { eight, high, low, maskOf } from "./stored";
+import { eight, firstFour, high, lastFour, low, maskOf } from "./stored";
 
 // `singleValues` and `fewValues` on values whose elements are converted in registers: see stored.ts. Weights have
-// been multiplied with the scales or with 2^112.
+// been multiplied with the scales and 2^−16, or with 2^112. Sums of a tile have each eight columns in the order of `low`
+// and `high`.
 
 /**
  * `tile += Σ weights[j] · value[j]` for one row, four values at a time.
@@ -19,7 +20,7 @@ export function singleStoredValues<Stored>(
   stride: usize,
   tile: usize,
 ): void {
-  const mask = maskOf();
+  const mask = maskOf<Stored>();
   while (keys > 0) {
     const zero = i32x4.splat(0);
     const w0 = v128.load32_splat(weights);
@@ -92,7 +93,7 @@ function eightColumns<Stored>(
   rowBytes: usize,
   tile: usize,
 ): void {
-  const mask = maskOf();
+  const mask = maskOf<Stored>();
   const row1 = tile + rowBytes;
   const row2 = row1 + rowBytes;
   const row3 = row2 + rowBytes;
@@ -131,4 +132,17 @@ function eightColumns<Stored>(
   v128.store(row2, b2, 16);
   v128.store(row3, a3);
   v128.store(row3, b3, 16);
+}
+
+/** `addTile` of sums that are in the order of `low` and `high` of int8. */
+export function addPairs(output: usize, bytes: usize, rescale: v128, tile: usize): void {
+  const end = output + bytes;
+  while (output < end) {
+    const even = v128.load(tile);
+    const odd = v128.load(tile, 16);
+    v128.store(output, madd(v128.load(output), rescale, firstFour(even, odd)));
+    v128.store(output, madd(v128.load(output, 16), rescale, lastFour(even, odd)), 16);
+    output += 32;
+    tile += 32;
+  }
 }

@@ -18,6 +18,11 @@ export function touchRows(
   sink: usize,
 ): void {
   let seen = i32x4.splat(0);
+  if (stride == bytes) {
+    // Rows without a gap are one row.
+    bytes *= rows;
+    rows = 1;
+  }
   while (rows > 0) {
     let p = from;
     const end = from + bytes;
@@ -29,4 +34,14 @@ export function touchRows(
     rows -= 1;
   }
   v128.store(sink, seen);
+}
+
+/**
+ * Keys or values that are brought into the cache and then used: 8 KiB of them, and at least 16. Of more at once, the
+ * first are gone again; fewer start the kernels more often.
+ *
+ * @param bytes of one
+ */
+export function chunkOf(bytes: usize): i32 {
+  return max(16, min(64, <i32>(8192 / bytes))) & -4;
 }
