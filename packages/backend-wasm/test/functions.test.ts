@@ -126,7 +126,7 @@ describe.each([
 
   test.each([
     ["many sizes", Array.from({ length: 400_000 }, (_, i) => 1e-37 * 1.0004 ** i)],
-    ["numbers above 1", between(1.001, 1.414)],
+    ["numbers above 1", between(1.001, 1.41)],
     ["numbers below 1", between(0.708, 0.999)],
     ["numbers that are not normal", between(1e-41, 1.1e-38)],
   ])("log is within 2.5e-7 of ln x, relatively: %s", (_, numbers) => {

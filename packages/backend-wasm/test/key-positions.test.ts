@@ -48,7 +48,7 @@ describe.each([
       const rules = {
         window: { left: keys, right: keys },
         queryPositions: table([[keys >> 1], [10_000]]),
-        // What one sequence sees is out of the other's sight.
+        // Keys that one sequence sees are out of the other's sight.
         keyPositions: table([scattered(keys, 0), scattered(keys, 10_000)]),
       };
       expect(await run({ ...plain, ...rules })).toEqual(await run(plain));

@@ -1,4 +1,4 @@
-/** What is disposed takes no more calls, and what nobody waits for goes no further. */
+/** Attentions and plans that are disposed take no more calls, and work that nobody waits for goes no further. */
 import {
   type Attention,
   attention as attentionOperation,

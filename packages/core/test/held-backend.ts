@@ -85,7 +85,7 @@ export async function heldAttention(): Promise<{
           const plan = await host.plan(problem, undefined as never, undefined as never);
           const outputs = (await plan.run(operation.bind(problem, inputs as never))) as object;
           if (!bound.reads.some((t) => isDeviceTensor(t))) return outputs;
-          // What is updated is the caller's own; the rest is new.
+          // A tensor that is updated is the caller's own; the rest is new.
           return Object.fromEntries(
             Object.entries(outputs).map(([name, t]) => [
               name,

@@ -11,7 +11,7 @@ export const waves = (...shape: number[]): HostTensor<"float32"> =>
 export const int32 = (values: readonly number[], ...shape: number[]): HostTensor<"int32"> =>
   tensor(Int32Array.from(values), shape);
 
-/** What a rule makes of a score: another logit, or −∞ for a key that is not there. */
+/** The logit that a rule makes of a score; −∞ for a key that is not there. */
 export type LogitOf = (b: number, h: number, i: number, j: number, score: number) => number;
 
 /** Attention by its definition, in float64: `[batch, heads, length, size]` each, grouped heads included. */

@@ -1,4 +1,4 @@
-/** What graphs of FlexAttention are read from: constants, names, nodes and their attributes. */
+/** FlexAttention's graphs as they are read: constants, names, nodes and their attributes. */
 
 import { describe, expect, test } from "vitest";
 import { evaluateGraph } from "../src/attention/onnx/flex/graph.js";

@@ -1,4 +1,4 @@
-/** What graphs of FlexAttention become: programs of scores and masks, and weights that another one changes. */
+/** Programs of scores and masks that FlexAttention's graphs become, and weights that another graph changes. */
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { programsOf, weightProgram } from "../src/attention/onnx/flex/programs.js";

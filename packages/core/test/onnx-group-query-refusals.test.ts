@@ -1,4 +1,4 @@
-/** What com.microsoft.GroupQueryAttention refuses, with the whole of what its errors say. */
+/** Calls that com.microsoft.GroupQueryAttention refuses, with the whole of their errors. */
 import { type Attention, createAttention, InvalidInputError, reference, zeros } from "@heed/core";
 import { type OnnxGroupQueryAttentionInputs, onnxGroupQueryAttention } from "@heed/core/onnx";
 import { beforeAll, describe, expect, test } from "vitest";

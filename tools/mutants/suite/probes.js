@@ -77,7 +77,7 @@ export class Probes {
       for (const c of selectCases({ filter: process.env.HEED_MUTANTS_CASES })) {
         if ("run" in c || "folder" in c || !isWanted(c, configuration)) continue;
         const key = `${configuration.name}, ${c.id}`;
-        // What was reached is objects of this process.
+        // The parts of the code that a case reached are objects of this process.
         if (!reached && known && key in known) {
           if (known[key]) probes.all.push(restored(known[key], configuration, turn, c));
           continue;

@@ -59,7 +59,7 @@ export async function dispatchingCases() {
   return readKnown() ?? (await findCases());
 }
 
-/** What an earlier process has found. */
+/** The cases that an earlier process has found; null if there was none. */
 function readKnown() {
   const known = readState();
   if (known === null) return null;

@@ -2,10 +2,10 @@
 //
 // Contenders take turns in one process: the attention that learns, and each backend by itself. A turn is a few calls
 // after a pause, in an order drawn anew each time, so that nobody always finds the caches and sleeping threads that
-// the same other contender leaves. In the second half a control takes part: an attention with the same backends
-// whose order is fixed, the best one first. It is as far from 1 as the measurement is wrong: sessions of onnxruntime's
-// for the same graph differ by up to a half. So the calls are also counted by the backends that they were given to, at the
-// times of each backend by itself.
+// the same other contender leaves. All have the same loaded backends, since two sessions of onnxruntime's for one graph
+// differ by up to a half. In the second half a control takes part: an attention whose order is fixed, the best backend
+// first. It is as far from 1 as the measurement is wrong. So the calls are also counted by the backends that they were
+// given to, at the times of each backend by itself.
 import { createAttention } from "heed";
 
 /** Milliseconds of a pause: threads of onnxruntime spin for some time after a call. */
@@ -61,6 +61,13 @@ class Contender {
   }
 }
 
+/** A provider that loads its backend once, whoever asks. Names are left to `heed`. */
+function shared(provider) {
+  if (typeof provider === "string") return provider;
+  let loaded;
+  return { name: provider.name, load: () => (loaded ??= provider.load()) };
+}
+
 const shuffled = (list) =>
   list
     .map((item) => [Math.random(), item])
@@ -75,7 +82,8 @@ const shuffled = (list) =>
  * @param calls of the attention that learns before it is compared with the best backend
  * @param onCase gets each case's result
  */
-export async function measureLearning({ backends, workloads, calls, onCase }) {
+export async function measureLearning({ backends: given, workloads, calls, onCase }) {
+  const backends = given.map(([name, provider]) => [name, shared(provider)]);
   const quiet = { fallback: "silent", store: null };
   const fixed = (order) =>
     createAttention({ ...quiet, backends: order.map(([, provider]) => provider), select: "order" });

@@ -330,7 +330,7 @@ fn main(
       q[quad * 16u + d] = vec4<f32>(query[at.x], query[at.y], query[at.z], query[at.w]);
     }
   }
-  // Of the run of keys that is walked over, and of the runs before it.
+  // Sums over the run of keys that is walked over, and over the runs before it.
   var o: array<vec4<f32>, 32>;
   var total: array<vec4<f32>, 32>;
   var top0 = vec4<f32>(lowest);

@@ -194,11 +194,11 @@ test("random blocks are those that a seed gives, each once while there are enoug
     const own = of(all).slice(8 * row, 8 * row + 8);
     expect(own.sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   }
-  // Of eight blocks, one at each end is global and three are near.
+  // There are eight blocks: one at each end is global, and three are near.
   for (const [row, k] of of({ length: 32, count: 1 }).entries()) {
     expect(k > 0 && k < 7 && Math.abs(k - row) > 1).toBe(true);
   }
-  // Where none is left, a block picks itself; where there are fewer, they come again.
+  // A block picks itself where no other is left; where there are fewer than asked for, they come again.
   expect(of({ length: 8, block: 4 })).toEqual([0, 1]);
   expect(
     of({ length: 20, block: 4, count: 4 })

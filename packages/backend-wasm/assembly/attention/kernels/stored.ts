@@ -5,8 +5,8 @@ import { halfMask } from "../../math/float16";
 // the bits at float32's places, exponents are less by 112, and what multiplies them makes up for that. Infinities and
 // NaN come out as numbers: see `anySpecial`.
 //
-// Of eight int8, which are loaded as int16, those at even places are one vector and those at odd places the other: an
-// int16 is brought into the upper half of an int32 by one instruction, a shift or an AND, where extending the upper half
+// Eight int8 are loaded as int16; those at even places become one vector and those at odd places the other: an int16 is
+// brought into the upper half of an int32 by one instruction, a shift or an AND, where extending the upper half
 // of the vector takes two.
 
 /** 2^−16, which makes up for how int8 are read. */
@@ -77,7 +77,7 @@ export function maskOf<Stored>(): v128 {
   return sizeof<Stored>() == 1 ? upperHalf : halfMask;
 }
 
-/** Of eight int8 or what belongs to them, in the order of `low` and `high`: the first four. */
+/** The first four of eight int8, or of what belongs to them, in the order of `low` and `high`. */
 // @ts-ignore: decorator
 @inline
 export function firstFour(even: v128, odd: v128): v128 {
@@ -91,14 +91,14 @@ export function lastFour(even: v128, odd: v128): v128 {
   return v128.shuffle<f32>(even, odd, 2, 6, 3, 7);
 }
 
-/** Of eight neighbours, those at even places. */
+/** The four of eight neighbours that are at even places. */
 // @ts-ignore: decorator
 @inline
 export function atEven(first: v128, last: v128): v128 {
   return v128.shuffle<f32>(first, last, 0, 2, 4, 6);
 }
 
-/** Those at odd places. */
+/** The four at odd places. */
 // @ts-ignore: decorator
 @inline
 export function atOdd(first: v128, last: v128): v128 {

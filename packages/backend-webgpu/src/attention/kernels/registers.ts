@@ -337,7 +337,7 @@ ${keepsRows ? "    kept[quad] = rows;\n" : ""}    let row = vec4<u32>(params.que
       q[quad * ${headDim}u + d] = vec4<f32>(query[at.x], query[at.y], query[at.z], query[at.w]);
     }
   }
-  // Of the run of keys that is walked over, and of the runs before it.
+  // Sums over the run of keys that is walked over, and over the runs before it.
   var o: array<vec4<f32>, ${quads * valueDim}>;
   var total: array<vec4<f32>, ${quads * valueDim}>;
 ${forQuads(
