@@ -2,24 +2,13 @@
 import { type Attention, createAttention, InvalidInputError, reference, zeros } from "@heed/core";
 import { onnxMultiHeadAttention } from "@heed/core/onnx";
 import { beforeAll, describe, expect, test } from "vitest";
-import { int32, waves } from "./naive-attention.js";
+import { batch, columns, heads, length, past, qkv, size, two } from "./multi-head-call.js";
+import { int32 } from "./naive-attention.js";
 
 let attention: Attention;
 beforeAll(async () => {
   attention = await createAttention({ backends: [reference()], selfTest: false });
 });
-
-const [batch, heads, length, size, columns] = [2, 2, 3, 4, 6];
-const two = { num_heads: heads };
-const qkv = {
-  query: waves(batch, length, heads * size),
-  key: waves(batch, length, heads * size),
-  value: waves(batch, length, heads * columns),
-};
-const past = {
-  past_key: waves(batch, heads, 2, size),
-  past_value: waves(batch, heads, 2, columns),
-};
 
 describe("refusals", () => {
   const f32 = (...shape: number[]) => zeros("float32", shape);

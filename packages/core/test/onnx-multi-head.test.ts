@@ -12,24 +12,13 @@ import {
 } from "@heed/core";
 import { type OnnxMultiHeadAttentionInputs, onnxMultiHeadAttention } from "@heed/core/onnx";
 import { beforeAll, describe, expect, test } from "vitest";
+import { batch, columns, heads, length, past, qkv, size, two } from "./multi-head-call.js";
 import { expectElements, int32, joinRows, naiveAttention, waves } from "./naive-attention.js";
 
 let attention: Attention;
 beforeAll(async () => {
   attention = await createAttention({ backends: [reference()], selfTest: false });
 });
-
-const [batch, heads, length, size, columns] = [2, 2, 3, 4, 6];
-const two = { num_heads: heads };
-const qkv = {
-  query: waves(batch, length, heads * size),
-  key: waves(batch, length, heads * size),
-  value: waves(batch, length, heads * columns),
-};
-const past = {
-  past_key: waves(batch, heads, 2, size),
-  past_value: waves(batch, heads, 2, columns),
-};
 
 /** Rows of each head of a past, and then those of this call. */
 function joined(before: HostTensor | undefined, fresh: HostTensor): HostTensor {
