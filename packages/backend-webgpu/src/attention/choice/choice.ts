@@ -22,6 +22,8 @@ interface ChoiceOf<K extends KernelName> extends Storages {
   readonly splits: number;
   /** Tiles of keys start at multiples of it: 1, or a tile's keys where rows are to be invariant. */
   readonly keyGrain: number;
+  /** Whether the order of a row's sums depends on nothing but the row and its keys. */
+  readonly invariant: boolean;
   /** Stacked rows of an item of each list; see `gatheredLayout`. None where rows are numbered. */
   readonly listRows: readonly number[];
   /**
@@ -35,7 +37,7 @@ interface ChoiceOf<K extends KernelName> extends Storages {
 
 /** Sizes that only some kernels have. */
 interface SizesOf {
-  readonly tile: { readonly tile: Pick<TileShape, "lanes" | "columns" | "subgroups" | "runs"> };
+  readonly tile: { readonly tile: Pick<TileShape, "lanes" | "columns" | "subgroups"> };
   readonly row: unknown;
   readonly decode: { readonly decode: Pick<DecodeShape, "columns" | "headDim"> };
   readonly "subgroup-matrix": {
@@ -73,10 +75,7 @@ export function keysOfTile(choice: Choice): number {
  * multiples of their size, keys are not split, and runs of them are summed by themselves, however many there are.
  */
 export function withInvariantSums(choice: Choice): Choice {
-  const invariant = { ...choice, splits: 1, keyGrain: keysOfTile(choice) };
-  return invariant.kernel === "tile"
-    ? { ...invariant, tile: { ...invariant.tile, runs: true } }
-    : invariant;
+  return { ...choice, splits: 1, keyGrain: keysOfTile(choice), invariant: true };
 }
 
 /** Fields that all choices share, except those whose rows are listed. */
@@ -85,5 +84,5 @@ export function commonly(
   capabilities: Capabilities,
 ): Omit<ChoiceOf<KernelName>, "kernel" | "stack" | "rows" | "columns" | "splits"> {
   const stored = storages(problem, capabilities);
-  return { ...stored, keyGrain: 1, listRows: [], short: null, measured: null };
+  return { ...stored, keyGrain: 1, invariant: false, listRows: [], short: null, measured: null };
 }

@@ -3,7 +3,6 @@ import { type Capabilities, suitsUnrolled } from "../../capabilities.js";
 import { sequencesOf, shortRows } from "../gathered.js";
 import type { KernelName } from "../kernel-names.js";
 import { decodeRows } from "../kernels/decode.js";
-import { needsRuns } from "../kernels/runs.js";
 import { type Choice, withInvariantSums } from "./choice.js";
 import { chooseDecode, fitsDecode } from "./decode.js";
 import { chooseQuad, chooseStream, fitsRegisters, isLarge, mostStreamRows } from "./registers.js";
@@ -71,18 +70,12 @@ export function inLists(choice: Choice, problem: AttentionProblem): Choice {
   const group = headsPerGroup(problem);
   const listed = choice.kernel === "row" ? { ...choice, stack: group, rows: group } : choice;
   return {
-    ...withLongestSums(listed, problem),
+    ...listed,
     listRows: [listed.rows],
     // Registers take keys from an even one on.
     keyGrain: "registers" in choice ? choice.registers.keys : 1,
     splits: sequencesOf(problem).batch === 0 ? 1 : choice.splits,
   };
-}
-
-/** One of the sequences may have all keys of the batch, while sizes are chosen for the average. */
-function withLongestSums(choice: Choice, { keyLength }: AttentionProblem): Choice {
-  if (choice.kernel !== "tile") return choice;
-  return { ...choice, tile: { ...choice.tile, runs: needsRuns(keyLength, choice.splits) } };
 }
 
 /** Tiles for the long sequences of a ragged batch, and the decode kernel for the short ones. */
@@ -93,9 +86,9 @@ function chooseMixed(problem: AttentionProblem, capabilities: Capabilities, grou
   const rows = problem.queryHeads * problem.queryLength;
   // All rows have as many parts.
   const most = Math.max(1, Math.floor(mostPartsBytes / (4 * rows * problem.valueDim)));
-  const splits = Math.min(most, Math.max(tile.splits, decode.splits));
   return {
-    ...withLongestSums({ ...tile, splits }, problem),
+    ...tile,
+    splits: Math.min(most, Math.max(tile.splits, decode.splits)),
     listRows: [decode.rows, tile.rows],
     short: decode.decode,
   };

@@ -1,7 +1,6 @@
 import type { AttentionProblem } from "@heed/core";
 import type { Capabilities } from "../../capabilities.js";
 import type { Storage } from "../../wgsl/kernel.js";
-import { needsRuns } from "../kernels/runs.js";
 import { tileBytes } from "../kernels/tile.js";
 import { type Lanes, tileRows, tileThreads } from "../wgsl/products.js";
 import { type ChoiceWith, commonly } from "./choice.js";
@@ -26,15 +25,14 @@ export function chooseTile(
     Math.ceil(valueDim / columns);
   // A software adapter's subgroups are too small to be worth asking for.
   const subgroups = given.subgroups ?? (capabilities.subgroups && !capabilities.software);
-  const splits = given.splits ?? splitsFor(workgroups, keyLength, capabilities);
   return {
     kernel: "tile",
-    tile: { lanes, columns, subgroups, runs: needsRuns(keyLength, splits) },
+    tile: { lanes, columns, subgroups },
     ...kinds,
     stack,
     rows: tileRows,
     columns,
-    splits,
+    splits: given.splits ?? splitsFor(workgroups, keyLength, capabilities),
   };
 }
 

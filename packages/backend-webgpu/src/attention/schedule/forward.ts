@@ -6,6 +6,7 @@ import { linearThreads } from "../../wgsl/linear.js";
 import { decodeKernel, decodeRows } from "../kernels/decode.js";
 import { registersKernel, registersThreads } from "../kernels/registers.js";
 import { rowKernel } from "../kernels/row.js";
+import { needsRuns } from "../kernels/runs.js";
 import { subgroupMatrixKernel } from "../kernels/subgroup-matrix.js";
 import { tileKernel } from "../kernels/tile.js";
 import { flags, type Params } from "../params.js";
@@ -115,8 +116,11 @@ function forwardKernel(task: Task, inputs: StoredInputs, output: Storage): Kerne
   const { storage, bias } = choice;
   const reads = readsOf(task, inputs, true);
   switch (choice.kernel) {
-    case "tile":
-      return tileKernel({ ...choice.tile, storage, bias, output, reads });
+    case "tile": {
+      // One sequence of a ragged batch may have all keys, and invariant rows cannot depend on how many there are.
+      const runs = choice.invariant || needsRuns(problem.keyLength, choice.splits);
+      return tileKernel({ ...choice.tile, runs, storage, bias, output, reads });
+    }
     case "row":
       return rowKernel({ storage, bias, output, reads: { ...reads, words: false } });
     case "decode": {
