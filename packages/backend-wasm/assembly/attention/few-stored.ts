@@ -4,8 +4,17 @@ import { addFloatValues, scoreFloats } from "./few-floats";
 import { anySpecial, atEven, atOdd, HALF_FACTOR, INT8_FACTOR } from "./kernels/stored";
 import { fewStoredScores, singleStoredScores } from "./kernels/stored-scores";
 import { fewStoredValues, singleStoredValues } from "./kernels/stored-values";
-import { chunkOf, touchRows } from "./kernels/touch";
-import { addressInPlace, paddedBytes, runFrom, scaleAddress, scaleStride, strideInPlace } from "./tile-source";
+import { chunkOf, setAhead, touchRows } from "./kernels/touch";
+import {
+  addressInPlace,
+  headStrideInPlace,
+  paddedBytes,
+  runFrom,
+  scaleAddress,
+  scaleStride,
+  strideInPlace,
+} from "./tile-source";
+import { isLastHead, keyHeads } from "./unit";
 
 // Steps of a tile for few rows on float16 or int8, which are converted in registers. A token's scale is multiplied
 // with its score and its weight instead of its elements.
@@ -79,6 +88,42 @@ export function scoreStored(
   else scoreChunks<i8>(d, work, from, to, single, scores);
 }
 
+/**
+ * Has the kernels bring rows of keys or values into the cache meanwhile, those that are used after these. None for one
+ * row on float16: `anySpecial` reads its rows at once, and there is too little to compute to hide more.
+ *
+ * @param pointer `D.keyPointer` or `D.valuePointer`
+ * @param columns where the descriptor has their number
+ */
+function bringAhead<Stored>(
+  d: usize,
+  pointer: usize,
+  columns: usize,
+  from: i32,
+  rows: i32,
+  single: bool,
+): void {
+  if (rows <= 0 || (single && sizeof<Stored>() == 2)) return setAhead(0, 0, 0, 0);
+  const bytes = <usize>word(d, columns) * sizeof<Stored>();
+  setAhead(addressInPlace(d, pointer, from), strideInPlace(d, pointer), rows, bytes);
+}
+
+/**
+ * The same where heads take turns in pages: the next head's rows, which lie behind these. None of int8, which are so
+ * few bytes that the processor has read them by itself.
+ */
+function bringNextHead<Stored>(
+  d: usize,
+  pointer: usize,
+  columns: usize,
+  from: i32,
+  rows: i32,
+): void {
+  if (sizeof<Stored>() == 1 || isLastHead()) return setAhead(0, 0, 0, 0);
+  const next = addressInPlace(d, pointer, from) + headStrideInPlace(d, pointer);
+  setAhead(next, strideInPlace(d, pointer), rows, <usize>word(d, columns) * sizeof<Stored>());
+}
+
 function scoreChunks<Stored>(
   d: usize,
   work: usize,
@@ -95,12 +140,15 @@ function scoreChunks<Stored>(
   const stride = strideInPlace(d, D.keyPointer);
   const chunk = chunkOf(bytes);
   const step: usize = single ? 4 : 16;
+  const sink = work + size(d, D.workRow);
   while (from < to) {
     const keys = min(chunk, runFrom(d, from, to));
     const key = addressInPlace(d, D.keyPointer, from);
     const special = sizeof<Stored>() == 2 && anySpecial(key, stride, keys, bytes);
-    if (single) singleStoredScores<Stored>(query, key, bytes, stride, keys, scores);
-    else fewStoredScores<Stored>(query, key, bytes, stride, keys, scores);
+    if (keyHeads > 1) bringNextHead<Stored>(d, D.keyPointer, D.headDim, from, keys);
+    else bringAhead<Stored>(d, D.valuePointer, D.valueDim, from, keys, single);
+    if (single) singleStoredScores<Stored>(query, key, bytes, stride, keys, scores, sink);
+    else fewStoredScores<Stored>(query, key, bytes, stride, keys, scores, sink);
     if (sizeof<Stored>() == 1) {
       const scale = scaleAddress(d, D.keyScalesPointer, from);
       scaleKeys(scores, keys, scale, scaleStride(d, D.keyScalesPointer), power(-INT8_EXPONENT), single, false);
@@ -166,20 +214,25 @@ function scaleKeys(
   }
 }
 
-/** Adds the values `from ≤ j < to`, times their weights, to the tile's sums, as `addFloatValues` does it. */
+/**
+ * Adds the values `from ≤ j < to`, times their weights, to the tile's sums, as `addFloatValues` does it.
+ *
+ * @param last end of the keys of the tiles after it
+ */
 export function addStoredValues(
   d: usize,
   work: usize,
   from: i32,
   to: i32,
+  last: i32,
   single: bool,
   partial: bool,
   weights: usize,
 ): void {
   if (word(d, D.stored) == D.storedFloat16) {
-    addChunks<u16>(d, work, from, to, single, partial, weights);
+    addChunks<u16>(d, work, from, to, last, single, partial, weights);
   } else {
-    addChunks<i8>(d, work, from, to, single, partial, weights);
+    addChunks<i8>(d, work, from, to, last, single, partial, weights);
   }
 }
 
@@ -188,6 +241,7 @@ function addChunks<Stored>(
   work: usize,
   from: i32,
   to: i32,
+  last: i32,
   single: bool,
   partial: bool,
   weights: usize,
@@ -196,6 +250,7 @@ function addChunks<Stored>(
   const bytes = <usize>columns * sizeof<Stored>();
   const stride = strideInPlace(d, D.valuePointer);
   const sums = work + size(d, D.workRow);
+  const sink = sums + 16 * <usize>columns;
   const step: usize = single ? 4 : 16;
   const chunk = chunkOf(bytes);
   while (from < to) {
@@ -206,14 +261,18 @@ function addChunks<Stored>(
       addFloatValues(d, work, from, from + keys, single, partial, weights);
     } else {
       if (sizeof<Stored>() == 1) {
-        touchRows(value, stride, keys, bytes, sums + 16 * <usize>columns);
+        if (keyHeads > 1) touchRows(value, stride, keys, bytes, sink);
         const scale = scaleAddress(d, D.valueScalesPointer, from);
         scaleKeys(weights, keys, scale, scaleStride(d, D.valueScalesPointer), INT8_FACTOR, single, partial);
       } else {
         multiply(weights, weights + step * <usize>keys, HALF_FACTOR);
       }
-      if (single) singleStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
-      else fewStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
+      const next = from + word(d, D.fewTileKeys);
+      const rows = next < last ? min(keys, runFrom(d, next, last)) : 0;
+      if (keyHeads > 1) bringNextHead<Stored>(d, D.valuePointer, D.valueDim, from, keys);
+      else bringAhead<Stored>(d, D.keyPointer, D.headDim, next, rows, single);
+      if (single) singleStoredValues<Stored>(weights, keys, value, bytes, stride, sums, sink);
+      else fewStoredValues<Stored>(weights, keys, value, bytes, stride, sums, sink);
     }
     weights += step * <usize>keys;
     from += keys;

@@ -79,7 +79,7 @@ export function attendFew(d: usize, work: usize, unit: i32, split: i32): void {
   const tile = word(d, D.fewTileKeys);
   const single = rowCount == 1 && word(d, D.stepwise) == 0 && word(d, D.maskPointer) == 0;
   for (let from = first; from < last; from += tile) {
-    attendTile(d, work, heads, from, min(from + tile, last), single, false);
+    attendTile(d, work, heads, from, min(from + tile, last), last, single, false);
   }
   at = work;
   for (let head = 0; head < heads; head++) {
@@ -132,7 +132,7 @@ function finishHead(d: usize, work: usize, unit: i32, split: i32, first: i32, la
   memory.fill(output, 0, <usize>ROWS * valueBytes);
   const tile = word(d, D.fewTileKeys);
   for (let from = first; from < last; from += tile) {
-    attendTile(d, work, 1, from, min(from + tile, last), false, true);
+    attendTile(d, work, 1, from, min(from + tile, last), last, false, true);
   }
   for (let r = 0; r < rows; r++) {
     if (!load<i32>(state + 4 * <usize>r, AGAIN)) continue;
@@ -170,6 +170,7 @@ function scaleRow(row: usize, bytes: usize, scale: f32): void {
  * Keys `from ≤ j < to` against the rows of the selected key head, or of all of the unit's.
  *
  * @param work of the first head
+ * @param last end of the keys of the tiles after it
  * @param single whether there is but one row, and nothing to be done to its scores
  * @param final whether maxima and denominators are known: see `finalWeights`
  */
@@ -179,6 +180,7 @@ function attendTile(
   heads: i32,
   from: i32,
   to: i32,
+  last: i32,
   single: bool,
   final: bool,
 ): void {
@@ -229,7 +231,7 @@ function attendTile(
       if (heads > 1) selectHead(head);
       const partial = load<i32>(rowState(d, work + at, 0), PARTIAL) != 0;
       if (converts(d, D.valueDim)) {
-        addStoredValues(d, work + at, j, j + run, single, partial, weights + at);
+        addStoredValues(d, work + at, j, j + run, last, single, partial, weights + at);
       } else {
         addFloatValues(d, work + at, j, j + run, single, partial, weights + at);
       }

@@ -21,6 +21,11 @@ export function strideInPlace(d: usize, pointer: usize): usize {
   return size(d, pointer + 12) << word(d, D.stored);
 }
 
+/** Distance of heads' keys or values in bytes, in place. */
+export function headStrideInPlace(d: usize, pointer: usize): usize {
+  return size(d, pointer + 8) << word(d, D.stored);
+}
+
 /** Address of key or value j, in place. */
 export function addressInPlace(d: usize, pointer: usize, j: i32): usize {
   return elementOf(d, pointer, j, word(d, D.stored));

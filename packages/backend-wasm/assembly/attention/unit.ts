@@ -29,6 +29,11 @@ export function selectHead(which: i32): void {
   partialStart = which * D.fewRows;
 }
 
+/** Whether the selected key head is the last of the unit. */
+export function isLastHead(): bool {
+  return keyHead == firstHead + keyHeads - 1;
+}
+
 /** Sets the variables above, and selects the first key head. */
 export function readUnit(d: usize, unit: i32): void {
   unitNumber = unit;

@@ -1,8 +1,9 @@
 import { madd, sumsOf } from "../../math/simd";
 import { eight, high, low, maskOf } from "./stored";
+import { touchAhead } from "./touch";
 
 // `singleScores` and `fewScores` on keys whose elements are converted in registers: see stored.ts. Keys are in the
-// cache already, so that several can be read at once.
+// cache already, so that several can be read at once, and `touchAhead` brings as many other rows into it.
 
 /**
  * Dot products of one row with keys, four at a time.
@@ -10,6 +11,7 @@ import { eight, high, low, maskOf } from "./stored";
  * @param query as in `fewStoredScores`, of which the first row is taken
  * @param bytes of a key, a multiple of eight elements
  * @param scores `[keys]`, and up to three that are overwritten
+ * @param sink see `touchRows`
  */
 export function singleStoredScores<Stored>(
   query: usize,
@@ -18,6 +20,7 @@ export function singleStoredScores<Stored>(
   stride: usize,
   keys: i32,
   scores: usize,
+  sink: usize,
 ): void {
   const mask = maskOf<Stored>();
   while (keys > 0) {
@@ -54,6 +57,7 @@ export function singleStoredScores<Stored>(
       key3 += 8 * sizeof<Stored>();
     }
     v128.store(scores, sumsOf(s0, s1, s2, s3));
+    touchAhead(4, sink);
     key += 4 * stride;
     scores += 16;
     keys -= 4;
@@ -66,6 +70,7 @@ export function singleStoredScores<Stored>(
  * @param query `[headDim/8, 4, 8]`, each eight in the order of `low` and `high`
  * @param bytes of a key, a multiple of eight elements
  * @param scores `[keys, 4]`, and one more that is overwritten
+ * @param sink see `touchRows`
  */
 export function fewStoredScores<Stored>(
   query: usize,
@@ -74,11 +79,13 @@ export function fewStoredScores<Stored>(
   stride: usize,
   keys: i32,
   scores: usize,
+  sink: usize,
 ): void {
   const queryBytes = bytes * (16 / sizeof<Stored>());
   const end = query + queryBytes;
   while (keys > 0) {
     pairScores<Stored>(end, queryBytes, key, keys > 1 ? stride : 0, scores);
+    touchAhead(2, sink);
     key += 2 * stride;
     scores += 32;
     keys -= 2;

@@ -1,9 +1,10 @@
 import { madd } from "../../math/simd";
 import { eight, firstFour, high, lastFour, low, maskOf } from "./stored";
+import { touchAhead } from "./touch";
 
 // `singleValues` and `fewValues` on values whose elements are converted in registers: see stored.ts. Weights have
 // been multiplied with the scales and 2^−16, or with 2^112. Sums of a tile have each eight columns in the order of `low`
-// and `high`.
+// and `high`. `touchAhead` brings as many other rows into the cache.
 
 /**
  * `tile += Σ weights[j] · value[j]` for one row, four values at a time.
@@ -11,6 +12,7 @@ import { eight, firstFour, high, lastFour, low, maskOf } from "./stored";
  * @param weights `[keys]`, and up to three after them, which count as 0
  * @param bytes of a value, a multiple of eight elements
  * @param tile `[valueDim]`
+ * @param sink see `touchRows`
  */
 export function singleStoredValues<Stored>(
   weights: usize,
@@ -19,6 +21,7 @@ export function singleStoredValues<Stored>(
   bytes: usize,
   stride: usize,
   tile: usize,
+  sink: usize,
 ): void {
   const mask = maskOf<Stored>();
   while (keys > 0) {
@@ -55,6 +58,7 @@ export function singleStoredValues<Stored>(
       value2 += 8 * sizeof<Stored>();
       value3 += 8 * sizeof<Stored>();
     }
+    touchAhead(4, sink);
     weights += 16;
     value += 4 * stride;
     keys -= 4;
@@ -66,6 +70,7 @@ export function singleStoredValues<Stored>(
  *
  * @param weights `[keys, 4]`
  * @param tile `[4, valueDim]`
+ * @param sink see `touchRows`
  */
 export function fewStoredValues<Stored>(
   weights: usize,
@@ -74,11 +79,14 @@ export function fewStoredValues<Stored>(
   bytes: usize,
   stride: usize,
   tile: usize,
+  sink: usize,
 ): void {
   const rowBytes = bytes * (4 / sizeof<Stored>());
   const weightsEnd = weights + 16 * <usize>keys;
   const end = value + bytes;
+  const share = keys / <i32>(bytes / (8 * sizeof<Stored>())) + 1;
   while (value < end) {
+    touchAhead(share, sink);
     eightColumns<Stored>(weights, weightsEnd, value, stride, rowBytes, tile);
     value += 8 * sizeof<Stored>();
     tile += 32;

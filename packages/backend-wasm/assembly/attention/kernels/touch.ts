@@ -45,3 +45,28 @@ export function touchRows(
 export function chunkOf(bytes: usize): i32 {
   return max(16, min(64, <i32>(8192 / bytes))) & -4;
 }
+
+let aheadFrom: usize = 0;
+let aheadStride: usize = 0;
+let aheadRows: i32 = 0;
+let aheadBytes: usize = 0;
+
+/**
+ * Chooses rows that `touchAhead` brings into the cache, a few at a time, while others are computed with: memory is read
+ * meanwhile. Globals belong to an instance of the module, of which each thread has its own.
+ */
+export function setAhead(from: usize, stride: usize, rows: i32, bytes: usize): void {
+  aheadFrom = from;
+  aheadStride = stride;
+  aheadRows = rows;
+  aheadBytes = bytes;
+}
+
+/** Brings the next of those rows into the cache, if any are left. */
+export function touchAhead(rows: i32, sink: usize): void {
+  rows = min(rows, aheadRows);
+  if (rows <= 0) return;
+  touchRows(aheadFrom, aheadStride, rows, aheadBytes, sink);
+  aheadFrom += aheadStride * <usize>rows;
+  aheadRows -= rows;
+}
