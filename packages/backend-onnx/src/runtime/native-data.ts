@@ -49,8 +49,8 @@ export function runtimeTensor(
   return Object.defineProperty(made, "data", { value: elements });
 }
 
-/** Whether a buffer is neither shared nor resizable. */
-function isFixed(buffer: ArrayBufferLike): boolean {
+/** Whether a buffer is neither shared nor resizable, so that onnxruntime-node reads it in place. */
+export function isFixed(buffer: ArrayBufferLike): boolean {
   if (Object.prototype.toString.call(buffer) === "[object SharedArrayBuffer]") return false;
   return (buffer as { readonly resizable?: boolean }).resizable !== true;
 }

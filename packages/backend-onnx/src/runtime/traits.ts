@@ -18,6 +18,8 @@ export interface ProviderTraits extends Arithmetic, StorageTraits {
    * does before all of them are copied.
    */
   readonly readsInPlace: boolean;
+  /** Whether a run writes its outputs into host tensors that it is given. */
+  readonly writesInPlace: boolean;
   /** Largest product of sizes that its kernels' integers hold; null if that is no limit. */
   readonly largestSize: number | null;
   /** Whether its kernels move int8: gather and slice it. */
@@ -93,6 +95,7 @@ export function traitsOf(
     attention: onCpu,
     groupQueryFrom: provider === "cpu" ? { operator: 768, plain: 512 } : null,
     readsInPlace: provider === "cpu",
+    writesInPlace: provider === "cpu",
     // Sizes and differences of addresses have 32 bits there.
     largestSize: provider === "wasm" ? 2 ** 31 - 1 : null,
     movesInt8: onCpu,

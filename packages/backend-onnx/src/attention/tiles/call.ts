@@ -2,6 +2,9 @@ import { type AttentionProblem, type BoundAttention, Sequence } from "@heed/core
 import type { BlockMask } from "@heed/core/program";
 import type { Asks } from "./kinds.js";
 
+/** Sizes of a tensor of rank 4. */
+export type Shape = readonly [number, number, number, number];
+
 /** A call with a block mask. */
 export interface TileCall {
   readonly problem: AttentionProblem;

@@ -1,6 +1,8 @@
 import {
+  type AttentionProblem,
   type FloatDType,
   type HostTensor,
+  isContiguous,
   keyHeadOf,
   type Sequence,
   type TypedArray,
@@ -8,6 +10,23 @@ import {
 import { rowCopier, runCopier } from "../../layout/copy-rows.js";
 import type { TileCall } from "./call.js";
 import type { VisitGroup } from "./groups.js";
+import { firstRowOf } from "./neighbours.js";
+import { type HeadCounts, rowIndices, type Visit } from "./visits.js";
+
+/** The rows of a group as they lie in memory; null of others, which are gathered. @param dtype in which the graph takes them */
+export function queryInPlace(
+  { problem, bound }: TileCall,
+  group: VisitGroup,
+  dtype: FloatDType,
+): TypedArray | null {
+  const query = bound.query as HostTensor;
+  if (query.dtype !== dtype || !isContiguous(query)) return null;
+  const first = firstRowOf(problem, group);
+  if (first === null) return null;
+  const start = query.offset + first * problem.headDim;
+  const count = group.visits.length * group.heads.queries * group.rows * problem.headDim;
+  return (query.data as Float32Array).subarray(start, start + count);
+}
 
 /** The rows of a group, converted, `[visits, heads, rows, size]`; zeros for those that a visit lacks. */
 export function gatherQuery(
@@ -18,9 +37,9 @@ export function gatherQuery(
   const size = query.shape[3] as number;
   const copy = rowCopier(query as HostTensor, null, into);
   let at = 0;
-  for (const { batch, head, row, rows: own } of visits) {
+  for (const { batch, head, spans, rows: own } of visits) {
     for (let h = 0; h < heads.queries; h++) {
-      copy(batch, head + h, row, own, at);
+      for (const span of spans) copy(batch, head + h, span.row, span.rows, at + span.at * size);
       into.fill(0 as never, at + own * size, at + rows * size);
       at += rows * size;
     }
@@ -78,13 +97,10 @@ export function visitedInPlace(
   { visits, heads, keys }: VisitGroup,
   dtype: FloatDType,
 ): TypedArray | null {
-  const { pages, keyLength } = problem;
+  const { keyLength } = problem;
   const [visit, ...others] = visits;
-  if (visit === undefined || others.length > 0 || pages !== null) return null;
+  if (visit === undefined || others.length > 0 || !mayBeInPlace(problem, visit, heads)) return null;
   const first = visit.parts[0]?.first as number;
-  const isRange = visit.parts.at(-1)?.end === first + keys;
-  // Several heads lie side by side with all of their keys only.
-  if (!isRange || (heads.keys > 1 && keys !== keyLength)) return null;
   const [ofEntry, ofHead, ofRow, ofElement] = t.strides as [number, number, number, number];
   const size = t.shape[3] as number;
   const isPacked = ofElement === 1 && ofRow === size && ofHead === keyLength * size;
@@ -92,6 +108,18 @@ export function visitedInPlace(
   const start =
     t.offset + visit.batch * ofEntry + keyHeadOf(problem, visit.head) * ofHead + first * size;
   return (t.data as Float32Array).subarray(start, start + heads.keys * keys * size);
+}
+
+/** Whether the keys of a visit lie side by side, if those of a head do. */
+export function mayBeInPlace(
+  { pages, keyLength }: AttentionProblem,
+  { parts, keys }: Visit,
+  heads: HeadCounts,
+): boolean {
+  if (pages !== null) return false;
+  const isRange = parts.at(-1)?.end === (parts[0]?.first as number) + keys;
+  // Several heads lie side by side with all of their keys only.
+  return isRange && (heads.keys === 1 || keys === keyLength);
 }
 
 /** Sizes of the bias of a group, `[visits, heads or 1, rows or 1, keys or 1]`. */
@@ -115,13 +143,13 @@ export function gatherBias(call: TileCall, group: VisitGroup, into: TypedArray):
   const [ofBatch, ofHead, ofRow, ofKey] = bias.strides as [number, number, number, number];
   const copy = runCopier(bias, into);
   for (const [n, visit] of group.visits.entries()) {
+    const indices = rowIndices(visit, rows);
     for (let h = 0; h < heads; h++) {
       const first = bias.offset + visit.batch * ofBatch + (visit.head + h) * ofHead;
       for (let r = 0; r < rows; r++) {
         let at = ((n * heads + h) * rows + r) * keys;
         const behind = at + keys;
-        // Rows that are made up are as the last one.
-        const row = first + Math.min(visit.row + r, visit.row + visit.rows - 1) * ofRow;
+        const row = first + (indices[r] as number) * ofRow;
         if (keys === 1) {
           copy(row, 1, 1, at++);
         } else {

@@ -1,10 +1,12 @@
-import type { AttentionProblem, FloatDType } from "@heed/core";
+import type { AttentionProblem, FloatDType, KvDType } from "@heed/core";
 import type { ProviderTraits } from "../../runtime/traits.js";
 import { chooseGraph } from "../graph/choose.js";
 import { type PreparedGraph, prepareGraph } from "../graph/prepare.js";
 import { canonicalOrders, graphSpec, type HiddenGuard } from "../graph/spec.js";
+import type { StorageSpec } from "../graph/storage.js";
 import { convertedDType } from "../stored/schedule.js";
-import type { GroupArrays, Shape } from "./group-feeds.js";
+import type { Shape } from "./call.js";
+import type { GroupArrays } from "./group-feeds.js";
 import type { VisitGroup } from "./groups.js";
 
 /** A group as a problem of its own, and its graph. */
@@ -20,6 +22,8 @@ export class GroupGraphs {
   readonly #problem: AttentionProblem;
   readonly #traits: ProviderTraits;
   readonly #known = new Map<string, PreparedGraph>();
+  /** By group, whose calls hide keys in the same way. */
+  #ofGroups = new WeakMap<VisitGroup, Map<string, GroupGraph>>();
 
   constructor(problem: AttentionProblem, traits: ProviderTraits) {
     this.dtype = convertedDType(problem, traits);
@@ -29,12 +33,29 @@ export class GroupGraphs {
 
   /** @param far whether positions of ALiBi are given in two parts */
   of(group: VisitGroup, arrays: GroupArrays, guard: HiddenGuard, far: boolean): GroupGraph {
+    let graphs = this.#ofGroups.get(group);
+    if (!graphs) {
+      graphs = new Map();
+      this.#ofGroups.set(group, graphs);
+    }
+    const key = arrays.blocks ? `${guard}, blocks` : guard;
+    let graph = graphs.get(key);
+    if (!graph) {
+      graph = this.#made(group, arrays, guard, far);
+      graphs.set(key, graph);
+    }
+    return graph;
+  }
+
+  #made(group: VisitGroup, arrays: GroupArrays, guard: HiddenGuard, far: boolean): GroupGraph {
     const problem = withinGroup(this.#problem, group, arrays);
     const traits = this.#traits;
     const positions = { band: null, guard, far };
-    const spec = graphSpec(problem, traits, positions, canonicalOrders, null, true);
+    const storage = arrays.blocks && ofBlocks(this.dtype);
+    const spec = graphSpec(problem, traits, positions, canonicalOrders, storage, true);
     const { mask, bias, chunks } = spec;
     const key = JSON.stringify([
+      storage,
       mask,
       bias,
       chunks,
@@ -52,7 +73,22 @@ export class GroupGraphs {
 
   clear(): void {
     this.#known.clear();
+    this.#ofGroups = new WeakMap();
   }
+}
+
+/** Keys and values of which a graph gathers blocks, as it does pages. */
+function ofBlocks(dtype: FloatDType): StorageSpec {
+  return {
+    queries: "whole",
+    keys: "pages",
+    dtype: dtype as KvDType,
+    scalesRows: false,
+    convertsFirst: false,
+    masksInPart: false,
+    parts: 1,
+    pool: null,
+  };
 }
 
 /** The problem of a group: its rules for keys are a mask. */

@@ -1,4 +1,4 @@
-import { type HeadCounts, pairsOf, type Visit, type Visits } from "./visits.js";
+import { costOfKeys, type HeadCounts, pairsOf, type Visit, type Visits } from "./visits.js";
 
 /** Visits that one run of a graph computes, as batch entries with the same numbers of rows and keys. */
 export interface VisitGroup {
@@ -14,6 +14,8 @@ export interface VisitGroup {
 export interface VisitRules {
   /** Whether anything but lengths of parts may hide keys, so that a mask is written. */
   readonly isMasked: (visit: Visit) => boolean;
+  /** Whether a visit that is a group of its own reads its keys and values in place. */
+  readonly isInPlace: (visit: Visit) => boolean;
   /** Pairs of a query and a key that take as long as starting a run. */
   readonly startCost: number;
   /** Keys of a group, of all its key heads, at most, unless a single visit has more. */
@@ -25,9 +27,20 @@ const mostPadding = 0.03;
 
 /** Groups of visits whose padding costs less than a run of their own. Pure. */
 export function groupsOf({ list, heads }: Visits, rules: VisitRules): readonly VisitGroup[] {
-  const masked = list.filter(rules.isMasked);
-  const whole = list.filter((visit) => !rules.isMasked(visit));
-  return [...joined(whole, heads, rules), ...joined(masked, heads, rules)];
+  const { isMasked, isInPlace, startCost } = rules;
+  const isAlone = (visit: Visit): boolean =>
+    isInPlace(visit) && costOfKeys(visit.keys, heads) > startCost;
+  const others = list.filter((visit) => !isAlone(visit));
+  const masked = others.filter(isMasked);
+  const whole = others.filter((visit) => !isMasked(visit));
+  return [
+    ...list.filter(isAlone).map((visit): VisitGroup => {
+      const { rows, keys } = visit;
+      return { visits: [visit], heads, rows, keys };
+    }),
+    ...joined(whole, heads, rules),
+    ...joined(masked, heads, rules),
+  ];
 }
 
 function joined(

@@ -6,7 +6,7 @@ import type { VisitGroup } from "./groups.js";
 import type { KeptMasks, KnownMasks } from "./known-masks.js";
 import { type MaskRows, ProgramMask } from "./program-mask.js";
 import type { VisitMask } from "./visit-mask.js";
-import { hidesKeys, type KeyPart, type Visit } from "./visits.js";
+import { hidesKeys, type KeyPart, type RowSpan, rowIndices, type Visit } from "./visits.js";
 
 /**
  * Writes masks of the keys that visits read: what block mask, mask program, the call's mask, `causal` and a window leave of
@@ -75,10 +75,14 @@ export class VisitMasks {
     const sequence = this.#call.sequences[visit.batch] as Sequence;
     let to = into.at;
     for (const part of visit.parts) {
-      const target = { ...into, at: to };
-      if (part.hasHoles) this.#writeBlocks(visit, head, part, sequence, target);
-      if (part.isBanded) hideOutside(this.#band, sequence, visit, part, target);
-      if (this.#mask) hideBy(this.#mask, visit, head, rows, part, target);
+      for (const span of visit.spans) {
+        const target = { ...into, at: to + span.at * into.keys };
+        if (part.hasHoles) this.#writeBlocks(visit, span, head, part, sequence, target);
+        if (part.isBanded) hideOutside(this.#band, sequence, span, part, target);
+      }
+      if (this.#mask) {
+        hideBy(this.#mask, visit, head, rows, part, { ...into, at: to });
+      }
       to += part.end - part.first;
     }
   }
@@ -86,6 +90,7 @@ export class VisitMasks {
   /** Hides the keys of empty blocks, and asks the program of those that are partial. */
   #writeBlocks(
     visit: Visit,
+    span: RowSpan,
     head: number,
     part: KeyPart,
     sequence: Sequence,
@@ -94,12 +99,11 @@ export class VisitMasks {
     const { blocks, asks } = this.#call;
     const { queryBlock, keyBlock, rows: runs } = blocks;
     const first = blocks.row(visit.batch, head, 0);
-    const end = visit.row + visit.rows;
-    for (let row = visit.row; row < end; ) {
+    for (let row = span.row; row < span.row + span.rows; ) {
       const block = Math.floor(row / queryBlock);
-      const behind = Math.min(end, (block + 1) * queryBlock);
+      const behind = Math.min(span.row + span.rows, (block + 1) * queryBlock);
       let key = part.first;
-      const run = { from: row - visit.row, to: behind - visit.row };
+      const run = { from: row - span.row, to: behind - span.row };
       for (
         let n = runs.starts[first + block] as number;
         n < (runs.starts[first + block + 1] as number);
@@ -112,7 +116,7 @@ export class VisitMasks {
         key = to;
         if (asks === "none" || (asks === "partial" && runs.full[n] === 1)) continue;
         this.#program?.write(
-          { visit, head, sequence, ...run, first: from, end: to },
+          { batch: visit.batch, span, head, sequence, ...run, first: from, end: to },
           { ...into, at: into.at + from - part.first },
         );
       }
@@ -141,13 +145,13 @@ function fill(
 function hideOutside(
   { left, right }: VisibleBand,
   sequence: Sequence,
-  visit: Visit,
+  span: RowSpan,
   part: KeyPart,
   into: MaskRows,
 ): void {
   const count = part.end - part.first;
-  for (let r = 0; r < visit.rows; r++) {
-    const position = sequence.queryPosition(visit.row + r);
+  for (let r = 0; r < span.rows; r++) {
+    const position = sequence.queryPosition(span.row + r);
     const [least, most] = [position - left, position + right];
     if (sequence.keyPositions === null) {
       const row = { from: r, to: r + 1 };
@@ -166,7 +170,7 @@ function hideOutside(
 /** @param mask expanded */
 function hideBy(
   { data, offset, strides }: HostTensor,
-  { batch, row }: Visit,
+  visit: Visit,
   head: number,
   rows: number,
   { first, end }: KeyPart,
@@ -174,8 +178,8 @@ function hideBy(
 ): void {
   const [ofBatch, ofHead, ofRow, ofKey] = strides as [number, number, number, number];
   const bytes = data as Uint8Array;
-  for (let r = 0; r < rows; r++) {
-    let from = offset + batch * ofBatch + head * ofHead + (row + r) * ofRow + first * ofKey;
+  for (const [r, row] of rowIndices(visit, visit.rows).subarray(0, rows).entries()) {
+    let from = offset + visit.batch * ofBatch + head * ofHead + row * ofRow + first * ofKey;
     const to = into.at + r * into.keys;
     for (let j = 0; j < end - first; j = (j + 1) | 0, from += ofKey) {
       if (bytes[from] === 0) into.data[(to + j) | 0] = 0;

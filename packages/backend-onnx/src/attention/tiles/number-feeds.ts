@@ -4,6 +4,7 @@ import { baseOf, type PositionPart, partOf } from "../alibi-positions.js";
 import { chunkFeeds } from "../position-feeds.js";
 import type { TileCall } from "./call.js";
 import type { VisitGroup } from "./groups.js";
+import { rowIndices } from "./visits.js";
 
 /**
  * The inputs of a group's graph for positions, indices, heads and batch entries, of which each visit has its own:
@@ -41,8 +42,8 @@ export function numberFeeds(
     made(dtype, [count, 1, rows, 1], (into) => {
       for (const [n, visit] of visits.entries()) {
         const sequence = sequences[visit.batch] as Sequence;
-        for (let r = 0; r < rows; r++) {
-          into[n * rows + r] = number(sequence, visit.row + Math.min(r, visit.rows - 1));
+        for (const [r, row] of rowIndices(visit, rows).entries()) {
+          into[n * rows + r] = number(sequence, row);
         }
       }
     });

@@ -1,6 +1,6 @@
 import type { AttentionProblem, Sequence } from "@heed/core";
 import { type BoundProgram, TileProgram } from "@heed/core/program";
-import type { Visit } from "./visits.js";
+import type { RowSpan } from "./visits.js";
 
 /** Rows of a panel of a {@link TileProgram}. */
 const lanes = 3;
@@ -15,12 +15,13 @@ export interface MaskRows {
   readonly keys: number;
 }
 
-/** Rows of a visit and keys of which its mask program is asked. */
+/** Rows of a span and keys of which a mask program is asked. */
 export interface AskedTile {
-  readonly visit: Visit;
+  readonly batch: number;
+  readonly span: RowSpan;
   readonly head: number;
   readonly sequence: Sequence;
-  /** Rows of the visit, and the row behind the last. */
+  /** Rows of the span, and the row behind the last. */
   readonly from: number;
   readonly to: number;
   readonly first: number;
@@ -35,14 +36,14 @@ export class ProgramMask {
   #tile: TileProgram | null = null;
   #room = 0;
   #batch = -1;
-  #rows: { readonly visit: Visit; readonly head: number } | null = null;
+  #rows: { readonly span: RowSpan; readonly head: number } | null = null;
 
   constructor(problem: AttentionProblem, program: BoundProgram<"mask">) {
     this.#problem = problem;
     this.#program = program;
   }
 
-  /** @param into elements of the visit's first row and the tile's first key, and rows behind it */
+  /** @param into elements of the span's first row and the tile's first key, and rows behind it */
   write(asked: AskedTile, into: MaskRows): void {
     const tile = this.#tileOf(asked);
     const { first, end, sequence } = asked;
@@ -53,30 +54,30 @@ export class ProgramMask {
     }
   }
 
-  /** The program, which knows the rows of a visit. */
-  #tileOf({ visit, head, sequence }: AskedTile): TileProgram {
-    if (this.#tile === null || visit.rows > this.#room) {
-      this.#room = visit.rows;
-      const ascending = this.#problem.positions === "data" ? 0 : visit.rows;
-      const sizes = { keys: tileKeys, rows: visit.rows, lanes, ascending } as const;
+  /** The program, which knows the rows of a span. */
+  #tileOf({ batch, span, head, sequence }: AskedTile): TileProgram {
+    if (this.#tile === null || span.rows > this.#room) {
+      this.#room = span.rows;
+      const ascending = this.#problem.positions === "data" ? 0 : span.rows;
+      const sizes = { keys: tileKeys, rows: span.rows, lanes, ascending } as const;
       this.#tile = new TileProgram(this.#program, sizes);
       this.#batch = -1;
     }
     const tile = this.#tile;
-    if (visit.batch !== this.#batch) {
-      tile.setBatch(visit.batch);
-      this.#batch = visit.batch;
+    if (batch !== this.#batch) {
+      tile.setBatch(batch);
+      this.#batch = batch;
       this.#rows = null;
     }
-    if (this.#rows?.visit !== visit || this.#rows.head !== head) {
+    if (this.#rows?.span !== span || this.#rows.head !== head) {
       const numbers = (number: (r: number) => number): Int32Array =>
-        Int32Array.from({ length: visit.rows }, (_, r) => number(r));
-      tile.setRows(visit.rows, {
+        Int32Array.from({ length: span.rows }, (_, r) => number(r));
+      tile.setRows(span.rows, {
         head: numbers(() => head),
-        position: numbers((r) => sequence.queryPosition(visit.row + r)),
-        index: numbers((r) => visit.row + r),
+        position: numbers((r) => sequence.queryPosition(span.row + r)),
+        index: numbers((r) => span.row + r),
       });
-      this.#rows = { visit, head };
+      this.#rows = { span, head };
     }
     return tile;
   }

@@ -1,8 +1,12 @@
 import { allocate, type FloatDType, holdsBits, statisticsDType, type TypedArray } from "@heed/core";
-import type { RuntimeTensor } from "../../runtime/runtime.js";
+import type { Scratch } from "../../layout/scratch.js";
+import type { ModelValue } from "../../model/model.js";
+import { runtimeTensor } from "../../runtime/native-data.js";
+import type { Runtime, RuntimeTensor } from "../../runtime/runtime.js";
 import type { PartResults } from "../stored/assemble.js";
 import type { TileCall } from "./call.js";
 import type { VisitGroup } from "./groups.js";
+import { firstRowOf } from "./neighbours.js";
 
 /** The outputs of a call, into which those of its groups are put. */
 export class VisitResults {
@@ -38,19 +42,64 @@ export class VisitResults {
     }
   }
 
+  /**
+   * Tensors into which a run of a group writes its outputs: parts of the call's own where the group's rows lie one after another
+   * there, else arrays that are used again. Without them each run makes new ones, and engines collect garbage by how much memory
+   * such arrays hold.
+   *
+   * @param values outputs of the group's graph
+   * @param taken gets the arrays that are to be given back after {@link put}
+   */
+  fetches(
+    runtime: Runtime,
+    group: VisitGroup,
+    values: readonly ModelValue[],
+    scratch: Scratch,
+    taken: TypedArray[],
+  ): Readonly<Record<string, RuntimeTensor>> {
+    const { visits, heads, rows } = group;
+    const first = firstRowOf(this.#call.problem, group);
+    const fetches: Record<string, RuntimeTensor> = {};
+    for (const { name } of values) {
+      const output = this.#outputs[name];
+      if (output === undefined) continue;
+      const [type, size] = [output.type as FloatDType, output.dims[3] as number];
+      const count = visits.length * heads.queries * rows * size;
+      let data: TypedArray;
+      if (first === null) {
+        data = scratch.take(type, count);
+        taken.push(data);
+      } else {
+        const start = first * size;
+        data = (output.data as Float32Array).subarray(start, start + count);
+      }
+      fetches[name] = runtimeTensor(runtime, type, data, [
+        visits.length,
+        heads.queries,
+        rows,
+        size,
+      ]);
+    }
+    return fetches;
+  }
+
   /** @param results `[visits, heads, rows, size]` of each output */
   put({ visits, heads: { queries: heads }, rows }: VisitGroup, results: PartResults): void {
     const { queryHeads, queryLength } = this.#call.problem;
     for (const [name, output] of Object.entries(this.#outputs)) {
       const into = output.data as Float32Array;
       const from = asBits(results[name]?.data as TypedArray, into) as Float32Array;
+      // The run has written it in place.
+      if (from.buffer === into.buffer) continue;
       const size = output.dims[3] as number;
       for (const [n, visit] of visits.entries()) {
         for (let h = 0; h < heads; h++) {
           const start = (n * heads + h) * rows * size;
           const head = visit.batch * queryHeads + visit.head + h;
-          const at = (head * queryLength + visit.row) * size;
-          into.set(from.subarray(start, start + visit.rows * size), at);
+          for (const { row, rows: count, at } of visit.spans) {
+            const own = from.subarray(start + at * size, start + (at + count) * size);
+            into.set(own, (head * queryLength + row) * size);
+          }
         }
       }
     }

@@ -16,25 +16,26 @@ import type { HiddenGuard } from "../graph/spec.js";
 import { mayHaveLeaked } from "../leak.js";
 import { hostOutputs, type KnownOutputs } from "../outputs.js";
 import { same } from "../position-feeds.js";
-import type { PartResults } from "../stored/assemble.js";
 import { type TileCall, tileCall } from "./call.js";
+import { mayBeInPlace } from "./gather.js";
 import { type GroupArrays, gatheredGroup, groupFeeds } from "./group-feeds.js";
 import { GroupGraphs } from "./group-graphs.js";
 import { groupsOf, type VisitGroup } from "./groups.js";
+import { GroupBlocks } from "./key-blocks.js";
 import type { Asks } from "./kinds.js";
 import { KnownMasks } from "./known-masks.js";
 import { VisitMasks } from "./mask.js";
 import { VisitResults } from "./results.js";
 import { hidesKeys, visitsOf } from "./visits.js";
 
-/** Arrays that wait for the next run: query, keys, values, mask and bias. */
-const keptArrays = 5;
+/** Arrays that wait for the next run: query, keys, values, mask, bias, outputs and their sums. */
+const keptArrays = 7;
 
 /** Share of the time of all logits up to which visited blocks are computed alone. */
 const mostShare = 0.6;
 
 /** Keys and values of a run, in bytes, at most: what a processor's cache holds while they are written and read. */
-const mostBytes = 4 * 2 ** 20;
+const mostBytes = 2 ** 20;
 
 /** The visits of a call, kept for later calls with the same blocks, lengths and positions. */
 interface KnownVisits {
@@ -57,6 +58,8 @@ export class VisitedTiles {
   readonly #problem: AttentionProblem;
   readonly #context: OnnxContext;
   readonly #graphs: GroupGraphs;
+  /** Null if the host gathers all keys and values. */
+  readonly #blocks: GroupBlocks | null;
   readonly #knownOutputs: KnownOutputs = new Map();
   readonly #scratch = new Scratch(keptArrays);
   #latest: KnownVisits | null = null;
@@ -65,7 +68,9 @@ export class VisitedTiles {
   constructor(problem: AttentionProblem, context: OnnxContext) {
     this.#problem = problem;
     this.#context = context;
-    this.#graphs = new GroupGraphs(problem, context.loaded.traits);
+    const { traits } = context.loaded;
+    this.#graphs = new GroupGraphs(problem, traits);
+    this.#blocks = traits.readsInPlace ? new GroupBlocks() : null;
   }
 
   /** Time of a call by its visited blocks, to that of all its logits; null where all are to be computed. */
@@ -84,7 +89,7 @@ export class VisitedTiles {
     const masks = new VisitMasks(call, known);
     if (groups.length === 0) return emptyOutputs(bound);
     const results = new VisitResults(call, this.#graphs.dtype);
-    for (const group of groups) results.put(group, await this.#runGroup(call, group, masks, far));
+    for (const group of groups) await this.#runGroup(call, group, masks, results, far);
     return hostOutputs(this.#problem, results.all, this.#knownOutputs);
   }
 
@@ -101,13 +106,17 @@ export class VisitedTiles {
       return latest;
     }
     const visits = visitsOf(this.#problem, bound, blocks, asks);
-    const { alibi, mask, batch, queryHeads, queryLength, keyLength, headDim, valueDim } =
+    const { alibi, mask, batch, queryHeads, queryLength, keyLength, headDim, valueDim, kvDtype } =
       this.#problem;
     const far = alibi && arePositionsFar(entriesOf(this.#problem, bound), keyLength);
-    const { startCost } = this.#context.loaded.traits;
+    const { traits } = this.#context.loaded;
     const groups = groupsOf(visits, {
       isMasked: (visit) => mask !== null || visit.parts.some(hidesKeys),
-      startCost: startCost / (headDim + valueDim),
+      isInPlace: (visit) =>
+        traits.readsInPlace &&
+        kvDtype === this.#graphs.dtype &&
+        mayBeInPlace(this.#problem, visit, visits.heads),
+      startCost: traits.startCost / (headDim + valueDim),
       mostKeys: mostBytes / (4 * (headDim + valueDim)),
     });
     this.#latest = {
@@ -127,28 +136,35 @@ export class VisitedTiles {
     call: TileCall,
     group: VisitGroup,
     masks: VisitMasks,
+    outputs: VisitResults,
     far: boolean,
-  ): Promise<PartResults> {
+  ): Promise<void> {
     const { sessions, loaded } = this.#context;
     const arrays: GroupArrays = gatheredGroup(
       call,
       group,
       masks,
       this.#graphs.dtype,
+      this.#blocks,
       this.#scratch,
     );
+    const { runtime, traits } = loaded;
+    const taken = [...arrays.all];
+    const run = (guard: HiddenGuard) => {
+      const { graph, problem } = this.#graphs.of(group, arrays, guard, far);
+      const feeds = groupFeeds(runtime, call, group, graph, arrays);
+      const fetches = traits.writesInPlace
+        ? outputs.fetches(runtime, group, graph.outputs, this.#scratch, taken)
+        : undefined;
+      return { graph, problem, results: sessions.run(graph, feeds, fetches) };
+    };
     try {
-      const run = (guard: HiddenGuard) => {
-        const { graph, problem } = this.#graphs.of(group, arrays, guard, far);
-        const feeds = groupFeeds(loaded.runtime, call, group, graph, arrays);
-        return { graph, problem, results: sessions.run(graph, feeds) };
-      };
       const { graph, problem, results } = run("none");
       const first = await results;
-      if (!mayHaveLeaked(graph.leakSign, problem, first)) return first;
-      return await run("elements").results;
+      const leaked = mayHaveLeaked(graph.leakSign, problem, first);
+      outputs.put(group, leaked ? await run("elements").results : first);
     } finally {
-      for (const array of arrays.all) this.#scratch.give(array);
+      for (const array of taken) this.#scratch.give(array);
     }
   }
 }

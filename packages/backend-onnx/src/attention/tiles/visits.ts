@@ -20,18 +20,37 @@ export function hidesKeys({ hasHoles, isBanded }: KeyPart): boolean {
   return hasHoles || isBanded;
 }
 
+/** Rows of a visit that lie one after another. */
+export interface RowSpan {
+  /** The first of them, and its place among the rows of the visit. */
+  readonly row: number;
+  readonly at: number;
+  readonly rows: number;
+}
+
 /** Rows that are computed together with the keys that they visit, of one head or of all. */
 export interface Visit {
   readonly batch: number;
   /** The first of its query heads. */
   readonly head: number;
-  /** The first of its rows, and how many there are. */
-  readonly row: number;
+  /** Its rows, in ascending order. */
+  readonly spans: readonly RowSpan[];
+  /** How many rows all spans have. */
   readonly rows: number;
   /** Keys of all parts together. */
   readonly keys: number;
   /** In ascending order. */
   readonly parts: readonly KeyPart[];
+}
+
+/** Indices of the rows of a visit; those that are made up behind them are as the last one. */
+export function rowIndices({ spans }: Visit, count: number): Int32Array {
+  const indices = new Int32Array(count);
+  for (const { row, at, rows } of spans) {
+    for (let r = 0; r < rows; r++) indices[at + r] = row + r;
+  }
+  const { row, at, rows } = spans.at(-1) as RowSpan;
+  return indices.fill(row + rows - 1, at + rows);
 }
 
 /** How many heads there are. */
@@ -98,7 +117,13 @@ export function visitsOf(
 }
 
 type RowVisit = Omit<Visit, "batch" | "head">;
-type Rows = Omit<RowVisit, "parts">;
+
+/** Neighbouring rows, and how many keys they visit. */
+interface Rows {
+  readonly row: number;
+  readonly rows: number;
+  readonly keys: number;
+}
 
 /** A matrix of blocks of a batch entry. */
 interface Matrix {
@@ -119,18 +144,26 @@ function costOf({ rows, keys }: Pick<Visit, "rows" | "keys">, heads: HeadCounts)
 
 /** Time of rows with the same keys, gathered for them, in pairs. */
 export function pairsOf(rows: number, keys: number, heads: HeadCounts): number {
-  return keys * (heads.queries * rows + heads.keys * costOfKey);
+  return keys * heads.queries * rows + costOfKeys(keys, heads);
 }
 
-/** Neighbouring pieces of rows are one visit where that costs no more than visits of their own. */
+/** Time of gathering keys and values, in pairs. */
+export function costOfKeys(keys: number, heads: HeadCounts): number {
+  return keys * heads.keys * costOfKey;
+}
+
+/**
+ * Neighbouring pieces of rows are one visit where that costs no more than visits of their own, and so are rows anywhere that see
+ * the same parts, such as those that see every key: these are read once then.
+ */
 function rowVisits(matrix: Matrix): RowVisit[] {
   const { rows, keys, heads } = matrix;
   const rowsAKey = heads.queries / heads.keys;
-  const visits: RowVisit[] = [];
+  const visits = new SharedParts(Math.floor(mostRows / rowsAKey));
   let kinds = new Uint8Array(0);
   let current: Rows | null = null;
   const close = (): void => {
-    if (current && current.keys > 0) visits.push({ ...current, parts: partsOf(kinds, keys) });
+    if (current && current.keys > 0) visits.add(current, partsOf(kinds, keys));
   };
   for (let piece = 0; piece < rows.count; piece++) {
     const [row, end] = [rows.firstOf(piece), rows.firstOf(piece + 1)];
@@ -154,7 +187,32 @@ function rowVisits(matrix: Matrix): RowVisit[] {
     kinds = own;
   }
   close();
-  return visits;
+  return visits.list;
+}
+
+/** Visits of which each has parts of its own, unless it has as many rows as a visit may have. */
+class SharedParts {
+  readonly list: RowVisit[] = [];
+  /** Places in the list, by parts. */
+  readonly #known = new Map<string, number>();
+  readonly #mostRows: number;
+
+  constructor(mostRows: number) {
+    this.#mostRows = mostRows;
+  }
+
+  add({ row, rows, keys }: Rows, parts: readonly KeyPart[]): void {
+    const key = JSON.stringify(parts);
+    const known = this.#known.get(key);
+    const like = known === undefined ? undefined : this.list[known];
+    if (known === undefined || like === undefined || like.rows + rows > this.#mostRows) {
+      this.#known.set(key, this.list.length);
+      this.list.push({ spans: [{ row, rows, at: 0 }], rows, keys, parts });
+      return;
+    }
+    const spans = [...like.spans, { row, rows, at: like.rows }];
+    this.list[known] = { ...like, spans, rows: like.rows + rows };
+  }
 }
 
 function visitedKeys(kinds: Uint8Array, keys: Pieces): number {
