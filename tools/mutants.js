@@ -11,14 +11,17 @@
 //   pnpm mutants backend-wasm --typescript      Stryker's mutators over a backend's TypeScript
 //   pnpm mutants cache                          bugs of caches, chosen by hand
 //   pnpm mutants core --again                   those that lived the last time, with the same seed and count
+//   pnpm mutants backend-wasm --listed          those that docs/mutation-scores.md lists as living
 //   pnpm mutants report                         writes docs/mutation-scores.md from the results
 //
-// Prints each mutant that lived, and the score; writes results/mutants/PACKAGE.json.
+// Prints each mutant that lived, and the score; writes results/mutants/PACKAGE.json, from which the report is written
+// (but for those listed: they are no sample).
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { draw } from "./mutants/draw.js";
 import { nameOf, whyEquivalent } from "./mutants/equivalents.js";
 import { languages } from "./mutants/languages.js";
+import { livingOf, writeReport } from "./mutants/report.js";
 import { scoreOf } from "./mutants/score.js";
 import { vulkanEnvironment } from "./vulkan.js";
 
@@ -30,6 +33,7 @@ const { values, positionals } = parseArgs({
     files: { type: "string", default: "" },
     typescript: { type: "boolean", default: false },
     again: { type: "boolean", default: false },
+    listed: { type: "boolean", default: false },
     minutes: { type: "string", default: "600" },
     cases: { type: "string", default: "" },
   },
@@ -40,13 +44,13 @@ if (name === undefined || positionals.length > 1) {
   process.exit(2);
 }
 if (name === "report") {
-  const { writeReport } = await import("./mutants/report.js");
   writeReport();
   process.exit(0);
 }
 const root = process.cwd();
 const end = performance.now() + 60_000 * Number(values.minutes);
-const path = `results/mutants/${name}${values.typescript ? "-typescript" : ""}.json`;
+const suffix = `${values.typescript ? "-typescript" : ""}${values.listed ? "-listed" : ""}`;
+const path = `results/mutants/${name}${suffix}.json`;
 /** Results of the last time, by mutant. */
 const before = new Map();
 if (values.again && existsSync(path)) {
@@ -96,7 +100,10 @@ async function tryLanguage({ all, check, child, tests }) {
         continue;
       }
       const invalid = await check?.(mutant).catch((error) => error);
-      const found = invalid instanceof Error ? { outcome: "invalid" } : await trial.try(mutant);
+      // Those that are listed as equivalent are asked the cases alone: tests take a minute to find nothing.
+      const asksTests = whyEquivalent(name, mutant) === null;
+      const found =
+        invalid instanceof Error ? { outcome: "invalid" } : await trial.try(mutant, asksTests);
       if (found.outcome === "lives" && tests) left.push(mutant);
       else record(mutant, found);
     }
@@ -126,6 +133,12 @@ async function tryTypeScript() {
 
 function drawOf(all) {
   of = all.length;
+  if (values.listed) {
+    const names = livingOf(name);
+    const listed = all.filter((mutant) => names.has(nameOf(mutant)));
+    console.log(`${listed.length} of ${of} mutants, which the page lists as living`);
+    return listed;
+  }
   const drawn = draw(all, Number(values.count), Number(values.seed));
   console.log(`${drawn.length} of ${of} mutants, seed ${values.seed}`);
   return drawn;

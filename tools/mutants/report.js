@@ -41,6 +41,13 @@ export function writeReport() {
   writeFileSync(page, text(found));
 }
 
+/** Names of the mutants that the page lists as living. */
+export function livingOf(name) {
+  const before = existsSync(page) ? readFileSync(page, "utf8") : "";
+  const lines = keptOf(before, name).flatMap(({ living }) => living);
+  return new Set(lines.map((line) => line.replace(/^- (`+) ?| ?`+$/g, "")));
+}
+
 /** The row and the list of a package as the page has them; nothing if it has none. */
 function keptOf(before, name) {
   const row = before.split("\n").find((line) => line.startsWith(`| \`${name}\` |`));

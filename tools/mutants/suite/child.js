@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 const { subject } = await import(pathToFileURL(process.argv[2]).href);
 const { probes, plant, keyOf, mutants, isInvalid, askTests } = await subject();
 
-process.on("message", async (mutant) => {
+process.on("message", async ({ mutant, asksTests }) => {
   let undo;
   try {
     undo = await plant(mutant);
@@ -18,7 +18,7 @@ process.on("message", async (mutant) => {
     return;
   }
   let result = await probes.judge(keyOf?.(mutant), (running) => process.send({ running }));
-  if (result.outcome === "lives" && askTests) {
+  if (result.outcome === "lives" && asksTests && askTests) {
     // Tests take longer than a case; what ends them if they hang is in `askTests`.
     const timer = setInterval(() => process.send({ running: "the package's tests" }), 5000);
     result = { ...result, ...(await askTests()) };

@@ -70,7 +70,7 @@ export class Probes {
    */
   static async run(configurations, reached, isWanted = () => true) {
     const probes = new Probes();
-    const known = readState();
+    const known = readState("cases");
     const state = {};
     for (const [turn, configuration] of configurations.entries()) {
       const backend = await configuration.open();
@@ -96,7 +96,7 @@ export class Probes {
       }
       backend.dispose();
     }
-    if (!reached && !known) writeState(state);
+    if (!reached && !known) writeState("cases", state);
     return probes;
   }
 

@@ -1,6 +1,6 @@
 // Tries mutants in a child process that lives as long as it answers.
 import { fork } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -33,10 +33,10 @@ export class Trial {
   #process = null;
   #mutants = null;
   /** See state.js. */
-  #state = join(tmpdir(), `heed-mutants-${process.pid}-${performance.now()}.json`);
+  #state = mkdtempSync(join(tmpdir(), "heed-mutants-"));
 
   /**
-   * @param {Child} child a script that takes mutants as messages, and answers `{ running }` for each case and
+   * @param {Child} child a script that takes `{ mutant, asksTests }` as messages, and answers `{ running }` for each case and
    *   `{ result }` at the end; its first message may be `{ mutants }`: every mutant there is
    * @param {Record<string, string>} environment
    */
@@ -51,10 +51,18 @@ export class Trial {
     return this.#mutants;
   }
 
-  /** @returns {Promise<{ outcome: string, by?: string, cases: number }>} */
-  async try(mutant) {
+  /**
+   * @param {object} mutant
+   * @param {boolean} asksTests whether the package's tests are asked, too, if no case notices it
+   * @returns {Promise<{ outcome: string, by?: string, cases: number }>}
+   */
+  async try(mutant, asksTests) {
     await this.#start();
-    const result = await ask(this.#process, mutant, this.#child.longestSilence ?? 60);
+    const result = await ask(
+      this.#process,
+      { mutant, asksTests },
+      this.#child.longestSilence ?? 60,
+    );
     // The process is stuck, or gone.
     if (result.outcome === "hangs") this.#kill();
     return result;
@@ -62,7 +70,7 @@ export class Trial {
 
   end() {
     this.#kill();
-    rmSync(this.#state, { force: true });
+    rmSync(this.#state, { recursive: true, force: true });
   }
 
   #kill() {
@@ -88,7 +96,7 @@ export class Trial {
   }
 }
 
-function ask(child, mutant, longestSilence) {
+function ask(child, message, longestSilence) {
   return new Promise((resolve) => {
     let running = "";
     let silence = 0;
@@ -116,6 +124,6 @@ function ask(child, mutant, longestSilence) {
     });
     // A crash is noticed, too.
     child.on("exit", hangs);
-    child.send(mutant);
+    child.send(message);
   });
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer } from "vitest/node";
 
 // Whoever asked may be gone: a process that is killed tells nobody.
 const parent = process.env.HEED_MUTANTS_PARENT;
@@ -15,6 +16,16 @@ const timer = setInterval(() => {
 timer.unref();
 
 const conditions = ["source", ...defaultServerConditions];
+
+const files = process.env.HEED_MUTANTS_TESTS.split(",");
+
+/** Runs the files in the order in which they are given, not the longest first. */
+class InOrder extends BaseSequencer {
+  async sort(specifications) {
+    const placeOf = ({ moduleId }) => files.findIndex((file) => moduleId.endsWith(file));
+    return [...specifications].sort((a, b) => placeOf(a) - placeOf(b));
+  }
+}
 
 export default defineConfig({
   plugins: [
@@ -30,7 +41,8 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: process.env.HEED_MUTANTS_TESTS.split(","),
+    include: files,
+    sequence: { sequencer: InOrder },
     isolate: false,
     fileParallelism: false,
     bail: 1,

@@ -61,7 +61,7 @@ export async function dispatchingCases() {
 
 /** The cases that an earlier process has found; null if there was none. */
 function readKnown() {
-  const known = readState();
+  const known = readState("cases");
   if (known === null) return null;
   const byId = new Map(selectCases().map((c) => [c.id, c]));
   const lines = new Map(known.texts.map(([name, list]) => [name, new Set(list)]));
@@ -106,7 +106,7 @@ async function findCases() {
   for (const backend of backends) backend.dispose();
   found.push(...(await operationCases(device, linesOf)));
   device.device.destroy();
-  writeState({
+  writeState("cases", {
     texts: [...texts].map(([name, lines]) => [name, [...lines]]),
     cases: found.map(({ configuration, case: { id }, kernels, rank }) => ({
       ...{ configuration, id, names: kernels, rank },

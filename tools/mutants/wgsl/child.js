@@ -114,7 +114,7 @@ async function tryMutant(tried) {
   }
 }
 
-process.on("message", async (tried) => {
+process.on("message", async ({ mutant: tried }) => {
   process.send({ result: await tryMutant(tried) });
 });
 process.send({});
