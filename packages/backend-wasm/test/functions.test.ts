@@ -137,6 +137,15 @@ describe.each([
     expect(mean).toBeLessThan(2e-9);
   });
 
+  // Its series, at the ends of the range that it is for: its first term left out is all that a mean has.
+  test.each([
+    [1.38, 1.414],
+    [0.7075, 0.725],
+  ])("log's series is within 4e-9 of ln x from %f to %f", (first, last) => {
+    const values = between(first, last);
+    expect(errorsOf(floats("log", values), values, Math.log).mean).toBeLessThan(4e-9);
+  });
+
   test("log at its ends", () => {
     const got = floats("log", [1, 0, -0, -1, -infinity, infinity, Number.NaN, -1e-40]);
     const none = Number.NaN;
