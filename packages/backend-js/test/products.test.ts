@@ -50,6 +50,7 @@ test("the weights of a row are those of expFloat32, −0 where a key is hidden a
     max: Float64Array.of(Number.NEGATIVE_INFINITY),
     sum: Float64Array.of(0),
     hidden: false,
+    weightFactor: 1,
   };
   softmaxStep(weights, 0, 1, weights.length, statistics, 0, [0], 0, 1, false);
   const hidden = (s: number) => s === Number.NEGATIVE_INFINITY;

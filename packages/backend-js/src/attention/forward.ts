@@ -74,6 +74,32 @@ class ForwardPass {
   }
 
   #runBlock(item: WorkItem): void {
+    const { space, problem } = this.#block;
+    space.statistics.weightFactor = 1;
+    this.#runTiles(item);
+    if (this.#overflowed()) {
+      // All weights of a row add up to 1 at most then; a power of 2 changes no bits but of subnormal numbers.
+      space.statistics.weightFactor = 2 ** -Math.ceil(Math.log2(problem.keyLength));
+      this.#runTiles(item);
+    }
+    this.#results.storeBlock();
+  }
+
+  /** Whether a float64 sum of values is not finite, in a row whose logits are; it is yet to be divided. */
+  #overflowed(): boolean {
+    if (!this.#exact) return false;
+    const { rows, plan, problem, space } = this.#block;
+    for (let r = 0; r < rows; r++) {
+      if (Number.isNaN(space.statistics.sum[r])) continue;
+      const start = r * plan.valueStride;
+      for (let c = start; c < start + problem.valueDim; c++) {
+        if (!Number.isFinite(space.output[c])) return true;
+      }
+    }
+    return false;
+  }
+
+  #runTiles(item: WorkItem): void {
     const block = this.#block;
     const { problem, plan } = block;
     block.start(item);
@@ -92,7 +118,6 @@ class ForwardPass {
       this.#runTile({ start: key, end });
       key = end;
     }
-    this.#results.storeBlock();
   }
 
   #startPrograms(): void {

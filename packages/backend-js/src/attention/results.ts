@@ -69,6 +69,7 @@ export class Results {
     const { valueStride } = block.plan;
     const { statistics, output, rows, row: line } = block.space;
     const { valueDim } = block.problem;
+    const { weightFactor } = statistics;
     const { sinks } = block.inputs;
     for (let r = 0; r < block.rows; r++) {
       const row = block.outputRow(r);
@@ -91,7 +92,7 @@ export class Results {
       const from = r * valueStride;
       const values = line.subarray(0, valueDim);
       for (let c = 0; c < valueDim; c++) {
-        values[c] = ((output[from + c] as number) * factor) / denominator;
+        values[c] = ((output[from + c] as number) * factor) / denominator / weightFactor;
       }
       writeValues(values, this.#output.data, row * valueDim, this.#output.dtype);
       if (this.#weights) this.#storeWeights(r, max, denominator, this.#weights);

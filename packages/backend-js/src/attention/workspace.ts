@@ -26,7 +26,7 @@ export interface Workspace {
   readonly scores: Doubles;
   /** A row of scores or of the output on its way out. */
   readonly row: Float64Array;
-  /** `[rows, valueStride]`, not yet divided by the sum. */
+  /** `[rows, valueStride]`, not yet divided by the sum; in blocks that overflowed, with the factor of weights. */
   readonly output: Doubles;
   /** `[keys, headDim]`, for what cannot be read in place. */
   readonly key32: Float32Array;
@@ -61,6 +61,7 @@ export function makeWorkspace(problem: AttentionProblem, plan: JsPlan): Workspac
       max: new Float64Array(plan.grid.rows),
       sum: new Float64Array(plan.grid.rows),
       hidden: false,
+      weightFactor: 1,
     },
   };
 }

@@ -90,6 +90,7 @@ export function traitsOf(
   return {
     provider,
     infinities: onCpu,
+    looksAgain: onCpu,
     and: onCpu,
     // The WebGPU provider registers the operator and then fails at it: "not yet implemented".
     attention: onCpu,

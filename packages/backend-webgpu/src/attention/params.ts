@@ -41,6 +41,8 @@ const fields = {
   flags: "u32",
   scale: "f32",
   softcap: "f32",
+  /** Factor of weights where they multiply values: see `weightFactor`. */
+  weightFactor: "f32",
   /** Strides in elements of batch, head, row and column; the base may wrap around below 0. */
   queryBase: "u32",
   queryBatch: "u32",

@@ -25,6 +25,7 @@ struct Params {
   flags: u32,
   scale: f32,
   softcap: f32,
+  weightFactor: f32,
   queryBase: u32,
   queryBatch: u32,
   queryHead: u32,
@@ -270,7 +271,8 @@ fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f3
       decay = soft_exp(seen_max[r] - largest);
       denominator = sum[r] * decay + soft_exp(sink - largest);
     }
-    factor[r] = row_factor(decay / denominator, largest, empty);
+    let divisor = denominator * params.weightFactor;
+    factor[r] = row_factor(decay / divisor, largest, empty);
     if (store && rows.exists[r] && (params.flags & flag_logSumExp) != 0u) {
       let row = (b * params.queryHeads + h) * params.queryLength + rows.index[r];
       store_statistics(
@@ -428,8 +430,8 @@ fn main(
     let high_weight = select(vec4<f32>(), soft_exp4(high_logits.s - high_top), high_seen);
     low_sum = low_sum * low_decay + low_weight;
     high_sum = high_sum * high_decay + high_weight;
-    products[thread * 2u] = low_weight;
-    products[thread * 2u + 1u] = high_weight;
+    products[thread * 2u] = low_weight * params.weightFactor;
+    products[thread * 2u + 1u] = high_weight * params.weightFactor;
     workgroupBarrier();
     // The tile's sums by themselves, since long float32 sums of nearly equal terms drift.
     var t0 = vec4<f32>();

@@ -25,6 +25,7 @@ struct Params {
   flags: u32,
   scale: f32,
   softcap: f32,
+  weightFactor: f32,
   queryBase: u32,
   queryBatch: u32,
   queryHead: u32,
@@ -281,14 +282,15 @@ fn main(
     let decay = soft_exp(before - largest);
     let weight = select(vec4<f32>(), soft_exp4(logits.s - largest), visible);
     sum = sum * decay + weight.x + weight.y + weight.z + weight.w;
+    let factors = weight * params.weightFactor;
     o0 *= decay;
     o1 *= decay;
     for (var k = 0; k < 4; k++) {
       // A row that does not see the key must not see its NaN either.
       if (weight[k] > 0.0) {
         let at = value_at + readable[k] * params.valueRow;
-        o0 += weight[k] * vec4<f32>(f32(value[at + column0.x]), f32(value[at + column0.y]), f32(value[at + column0.z]), f32(value[at + column0.w]));
-        o1 += weight[k] * vec4<f32>(f32(value[at + column1.x]), f32(value[at + column1.y]), f32(value[at + column1.z]), f32(value[at + column1.w]));
+        o0 += factors[k] * vec4<f32>(f32(value[at + column0.x]), f32(value[at + column0.y]), f32(value[at + column0.z]), f32(value[at + column0.w]));
+        o1 += factors[k] * vec4<f32>(f32(value[at + column1.x]), f32(value[at + column1.y]), f32(value[at + column1.z]), f32(value[at + column1.w]));
       }
     }
   }
@@ -305,7 +307,7 @@ fn main(
     decay = soft_exp(seen - largest);
     sum = sum * decay + soft_exp(sink - largest);
   }
-  let factor = row_factor(decay / sum, largest, empty);
+  let factor = row_factor(decay / (sum * params.weightFactor), largest, empty);
   let at = (b * params.queryHeads + h) * params.queryLength + i;
   if (first_column == 0u && (params.flags & flag_logSumExp) != 0u) {
     store_statistics(

@@ -25,6 +25,7 @@ struct Params {
   flags: u32,
   scale: f32,
   softcap: f32,
+  weightFactor: f32,
   queryBase: u32,
   queryBatch: u32,
   queryHead: u32,
@@ -270,7 +271,8 @@ fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f3
       decay = soft_exp(seen_max[r] - largest);
       denominator = sum[r] * decay + soft_exp(sink - largest);
     }
-    factor[r] = row_factor(decay / denominator, largest, empty);
+    let divisor = denominator * params.weightFactor;
+    factor[r] = row_factor(decay / divisor, largest, empty);
     if (store && rows.exists[r] && (params.flags & flag_logSumExp) != 0u) {
       let row = (b * params.queryHeads + h) * params.queryLength + rows.index[r];
       store_statistics(
@@ -466,8 +468,9 @@ fn main(
         }
       }
       var p: array<vec4<f32>, 1>;
-      p[0] = select(vec4<f32>(), soft_exp4(s[0] - top0), visible[0]);
-      sum0 += p[0];
+      let weight0 = select(vec4<f32>(), soft_exp4(s[0] - top0), visible[0]);
+      sum0 += weight0;
+      p[0] = weight0 * params.weightFactor;
       // A row that does not see a key must not see its NaN either: such a key goes element by element.
       var skipped = 0u;
       for (var k = 0u; masked && k < 1u; k++) {

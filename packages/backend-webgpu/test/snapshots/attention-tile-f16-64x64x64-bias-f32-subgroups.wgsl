@@ -27,6 +27,7 @@ struct Params {
   flags: u32,
   scale: f32,
   softcap: f32,
+  weightFactor: f32,
   queryBase: u32,
   queryBatch: u32,
   queryHead: u32,
@@ -272,7 +273,8 @@ fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f3
       decay = soft_exp(seen_max[r] - largest);
       denominator = sum[r] * decay + soft_exp(sink - largest);
     }
-    factor[r] = row_factor(decay / denominator, largest, empty);
+    let divisor = denominator;
+    factor[r] = row_factor(decay / divisor, largest, empty);
     if (store && rows.exists[r] && (params.flags & flag_logSumExp) != 0u) {
       let row = (b * params.queryHeads + h) * params.queryLength + rows.index[r];
       store_statistics(

@@ -25,6 +25,7 @@ struct Params {
   flags: u32,
   scale: f32,
   softcap: f32,
+  weightFactor: f32,
   queryBase: u32,
   queryBatch: u32,
   queryHead: u32,

@@ -8,6 +8,8 @@ export interface RowStatistics {
   readonly sum: Float64Array;
   /** Whether a row of the tile at hand does not see all of its keys. Cleared by the caller. */
   hidden: boolean;
+  /** Factor of exact weights where they multiply values; `sum` lacks it. */
+  weightFactor: number;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface RowStatistics {
  *   weight of a visible key is NaN or at least +0, so that both can be told apart
  * @param statistics `hidden` is set if the row does not see all keys
  * @param output the row is at `to`, `size` long
- * @param exact whether `Math.exp` is needed (float64)
+ * @param exact whether `Math.exp` is needed (float64), and sums of values may overflow
  * @returns whether the row sees any key of the tile; if not, all weights are −0
  */
 export function softmaxStep(
@@ -128,7 +130,7 @@ function exponentiate64(
       continue;
     }
     const weight = Math.exp(s - max);
-    logits[j] = weight;
+    logits[j] = weight * statistics.weightFactor;
     sum += weight;
   }
   return sum;

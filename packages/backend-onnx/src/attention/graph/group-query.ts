@@ -53,7 +53,7 @@ export function groupQueryGraph(spec: GraphSpec, arithmetic: Arithmetic): ModelG
     },
     "com.microsoft",
   );
-  if (leakSign("group-query", spec, arithmetic) === "sum") returnLeakSum(g, attended, compute);
+  if (leakSign("group-query", spec, arithmetic) !== null) returnLeakSum(g, attended, compute);
   const heads = g.op("Transpose", [g.reshape(attended, 0, 0, queryHeads, headDim)], { perm });
   const output = g.cast(heads, compute, dtype);
   g.output("output", output, dtype, ["batch", queryHeads, "queryLength", headDim]);

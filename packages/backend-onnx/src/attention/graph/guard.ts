@@ -2,7 +2,7 @@ import type { GraphBuilder, Value } from "../../model/builder.js";
 import type { ModelDType } from "../../model/model.js";
 import type { GraphKind } from "./choose.js";
 import type { PositionValues } from "./positions.js";
-import type { SoftmaxValues } from "./softmax.js";
+import { isWrittenOut, type SoftmaxValues } from "./softmax.js";
 import type { Arithmetic, GraphSpec } from "./spec.js";
 
 /** The values, with nothing in them that a weight of 0 does not stop. */
@@ -66,24 +66,24 @@ export function restoreInfinities(
 export type LeakSign = "rows" | "sum" | null;
 
 /**
- * How the outputs of a graph without a guard show that hidden data reached them. Hidden keys and values
- * that are NaN or ±∞ leave NaN in rows that they are hidden from (0 · NaN, ∞ − ∞), and so does a row
- * whose logits are all −∞, whose softmax is 0 / 0.
+ * How the outputs of a graph without a guard show that hidden data reached them, or that a sum overflowed. Hidden
+ * keys and values that are NaN or ±∞ leave NaN in rows that they are hidden from (0 · NaN, ∞ − ∞), and so
+ * does a row whose logits are all −∞, whose softmax is 0 / 0.
  *
  * - `"rows"`: the host looks at some elements of each row, see `mayHaveLeaked`.
- * - `"sum"`: the sum of all outputs is not finite. For the operator that skips tiles outside of its
- *   window: there a leak reaches only the rows of the tiles beside it.
+ * - `"sum"`: the sum of all outputs is not finite. For graphs that divide sums of values by those of their weights
+ *   after they are formed, so that any element may have overflowed; and for the operator that skips tiles outside of
+ *   its window, where a leak reaches only the rows of the tiles beside it.
  * - null: the guard `"elements"` keeps everything out, or the arithmetic need not know NaN.
  *
  * Either costs less than looking at keys and values beforehand.
  */
-export function leakSign(
-  kind: GraphKind,
-  { band, guard }: GraphSpec,
-  { infinities }: Arithmetic,
-): LeakSign {
-  if (guard === "elements" || !infinities) return null;
-  return kind === "group-query" && band?.diagonal?.keys != null ? "sum" : "rows";
+export function leakSign(kind: GraphKind, spec: GraphSpec, arithmetic: Arithmetic): LeakSign {
+  if (spec.guard === "elements" || !arithmetic.infinities) return null;
+  if (kind === "group-query") return "sum";
+  // Without outputs there is nothing to sum.
+  const divides = kind === "plain" && spec.valueDim > 0 && isWrittenOut(spec, arithmetic);
+  return divides ? "sum" : "rows";
 }
 
 /** The output `leakSum`, a scalar. */

@@ -2,7 +2,7 @@ import { statisticsDType } from "@heed/core";
 import { GraphBuilder, type Value } from "../../model/builder.js";
 import type { ModelDType, ModelGraph } from "../../model/model.js";
 import { chunkedProduct, panelProduct } from "./chunks.js";
-import { guardValues, restoreInfinities } from "./guard.js";
+import { guardValues, leakSign, restoreInfinities, returnLeakSum } from "./guard.js";
 import { biasInput, mainInputs, maskInput, withoutHeads } from "./inputs.js";
 import { scaledLogits } from "./logits.js";
 import { poolProduct, poolSum } from "./pool.js";
@@ -64,8 +64,14 @@ export function plainGraph(
       spec,
       weightedSum(g, spec, timesScales(g, stacked(weights), inputs.valueScales), of),
     );
-  const finite = softmax.finish(sum(softmax.weights, values.finite, ...otherValues));
+  const average = softmax.finish(sum(softmax.weights, values.finite, ...otherValues));
+  const finite = softmax.divided
+    ? whereFinite(g, average, sum(softmax.divided, values.finite, ...otherValues), compute)
+    : average;
   const output = restoreInfinities(g, values, softmax, finite, { sum, compute });
+  if (arithmetic.looksAgain && leakSign("plain", spec, arithmetic) === "sum") {
+    returnLeakSum(g, output, compute);
+  }
   const rows = ["batch", spec.queryHeads, "queryLength"];
   g.output("output", g.cast(output, compute, spec.dtype), spec.dtype, [...rows, spec.valueDim]);
   if (spec.weights) {
@@ -74,6 +80,13 @@ export function plainGraph(
   }
   if (spec.logSumExp) g.output("logSumExp", softmax.logSumExp(), compute, [...rows, 1]);
   return g.build();
+}
+
+/** The first, but for elements that are not finite, which are those of the other. */
+function whereFinite(g: GraphBuilder, first: Value, other: Value, compute: ModelDType): Value {
+  // x − x is 0 of finite numbers only.
+  const whole = g.op("Equal", [g.op("Sub", [first, first]), g.scalar(compute, 0)]);
+  return g.op("Where", [whole, first, other]);
 }
 
 /** Logits or weights, `[B, Hkv, rows, Lk]`, times what keys or values lack. */

@@ -15,6 +15,11 @@ const lowest: Readonly<Record<"float64" | "float32", number>> = {
 export interface SoftmaxValues {
   /** Factors of the values: weights, or exponentials that `finish` divides by the denominator. */
   readonly weights: Value;
+  /**
+   * Weights that add up to 1, for rows whose sums over exponentials overflow where the average of the values does
+   * not; null where `weights` are such weights, or where the call runs again with a guard if a sum overflows.
+   */
+  readonly divided: Value | null;
   /** Divides by the denominator, and makes empty rows 0. */
   finish(summed: Value): Value;
   /** 0 where a key is hidden. */
@@ -45,11 +50,17 @@ export function softmaxOver(
   const finite = notExcluded(g, spec, arithmetic, logits, context);
   const visible = and(g, arithmetic, ruled, finite);
   const masked = visible ? hide(g, spec, arithmetic, logits, visible, context.compute) : logits;
-  const own =
-    spec.logSumExp || spec.sinks || finite !== null || spec.guard === "elements" || spec.chunks;
-  return own
+  return isWrittenOut(spec, arithmetic)
     ? ownSoftmax(g, spec, arithmetic, masked, visible, context)
     : operatorSoftmax(g, spec, arithmetic, masked, visible, context);
+}
+
+/** Whether the softmax is written out as maximum, exponentials and sum, and not one operator. */
+export function isWrittenOut(spec: GraphSpec, { infinities }: Arithmetic): boolean {
+  const { logSumExp, sinks, guard, chunks, bias, programs } = spec;
+  const scored = Boolean(programs?.score);
+  const excludes = infinities ? scored && bias !== null : scored || bias !== null;
+  return logSumExp || sinks || guard === "elements" || chunks !== null || excludes;
 }
 
 /**
@@ -113,6 +124,7 @@ function operatorSoftmax(
   }
   return {
     weights,
+    divided: null,
     finish: (summed) => (any ? g.op("Where", [any, summed, zero]) : summed),
     exactWeights: () => {
       const shown = and(g, arithmetic, visible, any);
@@ -164,7 +176,7 @@ export function notAllHidden(g: GraphBuilder, logits: Value, compute: ModelDType
 function ownSoftmax(
   g: GraphBuilder,
   spec: GraphSpec,
-  { infinities }: Arithmetic,
+  { infinities, looksAgain = false }: Arithmetic,
   masked: Value,
   visible: Value | null,
   { compute }: SoftmaxContext,
@@ -196,18 +208,21 @@ function ownSoftmax(
   const rules = infinities ? null : visible;
   const isSeen = (): Value => rules ?? g.op("Not", [g.op("Equal", [masked, minusInfinity])]);
   const divisor = g.op("Where", [empty, one, sum]);
+  // Dividing sums of values is the shorter pass.
+  const weights = (): Value => g.op("Div", [exponentials, divisor]);
   return {
-    weights: exponentials,
+    weights: looksAgain ? exponentials : weights(),
+    divided: looksAgain && spec.guard === "elements" ? weights() : null,
     finish: (summed) => {
-      const divided = g.op("Div", [summed, divisor]);
+      const divided = looksAgain ? g.op("Div", [summed, divisor]) : summed;
       if (!spec.band?.emptyRows && !hidesFreely(spec)) return divided;
       // Weights of 0 leave −0 of negative values.
       return g.op("Where", [g.op("Equal", [ofVisible, zero]), zero, divided]);
     },
     exactWeights: () => {
-      const weights = g.op("Div", [exponentials, divisor]);
+      const exact = weights();
       // A row that is NaN has weights of NaN for the keys that it sees.
-      return spec.guard === "elements" ? g.op("Where", [isSeen(), weights, zero]) : weights;
+      return spec.guard === "elements" ? g.op("Where", [isSeen(), exact, zero]) : exact;
     },
     seen: () => {
       const ones = g.op("Where", [isSeen(), one, zero]);

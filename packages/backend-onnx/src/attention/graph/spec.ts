@@ -28,6 +28,11 @@ export interface Arithmetic {
    * instead.
    */
   readonly and: boolean;
+  /**
+   * Whether the host looks at the outputs of a graph without a guard, and runs a guarded one if any is not finite: see
+   * `leakSign`. Default false.
+   */
+  readonly looksAgain?: boolean;
 }
 
 /** Dtypes that an execution provider can store, and limits of its kernels' sums. */

@@ -21,6 +21,7 @@ import {
   readVariants,
 } from "../wgsl/reads.js";
 import { notFiniteFragment, rulesFragment } from "../wgsl/rules.js";
+import { timesWeightFactor } from "../wgsl/weight-factor.js";
 import { attentionKernelName } from "./name.js";
 
 /** Threads of a workgroup, and keys of its tile: one for each thread. */
@@ -225,11 +226,11 @@ ${scaled ? "    let scale = params.scale * key_scale(own_place, kv_head);\n" : "
 ${
   scaled
     ? `    let value_by = value_scale(own_place, kv_head);
-    products[thread * 2u] = select(vec4<f32>(), low_weight * value_by, low_seen);
-    products[thread * 2u + 1u] = select(vec4<f32>(), high_weight * value_by, high_seen);
+    products[thread * 2u] = select(vec4<f32>(), ${timesWeightFactor("low_weight", reads)} * value_by, low_seen);
+    products[thread * 2u + 1u] = select(vec4<f32>(), ${timesWeightFactor("high_weight", reads)} * value_by, high_seen);
 `
-    : `    products[thread * 2u] = low_weight;
-    products[thread * 2u + 1u] = high_weight;
+    : `    products[thread * 2u] = ${timesWeightFactor("low_weight", reads)};
+    products[thread * 2u + 1u] = ${timesWeightFactor("high_weight", reads)};
 `
 }    workgroupBarrier();
     // The tile's sums by themselves, since long float32 sums of nearly equal terms drift.

@@ -39,11 +39,11 @@ fn main(
     let weight = part_weight(row, part, statistic.largest);
     statistic.sum += weight;
     if (weight > 0.0) {
-      sum += weight * partials[params.partialsBase + row * params.partialsRow + part * params.valueDim + column];
+      sum += weight * params.weightFactor * partials[params.partialsBase + row * params.partialsRow + part * params.valueDim + column];
     }
   }
   output[params.outputBase + row * params.valueDim + column] =
-    ${output}(row_factor(sum / statistic.sum, statistic.largest, statistic.empty));
+    ${output}(row_factor(sum / (statistic.sum * params.weightFactor), statistic.largest, statistic.empty));
   if (column == 0u && (params.flags & flag_logSumExp) != 0u) {
     statistics[params.statisticsBase + row] = select(
       bitcast<u32>(statistic.largest + log(statistic.sum)), no_key, statistic.empty && !statistic.has_sink);

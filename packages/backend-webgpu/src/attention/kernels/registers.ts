@@ -19,6 +19,7 @@ import {
   readVariants,
 } from "../wgsl/reads.js";
 import { notFiniteFragment, rulesFragment } from "../wgsl/rules.js";
+import { timesWeightFactor } from "../wgsl/weight-factor.js";
 import { attentionKernelName } from "./name.js";
 import { runKeys } from "./runs.js";
 
@@ -239,8 +240,9 @@ ${forPairs(
     _,
     q,
     pair,
-  ) => `    p[${pair}] = select(vec4<f32>(), soft_exp4(s[${pair}] - top${q}), visible[${pair}]);
-    sum${q} += p[${pair}];`,
+  ) => `    let weight${pair} = select(vec4<f32>(), soft_exp4(s[${pair}] - top${q}), visible[${pair}]);
+    sum${q} += weight${pair};
+    p[${pair}] = ${timesWeightFactor(`weight${pair}`, reads)};`,
 )}
 ${
   scaled

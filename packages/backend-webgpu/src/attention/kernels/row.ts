@@ -20,6 +20,7 @@ import {
 } from "../wgsl/reads.js";
 import { rulesFragment } from "../wgsl/rules.js";
 import { rowFactorFragment, storeStatisticsFragment } from "../wgsl/statistics.js";
+import { timesWeightFactor } from "../wgsl/weight-factor.js";
 import { attentionKernelName } from "./name.js";
 
 /** Value columns of an invocation, and keys that it works on at once. */
@@ -141,12 +142,13 @@ ${scaled ? `    s *= vec4<f32>(${[0, 1, 2, 3].map((k) => `key_scale(places[${k}]
     let decay = soft_exp(before - largest);
     let weight = select(vec4<f32>(), soft_exp4(logits.s - largest), visible);
     sum = sum * decay + weight.x + weight.y + weight.z + weight.w;
+    let factors = ${timesWeightFactor("weight", reads)};
 ${repeat(2, (q) => `    o${q} *= decay;`)}
     for (var k = 0; k < 4; k++) {
       // A row that does not see the key must not see its NaN either.
       if (weight[k] > 0.0) {
         let at = ${gathered ? "value_row(value_at, places[k])" : "value_at + readable[k] * params.valueRow"};
-${scaled ? "        let scaled = weight[k] * value_scale(places[k], g);\n" : ""}${repeat(2, (q) => `        o${q} += ${scaled ? "scaled" : "weight[k]"} * ${load("value", `at + column${q}.#`)};`)}
+${scaled ? "        let scaled = factors[k] * value_scale(places[k], g);\n" : ""}${repeat(2, (q) => `        o${q} += ${scaled ? "scaled" : "factors[k]"} * ${load("value", `at + column${q}.#`)};`)}
       }
     }
   }
@@ -163,7 +165,7 @@ ${scaled ? "        let scaled = weight[k] * value_scale(places[k], g);\n" : ""}
     decay = soft_exp(seen - largest);
     sum = sum * decay + soft_exp(sink - largest);
   }
-  let factor = row_factor(decay / sum, largest, empty);
+  let factor = row_factor(decay / (${timesWeightFactor("sum", reads)}), largest, empty);
   let at = (b * params.queryHeads + h) * params.queryLength + i;
   if (first_column == 0u && (params.flags & flag_logSumExp) != 0u) {
     store_statistics(

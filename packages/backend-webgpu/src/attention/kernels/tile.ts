@@ -29,6 +29,7 @@ import {
   readVariants,
 } from "../wgsl/reads.js";
 import { notFiniteFragment, rulesFragment } from "../wgsl/rules.js";
+import { timesWeightFactor } from "../wgsl/weight-factor.js";
 import { attentionKernelName } from "./name.js";
 import { runKeys } from "./runs.js";
 
@@ -230,7 +231,7 @@ ${scaled ? ownScales : ""}    for (var e = 0u; e < 8u; e++) {
         soft_exp4(tile_scores[slot] - select(low, high, upper)),
         bits != vec4<u32>(),
       );
-      tile_scores[slot] = ${scaled ? "select(vec4<f32>(), weight * value_scales[e >> 1u], bits != vec4<u32>())" : "weight"};
+      tile_scores[slot] = ${scaled ? `select(vec4<f32>(), ${timesWeightFactor("weight", reads)} * value_scales[e >> 1u], bits != vec4<u32>())` : timesWeightFactor("weight", reads)};
       low_sum += select(weight, vec4<f32>(), upper);
       high_sum += select(vec4<f32>(), weight, upper);
     }

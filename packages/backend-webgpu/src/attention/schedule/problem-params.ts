@@ -3,6 +3,7 @@ import { length, type Region } from "../../execution/regions.js";
 import { gatheredLayout, hasPositions, listOf } from "../gathered.js";
 import { flags, gatheredFlags, type Params } from "../params.js";
 import { sequenceVectors } from "../wgsl/gathered.js";
+import { weightFactor } from "../wgsl/weight-factor.js";
 import type { Task } from "./task.js";
 
 /** Parameters that every dispatch of a problem shares. */
@@ -20,6 +21,7 @@ export function problemParams({ problem, choice }: Task): Partial<Params> {
     valueDim,
     scale,
     softcap: softcap ?? 0,
+    weightFactor: weightFactor(keyLength, choice),
   };
 }
 

@@ -1,11 +1,12 @@
 import type { Fragment } from "../../wgsl/emit.js";
 import { lowestFragment, softExpFragment } from "../../wgsl/log-sum-exp.js";
 import { logitsRowsFragment } from "./logits.js";
-import type { GridReads } from "./reads.js";
+import type { Reads } from "./reads.js";
 import { rowFactorFragment, storeStatisticsFragment } from "./statistics.js";
+import { timesWeightFactor } from "./weight-factor.js";
 
 /** The end of four rows' softmax: the sink joins, and the log-sum-exp is stored. */
-export function finishFragment(reads: GridReads): Fragment {
+export function finishFragment(reads: Pick<Reads, "element" | "gathered" | "programs">): Fragment {
   return {
     needs: [
       logitsRowsFragment(reads),
@@ -14,11 +15,13 @@ export function finishFragment(reads: GridReads): Fragment {
       rowFactorFragment,
       storeStatisticsFragment,
     ],
-    wgsl: finish,
+    wgsl: finish(timesWeightFactor("denominator", reads)),
   };
 }
 
-const finish = `/** Stores log-sum-exps. @returns the factors of the outputs: 0 for empty rows */
+const finish = (
+  divisor: string,
+): string => `/** Stores log-sum-exps. @returns the factors of the outputs: 0 for empty rows */
 fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f32>, store: bool) -> vec4<f32> {
   var factor = vec4<f32>();
   for (var r = 0; r < 4; r++) {
@@ -36,7 +39,8 @@ fn finish_rows(rows: Rows, b: u32, split: u32, seen_max: vec4<f32>, sum: vec4<f3
       decay = soft_exp(seen_max[r] - largest);
       denominator = sum[r] * decay + soft_exp(sink - largest);
     }
-    factor[r] = row_factor(decay / denominator, largest, empty);
+    let divisor = ${divisor};
+    factor[r] = row_factor(decay / divisor, largest, empty);
     if (store && rows.exists[r] && (params.flags & flag_logSumExp) != 0u) {
       let row = (b * params.queryHeads + h) * params.queryLength + rows.index[r];
       store_statistics(
