@@ -3,9 +3,36 @@ import { size, word } from "../descriptor";
 import { fewScores, singleScores } from "./kernels/few-scores";
 import { fewValues, singleValues } from "./kernels/few-values";
 import { allFinite, guardedFewValues } from "./kernels/guarded";
+import { chunkOf, touchRows } from "./kernels/touch";
 import { addressInPlace, paddedBytes, runFrom, tileAddress, tileStride, valuesFinite } from "./tile-source";
 
 // Steps of a tile for few rows on float32 rows: where they lie, in runs if they are in pages, or as copies.
+
+/** Whether keys and values of the tile at hand were brought into the cache while the tile before it was multiplied. */
+let arrived: bool = false;
+/** Whether a tile as long follows, to be brought into the cache meanwhile. */
+let followed: bool = false;
+
+/** Before the first tile of a unit. */
+export function startTiles(): void {
+  followed = false;
+}
+
+/**
+ * Before each tile.
+ *
+ * @param last whether no tile as long as this one follows
+ */
+export function nextTile(d: usize, last: bool): void {
+  arrived = followed;
+  followed = !last && word(d, D.pageTablePointer) == 0;
+}
+
+/** Number of the keys `from ≤ j < to` that are computed at once: rows with gaps are brought into the cache a few at a time. */
+function runAtOnce(d: usize, from: i32, to: i32, dense: bool, bytes: usize): i32 {
+  const run = runFrom(d, from, to);
+  return dense ? run : min(run, chunkOf(bytes));
+}
 
 /** Rows of float32 whose size is a multiple of four are used where they lie. */
 function mustPack(d: usize, columns: usize): bool {
@@ -31,13 +58,17 @@ export function scoreFloats(
   const packs = mustPack(d, D.headDim);
   const stride = tileStride(d, D.keyPointer, columns, packs);
   const copy = work + size(d, D.workKey);
-  const sink = work + size(d, D.workRow);
   if (packs) tileAddress(d, D.keyPointer, from, to - from, columns, true, copy);
+  const dense = stride == bytes;
   while (from < to) {
-    const run = packs ? to - from : runFrom(d, from, to);
+    const run = packs ? to - from : runAtOnce(d, from, to, dense, bytes);
     const key = packs ? copy : addressInPlace(d, D.keyPointer, from);
     if (single) singleScores(query, bytes, key, stride, run, scores);
-    else fewScores(query, bytes, key, stride, run, scores, sink);
+    else {
+      if (!packs && !(arrived && dense)) touchRows(key, stride, run, bytes);
+      const more = !packs && followed && dense;
+      fewScores(query, bytes, key, stride, run, scores, more ? key + stride * <usize>run : 0);
+    }
     scores += <usize>run * (single ? 4 : 16);
     from += run;
   }
@@ -68,13 +99,17 @@ export function addFloatValues(
   if (partial && packs) guards = !allFinite(copy, stride, to - from, columns);
   else if (partial) guards = !valuesFinite(d, from, to);
   const sums = work + size(d, D.workRow);
-  const sink = sums + 4 * bytes;
+  const dense = stride == bytes;
   while (from < to) {
-    const run = packs ? to - from : runFrom(d, from, to);
+    const run = packs ? to - from : runAtOnce(d, from, to, dense, bytes);
     const value = packs ? copy : addressInPlace(d, D.valuePointer, from);
-    if (single) singleValues(weights, run, value, stride, bytes, sums, sink);
+    if (single) singleValues(weights, run, value, stride, bytes, sums);
     else if (guards) guardedFewValues(weights, run, value, stride, bytes, sums);
-    else fewValues(weights, run, value, stride, bytes, sums, sink);
+    else {
+      if (!packs && !(arrived && dense)) touchRows(value, stride, run, bytes);
+      const more = !packs && followed && dense;
+      fewValues(weights, run, value, stride, bytes, sums, more ? value + stride * <usize>run : 0);
+    }
     weights += <usize>run * (single ? 4 : 16);
     from += run;
   }

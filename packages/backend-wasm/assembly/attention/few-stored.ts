@@ -49,26 +49,29 @@ const INT8_READ_EXPONENT: i32 = 16;
  */
 export function packStoredQuery(d: usize, work: usize): void {
   const bytes = paddedBytes(word(d, D.headDim));
-  let from = work + size(d, D.workQuery);
-  const copy = from + 4 * bytes;
+  const query = work + size(d, D.workQuery);
+  const copy = query + 4 * bytes;
   const factors = copy + 4 * bytes;
   const half = word(d, D.stored) == D.storedFloat16;
   for (let r: usize = 0; r < 4; r++) {
-    const end = from + bytes;
+    let from = query + 16 * r;
+    const end = from + 4 * bytes;
     let exponent = INT8_EXPONENT - INT8_READ_EXPONENT;
     if (half) {
       let most = 0;
-      for (let p = from; p < end; p += 4) most = max(most, load<i32>(p) & 0x7fffffff);
+      for (let p = from; p < end; p += 64) {
+        for (let i: usize = 0; i < 16; i += 4) most = max(most, load<i32>(p + i) & 0x7fffffff);
+      }
       exponent = max(-15, min(127, 111 + 127 - (most >> 23)));
     }
     const factor = f32x4.splat(power(exponent));
     let to = copy + 32 * r;
     while (from < end) {
       const first = f32x4.mul(v128.load(from), factor);
-      const last = f32x4.mul(v128.load(from, 16), factor);
+      const last = f32x4.mul(v128.load(from, 64), factor);
       v128.store(to, half ? first : atEven(first, last));
       v128.store(to, half ? last : atOdd(first, last), 16);
-      from += 32;
+      from += 128;
       to += 128;
     }
     store<f32>(factors + 4 * r, power(112 - exponent));
@@ -140,15 +143,14 @@ function scoreChunks<Stored>(
   const stride = strideInPlace(d, D.keyPointer);
   const chunk = chunkOf(bytes);
   const step: usize = single ? 4 : 16;
-  const sink = work + size(d, D.workRow);
   while (from < to) {
     const keys = min(chunk, runFrom(d, from, to));
     const key = addressInPlace(d, D.keyPointer, from);
     const special = sizeof<Stored>() == 2 && anySpecial(key, stride, keys, bytes);
     if (keyHeads > 1) bringNextHead<Stored>(d, D.keyPointer, D.headDim, from, keys);
     else bringAhead<Stored>(d, D.valuePointer, D.valueDim, from, keys, single);
-    if (single) singleStoredScores<Stored>(query, key, bytes, stride, keys, scores, sink);
-    else fewStoredScores<Stored>(query, key, bytes, stride, keys, scores, sink);
+    if (single) singleStoredScores<Stored>(query, key, bytes, stride, keys, scores);
+    else fewStoredScores<Stored>(query, key, bytes, stride, keys, scores);
     if (sizeof<Stored>() == 1) {
       const scale = scaleAddress(d, D.keyScalesPointer, from);
       scaleKeys(scores, keys, scale, scaleStride(d, D.keyScalesPointer), power(-INT8_EXPONENT), single, false);
@@ -250,7 +252,6 @@ function addChunks<Stored>(
   const bytes = <usize>columns * sizeof<Stored>();
   const stride = strideInPlace(d, D.valuePointer);
   const sums = work + size(d, D.workRow);
-  const sink = sums + 16 * <usize>columns;
   const step: usize = single ? 4 : 16;
   const chunk = chunkOf(bytes);
   while (from < to) {
@@ -261,7 +262,7 @@ function addChunks<Stored>(
       addFloatValues(d, work, from, from + keys, single, partial, weights);
     } else {
       if (sizeof<Stored>() == 1) {
-        if (keyHeads > 1) touchRows(value, stride, keys, bytes, sink);
+        if (keyHeads > 1) touchRows(value, stride, keys, bytes);
         const scale = scaleAddress(d, D.valueScalesPointer, from);
         scaleKeys(weights, keys, scale, scaleStride(d, D.valueScalesPointer), INT8_FACTOR, single, partial);
       } else {
@@ -271,8 +272,8 @@ function addChunks<Stored>(
       const rows = next < last ? min(keys, runFrom(d, next, last)) : 0;
       if (keyHeads > 1) bringNextHead<Stored>(d, D.valuePointer, D.valueDim, from, keys);
       else bringAhead<Stored>(d, D.keyPointer, D.headDim, next, rows, single);
-      if (single) singleStoredValues<Stored>(weights, keys, value, bytes, stride, sums, sink);
-      else fewStoredValues<Stored>(weights, keys, value, bytes, stride, sums, sink);
+      if (single) singleStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
+      else fewStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
     }
     weights += step * <usize>keys;
     from += keys;

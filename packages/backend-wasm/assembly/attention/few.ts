@@ -1,7 +1,7 @@
 import * as D from "../../src/shared/attention";
 import { number, size, word } from "../descriptor";
 import { normalizeRows } from "./denominators";
-import { addFloatValues, scoreFloats } from "./few-floats";
+import { addFloatValues, nextTile, scoreFloats, startTiles } from "./few-floats";
 import { addStoredValues, converts, packStoredQuery, scoreStored } from "./few-stored";
 import { allFinite } from "./kernels/guarded";
 import { addTile } from "./kernels/few-values";
@@ -78,7 +78,9 @@ export function attendFew(d: usize, work: usize, unit: i32, split: i32): void {
   }
   const tile = word(d, D.fewTileKeys);
   const single = rowCount == 1 && word(d, D.stepwise) == 0 && word(d, D.maskPointer) == 0;
+  startTiles();
   for (let from = first; from < last; from += tile) {
+    nextTile(d, single || last - from < 2 * tile);
     attendTile(d, work, heads, from, min(from + tile, last), last, single, false);
   }
   at = work;
@@ -131,7 +133,9 @@ function finishHead(d: usize, work: usize, unit: i32, split: i32, first: i32, la
   if (!overflows(state, v128.load(state, AGAIN)) || !valuesFinite(d, first, last)) return;
   memory.fill(output, 0, <usize>ROWS * valueBytes);
   const tile = word(d, D.fewTileKeys);
+  startTiles();
   for (let from = first; from < last; from += tile) {
+    nextTile(d, last - from < 2 * tile);
     attendTile(d, work, 1, from, min(from + tile, last), last, false, true);
   }
   for (let r = 0; r < rows; r++) {
@@ -143,17 +147,20 @@ function finishHead(d: usize, work: usize, unit: i32, split: i32, first: i32, la
   }
 }
 
-/** Query rows, `[4, headDim]`, times `D.queryFactor`. */
+/** Query rows times `D.queryFactor`, four elements of each side by side: `[headDim/4, 4, 4]`. */
 function packQuery(d: usize, work: usize, rows: i32): void {
   const rowBytes = paddedBytes(word(d, D.headDim));
-  let to = work + size(d, D.workQuery);
-  const factor = number(d, D.queryFactor);
-  for (let r = 0; r < ROWS; r++) {
-    if (r < rows) copyQuery(d, load<usize>(stateOf(d, work, r), QUERY), to);
-    else memory.fill(to, 0, rowBytes);
-    const end = to + rowBytes;
-    scaleRow(to, rowBytes, factor);
-    to = end;
+  const query = work + size(d, D.workQuery);
+  const row = work + size(d, D.workRow);
+  const factor = f32x4.splat(number(d, D.queryFactor));
+  if (rows < ROWS) memory.fill(query, 0, <usize>ROWS * rowBytes);
+  for (let r = 0; r < rows; r++) {
+    copyQuery(d, load<usize>(stateOf(d, work, r), QUERY), row);
+    let to = query + 16 * <usize>r;
+    for (let p = row; p < row + rowBytes; p += 16) {
+      v128.store(to, f32x4.mul(v128.load(p), factor));
+      to += 16 * ROWS;
+    }
   }
 }
 

@@ -33,11 +33,12 @@ export function attendLoneRow(
   bias: usize,
 ): bool {
   const scores = work + size(d, D.workScores);
+  // As the first of four rows: see `fewScores`.
   const scaled = queryLanes(d, work, 0);
   const bytes: usize = 4 * size(d, D.headDim);
   const factor = f32x4.splat(number(d, D.queryFactor));
   for (let at: usize = 0; at < bytes; at += 16) {
-    v128.store(scaled + at, f32x4.mul(v128.load(query + at), factor));
+    v128.store(scaled + 4 * at, f32x4.mul(v128.load(query + at), factor));
   }
   singleScores(scaled, bytes, key, keyStride, keys, scores);
   if (bias && addRow(scores, keys, number(d, D.scoreFactor), bias)) return false;
@@ -51,7 +52,7 @@ export function attendLoneRow(
   const columns = word(d, D.valueDim);
   const sums = outputLanes(d, work, 0);
   memory.fill(sums, 0, 4 * <usize>columns);
-  singleValues(scores, keys, value, valueStride, 4 * <usize>columns, sums, work + size(d, D.workRow));
+  singleValues(scores, keys, value, valueStride, 4 * <usize>columns, sums);
   if (!allFinite(sums, 0, 1, columns)) return false;
   store<i32>(state, index, INDEX);
   // Sinks are read for all lanes.

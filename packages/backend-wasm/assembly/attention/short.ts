@@ -39,8 +39,8 @@ export function attendShort(d: usize, work: usize): bool {
   const scores = work + size(d, D.workScores);
   const end = scores + STEP * <usize>keys;
   if (rows <= TOUCHED_PANELS * PANEL) {
-    touchRows(key, keyStride, keys, 4 * <usize>headDim, scores);
-    touchRows(value, valueStride, keys, 4 * <usize>valueDim, scores);
+    touchRows(key, keyStride, keys, 4 * <usize>headDim);
+    touchRows(value, valueStride, keys, 4 * <usize>valueDim);
   }
   const variant = word(d, D.tileVariant);
   const spreadKey = work + size(d, D.workSpreadKey);

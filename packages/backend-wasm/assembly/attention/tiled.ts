@@ -172,8 +172,8 @@ function attendTile(d: usize, work: usize, rows: i32, from: i32, to: i32, final:
   const value = tileAddress(d, D.valuePointer, from, keys, valueDim, copies, valueCopy);
   const valueStride = tileStride(d, D.valuePointer, valueDim, copies);
   if (!copies && touches(d, rows)) {
-    touchRows(key, keyStride, keys, 4 * <usize>headDim, work + size(d, D.workScores));
-    touchRows(value, valueStride, keys, 4 * <usize>valueDim, work + size(d, D.workScores));
+    touchRows(key, keyStride, keys, 4 * <usize>headDim);
+    touchRows(value, valueStride, keys, 4 * <usize>valueDim);
   }
   const scores = work + size(d, D.workScores);
   const sums = work + size(d, D.workRow);

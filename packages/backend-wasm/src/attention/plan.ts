@@ -122,8 +122,13 @@ const blocksPerThread = 16;
 const leastTileKeys = 60;
 const mostTileKeys = 480;
 const tileStep = 30;
-/** Keys of a tile for few rows. Each is read once, so that a tile only has to be long. */
-const fewTileKeys = 128;
+/**
+ * Keys of a tile for few rows. A tile is brought into the cache while the one before it is multiplied, in 16 parts side by
+ * side, which have a page of memory or more each at 64 elements: shorter ones share the prefetching of a page. Keys that are
+ * converted, in pages or hidden by programs come in shorter tiles.
+ */
+const fewTileKeys = 256;
+const shortFewTileKeys = 128;
 
 /**
  * Keys of a page from which on float16 and int8 of one head after another are read ahead as fast as if they were in one
@@ -174,15 +179,16 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   const partialRows = Math.max(grid.rows, unitKeyHeads * fewRows);
   const longest = tileKeys(Math.max(headDim, valueDim), limits.tileElements);
   const tile = tileOfMask(problem, longest);
-  const longestTile = few ? fewTileKeys : ragged ? Math.max(tile, fewTileKeys) : tile;
+  const fewTile = total > 1 && isPlain(problem) ? fewTileKeys : shortFewTileKeys;
+  const longestTile = few ? fewTile : ragged ? Math.max(tile, fewTile) : tile;
   return {
     kernel,
     short: !few && splits === 1 && isShort(problem, tile),
     loneRow: !batchInvariant && hasLoneRows(problem),
     grid,
     multiplyAdds,
-    tileKeys: few ? fewTileKeys : tile,
-    fewTileKeys,
+    tileKeys: few ? fewTile : tile,
+    fewTileKeys: fewTile,
     unitKeyHeads,
     splits,
     splitKeys,
@@ -196,6 +202,11 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
     partialRows,
     partialBytes: splits === 1 ? 0 : items * partialRows * (valueDim + 2) * 4,
   };
+}
+
+/** Whether keys are float32 that lie one after another, and no program hides any. */
+function isPlain(problem: AttentionProblem): boolean {
+  return problem.kvDtype === "float32" && problem.pages === null && !hasPrograms(problem);
 }
 
 /**

@@ -1,11 +1,11 @@
 import { madd, sumsOf } from "../../math/simd";
-import { chunkOf, touchRows } from "./touch";
+import { LINE, touch } from "./touch";
 
 /**
  * Scores of one query row: `scores[j] = query · key[j]`. Memory bound: keys are read one after another,
  * in the order in which they lie.
  *
- * @param query `[bytes/4]`, padded with zeros
+ * @param query the first row of `fewScores`'
  * @param bytes of a query and a key, a multiple of 16
  * @param key keys are `stride` bytes apart, and padded with zeros
  * @param scores `[keys]`, and up to three that are overwritten
@@ -46,28 +46,26 @@ function dot(query: usize, key: usize, bytes: usize): v128 {
   const end = key + bytes;
   while (key < unrolledEnd) {
     a = madd(v128.load(query), v128.load(key), a);
-    b = madd(v128.load(query, 16), v128.load(key, 16), b);
-    c = madd(v128.load(query, 32), v128.load(key, 32), c);
-    e = madd(v128.load(query, 48), v128.load(key, 48), e);
-    query += 64;
+    b = madd(v128.load(query, 64), v128.load(key, 16), b);
+    c = madd(v128.load(query, 128), v128.load(key, 32), c);
+    e = madd(v128.load(query, 192), v128.load(key, 48), e);
+    query += 256;
     key += 64;
   }
   while (key < end) {
     a = madd(v128.load(query), v128.load(key), a);
-    query += 16;
+    query += 64;
     key += 16;
   }
   return f32x4.add(f32x4.add(a, b), f32x4.add(c, e));
 }
 
 /**
- * Scores of up to four query rows, `scores[j][r]`. Keys are taken two at a time, which halves the loads of the queries,
- * once a chunk of them has been brought into the cache in the order in which it lies: from memory, two rows at once come
- * at a third of the speed of one after another.
+ * Scores of up to four query rows, `scores[j][r]`. Keys are taken two at a time, which halves the loads of the queries.
  *
- * @param query `[4, bytes/4]`, padded with zeros
+ * @param query four elements of each row side by side, `[bytes/16, 4, 4]`, padded with zeros
  * @param scores `[keys, 4]`
- * @param sink see `touchRows`
+ * @param ahead keys without gaps that are brought into the cache meanwhile, as many as these; 0 without any
  */
 export function fewScores(
   query: usize,
@@ -76,34 +74,48 @@ export function fewScores(
   stride: usize,
   keys: i32,
   scores: usize,
-  sink: usize,
+  ahead: usize,
 ): void {
-  const most = chunkOf(bytes);
+  const queryEnd = query + 4 * bytes;
+  // Each pair reads a cache line of each of bytes / 32 parts.
+  const part: usize = ahead ? 32 * <usize>keys : 0;
+  const line: usize = ahead ? LINE : 0;
+  let next = ahead ? ahead : key;
   while (keys > 0) {
-    let chunk = min(keys, most);
-    touchRows(key, stride, chunk, bytes, sink);
-    keys -= chunk;
-    while (chunk > 0) {
-      // A key that is left over is taken twice: its scores do not depend on whether another is beside it.
-      const pair = chunk > 1;
-      pairScores(query, bytes, key, key + (pair ? stride : 0), scores, scores + (pair ? 16 : 0));
-      key += 2 * stride;
-      scores += 32;
-      chunk -= 2;
-    }
-    key += stride * <usize>chunk;
-    scores += 16 * <usize>chunk;
+    // A key that is left over is taken twice: its scores do not depend on whether another is beside it.
+    const pair = keys > 1;
+    pairScores(queryEnd, 4 * bytes, key, pair ? stride : 0, scores, pair ? 16 : 0, next, part);
+    key += 2 * stride;
+    scores += 32;
+    keys -= 2;
+    next += line;
   }
 }
 
+/**
+ * Counters of a loop begin as sums: V8 extends parameters to 64 bits in every iteration.
+ *
+ * @param end of the queries
+ * @param queryBytes of all four
+ * @param step from the key to the other
+ * @param scoreStep from the key's scores to the other's
+ * @param ahead an address that is brought into the cache for every 32 bytes of a key
+ * @param part from one such address to the next
+ */
 function pairScores(
-  query: usize,
-  bytes: usize,
-  key: usize,
-  other: usize,
+  end: usize,
+  queryBytes: usize,
+  from: usize,
+  step: usize,
   scores: usize,
-  otherScores: usize,
+  scoreStep: usize,
+  ahead: usize,
+  part: usize,
 ): void {
+  let query = end - queryBytes;
+  let other = from + step;
+  let key = other - step;
+  let next = ahead + step - step;
   let a0 = i32x4.splat(0);
   let a1 = a0;
   let a2 = a0;
@@ -112,62 +124,58 @@ function pairScores(
   let b1 = a0;
   let b2 = a0;
   let b3 = a0;
-  const end = query + (bytes & ~31);
-  let query1 = query + bytes;
-  let query2 = query1 + bytes;
-  let query3 = query2 + bytes;
-  while (query < end) {
+  const last = end - 64;
+  while (query < last) {
+    touch(next);
     const x0 = v128.load(key);
     const y0 = v128.load(other);
     let q = v128.load(query);
     a0 = madd(q, x0, a0);
     b0 = madd(q, y0, b0);
-    q = v128.load(query1);
+    q = v128.load(query, 16);
     a1 = madd(q, x0, a1);
     b1 = madd(q, y0, b1);
-    q = v128.load(query2);
+    q = v128.load(query, 32);
     a2 = madd(q, x0, a2);
     b2 = madd(q, y0, b2);
-    q = v128.load(query3);
+    q = v128.load(query, 48);
     a3 = madd(q, x0, a3);
     b3 = madd(q, y0, b3);
     const x1 = v128.load(key, 16);
     const y1 = v128.load(other, 16);
-    q = v128.load(query, 16);
+    q = v128.load(query, 64);
     a0 = madd(q, x1, a0);
     b0 = madd(q, y1, b0);
-    q = v128.load(query1, 16);
+    q = v128.load(query, 80);
     a1 = madd(q, x1, a1);
     b1 = madd(q, y1, b1);
-    q = v128.load(query2, 16);
+    q = v128.load(query, 96);
     a2 = madd(q, x1, a2);
     b2 = madd(q, y1, b2);
-    q = v128.load(query3, 16);
+    q = v128.load(query, 112);
     a3 = madd(q, x1, a3);
     b3 = madd(q, y1, b3);
-    query += 32;
-    query1 += 32;
-    query2 += 32;
-    query3 += 32;
+    query += 128;
     key += 32;
     other += 32;
+    next += part;
   }
-  if (bytes & 16) {
+  if (query < end) {
     const x = v128.load(key);
     const y = v128.load(other);
     let q = v128.load(query);
     a0 = madd(q, x, a0);
     b0 = madd(q, y, b0);
-    q = v128.load(query1);
+    q = v128.load(query, 16);
     a1 = madd(q, x, a1);
     b1 = madd(q, y, b1);
-    q = v128.load(query2);
+    q = v128.load(query, 32);
     a2 = madd(q, x, a2);
     b2 = madd(q, y, b2);
-    q = v128.load(query3);
+    q = v128.load(query, 48);
     a3 = madd(q, x, a3);
     b3 = madd(q, y, b3);
   }
   v128.store(scores, sumsOf(a0, a1, a2, a3));
-  v128.store(otherScores, sumsOf(b0, b1, b2, b3));
+  v128.store(scores + scoreStep, sumsOf(b0, b1, b2, b3));
 }

@@ -1,5 +1,5 @@
 import { madd } from "../../math/simd";
-import { chunkOf, touchRows } from "./touch";
+import { chunkOf, LINE, touch, touchRows } from "./touch";
 
 /**
  * `tile += Σ weights[j] · value[j]` for one row: four values at a time, which leaves one load and one store to
@@ -9,7 +9,6 @@ import { chunkOf, touchRows } from "./touch";
  * @param value values are `stride` bytes apart, and padded with zeros
  * @param bytes of a value, a multiple of 16
  * @param tile `[bytes/4]`: the tile's sum, which is formed by itself: see `panelValues`
- * @param sink see `touchRows`
  */
 export function singleValues(
   weights: usize,
@@ -18,7 +17,6 @@ export function singleValues(
   stride: usize,
   bytes: usize,
   tile: usize,
-  sink: usize,
 ): void {
   const tileEnd = tile + bytes;
   const chunk = chunkOf(bytes);
@@ -26,7 +24,7 @@ export function singleValues(
   while (keys >= 4) {
     if (untilTouch == 0) {
       untilTouch = chunk;
-      touchRows(value, stride, min(chunk, keys), bytes, sink);
+      touchRows(value, stride, min(chunk, keys), bytes);
     }
     const w0 = v128.load32_splat(weights);
     const w1 = v128.load32_splat(weights, 4);
@@ -79,12 +77,18 @@ export function addTile(output: usize, bytes: usize, rescale: v128, tile: usize)
   }
 }
 
+/** Values that columns are added up of at once: fewer mean more loads and stores of sums, more do not stay in a cache. */
+// @ts-ignore: decorator
+@inline
+const CHUNK: i32 = 16;
+
 /**
  * `singleValues` for four rows: 16 columns of two of them at once, which takes fewer loads into all lanes than 8 columns
  * of four and as many loads in all. Columns that are left over are taken four at a time, of all rows.
  *
  * @param weights `[keys, 4]`
  * @param tile `[4, bytes/4]`
+ * @param ahead values without gaps that are brought into the cache meanwhile, as many as these; 0 without any
  */
 export function fewValues(
   weights: usize,
@@ -93,51 +97,59 @@ export function fewValues(
   stride: usize,
   bytes: usize,
   tile: usize,
-  sink: usize,
+  ahead: usize,
 ): void {
-  const most = chunkOf(bytes);
+  // Each loop over a chunk reads half of a cache line of each of `CHUNK` parts.
+  const whole = ahead != 0 && keys % CHUNK == 0;
+  const part: usize = whole ? <usize>(keys / CHUNK) * bytes : 0;
+  const half: usize = whole ? LINE / 2 : 0;
+  let next = whole ? ahead : value;
   while (keys > 0) {
-    const chunk = min(keys, most);
-    touchRows(value, stride, chunk, bytes, sink);
-    fewColumns(weights, chunk, value, stride, bytes, tile);
-    weights += 16 * <usize>chunk;
+    const chunk = min(keys, CHUNK);
+    const length = 16 * <usize>chunk;
+    const end = weights + length;
+    let from = value;
+    let columns = tile;
+    const columnsEnd = tile + (bytes & ~63);
+    while (columns < columnsEnd) {
+      pairValues4(end, length, from, stride, bytes, columns, next, part);
+      next += half;
+      pairValues4(end + 8, length, from, stride, bytes, columns + 2 * bytes, next, part);
+      next += half;
+      from += 64;
+      columns += 64;
+    }
+    while (columns < tile + bytes) {
+      fewValues1(weights, end, from, stride, bytes, columns);
+      from += 16;
+      columns += 16;
+    }
+    weights = end;
     value += <usize>chunk * stride;
     keys -= chunk;
   }
 }
 
-function fewColumns(
-  weights: usize,
-  keys: i32,
-  value: usize,
-  stride: usize,
-  bytes: usize,
-  output: usize,
-): void {
-  const end = weights + 16 * <usize>keys;
-  const columnsEnd = output + (bytes & ~63);
-  while (output < columnsEnd) {
-    pairValues4(weights, end, value, stride, bytes, output);
-    pairValues4(weights + 8, end, value, stride, bytes, output + 2 * bytes);
-    value += 64;
-    output += 64;
-  }
-  const left = columnsEnd + (bytes & 63);
-  while (output < left) {
-    fewValues1(weights, end, value, stride, bytes, output);
-    value += 16;
-    output += 16;
-  }
-}
-
+/**
+ * Counters of a loop begin as sums: see `pairScores`.
+ *
+ * @param length of the weights in bytes
+ * @param ahead an address that is brought into the cache for each value
+ * @param part from one such address to the next
+ */
 function pairValues4(
-  weights: usize,
   end: usize,
-  value: usize,
+  length: usize,
+  from: usize,
   stride: usize,
   bytes: usize,
   output: usize,
+  ahead: usize,
+  part: usize,
 ): void {
+  let weights = end - length;
+  let value = from + stride - stride;
+  let next = ahead + length - length;
   const row1 = output + bytes;
   let a0 = v128.load(output);
   let a1 = v128.load(output, 16);
@@ -148,6 +160,7 @@ function pairValues4(
   let b2 = v128.load(row1, 32);
   let b3 = v128.load(row1, 48);
   while (weights < end) {
+    touch(next);
     const w0 = v128.load32_splat(weights);
     const w1 = v128.load32_splat(weights, 4);
     const v0 = v128.load(value);
@@ -164,6 +177,7 @@ function pairValues4(
     b3 = madd(w1, v3, b3);
     weights += 16;
     value += stride;
+    next += part;
   }
   v128.store(output, a0);
   v128.store(output, a1, 16);

@@ -11,7 +11,6 @@ import { touchAhead } from "./touch";
  * @param query as in `fewStoredScores`, of which the first row is taken
  * @param bytes of a key, a multiple of eight elements
  * @param scores `[keys]`, and up to three that are overwritten
- * @param sink see `touchRows`
  */
 export function singleStoredScores<Stored>(
   query: usize,
@@ -20,7 +19,6 @@ export function singleStoredScores<Stored>(
   stride: usize,
   keys: i32,
   scores: usize,
-  sink: usize,
 ): void {
   const mask = maskOf<Stored>();
   while (keys > 0) {
@@ -57,7 +55,7 @@ export function singleStoredScores<Stored>(
       key3 += 8 * sizeof<Stored>();
     }
     v128.store(scores, sumsOf(s0, s1, s2, s3));
-    touchAhead(4, sink);
+    touchAhead(4);
     key += 4 * stride;
     scores += 16;
     keys -= 4;
@@ -70,7 +68,6 @@ export function singleStoredScores<Stored>(
  * @param query `[headDim/8, 4, 8]`, each eight in the order of `low` and `high`
  * @param bytes of a key, a multiple of eight elements
  * @param scores `[keys, 4]`, and one more that is overwritten
- * @param sink see `touchRows`
  */
 export function fewStoredScores<Stored>(
   query: usize,
@@ -79,13 +76,12 @@ export function fewStoredScores<Stored>(
   stride: usize,
   keys: i32,
   scores: usize,
-  sink: usize,
 ): void {
   const queryBytes = bytes * (16 / sizeof<Stored>());
   const end = query + queryBytes;
   while (keys > 0) {
     pairScores<Stored>(end, queryBytes, key, keys > 1 ? stride : 0, scores);
-    touchAhead(2, sink);
+    touchAhead(2);
     key += 2 * stride;
     scores += 32;
     keys -= 2;

@@ -12,7 +12,6 @@ import { touchAhead } from "./touch";
  * @param weights `[keys]`, and up to three after them, which count as 0
  * @param bytes of a value, a multiple of eight elements
  * @param tile `[valueDim]`
- * @param sink see `touchRows`
  */
 export function singleStoredValues<Stored>(
   weights: usize,
@@ -21,7 +20,6 @@ export function singleStoredValues<Stored>(
   bytes: usize,
   stride: usize,
   tile: usize,
-  sink: usize,
 ): void {
   const mask = maskOf<Stored>();
   while (keys > 0) {
@@ -58,7 +56,7 @@ export function singleStoredValues<Stored>(
       value2 += 8 * sizeof<Stored>();
       value3 += 8 * sizeof<Stored>();
     }
-    touchAhead(4, sink);
+    touchAhead(4);
     weights += 16;
     value += 4 * stride;
     keys -= 4;
@@ -70,7 +68,6 @@ export function singleStoredValues<Stored>(
  *
  * @param weights `[keys, 4]`
  * @param tile `[4, valueDim]`
- * @param sink see `touchRows`
  */
 export function fewStoredValues<Stored>(
   weights: usize,
@@ -79,14 +76,13 @@ export function fewStoredValues<Stored>(
   bytes: usize,
   stride: usize,
   tile: usize,
-  sink: usize,
 ): void {
   const rowBytes = bytes * (4 / sizeof<Stored>());
   const weightsEnd = weights + 16 * <usize>keys;
   const end = value + bytes;
   const share = keys / <i32>(bytes / (8 * sizeof<Stored>())) + 1;
   while (value < end) {
-    touchAhead(share, sink);
+    touchAhead(share);
     eightColumns<Stored>(weights, weightsEnd, value, stride, rowBytes, tile);
     value += 8 * sizeof<Stored>();
     tile += 32;

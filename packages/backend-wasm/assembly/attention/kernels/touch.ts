@@ -1,23 +1,30 @@
 /** Lines of the caches. */
 // @ts-ignore: decorator
 @inline
-const LINE: usize = 64;
+export const LINE: usize = 64;
+/** Pages of memory, at whose ends the hardware's prefetching stops. */
+// @ts-ignore: decorator
+@inline
+const PAGE: usize = 4096;
+/** Pages that are read at once. */
+// @ts-ignore: decorator
+@inline
+const STREAMS: usize = 8;
+
+/** Brings the cache line of an address into the cache: engines keep a load whose result is not used, since it may trap. */
+// @ts-ignore: decorator
+@inline
+export function touch(address: usize): void {
+  load<i32>(address);
+}
 
 /**
- * Reads one element of every cache line of some rows, in the order in which they lie. Kernels that take
- * several rows at once confuse the hardware's prefetching: from memory, they run at a third of what
- * it can deliver. After this they find their rows in the cache.
- *
- * @param sink 16 bytes to write to, so that the reads have a use
+ * Reads one element of every cache line of some rows. Kernels that take several rows of a page at once confuse the
+ * hardware's prefetching: from memory, they run at a third of what it can deliver. After this they find their rows in the
+ * cache. A line of each of several pages in turn comes faster than one page after another, since prefetching begins anew
+ * with each page.
  */
-export function touchRows(
-  from: usize,
-  stride: usize,
-  rows: i32,
-  bytes: usize,
-  sink: usize,
-): void {
-  let seen = i32x4.splat(0);
+export function touchRows(from: usize, stride: usize, rows: i32, bytes: usize): void {
   if (stride == bytes) {
     // Rows without a gap are one row.
     bytes *= rows;
@@ -26,14 +33,28 @@ export function touchRows(
   while (rows > 0) {
     let p = from;
     const end = from + bytes;
+    while (end - p >= STREAMS * PAGE) {
+      const last = p + PAGE;
+      while (p < last) {
+        touch(p);
+        touch(p + PAGE);
+        touch(p + 2 * PAGE);
+        touch(p + 3 * PAGE);
+        touch(p + 4 * PAGE);
+        touch(p + 5 * PAGE);
+        touch(p + 6 * PAGE);
+        touch(p + 7 * PAGE);
+        p += LINE;
+      }
+      p += (STREAMS - 1) * PAGE;
+    }
     while (p < end) {
-      seen = v128.or(seen, v128.load32_zero(p));
+      touch(p);
       p += LINE;
     }
     from += stride;
     rows -= 1;
   }
-  v128.store(sink, seen);
 }
 
 /**
@@ -63,10 +84,10 @@ export function setAhead(from: usize, stride: usize, rows: i32, bytes: usize): v
 }
 
 /** Brings the next of those rows into the cache, if any are left. */
-export function touchAhead(rows: i32, sink: usize): void {
+export function touchAhead(rows: i32): void {
   rows = min(rows, aheadRows);
   if (rows <= 0) return;
-  touchRows(aheadFrom, aheadStride, rows, aheadBytes, sink);
+  touchRows(aheadFrom, aheadStride, rows, aheadBytes);
   aheadFrom += aheadStride * <usize>rows;
   aheadRows -= rows;
 }
