@@ -60,12 +60,13 @@ export function scoreFloats(
   const copy = work + size(d, D.workKey);
   if (packs) tileAddress(d, D.keyPointer, from, to - from, columns, true, copy);
   const dense = stride == bytes;
+  const touches = !packs && (!single || word(d, D.fromMemory) != 0);
   while (from < to) {
     const run = packs ? to - from : runAtOnce(d, from, to, dense, bytes);
     const key = packs ? copy : addressInPlace(d, D.keyPointer, from);
+    if (touches && !(arrived && dense)) touchRows(key, stride, run, bytes);
     if (single) singleScores(query, bytes, key, stride, run, scores);
     else {
-      if (!packs && !(arrived && dense)) touchRows(key, stride, run, bytes);
       const more = !packs && followed && dense;
       fewScores(query, bytes, key, stride, run, scores, more ? key + stride * <usize>run : 0);
     }
@@ -100,13 +101,14 @@ export function addFloatValues(
   else if (partial) guards = !valuesFinite(d, from, to);
   const sums = work + size(d, D.workRow);
   const dense = stride == bytes;
+  const touches = !packs && (!single || word(d, D.fromMemory) != 0);
   while (from < to) {
     const run = packs ? to - from : runAtOnce(d, from, to, dense, bytes);
     const value = packs ? copy : addressInPlace(d, D.valuePointer, from);
-    if (single) singleValues(weights, run, value, stride, bytes, sums);
+    if (touches && !(arrived && dense)) touchRows(value, stride, run, bytes);
+    if (single) singleValues(weights, run, value, stride, bytes, sums, !touches);
     else if (guards) guardedFewValues(weights, run, value, stride, bytes, sums);
     else {
-      if (!packs && !(arrived && dense)) touchRows(value, stride, run, bytes);
       const more = !packs && followed && dense;
       fewValues(weights, run, value, stride, bytes, sums, more ? value + stride * <usize>run : 0);
     }

@@ -52,7 +52,7 @@ export function attendLoneRow(
   const columns = word(d, D.valueDim);
   const sums = outputLanes(d, work, 0);
   memory.fill(sums, 0, 4 * <usize>columns);
-  singleValues(scores, keys, value, valueStride, 4 * <usize>columns, sums);
+  singleValues(scores, keys, value, valueStride, 4 * <usize>columns, sums, true);
   if (!allFinite(sums, 0, 1, columns)) return false;
   store<i32>(state, index, INDEX);
   // Sinks are read for all lanes.

@@ -53,6 +53,8 @@ export interface WasmPlan {
   readonly short: boolean;
   /** Whether that way computes a row by itself that would be alone in a panel. */
   readonly loneRow: boolean;
+  /** Whether keys and values are more than caches hold. */
+  readonly fromMemory: boolean;
   /** Blocks of query rows: the query heads of a key head stacked, query by query. */
   readonly grid: WorkGrid;
   /** Multiply-adds, if every query sees every key. */
@@ -129,6 +131,8 @@ const tileStep = 30;
  */
 const fewTileKeys = 256;
 const shortFewTileKeys = 128;
+/** Bytes of keys and values from which on the reading of a tile beforehand pays for a single row. */
+const mostCached = 16 * 1_048_576;
 
 /**
  * Keys of a page from which on float16 and int8 of one head after another are read ahead as fast as if they were in one
@@ -185,6 +189,7 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
     kernel,
     short: !few && splits === 1 && isShort(problem, tile),
     loneRow: !batchInvariant && hasLoneRows(problem),
+    fromMemory: 4 * allHeads * keyLength * (headDim + valueDim) >= mostCached,
     grid,
     multiplyAdds,
     tileKeys: few ? fewTile : tile,

@@ -175,6 +175,8 @@ export const workSpreadValue = 368;
 export const keyRowsPointer = 372;
 /** 1: where all rows of a block see the same keys, a row that would be alone in a panel is computed by itself. */
 export const loneRow = 376;
+/** 1: keys and values are more than caches hold, so that a single row, too, brings each tile into the cache beforehand. */
+export const fromMemory = 380;
 
 /** Size of a descriptor. */
 export const descriptorBytes = 384;

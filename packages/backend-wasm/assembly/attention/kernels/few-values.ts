@@ -9,6 +9,7 @@ import { chunkOf, LINE, touch, touchRows } from "./touch";
  * @param value values are `stride` bytes apart, and padded with zeros
  * @param bytes of a value, a multiple of 16
  * @param tile `[bytes/4]`: the tile's sum, which is formed by itself: see `panelValues`
+ * @param touches whether values have to be brought into the cache, a few at a time
  */
 export function singleValues(
   weights: usize,
@@ -17,12 +18,13 @@ export function singleValues(
   stride: usize,
   bytes: usize,
   tile: usize,
+  touches: bool,
 ): void {
   const tileEnd = tile + bytes;
   const chunk = chunkOf(bytes);
   let untilTouch = 0;
   while (keys >= 4) {
-    if (untilTouch == 0) {
+    if (touches && untilTouch == 0) {
       untilTouch = chunk;
       touchRows(value, stride, min(chunk, keys), bytes);
     }
