@@ -152,6 +152,11 @@ refuses("a plain call", plain, [
   ["softcap", { softcap: -1 }, `${finite} > 0, or nothing for no cap`, "-1"],
   ["softcap", { softcap: 1e-60 }, `${finite} > 0, or nothing for no cap`, "1e-60"],
   ["returns.scores", { returns: { scores: "masked" } }, '"raw", "capped" or "biased"', '"masked"'],
+  ["returns.logSumExp", { returns: { logSumExp: 1 } }, "a boolean", "1"],
+  ["returns.weights", { returns: { weights: "yes" } }, "a boolean", '"yes"'],
+  ["causal", { causal: 1 }, "a boolean", "1"],
+  ["returns", { returns: 1 }, "an object", "1"],
+  ["window", { window: true }, "an object", "true"],
   ["returns.lse", { returns: { lse: true } }, "only logSumExp, weights, scores", '"lse"'],
   [
     "queryOffset",
@@ -324,6 +329,12 @@ refuses("keys in pages", paged, [
     { pageTable: int32([0, 1, 2], 3, 1) },
     "shape [2, pagesOfOne], one row a sequence",
     "[3, 1]",
+  ],
+  [
+    "pageTable",
+    { pageTable: int32([4, 0, 2, -1], 2, 2, 1) },
+    "shape [2, pagesOfOne], one row a sequence",
+    "[2, 2, 1]",
   ],
   [
     "pageTable",

@@ -332,6 +332,18 @@ refuses("rotary", { input: f64(2, 3, 5, 8), theta: 10 }, rotary.describe, [
   ],
   [
     "positions",
+    { positions: int32(new Array(10).fill(0), 2, 5, 1) },
+    "shape [batch, length] = [2, 5], or [5]",
+    "[2, 5, 1]",
+  ],
+  [
+    "positions",
+    { positions: int32(new Array(5).fill(0), 5, 1) },
+    "shape [batch, length] = [2, 5], or [5]",
+    "[5, 1]",
+  ],
+  [
+    "positions",
     { positions: int32(new Array(12).fill(0), 2, 6) },
     "shape [batch, length] = [2, 5], or [5]",
     "[2, 6]",

@@ -48,6 +48,14 @@ describe("paddingMask", () => {
     expect([...toFloat64(mask)]).toEqual(bits);
   });
 
+  test("of lengths from nothing to all keys, of no sequence, and of no keys", () => {
+    expect([...paddingMask([0, 3], 3).data]).toEqual([0, 0, 0, 1, 1, 1]);
+    expect(paddingMask([], 3).shape).toEqual([0, 1, 1, 3]);
+    expect(paddingMask([]).shape).toEqual([0, 1, 1, 0]);
+    expect(paddingMask([0, 0], 0).shape).toEqual([2, 1, 1, 0]);
+    expect(paddingMask([], [0, 3]).shape).toEqual([0, 1, 1, 3]);
+  });
+
   test("hides each sequence's own padding, also where batch and length are alike", () => {
     const ones = (shape: number[]) => tensor(new Float32Array(12).fill(1), shape);
     const { weights } = referenceAttention({
@@ -66,6 +74,15 @@ describe("paddingMask", () => {
     ["rows of other lengths", () => paddingMask([[1, 1], [1]]), "attend[1]"],
     ["too few elements", () => paddingMask(bits, [2, 4]), "attend"],
     ["a length past the keys", () => paddingMask([2, 4], 3), "lengths[1]"],
+    ["a negative length", () => paddingMask([3, -1], 3), "lengths[1]"],
+    ["a negative int64", () => paddingMask(BigInt64Array.of(-2n), 3), "lengths[0]"],
+    ["a length that is no number", () => paddingMask([true] as never, 3), "lengths[0]"],
+    ["numbers that are neither 0 nor 1", () => paddingMask([[1, 2]]), "attend[0][1]"],
+    ["NaN", () => paddingMask([[1], [Number.NaN]]), "attend[1][0]"],
+    ["a hole", () => paddingMask([new Array(2)] as never), "attend[0]"],
+    ["a shape of one axis", () => paddingMask([1, 1], [2] as never), "shape"],
+    ["a shape of three axes", () => paddingMask([1, 1], [2, 1, 1] as never), "shape"],
+    ["a tensor of one axis", () => paddingMask(zeros("bool", [3])), "attend"],
     ["a fractional length", () => paddingMask([1.5], 3), "lengths[0]"],
     ["a negative length of keys", () => paddingMask([0], -1), "keyLength"],
     ["words", () => paddingMask([["yes"]] as never), "attend[0][0]"],

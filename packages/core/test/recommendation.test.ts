@@ -149,6 +149,26 @@ describe("a recommendation", () => {
     expect((await attention.run(call(1, 4))).backend).toBe("js");
   });
 
+  test("has ranges from 0 on, both ends inclusive, and any that are left out", async () => {
+    const backends = [named("js"), named("wasm")];
+    const of = (when: object) => ({
+      ...recommendation,
+      rules: [{ when, prefer: [{ backend: "wasm" }] }],
+    });
+    const calls = [call(1, 0), call(1, 4), call(4, 5)];
+    const chosen = (when: object) => choose(backends, calls, of(when));
+    expect(await chosen({ keyLength: { from: 0, to: 0 } })).toEqual(["wasm", "js", "js"]);
+    expect(await chosen({ keyLength: { from: 4, to: 5 } })).toEqual(["js", "wasm", "wasm"]);
+    expect(await chosen({ queryLength: { to: 1 }, keyLength: { from: 4 } })).toEqual([
+      ...["js", "wasm", "js"],
+    ]);
+    expect(await chosen({ queryLength: undefined, keyLength: {} })).toEqual([
+      "wasm",
+      "wasm",
+      "wasm",
+    ]);
+  });
+
   test("survives JSON, and without rules changes nothing", async () => {
     const backends = [named("js"), named("wasm")];
     const parsed = JSON.parse(JSON.stringify(recommendation));
@@ -179,6 +199,12 @@ test.each([
   [rule({ when: { headDim: { to: 64 } } }), "select.rules[0].when"],
   [rule({ when: { queryLength: 64 } }), "select.rules[0].when.queryLength"],
   [rule({ when: { queryLength: { to: 1.5 } } }), "select.rules[0].when.queryLength.to"],
+  [rule({ when: { keyLength: { from: -1 } } }), "select.rules[0].when.keyLength.from"],
+  [rule({ when: { keyLength: { from: "1" } } }), "select.rules[0].when.keyLength.from"],
+  [rule({ when: null }), "select.rules[0].when"],
+  [rule({ when: [] }), "select.rules[0].when"],
+  [rule({ prefer: [{ backend: "js", threads: 1.5 }] }), "select.rules[0].prefer[0].threads"],
+  [rule({ prefer: [{ backend: "js", cores: 2 }] }), "select.rules[0].prefer[0]"],
 ])("%j is refused, saying where", async (select, part) => {
   const backends = [named("js")];
   const creating = createAttention({ backends, select: select as BackendRecommendation });

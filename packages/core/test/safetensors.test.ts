@@ -59,3 +59,57 @@ test("what is no such file is an error that says why", () => {
     );
   }
 });
+
+test("int64 is read as int32, and each element type as its own", () => {
+  const read = (dtype: string, data: ArrayBufferView, shape: readonly number[]) => {
+    const header = JSON.stringify({ t: { dtype, shape, data_offsets: [0, data.byteLength] } });
+    const text = new TextEncoder().encode(header);
+    const bytes = new Uint8Array(8 + text.length + data.byteLength);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+    bytes.set(text, 8);
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 8 + text.length);
+    const { t } = readSafeTensors(bytes).tensors;
+    return [t?.dtype, [...toFloat64(t as never)]];
+  };
+  expect(read("I64", BigInt64Array.of(-7n, 2n ** 31n - 1n), [2])).toEqual([
+    "int32",
+    [-7, 2 ** 31 - 1],
+  ]);
+  expect(read("F64", Float64Array.of(0.1), [1])).toEqual(["float64", [0.1]]);
+  expect(read("F32", Float32Array.of(-1.5), [1])).toEqual(["float32", [-1.5]]);
+  expect(read("F16", Uint16Array.of(0xbe00), [1])).toEqual(["float16", [-1.5]]);
+  expect(read("I32", Int32Array.of(-70_000), [1])).toEqual(["int32", [-70_000]]);
+  expect(read("I8", Int8Array.of(-3), [1])).toEqual(["int8", [-3]]);
+  expect(read("U8", Uint8Array.of(253), [1])).toEqual(["uint8", [253]]);
+  expect(read("BOOL", Uint8Array.of(1, 0), [2])).toEqual(["bool", [1, 0]]);
+});
+
+test("no tensor has the name under which the metadata stand", () => {
+  const tensors = { __metadata__: zeros("float32", [1]) };
+  expect(() => writeSafeTensors({ tensors, metadata: {} })).toThrow(
+    expect.objectContaining({ code: "invalid-input", argument: "tensors" }),
+  );
+});
+
+test("tensors start where their elements are aligned, the largest elements first", () => {
+  const file = writeSafeTensors({
+    tensors: {
+      byte: tensor(Uint8Array.of(1, 2, 3), [3]),
+      half: tensor(Uint16Array.of(0x3c00), [1], { dtype: "float16" }),
+      double: tensor(Float64Array.of(1), [1]),
+      single: tensor(Float32Array.of(1), [1]),
+    },
+    metadata: {},
+  });
+  const headerBytes = Number(new DataView(file.buffer).getBigUint64(0, true));
+  expect(headerBytes % 8).toBe(0);
+  const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + headerBytes)));
+  const offsets = ["double", "single", "half", "byte"].map((name) => header[name].data_offsets);
+  expect(offsets).toEqual([
+    [0, 8],
+    [8, 12],
+    [12, 14],
+    [14, 17],
+  ]);
+  expect(file.length).toBe(8 + headerBytes + 17);
+});

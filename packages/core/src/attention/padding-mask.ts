@@ -49,8 +49,9 @@ export function paddingMask(
         ? ofTensor(source)
         : ofRows(source);
   const visible = Uint8Array.from(values, (value, at) => {
-    if (value === true || Number(value) === 1) return 1;
-    if (value === false || Number(value) === 0) return 0;
+    // Numbers, bigints and booleans; true is 1.
+    const number = Number(value);
+    if (number === 0 || number === 1) return number;
     throw new InvalidInputError(
       `attend[${Math.floor(at / keyLength)}][${at % keyLength}]`,
       "1 or true for a key that may be attended to, 0 or false for padding",

@@ -343,9 +343,8 @@ export class ProgramIntervals {
     greatestValue: number,
     nan: boolean,
   ): void {
-    const margin = 2 ** -40;
-    const low = Math.max(leastValue, lo - Math.abs(lo) * margin);
-    const high = Math.min(greatestValue, hi + Math.abs(hi) * margin);
+    const low = Math.max(leastValue, lo - marginOf(lo));
+    const high = Math.min(greatestValue, hi + marginOf(hi));
     this.#setFloat(n, low, high, nan);
   }
 
@@ -362,6 +361,11 @@ export class ProgramIntervals {
       this.#set(n, nan ? Math.min(0, lo) : lo, nan ? Math.max(0, hi) : hi, false);
     }
   }
+}
+
+/** More than engines differ at a number; infinite ones are the same everywhere. */
+function marginOf(x: number): number {
+  return Number.isFinite(x) ? Math.abs(x) * 2 ** -40 : 0;
 }
 
 function unbounded(lo: number, hi: number): boolean {

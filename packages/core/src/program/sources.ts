@@ -1,7 +1,7 @@
 import { describeValue, InvalidInputError } from "../errors.js";
 import { isInt32, isList, reading } from "../options.js";
 import { readHostTensor } from "../tensor/host-tensor.js";
-import { isRowMajor } from "../tensor/layout.js";
+import { elementCount, isRowMajor } from "../tensor/layout.js";
 import type { HostTensor } from "../tensor/tensor.js";
 import { copyRowMajor } from "../tensor/values.js";
 import { Expression } from "./expression.js";
@@ -153,12 +153,11 @@ export function tableData(table: Table): TableData {
   const tensor = readHostTensor("table", table.tensor) as HostTensor;
   const dense = isRowMajor(tensor) ? tensor : copyRowMajor(tensor);
   const data = dense.data as Int32Array | Float32Array | Uint8Array;
-  const count = dense.shape.reduce((product, size) => product * size, 1);
-  const exact = dense.offset === 0 && data.length === count;
+  const count = elementCount(dense.shape);
   return {
     dtype: table.type,
     shape: dense.shape,
-    data: exact ? data : data.subarray(dense.offset, dense.offset + count),
+    data: data.subarray(dense.offset, dense.offset + count),
   };
 }
 

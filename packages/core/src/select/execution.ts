@@ -164,11 +164,12 @@ export class Execution {
   async #measureAndRun(call: Call, candidates: readonly ReadySlot[]): Promise<object> {
     const { operation, bound } = call;
     const { problem } = bound;
+    const strategy = this.#strategy as Strategy & Required<Pick<Strategy, "measure">>;
     this.#activity.begin();
-    let slot: ReadySlot | undefined;
+    let slot: ReadySlot;
     try {
       if ((await this.test(candidates, problem)) !== null) return this.#chooseAgain(call);
-      slot = await this.#strategy?.measure?.(problem, candidates, (candidate) =>
+      slot = await strategy.measure(problem, candidates, (candidate) =>
         this.#plans.with(
           this.#routes.planKey(candidate, problem),
           () => makePlan(candidate, problem),
@@ -179,8 +180,7 @@ export class Execution {
       this.#end(null);
       throw thrown;
     }
-    const chosen = slot ?? (candidates[0] as ReadySlot);
-    return this.#planAndRun(call, chosen, this.#routes.planKey(chosen, problem));
+    return this.#planAndRun(call, slot, this.#routes.planKey(slot, problem));
   }
 
   /** Ends a call that is counted as running. On device memory, it keeps its place among other calls. */

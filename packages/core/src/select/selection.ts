@@ -179,9 +179,8 @@ export class BackendSelection implements Attention {
         onProgress?.(i + 1, subjects.length);
       }
     };
-    await withLimits(limits, all, (late) => {
+    await withLimits(limits, all, () => {
       over = true;
-      late.catch(() => {});
     });
   }
 

@@ -33,7 +33,7 @@ export interface Strategy {
   rank?<C extends Candidate>(problem: Problem, candidates: readonly C[]): readonly C[];
   /**
    * The backend for a call, of two or more that can run it; asked for every call. Left out: the
-   * first. Undefined: {@link measure} has to find out.
+   * first. Undefined: {@link measure}, which is there in this case, has to find out.
    *
    * @param asked false where no call is about to run, as in `explain`
    */

@@ -82,23 +82,21 @@ function readData<D extends DType>(argument: string, data: unknown, dtype: D): D
   return ofThisRealm(array as TypedArray) as DataOfDType[D];
 }
 
+/** This realm's classes of the arrays that tensors have, by name. */
+const classes: Readonly<Record<string, Parameters<typeof inThisRealm<TypedArray>>[1] | undefined>> =
+  {
+    Float64Array,
+    Float32Array,
+    Int32Array,
+    Int8Array,
+    Uint8Array,
+    Uint16Array,
+    Float16Array: Float16ArrayConstructor,
+  };
+
 function ofThisRealm(array: TypedArray): TypedArray {
-  switch (typedArrayName(array)) {
-    case "Float64Array":
-      return inThisRealm(array, Float64Array);
-    case "Float32Array":
-      return inThisRealm(array, Float32Array);
-    case "Int32Array":
-      return inThisRealm(array, Int32Array);
-    case "Int8Array":
-      return inThisRealm(array, Int8Array);
-    case "Uint8Array":
-      return inThisRealm(array, Uint8Array);
-    case "Uint16Array":
-      return inThisRealm(array, Uint16Array);
-    default:
-      return Float16ArrayConstructor ? inThisRealm(array, Float16ArrayConstructor) : array;
-  }
+  const kind = classes[typedArrayName(array) as string];
+  return kind ? inThisRealm(array, kind) : array;
 }
 
 /** A tensor with another layout over the same data, whose members are known to be well-formed. */

@@ -150,6 +150,8 @@ test.each<[string, unknown, object | undefined, string, string]>([
     "an array of tables",
     "an object with dtype, shape, strides, offset, data",
   ],
+  ["table", jsonOf("ofTable"), { tables: [5] }, "a tensor", "5"],
+  ["table", jsonOf("ofTable"), { tables: [null] }, "a tensor", "null"],
   [
     "sources.tables[0]",
     jsonOf("ofTable"),

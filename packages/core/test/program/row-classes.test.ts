@@ -11,9 +11,11 @@ import {
   maskMod,
   multiply,
   remainder,
+  scoreMod,
   subtract,
   TileProgram,
   table,
+  where,
 } from "@heed/core/program";
 import { expect, test } from "vitest";
 import { tensor } from "../../src/index.js";
@@ -112,9 +114,14 @@ test("sums that may wrap are no remainders of their parts", () => {
   expect(tile.classes()?.count).toBe(3);
 });
 
-test("score programs have none", () => {
-  const bound = bindProgram(maskMod(true));
-  expect(
-    new TileProgram({ ...bound, form: { ...bound.form, kind: "score" } }, { keys }).classes(),
-  ).toBeNull();
+test("score programs have none, also where rows of a mask would have", () => {
+  const same: Build = ({ query, key }) => equal(documents.at(query), documents.at(key));
+  expect(tileOf(same, 3).classes()?.count).toBe(3);
+  const program = scoreMod((variables) => where(same(variables), variables.score, 0));
+  const tile = new TileProgram(bindProgram(program), { keys, rows, lanes: 3, ascending: rows });
+  const index = Int32Array.from({ length: rows }, (_, r) => r);
+  tile.setBatch(0);
+  tile.setRows(rows, { head: index, position: index, index });
+  tile.setKeys(3, keys);
+  expect(tile.classes()).toBeNull();
 });
