@@ -6,6 +6,7 @@ import {
   scatter,
   type Tensor,
   tensor,
+  toFloat64,
   zeros,
 } from "../src/index.js";
 import { type Copying, copyRows, mergedHeads, Owned, rowMajorCopy } from "../src/owned.js";
@@ -109,7 +110,7 @@ describe("merged heads and row-major copies", () => {
     expect(await rowMajorCopy(attention, t, owned)).toBe(t);
     const turned = tensor(t.data, [1, 3, 2, 2], { strides: [12, 2, 6, 1] });
     const copy = (await rowMajorCopy(attention, turned, owned)) as HostTensor;
-    expect([...copy.data]).toEqual([0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11]);
+    expect([...toFloat64(copy)]).toEqual([0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11]);
     const merged = (await mergedHeads(attention, t, owned)) as HostTensor;
     expect(merged.shape).toEqual([1, 3, 4]);
     expect(calls).toEqual([]);

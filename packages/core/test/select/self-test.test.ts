@@ -99,7 +99,12 @@ describe("a self-test", () => {
 
   test.each<[string, NonNullable<Flaw["change"]>]>([
     ["nothing", () => ({})],
-    ["NaN", ({ output }) => ({ output: { ...output, data: output.data.map(() => Number.NaN) } })],
+    [
+      "NaN",
+      ({ output }) => ({
+        output: { ...output, data: new Float32Array(output.data.length).fill(Number.NaN) },
+      }),
+    ],
     ["too few elements", () => ({ output: tensor(new Float32Array(1), [1, 1, 1, 1]) })],
     ["no log-sum-exp", ({ output }) => ({ output })],
     [
