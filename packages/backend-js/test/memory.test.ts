@@ -7,6 +7,7 @@ import {
   zeros,
 } from "@heed/core";
 import { afterEach, expect, test, vi } from "vitest";
+import { attentionKernels } from "../src/attention/kernels.js";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -34,6 +35,29 @@ test("an allocation that the engine refuses is an OutOfMemoryError", async () =>
   expect((await attention.run(call)).output.shape).toEqual([1, 1, 7, 11]);
   await attention.dispose();
 });
+
+test.each([
+  [new RangeError("Invalid array length"), "out-of-memory"],
+  [new OutOfMemoryError("core", "full"), "out-of-memory"],
+  [new TypeError("a mistake"), undefined],
+])(
+  "of what a run throws, memory that is missing alone is an OutOfMemoryError: %s",
+  async (thrown, code) => {
+    const shape = [1, 1, 2, 4];
+    const t = zeros("float32", shape);
+    const problem = describeProblem({ query: t, key: t, value: t });
+    const { decide, plan } = attentionKernels.kernels;
+    const verdict = decide?.(problem as never, undefined) as { decision: never };
+    const made = await plan(problem as never, verdict.decision, undefined);
+    const get = (): never => {
+      throw thrown;
+    };
+    const bound = new Proxy({}, { get });
+    const error = await (async () => made.run(bound as never))().catch((cause) => cause);
+    if (code === undefined) expect(error).toBe(thrown);
+    else expect(error).toMatchObject({ code, backend: "js", cause: thrown });
+  },
+);
 
 test("a workspace that no array can hold is refused, and a call that needs one is divided", async () => {
   const shape = [1, 1, 256, 440_000];

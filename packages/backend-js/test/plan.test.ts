@@ -1,4 +1,16 @@
-import { type AttentionInputs, describeProblem, type FloatDType, tensor, zeros } from "@heed/core";
+import { js } from "@heed/backend-js";
+import {
+  type AnyOperation,
+  type AttentionInputs,
+  describeProblem,
+  type FloatDType,
+  projection,
+  rmsNorm,
+  rotary,
+  scatter,
+  tensor,
+  zeros,
+} from "@heed/core";
 import { describe, expect, test } from "vitest";
 import {
   describePlan,
@@ -58,6 +70,57 @@ describe("planProblem", () => {
     expect(bytesOf({ lengths: [1, 65_536] })).toBe(bytesOf({ lengths: [1, 1056] }));
   });
 
+  test("says its kernel, its tiles and every byte of its workspace", () => {
+    const shape = { lengths: [7, 10], sizes: [8, 6] } as const;
+    // Nine rows, twelve keys and eight columns, rounded up to whole panels.
+    const tiled = 8 * (9 * 8 + 12 * 8 + 12 * 8 + 9 * 12 + 12 + 9 * 8) + 9 * (3 * 4 + 2 * 8);
+    expect(
+      describePlan(
+        problemOf({ ...shape, dtype: "float64" }),
+        planOf({ ...shape, dtype: "float64" }),
+      ),
+    ).toEqual({
+      ...{ kernel: "attention-tiled", tiles: { queries: 9, keys: 12 }, dispatches: 1 },
+      workspaceBytes: tiled,
+    });
+    const streamed =
+      8 * (9 * 8 + 9 * 12 + 12 + 9 * 8) + 4 * (12 * 8 + 12 * 8) + 9 * (3 * 4 + 2 * 8);
+    expect(describePlan(problemOf(shape), planOf(shape))).toEqual({
+      ...{ kernel: "attention-stream", tiles: { queries: 9, keys: 12 }, dispatches: 1 },
+      workspaceBytes: streamed,
+    });
+  });
+
+  test("has tiles of whole blocks of a block mask, and no more rows than there are", () => {
+    const tilesOf = (
+      lengths: readonly [number, number],
+      blocks: readonly [number, number],
+      group = 1,
+    ) => {
+      const [queryBlock, keyBlock] = blocks;
+      const shape = [1, 1, Math.ceil(lengths[0] / queryBlock), Math.ceil(lengths[1] / keyBlock)];
+      const problem = describeProblem({
+        query: zeros("float32", [1, group, lengths[0], 4]),
+        key: zeros("float32", [1, 1, lengths[1], 4]),
+        value: zeros("float32", [1, 1, lengths[1], 4]),
+        blockMask: { mask: zeros("bool", shape), queryBlock, keyBlock },
+      });
+      const { grid, keys } = planProblem(problem);
+      return [grid.rows, keys];
+    };
+    // As many blocks as reach 48 rows and fit into 66 keys.
+    expect(tilesOf([100, 100], [16, 16])).toEqual([48, 64]);
+    expect(tilesOf([100, 100], [20, 30])).toEqual([40, 60]);
+    expect(tilesOf([100, 100], [64, 66])).toEqual([64, 66]);
+    // Parts of a block that is larger than a tile.
+    expect(tilesOf([1000, 1000], [300, 100])).toEqual([150, 50]);
+    // A block that is longer than the call.
+    expect(tilesOf([10, 20], [128, 128])).toEqual([40, 60]);
+    expect(tilesOf([10, 20], [128, 128], 4)).toEqual([40, 60]);
+    expect(tilesOf([100, 100], [16, 16], 4)).toEqual([64, 64]);
+    expect(tilesOf([100, 100], [100, 100], 4)).toEqual([200, 50]);
+  });
+
   test("needs a block's logits where weights are wanted", () => {
     const plain = bytesOf({ lengths: [3, 1000] });
     const withWeights = bytesOf({ lengths: [3, 1000], returns: { weights: true } });
@@ -75,4 +138,44 @@ describe("planProblem", () => {
     const usual = problemOf({ lengths: [4096, 4096], sizes: [256, 256] });
     expect(workspaceRefusals(usual, planProblem(usual))).toEqual([]);
   });
+});
+
+test("plans of the other operations say their kernels and what they need", async () => {
+  const backend = await js().load();
+  const f32 = (...shape: number[]) => zeros("float32", shape);
+  const input = f32(2, 3, 5, 8);
+  const described = async (operation: AnyOperation, inputs: object) =>
+    (await backend.plan(operation.describe(inputs) as never)).description;
+  const table = { cos: f32(4, 4), sin: f32(4, 4), positions: new Int32Array(5) };
+  expect(await described(rotary, { input, ...table })).toEqual({
+    ...{ kernel: "rotary-halves", tiles: {}, dispatches: 1 },
+    // Cosines and sines of the table's four positions, or of the ten tokens if these are fewer.
+    workspaceBytes: 8 * 8 * 4,
+  });
+  const long = { cos: f32(40, 3), sin: f32(40, 3), positions: new Int32Array(5) };
+  expect(await described(rotary, { input, ...long, rotaryDim: 6, interleaved: true })).toEqual({
+    ...{ kernel: "rotary-interleaved", tiles: {}, dispatches: 1, workspaceBytes: 8 * 6 * 10 },
+  });
+  expect(await described(projection, { input: f32(1, 5, 7), weight: f32(3, 7) })).toEqual({
+    ...{ kernel: "projection-blocks-2x4", tiles: { queries: 2, columns: 4 }, dispatches: 1 },
+    workspaceBytes: 8 * 6 * 7,
+  });
+  const slots = new Int32Array(2).fill(-1);
+  for (const dtype of ["float32", "float16", "int8"] as const) {
+    const target = zeros(dtype, [1, 1, 4, 8]);
+    const scales = dtype === "int8" ? { scales: f32(1, 1, 4) } : {};
+    const call = { target, source: f32(1, 1, 2, 8), slots, ...scales };
+    expect(await described(scatter, call)).toEqual({
+      ...{
+        kernel: `scatter-rows-${dtype}`,
+        tiles: {},
+        dispatches: 1,
+        workspaceBytes: dtype === "int8" ? 64 : 0,
+      },
+    });
+  }
+  expect(await described(rmsNorm, { input: f32(2, 7), weight: f32(7) })).toEqual({
+    ...{ kernel: "rms-norm-rows", tiles: {}, dispatches: 1, workspaceBytes: 8 * (7 + 7) },
+  });
+  backend.dispose();
 });

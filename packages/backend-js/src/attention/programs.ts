@@ -11,7 +11,7 @@ import type { BlockRows } from "./workspace.js";
  */
 const bandRows = 11 * panelRows;
 
-/** A tile is hidden from a band of rows as a whole; or the mask program, or the block mask, is to be asked. */
+/** A tile is hidden from a band of rows as a whole; or the mask program, if there is one, or the block mask, is to be asked. */
 const hidden = 1;
 const asksProgram = 2;
 const asksBlocks = 4;
@@ -145,14 +145,15 @@ export class TilePrograms {
     if (kind & asksBlocks) {
       for (let lane = 0; lane < rows; lane++) this.#hideBlocks(r + lane, scores, at + lane);
     }
-    const mask = this.#mask;
-    if (mask === null || !(kind & asksProgram)) return;
+    if (!(kind & asksProgram)) return;
+    const mask = this.#mask as TileProgram;
+    const hiddenKeys = this.#hiddenKeys as HiddenKeys;
     if (!this.#maskHasKeys) {
       this.#setKeys(mask);
-      this.#hiddenKeys?.startTile(keys);
+      hiddenKeys.startTile(keys);
       this.#maskHasKeys = true;
     }
-    this.#hiddenKeys?.hide(r, rows, scores, at);
+    hiddenKeys.hide(r, rows, scores, at);
   }
 
   #setKeys(program: TileProgram): void {

@@ -47,9 +47,8 @@ export class Results {
     this.#logits.fill(Number.NEGATIVE_INFINITY);
   }
 
-  /** Keeps a row's logits of a tile, of which weights are made at the end. */
+  /** Keeps a row's logits of a tile, of which weights are made at the end: they are wanted. */
   keepLogits(r: number, row: LogitsRow, tile: KeyRange): void {
-    if (!this.#weights) return;
     copyRow(row, this.#logits, r * this.#block.problem.keyLength + tile.start);
   }
 

@@ -35,7 +35,6 @@ function project(
   const { batch, length, inputSize, outputSize, dtype } = problem;
   const rows = batch * length;
   const output = zeros(dtype, [batch, length, outputSize]);
-  if (rows === 0 || outputSize === 0) return { output };
   const bias = bound.bias ? toFloat64(bound.bias) : null;
   const x = toFloat64(bound.input);
   const { weight } = bound;
