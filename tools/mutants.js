@@ -1,7 +1,7 @@
 // `pnpm mutants PACKAGE`: plants small bugs, one at a time, and counts how many are noticed.
 //
 //   pnpm mutants core --count 400               Stryker's mutators over the package's TypeScript, by its tests
-//   pnpm mutants backend-js --count 230         the same mutators, by the suite's cases, then the package's own tests
+//   pnpm mutants backend-js --count 230         the same mutators, by the package's own tests, then the suite's cases
 //   pnpm mutants core --files tensor/ --count 999   … over files whose path contains this
 //   pnpm mutants backend-wasm --count 200 --seed 1   AssemblyScript, by the conformance suite's cases, then the
 //                                               package's own tests
@@ -82,8 +82,6 @@ if (name === "cache") {
 }
 
 async function tryLanguage({ all, check, child, tests }) {
-  /** Mutants that the package's tests are asked about. */
-  const left = [];
   const { Trial } = await import("./mutants/suite/run.js");
   const trial = new Trial(child, {
     ...process.env,
@@ -91,28 +89,49 @@ async function tryLanguage({ all, check, child, tests }) {
     HEED_MUTANTS_CASES: values.cases,
   });
   try {
-    const drawn = drawOf(all ? await all() : await trial.mutants());
-    for (const mutant of drawn) {
-      if (performance.now() > end) break;
+    const sample = drawOf(all ? await all() : await trial.mutants());
+    const drawn = sample.filter((mutant) => {
       const known = before.get(keyOf(mutant));
-      if (known) {
-        results.push(known);
-        continue;
+      if (known) results.push(known);
+      return known === undefined;
+    });
+    for (const mutant of tests ? await leftByTests(drawn, tests) : drawn) {
+      if (performance.now() > end) {
+        keepBefore(mutant, sample);
+        break;
       }
       const invalid = await check?.(mutant).catch((error) => error);
       // Those that are listed as equivalent are asked the cases alone: tests take a minute to find nothing.
       const asksTests = whyEquivalent(name, mutant) === null;
       const found =
         invalid instanceof Error ? { outcome: "invalid" } : await trial.try(mutant, asksTests);
-      if (found.outcome === "lives" && tests) left.push(mutant);
-      else record(mutant, found);
+      record(mutant, found);
     }
   } finally {
     trial.end();
   }
-  if (left.length === 0) return;
+}
+
+/**
+ * Records the mutants of TypeScript that tests notice. They take seconds for all, where the suite takes them for each.
+ *
+ * @returns those that the tests leave, or cannot switch, in the order drawn
+ */
+async function leftByTests(drawn, tests) {
   const { tryTypeScript: tryAll } = await import("./mutants/typescript/run.js");
-  await tryAll(root, left, tests, (index, result) => record(left[index], result));
+  const left = new Set();
+  await tryAll(root, drawn, tests, (index, result) => {
+    if (result.outcome === "lives" || result.outcome === "on load") left.add(drawn[index]);
+    else record(drawn[index], result);
+  });
+  return drawn.filter((mutant) => left.has(mutant));
+}
+
+/** Keeps the results of what was drawn before a mutant: of later ones, those that tests notice would be too many. */
+function keepBefore(mutant, sample) {
+  const earlier = new Set(sample.slice(0, sample.indexOf(mutant)).map(keyOf));
+  const kept = results.filter((result) => earlier.has(keyOf(result)));
+  results.splice(0, results.length, ...kept);
 }
 
 async function tryTypeScript() {

@@ -10,7 +10,7 @@ import { lineMutants } from "./text.js";
  * @typedef {object} Language
  * @property {() => object[] | Promise<object[]>} [all] every mutant there is; by default, the child says them
  * @property {import("./suite/run.js").Child} child the script that tries them
- * @property {readonly string[]} [tests] the package's tests that see what the child leaves, as mutants of TypeScript
+ * @property {readonly string[]} [tests] the package's tests: they see mutants of TypeScript first, and the child what they leave
  * @property {(mutant: object) => Promise<void>} [check] throws for a mutant that is no valid program
  */
 

@@ -6,7 +6,7 @@ import { scoreOf } from "./score.js";
 /** Rows of the report: the result's file, and what was mutated and asked. */
 const rows = [
   ["core", "core", "TypeScript", "the package's tests"],
-  ["backend-js", "backend-js", "TypeScript", "the suite's cases, then the package's own tests"],
+  ["backend-js", "backend-js", "TypeScript", "the package's own tests, then the suite's cases"],
   [
     "backend-wasm",
     "backend-wasm",

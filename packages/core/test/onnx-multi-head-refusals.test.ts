@@ -177,6 +177,12 @@ describe("refusals", () => {
     ["past_value", { ...past, past_value: f32(2, 2, 1, 6) }, "2 rows, as past_key", "1"],
     [
       "past_key",
+      { ...past, past_key: f32(2, 2, 1, 4, 1) },
+      "float32 of shape [2, 2, past_length, 4], to go before key",
+      "float32 of shape [2, 2, 1, 4, 1]",
+    ],
+    [
+      "past_key",
       { ...past, past_key: f32(2, 2, 1, 3) },
       "float32 of shape [2, 2, past_length, 4], to go before key",
       "float32 of shape [2, 2, 1, 3]",

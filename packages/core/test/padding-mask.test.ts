@@ -98,6 +98,25 @@ describe("paddingMask", () => {
     expect((error as InvalidInputError).argument).toBe(argument);
   });
 
+  test("reads nothing of a list that is longer than any mask", () => {
+    const expectedOf = (length: number) => {
+      const list = new Proxy([], {
+        get: (_, name) => {
+          if (name === "length") return length;
+          throw new Error("it is read");
+        },
+      });
+      try {
+        paddingMask(list, 3);
+      } catch (error) {
+        return (error as InvalidInputError).expected;
+      }
+      throw new Error("accepted");
+    };
+    expect(expectedOf(2 ** 31)).toBe("an array or a typed array");
+    expect(expectedOf(2 ** 31 - 1)).not.toBe("an array or a typed array");
+  });
+
   test("is what errors about masks point to", () => {
     const t = zeros("float32", [3, 2, 5, 4]);
     const call = { query: t, key: t, value: t };

@@ -71,6 +71,7 @@ test.each([
     () => llama3Frequencies({ rotaryDim: 4, factor: 2, lowFrequencyFactor: 8 }),
   ],
   ["originalLength", () => yarnFrequencies({ rotaryDim: 4, factor: 2 } as never)],
+  ["theta", () => yarnFrequencies({ rotaryDim: 4, factor: 2, originalLength: 8, theta: 1 })],
   ["factor", () => yarnAttentionFactor(Number.NaN)],
 ])("%s is named where it is wrong", (argument, run) => {
   expect(run).toThrow(expect.objectContaining({ code: "invalid-input", argument }));

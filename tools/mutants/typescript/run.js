@@ -5,6 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { instrument } from "./instrument.js";
 
+/** Files of tests that see a mutant once more, in a process of their own. */
+const mostFiles = 12;
+
 /** Seconds without an event after which the process is stuck: a file of tests imports everything first. */
 const longestSilence = 120;
 
@@ -21,6 +24,8 @@ export async function tryTypeScript(root, drawn, tests, record) {
   const task = join(directory, "task.json");
   const known = new Set();
   const reached = new Set();
+  /** Files of tests in which a mutant did not run while it was on, by its index: a cache had kept what they ask for. */
+  const kept = new Map();
   /** Tests that have seen every mutant, or in which the process was stuck without one. */
   const tried = new Set();
   const stuck = new Set();
@@ -37,6 +42,9 @@ export async function tryTypeScript(root, drawn, tests, record) {
       writeFileSync(task, JSON.stringify({ files, ids, log, ...state }));
       const { running, test, done, onLoad, ended } = await watch(root, task, log, (event) => {
         if (event.reached !== undefined) reached.add(event.reached);
+        if (event.kept !== undefined) {
+          kept.set(event.kept, (kept.get(event.kept) ?? new Set()).add(event.file));
+        }
         if (event.noticed !== undefined) {
           settle(event.noticed, { outcome: "noticed", by: event.by, failures: [event.failure] });
         }
@@ -54,10 +62,24 @@ export async function tryTypeScript(root, drawn, tests, record) {
         if (!reached.has(index)) settle(index, { outcome: "on load" });
       }
       left = left.filter((test) => ![...done].some((path) => path.endsWith(test)));
-      if (ended) break;
+      // Vitest gives up a file that it cannot import for a minute, as where the machine, or this process, has stood still.
+      if (ended && left.length > 0) console.log(`\nnot run, and tried again: ${left.join(", ")}`);
       if (running === null && test === null && done.size === 0) {
-        throw new Error("the tests do not start");
+        throw new Error(`tests do not start: ${left.join(", ")}`);
       }
+    }
+    for (const [index, paths] of kept) {
+      if (known.has(index)) continue;
+      const own = tests.filter((file) => [...paths].some((path) => path.endsWith(file)));
+      const common = { files, ids, log, known: [], tried: [], tests: own.slice(0, mostFiles) };
+      writeFileSync(log, "");
+      writeFileSync(task, JSON.stringify({ ...common, alone: index }));
+      const { test } = await watch(root, task, log, ({ noticed, by, failure }) => {
+        if (noticed !== undefined) settle(index, { outcome: "noticed", by, failures: [failure] });
+        return noticed !== undefined;
+      });
+      // The process did not end by itself, and nobody ended it for what it told.
+      if (test !== null) settle(index, { outcome: "hangs" });
     }
   } finally {
     rmSync(directory, { recursive: true });
@@ -69,7 +91,7 @@ export async function tryTypeScript(root, drawn, tests, record) {
   }
 }
 
-/** Runs the tests until they end, or are stuck in a mutant. */
+/** Runs the tests until they end, are stuck in a mutant, or `onEvent` says that it has heard enough. */
 function watch(root, task, log, onEvent) {
   const child = spawn(
     "node_modules/.bin/vitest",
@@ -83,6 +105,7 @@ function watch(root, task, log, onEvent) {
   );
   const state = { running: null, test: null, done: new Set(), onLoad: [] };
   let at = 0;
+  let isOver = false;
   const read = () => {
     const text = existsSync(log) ? readFileSync(log, "utf8") : "";
     const end = text.lastIndexOf("\n") + 1;
@@ -94,7 +117,7 @@ function watch(root, task, log, onEvent) {
       if (event.test !== undefined) state.test = event.test;
       if (event.done !== undefined) state.done.add(event.done);
       if (event.onLoad !== undefined) state.onLoad.push(event.onLoad);
-      onEvent(event);
+      isOver ||= onEvent(event) === true;
     }
     return lines.length > 0;
   };
@@ -102,7 +125,7 @@ function watch(root, task, log, onEvent) {
     let silence = 0;
     const timer = setInterval(() => {
       silence = read() ? 0 : silence + 1;
-      if (silence > longestSilence) process.kill(-child.pid, "SIGKILL");
+      if (isOver || silence > longestSilence) process.kill(-child.pid, "SIGKILL");
     }, 1000);
     child.on("exit", () => {
       clearInterval(timer);

@@ -1,5 +1,6 @@
 // Runs each test without a mutant, and then again with each mutant that it reached and no test has noticed: tests
-// are collected once, and nothing is imported again.
+// are collected once, and nothing is imported again. Or, where the task names one mutant, runs each test once, with this
+// mutant from the start.
 import { appendFileSync, readFileSync } from "node:fs";
 import { VitestTestRunner } from "vitest/runners";
 
@@ -12,7 +13,8 @@ const mostSeconds = 20;
 const { setInterval, clearInterval } = globalThis;
 const now = performance.now.bind(performance);
 
-const { ids, known, log, tried } = JSON.parse(readFileSync(process.env.HEED_MUTANTS_TASK, "utf8"));
+const task = JSON.parse(readFileSync(process.env.HEED_MUTANTS_TASK, "utf8"));
+const { ids, known, log, tried, alone = null } = task;
 /** Mutants that no test has noticed, by their identifiers in the code. */
 const living = new Map(Object.entries(ids).filter(([, index]) => !known.includes(index)));
 const tell = (event) => appendFileSync(log, `${JSON.stringify(event)}\n`);
@@ -21,6 +23,7 @@ const tell = (event) => appendFileSync(log, `${JSON.stringify(event)}\n`);
 globalThis.__stryker__ ??= {};
 const switches = globalThis.__stryker__;
 switches.mutantCoverage = { static: {}, perTest: {} };
+if (alone !== null) switches.activeMutant = Object.keys(ids).find((id) => ids[id] === alone);
 
 export default class MutantsRunner extends VitestTestRunner {
   async runTask(test) {
@@ -29,6 +32,10 @@ export default class MutantsRunner extends VitestTestRunner {
     // By an earlier process, which was stuck later.
     if (tried.includes(test.id)) return;
     tell({ test: { id: test.id, name } });
+    if (alone !== null) {
+      await runAlone(test, name);
+      return;
+    }
     // The hooks before it have run.
     const started = now();
     switches.currentTestId = test.id;
@@ -64,6 +71,8 @@ export default class MutantsRunner extends VitestTestRunner {
       tell({ running: ids[id] });
       const failure = await attempt(test, milliseconds, id, hits[id]);
       if (failure === null) {
+        // The mutant did not run: a cache has kept what the test asked for without it.
+        if (switches.hitCount === 0) tell({ kept: ids[id], file: test.file.filepath });
         isRepeatable = true;
         continue;
       }
@@ -94,6 +103,17 @@ export default class MutantsRunner extends VitestTestRunner {
     }
     super.onAfterRunFiles();
   }
+}
+
+/** Runs a test with the mutant of the task. */
+async function runAlone(test, name) {
+  try {
+    await VitestTestRunner.getTestFn(test)();
+  } catch (error) {
+    tell({ noticed: alone, by: name, failure: String(error?.message ?? error).slice(0, 200) });
+    throw error;
+  }
+  tell({ test: null });
 }
 
 /** @returns what failed, or null */
