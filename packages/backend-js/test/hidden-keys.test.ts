@@ -1,10 +1,12 @@
 import {
+  add,
   bindProgram,
   doubles,
   equal,
   lessEqual,
   type MaskVariables,
   maskMod,
+  not,
   panelLength,
   programEvaluator,
   remainder,
@@ -19,10 +21,13 @@ const keys = 7;
 
 const repeats = ({ query, key }: MaskVariables) => equal(remainder(key, 2), remainder(query, 2));
 const causal = ({ query, key }: MaskVariables) => lessEqual(subtract(key, 2), query);
+const allButOne = ({ query, key }: MaskVariables) =>
+  not(equal(remainder(key, 4), add(remainder(query, 2), 1)));
 
 test.each(
   [
     { name: "rows of two classes", build: repeats, runs: { 1: 2, 3: 1 } },
+    { name: "rows that hide one key", build: allButOne, runs: { 1: 2, 3: 1 } },
     { name: "rows that all differ", build: causal, runs: { 1: 10, 3: 4 } },
   ].flatMap((all) => ([1, 3] as const).map((lanes) => ({ ...all, lanes }))),
 )("$name, $lanes at once", ({ build, runs, lanes }) => {

@@ -3,6 +3,7 @@ import { Random } from "@heed/conformance";
 import { tensor, toFloat64, zeros } from "@heed/core";
 import { doubles } from "@heed/core/program";
 import { describe, expect, test } from "vitest";
+import { expFloat32, stepsOfOne, tableSteps } from "../src/attention/exp.js";
 import { allFinite, guardedValues } from "../src/attention/kernels/guarded.js";
 import { softmaxStep } from "../src/attention/kernels/softmax.js";
 import { streamScores, streamValues } from "../src/attention/kernels/stream.js";
@@ -179,6 +180,18 @@ describe("a step of the softmax", () => {
       expect(rescaled(hidden, 0, 2)).toEqual([2, 1, 2, 4]);
     },
   );
+});
+
+test("weights end where the table of powers does, as the exponential", () => {
+  const edge = -tableSteps / stepsOfOne;
+  expect(edge * stepsOfOne).toBe(-tableSteps);
+  const weights = [0, edge, edge * (1 - 2 ** -40)];
+  const statistics = { max: Float64Array.of(hidden), sum: new Float64Array(1), hidden: false };
+  softmaxStep(weights, 0, 1, 3, statistics, 0, [0], 0, 1, false);
+  expect(weights.slice(0, 2)).toEqual([1, 0]);
+  expect(expFloat32(edge)).toBe(0);
+  expect(weights[2]).toBe(expFloat32(edge * (1 - 2 ** -40)));
+  expect(weights[2]).toBeGreaterThan(0);
 });
 
 describe("a row of logits", () => {

@@ -121,6 +121,27 @@ describe("planProblem", () => {
     expect(tilesOf([100, 100], [100, 100], 4)).toEqual([200, 50]);
   });
 
+  test("has tiles that end with pages, as many as fit, or with a page that is larger", () => {
+    const stepOf = (size: number, rules: Partial<AttentionInputs> = {}) => {
+      const problem = describeProblem({
+        query: zeros("float32", [1, 1, 9, 4]),
+        key: zeros("float32", [40, 1, size, 4]),
+        value: zeros("float32", [40, 1, size, 4]),
+        pageTable: zeros("int32", [1, 40]),
+        kvLengths: [0],
+        ...rules,
+      } as AttentionInputs);
+      return planProblem(problem).tileStep;
+    };
+    expect([stepOf(1), stepOf(16), stepOf(32), stepOf(50), stepOf(100)]).toEqual([
+      ...[42, 64, 64, 50, 100],
+    ]);
+    expect(stepOf(0)).toBe(0);
+    const blocks = { mask: zeros("bool", [1, 1, 1, 20]), queryBlock: 16, keyBlock: 32 };
+    expect(stepOf(16, { blockMask: blocks })).toBe(0);
+    expect(planOf({ lengths: [9, 640] }).tileStep).toBe(0);
+  });
+
   test("needs a block's logits where weights are wanted", () => {
     const plain = bytesOf({ lengths: [3, 1000] });
     const withWeights = bytesOf({ lengths: [3, 1000], returns: { weights: true } });
