@@ -119,6 +119,7 @@ describe("a step of the softmax", () => {
     max: Float64Array.of(nan, max),
     sum: Float64Array.of(nan, sum),
     hidden: false,
+    weightFactor: 1,
   });
 
   test.each([true, false])("says whether the row sees any key of the tile (exact: %s)", (exact) => {
@@ -182,11 +183,25 @@ describe("a step of the softmax", () => {
   );
 });
 
+test("exact weights have their factor, and sums lack it", () => {
+  const weights = [2, hidden, 1, nan];
+  const statistics = {
+    ...{ max: Float64Array.of(hidden), sum: new Float64Array(1) },
+    ...{ hidden: false, weightFactor: 0.25 },
+  };
+  softmaxStep(weights, 0, 1, 3, statistics, 0, [0], 0, 1, true);
+  expect(weights).toEqual([0.25, -0, 0.25 * Math.exp(-1), nan]);
+  expect(statistics.sum[0]).toBe(1 + Math.exp(-1));
+});
+
 test("weights end where the table of powers does, as the exponential", () => {
   const edge = -tableSteps / stepsOfOne;
   expect(edge * stepsOfOne).toBe(-tableSteps);
   const weights = [0, edge, edge * (1 - 2 ** -40)];
-  const statistics = { max: Float64Array.of(hidden), sum: new Float64Array(1), hidden: false };
+  const statistics = {
+    ...{ max: Float64Array.of(hidden), sum: new Float64Array(1) },
+    ...{ hidden: false, weightFactor: 1 },
+  };
   softmaxStep(weights, 0, 1, 3, statistics, 0, [0], 0, 1, false);
   expect(weights.slice(0, 2)).toEqual([1, 0]);
   expect(expFloat32(edge)).toBe(0);

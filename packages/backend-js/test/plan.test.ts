@@ -11,13 +11,15 @@ import {
   tensor,
   zeros,
 } from "@heed/core";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   describePlan,
   type JsPlan,
   planProblem,
   workspaceRefusals,
 } from "../src/attention/plan.js";
+
+afterEach(() => vi.unstubAllGlobals());
 
 interface Shape {
   readonly heads?: readonly [number, number];
@@ -140,6 +142,24 @@ describe("planProblem", () => {
     const blocks = { mask: zeros("bool", [1, 1, 1, 20]), queryBlock: 16, keyBlock: 32 };
     expect(stepOf(16, { blockMask: blocks })).toBe(0);
     expect(planOf({ lengths: [9, 640] }).tileStep).toBe(0);
+  });
+
+  test("multiplies rows from arrays of their own in SpiderMonkey alone, many rows of sizes that are not long", () => {
+    const many = { lengths: [96, 66], sizes: [512, 512] } as const;
+    expect(planOf(many).multipliesRows).toBe(false);
+    // Only this engine has it.
+    vi.stubGlobal("InternalError", class {});
+    expect(planOf(many).multipliesRows).toBe(true);
+    const others: readonly Shape[] = [
+      { lengths: [93, 66], sizes: [64, 64] },
+      { lengths: [96, 66], sizes: [513, 64] },
+      { lengths: [96, 66], sizes: [64, 513] },
+      { lengths: [8, 66], sizes: [64, 64] },
+    ];
+    for (const shape of others) expect(planOf(shape).multipliesRows).toBe(false);
+    const bytes = bytesOf(many);
+    vi.unstubAllGlobals();
+    expect(bytes - bytesOf(many)).toBe(8 * ((3 + 66) * 512 + (3 + 512) * 66));
   });
 
   test("needs a block's logits where weights are wanted", () => {

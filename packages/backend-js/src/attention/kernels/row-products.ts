@@ -13,11 +13,11 @@ const fewestRows = 96;
  * Whether the engine is SpiderMonkey, which alone has this constructor. It checks the bounds of each element that is read,
  * unless the index is a counter that goes up by one from 0: then once, before the loop.
  */
-const checksEachIndex = "InternalError" in globalThis;
+const checksEachIndex = (): boolean => "InternalError" in globalThis;
 
 /** Whether {@link RowProducts} are faster than the products of panels, in this engine. */
 export function prefersRows(rows: number, size: number, columns: number): boolean {
-  return checksEachIndex && rows >= fewestRows && Math.max(size, columns) <= mostElements;
+  return checksEachIndex() && rows >= fewestRows && Math.max(size, columns) <= mostElements;
 }
 
 /**
