@@ -72,6 +72,7 @@ test.each([
     { window: { left: 950 } },
     { causal: false },
     { sinks: Float32Array.from({ length: heads }, () => numbers.next()) },
+    { softcap: 0.5, scale: 2 },
     { softcap: 0.5, scale: 2, returns: { logSumExp: true } },
     { mask: hidden, bias: numbers.tensor(1, heads, 1, 1) },
     // Several rows that see the same keys.

@@ -64,7 +64,14 @@ export function seenByCounts(
 
 /** For one row, or rows that all see the same. @param flags `[keyLength]`: 1 for a key that is seen */
 export function seenByFlags(flags: Uint8Array): SeenKeys {
-  return rangesBy(flags.length, (j) => (flags[j] === 0 ? "never" : null));
+  const never: KeyRange[] = [];
+  for (let start = flags.indexOf(0); start >= 0; ) {
+    const seen = flags.indexOf(1, start);
+    const end = seen < 0 ? flags.length : seen;
+    never.push({ start, end });
+    start = seen < 0 ? -1 : flags.indexOf(0, end);
+  }
+  return { never, partly: [] };
 }
 
 function rangesBy(keyLength: number, kindOf: (j: number) => keyof SeenKeys | null): SeenKeys {

@@ -58,6 +58,26 @@ import {
 /** Arrays for keys and values of two runs under way. */
 const keptArrays = 4;
 
+/** Lengths, batch sizes and rules of parts whose graphs are found without looking at their specs, at most. */
+const mostKnown = 256;
+
+/** Text that tells apart the parts of one plan that may have different graphs: a decode step writes it, and no whole spec. */
+function shortKey(
+  { batch, queryLength, keyLength }: AttentionProblem,
+  { queries, keys, dtype, masksInPart, pool }: StorageSpec,
+  { band, guard, far }: PositionSpec,
+  { query, key, value }: GraphSpec["order"],
+): string {
+  const rules = band
+    ? `${band.first} ${band.last} ${band.perRow} ${band.emptyRows} ${band.ranked} ${band.diagonal ? band.diagonal.keys : "no"}`
+    : "";
+  const orders =
+    query === canonicalOrder && key === canonicalOrder && value === canonicalOrder
+      ? ""
+      : `${query} ${key} ${value}`;
+  return `${batch} ${queryLength} ${keyLength} ${queries} ${keys} ${dtype} ${masksInPart} ${pool !== null} ${guard} ${far} ${rules}, ${orders}`;
+}
+
 /** How a graph converts int8. A guard looks at values, and so needs them whole. */
 function int8Ways(
   problem: AttentionProblem,
@@ -91,6 +111,8 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
   readonly #context: OnnxContext;
   readonly #problem: AttentionProblem;
   readonly #graphs = new Map<string, PreparedGraph>();
+  /** By what may differ between the parts of this plan's calls. */
+  readonly #knownGraphs = new Map<string, PreparedGraph>();
   readonly #assemblies = new Map<string, Assembly>();
   readonly #knownOutputs: KnownOutputs = new Map();
   readonly #scratch = new Scratch(keptArrays);
@@ -148,6 +170,7 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
 
   dispose(): void {
     this.#graphs.clear();
+    this.#knownGraphs.clear();
     this.#assemblies.clear();
     this.#latest = null;
   }
@@ -277,7 +300,14 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
       key: path.inGraph ? storedOrder(bound.key, storage.dtype) : canonicalOrder,
       value: path.inGraph ? storedOrder(bound.value, storage.dtype) : canonicalOrder,
     };
-    const graph = this.#graphOf(problem, storage, positionSpec(positions, guard), order);
+    const spec = positionSpec(positions, guard);
+    const key = shortKey(problem, storage, spec, order);
+    let graph = this.#knownGraphs.get(key);
+    if (!graph) {
+      graph = this.#graphOf(problem, storage, spec, order);
+      if (this.#knownGraphs.size >= mostKnown) this.#knownGraphs.clear();
+      this.#knownGraphs.set(key, graph);
+    }
     if (fitsPart(problem, graph.kind, traits)) return graph;
     throw new OutOfMemoryError(
       "onnx",
