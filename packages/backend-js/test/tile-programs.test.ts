@@ -16,10 +16,12 @@ import {
   add,
   createBlockMask,
   greaterEqual,
+  less,
   maskMod,
   multiply,
   remainder,
   scoreMod,
+  subtract,
   TileProgram,
 } from "@heed/core/program";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -160,6 +162,43 @@ describe("a mask program", () => {
     const { visible, setKeys, blocks: parts, tiles } = counts(callOf(96, 96, { maskMod: some }));
     expect(visible).toBeGreaterThan(0);
     expect(setKeys).toBe(parts * tiles);
+  });
+});
+
+describe("positions of their own", () => {
+  const [queries, keys] = [40, 50];
+  const positions = (count: number, name: string) => {
+    const order = new Random(name);
+    const of = toFloat64(order.tensor([count], "float64")).map((x) => Math.round(x * 1000) % 60);
+    return tensor(Int32Array.from(of), [1, count]);
+  };
+  // By differences, which are computed once for many rows where positions ascend.
+  const near = maskMod(({ query, key }) => less(subtract(query, key), 17));
+  const slope = scoreMod(({ score, query, key }) =>
+    add(score, multiply(subtract(key, query), 0.01)),
+  );
+  const own = {
+    queries: { queryPositions: positions(queries, "queries") },
+    keys: { keyPositions: positions(keys, "keys") },
+  };
+  test.each<[string, Partial<Call>]>([
+    ["queries", own.queries],
+    ["keys", own.keys],
+    ["both", { ...own.queries, ...own.keys }],
+    ["neither", {}],
+  ])("of %s are those that programs see", (_, given) => {
+    for (const rows of [queries, 4]) {
+      const { queryPositions } = given;
+      const few = queryPositions && tensor(queryPositions.data.slice(0, rows), [1, rows]);
+      const rules = {
+        ...given,
+        ...(few && { queryPositions: few }),
+        maskMod: near,
+        scoreMod: slope,
+      };
+      const { blocks: parts } = counts(callOf(rows, keys, rules as Partial<Call>));
+      expect(parts).toBe(1);
+    }
   });
 });
 

@@ -49,22 +49,8 @@ export class StoredRows {
 
   /** Packs a tile row after row, `stride` apart; columns past the row's size are left as they are. */
   packRows(to: Packed, stride: number, sequence: Sequence, head: number, tile: KeyRange): void {
-    const t = this.#tensor;
-    const { size } = this;
-    const { strides, data } = t;
-    const whole =
-      to instanceof Float32Array &&
-      data instanceof Float32Array &&
-      strides[3] === 1 &&
-      strides[2] === size &&
-      stride === size;
     sequence.forEachRun(tile.start, tile.end, (j, entry, row, rows) => {
       const at = (j - tile.start) * stride;
-      if (whole) {
-        const start = elementOffset(t, entry, head, row, 0);
-        (to as Float32Array).set((data as Float32Array).subarray(start, start + rows * size), at);
-        return;
-      }
       for (let r = 0; r < rows; r++) this.#packRow(to, at + r * stride, 1, entry, head, row + r);
     });
   }
