@@ -101,12 +101,10 @@ async function tryLanguage({ all, check, child, tests }) {
         break;
       }
       const invalid = await check?.(mutant).catch((error) => error);
-      // Those that are listed as equivalent are asked the cases alone: tests take a minute to find nothing.
-      const asksTests = whyEquivalent(name, mutant) === null;
-      const found =
-        invalid instanceof Error ? { outcome: "invalid" } : await trial.try(mutant, asksTests);
+      const found = invalid instanceof Error ? { outcome: "invalid" } : await trial.try(mutant);
       record(mutant, found);
     }
+    if (child.asksTests) await askTests(trial);
   } finally {
     trial.end();
   }
@@ -132,6 +130,18 @@ function keepBefore(mutant, sample) {
   const earlier = new Set(sample.slice(0, sample.indexOf(mutant)).map(keyOf));
   const kept = results.filter((result) => earlier.has(keyOf(result)));
   results.splice(0, results.length, ...kept);
+}
+
+/** The package's tests are asked once all cases have been: they take a minute for a mutant that they do not notice. */
+async function askTests(trial) {
+  console.log("\nthe package's tests:");
+  for (const mutant of results.filter(({ outcome }) => outcome === "lives")) {
+    if (performance.now() > end) break;
+    const { outcome, cases, differ, ...drawn } = mutant;
+    const found = await trial.try(drawn, "tests");
+    results.splice(results.indexOf(mutant), 1);
+    record(drawn, { cases, differ, ...found });
+  }
 }
 
 async function tryTypeScript() {

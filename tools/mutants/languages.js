@@ -85,7 +85,10 @@ export const languages = {
   },
   "backend-wasm": {
     all: () => filesUnder("packages/backend-wasm/assembly", ".ts").flatMap(fileMutants),
-    child: suiteChild("wasm/subject.js", ["--experimental-wasm-relaxed-simd"]),
+    child: {
+      ...suiteChild("wasm/subject.js", ["--experimental-wasm-relaxed-simd"]),
+      asksTests: true,
+    },
   },
   "backend-webgpu": {
     // Lines of emitted WGSL: a mutant changes every place where the same line is emitted.

@@ -5,7 +5,19 @@ import { pathToFileURL } from "node:url";
 const { subject } = await import(pathToFileURL(process.argv[2]).href);
 const { probes, plant, keyOf, mutants, isInvalid, askTests } = await subject();
 
-process.on("message", async ({ mutant, asksTests }) => {
+/** @param {"cases" | "tests"} asked who is asked whether the mutant is there */
+async function judge(mutant, asked) {
+  if (asked === "cases") {
+    return probes.judge(keyOf?.(mutant), (running) => process.send({ running }));
+  }
+  // Tests take longer than a case; what ends them if they hang is in `askTests`.
+  const timer = setInterval(() => process.send({ running: "the package's tests" }), 5000);
+  const found = await askTests();
+  clearInterval(timer);
+  return found ?? { outcome: "lives" };
+}
+
+process.on("message", async ({ mutant, asked }) => {
   let undo;
   try {
     undo = await plant(mutant);
@@ -17,13 +29,7 @@ process.on("message", async ({ mutant, asksTests }) => {
     process.send({ result: { outcome: "equivalent", reason: "compiles to the same program" } });
     return;
   }
-  let result = await probes.judge(keyOf?.(mutant), (running) => process.send({ running }));
-  if (result.outcome === "lives" && asksTests && askTests) {
-    // Tests take longer than a case; what ends them if they hang is in `askTests`.
-    const timer = setInterval(() => process.send({ running: "the package's tests" }), 5000);
-    result = { ...result, ...(await askTests()) };
-    clearInterval(timer);
-  }
+  const result = await judge(mutant, asked);
   await undo();
   // A program that is refused before it runs is none.
   if (result.failures?.some((failure) => isInvalid?.(failure))) result.outcome = "invalid";

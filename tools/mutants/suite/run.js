@@ -11,6 +11,7 @@ import { join } from "node:path";
  * @property {readonly string[]} [execArgv]
  * @property {number} [longestSilence] processor seconds without an answer after which it hangs; default 60: a case takes less than
  *   one, a program a few to compile
+ * @property {boolean} [asksTests] whether it asks the package's tests, too
  */
 
 /** Seconds without an answer after which a child hangs that does not even compute. */
@@ -36,7 +37,7 @@ export class Trial {
   #state = mkdtempSync(join(tmpdir(), "heed-mutants-"));
 
   /**
-   * @param {Child} child a script that takes `{ mutant, asksTests }` as messages, and answers `{ running }` for each case and
+   * @param {Child} child a script that takes `{ mutant, asked }` as messages, and answers `{ running }` for each case and
    *   `{ result }` at the end; its first message may be `{ mutants }`: every mutant there is
    * @param {Record<string, string>} environment
    */
@@ -53,16 +54,12 @@ export class Trial {
 
   /**
    * @param {object} mutant
-   * @param {boolean} asksTests whether the package's tests are asked, too, if no case notices it
+   * @param {"cases" | "tests"} asked who is asked: the suite's cases, or the package's tests
    * @returns {Promise<{ outcome: string, by?: string, cases: number }>}
    */
-  async try(mutant, asksTests) {
+  async try(mutant, asked = "cases") {
     await this.#start();
-    const result = await ask(
-      this.#process,
-      { mutant, asksTests },
-      this.#child.longestSilence ?? 60,
-    );
+    const result = await ask(this.#process, { mutant, asked }, this.#child.longestSilence ?? 60);
     // The process is stuck, or gone.
     if (result.outcome === "hangs") this.#kill();
     return result;
