@@ -5,6 +5,7 @@ import {
   tensor,
   toFloat64,
 } from "@heed/core";
+import { maskMod, notEqual, remainder } from "@heed/core/program";
 import { describe, expect, test } from "vitest";
 import { loadWasm } from "../src/load.js";
 import { backendOver, loadThreads } from "./backends.js";
@@ -98,6 +99,18 @@ describe.each(Object.entries(backends))("%s", (_, backend) => {
       }
     },
   );
+
+  test.each(rowCounts)("NaN between keys that a program hides: %i rows", async (rows) => {
+    for (const keys of [4, 9, 40]) {
+      const call = {
+        query: matrix(rows, 4, () => 0),
+        key: matrix(keys, 4, (j) => (j % 3 === 1 ? Number.NaN : 0)),
+        value: matrix(keys, 9, (j) => (j % 3 === 1 ? Number.NaN : 2)),
+        maskMod: maskMod(({ key }) => notEqual(remainder(key, 3), 1)),
+      };
+      for (const x of await run(call)) expect(Math.abs(x - 2)).toBeLessThan(1e-6);
+    }
+  });
 
   // Two bytes of 0 and 127 are a NaN in float16.
   test.each([1, 3])(
