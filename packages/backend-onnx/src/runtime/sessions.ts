@@ -50,7 +50,7 @@ export class Sessions {
   async run(
     graph: SessionModel,
     feeds: Readonly<Record<string, RuntimeTensor>>,
-    fetches?: Readonly<Record<string, RuntimeTensor>>,
+    fetches?: Readonly<Record<string, RuntimeTensor | null>>,
   ): Promise<Readonly<Record<string, RuntimeTensor>>> {
     const before = this.#turns.enter();
     if (before) await before;

@@ -5,14 +5,12 @@ import { chunkedProduct, panelProduct } from "./chunks.js";
 import { guardValues, leakSign, restoreInfinities, returnLeakSum } from "./guard.js";
 import { biasInput, mainInputs, maskInput, withoutHeads } from "./inputs.js";
 import { scaledLogits } from "./logits.js";
-import { isInPlaces, placesAttention } from "./places.js";
 import { poolProduct, poolSum } from "./pool.js";
 import type { PositionSource, PositionValues } from "./positions.js";
 import { maskedBy, scoredBy } from "./programs.js";
 import { softmaxOver } from "./softmax.js";
 import { type Arithmetic, type GraphSpec, headDims, isGrouped } from "./spec.js";
 import { type Parts, splitInParts } from "./storage.js";
-import { visibility } from "./visibility.js";
 
 /** Every operator used has had its meaning since then, and every provider knows it. */
 const opset = 18;
@@ -48,18 +46,6 @@ export function plainGraph(
   const values = guardValues(g, spec, firstValues, positions, compute);
   const logits = scaledLogits(g, spec.logits, inputs.query, spec.scores === "raw", compute);
   const query = stackedQuery(g, spec, logits.query);
-  if (spec.storage?.pool && isInPlaces(spec)) {
-    const attended = placesAttention(g, spec.storage.pool, spec.band?.emptyRows ?? false, {
-      query,
-      key: inputs.key[0],
-      value: firstValues,
-      visible: visibility(g, arithmetic, { mask, positions }),
-      capped: logits.capped,
-    });
-    const dims = ["batch", spec.queryHeads, "queryLength", spec.valueDim];
-    g.output("output", unstack(g, spec, attended), spec.dtype, dims);
-    return g.build();
-  }
   const product = timesScales(g, keyProduct(g, spec, query, inputs.key), inputs.keyScales);
   const perHead = needsRows(spec);
   const raw = perHead ? unstack(g, spec, product) : product;

@@ -62,10 +62,9 @@ export function poolSum(
   return g.op("Transpose", [sum], { perm: headsFirst });
 }
 
-/** Swaps heads with the axis before them. */
-export const headsFirst: readonly number[] = [1, 0, 2, 3];
+const headsFirst: readonly number[] = [1, 0, 2, 3];
 
 /** A product with the matrices of one place of every page of a head, which are read where they lie. */
-export function fused(g: GraphBuilder, a: Value, pool: Value, transB: 0 | 1): Value {
+function fused(g: GraphBuilder, a: Value, pool: Value, transB: 0 | 1): Value {
   return g.op("FusedMatMul", [a, pool], { transBatchB: 1, transB }, "com.microsoft");
 }

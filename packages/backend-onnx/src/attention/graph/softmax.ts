@@ -6,7 +6,7 @@ import { type Arithmetic, type GraphSpec, headDims } from "./spec.js";
 import { and, asBias, type VisibilityInputs, visibility } from "./visibility.js";
 
 /** The lowest finite value. */
-export const lowest: Readonly<Record<"float64" | "float32", number>> = {
+const lowest: Readonly<Record<"float64" | "float32", number>> = {
   float64: -Number.MAX_VALUE,
   float32: -3.4028234663852886e38,
 };

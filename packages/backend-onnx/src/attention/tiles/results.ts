@@ -56,13 +56,17 @@ export class VisitResults {
     values: readonly ModelValue[],
     scratch: Scratch,
     taken: TypedArray[],
-  ): Readonly<Record<string, RuntimeTensor>> {
+  ): Readonly<Record<string, RuntimeTensor | null>> {
     const { visits, heads, rows } = group;
     const first = firstRowOf(this.#call.problem, group);
-    const fetches: Record<string, RuntimeTensor> = {};
+    const fetches: Record<string, RuntimeTensor | null> = {};
     for (const { name } of values) {
       const output = this.#outputs[name];
-      if (output === undefined) continue;
+      if (output === undefined) {
+        // Made by the run, such as the sum that tells of a leak: outputs that are not named are not computed.
+        fetches[name] = null;
+        continue;
+      }
       const [type, size] = [output.type as FloatDType, output.dims[3] as number];
       const count = visits.length * heads.queries * rows * size;
       let data: TypedArray;
