@@ -1,10 +1,19 @@
 import * as D from "../../src/shared/attention";
 import { size, word } from "../descriptor";
-import { fewScores, singleScores } from "./kernels/few-scores";
-import { fewValues, singleValues } from "./kernels/few-values";
+import { fewScores, scoresPart, singleScores } from "./kernels/few-scores";
+import { fewValues, singleValues, valuesPart } from "./kernels/few-values";
 import { allFinite, guardedFewValues } from "./kernels/guarded";
 import { chunkOf, touchRows } from "./kernels/touch";
-import { addressInPlace, paddedBytes, runFrom, tileAddress, tileStride, valuesFinite } from "./tile-source";
+import {
+  addressInPlace,
+  headStrideInPlace,
+  paddedBytes,
+  runFrom,
+  tileAddress,
+  tileStride,
+  valuesFinite,
+} from "./tile-source";
+import { keyHeads, selectedHead } from "./unit";
 
 // Steps of a tile for few rows on float32 rows: where they lie, in runs if they are in pages, or as copies.
 
@@ -12,10 +21,15 @@ import { addressInPlace, paddedBytes, runFrom, tileAddress, tileStride, valuesFi
 let arrived: bool = false;
 /** Whether a tile as long follows, to be brought into the cache meanwhile. */
 let followed: bool = false;
+/** Keys of the unit, of which those in pages are brought into the cache page by page. */
+let unitFirst: i32 = 0;
+let unitLast: i32 = 0;
 
 /** Before the first tile of a unit. */
-export function startTiles(): void {
+export function startTiles(first: i32, last: i32): void {
   followed = false;
+  unitFirst = first;
+  unitLast = last;
 }
 
 /**
@@ -23,9 +37,39 @@ export function startTiles(): void {
  *
  * @param last whether no tile as long as this one follows
  */
-export function nextTile(d: usize, last: bool): void {
+export function nextTile(last: bool): void {
   arrived = followed;
-  followed = !last && word(d, D.pageTablePointer) == 0;
+  followed = !last;
+}
+
+/** Whether a run is a page of which the unit's heads have all keys side by side. */
+function isWholePage(d: usize, pointer: usize, run: i32, bytes: usize): bool {
+  if (run != word(d, D.pageSize)) return false;
+  return keyHeads == 1 || headStrideInPlace(d, pointer) == <usize>run * bytes;
+}
+
+/**
+ * Whether rows without gaps were brought into the cache while those before them were multiplied.
+ *
+ * @param pointer `D.keyPointer` or `D.valuePointer`
+ */
+function hasArrived(d: usize, pointer: usize, from: i32, run: i32, bytes: usize): bool {
+  if (!word(d, D.pageTablePointer)) return arrived;
+  return from - run >= unitFirst && isWholePage(d, pointer, run, bytes);
+}
+
+/**
+ * The first of the rows without gaps that are brought into the cache while a run is multiplied: as many as it has, or of
+ * a page, each of the unit's heads a share. 0 if none are.
+ *
+ * @param share bytes from the first that one head brings to the first of the next head's
+ */
+function aheadOf(d: usize, pointer: usize, from: i32, run: i32, bytes: usize, share: usize): usize {
+  const next = from + run;
+  if (!word(d, D.pageTablePointer)) return followed ? addressInPlace(d, pointer, next) : 0;
+  if (next + run > unitLast || !isWholePage(d, pointer, run, bytes)) return 0;
+  const head = <usize>selectedHead();
+  return addressInPlace(d, pointer, next) - head * headStrideInPlace(d, pointer) + head * share;
 }
 
 /** Number of the keys `from ≤ j < to` that are computed at once: rows with gaps are brought into the cache a few at a time. */
@@ -64,11 +108,13 @@ export function scoreFloats(
   while (from < to) {
     const run = packs ? to - from : runAtOnce(d, from, to, dense, bytes);
     const key = packs ? copy : addressInPlace(d, D.keyPointer, from);
-    if (touches && !(arrived && dense)) touchRows(key, stride, run, bytes);
+    const came = dense && !single && hasArrived(d, D.keyPointer, from, run, bytes);
+    if (touches && !came) touchRows(key, stride, run, bytes);
     if (single) singleScores(query, bytes, key, stride, run, scores);
     else {
-      const more = !packs && followed && dense;
-      fewScores(query, bytes, key, stride, run, scores, more ? key + stride * <usize>run : 0);
+      const part = scoresPart(run);
+      const ahead = packs || !dense ? 0 : aheadOf(d, D.keyPointer, from, run, bytes, part);
+      fewScores(query, bytes, key, stride, run, scores, ahead, part * <usize>keyHeads);
     }
     scores += <usize>run * (single ? 4 : 16);
     from += run;
@@ -105,12 +151,14 @@ export function addFloatValues(
   while (from < to) {
     const run = packs ? to - from : runAtOnce(d, from, to, dense, bytes);
     const value = packs ? copy : addressInPlace(d, D.valuePointer, from);
-    if (touches && !(arrived && dense)) touchRows(value, stride, run, bytes);
+    const came = dense && !single && hasArrived(d, D.valuePointer, from, run, bytes);
+    if (touches && !came) touchRows(value, stride, run, bytes);
     if (single) singleValues(weights, run, value, stride, bytes, sums, !touches);
     else if (guards) guardedFewValues(weights, run, value, stride, bytes, sums);
     else {
-      const more = !packs && followed && dense;
-      fewValues(weights, run, value, stride, bytes, sums, more ? value + stride * <usize>run : 0);
+      const part = valuesPart(run, bytes);
+      const ahead = packs || !dense || part == 0 ? 0 : aheadOf(d, D.valuePointer, from, run, bytes, part);
+      fewValues(weights, run, value, stride, bytes, sums, ahead, part * <usize>keyHeads);
     }
     weights += <usize>run * (single ? 4 : 16);
     from += run;

@@ -78,9 +78,9 @@ export function attendFew(d: usize, work: usize, unit: i32, split: i32): void {
   }
   const tile = word(d, D.fewTileKeys);
   const single = rowCount == 1 && word(d, D.stepwise) == 0 && word(d, D.maskPointer) == 0;
-  startTiles();
+  startTiles(first, last);
   for (let from = first; from < last; from += tile) {
-    nextTile(d, single || last - from < 2 * tile);
+    nextTile(single || last - from < 2 * tile);
     attendTile(d, work, heads, from, min(from + tile, last), last, single, false);
   }
   at = work;
@@ -133,9 +133,9 @@ function finishHead(d: usize, work: usize, unit: i32, split: i32, first: i32, la
   if (!overflows(state, v128.load(state, AGAIN)) || !valuesFinite(d, first, last)) return;
   memory.fill(output, 0, <usize>ROWS * valueBytes);
   const tile = word(d, D.fewTileKeys);
-  startTiles();
+  startTiles(first, last);
   for (let from = first; from < last; from += tile) {
-    nextTile(d, last - from < 2 * tile);
+    nextTile(last - from < 2 * tile);
     attendTile(d, work, 1, from, min(from + tile, last), last, false, true);
   }
   for (let r = 0; r < rows; r++) {

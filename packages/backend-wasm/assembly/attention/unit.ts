@@ -29,6 +29,11 @@ export function selectHead(which: i32): void {
   partialStart = which * D.fewRows;
 }
 
+/** Which of the unit's key heads is selected, from 0. */
+export function selectedHead(): i32 {
+  return keyHead - firstHead;
+}
+
 /** Whether the selected key head is the last of the unit. */
 export function isLastHead(): bool {
   return keyHead == firstHead + keyHeads - 1;

@@ -60,12 +60,18 @@ function dot(query: usize, key: usize, bytes: usize): v128 {
   return f32x4.add(f32x4.add(a, b), f32x4.add(c, e));
 }
 
+/** Bytes of each of the bytes / 32 parts of as many keys, of which each pair of keys brings a cache line into the cache. */
+export function scoresPart(keys: i32): usize {
+  return 32 * <usize>keys;
+}
+
 /**
  * Scores of up to four query rows, `scores[j][r]`. Keys are taken two at a time, which halves the loads of the queries.
  *
  * @param query four elements of each row side by side, `[bytes/16, 4, 4]`, padded with zeros
  * @param scores `[keys, 4]`
  * @param ahead keys without gaps that are brought into the cache meanwhile, as many as these; 0 without any
+ * @param part from a cache line that a pair brings to the next, if there are any: {@link scoresPart} or more
  */
 export function fewScores(
   query: usize,
@@ -75,10 +81,10 @@ export function fewScores(
   keys: i32,
   scores: usize,
   ahead: usize,
+  part: usize,
 ): void {
   const queryEnd = query + 4 * bytes;
-  // Each pair reads a cache line of each of bytes / 32 parts.
-  const part: usize = ahead ? 32 * <usize>keys : 0;
+  if (!ahead) part = 0;
   const line: usize = ahead ? LINE : 0;
   let next = ahead ? ahead : key;
   while (keys > 0) {

@@ -84,6 +84,11 @@ export function addTile(output: usize, bytes: usize, rescale: v128, tile: usize)
 @inline
 const CHUNK: i32 = 16;
 
+/** Bytes of each of `CHUNK` parts of as many values, of which each value of a chunk brings half a cache line; 0 of other numbers of values. */
+export function valuesPart(keys: i32, bytes: usize): usize {
+  return keys % CHUNK == 0 ? <usize>(keys / CHUNK) * bytes : 0;
+}
+
 /**
  * `singleValues` for four rows: 16 columns of two of them at once, which takes fewer loads into all lanes than 8 columns
  * of four and as many loads in all. Columns that are left over are taken four at a time, of all rows.
@@ -91,6 +96,7 @@ const CHUNK: i32 = 16;
  * @param weights `[keys, 4]`
  * @param tile `[4, bytes/4]`
  * @param ahead values without gaps that are brought into the cache meanwhile, as many as these; 0 without any
+ * @param part from half a cache line that a value brings to the next, if there are any: {@link valuesPart} or more
  */
 export function fewValues(
   weights: usize,
@@ -100,12 +106,11 @@ export function fewValues(
   bytes: usize,
   tile: usize,
   ahead: usize,
+  part: usize,
 ): void {
-  // Each loop over a chunk reads half of a cache line of each of `CHUNK` parts.
-  const whole = ahead != 0 && keys % CHUNK == 0;
-  const part: usize = whole ? <usize>(keys / CHUNK) * bytes : 0;
-  const half: usize = whole ? LINE / 2 : 0;
-  let next = whole ? ahead : value;
+  const half: usize = ahead ? LINE / 2 : 0;
+  if (!ahead) part = 0;
+  let next = ahead ? ahead : value;
   while (keys > 0) {
     const chunk = min(keys, CHUNK);
     const length = 16 * <usize>chunk;
