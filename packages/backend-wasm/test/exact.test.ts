@@ -5,7 +5,7 @@ import {
   tensor,
   toFloat64,
 } from "@heed/core";
-import { maskMod, notEqual, remainder } from "@heed/core/program";
+import { and, greaterEqual, less, maskMod, notEqual, remainder } from "@heed/core/program";
 import { describe, expect, test } from "vitest";
 import { loadWasm } from "../src/load.js";
 import { backendOver, loadThreads } from "./backends.js";
@@ -94,6 +94,26 @@ describe.each(Object.entries(backends))("%s", (_, backend) => {
           key: matrix(keys + 1, 4, () => 0),
           value: matrix(keys + 1, 4, (j) => (j === keys ? Number.NaN : 3e38)),
           kvLengths: [keys],
+        };
+        for (const x of await run(call)) expect(Math.abs(x / 3e38 - 1)).toBeLessThan(1e-5);
+      }
+    },
+  );
+
+  test.each(rowCounts)(
+    "sums of large values overflow beside keys that a program hides: %i rows",
+    async (rows) => {
+      const keys = 90;
+      for (const [first, end] of [
+        [0, 50],
+        [37, keys],
+        [20, 41],
+      ] as const) {
+        const call = {
+          query: matrix(rows, 4, () => 0),
+          key: matrix(keys, 4, () => 0),
+          value: matrix(keys, 4, (j) => (j < first || j >= end ? Number.NaN : 3e38)),
+          maskMod: maskMod(({ key }) => and(greaterEqual(key, first), less(key, end))),
         };
         for (const x of await run(call)) expect(Math.abs(x / 3e38 - 1)).toBeLessThan(1e-5);
       }

@@ -42,34 +42,27 @@ export function nextTile(last: bool): void {
   followed = !last;
 }
 
-/** Whether a run is a page of which the unit's heads have all keys side by side. */
-function isWholePage(d: usize, pointer: usize, run: i32, bytes: usize): bool {
-  if (run != word(d, D.pageSize)) return false;
-  return keyHeads == 1 || headStrideInPlace(d, pointer) == <usize>run * bytes;
-}
+/** Whether the rows of the last `bringAhead` were brought into the cache while those before them were multiplied. */
+let came: bool = false;
 
 /**
- * Whether rows without gaps were brought into the cache while those before them were multiplied.
+ * The first of the rows that are brought into the cache while a run without gaps is multiplied: as many as it has, or of
+ * a page of which the unit's heads have all keys side by side, each head a share. 0 if none are.
  *
  * @param pointer `D.keyPointer` or `D.valuePointer`
- */
-function hasArrived(d: usize, pointer: usize, from: i32, run: i32, bytes: usize): bool {
-  if (!word(d, D.pageTablePointer)) return arrived;
-  return from - run >= unitFirst && isWholePage(d, pointer, run, bytes);
-}
-
-/**
- * The first of the rows without gaps that are brought into the cache while a run is multiplied: as many as it has, or of
- * a page, each of the unit's heads a share. 0 if none are.
- *
  * @param share bytes from the first that one head brings to the first of the next head's
  */
-function aheadOf(d: usize, pointer: usize, from: i32, run: i32, bytes: usize, share: usize): usize {
+function bringAhead(d: usize, pointer: usize, from: i32, run: i32, bytes: usize, share: usize): usize {
   const next = from + run;
-  if (!word(d, D.pageTablePointer)) return followed ? addressInPlace(d, pointer, next) : 0;
-  if (next + run > unitLast || !isWholePage(d, pointer, run, bytes)) return 0;
-  const head = <usize>selectedHead();
-  return addressInPlace(d, pointer, next) - head * headStrideInPlace(d, pointer) + head * share;
+  if (!word(d, D.pageTablePointer)) {
+    came = arrived;
+    return followed ? addressInPlace(d, pointer, next) : 0;
+  }
+  const head = headStrideInPlace(d, pointer);
+  const isWhole = run == word(d, D.pageSize) && (keyHeads == 1 || head == <usize>run * bytes);
+  came = isWhole && from - run >= unitFirst;
+  if (!isWhole || next + run > unitLast) return 0;
+  return addressInPlace(d, pointer, next) + (share - head) * <usize>selectedHead();
 }
 
 /** Number of the keys `from ≤ j < to` that are computed at once: rows with gaps are brought into the cache a few at a time. */
@@ -104,16 +97,16 @@ export function scoreFloats(
   const copy = work + size(d, D.workKey);
   if (packs) tileAddress(d, D.keyPointer, from, to - from, columns, true, copy);
   const dense = stride == bytes;
+  const brings = dense && !packs && !single;
   const touches = !packs && (!single || word(d, D.fromMemory) != 0);
   while (from < to) {
     const run = packs ? to - from : runAtOnce(d, from, to, dense, bytes);
     const key = packs ? copy : addressInPlace(d, D.keyPointer, from);
-    const came = dense && !single && hasArrived(d, D.keyPointer, from, run, bytes);
-    if (touches && !came) touchRows(key, stride, run, bytes);
+    const part = scoresPart(run);
+    const ahead = brings ? bringAhead(d, D.keyPointer, from, run, bytes, part) : 0;
+    if (touches && !(brings && came)) touchRows(key, stride, run, bytes);
     if (single) singleScores(query, bytes, key, stride, run, scores);
     else {
-      const part = scoresPart(run);
-      const ahead = packs || !dense ? 0 : aheadOf(d, D.keyPointer, from, run, bytes, part);
       fewScores(query, bytes, key, stride, run, scores, ahead, part * <usize>keyHeads);
     }
     scores += <usize>run * (single ? 4 : 16);
@@ -147,17 +140,17 @@ export function addFloatValues(
   else if (partial) guards = !valuesFinite(d, from, to);
   const sums = work + size(d, D.workRow);
   const dense = stride == bytes;
+  const brings = dense && !packs && !single;
   const touches = !packs && (!single || word(d, D.fromMemory) != 0);
   while (from < to) {
     const run = packs ? to - from : runAtOnce(d, from, to, dense, bytes);
     const value = packs ? copy : addressInPlace(d, D.valuePointer, from);
-    const came = dense && !single && hasArrived(d, D.valuePointer, from, run, bytes);
-    if (touches && !came) touchRows(value, stride, run, bytes);
+    const part = valuesPart(run, bytes);
+    const ahead = brings && part ? bringAhead(d, D.valuePointer, from, run, bytes, part) : 0;
+    if (touches && !(brings && part && came)) touchRows(value, stride, run, bytes);
     if (single) singleValues(weights, run, value, stride, bytes, sums, !touches);
     else if (guards) guardedFewValues(weights, run, value, stride, bytes, sums);
     else {
-      const part = valuesPart(run, bytes);
-      const ahead = packs || !dense || part == 0 ? 0 : aheadOf(d, D.valuePointer, from, run, bytes, part);
       fewValues(weights, run, value, stride, bytes, sums, ahead, part * <usize>keyHeads);
     }
     weights += <usize>run * (single ? 4 : 16);

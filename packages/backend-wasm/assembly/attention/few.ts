@@ -21,10 +21,9 @@ import {
 } from "../program/stages";
 import { allWithin, firstWithin, lastWithin } from "./key-positions";
 import { finishLogits } from "./logits";
-import { bringBack, outputRow, storeRows, storeScaled } from "./output";
-import { storePartials } from "./partial";
+import { mendRow, outputRow, storeRows } from "./output";
+import { partialOutput, storePartials } from "./partial";
 import {
-  AGAIN,
   ANY_FROM,
   ANY_LEFT,
   ANY_RIGHT,
@@ -32,14 +31,14 @@ import {
   FACTOR,
   keyPositions,
   MAX,
-  overflows,
   QUERY,
   rowState,
+  scaleFactors,
   setRows,
   stateOf,
   SUM,
 } from "./row-state";
-import { copyQuery, paddedBytes, runFrom, valuesFinite } from "./tile-source";
+import { copyQuery, paddedBytes, runFrom } from "./tile-source";
 import { keyHeads, rowCount, selectHead } from "./unit";
 
 // @ts-ignore: decorator
@@ -122,28 +121,21 @@ function finishHead(d: usize, work: usize, unit: i32, split: i32, first: i32, la
     }
     storePartials(d, work, unit, split, 0, rows, output, valueBytes);
   }
-  if (word(d, D.isFloat16)) return;
   const columns = word(d, D.valueDim);
+  if (word(d, D.isFloat16) || word(d, D.stored) == D.storedFloat16) return;
   if (allFinite(output, valueBytes, rows, columns)) return;
-  v128.store(state, i32x4.splat(0), AGAIN);
-  for (let r: usize = 0; r < <usize>rows; r++) {
-    const finite = allFinite(output + valueBytes * r, 0, 1, columns);
-    store<i32>(state + 4 * r, finite ? 0 : -1, AGAIN);
-  }
-  if (!overflows(state, v128.load(state, AGAIN)) || !valuesFinite(d, first, last)) return;
   memory.fill(output, 0, <usize>ROWS * valueBytes);
   const tile = word(d, D.fewTileKeys);
+  scaleFactors(d, work, ROWS, 0.5);
   startTiles(first, last);
   for (let from = first; from < last; from += tile) {
     nextTile(last - from < 2 * tile);
     attendTile(d, work, 1, from, min(from + tile, last), last, false, true);
   }
+  scaleFactors(d, work, ROWS, 2);
   for (let r = 0; r < rows; r++) {
-    if (!load<i32>(state + 4 * <usize>r, AGAIN)) continue;
-    const row = output + valueBytes * <usize>r;
-    bringBack(row, columns);
-    if (whole) storeScaled(d, outputRow(d, work, r), row, 1);
-    else storePartials(d, work, unit, split, r, 1, row, valueBytes);
+    const row = whole ? outputRow(d, work, r) : partialOutput(d, unit, split, r);
+    mendRow(row, output + valueBytes * <usize>r, columns);
   }
 }
 

@@ -37,18 +37,29 @@ export function outputRow(d: usize, work: usize, r: i32): usize {
   return size(d, D.outputPointer) + at * (word(d, D.isFloat16) ? 2 : 4);
 }
 
+/** The finite number that is nearest; NaN of NaN. */
+// @ts-ignore: decorator
+@inline
+export function clamped(x: f32): f32 {
+  return max<f32>(LOWEST, min<f32>(-LOWEST, x));
+}
+
 /**
- * Replaces infinities in a row of means of finite values, float32: rounding has taken the sum of the row's weights
- * past 1, and the mean is the largest finite number to within that.
+ * Mends a row of means, float32, of which some overflowed before they were divided: elements that are not finite become
+ * twice their halves. If a half is finite, so are the values; where its double is not, rounding has taken the mean past
+ * the largest finite number.
  */
-export function bringBack(row: usize, columns: i32): void {
+export function mendRow(row: usize, halves: usize, columns: i32): void {
   const end = row + 4 * <usize>columns;
   while (row < end) {
     const x = load<f32>(row);
-    // NaN is neither.
-    if (x < LOWEST) store<f32>(row, LOWEST);
-    else if (x > -LOWEST) store<f32>(row, -LOWEST);
+    if (x - x != 0) {
+      const half = load<f32>(halves);
+      const isFinite = half - half == 0;
+      store<f32>(row, isFinite ? clamped(half + half) : half);
+    }
     row += 4;
+    halves += 4;
   }
 }
 

@@ -3,7 +3,7 @@ import { number, size, word } from "../descriptor";
 import { LOWEST } from "../math/constants";
 import { exp2Scalar } from "../math/exp2";
 import { allFinite } from "./kernels/guarded";
-import { bringBack } from "./output";
+import { clamped } from "./output";
 import { MAX, stateOf, SUM } from "./row-state";
 import { partialStart } from "./unit";
 
@@ -13,6 +13,11 @@ import { partialStart } from "./unit";
 export function partialRow(d: usize, unit: i32, split: i32, r: i32): usize {
   const row = (unit * word(d, D.splits) + split) * word(d, D.partialRows) + partialStart + r;
   return size(d, D.partialPointer) + 4 * <usize>row * (size(d, D.valueDim) + 2);
+}
+
+/** Address of its output. */
+export function partialOutput(d: usize, unit: i32, split: i32, r: i32): usize {
+  return partialRow(d, unit, split, r) + 8;
 }
 
 /** Stores the partial results of rows, whose outputs, divided by their sums of weights, are `bytes` apart. */
@@ -62,13 +67,16 @@ export function mergeRow(d: usize, work: usize, unit: i32, r: i32, output: usize
       store<f32>(output + at, load<f32>(output + at) + share * load<f32>(from + 8 + at));
     }
   }
-  if (!allFinite(output, 0, 1, columns)) bringBackWhereFinite(d, unit, r, output);
+  if (!allFinite(output, 0, 1, columns)) bringBack(d, unit, r, output);
   store<f32>(stateOf(d, work, r), max, MAX);
   store<f32>(stateOf(d, work, r), sum, SUM);
 }
 
-/** `bringBack` for the columns of a merged row in which every part is finite. */
-function bringBackWhereFinite(d: usize, unit: i32, r: i32, output: usize): void {
+/**
+ * Replaces infinities in the columns of a merged row in which every part is finite: rounding has taken the sum of the parts'
+ * shares past 1, and the mean is the largest finite number to within that.
+ */
+function bringBack(d: usize, unit: i32, r: i32, output: usize): void {
   const splits = word(d, D.splits);
   const columns = word(d, D.valueDim);
   for (let c = 0; c < columns; c++) {
@@ -77,7 +85,7 @@ function bringBackWhereFinite(d: usize, unit: i32, r: i32, output: usize): void 
     for (let s = 0; s < splits; s++) {
       finite = finite && allFinite(partialRow(d, unit, s, r) + 8 + at, 0, 1, 1);
     }
-    if (finite) bringBack(output + at, 1);
+    if (finite) store<f32>(output + at, clamped(load<f32>(output + at)));
   }
 }
 

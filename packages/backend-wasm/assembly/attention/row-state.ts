@@ -56,10 +56,6 @@ export const FACTOR: usize = 320;
 // @ts-ignore: decorator
 @inline
 export const QUERY: usize = 352;
-/** Not 0 if the row's output is to be computed again: see `overflows`. */
-// @ts-ignore: decorator
-@inline
-export const AGAIN: usize = 384;
 
 /** Lowest position of a key that the row sees, int32; set where keys have positions as data, as is the next one. */
 // @ts-ignore: decorator
@@ -143,18 +139,12 @@ export function rowState(d: usize, work: usize, r: i32): usize {
   return work + size(d, D.workRows) + panel * D.rowStateBytes + 4 * <usize>(r & (D.panelRows - 1));
 }
 
-/**
- * Marks which of four rows have an output that is not finite although they saw no NaN or +∞: values near the end of
- * float32 may overflow as long as they are not divided.
- *
- * @param bad not 0 for a row's lane if its output is not finite
- * @returns whether there are any
- */
-export function overflows(state: usize, bad: v128): bool {
-  const sum = v128.load(state, SUM);
-  const again = v128.and(bad, f32x4.eq(sum, sum));
-  v128.store(state, again, AGAIN);
-  return v128.any_true(again);
+/** Multiplies the `FACTOR` of rows, of which there are a multiple of four. */
+export function scaleFactors(d: usize, work: usize, rows: i32, factor: f32): void {
+  for (let r = 0; r < rows; r += 4) {
+    const state = rowState(d, work, r);
+    v128.store(state, f32x4.mul(v128.load(state, FACTOR), f32x4.splat(factor)), FACTOR);
+  }
 }
 
 /** {@link rowState} as a call, which is shorter, for what is not done often. */

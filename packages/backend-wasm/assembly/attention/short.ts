@@ -11,7 +11,7 @@ import { addBias, greatestBiased } from "./logits";
 import { attendLoneRow } from "./lone-row";
 import { packRows } from "./pack-rows";
 import { outputLanes, PANEL, queryLanes, STEP } from "./panel";
-import { BIAS, existingKeys, FACTOR, HEAD, INDEX, MAX, overflows, rowState, stepped, SUM } from "./row-state";
+import { BIAS, existingKeys, FACTOR, HEAD, INDEX, MAX, rowState, stepped, SUM } from "./row-state";
 import { SPREAD_PANELS, TOUCHED_PANELS } from "./tiled";
 import { addressInPlace, paddedBytes, strideInPlace } from "./tile-source";
 import { transposeRows } from "./transpose-rows";
@@ -146,7 +146,7 @@ export function attendShort(d: usize, work: usize): bool {
         firstOutput + outputStep * <usize>min(first + 3, last),
         rest,
       );
-      if (v128.any_true(bad) && overflows(rowsOfHalf, bad)) return false;
+      if (v128.any_true(bad)) return false;
     }
   }
   return true;

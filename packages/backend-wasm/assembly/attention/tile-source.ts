@@ -121,23 +121,13 @@ export function scaleStride(d: usize, scales: usize): usize {
   return 4 * size(d, scales + 12);
 }
 
-/**
- * Whether sums of the values `first ≤ j < last` may overflow only because they are large: they are float32 or have
- * scales, and neither infinities nor NaN.
- */
+/** Whether the values `first ≤ j < last`, float32 in place, have neither infinities nor NaN. */
 export function valuesFinite(d: usize, first: i32, last: i32): bool {
-  const stored = word(d, D.stored);
-  if (stored == D.storedFloat16) return false;
   const columns = word(d, D.valueDim);
+  const stride = strideInPlace(d, D.valuePointer);
   while (first < last) {
     const run = runFrom(d, first, last);
-    if (stored == D.storedFloat32) {
-      const from = addressInPlace(d, D.valuePointer, first);
-      if (!allFinite(from, strideInPlace(d, D.valuePointer), run, columns)) return false;
-    } else {
-      const from = scaleAddress(d, D.valueScalesPointer, first);
-      if (!allFinite(from, scaleStride(d, D.valueScalesPointer), run, 1)) return false;
-    }
+    if (!allFinite(addressInPlace(d, D.valuePointer, first), stride, run, columns)) return false;
     first += run;
   }
   return true;

@@ -9,14 +9,13 @@ import { canSpread, spread, spreadScores, spreadValues } from "./kernels/spread"
 import { touchRows } from "./kernels/touch";
 import { finishLogits } from "./logits";
 import { storeScores, storeWeights } from "./matrices";
-import { bringBack, outputRow, storeRows, storeScaled } from "./output";
+import { mendRow, outputRow, storeRows } from "./output";
 import { packRows } from "./pack-rows";
 import { outputLanes, PANEL, queryLanes, STEP } from "./panel";
-import { storePartials } from "./partial";
+import { partialOutput, storePartials } from "./partial";
 import { boundUnit, hasPrograms, maskRows, startTile, startUnit, visit, visitFrom, visitTo } from "../program/stages";
 import { firstWithin, lastWithin } from "./key-positions";
 import {
-  AGAIN,
   ANY_FROM,
   ANY_LEFT,
   ANY_RIGHT,
@@ -26,15 +25,15 @@ import {
   keyPositions,
   leastOf,
   MAX,
-  overflows,
   panelState,
   QUERY,
   rowState,
+  scaleFactors,
   setRows,
   SUM,
   unseen,
 } from "./row-state";
-import { copyQuery, mustCopy, paddedBytes, tileAddress, tileStride, valuesFinite } from "./tile-source";
+import { copyQuery, mustCopy, paddedBytes, tileAddress, tileStride } from "./tile-source";
 import { transposeRows } from "./transpose-rows";
 import { rowCount } from "./unit";
 
@@ -84,10 +83,12 @@ export function attendTiled(d: usize, work: usize, unit: i32, split: i32): void 
     last = visitTo;
   }
   attendTiles(d, work, rows, first, last, false);
-  if (storeBlock(d, work, unit, split, rows) && valuesFinite(d, first, last)) {
+  if (storeBlock(d, work, unit, split, rows) && word(d, D.stored) != D.storedFloat16) {
     memory.fill(output, 0, <usize>padded * paddedBytes(word(d, D.valueDim)));
+    scaleFactors(d, work, padded, 0.5);
     attendTiles(d, work, rows, first, last, true);
-    storeAgain(d, work, unit, split, rows);
+    scaleFactors(d, work, padded, 2);
+    mendRows(d, work, unit, split, rows);
   }
   if (word(d, D.scoresPointer)) storeScores(d, work, rows, padded);
   if (word(d, D.weightsPointer)) storeWeights(d, work, rows, padded, first, last);
@@ -255,7 +256,8 @@ function panelsThatSee(d: usize, work: usize, rows: i32, from: i32, to: i32): i3
 /**
  * Stores a block's rows, four at a time.
  *
- * @returns whether any is to be computed again: see `overflows`
+ * @returns whether any is not finite, and to be computed again: values near the end of float32 may overflow as long as
+ *   they are not divided
  */
 function storeBlock(d: usize, work: usize, unit: i32, split: i32, rows: i32): bool {
   const columns = word(d, D.valueDim);
@@ -297,28 +299,26 @@ function storeBlock(d: usize, work: usize, unit: i32, split: i32, rows: i32): bo
       storePartials(d, work, unit, split, r, real, copy, bytes);
       if (half) continue;
     }
-    if (overflows(state, bad)) again = true;
+    if (v128.any_true(bad)) again = true;
   }
   return again;
 }
 
-/** Stores the rows that were computed again, with weights that are divided. */
-function storeAgain(d: usize, work: usize, unit: i32, split: i32, rows: i32): void {
+/** Mends rows that were computed again, with halves of weights that are divided. */
+function mendRows(d: usize, work: usize, unit: i32, split: i32, rows: i32): void {
   const columns = word(d, D.valueDim);
   const bytes = paddedBytes(columns);
   const copy = work + size(d, D.workRow);
   const copy2 = copy + 2 * bytes;
   const one = f32x4.splat(1);
+  const whole = word(d, D.splits) == 1;
   for (let r = 0; r < rows; r++) {
     if ((r & 3) == 0) {
       const from = outputLanes(d, work, r);
       transposeRows(from, columns, one, copy, copy + bytes, copy2, copy2 + bytes, copy + 4 * bytes);
     }
-    if (!load<i32>(rowState(d, work, r), AGAIN)) continue;
-    const row = copy + bytes * <usize>(r & 3);
-    bringBack(row, columns);
-    if (word(d, D.splits) == 1) storeScaled(d, outputRow(d, work, r), row, 1);
-    else storePartials(d, work, unit, split, r, 1, row, bytes);
+    const row = whole ? outputRow(d, work, r) : partialOutput(d, unit, split, r);
+    mendRow(row, copy + bytes * <usize>(r & 3), columns);
   }
 }
 

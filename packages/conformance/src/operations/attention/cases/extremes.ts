@@ -85,6 +85,18 @@ const largestSums: readonly (readonly [name: string, spec: CaseSpec, resident?: 
   ["l70-causal", { queryLength: 70, causal: true, returns: { logSumExp: true } }],
   ["l67", { batch: 2, queryHeads: 4, kvHeads: 2, queryLength: 67, keyLength: 131, valueDim: 24 }],
   ["kv-lengths", { batch: 3, queryLength: 5, keyLength: 80, kvLengths: [0, 37, 80] }],
+  // A sum that overflows is told from a NaN or an infinity that no row sees.
+  ["kv-lengths-poison", { queryLength: 5, keyLength: 80, kvLengths: [61], poison: "NaN" }],
+  [
+    "l9-mask-poison",
+    {
+      queryLength: 9,
+      keyLength: 37,
+      mask: { shape: [1, 37] },
+      poison: "NaN",
+      poisonAnyRule: true,
+    },
+  ],
   // More keys than any backend sums one after the other; with a length that few numbers divide, and in several rows.
   [
     "decode-long",
@@ -129,6 +141,21 @@ const otherLargestSums: readonly (readonly [
     { queryLength: 9, keyLength: 50, causal: true, keyPositions: { order: "ring" } },
   ],
   ["programs/largest-sums-mask", { queryLength: 20, keyLength: 50, maskMod: "documents" }],
+  [
+    "programs/largest-sums-mask-poison",
+    {
+      queryLength: 20,
+      keyLength: 50,
+      causal: true,
+      queryOffset: 20,
+      maskMod: "dilated",
+      poison: "NaN",
+    },
+  ],
+  [
+    "programs/largest-sums-mask-poison-decode",
+    { queryLength: 1, keyLength: 50, maskMod: "prefix", poison: "infinity" },
+  ],
   ["programs/largest-sums-score", { queryLength: 9, keyLength: 37, scoreMod: "capped" }],
 ];
 
