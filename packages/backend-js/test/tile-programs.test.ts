@@ -1,4 +1,4 @@
-/** What programs and block masks leave of a tile, and how often they are asked. */
+/** Parts of a tile that programs and block masks leave, and how often they are asked. */
 import { Random } from "@heed/conformance";
 import {
   type AttentionInputs,

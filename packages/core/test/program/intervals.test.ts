@@ -258,7 +258,7 @@ test.each(Object.entries(comparisons))("%s: known where all points agree", (name
       ] as const) {
         const { bounds, values } = seen(program, query, none);
         const possible = [...values, name === "notEqual" ? 1 : 0];
-        // What lies between the ends of a range counts as possible.
+        // Numbers between the ends of a range count as possible.
         const spans = query[0] < query[1] && constant > -1 && constant < 2;
         const expected = spans ? { lo: 0, hi: 1, nan: false } : tight(possible);
         expect(bounds, `${constant} ${query}`).toEqual(expected);

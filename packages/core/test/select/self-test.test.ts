@@ -1,4 +1,4 @@
-/** What the self-test of a backend finds, asks once, and gives back. */
+/** The self-test of a backend: faults that it finds, that it asks once, and memory that it gives back. */
 import { describe, expect, test } from "vitest";
 import {
   type AttentionOutputs,

@@ -1,4 +1,4 @@
-/** What a strategy may do with the attention that it serves, and what it is asked and told. */
+/** A strategy: its rights over the attention that it serves, and when it is asked and told. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   type AttentionInputs,
@@ -109,7 +109,7 @@ describe("a strategy's control", () => {
       "ready",
       "unavailable",
     ]);
-    // What was known of problems is worked out anew: b can run it by now.
+    // Answers about problems are worked out anew: b can run it by now.
     expect(attention.explain(call()).others[0]?.reasons[0]?.code).toBe("slower");
     await attention.dispose();
   });
