@@ -42,7 +42,7 @@ export function nextTile(last: bool): void {
   followed = !last;
 }
 
-/** Whether the rows of the last `bringAhead` were brought into the cache while those before them were multiplied. */
+/** Whether the run of the last `bringAhead` was brought into the cache while the one before it was multiplied. */
 let came: bool = false;
 
 /**
@@ -106,9 +106,7 @@ export function scoreFloats(
     const ahead = brings ? bringAhead(d, D.keyPointer, from, run, bytes, part) : 0;
     if (touches && !(brings && came)) touchRows(key, stride, run, bytes);
     if (single) singleScores(query, bytes, key, stride, run, scores);
-    else {
-      fewScores(query, bytes, key, stride, run, scores, ahead, part * <usize>keyHeads);
-    }
+    else fewScores(query, bytes, key, stride, run, scores, ahead, part * <usize>keyHeads);
     scores += <usize>run * (single ? 4 : 16);
     from += run;
   }
@@ -150,9 +148,7 @@ export function addFloatValues(
     if (touches && !(brings && part && came)) touchRows(value, stride, run, bytes);
     if (single) singleValues(weights, run, value, stride, bytes, sums, !touches);
     else if (guards) guardedFewValues(weights, run, value, stride, bytes, sums);
-    else {
-      fewValues(weights, run, value, stride, bytes, sums, ahead, part * <usize>keyHeads);
-    }
+    else fewValues(weights, run, value, stride, bytes, sums, ahead, part * <usize>keyHeads);
     weights += <usize>run * (single ? 4 : 16);
     from += run;
   }
