@@ -1,4 +1,5 @@
 import {
+  type Attention,
   type AttentionBackend,
   type AttentionInputs,
   type AttentionPlan,
@@ -264,6 +265,49 @@ describe("the event loop", () => {
     counting = false;
     expect(turns).toBeLessThan(150);
     await attention.dispose();
+  });
+});
+
+describe("dispose waits for a call that runs", () => {
+  const [first, second] = [call(1), call(2)];
+  test.each<[string, (attention: Attention) => Promise<unknown>]>([
+    ["that came first", async () => {}],
+    ["after another", (attention) => attention.run(first)],
+    [
+      "after calls at once",
+      (attention) => Promise.all([first, first].map((c) => attention.run(c))),
+    ],
+    ["after its plan was made", (attention) => attention.prepare(second)],
+    ["after its plan was measured", (attention) => attention.prepare(second, { tune: true })],
+    ["after warming up", (attention) => attention.warmUp([first, second])],
+    ["after one that was refused", (attention) => attention.run({} as never).catch(() => {})],
+    [
+      "after one that nobody waited for",
+      (attention) => attention.run(first, { timeout: 1 }).catch(() => {}),
+    ],
+  ])("%s", async (_, before) => {
+    for (const select of ["order", "fastest"] as const) {
+      const toys = [toy("a", { takes: 5 }), toy("b", { takes: 5 })];
+      const backends = toys.map(({ provider }) => provider);
+      const load = select === "order" ? "on-demand" : "all";
+      const attention = await createAttention({ ...quiet, backends, select, load });
+      await before(attention);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      const order: string[] = [];
+      const running = attention.run(second).then(() => order.push("run"));
+      await attention.dispose().then(() => order.push("disposed"));
+      await running;
+      expect([select, order]).toEqual([select, ["run", "disposed"]]);
+    }
+  });
+
+  test("and no plan is made afterwards, for a call that is prepared meanwhile", async () => {
+    const { log, provider } = toy("slow", { takes: 5 });
+    const attention = await createAttention({ ...quiet, backends: [provider] });
+    const preparing = attention.prepare(first).catch((error) => error);
+    await attention.dispose();
+    expect(await preparing).toMatchObject({ code: "disposed" });
+    expect(log).toEqual([]);
   });
 });
 

@@ -96,6 +96,7 @@ export class Execution {
 
   /** Makes a plan ahead; with options, in place of one that there is. */
   async plan(slot: ReadySlot, problem: Problem, options?: PlanOptions): Promise<void> {
+    this.#activity.checkOpen();
     this.#activity.begin();
     const key = this.#routes.planKey(slot, problem);
     if (options !== undefined) this.#plans.clear(key);
