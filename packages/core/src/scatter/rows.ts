@@ -69,7 +69,7 @@ function strideOf(t: HostTensor | undefined, axis: number): number {
   return t?.strides[axis] ?? 0;
 }
 
-const noBits = new Uint8Array(0);
+const noBits = new Uint16Array(0);
 
 /** Whether elements are copied as they are. */
 function copiesBits(target: HostTensor, source: HostTensor): boolean {
@@ -149,17 +149,15 @@ function quantisingWriter(
   };
 }
 
-/** A typed array's elements as numbers whose bits survive being copied. */
-function asBits(data: TypedArray): Float64Array | Int32Array | Uint16Array | Uint8Array {
+/** Floats as numbers whose bits survive being copied. */
+function asBits(data: TypedArray): Float64Array | Int32Array | Uint16Array {
   const { buffer, byteOffset, length } = data;
   switch (data.BYTES_PER_ELEMENT) {
     case 8:
       return data as Float64Array;
     case 4:
       return new Int32Array(buffer, byteOffset, length);
-    case 2:
-      return new Uint16Array(buffer, byteOffset, length);
     default:
-      return new Uint8Array(buffer, byteOffset, length);
+      return new Uint16Array(buffer, byteOffset, length);
   }
 }

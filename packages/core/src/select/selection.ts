@@ -293,9 +293,9 @@ export class BackendSelection implements Attention {
   }
 
   #chosenSoFar(problem: Problem, candidates: readonly ReadySlot[]): ReadySlot | undefined {
-    const { choose } = this.#strategy ?? {};
-    if (candidates.length < 2 || choose === undefined) return candidates[0];
-    return this.#strategy?.choose?.(problem, candidates, false);
+    const strategy = this.#strategy;
+    if (candidates.length < 2 || strategy?.choose === undefined) return candidates[0];
+    return strategy.choose(problem, candidates, false);
   }
 
   #whyNot(problem: Problem, slot: Slot, chosen: Slot | undefined): SupportReason {

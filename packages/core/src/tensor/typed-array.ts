@@ -47,7 +47,6 @@ export function inThisRealm<A extends object>(array: object, kind: Constructor<A
 
 /** Whether an array's buffer was transferred away. `ArrayBuffer.detached` came with Node 22. */
 export function isDetached(array: object): boolean {
-  if (typedArrayLength(array) > 0) return false;
   try {
     new Uint8Array(bufferGetter.call(array));
     return false;

@@ -1,6 +1,7 @@
 import { shorten } from "../../../describe-value.js";
 import { describeValue, InvalidInputError } from "../../../errors.js";
 import { isInt32, isList, reading } from "../../../options.js";
+import { constant } from "../../../program/expression.js";
 import * as p from "../../../program/functions.js";
 import { type ProgramType, programLimits } from "../../../program/types.js";
 import { typedArrayName } from "../../../tensor/typed-array.js";
@@ -8,7 +9,13 @@ import { elementwise, elementwiseTensor } from "./elementwise.js";
 import type { OnnxGraphJson, OnnxNodeJson, OnnxTensorJson } from "./json.js";
 import { movement } from "./movement.js";
 import { GraphNode } from "./node.js";
-import { constantTensor, type Elements, int, SymbolicTensor, sizeOf } from "./symbolic-tensor.js";
+import {
+  constantTensor,
+  type Elements,
+  numberTensor,
+  SymbolicTensor,
+  sizeOf,
+} from "./symbolic-tensor.js";
 
 /** Types of a program's values, by ONNX's element types. */
 const types: Readonly<Record<number, ProgramType>> = {
@@ -178,12 +185,10 @@ function constantOfShape(node: GraphNode): SymbolicTensor {
   const shape = node.integers(0);
   if (shape === null) throw node.wrong("a shape as input 0", "none");
   const value = node.attribute("value");
-  const one = value === undefined ? null : readTensor(node.argument, value);
-  if (one && one.size !== 1) throw node.wrong("one element as value", `${one.size}`);
-  const element = one ?? constantTensor("float32", [], Float32Array.of(0));
-  return new SymbolicTensor(element.type, shape, false, () =>
-    element.at(element.shape.map(() => int(0))),
-  );
+  const one = value === undefined ? numberTensor("float32", 0) : readTensor(node.argument, value);
+  if (one.size !== 1) throw node.wrong("one element as value", `${one.size}`);
+  const [element] = one.known() as readonly [number];
+  return new SymbolicTensor(one.type, shape, false, () => constant(one.type, element));
 }
 
 const words: Readonly<Record<string, number>> = {

@@ -65,13 +65,13 @@ function addFilter(
   const values = bias
     ? toFloat64(broadcastTo(bias, [batch, heads, length, total]) as HostTensor)
     : new Float64Array(batch * length * total);
-  for (let at = 0; at < values.length; at++) {
+  values.forEach((value, at) => {
     const row = Math.floor(at / total);
     const b = Math.floor(row / (length * own));
     const i = attend.rows === 1 ? 0 : row % length;
     const seen = attend.values[(b * attend.rows + i) * total + (at % total)];
-    if (seen === 0) values[at] = (values[at] as number) + filter;
-  }
+    if (seen === 0) values[at] = value + filter;
+  });
   return fromFloat64(values, [batch, own, length, total], bias?.dtype ?? "float32");
 }
 
@@ -90,19 +90,18 @@ export function filterLogits(
   const padding = filter > hides ? undefined : attend;
   if (padding === undefined && !causal) return logits;
   const values = toFloat64(logits);
-  for (let at = 0; at < values.length; at++) {
+  values.forEach((value, at) => {
     const key = at % total;
     const row = Math.floor(at / total);
     const i = row % length;
     const b = Math.floor(row / (length * heads));
-    const value = values[at] as number;
     if (causal && key > past + i) values[at] = Math.max(lowest, value + lowest);
     else if (
       padding?.values[(b * padding.rows + (padding.rows === 1 ? 0 : i)) * total + key] === 0
     ) {
       values[at] = value + filter;
     }
-  }
+  });
   return fromFloat64(values, logits.shape, logits.dtype);
 }
 
