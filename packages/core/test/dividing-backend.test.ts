@@ -3,8 +3,14 @@
 import { describe, expect, test } from "vitest";
 import {
   type AttentionProblem,
+  attention,
   type Backend,
+  type DeviceTensor,
   describeProblem,
+  deviceTensor,
+  type HostTensor,
+  OutOfMemoryError,
+  outputsOf,
   type Plan,
   reference,
   rotary,
@@ -115,6 +121,48 @@ describe("a plan in parts", () => {
     await expect(plan.runBound?.(bound, { aborted: true, reason } as never)).rejects.toBe(reason);
     expect(await plan.run(call)).toMatchObject({ output: { shape: [1, 1, 5, 2] } });
   });
+});
+
+test("outputs that cannot all be stored beside the inputs are released", async () => {
+  const { backend } = await toy(16);
+  const live = new Set<string>();
+  let most = 1;
+  const hold = ({ dtype, shape }: Pick<HostTensor, "dtype" | "shape">) => {
+    const id = `${dtype} ${shape}`;
+    live.add(id);
+    const release = () => live.delete(id);
+    return deviceTensor(
+      { backend: "toy", read: async () => zeros(dtype, shape), release },
+      { dtype, shape },
+    );
+  };
+  const memory = {
+    upload: async (t: HostTensor) => {
+      if (live.size === most) throw new OutOfMemoryError("toy", "full");
+      return hold(t);
+    },
+  };
+  const key = hold(call.key);
+  const given = { ...call, key, returns: { logSumExp: true } } as const;
+  const described = describeProblem(given);
+  const plan = async (part: AttentionProblem) => ({
+    description: { kernel: "zeros", tiles: {}, workspaceBytes: 0, dispatches: 1 },
+    run: async () => outputsOf(attention.operands(part)),
+    dispose: () => {},
+  });
+  const dividing = new DividingBackend({
+    ...{ name: "toy", info: backend.info, supports: backend.supports, dispose: () => {} },
+    ...{ memory, plan },
+  } as never);
+  const divided = (await dividing.plan(described)) as Plan;
+  most = 2;
+  await expect(divided.run(given)).rejects.toMatchObject({ code: "out-of-memory" });
+  expect([...live]).toEqual(["float32 1,1,8,2"]);
+  most = 3;
+  const outputs = (await divided.run(given)) as Record<string, DeviceTensor>;
+  expect([...live]).toEqual(["float32 1,1,8,2", "float32 1,1,5,2", "float32 1,1,5"]);
+  for (const t of [key, ...Object.values(outputs)]) t.dispose();
+  expect(live.size).toBe(0);
 });
 
 test("what fits is the backend's own, and so are refusals that are not of size", async () => {

@@ -90,6 +90,10 @@ describe("describeValue", () => {
   test.each<[string, unknown, string | RegExp]>([
     ["nested lists", nested(9), /^\[\[\[\[9 elements\], /],
     ["a cycle", cyclic, "[1, [[a list that contains itself]]]"],
+    ["a string of 80 characters", "x".repeat(80), `"${"x".repeat(80)}"`],
+    ["a string of 81", "x".repeat(81), `"${"x".repeat(80)}…"`],
+    ["a list of 8", new Array(8).fill(1), "[1, 1, 1, 1, 1, 1, 1, 1]"],
+    ["a list of 9", new Array(9).fill(1), "[1, 1, 1, 1, 1, 1, 1, 1, … 9 in all]"],
     ["a long string", "x".repeat(1e6), /^"x{80}…"$/],
     ["a long name", { ["y".repeat(1e6)]: 1 }, /^an object with y{40}…$/],
     ["a huge integer", 10n ** 400n, /^10{79}…$/],

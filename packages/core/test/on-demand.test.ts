@@ -193,6 +193,8 @@ describe("prepare and warmUp", () => {
     expect(b.log).toEqual(["load", "plan", "run", "plan", "run"]);
     await attention.run(call(5));
     expect(b.log.filter((line) => line === "plan")).toHaveLength(2);
+    await attention.warmUp([call(6)]);
+    expect(b.log.slice(-2)).toEqual(["plan", "run"]);
     await attention.dispose();
   });
 

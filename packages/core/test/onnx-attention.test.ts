@@ -1,6 +1,7 @@
 /** ONNX's Attention against the definition of attention, with every kind of mask, and what it refuses. */
 import {
   type Attention,
+  type AttentionInputs,
   createAttention,
   type HostTensor,
   InvalidInputError,
@@ -110,6 +111,36 @@ describe.each([
       }
     },
   );
+});
+
+test.each([
+  [0, "a mask"],
+  [1, "a mask"],
+  [2, "lengths"],
+  [3, "lengths"],
+])("scores of mode %i, which padding has or not, are asked for with %s", async (mode, padding) => {
+  const calls: AttentionInputs[] = [];
+  const recording = {
+    run: (call: AttentionInputs<HostTensor>) => {
+      calls.push(call);
+      return attention.run(call);
+    },
+  };
+  const inputs = { ...plain, nonpad_kv_seqlen: [4, 2] };
+  await onnxAttention(recording as never, inputs, { qk_matmul_output_mode: mode });
+  const [call] = calls as [AttentionInputs];
+  expect([call.mask !== undefined, call.kvLengths !== undefined]).toEqual(
+    padding === "a mask" ? [true, false] : [false, true],
+  );
+});
+
+test("a mask without a column hides every key, and errors have their cause", async () => {
+  const none = { ...plain, attn_mask: tensor(new Uint8Array(0), [3, 0], { dtype: "bool" }) };
+  const { Y } = await onnxAttention(attention, none, {}, { outputs: ["Y"] });
+  expect([...toFloat64(Y)]).toEqual(new Array(count(Y.shape)).fill(0));
+  const wrong = { ...plain, V: waves(batch, kvHeads, total - 1, 6) };
+  const error = await onnxAttention(attention, wrong).catch((thrown) => thrown);
+  expect([error.argument, error.cause.argument]).toEqual(["V", "value"]);
 });
 
 test("a past goes before the new keys, in 3 or 4 axes", async () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { variables } from "../src/program/expression.js";
 import { constantOf, elementsOf, floatsOf, resultOf, rounded } from "./flex-elements.js";
-import type { Constants, Node } from "./flex-graph.js";
+import { type Constants, int, type Node } from "./flex-graph.js";
 import { errorOf } from "./program/error-of.js";
 
 const { POSITIVE_INFINITY: infinity, NEGATIVE_INFINITY: minusInfinity, NaN: nan } = Number;
@@ -227,6 +227,21 @@ test.each([
     shape: [3, 3],
     values,
   });
+});
+
+test.each([
+  [1, "float32"],
+  [9, "bool"],
+])("Trilu of type %i is moved by an integer, and hides what it leaves out", (element, type) => {
+  const constants = { ones: constantOf([2, 3], new Array(6).fill(1), element), k: int(1) };
+  expect(elementsOf([of1("Trilu", "ones k")], constants)).toEqual({
+    type,
+    shape: [2, 3],
+    values: [0, 1, 1, 0, 0, 1],
+  });
+  expect(elementsOf([of1("Trilu", "ones k", { upper: 0 })], constants).values).toEqual([
+    1, 1, 0, 1, 1, 1,
+  ]);
 });
 
 test("Cast gives the nearest type of a program", () => {

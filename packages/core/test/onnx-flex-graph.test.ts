@@ -109,6 +109,13 @@ test("a name means what was made last under it, and an empty domain is ONNX's ow
   }
 });
 
+test("a graph may have as many operands and axes as are allowed", () => {
+  const inputs = new Array(64).fill("one").join(" ");
+  expect(elementsOf([["Sum", inputs, "y"]], { one: 1 }).values).toEqual([64]);
+  const deep = { deep: constantOf(new Array(16).fill(1), [5]) };
+  expect(resultOf([["Identity", "deep", "y"]], deep).known()).toEqual([5]);
+});
+
 describe("what is not a graph is refused", () => {
   const score = new SymbolicTensor("float32", [], true, () => variables.score);
   const whole = graph("s", [["Add", "s s", "y"]], { c: 1 });

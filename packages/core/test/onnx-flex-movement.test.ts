@@ -1,5 +1,7 @@
 /** Operators of FlexAttention's graphs that give values other places or say sizes, by what ONNX says that they give. */
 import { describe, expect, test } from "vitest";
+import { variables } from "../src/program/expression.js";
+import { type NumberExpression, scoreMod } from "../src/program.js";
 import { constantOf, elementsOf, floatsOf, resultOf } from "./flex-elements.js";
 import { type Constants, int, ints, type Node } from "./flex-graph.js";
 import { errorOf } from "./program/error-of.js";
@@ -437,4 +439,17 @@ describe("nodes that move scores, or do not fit, are refused", () => {
     expect(error.expected).toBe(expected);
     expect(error.actual).toBe(actual);
   });
+});
+
+test("axes of one element that come and go leave a program as small as it is", () => {
+  const nodesOf = (nodes: readonly Node[]) => {
+    const constants = { t: constantOf([2, 3], [1, 2, 3, 4, 5, 6], 1), axes: ints(0, 2) };
+    const indices = [variables.queryIndex, variables.keyIndex] as readonly NumberExpression[];
+    return scoreMod(resultOf(nodes, constants).at(indices) as never).form.nodes;
+  };
+  const moved: readonly Node[] = [
+    ["Unsqueeze", "t axes", "wide"],
+    ["Squeeze", "wide axes", "narrow"],
+  ];
+  expect(nodesOf([...moved, ["Add", "t narrow", "y"]])).toEqual(nodesOf([["Add", "t t", "y"]]));
 });

@@ -38,6 +38,14 @@ const calls: Readonly<Record<string, AttentionInputs<HostTensor>>> = {
   },
 };
 
+test("are listed once for a problem", () => {
+  const problem = describeProblem(plain);
+  const operands = attention.operands(problem);
+  expect(attention.operands(problem)).toBe(operands);
+  expect(operands.every(({ shape }) => Object.isFrozen(shape))).toBe(true);
+  expect(attention.operands(describeProblem({ ...plain, scale: 2 }))).not.toBe(operands);
+});
+
 test.each(Object.entries(calls))("%s", (names, call) => {
   const problem = describeProblem(call);
   const operands = attention.operands(problem);

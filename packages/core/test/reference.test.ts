@@ -3,6 +3,7 @@ import {
   broadcastTo,
   type HostTensor,
   mergePartials,
+  reference,
   referenceAttention,
   slice,
   tensor,
@@ -206,5 +207,11 @@ describe("mergePartials", () => {
     ["no tensors", [{} as ReturnType<typeof part>], "parts[0].output"],
   ])("refuses %s", (_, parts, argument) => {
     expect(() => mergePartials(parts)).toThrow(expect.objectContaining({ argument }));
+  });
+});
+
+test("as a backend, the reference says where it runs", async () => {
+  expect((await reference().load()).info).toEqual({
+    ...{ runtime: "JavaScript", device: "CPU", features: [], threads: 1 },
   });
 });

@@ -20,7 +20,7 @@ async function compute(call: RmsNormInputs<HostTensor>): Promise<HostTensor> {
 }
 
 test("divides by the root of the mean square, by hand", async () => {
-  const input = tensor(Float64Array.of(3, 4, 0, 0), [2, 2]);
+  const input = tensor(Float64Array.of(3, 4, 0, 0, -4, 3), [3, 2]);
   const weight = tensor(Float64Array.of(1, 10), [2]);
   // (9 + 16) / 2 = 12.5
   const root = Math.sqrt(12.5 + 1e-6);
@@ -29,9 +29,11 @@ test("divides by the root of the mean square, by hand", async () => {
     (4 / root) * 10,
     0,
     0,
+    -4 / root,
+    (3 / root) * 10,
   ]);
   const ones = toFloat64(await compute({ input, weight, epsilon: 3.5 }));
-  expect([...ones]).toEqual([3 / 4, 10, 0, 0]);
+  expect([...ones]).toEqual([3 / 4, 10, 0, 0, -1, 30 / 4]);
 });
 
 test("an empty vector has nothing to divide, and float16 is rounded once", async () => {

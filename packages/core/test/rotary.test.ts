@@ -65,6 +65,19 @@ describe("rotary", () => {
     ]);
   });
 
+  test("a bound call's inputs are the same call", () => {
+    const positions = tensor(Int32Array.of(4, 0, 2, 1, 3, 0, 1, 2, 3, 4), [2, 5]);
+    for (const angles of [{ theta: 100 }, { theta: 100, positions }, { theta: 100, offset: 2 }]) {
+      const call = { input, ...angles };
+      const { inputs } = rotary.bind(rotary.describe(call), call);
+      expect(compute(inputs)).toEqual(compute(call));
+    }
+    const perToken = filled([2, 5, 4]);
+    const call = { input, cos: perToken, sin: perToken };
+    const { inputs } = rotary.bind(rotary.describe(call), call);
+    expect(compute(inputs)).toEqual(compute(call));
+  });
+
   test("angles are those of the call's own frequencies and positions, whatever was computed before", () => {
     const one = tensor(Float64Array.of(1, 2), [1, 1, 1, 2]);
     for (const [frequency, offset] of [

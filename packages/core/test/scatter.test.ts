@@ -1,6 +1,7 @@
 import {
   createAttention,
   defineBackend,
+  deviceTensor,
   fromFloat64,
   type HostTensor,
   InvalidInputError,
@@ -11,6 +12,7 @@ import {
   scatter,
   scatterRows,
   slice,
+  type Tensor,
   tensor,
   toFloat64,
   transpose,
@@ -140,6 +142,25 @@ describe("scatter", () => {
     scatterRows(scatter.bind(scatter.describe(call), call) as never);
     expect([...data]).toEqual([...toFloat64(source)].map(numberToFloat16Bits));
   });
+
+  test.each(["float64", "float32", "float16"] as const)(
+    "copies %s through any strides",
+    async (dtype) => {
+      const source = transpose(
+        fromFloat64(
+          [Math.fround(1 / 3), -0, 1e-7, Number.NaN, -7.5, Infinity],
+          [1, 1, 3, 2],
+          dtype,
+        ),
+        [0, 1, 3, 2],
+      );
+      const target = transpose(zeros(dtype, [1, 1, 3, 3]), [0, 1, 3, 2]);
+      for (const result of await compute({ target, source, slots: Int32Array.of(2, 0) })) {
+        const [a, b] = [toFloat64(source).subarray(0, 3), toFloat64(source).subarray(3)];
+        expect(result.target).toEqual([...b, 0, 0, 0, ...a]);
+      }
+    },
+  );
 
   test("quantises a row by its largest magnitude, halves to even", async () => {
     const rows = [
@@ -276,6 +297,32 @@ describe("scatter", () => {
     const target = slice(data, 2, 0, 4);
     expect(refusal({ target, source: slice(data, 2, 3, 5), slots }).argument).toBe("source");
     expect(scatter.describe({ target, source: slice(data, 2, 4, 6), slots }).count).toBe(2);
+  });
+
+  test("also in a backend's memory, as far as views of one piece are known to be", () => {
+    const storage = () => ({ backend: "gpu", read: async () => counting([1]), release: () => {} });
+    const held = (dtype: "float32" | "float16" = "float32", piece = storage()) =>
+      deviceTensor(piece, { dtype, shape: [1, 1, 8, 2] });
+    const slots = Int32Array.of(0, 1);
+    const data = held();
+    const target = slice(data, 2, 0, 4);
+    const refused = (source: Tensor) => refusal({ target, source, slots }).argument;
+    expect(refused(slice(data, 2, 3, 5))).toBe("source");
+    expect(refused(slice(data, 2, 0, 2))).toBe("source");
+    const halves = held("float16", storage());
+    const apart = [
+      slice(data, 2, 4, 6),
+      slice(held(), 2, 0, 2),
+      slice(halves, 2, 0, 2),
+      counting([1, 1, 2, 2]),
+    ];
+    for (const source of apart) expect(scatter.describe({ target, source, slots }).count).toBe(2);
+    // A view of the same element types, but of none of the elements.
+    const none = { target: slice(data, 2, 2, 2), source: slice(data, 2, 2, 2) };
+    expect(scatter.describe({ ...none, slots: new Int32Array(0) }).count).toBe(0);
+    expect(refusal({ target: counting([1, 1, 8, 2]), source: data, slots }).argument).toBe(
+      "source",
+    );
   });
 
   test("a backend that returns another target breaks its promise", async () => {

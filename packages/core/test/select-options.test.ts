@@ -1,6 +1,7 @@
 /** Options of an attention and of its calls, the time that they leave, and its listeners. */
 import { createAttention, reference } from "@heed/core";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { isList } from "../src/options.js";
 import { Listeners } from "../src/select/events.js";
 import { checkLimits, checkPatience, readLimits, withLimits } from "../src/select/limits.js";
 import { checkOptions } from "../src/select/options.js";
@@ -82,6 +83,15 @@ test.each<[string, unknown, string, string]>([
 ])("%s of prepare is refused: %j", (argument, options, expected, actual) => {
   const error = errorOf(() => readPrepareOptions(options));
   expect([error.argument, error.expected, error.actual]).toEqual([argument, expected, actual]);
+});
+
+test("a list is an array of any realm, and a proxy that was revoked is none", () => {
+  const { proxy, revoke } = Proxy.revocable<unknown[]>([], {});
+  expect([[], proxy, {}, new Int32Array(1), null].map(isList)).toEqual([
+    ...[true, true, false, false, false],
+  ]);
+  revoke();
+  expect(isList(proxy)).toBe(false);
 });
 
 test("prepare measures for as long as it is told", () => {

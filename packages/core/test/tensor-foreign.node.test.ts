@@ -60,15 +60,13 @@ describe("arrays of another realm", () => {
   });
 
   test("a whole call, its lengths, offsets and slopes included", async () => {
-    const call = foreign<never>(`
-      const t = (shape) => ({
-        dtype: "float32", shape, strides: [4, 4, 2, 1], offset: 0, data: new Float32Array([1, 2, 3, 4]),
-      });
-      ({
+    const call = foreign<never>(`((t) => ({
         query: t([1, 1, 2, 2]), key: t([1, 1, 2, 2]), value: t([1, 1, 2, 2]), causal: true,
         kvLengths: new Int32Array([1]), queryOffset: new Int32Array([0]),
         alibiSlopes: new Float32Array([0.5]), sinks: new Float64Array([-Infinity]),
-      })`);
+      }))((shape) => ({
+        dtype: "float32", shape, strides: [4, 4, 2, 1], offset: 0, data: new Float32Array([1, 2, 3, 4]),
+      }))`);
     const attention = await createAttention({ backends: [reference()] });
     const { output } = await attention.run(call);
     expect([...toFloat64(output)]).toEqual([1, 2, 1, 2]);

@@ -5,12 +5,15 @@ import {
   deviceTensor,
   elementCount,
   isContiguous,
+  isDeviceTensor,
   mergeHeads,
   reshape,
+  roundTo,
   rowMajorStrides,
   slice,
   splitHeads,
   tensor,
+  toFloat64,
   transpose,
   zeros,
 } from "@heed/core";
@@ -210,4 +213,40 @@ test("views say where their elements are", () => {
     isContiguous(f32()),
   ]).toEqual([true, true, true]);
   expect(isContiguous(tensor(six, [1, 6], { strides: [99, 1] }))).toBe(true);
+});
+
+test.each<[string, object, boolean]>([
+  ["with a backend's name and read", { backend: "gpu", read: () => {} }, true],
+  ["with a name alone", { backend: "gpu" }, false],
+  ["with read alone", { read: () => {} }, false],
+  ["with another backend", { backend: 1, read: () => {} }, false],
+  ["with another read", { backend: "gpu", read: "read" }, false],
+])("a tensor in a backend's memory is an object %s", (_, members, isDevice) => {
+  expect(isDeviceTensor(members)).toBe(isDevice);
+  // The host tensor whose members these are beside.
+  const { dtype, shape, strides, offset, data } = f32(2);
+  const read = () => toFloat64({ dtype, shape, strides, offset, data, ...members } as never);
+  if (isDevice) expect(errorOf(read).expected).toBe("a host tensor");
+  else expect([...read()]).toEqual([0, 0]);
+});
+
+test("members of literals are named in errors", () => {
+  const { dtype, shape, strides, offset, data } = f32(2);
+  const whole = { dtype, shape, strides, offset, data };
+  for (const [name, wrong] of Object.entries({
+    dtype: "bfloat16",
+    shape: [1.5],
+    strides: [-1],
+    offset: -1,
+    data: [1, 2],
+  })) {
+    expect(errorOf(() => toFloat64({ ...whole, [name]: wrong } as never)).argument).toBe(
+      `t.${name}`,
+    );
+  }
+  for (const value of ["1", null, undefined]) {
+    const error = errorOf(() => roundTo("float32", value as never));
+    expect([error.argument, error.expected]).toEqual(["value", "a number"]);
+  }
+  expect(errorOf(() => roundTo("int32" as never, 1)).argument).toBe("dtype");
 });

@@ -4,10 +4,12 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 
 afterEach(() => vi.unstubAllGlobals());
 
-/** The module as an engine with these globals has it. */
-async function turnOf(name: string, globals: Readonly<Record<string, unknown>>) {
+let engine = 0;
+
+/** The module as a new engine with these globals has it. */
+async function turnOf(globals: Readonly<Record<string, unknown>>) {
   for (const [global, value] of Object.entries(globals)) vi.stubGlobal(global, value);
-  const path = `../src/operation/turn.js?${name}`;
+  const path = `../src/operation/turn.js?${++engine}`;
   return (await import(/* @vite-ignore */ path)) as { nextTurn: typeof nextTurn };
 }
 
@@ -19,7 +21,7 @@ const engines: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 
 describe.each(Object.keys(engines))("the next turn, by %s", (name) => {
   test("comes after promises that are resolved already, in the order of its calls", async () => {
-    const { nextTurn } = await turnOf(name, engines[name] ?? {});
+    const { nextTurn } = await turnOf(engines[name] ?? {});
     const log: string[] = [];
     const last = new Promise<void>((resolve) => {
       nextTurn(() => log.push("first"));

@@ -54,6 +54,21 @@ test("says partial where it may not look, and nothing that is wrong", () => {
   expect(kindsOf(32, 32, 10)).not.toEqual(kindsOf(32, 32, 0));
 });
 
+test("a strip of rows is looked at at once, of a byte each for at most 2^20 blocks", () => {
+  const largest = (rows: number, columns: number) => {
+    let most = 0;
+    const visibility = (q: number, Q: number, k: number, K: number) => {
+      most = Math.max(most, (Q - q) * (K - k));
+      return "full" as const;
+    };
+    classifyBlocks(new BlockRunsBuilder(rows), { rows, columns, visibility });
+    return most;
+  };
+  expect(largest(1100, 1000)).toBe(1048 * 1000);
+  expect(largest(40, 1000)).toBe(40 * 1000);
+  expect(largest(2, 2 ** 20 + 1)).toBe(2 ** 20 + 1);
+});
+
 test("a classification without blocks has no runs", () => {
   expect(kindsOf(0, 3)).toEqual(new Uint8Array(0));
   expect(kindsOf(3, 0)).toEqual(new Uint8Array(0));

@@ -20,6 +20,7 @@ import {
   equal,
   less,
   lessEqual,
+  type MaskProgram,
   maskMod,
   multiply,
   scalar,
@@ -224,6 +225,14 @@ describe("block masks", () => {
     expect(bind({ maskMod: mask, blockMask }).blockMask?.skipsProgram).toBe(true);
     expect(bind({ maskMod: causal(), blockMask }).blockMask?.skipsProgram).toBe(true);
     expect(bind({ maskMod: maskMod(true), blockMask }).blockMask?.skipsProgram).toBe(false);
+    // A program of the same form skips its blocks where its tables are the same elements of one array.
+    const ids = Int32Array.of(0, 0, 1, 1, 1, 1, 2, 0);
+    const of = (data: Int32Array, offset = 0) =>
+      document(tensor(data, [1, 7], { strides: [7, 1], offset }));
+    const blocks = createBlockMask(of(ids), sizes);
+    const skips = (maskMod: MaskProgram) =>
+      bind({ maskMod, blockMask: blocks }).blockMask?.skipsProgram;
+    expect([of(ids), of(ids, 1), of(ids.slice())].map(skips)).toEqual([true, false, false]);
     const data = { mask: blockMask.mask, queryBlock: 2, keyBlock: 3 };
     expect(bind({ maskMod: mask, blockMask: data }).blockMask?.skipsProgram).toBe(false);
     const bound = bind({ blockMask });
@@ -252,6 +261,13 @@ describe("block masks", () => {
           maskMod(({ head }) => less(head, 1)),
           { ...sizes, heads: 1 },
         ),
+      }),
+    ],
+    [
+      "another offset of one entry",
+      () => ({
+        blockMask: createBlockMask(causal(), { ...sizes, queryOffset: [0, 2] }),
+        queryOffset: [0, 1],
       }),
     ],
     ["another offset", () => ({ blockMask: createBlockMask(causal(), sizes), queryOffset: 2 })],

@@ -5,6 +5,7 @@ import {
   and,
   astype,
   bindProgram,
+  constantValues,
   divide,
   equal,
   floor,
@@ -130,6 +131,43 @@ test("programs that are equal have one form and one key, whatever their tables h
   expect(Object.isFrozen(a.form) && Object.isFrozen(a.form.nodes)).toBe(true);
 });
 
+let forms = 0;
+test("equal programs share a form until a thousand others were made", () => {
+  // New ones each time: whatever was made before.
+  const of = (n: number) => maskMod(({ key }) => less(key, 1_000_000 + n)).form;
+  const n = ++forms;
+  const form = of(n);
+  expect(of(n)).toBe(form);
+  for (let other = 0; other < 1024; other++) of(++forms);
+  expect(of(n)).not.toBe(form);
+  expect(of(n)).toEqual(form);
+});
+
+test("values that depend on no variable are known once a call, and all others are 0", () => {
+  const width = scalar(3, "float32");
+  const bound = bindProgram(
+    scoreMod(({ score, key }) =>
+      add(
+        multiply(divide(width, 4), score),
+        astype(add(documents.at(0, 2), add(key, 5)), "float32"),
+      ),
+    ),
+  );
+  const values = constantValues(bound);
+  const known = bound.form.nodes.map(({ op }, n) => [op, values[n]]);
+  expect(known).toEqual(
+    expect.arrayContaining([
+      ["scalar", 3],
+      ["divide", 0.75],
+      ["table", 1],
+    ]),
+  );
+  expect(known.filter(([op]) => op === "constant").map(([, value]) => value)).toEqual([4, 0, 2, 5]);
+  for (const op of ["variable", "multiply", "add", "astype"]) {
+    expect(known.filter(([name]) => name === op).every(([, value]) => value === 0)).toBe(true);
+  }
+});
+
 test("subexpressions that are equal are one node", () => {
   const twice = maskMod(({ query, key }) => or(less(add(query, 1), key), less(key, add(query, 1))));
   expect(twice.form.nodes.filter(({ op }) => op === "add")).toHaveLength(1);
@@ -164,6 +202,51 @@ test("constants are folded", () => {
   expect(folded.toString()).toBe("key <= query + 4");
   expect(maskMod(({ query }) => and(less(query, 3), false)).toString()).toBe("False");
   expect(maskMod(true).toString()).toBe("True");
+});
+
+test("operations are folded where one operand says the value, but for sums and products of floats", () => {
+  const print = (build: Parameters<typeof scoreMod>[0]) => scoreMod(build).toString();
+  for (const [build, printed] of [
+    [({ key }) => add(key, 0), "float32(key)"],
+    [({ key }) => add(0, key), "float32(key)"],
+    [({ key }) => add(1, key), "float32(1 + key)"],
+    [({ key }) => subtract(key, 0), "float32(key)"],
+    [({ key }) => subtract(0, key), "float32(0 - key)"],
+    [({ key }) => multiply(key, 1), "float32(key)"],
+    [({ key }) => multiply(1, key), "float32(key)"],
+    [({ key }) => multiply(key, 0), "float32(key * 0)"],
+    [({ key }) => floor(key), "float32(key)"],
+    [({ score }) => add(score, 0), "score + 0.0"],
+    [({ score }) => add(0, score), "0.0 + score"],
+    [({ score }) => subtract(score, 0), "score - 0.0"],
+    [({ score }) => multiply(score, 1), "score * 1.0"],
+    [({ score }) => multiply(1, score), "1.0 * score"],
+    [({ score }) => floor(score), "floor(score)"],
+    [({ score }) => where(true, score, 2), "score"],
+    [({ score }) => where(false, 2, score), "score"],
+    [({ score }) => where(less(score, 0), 2, 2), "2.0"],
+    [
+      ({ score }) => where(less(score, 0), multiply(0.5, 0), multiply(-0.5, 0)),
+      "where(score < 0.0, 0.0, -0.0)",
+    ],
+  ] as [Parameters<typeof scoreMod>[0], string][]) {
+    expect(print(build)).toBe(printed);
+  }
+  const test = less(scalar(1), 2);
+  for (const [build, same] of [
+    [and(test, true), true],
+    [and(true, test), true],
+    [and(test, false), false],
+    [and(false, test), false],
+    [or(test, false), true],
+    [or(false, test), true],
+    [or(test, true), false],
+    [or(true, test), false],
+  ] as const) {
+    const folded = maskMod(build).toString();
+    expect(folded === maskMod(test).toString()).toBe(same);
+    if (!same) expect(folded).toMatch(/^(True|False)$/);
+  }
 });
 
 test("rules of numbers", () => {

@@ -58,6 +58,10 @@ const programs: Readonly<Record<string, Build>> = {
     multiply(subtract(key, query), subtract(keyIndex, queryIndex)),
   "a factor of the batch entry": ({ batch, query, key }) =>
     multiply(factors.at(batch), subtract(key, query)),
+  "differences times a number of the head": ({ head, query, key }) =>
+    multiply(factors.at(head), abs(astype(subtract(query, key), "float32"))),
+  "differences times a number of the row": ({ query, queryIndex, keyIndex }) =>
+    multiply(abs(astype(subtract(queryIndex, keyIndex), "float32")), add(query, 0.5)),
   "a sum of what rows and keys say, which wraps": ({ head, query, key, keyIndex }) =>
     add(
       multiply(subtract(add(multiply(query, 3), head), multiply(key, 5)), 1_000_000_007),
@@ -136,6 +140,11 @@ const scaled: typeof programs = {
     ),
   "a scaled score less differences": ({ score, query, key }) =>
     subtract(multiply(score, 0.7), multiply(abs(subtract(query, key)), 0.3)),
+  "a scaled score less differences times a number of the row": ({ score, query, key }) =>
+    subtract(
+      multiply(score, 0.7),
+      multiply(add(query, 0.5), abs(astype(subtract(query, key), "float32"))),
+    ),
   "differences less a scaled score": ({ score, query, key }) =>
     subtract(multiply(abs(subtract(query, key)), 0.3), multiply(score, 0.7)),
   "a scaled score and a product": ({ score, query, key }) =>
