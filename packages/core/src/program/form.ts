@@ -66,7 +66,7 @@ const mostForms = 1024;
 function interned<K extends ProgramKind>(form: ProgramForm<K>): ProgramForm<K> {
   const known = forms.get(form.key);
   if (known) return known as ProgramForm<K>;
-  if (forms.size === mostForms) forms.clear();
+  if (forms.size >= mostForms) forms.clear();
   forms.set(form.key, form);
   return form;
 }
