@@ -147,6 +147,10 @@ describe("selection", () => {
     await expect(createAttention({ ...quiet, backends: two })).rejects.toMatchObject({
       cause: { errors: [unavailable, new Error("boom")] },
     });
+    const none = { name: "none", load: async () => null as never };
+    const error = await createAttention({ ...quiet, backends: [none] }).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(BackendUnavailableError);
+    expect("cause" in error).toBe(false);
   });
 
   test('"fastest" measures once a class of problem, on the call itself', async () => {

@@ -1,5 +1,6 @@
 import {
   type AttentionInputs,
+  attentionFeaturesOf,
   type DeviceTensor,
   DisposedError,
   describeProblem,
@@ -309,4 +310,55 @@ test("a window may be open at either side, and every output that is asked for is
 
 test("a function that is given for a number is named as one", () => {
   expect(() => describeProblem(call({ scale: () => 1 }))).toThrow("a function");
+});
+
+describe("the features of a problem are those that it has, and no others", () => {
+  const t = (...shape: number[]) => zeros("float32", shape);
+  const plain = { query: t(2, 4, 6, 8), key: t(2, 4, 6, 8), value: t(2, 4, 6, 8) };
+  const halves = { key: zeros("float16", [2, 4, 6, 8]), value: zeros("float16", [2, 4, 6, 8]) };
+  const bytes = { key: zeros("int8", [2, 4, 6, 8]), value: zeros("int8", [2, 4, 6, 8]) };
+  const scales = { keyScales: t(2, 4, 6), valueScales: t(2, 4, 6) };
+  const wide = Object.fromEntries(
+    Object.keys(plain).map((name) => [name, zeros("float64", [2, 4, 6, 8])]),
+  );
+  const ints = (...shape: number[]) => zeros("int32", shape);
+  const positions = tensor(Int32Array.of(0, 1, 2, 3, 4, 5), [1, 6]);
+  test.each<[string, object]>([
+    ["float32", {}],
+    ["float64", wide],
+    ["float32, grouped-query heads", { key: t(2, 2, 6, 8), value: t(2, 2, 6, 8) }],
+    ["float32, value head size", { value: t(2, 4, 6, 5) }],
+    ["float32, cross-attention", { key: t(2, 4, 7, 8), value: t(2, 4, 7, 8) }],
+    ["float32, causal", { causal: true }],
+    ["float32, causal, queryOffset", { causal: true, queryOffset: [0, 1] }],
+    ["float32, window", { window: { left: 1 } }],
+    ["float32, kvLengths", { kvLengths: [6, 5] }],
+    ["float32, float16 keys and values", halves],
+    ["float16", { ...halves, query: zeros("float16", [2, 4, 6, 8]) }],
+    ["float32, int8 keys and values", { ...bytes, ...scales }],
+    [
+      "float32, kvLengths, pages",
+      { key: t(4, 4, 3, 8), value: t(4, 4, 3, 8), pageTable: ints(2, 2), kvLengths: [6, 6] },
+    ],
+    [
+      "float32, ragged batch",
+      {
+        ...{ query: t(1, 4, 6, 8), key: t(1, 4, 6, 8), value: t(1, 4, 6, 8) },
+        ...{ queryStarts: [0, 2, 6], keyStarts: [0, 2, 6] },
+      },
+    ],
+    ["float32, causal, query positions", { causal: true, queryPositions: positions }],
+    ["float32, causal, key positions", { causal: true, keyPositions: positions }],
+    ["float32, mask", { mask: zeros("bool", [6]) }],
+    ["float32, bias", { bias: t(6) }],
+    ["float32, ALiBi", { alibiSlopes: [1, 1, 1, 1] }],
+    ["float32, softcap", { softcap: 1 }],
+    ["float32, sinks", { sinks: [1, 1, 1, 1] }],
+    ["float32, logSumExp", { returns: { logSumExp: true } }],
+    ["float32, weights", { returns: { weights: true } }],
+    ["float32, scores", { returns: { scores: "raw" } }],
+  ])("%s", (names, changes) => {
+    const problem = describeProblem({ ...plain, ...changes } as AttentionInputs);
+    expect(attentionFeaturesOf(problem).join(", ")).toBe(names);
+  });
 });

@@ -18,14 +18,15 @@ import {
   onnxGroupQueryAttention,
   onnxMultiHeadAttention,
 } from "@heed/core/onnx";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { graph } from "./flex-graph.js";
 import { heldAttention } from "./held-backend.js";
 import { expectElements, int32, waves } from "./naive-attention.js";
 
 let host: Attention;
 let held: Awaited<ReturnType<typeof heldAttention>>;
-beforeAll(async () => {
+// Memory of its own for each test.
+beforeEach(async () => {
   host = await createAttention({ backends: [reference()], selfTest: false });
   held = await heldAttention();
 });

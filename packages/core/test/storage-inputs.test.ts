@@ -98,6 +98,15 @@ describe("keys in pages", () => {
     const { visiblePairs, bytes } = attentionWork(problem, call);
     expect(visiblePairs).toBe(4 * 14);
     expect(bytes).toBe(4 * (2 * 2 * 4 * 8 + 2 * (4 + 4 + 2) * 16));
+    // The first sequence sees rows 2 and 3 of page 0, and the second rows 0 and 1.
+    const apart: AttentionInputs = {
+      ...{ ...call, pageTable: int32([1, 0, -1, 0, 2, -1], 2, 3) },
+      ...{ window: { left: 1, right: 0 }, queryOffset: [7, 1] },
+    };
+    const work = attentionWork(describeProblem(apart), apart);
+    expect([work.visiblePairs, work.bytes]).toEqual([
+      ...[4 * 4, 4 * (2 * 2 * 4 * 8 + 2 * (2 + 2) * 16)],
+    ]);
   });
 });
 
