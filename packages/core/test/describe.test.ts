@@ -347,6 +347,13 @@ describe("the features of a problem are those that it has, and no others", () =>
         ...{ queryStarts: [0, 2, 6], keyStarts: [0, 2, 6] },
       },
     ],
+    [
+      "float32, causal, ragged batch",
+      {
+        ...{ query: t(1, 4, 6, 8), key: t(1, 4, 6, 8), value: t(1, 4, 6, 8), causal: true },
+        ...{ queryStarts: [0, 2, 6], keyStarts: [0, 2, 6] },
+      },
+    ],
     ["float32, causal, query positions", { causal: true, queryPositions: positions }],
     ["float32, causal, key positions", { causal: true, keyPositions: positions }],
     ["float32, mask", { mask: zeros("bool", [6]) }],

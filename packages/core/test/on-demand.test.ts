@@ -195,6 +195,9 @@ describe("prepare and warmUp", () => {
     expect(b.log.filter((line) => line === "plan")).toHaveLength(2);
     await attention.warmUp([call(6)]);
     expect(b.log.slice(-2)).toEqual(["plan", "run"]);
+    // A problem has no tensors to run with.
+    await attention.warmUp([describeProblem(call(7))]);
+    expect(b.log.slice(-2)).toEqual(["run", "plan"]);
     await attention.dispose();
   });
 

@@ -357,7 +357,7 @@ describe("refusals", () => {
         expected: "what createAttention resolves with",
       });
     }
-    for (const wrong of [null, 5]) {
+    for (const wrong of [null, undefined, 5]) {
       await expect(onnxAttention(attention, wrong as never)).rejects.toMatchObject({
         argument: "inputs",
         expected: "an object",

@@ -38,6 +38,22 @@ const calls: Readonly<Record<string, AttentionInputs<HostTensor>>> = {
   },
 };
 
+let keys = 100;
+test("are those of a problem that nobody has asked about", () => {
+  keys += 1;
+  const shape = [2, 2, keys, 8];
+  const scale = f32(2, 2, keys);
+  const call = {
+    ...{ query: f32(2, 4, 3, 8), key: zeros("int8", shape), value: zeros("int8", shape) },
+    ...{ keyScales: scale, valueScales: scale, bias: f32(keys), mask: zeros("bool", [keys]) },
+  };
+  const operands = attention.operands(describeProblem(call));
+  expect(operands.map(({ name, dtype }) => `${name} ${dtype}`)).toEqual([
+    ...["query float32", "key int8", "value int8", "keyScales float32", "valueScales float32"],
+    ...["mask bool", "bias float32", "output float32"],
+  ]);
+});
+
 test("are listed once for a problem", () => {
   const problem = describeProblem(plain);
   const operands = attention.operands(problem);

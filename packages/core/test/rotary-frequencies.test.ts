@@ -54,8 +54,11 @@ test("YaRN's ramp lies between the pairs that turn betaFast and betaSlow times",
     else expect(ratio).toBeGreaterThan(1 / 32);
   }
   const rounded = yarnFrequencies(of);
+  expect(rounded).toEqual(yarnFrequencies({ ...of, truncate: true }));
+  expect(rounded).not.toEqual(scaled);
   expect(rounded.filter((frequency, i) => frequency === plain[i]).length).toBeGreaterThan(0);
   expect(yarnAttentionFactor(32)).toBeCloseTo(1.34657359, 8);
+  expect(yarnAttentionFactor(32, 0.5)).toBeCloseTo(1 + 0.34657359 / 2, 8);
   expect(yarnAttentionFactor(1)).toBe(1);
 });
 

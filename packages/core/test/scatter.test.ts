@@ -199,6 +199,14 @@ describe("scatter", () => {
       expect(scales).toEqual([2 ** -149]);
       expect(target).toEqual([127, -1]);
     }
+    const negative = fromFloat64(
+      [...toFloat64(source)].map((x) => -x),
+      [1, 1, 1, 2],
+      "float64",
+    );
+    for (const { target } of await compute({ ...call, source: negative })) {
+      expect(target).toEqual([-127, 1]);
+    }
   });
 
   test("other rows keep their bits, through any strides", async () => {
@@ -231,6 +239,13 @@ describe("scatter", () => {
     expect([...bound.slots]).toEqual([1, 2]);
     expect(() => scatter.bind(problem, call)).toThrow(InvalidInputError);
     expect(scatter.work(bound)).toEqual({ flops: 0, bytes: 4 * 4 * (4 + 2) });
+    const stored = {
+      ...{ ...call, slots: Int32Array.of(1, -1) },
+      ...{ target: zeros("int8", [1, 2, 8, 4]), scales: zeros("float32", [1, 2, 8]) },
+    };
+    expect(scatter.work(scatter.bind(scatter.describe(stored), stored))).toEqual({
+      ...{ flops: 2 * 2 * 4, bytes: 2 * 4 * (4 + 1) + 2 * 4 },
+    });
   });
 
   test.each<[string, string, Readonly<Record<string, unknown>>]>([

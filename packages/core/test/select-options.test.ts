@@ -1,11 +1,13 @@
 /** Options of an attention and of its calls, the time that they leave, and its listeners. */
 import { createAttention, reference } from "@heed/core";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { checkProblem } from "../src/operation/problem.js";
 import { isList } from "../src/options.js";
 import { Listeners } from "../src/select/events.js";
 import { checkLimits, checkPatience, readLimits, withLimits } from "../src/select/limits.js";
 import { checkOptions } from "../src/select/options.js";
 import { readPrepareOptions } from "../src/select/prepare-options.js";
+import { Warnings } from "../src/select/warnings.js";
 import { errorOf } from "./program/error-of.js";
 
 const backends = [{ name: "a", load: async () => ({}) as never }];
@@ -92,6 +94,20 @@ test("a list is an array of any realm, and a proxy that was revoked is none", ()
   ]);
   revoke();
   expect(isList(proxy)).toBe(false);
+});
+
+test("warnings are printed once of each kind, and of 256 kinds", () => {
+  const printed = vi.spyOn(console, "warn").mockImplementation(() => {});
+  const warnings = new Warnings();
+  for (let n = 0; n < 300; n++) for (const _ of [0, 1]) warnings.warn(`kind ${n}`, `message ${n}`);
+  expect(printed.mock.calls).toEqual(Array.from({ length: 256 }, (_, n) => [`message ${n}`]));
+  printed.mockRestore();
+});
+
+test("what is no problem is said to be none, of an operation or of any", () => {
+  const expected = (operation?: string) => errorOf(() => checkProblem({}, operation)).expected;
+  expect(expected()).toBe("a problem, as describe gives");
+  expect(expected("merge")).toBe("a problem of the operation merge, as describe gives");
 });
 
 test("prepare measures for as long as it is told", () => {

@@ -51,3 +51,23 @@ test("slots of more than one entry are counted over the whole target, short and 
     expect(call.slots).toEqual(expected);
   }
 });
+
+test("calls share tables of up to 64 integers, and have copies of longer ones", () => {
+  const copies = (length: number) => {
+    const t = floats(1, 1, length, 4);
+    const positions = tensor(
+      Int32Array.from({ length }, (_, i) => i * i),
+      [1, length],
+    );
+    const inputs = { query: t, key: t, value: t, causal: true, queryPositions: positions };
+    const bind = () => attention.bind(attention.describe(inputs), inputs).queryPositions;
+    expect([...(bind() as Int32Array)]).toEqual([...positions.data]);
+    return [bind(), bind()];
+  };
+  for (const length of [5, 64]) {
+    const [first, second] = copies(length);
+    expect(second).toBe(first);
+  }
+  const [first, second] = copies(65);
+  expect(second).not.toBe(first);
+});

@@ -230,6 +230,17 @@ test.each<[string, object, boolean]>([
   else expect([...read()]).toEqual([0, 0]);
 });
 
+test("other values are no tensors in a backend's memory", () => {
+  const throws = {
+    get backend(): string {
+      throw new Error("no");
+    },
+  };
+  for (const value of [null, undefined, 5, "gpu", () => {}, throws, f32(2)]) {
+    expect(isDeviceTensor(value)).toBe(false);
+  }
+});
+
 test("members of literals are named in errors", () => {
   const { dtype, shape, strides, offset, data } = f32(2);
   const whole = { dtype, shape, strides, offset, data };

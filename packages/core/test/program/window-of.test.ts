@@ -43,6 +43,10 @@ test.each([
   ["products", p.maskMod(({ query, key }) => p.less(p.multiply(key, 2), p.multiply(query, 2)))],
   ["nothing", p.maskMod(false)],
   ["a sum that wraps", slidingWindow({ right: 2 ** 31 - 1 })],
+  [
+    "a sum with a scalar that wraps",
+    p.maskMod(({ query, key }) => p.less(key, p.add(query, p.scalar(2 ** 31 - 1)))),
+  ],
 ] as const)("no window: %s", (_, mask) => {
   expect(windowOf(mask)).toBeNull();
 });
