@@ -217,6 +217,8 @@ describe("an input that changes while a call is pending", () => {
     });
     expect(error).toBeInstanceOf(InvalidInputError);
     expect(error).toMatchObject({ argument: "key", actual: "a detached buffer" });
+    // Whatever the backend said of it, or else what was found.
+    expect((error as InvalidInputError).cause).toBeInstanceOf(Error);
   });
 
   test("may be another object from then on: the call has its own", async () => {
