@@ -133,6 +133,23 @@ test.runIf("Float16Array" in globalThis)(
   },
 );
 
+test("cpu: a tensor that a run is given for an output is written into, and a copy of it returned", async () => {
+  const runtime = await importRuntime("cpu");
+  const g = new GraphBuilder(18);
+  const x = g.input("x", "float32", [2]);
+  g.output("y", g.op("Add", [x, x]), "float32", [2]);
+  const session = await createSession(runtime, "cpu", g);
+  const tensor = (...data: number[]) =>
+    new runtime.Tensor("float32", Float32Array.from(data), [data.length]);
+  const given = tensor(0, 0);
+  const { y } = await session.run({ x: tensor(1, 2) }, { y: given });
+  await session.release();
+  const written = Float32Array.of(2, 4);
+  expect([given.data, y?.data]).toEqual([written, written]);
+  (given.data as Float32Array).fill(0);
+  expect(y?.data).toEqual(written);
+});
+
 test.each(["wasm", "cpu"] as const)(
   "%s: a Transpose is moved behind DequantizeLinear, whose scales of blocks stay as they were",
   async (provider) => {

@@ -2,6 +2,8 @@
 import { describeProblem, type HostTensor, slice, tensor } from "@heed/core";
 import * as p from "@heed/core/program";
 import { expect, test } from "vitest";
+import { asGiven } from "../src/attention/tiles/results.js";
+import type { RuntimeTensor } from "../src/runtime/runtime.js";
 import { expectAsReference, Numbers } from "./call-of.js";
 import type { Call } from "./tile-calls.js";
 import { watched } from "./watched.js";
@@ -128,4 +130,21 @@ test("rows of one head that are far apart and see the same keys, of which a prog
     const runs = await runsOf(callWith(like, more));
     expect(Math.max(...runs.map(({ rows = 0 }) => rows))).toBeGreaterThan(block);
   }
+});
+
+test("copies of outputs that a run has written in place are left out, and their memory is given back", () => {
+  const made = (...data: number[]): RuntimeTensor => ({
+    type: "float32",
+    dims: [data.length],
+    data: Float32Array.from(data),
+    location: "cpu",
+    dispose: () => {},
+  });
+  const [output, copy, leakSum] = [made(1, 2), made(1, 2), made(0)];
+  const results = asGiven({ output: copy, leakSum }, { output, leakSum: null });
+  expect(results.output).toBe(output);
+  expect(results.leakSum).toBe(leakSum);
+  expect([output, leakSum].map((t) => memoryOf(t)?.byteLength)).toEqual([8, 4]);
+  expect(memoryOf(copy)?.byteLength).toBe("transfer" in ArrayBuffer.prototype ? 0 : 8);
+  expect(asGiven({ output }, { output }).output?.data).toEqual(Float32Array.of(1, 2));
 });

@@ -1,4 +1,4 @@
-import { allocate, type FloatDType, holdsBits, statisticsDType, type TypedArray } from "@heed/core";
+import { allocate, type FloatDType, statisticsDType, type TypedArray } from "@heed/core";
 import type { Scratch } from "../../layout/scratch.js";
 import type { ModelValue } from "../../model/model.js";
 import { runtimeTensor } from "../../runtime/native-data.js";
@@ -92,7 +92,7 @@ export class VisitResults {
     const { queryHeads, queryLength } = this.#call.problem;
     for (const [name, output] of Object.entries(this.#outputs)) {
       const into = output.data as Float32Array;
-      const from = asBits(results[name]?.data as TypedArray, into) as Float32Array;
+      const from = asKindOf(into, results[name]?.data as TypedArray);
       // The run has written it in place.
       if (from.buffer === into.buffer) continue;
       const size = output.dims[3] as number;
@@ -114,8 +114,33 @@ export class VisitResults {
   }
 }
 
-/** Elements as bits, where the engine has arrays of float16 that would be read as numbers. */
-function asBits(data: TypedArray, like: TypedArray): TypedArray {
-  const { buffer, byteOffset, length } = data;
-  return holdsBits(like) ? new Uint16Array(buffer, byteOffset, length) : data;
+/**
+ * Results of a run with the tensors that it was given to write into. onnxruntime-node 1.30 returns copies of these, whose
+ * memory is given back at once where engines can: garbage is collected the sooner the more of it there is.
+ */
+export function asGiven(
+  results: PartResults,
+  given: Readonly<Record<string, RuntimeTensor | null>> = {},
+): PartResults {
+  const own: Record<string, RuntimeTensor> = { ...results };
+  for (const [name, tensor] of Object.entries(given)) {
+    if (tensor === null) continue;
+    const copy = memoryOf(own[name]);
+    if (copy !== memoryOf(tensor)) copy?.transfer?.(0);
+    own[name] = tensor;
+  }
+  return own;
+}
+
+/** An array's memory; Node 20 has no way to give it back. */
+type Memory = ArrayBufferLike & { transfer?(length: number): unknown };
+
+function memoryOf(tensor: RuntimeTensor | undefined): Memory | undefined {
+  return (tensor?.data as TypedArray | undefined)?.buffer;
+}
+
+/** Elements in an array of another's kind: float16 may be numbers or their bits. */
+function asKindOf<T extends TypedArray>(like: T, { buffer, byteOffset, length }: TypedArray): T {
+  const Elements = like.constructor as new (...of: [ArrayBufferLike, number, number]) => T;
+  return new Elements(buffer, byteOffset, length);
 }
