@@ -30,8 +30,8 @@ const mostAutoThreads = 8;
 /** @throws BackendUnavailableError (rejects) with the reason, where WebAssembly or its SIMD cannot be had */
 export async function loadWasm(options: WasmOptions): Promise<LoadedWasm> {
   const given = options.module ?? null;
-  const { build, reason } = given
-    ? { build: null, reason: "the module that was given" }
+  const { build, reason, tileElements } = given
+    ? { build: null, reason: "the module that was given", tileElements: null }
     : chooseBuild(options.simd);
   const threads = wantedThreads(options.threads ?? "auto");
   const obstacle = threads > 1 ? noSharedMemory() : null;
@@ -46,7 +46,8 @@ export async function loadWasm(options: WasmOptions): Promise<LoadedWasm> {
     }
   }
   instance ??= await instantiateBuild(given, build, false);
-  const { module, memory, kernels } = instance;
+  const { module, memory } = instance;
+  const kernels = withTiles(instance.kernels, tileElements);
   const pool = alone === null ? new ThreadPool(module, memory.memory, kernels, threads) : null;
   pool?.ready.catch((error) => {
     alone = messageOf(error);
@@ -130,6 +131,11 @@ function makeMemory(shared: boolean): { memory: WebAssembly.Memory; limit: numbe
     }
   }
   throw new BackendUnavailableError("wasm memory cannot be had", undefined, { cause });
+}
+
+/** The kernels with tiles of another length; null: as they are. */
+function withTiles(kernels: Kernels, elements: number | null): Kernels {
+  return elements === null ? kernels : { ...kernels, tileElements: { value: elements } };
 }
 
 /** Functions of a module that runs need. */

@@ -27,7 +27,16 @@ export interface ChosenBuild {
   readonly build: SimdBuild;
   /** A sentence for `info.notes`. */
   readonly reason: string;
+  /** Number of elements of a tile's keys, or values, that the engine works best with; null: that of the build. */
+  readonly tileElements: number | null;
 }
+
+/**
+ * Elements of a tile's keys, or values, where multiply-adds are not fused, as by JavaScriptCore on x64: tiles are spread
+ * there and read from the second-level cache anyway. 210 keys at head size 64, so that the lengths of many models are one
+ * tile, and take the way for short problems.
+ */
+const unfusedTileElements = 13_440;
 
 /**
  * The build to use: relaxed SIMD where the engine validates it and fuses its multiply-adds. Without that, its kernels are no
@@ -40,22 +49,25 @@ export function chooseBuild(asked: SimdBuild | undefined): ChosenBuild {
   if (typeof WebAssembly !== "object") {
     throw new BackendUnavailableError("this runtime has no WebAssembly");
   }
-  if (asked !== undefined) {
-    if (!validates(asked)) {
-      throw new BackendUnavailableError(
-        `this engine does not validate ${featureOf[asked]}`,
-        asked === "relaxed" ? 'simd: "baseline" needs less' : undefined,
-      );
-    }
-    return { build: asked, reason: `${featureOf[asked]}: asked for` };
+  if (asked !== undefined && !validates(asked)) {
+    throw new BackendUnavailableError(
+      `this engine does not validate ${featureOf[asked]}`,
+      asked === "relaxed" ? 'simd: "baseline" needs less' : undefined,
+    );
   }
   const relaxed = validates("relaxed");
-  if (relaxed && fusesMultiplyAdds()) {
-    return { build: "relaxed", reason: "relaxed SIMD (fused multiply-adds): the engine has it" };
+  const fuses = relaxed && fusesMultiplyAdds();
+  const tileElements = relaxed && !fuses && asked !== "relaxed" ? unfusedTileElements : null;
+  if (asked !== undefined) {
+    return { build: asked, reason: `${featureOf[asked]}: asked for`, tileElements };
+  }
+  if (fuses) {
+    const reason = "relaxed SIMD (fused multiply-adds): the engine has it";
+    return { build: "relaxed", reason, tileElements };
   }
   if (validates("baseline")) {
     const lacks = relaxed ? "does not fuse multiply-adds" : "has no relaxed SIMD";
-    return { build: "baseline", reason: `baseline SIMD: the engine ${lacks}` };
+    return { build: "baseline", reason: `baseline SIMD: the engine ${lacks}`, tileElements };
   }
   throw new BackendUnavailableError("this engine has no WebAssembly SIMD");
 }

@@ -40,9 +40,18 @@ test.each([
     2 ** -24,
     "relaxed",
     "relaxed SIMD (fused multiply-adds): the engine has it",
+    null,
   ],
-  ["rounds twice", 0, "baseline", "baseline SIMD: the engine does not fuse multiply-adds"],
-])("the build of an engine that %s", (_, left, build, reason) => {
+  ["rounds twice", 0, "baseline", "baseline SIMD: the engine does not fuse multiply-adds", 13440],
+] as const)("the build of an engine that %s", (_, left, build, reason, tileElements) => {
+  pretendMultiplyAdds(left);
+  expect(chooseBuild(undefined)).toEqual({ build, reason, tileElements });
+  expect(chooseBuild("baseline")).toMatchObject({ build: "baseline", tileElements });
+  expect(chooseBuild("relaxed")).toMatchObject({ build: "relaxed", tileElements: null });
+});
+
+/** @param left by the engine's multiply-add where rounding twice leaves 0 */
+function pretendMultiplyAdds(left: number): void {
   vi.spyOn(WebAssembly, "validate").mockReturnValue(true);
   vi.spyOn(WebAssembly, "Module").mockImplementation(class {} as never);
   vi.spyOn(WebAssembly, "Instance").mockImplementation(
@@ -50,8 +59,24 @@ test.each([
       exports = { f: (a: number, b: number) => a * a + b && left };
     } as never,
   );
-  expect(chooseBuild(undefined)).toEqual({ build, reason });
-  expect(chooseBuild("relaxed").build).toBe("relaxed");
+}
+
+test("tiles are longer where the engine does not fuse multiply-adds", async () => {
+  const call = {
+    query: zeros("float32", [1, 1, 197, 64]),
+    key: zeros("float32", [1, 1, 197, 64]),
+    value: zeros("float32", [1, 1, 197, 64]),
+  };
+  const kernelOf = async () => {
+    const backend = await wasm({ simd: "baseline", threads: 1 }).load();
+    const { description } = await backend.plan(describeProblem(call));
+    backend.dispose();
+    return description.kernel;
+  };
+  pretendMultiplyAdds(2 ** -24);
+  expect(await kernelOf()).toBe("attention-tiled-f32-200x90-baseline");
+  pretendMultiplyAdds(0);
+  expect(await kernelOf()).toBe("attention-tiled-f32-200x210-baseline");
 });
 
 test("the build of an engine without relaxed SIMD", () => {
@@ -62,6 +87,7 @@ test("the build of an engine without relaxed SIMD", () => {
   expect(chooseBuild(undefined)).toEqual({
     build: "baseline",
     reason: "baseline SIMD: the engine has no relaxed SIMD",
+    tileElements: null,
   });
   expect(() => chooseBuild("relaxed")).toThrow(BackendUnavailableError);
 });
