@@ -1,20 +1,19 @@
 import * as D from "../../src/shared/attention";
 import { size, word } from "../descriptor";
+import { bringAhead } from "./ahead";
 import { addFloatValues, scoreFloats } from "./few-floats";
 import { anySpecial, atEven, atOdd, HALF_FACTOR, INT8_FACTOR } from "./kernels/stored";
 import { fewStoredScores, singleStoredScores } from "./kernels/stored-scores";
 import { fewStoredValues, singleStoredValues } from "./kernels/stored-values";
-import { chunkOf, setAhead, touchRows } from "./kernels/touch";
+import { chunkOf, touchRows } from "./kernels/touch";
 import {
   addressInPlace,
-  headStrideInPlace,
   paddedBytes,
   runFrom,
   scaleAddress,
   scaleStride,
   strideInPlace,
 } from "./tile-source";
-import { isLastHead, keyHeads } from "./unit";
 
 // Steps of a tile for few rows on float16 or int8, which are converted in registers. A token's scale is multiplied
 // with its score and its weight instead of its elements.
@@ -91,42 +90,6 @@ export function scoreStored(
   else scoreChunks<i8>(d, work, from, to, single, scores);
 }
 
-/**
- * Has the kernels bring rows of keys or values into the cache meanwhile, those that are used after these. None for one
- * row on float16: `anySpecial` reads its rows at once, and there is too little to compute to hide more.
- *
- * @param pointer `D.keyPointer` or `D.valuePointer`
- * @param columns where the descriptor has their number
- */
-function bringAhead<Stored>(
-  d: usize,
-  pointer: usize,
-  columns: usize,
-  from: i32,
-  rows: i32,
-  single: bool,
-): void {
-  if (rows <= 0 || (single && sizeof<Stored>() == 2)) return setAhead(0, 0, 0, 0);
-  const bytes = <usize>word(d, columns) * sizeof<Stored>();
-  setAhead(addressInPlace(d, pointer, from), strideInPlace(d, pointer), rows, bytes);
-}
-
-/**
- * The same where heads take turns in pages: the next head's rows, which lie behind these. None of int8, which are so
- * few bytes that the processor has read them by itself.
- */
-function bringNextHead<Stored>(
-  d: usize,
-  pointer: usize,
-  columns: usize,
-  from: i32,
-  rows: i32,
-): void {
-  if (sizeof<Stored>() == 1 || isLastHead()) return setAhead(0, 0, 0, 0);
-  const next = addressInPlace(d, pointer, from) + headStrideInPlace(d, pointer);
-  setAhead(next, strideInPlace(d, pointer), rows, <usize>word(d, columns) * sizeof<Stored>());
-}
-
 function scoreChunks<Stored>(
   d: usize,
   work: usize,
@@ -143,12 +106,17 @@ function scoreChunks<Stored>(
   const stride = strideInPlace(d, D.keyPointer);
   const chunk = chunkOf(bytes);
   const step: usize = single ? 4 : 16;
+  let runEnd = from;
+  let came = false;
   while (from < to) {
-    const keys = min(chunk, runFrom(d, from, to));
+    if (from == runEnd) {
+      runEnd += runFrom(d, from, to);
+      came = stride == bytes && bringAhead(d, D.keyPointer, from, runEnd - from, bytes);
+    }
+    const keys = min(chunk, runEnd - from);
     const key = addressInPlace(d, D.keyPointer, from);
+    if (!came) touchRows(key, stride, keys, bytes);
     const special = sizeof<Stored>() == 2 && anySpecial(key, stride, keys, bytes);
-    if (keyHeads > 1) bringNextHead<Stored>(d, D.keyPointer, D.headDim, from, keys);
-    else bringAhead<Stored>(d, D.valuePointer, D.valueDim, from, keys, single);
     if (single) singleStoredScores<Stored>(query, key, bytes, stride, keys, scores);
     else fewStoredScores<Stored>(query, key, bytes, stride, keys, scores);
     if (sizeof<Stored>() == 1) {
@@ -219,22 +187,20 @@ function scaleKeys(
 /**
  * Adds the values `from ≤ j < to`, times their weights, to the tile's sums, as `addFloatValues` does it.
  *
- * @param last end of the keys of the tiles after it
  */
 export function addStoredValues(
   d: usize,
   work: usize,
   from: i32,
   to: i32,
-  last: i32,
   single: bool,
   partial: bool,
   weights: usize,
 ): void {
   if (word(d, D.stored) == D.storedFloat16) {
-    addChunks<u16>(d, work, from, to, last, single, partial, weights);
+    addChunks<u16>(d, work, from, to, single, partial, weights);
   } else {
-    addChunks<i8>(d, work, from, to, last, single, partial, weights);
+    addChunks<i8>(d, work, from, to, single, partial, weights);
   }
 }
 
@@ -243,7 +209,6 @@ function addChunks<Stored>(
   work: usize,
   from: i32,
   to: i32,
-  last: i32,
   single: bool,
   partial: bool,
   weights: usize,
@@ -254,24 +219,26 @@ function addChunks<Stored>(
   const sums = work + size(d, D.workRow);
   const step: usize = single ? 4 : 16;
   const chunk = chunkOf(bytes);
+  let runEnd = from;
+  let came = false;
   while (from < to) {
-    const keys = min(chunk, runFrom(d, from, to));
+    if (from == runEnd) {
+      runEnd += runFrom(d, from, to);
+      came = stride == bytes && bringAhead(d, D.valuePointer, from, runEnd - from, bytes);
+    }
+    const keys = min(chunk, runEnd - from);
     const value = addressInPlace(d, D.valuePointer, from);
+    if (!came) touchRows(value, stride, keys, bytes);
     const special = sizeof<Stored>() == 2 && anySpecial(value, stride, keys, bytes);
     if (special) {
       addFloatValues(d, work, from, from + keys, single, partial, weights);
     } else {
       if (sizeof<Stored>() == 1) {
-        if (keyHeads > 1) touchRows(value, stride, keys, bytes);
         const scale = scaleAddress(d, D.valueScalesPointer, from);
         scaleKeys(weights, keys, scale, scaleStride(d, D.valueScalesPointer), INT8_FACTOR, single, partial);
       } else {
         multiply(weights, weights + step * <usize>keys, HALF_FACTOR);
       }
-      const next = from + word(d, D.fewTileKeys);
-      const rows = next < last ? min(keys, runFrom(d, next, last)) : 0;
-      if (keyHeads > 1) bringNextHead<Stored>(d, D.valuePointer, D.valueDim, from, keys);
-      else bringAhead<Stored>(d, D.keyPointer, D.headDim, next, rows, single);
       if (single) singleStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
       else fewStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
     }

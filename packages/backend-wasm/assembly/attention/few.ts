@@ -1,7 +1,8 @@
 import * as D from "../../src/shared/attention";
 import { number, size, word } from "../descriptor";
+import { nextTile, startTiles } from "./ahead";
 import { normalizeRows } from "./denominators";
-import { addFloatValues, nextTile, scoreFloats, startTiles } from "./few-floats";
+import { addFloatValues, scoreFloats } from "./few-floats";
 import { addStoredValues, converts, packStoredQuery, scoreStored } from "./few-stored";
 import { allFinite } from "./kernels/guarded";
 import { addTile } from "./kernels/few-values";
@@ -79,8 +80,8 @@ export function attendFew(d: usize, work: usize, unit: i32, split: i32): void {
   const single = rowCount == 1 && word(d, D.stepwise) == 0 && word(d, D.maskPointer) == 0;
   startTiles(first, last);
   for (let from = first; from < last; from += tile) {
-    nextTile(single || last - from < 2 * tile);
-    attendTile(d, work, heads, from, min(from + tile, last), last, single, false);
+    nextTile(last - from < 2 * tile);
+    attendTile(d, work, heads, from, min(from + tile, last), single, false);
   }
   at = work;
   for (let head = 0; head < heads; head++) {
@@ -130,7 +131,7 @@ function finishHead(d: usize, work: usize, unit: i32, split: i32, first: i32, la
   startTiles(first, last);
   for (let from = first; from < last; from += tile) {
     nextTile(last - from < 2 * tile);
-    attendTile(d, work, 1, from, min(from + tile, last), last, false, true);
+    attendTile(d, work, 1, from, min(from + tile, last), false, true);
   }
   scaleFactors(d, work, ROWS, 2);
   for (let r = 0; r < rows; r++) {
@@ -169,7 +170,6 @@ function scaleRow(row: usize, bytes: usize, scale: f32): void {
  * Keys `from ≤ j < to` against the rows of the selected key head, or of all of the unit's.
  *
  * @param work of the first head
- * @param last end of the keys of the tiles after it
  * @param single whether there is but one row, and nothing to be done to its scores
  * @param final whether maxima and denominators are known: see `finalWeights`
  */
@@ -179,7 +179,6 @@ function attendTile(
   heads: i32,
   from: i32,
   to: i32,
-  last: i32,
   single: bool,
   final: bool,
 ): void {
@@ -230,7 +229,7 @@ function attendTile(
       if (heads > 1) selectHead(head);
       const partial = load<i32>(rowState(d, work + at, 0), PARTIAL) != 0;
       if (converts(d, D.valueDim)) {
-        addStoredValues(d, work + at, j, j + run, last, single, partial, weights + at);
+        addStoredValues(d, work + at, j, j + run, single, partial, weights + at);
       } else {
         addFloatValues(d, work + at, j, j + run, single, partial, weights + at);
       }

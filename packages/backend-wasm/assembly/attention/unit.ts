@@ -34,11 +34,6 @@ export function selectedHead(): i32 {
   return keyHead - firstHead;
 }
 
-/** Whether the selected key head is the last of the unit. */
-export function isLastHead(): bool {
-  return keyHead == firstHead + keyHeads - 1;
-}
-
 /** Sets the variables above, and selects the first key head. */
 export function readUnit(d: usize, unit: i32): void {
   unitNumber = unit;

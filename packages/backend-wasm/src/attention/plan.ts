@@ -125,27 +125,22 @@ const leastTileKeys = 60;
 const mostTileKeys = 480;
 const tileStep = 30;
 /**
- * Keys of a tile for few rows. A tile is brought into the cache while the one before it is multiplied, in 16 parts side by
- * side, which have a page of memory or more each at 64 elements: shorter ones share the prefetching of a page. Keys that are
- * converted, in pages or hidden by programs come in shorter tiles.
+ * Keys of a tile for few rows, by how they are stored. A tile is brought into the cache while the one before it is
+ * multiplied, in eight shares side by side, which have two pages of memory each at 64 elements: shorter ones share the
+ * prefetching of a page. Keys in pages or hidden by programs come in shorter tiles, as do those that are copied and
+ * float32 for a single row.
  */
-const fewTileKeys = 256;
+const fewTileKeys = { float32: 256, float16: 512, int8: 1024 } as const;
 const shortFewTileKeys = 128;
 /** Bytes of keys and values from which on the reading of a tile beforehand pays for a single row. */
 const mostCached = 16 * 1_048_576;
-
-/**
- * Keys of a page from which on float16 and int8 of one head after another are read ahead as fast as if they were in one
- * place. In shorter pages heads take turns, in the order in which they lie.
- */
-const longPage = 64;
 
 /** Items for each thread: enough to even out the time that each of them takes. */
 const itemsPerThread = 4;
 
 /** Pure: the same problem and limits give the same plan everywhere. */
 export function planProblem(problem: AttentionProblem, limits: PlanLimits): WasmPlan {
-  const { queryLength, keyLength, headDim, valueDim, kvDtype, ragged, sequences, pages } = problem;
+  const { queryLength, keyLength, headDim, valueDim, ragged, sequences, pages } = problem;
   const total = headsPerGroup(problem) * queryLength;
   const matrices = problem.returns.weights || problem.returns.scores !== null;
   const { batchInvariant } = limits;
@@ -166,11 +161,9 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   const whole = matrices || batchInvariant;
   const { leastSplitKeys } = limits;
   const mostSplits = Math.max(1, Math.floor(keyLength / leastSplitKeys));
-  const ahead = kvDtype !== "float32" && headDim % 8 === 0 && valueDim % 8 === 0;
-  const turns = pages !== null && !(ahead && pages.size >= longPage);
   // Registers of programs are those of one key head.
   const unitKeyHeads =
-    turns && !hasPrograms(problem) && streams && (few || ragged) && total > 0
+    pages !== null && !hasPrograms(problem) && streams && (few || ragged) && total > 0
       ? headsAtOnce(
           grid.kvHeads,
           threads === 1 ? 1 : (itemsPerThread * threads * grid.kvHeads) / (heads * mostSplits),
@@ -183,7 +176,7 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   const partialRows = Math.max(grid.rows, unitKeyHeads * fewRows);
   const longest = tileKeys(Math.max(headDim, valueDim), limits.tileElements);
   const tile = tileOfMask(problem, longest);
-  const fewTile = total > 1 && isPlain(problem) ? fewTileKeys : shortFewTileKeys;
+  const fewTile = tileOfFew(problem, total);
   const longestTile = few ? fewTile : ragged ? Math.max(tile, fewTile) : tile;
   return {
     kernel,
@@ -209,9 +202,13 @@ export function planProblem(problem: AttentionProblem, limits: PlanLimits): Wasm
   };
 }
 
-/** Whether keys are float32 that lie one after another, and no program hides any. */
-function isPlain(problem: AttentionProblem): boolean {
-  return problem.kvDtype === "float32" && problem.pages === null && !hasPrograms(problem);
+function tileOfFew(problem: AttentionProblem, rows: number): number {
+  const { kvDtype, headDim, valueDim, pages } = problem;
+  if (pages !== null || hasPrograms(problem)) return shortFewTileKeys;
+  if (kvDtype === "float16" || kvDtype === "int8") {
+    return headDim % 8 === 0 && valueDim % 8 === 0 ? fewTileKeys[kvDtype] : shortFewTileKeys;
+  }
+  return rows > 1 ? fewTileKeys.float32 : shortFewTileKeys;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { madd, sumsOf } from "../../math/simd";
-import { LINE, touch } from "./touch";
+import { touchAhead } from "./touch";
 
 /**
  * Scores of one query row: `scores[j] = query · key[j]`. Memory bound: keys are read one after another,
@@ -60,18 +60,11 @@ function dot(query: usize, key: usize, bytes: usize): v128 {
   return f32x4.add(f32x4.add(a, b), f32x4.add(c, e));
 }
 
-/** Bytes of each of the bytes / 32 parts of as many keys, of which each pair of keys brings a cache line into the cache. */
-export function scoresPart(keys: i32): usize {
-  return 32 * <usize>keys;
-}
-
 /**
  * Scores of up to four query rows, `scores[j][r]`. Keys are taken two at a time, which halves the loads of the queries.
  *
  * @param query four elements of each row side by side, `[bytes/16, 4, 4]`, padded with zeros
  * @param scores `[keys, 4]`
- * @param ahead keys without gaps that are brought into the cache meanwhile, as many as these; 0 without any
- * @param part from a cache line that a pair brings to the next, if there are any: {@link scoresPart} or more
  */
 export function fewScores(
   query: usize,
@@ -80,21 +73,16 @@ export function fewScores(
   stride: usize,
   keys: i32,
   scores: usize,
-  ahead: usize,
-  part: usize,
 ): void {
   const queryEnd = query + 4 * bytes;
-  if (!ahead) part = 0;
-  const line: usize = ahead ? LINE : 0;
-  let next = ahead ? ahead : key;
   while (keys > 0) {
     // A key that is left over is taken twice: its scores do not depend on whether another is beside it.
     const pair = keys > 1;
-    pairScores(queryEnd, 4 * bytes, key, pair ? stride : 0, scores, pair ? 16 : 0, next, part);
+    touchAhead(2 * bytes);
+    pairScores(queryEnd, 4 * bytes, key, pair ? stride : 0, scores, pair ? 16 : 0);
     key += 2 * stride;
     scores += 32;
     keys -= 2;
-    next += line;
   }
 }
 
@@ -105,8 +93,6 @@ export function fewScores(
  * @param queryBytes of all four
  * @param step from the key to the other
  * @param scoreStep from the key's scores to the other's
- * @param ahead an address that is brought into the cache for every 32 bytes of a key
- * @param part from one such address to the next
  */
 function pairScores(
   end: usize,
@@ -115,13 +101,10 @@ function pairScores(
   step: usize,
   scores: usize,
   scoreStep: usize,
-  ahead: usize,
-  part: usize,
 ): void {
   let query = end - queryBytes;
   let other = from + step;
   let key = other - step;
-  let next = ahead + step - step;
   let a0 = i32x4.splat(0);
   let a1 = a0;
   let a2 = a0;
@@ -132,7 +115,6 @@ function pairScores(
   let b3 = a0;
   const last = end - 64;
   while (query < last) {
-    touch(next);
     const x0 = v128.load(key);
     const y0 = v128.load(other);
     let q = v128.load(query);
@@ -164,7 +146,6 @@ function pairScores(
     query += 128;
     key += 32;
     other += 32;
-    next += part;
   }
   if (query < end) {
     const x = v128.load(key);

@@ -1,5 +1,5 @@
 import { madd } from "../../math/simd";
-import { chunkOf, LINE, touch, touchRows } from "./touch";
+import { chunkOf, touchAhead, touchRows } from "./touch";
 
 /**
  * `tile += Σ weights[j] · value[j]` for one row: four values at a time, which leaves one load and one store to
@@ -84,19 +84,12 @@ export function addTile(output: usize, bytes: usize, rescale: v128, tile: usize)
 @inline
 const CHUNK: i32 = 16;
 
-/** Bytes of each of `CHUNK` parts of as many values, of which each value of a chunk brings half a cache line; 0 of other numbers of values. */
-export function valuesPart(keys: i32, bytes: usize): usize {
-  return keys % CHUNK == 0 ? <usize>(keys / CHUNK) * bytes : 0;
-}
-
 /**
  * `singleValues` for four rows: 16 columns of two of them at once, which takes fewer loads into all lanes than 8 columns
  * of four and as many loads in all. Columns that are left over are taken four at a time, of all rows.
  *
  * @param weights `[keys, 4]`
  * @param tile `[4, bytes/4]`
- * @param ahead values without gaps that are brought into the cache meanwhile, as many as these; 0 without any
- * @param part from half a cache line that a value brings to the next, if there are any: {@link valuesPart} or more
  */
 export function fewValues(
   weights: usize,
@@ -105,12 +98,7 @@ export function fewValues(
   stride: usize,
   bytes: usize,
   tile: usize,
-  ahead: usize,
-  part: usize,
 ): void {
-  const half: usize = ahead ? LINE / 2 : 0;
-  if (!ahead) part = 0;
-  let next = ahead ? ahead : value;
   while (keys > 0) {
     const chunk = min(keys, CHUNK);
     const length = 16 * <usize>chunk;
@@ -119,10 +107,9 @@ export function fewValues(
     let columns = tile;
     const columnsEnd = tile + (bytes & ~63);
     while (columns < columnsEnd) {
-      pairValues4(end, length, from, stride, bytes, columns, next, part);
-      next += half;
-      pairValues4(end + 8, length, from, stride, bytes, columns + 2 * bytes, next, part);
-      next += half;
+      touchAhead(64 * <usize>chunk);
+      pairValues4(end, length, from, stride, bytes, columns);
+      pairValues4(end + 8, length, from, stride, bytes, columns + 2 * bytes);
       from += 64;
       columns += 64;
     }
@@ -141,8 +128,6 @@ export function fewValues(
  * Counters of a loop begin as sums: see `pairScores`.
  *
  * @param length of the weights in bytes
- * @param ahead an address that is brought into the cache for each value
- * @param part from one such address to the next
  */
 function pairValues4(
   end: usize,
@@ -151,12 +136,9 @@ function pairValues4(
   stride: usize,
   bytes: usize,
   output: usize,
-  ahead: usize,
-  part: usize,
 ): void {
   let weights = end - length;
   let value = from + stride - stride;
-  let next = ahead + length - length;
   const row1 = output + bytes;
   let a0 = v128.load(output);
   let a1 = v128.load(output, 16);
@@ -167,7 +149,6 @@ function pairValues4(
   let b2 = v128.load(row1, 32);
   let b3 = v128.load(row1, 48);
   while (weights < end) {
-    touch(next);
     const w0 = v128.load32_splat(weights);
     const w1 = v128.load32_splat(weights, 4);
     const v0 = v128.load(value);
@@ -184,7 +165,6 @@ function pairValues4(
     b3 = madd(w1, v3, b3);
     weights += 16;
     value += stride;
-    next += part;
   }
   v128.store(output, a0);
   v128.store(output, a1, 16);

@@ -55,7 +55,7 @@ export function singleStoredScores<Stored>(
       key3 += 8 * sizeof<Stored>();
     }
     v128.store(scores, sumsOf(s0, s1, s2, s3));
-    touchAhead(4);
+    touchAhead(4 * bytes);
     key += 4 * stride;
     scores += 16;
     keys -= 4;
@@ -81,7 +81,7 @@ export function fewStoredScores<Stored>(
   const end = query + queryBytes;
   while (keys > 0) {
     pairScores<Stored>(end, queryBytes, key, keys > 1 ? stride : 0, scores);
-    touchAhead(2);
+    touchAhead(2 * bytes);
     key += 2 * stride;
     scores += 32;
     keys -= 2;

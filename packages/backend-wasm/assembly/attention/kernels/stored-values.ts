@@ -56,7 +56,7 @@ export function singleStoredValues<Stored>(
       value2 += 8 * sizeof<Stored>();
       value3 += 8 * sizeof<Stored>();
     }
-    touchAhead(4);
+    touchAhead(4 * bytes);
     weights += 16;
     value += 4 * stride;
     keys -= 4;
@@ -80,9 +80,8 @@ export function fewStoredValues<Stored>(
   const rowBytes = bytes * (4 / sizeof<Stored>());
   const weightsEnd = weights + 16 * <usize>keys;
   const end = value + bytes;
-  const share = keys / <i32>(bytes / (8 * sizeof<Stored>())) + 1;
   while (value < end) {
-    touchAhead(share);
+    touchAhead(<usize>keys * 8 * sizeof<Stored>());
     eightColumns<Stored>(weights, weightsEnd, value, stride, rowBytes, tile);
     value += 8 * sizeof<Stored>();
     tile += 32;

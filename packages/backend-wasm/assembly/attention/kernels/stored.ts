@@ -54,9 +54,23 @@ let halfMagnitude: v128 = i32x4.splat(0x7fff7fff);
 export function anySpecial(from: usize, stride: usize, rows: i32, bytes: usize): bool {
   const mask = halfMagnitude;
   let most = i32x4.splat(0);
+  let other = most;
+  if (stride == bytes) {
+    // Rows without a gap are one row.
+    bytes *= rows;
+    rows = 1;
+  }
   while (rows > 0) {
     let p = from;
     const end = from + bytes;
+    const last = from + (bytes & -64);
+    while (p < last) {
+      most = i16x8.max_u(most, v128.and(v128.load(p), mask));
+      other = i16x8.max_u(other, v128.and(v128.load(p, 16), mask));
+      most = i16x8.max_u(most, v128.and(v128.load(p, 32), mask));
+      other = i16x8.max_u(other, v128.and(v128.load(p, 48), mask));
+      p += 64;
+    }
     while (p < end) {
       most = i16x8.max_u(most, v128.and(v128.load(p), mask));
       p += 16;
@@ -64,6 +78,7 @@ export function anySpecial(from: usize, stride: usize, rows: i32, bytes: usize):
     from += stride;
     rows -= 1;
   }
+  most = i16x8.max_u(most, other);
   return v128.any_true(i16x8.ge_u(most, i32x4.splat(0x7c007c00)));
 }
 

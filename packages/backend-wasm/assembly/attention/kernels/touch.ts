@@ -67,27 +67,49 @@ export function chunkOf(bytes: usize): i32 {
   return max(16, min(64, <i32>(8192 / bytes))) & -4;
 }
 
-let aheadFrom: usize = 0;
-let aheadStride: usize = 0;
-let aheadRows: i32 = 0;
-let aheadBytes: usize = 0;
+/** Shares of what is brought into the cache ahead, of which a line each is read at once: see `touchRows`. */
+// @ts-ignore: decorator
+@inline
+export const SHARES: usize = 8;
+
+let aheadNext: usize = 0;
+let aheadEnd: usize = 0;
+let aheadStep: usize = 0;
+let aheadDue: usize = 0;
 
 /**
- * Chooses rows that `touchAhead` brings into the cache, a few at a time, while others are computed with: memory is read
- * meanwhile. Globals belong to an instance of the module, of which each thread has its own.
+ * Chooses what `touchAhead` brings into the cache while something else is computed with. Globals belong to an instance of
+ * the module, of which each thread has its own.
+ *
+ * @param from 0 for nothing
+ * @param step bytes from one of the shares to the next
+ * @param bytes of each
  */
-export function setAhead(from: usize, stride: usize, rows: i32, bytes: usize): void {
-  aheadFrom = from;
-  aheadStride = stride;
-  aheadRows = rows;
-  aheadBytes = bytes;
+export function setAhead(from: usize, step: usize, bytes: usize): void {
+  aheadNext = from;
+  aheadEnd = from ? from + (bytes & -LINE) : 0;
+  aheadStep = step;
+  aheadDue = 0;
 }
 
-/** Brings the next of those rows into the cache, if any are left. */
-export function touchAhead(rows: i32): void {
-  rows = min(rows, aheadRows);
-  if (rows <= 0) return;
-  touchRows(aheadFrom, aheadStride, rows, aheadBytes);
-  aheadFrom += aheadStride * <usize>rows;
-  aheadRows -= rows;
+/**
+ * Brings as many bytes as are being computed with, by lines of all shares: loads that miss the cache wait together, where
+ * single ones between multiplications fill the processor's window of instructions one by one.
+ */
+export function touchAhead(bytes: usize): void {
+  aheadDue += bytes;
+  while (aheadDue >= SHARES * LINE && aheadNext < aheadEnd) {
+    const step = aheadStep;
+    let p = aheadNext;
+    touch(p);
+    touch((p += step));
+    touch((p += step));
+    touch((p += step));
+    touch((p += step));
+    touch((p += step));
+    touch((p += step));
+    touch((p += step));
+    aheadNext += LINE;
+    aheadDue -= SHARES * LINE;
+  }
 }
