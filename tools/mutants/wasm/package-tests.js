@@ -126,7 +126,8 @@ export class PackageTests {
         }
         if (status === 0) return resolve(null);
         if (signal !== null) return resolve({ outcome: "hangs", by: "the package's tests" });
-        const failed = /^not ok \d+ - (.*?)( # .*)?$/m.exec(text)?.[1];
+        // Tests that were left out after the first failure are "not ok", too, but have no error.
+        const failed = /^not ok \d+ - (.*?)( # .*)?\n +---$/m.exec(text)?.[1];
         const by = (failed ?? text.slice(-300)).replace("packages/backend-wasm/test/", "");
         resolve({ outcome: "noticed", by, failures: [by] });
       });
