@@ -5,7 +5,9 @@ import { join } from "node:path";
 /**
  * @typedef {object} Equivalents
  * @property {string} reason why no call can tell the mutants from what they change
- * @property {string[]} mutants each as {@link nameOf} names it
+ * @property {string[]} [files] of which the reason covers every mutant that lives
+ * @property {string[]} [lines] of which it does: the name of a mutant up to its arrow
+ * @property {string[]} [mutants] each as {@link nameOf} names it
  */
 
 /** @type {Record<string, Equivalents[]>} by package */
@@ -14,7 +16,11 @@ const known = JSON.parse(readFileSync(join(import.meta.dirname, "equivalents.jso
 /** The reason why a mutant is equivalent, or null. */
 export function whyEquivalent(name, mutant) {
   const wanted = nameOf(mutant);
-  return known[name]?.find(({ mutants }) => mutants.includes(wanted))?.reason ?? null;
+  const isCovered = ({ files = [], lines = [], mutants = [] }) =>
+    mutants.includes(wanted) ||
+    lines.some((line) => wanted.startsWith(`${line} → `)) ||
+    files.includes(mutant.file);
+  return known[name]?.find(isCovered)?.reason ?? null;
 }
 
 /** Every group of a package. */

@@ -82,8 +82,10 @@ function text(found) {
     own.length === 0 ? [] : [`### ${name}`, "", ...own, ""],
   );
   const equivalent = found.flatMap(({ name }) =>
-    equivalentsOf(name).flatMap(({ reason, mutants }) => [
+    equivalentsOf(name).flatMap(({ reason, files = [], lines = [], mutants = [] }) => [
       `- \`${name}\`: ${reason}`,
+      ...files.map((file) => `  - every one of ${code(file)}`),
+      ...lines.map((line) => `  - every one of ${code(line)}`),
       ...mutants.map((mutant) => `  - ${code(mutant)}`),
     ]),
   );
