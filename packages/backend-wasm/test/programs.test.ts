@@ -1,6 +1,31 @@
 import { type Backend, describeProblem, referenceAttention, tensor } from "@heed/core";
 import { document } from "@heed/core/masks";
-import { and, less, maskMod, subtract } from "@heed/core/program";
+import {
+  abs,
+  add,
+  and,
+  astype,
+  divide,
+  equal,
+  exp,
+  floor,
+  floorDivide,
+  less,
+  lessEqual,
+  log,
+  maskMod,
+  maximum,
+  minimum,
+  multiply,
+  negative,
+  notEqual,
+  remainder,
+  type ScoreProgram,
+  scoreMod,
+  sqrt,
+  subtract,
+  tanh,
+} from "@heed/core/program";
 import { afterAll, beforeAll, test } from "vitest";
 import { distance, expectOutputs, RandomCalls } from "../../core/test/program/random-calls.js";
 import { backendOver, loadThreads } from "./backends.js";
@@ -26,6 +51,75 @@ test("programs and block masks give what the reference gives", async () => {
       const plan = await backend.plan(problem);
       expectOutputs([name, n, problem.key], await plan.run(call), expected, 1e-4);
       plan.dispose();
+    }
+  }
+});
+
+type NumberExpression = ReturnType<typeof add>;
+type BoolExpression = ReturnType<typeof less>;
+
+const operations = {
+  ...{ add, subtract, multiply, divide, floorDivide, remainder, minimum, maximum },
+  ...{ equal, notEqual, less, lessEqual },
+};
+const functions = { negative, abs, floor, sqrt, exp, log, tanh };
+
+/** Every operation with every kind of operand: programs by name. Numbers are such that float32 holds them exactly. */
+function programsOf(type: "float32" | "int32"): [string, ScoreProgram][] {
+  /**
+   * `score + (change of far + far) / 64`: the number that is changed is needed once more, so that it stays beside the
+   * result, which takes the place of another.
+   */
+  const program = (
+    change: (
+      far: NumberExpression,
+      query: NumberExpression,
+      key: NumberExpression,
+    ) => NumberExpression | BoolExpression,
+  ) =>
+    scoreMod(({ score, query, key }) => {
+      const part = (x: NumberExpression) => (type === "int32" ? x : multiply(x, 0.25));
+      const [q, k] = [astype(query, type), astype(remainder(key, 23), type)];
+      const far = subtract(part(add(multiply(k, 4), q)), 9);
+      const changed = astype(change(far, part(q), part(k)), "float32");
+      return add(score, multiply(add(changed, far), 1 / 64));
+    });
+  const binary = Object.entries(operations).flatMap(([name, operation]) =>
+    Object.entries({
+      "a number": () => 5,
+      "a key": (_: NumberExpression, key: NumberExpression) => multiply(subtract(key, 2), 3),
+      "a pair": (query: NumberExpression, key: NumberExpression) => subtract(query, key),
+    }).flatMap(([what, other]): [string, ScoreProgram][] => [
+      [`${name}, then ${what}`, program((far, q, k) => operation(far, other(q, k)))],
+      [`${name}, after ${what}`, program((far, q, k) => operation(other(q, k), far))],
+    ]),
+  );
+  const unary = Object.entries(functions).map(([name, change]): [string, ScoreProgram] => {
+    const least = name === "sqrt" || name === "log" ? 10 : 0;
+    return [name, program((far) => change(multiply(add(far, least), 0.125)))];
+  });
+  return [...binary, ...unary];
+}
+
+test.each(["float32", "int32"] as const)("every operation on %s", async (type) => {
+  const random = new RandomCalls();
+  // More than the keys of a tile for few rows, so that registers are full.
+  const keys = 130;
+  for (const queries of [1, 3, 9]) {
+    const plain = {
+      query: random.values(1, 1, queries, 8),
+      key: random.values(1, 1, keys, 8),
+      value: random.values(1, 1, keys, 5),
+      returns: { logSumExp: true },
+    };
+    for (const [name, program] of programsOf(type)) {
+      const call = { ...plain, scoreMod: program };
+      const expected = referenceAttention(call);
+      for (const [place, backend] of Object.entries(backends)) {
+        const plan = await backend.plan(describeProblem(call));
+        expectOutputs([place, queries, name], await plan.run(call), expected, 1e-4);
+        plan.dispose();
+      }
     }
   }
 });

@@ -50,6 +50,10 @@ const calls: readonly (readonly [string, Call])[] = [
   ["lengths, one of which is 0", { ...short, kvLengths: [17, 0] }],
   ["sinks", { ...short, sinks: [0.5, -3, 2] }],
   ["a bias", { ...short, bias }],
+  [
+    "a bias of three keys more than a multiple of four",
+    { ...callOf(41, 23, 32), bias: random.tensor([1, 3, 41, 23], "float32") },
+  ],
   ["a bias that repeats over keys", { ...short, bias: random.tensor([49, 1], "float32") }],
   ["a bias that hides keys, and all of a row", { ...short, bias: hidden }],
   ["a hidden value of NaN", { ...short, bias: column, value: poisoned }],
