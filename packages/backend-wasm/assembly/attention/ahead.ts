@@ -56,15 +56,10 @@ export function bringAhead(d: usize, pointer: usize, from: i32, run: i32, bytes:
     return arrived;
   }
   const isWhole = run == word(d, D.pageSize) && (keyHeads == 1 || headStrideInPlace(d, pointer) == own);
-  if (!isWhole || own * keyHeads < LEAST) {
-    setAhead(0, 0, 0);
-    return false;
-  }
-  if (next + run > unitLast) {
-    setAhead(0, 0, 0);
-  } else {
-    if (selectedHead() == 0) nextPage = addressInPlace(d, pointer, next);
-    setAhead(nextPage + share * <usize>selectedHead(), share * <usize>keyHeads, share);
-  }
-  return from - run >= unitFirst;
+  const brings = isWhole && own * keyHeads >= LEAST;
+  const follows = brings && next + run <= unitLast;
+  const head = selectedHead();
+  if (follows && head == 0) nextPage = addressInPlace(d, pointer, next);
+  setAhead(follows ? nextPage + share * <usize>head : 0, share * <usize>keyHeads, share);
+  return brings && from - run >= unitFirst;
 }

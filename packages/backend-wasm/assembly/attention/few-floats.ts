@@ -5,21 +5,28 @@ import { fewScores, singleScores } from "./kernels/few-scores";
 import { fewValues, singleValues } from "./kernels/few-values";
 import { allFinite, guardedFewValues } from "./kernels/guarded";
 import { chunkOf, touchRows } from "./kernels/touch";
-import {
-  addressInPlace,
-  paddedBytes,
-  runFrom,
-  tileAddress,
-  tileStride,
-  valuesFinite,
-} from "./tile-source";
+import { anyHidden } from "./row-state";
+import { paddedBytes, runFrom, tileAddress, tileStride } from "./tile-source";
+import { selectHead } from "./unit";
 
 // Steps of a tile for few rows on float32 rows: where they lie, in runs if they are in pages, or as copies.
 
-/** Number of the keys `from ≤ j < to` that are computed at once: rows with gaps are brought into the cache a few at a time. */
-function runAtOnce(d: usize, from: i32, to: i32, dense: bool, bytes: usize): i32 {
+/**
+ * Number of the keys `from ≤ j < to` that are computed at once: all of a copy unless heads take turns, and of rows with gaps
+ * as many as are brought into the cache at once.
+ */
+function runAtOnce(
+  d: usize,
+  from: i32,
+  to: i32,
+  heads: i32,
+  packs: bool,
+  dense: bool,
+  bytes: usize,
+): i32 {
+  if (packs && heads == 1) return to - from;
   const run = runFrom(d, from, to);
-  return dense ? run : min(run, chunkOf(bytes));
+  return packs || dense ? run : min(run, chunkOf(bytes));
 }
 
 /** Rows of float32 whose size is a multiple of four are used where they lie. */
@@ -28,13 +35,15 @@ function mustPack(d: usize, columns: usize): bool {
 }
 
 /**
- * Dot products with the keys `from ≤ j < to`.
+ * Dot products with the keys `from ≤ j < to`, of several key heads in turn for each page.
  *
+ * @param heads 1 for the selected one alone
  * @param single whether of one row, `[keys]`, and up to three more that are overwritten; otherwise `[keys, 4]`
  */
 export function scoreFloats(
   d: usize,
   work: usize,
+  heads: i32,
   from: i32,
   to: i32,
   single: bool,
@@ -46,34 +55,35 @@ export function scoreFloats(
   const packs = mustPack(d, D.headDim);
   const stride = tileStride(d, D.keyPointer, columns, packs);
   const copy = work + size(d, D.workKey);
-  if (packs) tileAddress(d, D.keyPointer, from, to - from, columns, true, copy);
   const dense = stride == bytes;
   const brings = dense && !packs && !single;
   const touches = !packs && (!single || word(d, D.fromMemory) != 0);
+  const step = size(d, D.workHead);
   while (from < to) {
-    const run = packs ? to - from : runAtOnce(d, from, to, dense, bytes);
-    const key = packs ? copy : addressInPlace(d, D.keyPointer, from);
-    const came = brings && bringAhead(d, D.keyPointer, from, run, bytes);
-    if (touches && !came) touchRows(key, stride, run, bytes);
-    if (single) singleScores(query, bytes, key, stride, run, scores);
-    else fewScores(query, bytes, key, stride, run, scores);
+    const run = runAtOnce(d, from, to, heads, packs, dense, bytes);
+    let at: usize = 0;
+    for (let head = 0; head < heads; head++) {
+      if (heads > 1) selectHead(head);
+      const key = tileAddress(d, D.keyPointer, from, run, columns, packs, copy);
+      const came = brings && bringAhead(d, D.keyPointer, from, run, bytes);
+      if (touches && !came) touchRows(key, stride, run, bytes);
+      if (single) singleScores(query + at, bytes, key, stride, run, scores + at);
+      else fewScores(query + at, bytes, key, stride, run, scores + at);
+      at += step;
+    }
     scores += <usize>run * (single ? 4 : 16);
     from += run;
   }
 }
 
-/**
- * Adds the values `from ≤ j < to`, times their weights, to the tile's sums.
- *
- * @param partial whether any row may not see any key
- */
+/** Adds the values `from ≤ j < to`, times their weights, to the tile's sums, of several key heads in turn for each page. */
 export function addFloatValues(
   d: usize,
   work: usize,
+  heads: i32,
   from: i32,
   to: i32,
   single: bool,
-  partial: bool,
   weights: usize,
 ): void {
   const columns = word(d, D.valueDim);
@@ -82,22 +92,25 @@ export function addFloatValues(
   const stride = tileStride(d, D.valuePointer, columns, packs);
   // After the keys are read: their copy and that of the values would compete for the cache.
   const copy = work + size(d, D.workValue);
-  if (packs) tileAddress(d, D.valuePointer, from, to - from, columns, true, copy);
-  let guards = partial;
-  if (partial && packs) guards = !allFinite(copy, stride, to - from, columns);
-  else if (partial) guards = !valuesFinite(d, from, to);
   const sums = work + size(d, D.workRow);
   const dense = stride == bytes;
   const brings = dense && !packs && !single;
   const touches = !packs && (!single || word(d, D.fromMemory) != 0);
+  const step = size(d, D.workHead);
   while (from < to) {
-    const run = packs ? to - from : runAtOnce(d, from, to, dense, bytes);
-    const value = packs ? copy : addressInPlace(d, D.valuePointer, from);
-    const came = brings && bringAhead(d, D.valuePointer, from, run, bytes);
-    if (touches && !came) touchRows(value, stride, run, bytes);
-    if (single) singleValues(weights, run, value, stride, bytes, sums, !touches);
-    else if (guards) guardedFewValues(weights, run, value, stride, bytes, sums);
-    else fewValues(weights, run, value, stride, bytes, sums);
+    const run = runAtOnce(d, from, to, heads, packs, dense, bytes);
+    let at: usize = 0;
+    for (let head = 0; head < heads; head++) {
+      if (heads > 1) selectHead(head);
+      const value = tileAddress(d, D.valuePointer, from, run, columns, packs, copy);
+      const came = brings && bringAhead(d, D.valuePointer, from, run, bytes);
+      if (touches && !came) touchRows(value, stride, run, bytes);
+      if (single) singleValues(weights + at, run, value, stride, bytes, sums + at, !touches);
+      else if (anyHidden(d, work + at) && !allFinite(value, stride, run, columns)) {
+        guardedFewValues(weights + at, run, value, stride, bytes, sums + at);
+      } else fewValues(weights + at, run, value, stride, bytes, sums + at);
+      at += step;
+    }
     weights += <usize>run * (single ? 4 : 16);
     from += run;
   }

@@ -6,6 +6,7 @@ import { anySpecial, atEven, atOdd, HALF_FACTOR, INT8_FACTOR } from "./kernels/s
 import { fewStoredScores, singleStoredScores } from "./kernels/stored-scores";
 import { fewStoredValues, singleStoredValues } from "./kernels/stored-values";
 import { chunkOf, touchRows } from "./kernels/touch";
+import { anyHidden } from "./row-state";
 import {
   addressInPlace,
   paddedBytes,
@@ -14,6 +15,7 @@ import {
   scaleStride,
   strideInPlace,
 } from "./tile-source";
+import { selectHead } from "./unit";
 
 // Steps of a tile for few rows on float16 or int8, which are converted in registers. A token's scale is multiplied
 // with its score and its weight instead of its elements.
@@ -81,20 +83,44 @@ export function packStoredQuery(d: usize, work: usize): void {
 export function scoreStored(
   d: usize,
   work: usize,
+  heads: i32,
   from: i32,
   to: i32,
   single: bool,
   scores: usize,
 ): void {
-  if (word(d, D.stored) == D.storedFloat16) scoreChunks<u16>(d, work, from, to, single, scores);
-  else scoreChunks<i8>(d, work, from, to, single, scores);
+  if (word(d, D.stored) == D.storedFloat16) scoreRuns<u16>(d, work, heads, from, to, single, scores);
+  else scoreRuns<i8>(d, work, heads, from, to, single, scores);
 }
 
-function scoreChunks<Stored>(
+function scoreRuns<Stored>(
+  d: usize,
+  work: usize,
+  heads: i32,
+  from: i32,
+  to: i32,
+  single: bool,
+  scores: usize,
+): void {
+  const step = size(d, D.workHead);
+  while (from < to) {
+    const run = runFrom(d, from, to);
+    let at: usize = 0;
+    for (let head = 0; head < heads; head++) {
+      if (heads > 1) selectHead(head);
+      scoreRun<Stored>(d, work + at, from, run, single, scores + at);
+      at += step;
+    }
+    scores += (single ? 4 : 16) * <usize>run;
+    from += run;
+  }
+}
+
+function scoreRun<Stored>(
   d: usize,
   work: usize,
   from: i32,
-  to: i32,
+  run: i32,
   single: bool,
   scores: usize,
 ): void {
@@ -106,15 +132,10 @@ function scoreChunks<Stored>(
   const stride = strideInPlace(d, D.keyPointer);
   const chunk = chunkOf(bytes);
   const step: usize = single ? 4 : 16;
-  let runEnd = from;
-  let came = false;
-  while (from < to) {
-    if (from == runEnd) {
-      runEnd += runFrom(d, from, to);
-      came = stride == bytes && bringAhead(d, D.keyPointer, from, runEnd - from, bytes);
-    }
-    const keys = min(chunk, runEnd - from);
-    const key = addressInPlace(d, D.keyPointer, from);
+  const came = stride == bytes && bringAhead(d, D.keyPointer, from, run, bytes);
+  let key = addressInPlace(d, D.keyPointer, from);
+  while (run > 0) {
+    const keys = min(chunk, run);
     if (!came) touchRows(key, stride, keys, bytes);
     const special = sizeof<Stored>() == 2 && anySpecial(key, stride, keys, bytes);
     if (single) singleStoredScores<Stored>(query, key, bytes, stride, keys, scores);
@@ -129,17 +150,19 @@ function scoreChunks<Stored>(
     for (let j = 0; special && j < keys; j++) {
       if (!anySpecial(key + stride * <usize>j, 0, 1, bytes)) continue;
       if (single) scoreAlone(d, work, from + j, scores + 4 * <usize>j);
-      else scoreFloats(d, work, from + j, from + j + 1, false, scores + 16 * <usize>j);
+      else scoreFloats(d, work, 1, from + j, from + j + 1, false, scores + 16 * <usize>j);
     }
     scores += step * <usize>keys;
+    key += stride * <usize>keys;
     from += keys;
+    run -= keys;
   }
 }
 
 /** The dot product of a single row with one key: scores after it stay. */
 function scoreAlone(d: usize, work: usize, j: i32, score: usize): void {
   const sums = work + size(d, D.workRow);
-  scoreFloats(d, work, j, j + 1, true, sums);
+  scoreFloats(d, work, 1, j, j + 1, true, sums);
   store<f32>(score, load<f32>(sums));
 }
 
@@ -191,51 +214,64 @@ function scaleKeys(
 export function addStoredValues(
   d: usize,
   work: usize,
+  heads: i32,
   from: i32,
   to: i32,
   single: bool,
-  partial: bool,
   weights: usize,
 ): void {
-  if (word(d, D.stored) == D.storedFloat16) {
-    addChunks<u16>(d, work, from, to, single, partial, weights);
-  } else {
-    addChunks<i8>(d, work, from, to, single, partial, weights);
+  if (word(d, D.stored) == D.storedFloat16) addRuns<u16>(d, work, heads, from, to, single, weights);
+  else addRuns<i8>(d, work, heads, from, to, single, weights);
+}
+
+function addRuns<Stored>(
+  d: usize,
+  work: usize,
+  heads: i32,
+  from: i32,
+  to: i32,
+  single: bool,
+  weights: usize,
+): void {
+  const step = size(d, D.workHead);
+  while (from < to) {
+    const run = runFrom(d, from, to);
+    let at: usize = 0;
+    for (let head = 0; head < heads; head++) {
+      if (heads > 1) selectHead(head);
+      addRun<Stored>(d, work + at, from, run, single, weights + at);
+      at += step;
+    }
+    weights += (single ? 4 : 16) * <usize>run;
+    from += run;
   }
 }
 
-function addChunks<Stored>(
+function addRun<Stored>(
   d: usize,
   work: usize,
   from: i32,
-  to: i32,
+  run: i32,
   single: bool,
-  partial: bool,
   weights: usize,
 ): void {
-  const columns = word(d, D.valueDim);
-  const bytes = <usize>columns * sizeof<Stored>();
+  const bytes = <usize>word(d, D.valueDim) * sizeof<Stored>();
   const stride = strideInPlace(d, D.valuePointer);
   const sums = work + size(d, D.workRow);
   const step: usize = single ? 4 : 16;
   const chunk = chunkOf(bytes);
-  let runEnd = from;
-  let came = false;
-  while (from < to) {
-    if (from == runEnd) {
-      runEnd += runFrom(d, from, to);
-      came = stride == bytes && bringAhead(d, D.valuePointer, from, runEnd - from, bytes);
-    }
-    const keys = min(chunk, runEnd - from);
-    const value = addressInPlace(d, D.valuePointer, from);
+  const came = stride == bytes && bringAhead(d, D.valuePointer, from, run, bytes);
+  let value = addressInPlace(d, D.valuePointer, from);
+  while (run > 0) {
+    const keys = min(chunk, run);
     if (!came) touchRows(value, stride, keys, bytes);
-    const special = sizeof<Stored>() == 2 && anySpecial(value, stride, keys, bytes);
-    if (special) {
-      addFloatValues(d, work, from, from + keys, single, partial, weights);
+    if (sizeof<Stored>() == 2 && anySpecial(value, stride, keys, bytes)) {
+      addFloatValues(d, work, 1, from, from + keys, single, weights);
     } else {
       if (sizeof<Stored>() == 1) {
         const scale = scaleAddress(d, D.valueScalesPointer, from);
-        scaleKeys(weights, keys, scale, scaleStride(d, D.valueScalesPointer), INT8_FACTOR, single, partial);
+        const guards = anyHidden(d, work);
+        scaleKeys(weights, keys, scale, scaleStride(d, D.valueScalesPointer), INT8_FACTOR, single, guards);
       } else {
         multiply(weights, weights + step * <usize>keys, HALF_FACTOR);
       }
@@ -243,12 +279,14 @@ function addChunks<Stored>(
       else fewStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
     }
     weights += step * <usize>keys;
+    value += stride * <usize>keys;
     from += keys;
+    run -= keys;
   }
 }
 
-/** Multiplies float32 with a power of two. */
-function multiply(x: usize, end: usize, factor: f32): void {
+/** Multiplies float32. */
+export function multiply(x: usize, end: usize, factor: f32): void {
   const factors = f32x4.splat(factor);
   while (x + 16 <= end) {
     v128.store(x, f32x4.mul(v128.load(x), factors));

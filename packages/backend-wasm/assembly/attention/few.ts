@@ -3,7 +3,7 @@ import { number, size, word } from "../descriptor";
 import { nextTile, startTiles } from "./ahead";
 import { normalizeRows } from "./denominators";
 import { addFloatValues, scoreFloats } from "./few-floats";
-import { addStoredValues, converts, packStoredQuery, scoreStored } from "./few-stored";
+import { addStoredValues, converts, multiply, packStoredQuery, scoreStored } from "./few-stored";
 import { allFinite } from "./kernels/guarded";
 import { addTile } from "./kernels/few-values";
 import { addPairs } from "./kernels/stored-values";
@@ -26,6 +26,7 @@ import { mendRow, outputRow, storeRows } from "./output";
 import { partialOutput, storePartials } from "./partial";
 import {
   ANY_FROM,
+  ANY_HIDDEN,
   ANY_LEFT,
   ANY_RIGHT,
   ANY_TO,
@@ -39,7 +40,7 @@ import {
   stateOf,
   SUM,
 } from "./row-state";
-import { copyQuery, paddedBytes, runFrom } from "./tile-source";
+import { copyQuery, paddedBytes } from "./tile-source";
 import { keyHeads, rowCount, selectHead } from "./unit";
 
 // @ts-ignore: decorator
@@ -91,11 +92,6 @@ export function attendFew(d: usize, work: usize, unit: i32, split: i32): void {
   }
 }
 
-/** Whether any row may not see any key of the tile: in the state of a row that the panel does not have. */
-// @ts-ignore: decorator
-@inline
-const PARTIAL: usize = MAX + 4 * <usize>ROWS;
-
 /** Prepares the selected key head. */
 function startHead(d: usize, work: usize): void {
   setRows(d, work, ROWS);
@@ -118,7 +114,7 @@ function finishHead(d: usize, work: usize, unit: i32, split: i32, first: i32, la
     normalizeRows(state);
     for (let r = 0; r < rows; r++) {
       const row = output + valueBytes * <usize>r;
-      scaleRow(row, valueBytes, load<f32>(state + 4 * <usize>r, FACTOR));
+      multiply(row, row + valueBytes, load<f32>(state + 4 * <usize>r, FACTOR));
     }
     storePartials(d, work, unit, split, 0, rows, output, valueBytes);
   }
@@ -157,15 +153,6 @@ function packQuery(d: usize, work: usize, rows: i32): void {
   }
 }
 
-function scaleRow(row: usize, bytes: usize, scale: f32): void {
-  const factor = f32x4.splat(scale);
-  const end = row + bytes;
-  while (row < end) {
-    v128.store(row, f32x4.mul(v128.load(row), factor));
-    row += 16;
-  }
-}
-
 /**
  * Keys `from ≤ j < to` against the rows of the selected key head, or of all of the unit's.
  *
@@ -200,51 +187,24 @@ function attendTile(
     single = single && maskAddress == 0 && !hasScore;
   }
   const step = size(d, D.workHead);
-  const keyStep: usize = single ? 4 : STEP;
-  // Heads take turns page by page.
-  let scores = work + size(d, D.workScores);
-  for (let j = from; j < to; ) {
-    const run = heads == 1 ? to - j : runFrom(d, j, to);
-    let at: usize = 0;
-    for (let head = 0; head < heads; head++) {
-      if (heads > 1) selectHead(head);
-      if (converts(d, D.headDim)) scoreStored(d, work + at, j, j + run, single, scores + at);
-      else scoreFloats(d, work + at, j, j + run, single, scores + at);
-      at += step;
-    }
-    scores += keyStep * <usize>run;
-    j += run;
-  }
+  const scores = work + size(d, D.workScores);
+  if (converts(d, D.headDim)) scoreStored(d, work, heads, from, to, single, scores);
+  else scoreFloats(d, work, heads, from, to, single, scores);
   let at = work;
   for (let head = 0; head < heads; head++) {
     if (heads > 1) selectHead(head);
     weighTile(d, at, from, to, single, final);
     at += step;
   }
-  let weights = work + size(d, D.workScores);
-  for (let j = from; j < to; ) {
-    const run = heads == 1 ? to - j : runFrom(d, j, to);
-    let at: usize = 0;
-    for (let head = 0; head < heads; head++) {
-      if (heads > 1) selectHead(head);
-      const partial = load<i32>(rowState(d, work + at, 0), PARTIAL) != 0;
-      if (converts(d, D.valueDim)) {
-        addStoredValues(d, work + at, j, j + run, single, partial, weights + at);
-      } else {
-        addFloatValues(d, work + at, j, j + run, single, partial, weights + at);
-      }
-      at += step;
-    }
-    weights += keyStep * <usize>run;
-    j += run;
-  }
+  if (converts(d, D.valueDim)) addStoredValues(d, work, heads, from, to, single, scores);
+  else addFloatValues(d, work, heads, from, to, single, scores);
   for (let head = 0; head < heads; head++) {
     addSums(d, work, to - from, single);
     work += step;
   }
 }
 
-/** Turns a tile's scores into weights, and clears its sums. Leaves in `PARTIAL` whether any row may not see any key. */
+/** Turns a tile's scores into weights, and clears its sums. Leaves in `ANY_HIDDEN` whether any row may not see any key. */
 function weighTile(d: usize, work: usize, from: i32, to: i32, single: bool, final: bool): void {
   const state = rowState(d, work, 0);
   const keys = to - from;
@@ -260,7 +220,7 @@ function weighTile(d: usize, work: usize, from: i32, to: i32, single: bool, fina
     if (final) finalWeights(scores, STEP, keys, factor, state + MAX, state + FACTOR);
     else columnSoftmax(scores, STEP, keys, factor, state + MAX, state + SUM);
   }
-  store<i32>(state, partial ? 1 : 0, PARTIAL);
+  store<i32>(state, partial ? 1 : 0, ANY_HIDDEN);
   const bytes = paddedBytes(word(d, D.valueDim));
   memory.fill(work + size(d, D.workRow), 0, single ? bytes : ROWS * bytes);
 }

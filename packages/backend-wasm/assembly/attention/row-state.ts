@@ -103,6 +103,16 @@ export const ALL_LEFT: usize = BOUNDS + 24;
 @inline
 export const ALL_RIGHT: usize = BOUNDS + 28;
 
+/** Of few rows, whether any may not see any key of the tile: at the maximum of a row that their panel does not have. */
+// @ts-ignore: decorator
+@inline
+export const ANY_HIDDEN: usize = MAX + 4 * <usize>D.fewRows;
+
+/** What `ANY_HIDDEN` says. */
+export function anyHidden(d: usize, work: usize): bool {
+  return load<i32>(rowState(d, work, 0), ANY_HIDDEN) != 0;
+}
+
 /** Address of the position of the sequence's key 0, where keys have positions as data; 0 otherwise. */
 export let keyPositions: usize = 0;
 

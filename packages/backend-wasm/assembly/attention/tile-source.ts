@@ -2,7 +2,6 @@ import * as D from "../../src/shared/attention";
 import { size, word } from "../descriptor";
 import { widenRows } from "../math/float16";
 import { dequantiseRows } from "../math/int8";
-import { allFinite } from "./kernels/guarded";
 import { keyHead, sequence } from "./unit";
 import { startOf } from "./row-state";
 
@@ -119,18 +118,6 @@ export function scalesOf(pointer: usize): usize {
 /** Distance of scales in bytes. */
 export function scaleStride(d: usize, scales: usize): usize {
   return 4 * size(d, scales + 12);
-}
-
-/** Whether the values `first ≤ j < last`, float32 in place, have neither infinities nor NaN. */
-export function valuesFinite(d: usize, first: i32, last: i32): bool {
-  const columns = word(d, D.valueDim);
-  const stride = strideInPlace(d, D.valuePointer);
-  while (first < last) {
-    const run = runFrom(d, first, last);
-    if (!allFinite(addressInPlace(d, D.valuePointer, first), stride, run, columns)) return false;
-    first += run;
-  }
-  return true;
 }
 
 /** Copies a query row of either dtype to a float32 row padded with zeros. */
