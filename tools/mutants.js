@@ -6,7 +6,8 @@
 //   pnpm mutants backend-wasm --count 200 --seed 1   AssemblyScript, by the conformance suite's cases, then the
 //                                               package's own tests
 //   pnpm mutants backend-wasm --cases rotary/   … by those whose id contains this
-//   pnpm mutants backend-webgpu --minutes 25    the WGSL that kernels emit, by the suite's cases
+//   pnpm mutants backend-webgpu --minutes 25    the WGSL that kernels emit, by the suite's cases, then the
+//                                               package's own tests
 //   pnpm mutants backend-onnx                   what the sources add to ONNX graphs, by the suite's cases
 //   pnpm mutants backend-wasm --typescript      Stryker's mutators over a backend's TypeScript
 //   pnpm mutants cache                          bugs of caches, chosen by hand
@@ -55,7 +56,10 @@ const path = `results/mutants/${name}${suffix}.json`;
 const before = new Map();
 if (values.again && existsSync(path)) {
   for (const mutant of JSON.parse(readFileSync(path, "utf8")).results) {
-    if (mutant.outcome !== "lives") before.set(keyOf(mutant), mutant);
+    // Those that lived, and are known to be equivalent by now, need not live again.
+    const reason = mutant.outcome === "lives" ? whyEquivalent(name, mutant) : null;
+    if (reason !== null) before.set(keyOf(mutant), { ...mutant, outcome: "equivalent", reason });
+    else if (mutant.outcome !== "lives") before.set(keyOf(mutant), mutant);
   }
 }
 const results = [];

@@ -97,7 +97,10 @@ export const languages = {
       return [...lines].flatMap(lineMutants);
     },
     check: checkWgsl,
-    child: { script: join(import.meta.dirname, "wgsl/child.js"), longestSilence: 30 },
+    child: {
+      ...{ script: join(import.meta.dirname, "wgsl/child.js"), longestSilence: 30 },
+      asksTests: true,
+    },
   },
   "backend-onnx": {
     // Known only once graphs have been built: the child says them.

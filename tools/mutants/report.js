@@ -13,7 +13,12 @@ const rows = [
     "AssemblyScript",
     "the suite's cases on four configurations, then the package's own tests",
   ],
-  ["backend-webgpu", "backend-webgpu", "WGSL", "the suite's cases on SwiftShader"],
+  [
+    "backend-webgpu",
+    "backend-webgpu",
+    "WGSL",
+    "the suite's cases, then the package's own tests, on SwiftShader",
+  ],
   [
     "backend-onnx",
     "backend-onnx",

@@ -40,6 +40,19 @@ describe.skipIf(!available)("scatter", () => {
     expect(report.counts.pass).toBeGreaterThan(60);
   });
 
+  test("rows become float16 with infinities and the largest numbers as they round", async () => {
+    const attention = await createAttention({ backends: [provider()], selfTest: false });
+    const numbers = [Infinity, -Infinity, 65519, 65520, -65520, 3e38, Number.NaN, 2 ** -24];
+    const target = await attention.upload(zeros("float16", [1, 1, 1, 8]));
+    const source = fromFloat64(Float64Array.from(numbers), [1, 1, 1, 8], "float32");
+    await attention.apply(scatter, { target, source, slots: Int32Array.of(0) });
+    expect([...toFloat64(await target.read())]).toEqual([
+      ...[Infinity, -Infinity, 65504, Infinity, -Infinity, Infinity, Number.NaN, 2 ** -24],
+    ]);
+    target.dispose();
+    await attention.dispose();
+  });
+
   test("a source in the target's own buffer is refused, and the target stays", async () => {
     const attention = await createAttention({ backends: [provider()], selfTest: false });
     const both = await attention.upload(

@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { wasm } from "@heed/backend-wasm";
 import { builds, compile } from "../../../packages/backend-wasm/build/compiler.js";
+import { PackageTests } from "../suite/package-tests.js";
 import { Probes } from "../suite/probes.js";
-import { PackageTests } from "./package-tests.js";
+import { packageTests } from "./package-tests.js";
 
 /** Sources that a build is compiled of, by path: read once. */
 const sources = new Map();
@@ -59,7 +60,7 @@ export async function subject() {
       name === "baseline" || ("spec" in c && /pair|everything|^core\/shape|^decode/.test(c.id)),
   );
   const intact = modules;
-  const tests = new PackageTests();
+  const tests = new PackageTests(packageTests);
   return {
     probes,
     /** Asks the package's tests about a mutant that no case notices. */
