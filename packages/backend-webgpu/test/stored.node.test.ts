@@ -8,7 +8,6 @@ import {
   describeProblem,
   type HostTensor,
   referenceAttention,
-  tensor,
   toFloat64,
 } from "@heed/core";
 import { describe, expect, test } from "vitest";
@@ -101,24 +100,6 @@ const shapes = {
     sequences: prefill,
     rules: positional,
   },
-  // Of the second sequence's keys, 40 to 64, the last one alone is in the next block of 64, and hidden.
-  "positions past a block": {
-    stored: "float32",
-    ragged: true,
-    positions: "both",
-    sequences: [
-      [3, 38],
-      [3, 25],
-    ],
-    rules: {
-      causal: true,
-      queryPositions: tensor(new Int32Array(6).fill(100), [1, 6]),
-      keyPositions: tensor(
-        Int32Array.from({ length: 67 }, (_, j) => (j === 64 ? 1000 : j)),
-        [1, 67],
-      ),
-    },
-  },
   "weights and scores in pages": {
     stored: "float32",
     pageSize: 5,
@@ -164,7 +145,7 @@ const usual: readonly (readonly [Preferences & Device, readonly ShapeName[]])[] 
   [{ kernel: "row", fewBuffers: true }, ["ragged byte"]],
   // Tiles for the long sequences, the decode kernel for the short ones.
   [{ gpu: true }, ["ragged half in pages"]],
-  [{ kernel: "decode" }, ["float16 queries, bytes in pages", "positions past a block"]],
+  [{ kernel: "decode" }, ["float16 queries, bytes in pages"]],
   [{ kernel: "quad" }, ["positions in pages"]],
   [{ kernel: "stream" }, ["byte", "positions of keys"]],
   [{ batchInvariant: true }, ["positions in pages"]],
