@@ -43,7 +43,10 @@ export function nameOf({
   line,
   changed,
   original,
+  from,
 }) {
+  // Chosen, and of any number of lines.
+  if (from !== undefined) return `${file}: ${kind}`;
   if (site !== undefined) {
     const change = replacement ?? attribute ?? (input === undefined ? "" : `input ${input}`);
     return `${site.split(":")[0]}: ${oneLine(line)}: ${operator}, ${kind} ${change}`.trim();
