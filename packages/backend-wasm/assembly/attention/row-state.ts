@@ -103,12 +103,12 @@ export const ALL_LEFT: usize = BOUNDS + 24;
 @inline
 export const ALL_RIGHT: usize = BOUNDS + 28;
 
-/** Of few rows, whether any may not see any key of the tile: at the maximum of a row that their panel does not have. */
+/** The answer of `anyHidden`, which takes the place of the maximum of a row that a panel of few rows does not have. */
 // @ts-ignore: decorator
 @inline
 export const ANY_HIDDEN: usize = MAX + 4 * <usize>D.fewRows;
 
-/** What `ANY_HIDDEN` says. */
+/** Whether any of few rows may not see any key of the tile. */
 export function anyHidden(d: usize, work: usize): bool {
   return load<i32>(rowState(d, work, 0), ANY_HIDDEN) != 0;
 }
