@@ -56,7 +56,7 @@ const path = `results/mutants/${name}${suffix}.json`;
 const before = new Map();
 if (values.again && existsSync(path)) {
   for (const mutant of JSON.parse(readFileSync(path, "utf8")).results) {
-    // Those that lived, and are known to be equivalent by now, need not live again.
+    // Mutants that lived, and are known to be equivalent by now, need not live again.
     const reason = mutant.outcome === "lives" ? whyEquivalent(name, mutant) : null;
     if (reason !== null) before.set(keyOf(mutant), { ...mutant, outcome: "equivalent", reason });
     else if (mutant.outcome !== "lives") before.set(keyOf(mutant), mutant);
