@@ -4,8 +4,8 @@
 //   node apps/bench/tools/programs.js [--backend wasm|js|onnx|webgpu] [--ms 6000] [--cost] [--only softcap] [--heads 1]
 //
 // after a build; under another Node by calling this with that one. Times are the processor's, on Node 24 of the one thread
-// that computes, for webgpu of all threads; ratios are medians of pairs. `--cost` prints nanoseconds for each score that a program adds to a call of 2 heads, 1,024
-// tokens and head size 8. webgpu takes the adapter that Node's package `webgpu` finds, also one that imitates a GPU, for
+// that computes, for webgpu of all threads; ratios are medians of pairs. `--cost` prints nanoseconds for each score that a
+// program adds to a call of 2 heads, 1,024 tokens and head size 8. webgpu takes the adapter that Node's package `webgpu` finds, also one that imitates a GPU, for
 // which `--heads` leaves the first heads alone. On a GPU the processor's time says nothing: `--wall` takes the clock's.
 import { parseArgs } from "node:util";
 import { contiguous, createAttention, slice, tensor } from "@heed/core";

@@ -89,18 +89,25 @@ export function scoreStored(
   single: bool,
   scores: usize,
 ): void {
-  if (word(d, D.stored) == D.storedFloat16) scoreRuns<u16>(d, work, heads, from, to, single, scores);
-  else scoreRuns<i8>(d, work, heads, from, to, single, scores);
+  const half = word(d, D.stored) == D.storedFloat16;
+  if (half) eachRun<u16>(d, work, heads, from, to, single, scores, false);
+  else eachRun<i8>(d, work, heads, from, to, single, scores, false);
 }
 
-function scoreRuns<Stored>(
+/**
+ * Computes with the keys `from ≤ j < to` by runs without gaps, in each of which the key heads take turns.
+ *
+ * @param isValues whether values are added with their weights `x`, instead of keys' scores stored there
+ */
+function eachRun<Stored>(
   d: usize,
   work: usize,
   heads: i32,
   from: i32,
   to: i32,
   single: bool,
-  scores: usize,
+  x: usize,
+  isValues: bool,
 ): void {
   const step = size(d, D.workHead);
   while (from < to) {
@@ -108,10 +115,11 @@ function scoreRuns<Stored>(
     let at: usize = 0;
     for (let head = 0; head < heads; head++) {
       if (heads > 1) selectHead(head);
-      scoreRun<Stored>(d, work + at, from, run, single, scores + at);
+      if (isValues) addRun<Stored>(d, work + at, from, run, single, x + at);
+      else scoreRun<Stored>(d, work + at, from, run, single, x + at);
       at += step;
     }
-    scores += (single ? 4 : 16) * <usize>run;
+    x += (single ? 4 : 16) * <usize>run;
     from += run;
   }
 }
@@ -207,10 +215,7 @@ function scaleKeys(
   }
 }
 
-/**
- * Adds the values `from ≤ j < to`, times their weights, to the tile's sums, as `addFloatValues` does it.
- *
- */
+/** Adds the values `from ≤ j < to`, times their weights, to the tile's sums, as `addFloatValues` does it. */
 export function addStoredValues(
   d: usize,
   work: usize,
@@ -220,31 +225,9 @@ export function addStoredValues(
   single: bool,
   weights: usize,
 ): void {
-  if (word(d, D.stored) == D.storedFloat16) addRuns<u16>(d, work, heads, from, to, single, weights);
-  else addRuns<i8>(d, work, heads, from, to, single, weights);
-}
-
-function addRuns<Stored>(
-  d: usize,
-  work: usize,
-  heads: i32,
-  from: i32,
-  to: i32,
-  single: bool,
-  weights: usize,
-): void {
-  const step = size(d, D.workHead);
-  while (from < to) {
-    const run = runFrom(d, from, to);
-    let at: usize = 0;
-    for (let head = 0; head < heads; head++) {
-      if (heads > 1) selectHead(head);
-      addRun<Stored>(d, work + at, from, run, single, weights + at);
-      at += step;
-    }
-    weights += (single ? 4 : 16) * <usize>run;
-    from += run;
-  }
+  const half = word(d, D.stored) == D.storedFloat16;
+  if (half) eachRun<u16>(d, work, heads, from, to, single, weights, true);
+  else eachRun<i8>(d, work, heads, from, to, single, weights, true);
 }
 
 function addRun<Stored>(
