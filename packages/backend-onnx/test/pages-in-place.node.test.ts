@@ -1,6 +1,15 @@
 /** Pages of the provider cpu: read where they are, where a sequence has its part of the pool to itself, or gathered in parts. */
-import { type AttentionInputs, cast, describeProblem, type HostTensor, tensor } from "@heed/core";
-import { expect, test } from "vitest";
+import {
+  type AttentionInputs,
+  cast,
+  contiguous,
+  describeProblem,
+  type HostTensor,
+  slice,
+  tensor,
+  transpose,
+} from "@heed/core";
+import { describe, expect, test } from "vitest";
 import { expectAsReference, Numbers, stored } from "./call-of.js";
 import { watched } from "./watched.js";
 
@@ -8,8 +17,9 @@ type Call = AttentionInputs<HostTensor>;
 
 /** How a run gets its pages. */
 const ways = () =>
-  watched(({ key, partPages }) => {
+  watched(({ key, partPages, rangeStart }) => {
     if (partPages) return `${partPages.dims[0]} parts`;
+    if (rangeStart) return "cut";
     return key?.dims.length === 4 ? "in place" : "gathered";
   });
 
@@ -45,6 +55,53 @@ function pagedCall(
     kvLengths: [keys, keys + 1],
     queryOffset: "bottom-right",
     causal: true,
+  };
+}
+
+/** The same call, keys, values and scales of whose pages lie head by head. */
+function byHead(call: Call): Call {
+  const turned = (t: HostTensor): HostTensor => {
+    const axes = [1, 0, 2, 3].slice(0, t.shape.length);
+    return transpose(contiguous(transpose(t, axes)), axes);
+  };
+  const { keyScales, valueScales } = call;
+  return {
+    ...call,
+    key: turned(call.key),
+    value: turned(call.value),
+    ...(keyScales && { keyScales: turned(keyScales) }),
+    ...(valueScales && { valueScales: turned(valueScales) }),
+  };
+}
+
+function withStored(call: Call, dtype: "float32" | "float16" | "int8"): Call {
+  const [key, value] = [stored(call.key, dtype), stored(call.value, dtype)];
+  return {
+    ...call,
+    key: key.data,
+    value: value.data,
+    ...(key.scales && { keyScales: key.scales, valueScales: value.scales }),
+  };
+}
+
+/** The first sequence alone, with a pool of its own pages and of `others` behind them. */
+function alone(call: Call, others: number): Call {
+  const { data, shape } = call.pageTable as HostTensor<"int32">;
+  const [perSequence, size] = [shape[1] as number, call.key.shape[2] as number];
+  const pages = perSequence + others;
+  const table = (data as Int32Array).slice(0, perSequence);
+  const most = Math.max(...table);
+  const numbers = new Numbers(size);
+  return {
+    ...call,
+    query: numbers.tensor(1, heads, 1, headDim),
+    key: numbers.tensor(pages, kvHeads, size, headDim),
+    value: numbers.tensor(pages, kvHeads, size, valueDim),
+    pageTable: tensor(
+      table.map((page) => (page < 0 ? page : most - page)),
+      [1, perSequence],
+    ),
+    kvLengths: [(call.kvLengths as number[])[0] as number],
   };
 }
 
@@ -142,14 +199,7 @@ test.each(["float32", "float16", "int8"] as const)(
   async (dtype) => {
     const plans = await ways();
     const numbers = new Numbers(11);
-    const dense = pagedCall(numbers, 16, 5003, "mixed");
-    const [key, value] = [stored(dense.key, dtype), stored(dense.value, dtype)];
-    const call = {
-      ...dense,
-      key: key.data,
-      value: value.data,
-      ...(key.scales && { keyScales: key.scales, valueScales: value.scales }),
-    };
+    const call = withStored(pagedCall(numbers, 16, 5003, "mixed"), dtype);
     const wide = Math.ceil((5003 + 20) / 16) * 16;
     for (const more of [
       {},
@@ -160,6 +210,7 @@ test.each(["float32", "float16", "int8"] as const)(
       { query: numbers.tensor(2, heads, dtype === "int8" ? 1 : 2, headDim), softcap: 1.5 },
     ] satisfies Partial<Call>[]) {
       await computed(plans, { ...call, ...more });
+      await computed(plans, byHead({ ...call, ...more }));
     }
     expect(new Set(plans.runs.map((way) => way.replace(/\d+/, "")))).toEqual(new Set([" parts"]));
     await plans.backend.dispose();
@@ -181,5 +232,61 @@ test("float16 queries, keys and values in pages, and NaN in what is hidden", asy
   };
   await computed(plans, narrow);
   await computed(plans, call);
+  await plans.backend.dispose();
+});
+
+describe.each(["float32", "float16", "int8"] as const)("pages head by head, %s", (dtype) => {
+  test.each([
+    [16, "fresh"],
+    [16, "permuted"],
+    [64, "fresh"],
+  ] as const)("of %i, %s: those of one sequence are a batch entry", async (size, order) => {
+    const plans = await ways();
+    const numbers = new Numbers(size);
+    const call = byHead(withStored(alone(pagedCall(numbers, size, 1003, order), 5), dtype));
+    for (const more of [
+      {},
+      { window: { left: 950 } },
+      { causal: false, query: numbers.tensor(1, heads, 3, headDim), kvLengths: [990] },
+      { sinks: Float32Array.from({ length: heads }, () => numbers.next()) },
+      { softcap: 0.5, scale: 2, returns: { logSumExp: true } },
+      { mask: tensor([true, false, true, true, true, true], [1, heads, 1, 1]) },
+    ] satisfies Partial<Call>[]) {
+      await computed(plans, { ...call, ...more });
+    }
+    expect(new Set(plans.runs)).toEqual(new Set(["in place"]));
+    await plans.backend.dispose();
+  });
+
+  test("ranges of a pool are cut", async () => {
+    const plans = await ways();
+    const two = byHead(withStored(pagedCall(new Numbers(5), 16, 1003, "fresh"), dtype));
+    const one = byHead(withStored(alone(pagedCall(new Numbers(6), 16, 1003, "fresh"), 90), dtype));
+    await computed(plans, two);
+    await computed(plans, { ...two, kvLengths: [700, 1001] });
+    for (const length of [60, 500, 1003]) await computed(plans, { ...one, kvLengths: [length] });
+    expect(new Set(plans.runs)).toEqual(new Set(["cut"]));
+    await plans.backend.dispose();
+  });
+});
+
+test("NaN in pages head by head that nobody has, and pages of a single head", async () => {
+  const plans = await ways();
+  const call = alone(pagedCall(new Numbers(15), 16, 1003, "permuted"), 5);
+  const { data, shape } = call.value;
+  const own = (call.pageTable?.shape[1] as number) * (data.length / (shape[0] as number));
+  (data as Float32Array).fill(Number.NaN, own);
+  await computed(plans, byHead(call));
+  expect(plans.runs).toHaveLength(2);
+  expect(plans.runs[0]).toBe("in place");
+  expect(plans.runs[1]).not.toBe("in place");
+  const single = (t: HostTensor): HostTensor => contiguous(slice(t, 1, 0, 1));
+  const { query } = call;
+  await computed(plans, {
+    ...call,
+    query: slice(query, 1, 0, 3),
+    key: single(call.key),
+    value: single(call.value),
+  });
   await plans.backend.dispose();
 });

@@ -82,7 +82,7 @@ function packed(t: HostTensor, used: ReturnType<CacheState["used"]>): HostTensor
   return result;
 }
 
-/** Copies the first rows of an entry of a row-major tensor to those of an entry of another. */
+/** Copies the first rows of an entry of a tensor whose rows of a head lie side by side to those of an entry of another. */
 function copyRows(
   target: HostTensor,
   to: number,
@@ -91,18 +91,19 @@ function copyRows(
   rows: number,
 ): void {
   const heads = target.shape[1] as number;
-  const [into, of] = [target.shape[2] as number, source.shape[2] as number];
-  const step = elementCount(target.shape.slice(3));
+  const [intoEntry, intoHead] = target.strides as [number, number];
+  const [ofEntry, ofHead] = source.strides as [number, number];
   // As bytes, so that every dtype keeps its bits.
   const bytes = (t: HostTensor): Uint8Array => {
     const { buffer, byteOffset, byteLength } = t.data as TypedArray;
     return new Uint8Array(buffer, byteOffset, byteLength);
   };
-  const width = step * bytesPerElement(target.dtype);
+  const width = bytesPerElement(target.dtype);
+  const length = rows * elementCount(target.shape.slice(3)) * width;
   const [data, given] = [bytes(target), bytes(source)];
   for (let h = 0; h < heads; h++) {
-    const start = (from * heads + h) * of * width;
-    data.set(given.subarray(start, start + rows * width), (to * heads + h) * into * width);
+    const start = (from * ofEntry + h * ofHead) * width;
+    data.set(given.subarray(start, start + length), (to * intoEntry + h * intoHead) * width);
   }
 }
 

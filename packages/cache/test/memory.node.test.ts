@@ -1,4 +1,5 @@
 /** The same history in a backend's memory and in that of the host leaves the same bits. */
+import { js } from "@heed/backend-js";
 import { type WebGpuBackend, webgpu } from "@heed/backend-webgpu";
 import { type Attention, type AttentionProvider, createAttention } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -82,4 +83,22 @@ test("a cache on a GPU that is destroyed says that it is lost", async () => {
   expect(cache.lengths).toEqual([1, 1]);
   cache.dispose();
   await attention.dispose();
+});
+
+test("pages in host memory lie head by head, also those of a file", async () => {
+  const host = await createAttention({ backends: [js()], selfTest: false });
+  const { headDim } = sizes;
+  const more = { valueDim: headDim, dtype: "int8", capacity: 40, pageSize: 4 } as const;
+  const options = { ...sizes, ...more, kind: "paged" } as const;
+  const cache = await createCache(host, options);
+  const rows = () => randomTensor(randomFrom(7), [sizes.batch, sizes.kvHeads, 5, headDim]);
+  await cache.append({ key: rows(), value: rows() });
+  const again = await Cache.load(host, await cache.save());
+  for (const { key, keyScales } of [cache.inputs(), again.inputs()]) {
+    expect(key.shape).toEqual([10, sizes.kvHeads, 4, headDim]);
+    expect(key.strides).toEqual([4 * headDim, 40 * headDim, headDim, 1]);
+    expect(keyScales?.strides).toEqual([4, 40, 1]);
+  }
+  cache.dispose();
+  again.dispose();
 });

@@ -7,6 +7,9 @@ export type AxisOrder = readonly [number, number, number, number];
 /** Row-major as the canonical shape says. */
 export const canonicalOrder: AxisOrder = [0, 1, 2, 3];
 
+/** Each head's elements side by side: of pages, so that a head's keys lie as those of a batch do. */
+export const headsOrder: AxisOrder = [1, 0, 2, 3];
+
 /**
  * The order in which a tensor's axes lie in memory, outermost first, if its elements lie without gaps:
  * `[0, 2, 1, 3]` for `[batch, length, heads, size]` data. The graph then puts them right, which spares
@@ -26,8 +29,9 @@ export function axisOrder(t: Tensor): AxisOrder | null {
     expected *= size(axis);
   }
   const order = canonicalOrder.map((axis) => (size(axis) > 1 ? (sorted.shift() as number) : axis));
-  // The one object for it, so that the usual case is told by identity.
-  return order.every((axis, i) => axis === i) ? canonicalOrder : (order as unknown as AxisOrder);
+  // The one object for it, so that the usual cases are told by identity.
+  const known = [canonicalOrder, headsOrder].find((o) => order.every((axis, i) => axis === o[i]));
+  return known ?? (order as unknown as AxisOrder);
 }
 
 /**

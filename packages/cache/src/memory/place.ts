@@ -3,6 +3,7 @@ import {
   type AttentionInputs,
   attention as attentionOperation,
   broadcastTo,
+  contiguous,
   type DType,
   type FloatDType,
   type HostTensor,
@@ -10,6 +11,7 @@ import {
   isHeedError,
   type Tensor,
   tensor,
+  transpose,
   UnsupportedError,
   zeros,
 } from "@heed/core";
@@ -89,13 +91,30 @@ export function placeOf(attention: Attention, name: string): Place {
   }
 }
 
-/** A tensor of zeros in a place. */
+/** A tensor of zeros in a place: of batch entries, or of pages. */
 export function allocateIn(
   { attention, backend }: Place,
   dtype: DType,
   shape: readonly number[],
+  paged: boolean,
 ): Tensor {
-  return backend === null ? zeros(dtype, shape) : attention.allocate(dtype, shape, { backend });
+  if (backend !== null) return attention.allocate(dtype, shape, { backend });
+  if (!paged) return zeros(dtype, shape);
+  const [pages, heads, ...page] = shape as [number, number, ...number[]];
+  return headsAndPages(zeros(dtype, [heads, pages, ...page]));
+}
+
+/**
+ * `[pages, heads, …]` as `[heads, pages, …]`, and the other way round: a view. Pages in host memory lie in the latter order, in
+ * which a sequence that has the pool to itself lies as an entry of a batch does.
+ */
+function headsAndPages(t: HostTensor): HostTensor {
+  return transpose(t, [1, 0, 2, 3].slice(0, t.shape.length));
+}
+
+/** Pages in host memory, in the order in which {@link allocateIn} makes them. */
+export function turnedPages(t: HostTensor): HostTensor {
+  return headsAndPages(contiguous(headsAndPages(t)));
 }
 
 /** A host tensor as a tensor in a place; it is not copied if it is there. */

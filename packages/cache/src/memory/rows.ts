@@ -16,7 +16,7 @@ import {
 import type { CacheInputs } from "../inputs.js";
 import type { CacheSizes } from "../options.js";
 import type { PageCopy } from "../state/state.js";
-import { allocateIn, type Place, putInto, tensorShape } from "./place.js";
+import { allocateIn, type Place, putInto, tensorShape, turnedPages } from "./place.js";
 
 /** Keys or values, with the scales of int8 rows. */
 export interface Side<T extends Tensor = Tensor> {
@@ -68,7 +68,7 @@ export class Rows {
 
   /** Rows with the contents of host tensors, which must be of the right shapes and dtypes. */
   static async from(place: Place, sizes: CacheSizes, given: Sides<HostTensor>): Promise<Rows> {
-    return new Rows(place, sizes, await putSides(place, given));
+    return new Rows(place, sizes, await putSides(place, sizes, given));
   }
 
   /** Whether another cache holds these rows, too. */
@@ -230,12 +230,12 @@ function dispose(t: Tensor): void {
 /** Tensors of zeros for a number of batch entries or pages, with a number of rows each. */
 export function allocateSides(
   place: Place,
-  { kvHeads, headDim, valueDim, dtype }: CacheSizes,
+  { kind, kvHeads, headDim, valueDim, dtype }: CacheSizes,
   [entries, rows]: readonly [number, number],
 ): Sides {
   const made: Tensor[] = [];
   const make = (type: DType, shape: readonly number[]): Tensor => {
-    const t = allocateIn(place, type, shape);
+    const t = allocateIn(place, type, shape, kind === "paged");
     made.push(t);
     return t;
   };
@@ -251,10 +251,15 @@ export function allocateSides(
   }
 }
 
-async function putSides(place: Place, given: Sides<HostTensor>): Promise<Sides> {
+async function putSides(
+  place: Place,
+  { kind }: CacheSizes,
+  given: Sides<HostTensor>,
+): Promise<Sides> {
   const made: Tensor[] = [];
   const put = async (t: HostTensor): Promise<Tensor> => {
-    const there = await putInto(place, t);
+    const turns = kind === "paged" && place.backend === null;
+    const there = turns ? turnedPages(t) : await putInto(place, t);
     made.push(there);
     return there;
   };
@@ -294,12 +299,12 @@ function scatterInto(
 
 function copyHostPage(side: Side, { from, to, rows }: PageCopy): void {
   for (const t of side.scales ? [side.rows, side.scales] : [side.rows]) {
-    const { data, shape } = t as HostTensor;
-    const [, heads, size] = shape as [number, number, number];
-    const step = (shape[3] ?? 1) as number;
-    for (let h = 0; h < heads; h++) {
-      const start = (from * heads + h) * size * step;
-      (data as Float32Array).copyWithin((to * heads + h) * size * step, start, start + rows * step);
+    const { data, shape, strides } = t as HostTensor;
+    const [ofPage, ofHead, ofRow] = strides as [number, number, number];
+    for (let h = 0; h < (shape[1] as number); h++) {
+      const start = from * ofPage + h * ofHead;
+      const at = to * ofPage + h * ofHead;
+      (data as Float32Array).copyWithin(at, start, start + rows * ofRow);
     }
   }
 }

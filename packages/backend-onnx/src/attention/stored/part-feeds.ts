@@ -9,6 +9,7 @@ import {
   type Tensor,
   type TypedArray,
   tensor,
+  transpose,
 } from "@heed/core";
 import { canonicalOrder } from "../../layout/axis-order.js";
 import { type FeedContext, feed } from "../../layout/feed.js";
@@ -20,7 +21,6 @@ import type { GraphSpec } from "../graph/spec.js";
 import type { Feeds } from "../position-feeds.js";
 import { gatherKeys } from "./host-keys.js";
 import { partSizes } from "./page-parts.js";
-import type { PoolRange } from "./pool.js";
 import type { Part } from "./schedule.js";
 
 /** Keys and values that the host has put together for a run. */
@@ -74,15 +74,17 @@ export function partFeeds(
   const feeds: Feeds = { query };
   const given = gathered ?? bound;
   for (const name of ["key", "value"] as const) {
-    const t: Tensor = part.pool ? pagesOf(given[name], part.pool) : given[name];
+    const t = storedPart(part, given[name]);
     const flat = storage?.keys === "pages" && order[name] === canonicalOrder;
     const dims = (shape: readonly number[]): readonly number[] => {
-      const [entries, heads, rows, size] = shape as [number, number, number, number];
-      return flat ? [entries * heads, rows, size] : shape;
+      const [outer, inner, rows, size] = shape as [number, number, number, number];
+      if (flat) return [outer * inner, rows, size];
+      return part.pool && part.byHead ? [1, outer, inner * rows, size] : shape;
     };
     feeds[name] = feed(context, name, t, storage?.dtype ?? dtype, dims(t.shape), order[name]);
-    const scales = gathered ? null : bound[`${name}Scales`];
-    if (!scales) continue;
+    const givenScales = gathered ? null : bound[`${name}Scales`];
+    if (!givenScales) continue;
+    const scales = storedPart(part, givenScales);
     const scaleDims = dims([...scales.shape, 1]);
     feeds[`${name}Scales`] = feed(context, `${name}Scales`, scales, "float32", scaleDims);
   }
@@ -94,15 +96,16 @@ export function partFeeds(
   return feeds;
 }
 
-/** Pages that lie side by side, in place. */
-function pagesOf(t: Tensor, { first, count }: PoolRange): Tensor {
-  return slice(t as HostTensor, 0, first, first + count);
+/** What a part reads of keys, values or scales: pages that lie side by side, or all, heads first where they lie so. */
+function storedPart({ pool, byHead }: Part, t: Tensor): Tensor {
+  if (byHead) return transpose(t, [1, 0, 2, 3].slice(0, t.shape.length));
+  return pool ? slice(t as HostTensor, 0, pool.first, pool.first + pool.count) : t;
 }
 
 /** The indices by which a graph chooses: see `StorageSpec`. */
 function choices(
   runtime: Runtime,
-  { group }: Part,
+  { group, pool, byHead }: Part,
   { kvHeads, keyLength, pages, sequences }: AttentionProblem,
   { pageTable, keyStarts }: BoundAttention,
   parts: number,
@@ -169,7 +172,8 @@ function choices(
       int32([count, kvHeads, keys / (pages?.size ?? 1)], (into) => {
         const each = keys / (pages?.size ?? 1);
         eachPage(kvHeads, (at, page) => {
-          into[at] = page * kvHeads + (Math.floor(at / each) % kvHeads);
+          const head = Math.floor(at / each) % kvHeads;
+          into[at] = byHead ? head * (pages?.count ?? 0) + page : page * kvHeads + head;
         });
       }),
     partPages: () => int64(...partSizes(keys / (pages?.size ?? 1), parts)),
@@ -177,8 +181,12 @@ function choices(
       const size = pages?.size ?? 1;
       return int64(...partSizes(keys / size, parts).map((count) => count * size));
     },
-    rangeStart: () => int64(group.sequences[0] ?? 0, start),
-    rangeEnd: () => int64((group.sequences.at(-1) ?? sequences - 1) + 1, start + keys),
+    rangeStart: () =>
+      pool ? int64(0, pool.first * (pages?.size ?? 1)) : int64(group.sequences[0] ?? 0, start),
+    rangeEnd: () =>
+      pool
+        ? int64(1, (pool.first + pool.count) * (pages?.size ?? 1))
+        : int64((group.sequences.at(-1) ?? sequences - 1) + 1, start + keys),
     maskStart: () => int64(start),
     maskEnd: () => int64(start + keys),
   };

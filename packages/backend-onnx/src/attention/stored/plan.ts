@@ -9,12 +9,18 @@ import {
   type KernelPlan,
   OutOfMemoryError,
   type PlanDescription,
+  type Tensor,
 } from "@heed/core";
 import type { OnnxContext } from "../../context.js";
 import type { OnnxMemory } from "../../device/memory.js";
 import { packedLayouts, ResidentCall } from "../../device/resident.js";
 import { kernelName } from "../../kernel-name.js";
-import { canonicalOrder, storedOrder } from "../../layout/axis-order.js";
+import {
+  type AxisOrder,
+  canonicalOrder,
+  headsOrder,
+  storedOrder,
+} from "../../layout/axis-order.js";
 import { Scratch } from "../../layout/scratch.js";
 import type { ProviderTraits } from "../../runtime/traits.js";
 import { typicalBand } from "../bounds.js";
@@ -22,7 +28,6 @@ import { fitsPart, workspaceBytes } from "../decide.js";
 import { emptyOutputs, isEmpty, uploadOutputs } from "../empty.js";
 import { callFeeds } from "../feeds.js";
 import { chooseGraph, type GraphKind } from "../graph/choose.js";
-import { poolSpec } from "../graph/pool.js";
 import { type PreparedGraph, prepareGraph } from "../graph/prepare.js";
 import {
   canonicalOrders,
@@ -116,8 +121,8 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
   readonly #assemblies = new Map<string, Assembly>();
   readonly #knownOutputs: KnownOutputs = new Map();
   readonly #scratch = new Scratch(keptArrays);
-  /** Whether host tensors of pages may be read where they are. */
-  readonly #readsPool: boolean;
+  /** Whether host tensors of pages may be read where they are: page by page, and head by head. */
+  readonly #readsPool: Readonly<Record<"byPage" | "byHead", boolean>>;
   #latest: Schedule | null = null;
 
   constructor(problem: AttentionProblem, kind: GraphKind, context: OnnxContext) {
@@ -125,7 +130,10 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
     this.#problem = problem;
     const { traits } = context.loaded;
     const least = leastPart(problem);
-    this.#readsPool = traits.readsInPlace && mayReadPool(problem);
+    this.#readsPool = {
+      byPage: traits.readsInPlace && mayReadPool(problem, false),
+      byHead: traits.readsInPlace && mayReadPool(problem, true),
+    };
     this.description = {
       kernel: kernelName("attention", kind, traits.provider),
       tiles: {},
@@ -243,19 +251,24 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
 
   #scheduleOf(bound: BoundAttention, onDevice: boolean, mayReadPool: boolean): Schedule {
     const { traits } = this.#context.loaded;
-    const inPool =
-      mayReadPool &&
-      this.#readsPool &&
-      [bound.key, bound.value].every((t) => storedOrder(t, "float32") === canonicalOrder);
     const inGraph = traits.readsInPlace || keysOnDevice(bound);
-    const path = { ...this.#pathOf(inGraph, onDevice), inPool };
+    const way = this.#pathOf(inGraph, onDevice);
+    const orders = [bound.key, bound.value].map((t) => storedOrder(t, way.dtype));
+    const byPage = orders.every((order) => order === canonicalOrder);
+    // A single head lies both ways.
+    const byHead =
+      this.#problem.pages !== null &&
+      traits.readsInPlace &&
+      (orders.every((order) => order === headsOrder) || (byPage && this.#problem.kvHeads === 1));
+    const readsPool = byHead ? this.#readsPool.byHead : byPage && this.#readsPool.byPage;
+    const path = { ...way, byHead, inPool: mayReadPool && readsPool };
     const latest = this.#latest;
     if (latest && isScheduled(latest, bound, path)) return latest;
     this.#latest = scheduleOf(this.#problem, bound, path, traits);
     return this.#latest;
   }
 
-  #pathOf(inGraph: boolean, onDevice: boolean): Omit<KeyPath, "inPool"> {
+  #pathOf(inGraph: boolean, onDevice: boolean): Omit<KeyPath, "inPool" | "byHead"> {
     const { traits } = this.#context.loaded;
     const { kvDtype } = this.#problem;
     const converted = convertedDType(this.#problem, traits);
@@ -295,10 +308,12 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
     guard: HiddenGuard,
   ): PreparedGraph {
     const { traits } = this.#context.loaded;
+    const orderOf = (t: Tensor): AxisOrder =>
+      path.inGraph && !path.byHead ? storedOrder(t, storage.dtype) : canonicalOrder;
     const order = {
       query: storedOrder(bound.query, storedDType(problem.dtype, traits)),
-      key: path.inGraph ? storedOrder(bound.key, storage.dtype) : canonicalOrder,
-      value: path.inGraph ? storedOrder(bound.value, storage.dtype) : canonicalOrder,
+      key: orderOf(bound.key),
+      value: orderOf(bound.value),
     };
     const spec = positionSpec(positions, guard);
     const key = shortKey(problem, storage, spec, order);
@@ -343,11 +358,9 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
     const { loaded, memory } = this.#context;
     const least = leastPart(problem);
     const path = this.#pathOf(loaded.traits.readsInPlace || memory !== null, memory !== null);
-    const pool =
-      problem.pages && this.#readsPool && least.queryLength === 1
-        ? poolSpec(problem.pages.size)
-        : null;
-    const keys = pool ? "pool" : problem.pages ? "pages" : problem.ragged ? "rows" : "whole";
+    // Those of caches lie head by head, and are read as a batch.
+    const inPool = problem.pages === null || (this.#readsPool.byHead && least.queryLength === 1);
+    const keys = !inPool ? "pages" : problem.ragged?.keys ? "rows" : "whole";
     const storage: StorageSpec = {
       queries: problem.ragged ? "rows" : "whole",
       keys: path.inGraph ? keys : "whole",
@@ -356,7 +369,7 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
       convertsFirst: false,
       masksInPart: false,
       parts: 1,
-      pool,
+      pool: null,
     };
     const band = typicalBand({ ...least, kvLengths: problem.kvLengths });
     return this.#graphOf(least, storage, { band, guard: "none" }, canonicalOrders);

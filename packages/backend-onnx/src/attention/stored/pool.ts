@@ -10,6 +10,9 @@ export interface PoolRange {
   readonly count: number;
 }
 
+/** Share of the keys from which all of them are read, since choosing some copies them once more. */
+export const mostOfThem = 0.75;
+
 /** Share of a range's pages that a sequence must have: reading the others is in vain. */
 const leastShare = 0.85;
 
@@ -19,10 +22,15 @@ const mostPages = 2048;
 /** Keys from which a run of its own costs a sequence little. */
 const leastKeys = 256;
 
-/** Whether calls of a problem may read pages where they are: nothing in them tells keys apart by their index. */
-export function mayReadPool(problem: AttentionProblem): boolean {
+/**
+ * Whether calls of a problem may read pages where they are: nothing in them tells keys apart by their index.
+ *
+ * @param byHead whether pages lie head by head: products with others are written for float32 alone
+ */
+export function mayReadPool(problem: AttentionProblem, byHead: boolean): boolean {
   const { pages, dtype, kvDtype, alibi, mask, bias, maskMod, scoreMod, blockMask } = problem;
-  if (pages === null || dtype !== "float32" || kvDtype !== "float32") return false;
+  if (pages === null) return false;
+  if (!byHead && (dtype !== "float32" || kvDtype !== "float32")) return false;
   if (alibi || maskMod || scoreMod || blockMask || wantsAllKeys(problem)) return false;
   if ((mask?.shape[3] ?? 1) > 1 || (bias?.shape[3] ?? 1) > 1) return false;
   return problem.queryLength * headsPerGroup(problem) <= mostRowsOfPages;
@@ -30,12 +38,38 @@ export function mayReadPool(problem: AttentionProblem): boolean {
 
 /** The range of a sequence's pages, or null where the pages of others lie among them. */
 export function poolRangeOf(
-  { pages }: AttentionProblem,
+  problem: AttentionProblem,
+  table: Int32Array,
+  number: number,
+  sight: KeyRange,
+): PoolRange | null {
+  const found = usedRange(problem, table, number, sight);
+  if (found === null) return null;
+  return found.used < leastShare * found.count || found.count > mostPages ? null : found;
+}
+
+/** As {@link poolRangeOf}, of pages that lie head by head: all of them where those of others are few, else a range to be cut. */
+export function headRangeOf(
+  problem: AttentionProblem,
+  table: Int32Array,
+  number: number,
+  sight: KeyRange,
+): PoolRange | null {
+  const found = usedRange(problem, table, number, sight);
+  if (found === null) return null;
+  const all = problem.pages?.count as number;
+  if (found.used >= mostOfThem * all) return { first: 0, count: all };
+  return found.used < leastShare * found.count ? null : found;
+}
+
+/** The least range that has all pages of a sequence, and how many of it are used; null for few keys. */
+function usedRange(
+  { pages, sequences }: AttentionProblem,
   table: Int32Array,
   number: number,
   { start, end }: KeyRange,
-): PoolRange | null {
-  if (pages === null || end - start < leastKeys) return null;
+): (PoolRange & { readonly used: number }) | null {
+  if (pages === null || end - start < (sequences === 1 ? 1 : leastKeys)) return null;
   const { size, perSequence, count } = pages;
   const from = number * perSequence;
   let [least, most] = [count, -1];
@@ -48,8 +82,8 @@ export function poolRangeOf(
   }
   const span = most - least + 1;
   const wanted = Math.min(count, Math.ceil(bucket(span * size) / size));
-  if (lastPage - firstPage + 1 < leastShare * wanted || wanted > mostPages) return null;
-  return { first: Math.min(least, count - wanted), count: wanted };
+  const used = lastPage - firstPage + 1;
+  return { first: Math.min(least, count - wanted), count: wanted, used };
 }
 
 /**
@@ -73,10 +107,9 @@ export function poolBounds(
   for (let n = 0; n < keys / size; n++) {
     const page = n + start / size < perSequence ? (table[from + n] as number) - first : -1;
     if (page < 0 || page >= count) continue;
-    for (let t = 0; t < size; t++) {
-      if (given[n * size + t] === 0) continue;
-      flags[batch === "pages" ? page * size + t : t * count + page] = 1;
-    }
+    const ofPage = given.subarray(n * size, (n + 1) * size);
+    if (batch === "pages") flags.set(ofPage, page * size);
+    else for (let t = 0; t < size; t++) flags[t * count + page] = ofPage[t] as number;
   }
   const band = {
     first: false,

@@ -5,7 +5,7 @@ import { poolSpec } from "../graph/pool.js";
 import type { StorageSpec } from "../graph/storage.js";
 import { type CallPositions, positionsWithin, same } from "../position-feeds.js";
 import { type Group, type GroupRules, groupsOf, wantsAllKeys } from "./groups.js";
-import { type PoolRange, poolBounds, poolRangeOf } from "./pool.js";
+import { headRangeOf, mostOfThem, type PoolRange, poolBounds, poolRangeOf } from "./pool.js";
 
 /** How keys and values get to a graph. */
 export interface KeyPath {
@@ -17,6 +17,8 @@ export interface KeyPath {
   readonly onDevice: boolean;
   /** Pages may be read where they are, if those of a sequence lie side by side. */
   readonly inPool: boolean;
+  /** Pages lie head by head, `[kvHeads, pages, pageSize, size]`, and are given so to a graph. */
+  readonly byHead: boolean;
 }
 
 /** One run of a graph: a group of sequences as a batch of its own. */
@@ -28,6 +30,8 @@ export interface Part {
   readonly positions: CallPositions;
   /** The pages that are read where they are; null where that is not done. */
   readonly pool: PoolRange | null;
+  /** See {@link KeyPath}. */
+  readonly byHead: boolean;
 }
 
 /** All runs of a call. */
@@ -38,9 +42,6 @@ export interface Schedule {
   /** Whether the only part's outputs are the call's. */
   readonly whole: boolean;
 }
-
-/** Share of the keys from which all of them are read, since choosing some copies them once more. */
-const mostOfThem = 0.75;
 
 /** The runs that a call needs. */
 export function scheduleOf(
@@ -74,26 +75,26 @@ function poolParts(
   const groups = groupsOf(problem, given, { ...rules, apart: true });
   const parts: Part[] = [];
   for (const group of groups) {
-    const pool = poolRangeOf(
-      problem,
-      table,
-      group.sequences[0] as number,
-      group.sights[0] as KeyRange,
-    );
+    const number = group.sequences[0] as number;
+    const sight = group.sights[0] as KeyRange;
+    const range = path.byHead ? headRangeOf : poolRangeOf;
+    const pool = range(problem, table, number, sight);
     if (pool === null) return null;
     const { storage, positions } = partOf(problem, group, path, isWhole(problem, groups));
     const { bounds, entries, sequences, kvLengths } = positions;
     // Rows that see different keys would need the order of the keys.
     if (bounds.rows !== 1) return null;
-    const spec = poolSpec(size);
+    const spec = path.byHead ? null : poolSpec(size);
     const within = withinGroup(problem, { ...group, keys: pool.count * size });
-    const own = poolBounds(problem, group, bounds, table, pool, spec.batch);
+    const own = poolBounds(problem, group, bounds, table, pool, spec?.batch ?? "pages");
+    const dense = pool.count === problem.pages?.count ? "whole" : "range";
     parts.push({
       group,
       problem: within,
-      storage: { ...storage, keys: "pool", pool: spec, masksInPart: false },
+      storage: { ...storage, keys: spec ? "pool" : dense, pool: spec, masksInPart: false },
       positions: positionsWithin(within, own, entries, sequences, kvLengths),
       pool,
+      byHead: path.byHead,
     });
   }
   return parts.length > 0 ? parts : null;
@@ -106,6 +107,7 @@ export function isScheduled(known: Schedule, asked: BoundPositions, path: KeyPat
     known.path.inGraph === path.inGraph &&
     known.path.onDevice === path.onDevice &&
     known.path.inPool === path.inPool &&
+    known.path.byHead === path.byHead &&
     same(given.offsets, asked.offsets) &&
     same(given.kvLengths, asked.kvLengths) &&
     same(given.queryStarts, asked.queryStarts) &&
@@ -165,6 +167,7 @@ function partOf(problem: AttentionProblem, group: Group, path: KeyPath, whole: b
     },
     positions: positionsWithin(within, bounds, own.entries, own.sequences, kvLengths),
     pool: null,
+    byHead: path.byHead,
   };
 }
 
