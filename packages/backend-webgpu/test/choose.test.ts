@@ -228,6 +228,23 @@ test("long work is dispatched in pieces that end before a driver loses patience"
   expect(next).toBe(32 * (8192 / 64));
 });
 
+test("pieces of long work have about as many workgroups, on software adapters as on GPUs", () => {
+  const problem = problemOf({ heads: [4, 4], lengths: [4096, 4096] });
+  for (const capabilities of [gpu, software]) {
+    const made = schedule(
+      problem,
+      choose(problem, capabilities, { kernel: "tile" }),
+      denseOperands(problem),
+      capabilities,
+    );
+    // 1.7e10 operations.
+    expect(made?.steps.map(({ grid }) => grid)).toEqual([
+      [128, 1, 1],
+      [128, 1, 1],
+    ]);
+  }
+});
+
 test("a grid has no dimension of more than 65,535, and no fewer workgroups than asked for", () => {
   for (const count of [1, 65_535, 65_536, 70_000, 65_535 ** 2, 5e9]) {
     const [x, y, z] = fold(count, 65_535);

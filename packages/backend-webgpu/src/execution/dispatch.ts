@@ -15,17 +15,19 @@ export interface Work {
 
 /**
  * Operations that one dispatch may take. Drivers reset a GPU that works on one thing for two seconds
- * (Windows' TDR) or less; a slow one does 10^11 a second, the imitation on a CPU 10^9.
+ * (Windows' TDR) or less; a slow one does 10^11 a second. Software adapters, which nothing resets, have no smaller
+ * limit: at the end of each dispatch all cores wait for the slowest, which counts the more the fewer tiles a mask leaves.
  */
-const mostOperations = (software: boolean): number => (software ? 1e9 : 1e10);
+const mostOperations = 1e10;
 
-/** Dispatches of workgroups, no more at a time than a driver has patience for. */
-export function dispatch(work: Work, { software, limits }: Capabilities): Step[] {
+/** Dispatches of workgroups, no more at a time than a driver has patience for, and about as many in each. */
+export function dispatch(work: Work, { limits }: Pick<Capabilities, "limits">): Step[] {
   const { kernel, params, windows, workgroups, operations } = work;
-  const most = Math.max(1, Math.floor(mostOperations(software) / operations));
+  const most = Math.max(1, Math.floor(mostOperations / operations));
+  const each = Math.ceil(workgroups / Math.ceil(workgroups / most));
   const steps: Step[] = [];
-  for (let first = 0; first < workgroups; first += most) {
-    const end = Math.min(workgroups, first + most);
+  for (let first = 0; first < workgroups; first += each) {
+    const end = Math.min(workgroups, first + each);
     steps.push({
       kernel,
       params: { ...kernel.params.zero, ...params, firstWorkgroup: first, workgroups: end },
