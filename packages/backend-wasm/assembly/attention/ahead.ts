@@ -10,23 +10,32 @@ import { keyHeads, selectedHead } from "./unit";
 let arrived: bool = false;
 /** Whether a tile as long follows, to be brought into the cache meanwhile. */
 let followed: bool = false;
-/** Keys of the unit, of which those in pages are brought into the cache page by page. */
+/** Keys of the unit. */
 let unitFirst: i32 = 0;
 let unitLast: i32 = 0;
-/** The page after the one at hand, from the unit's first head on: heads take turns. */
-let nextPage: usize = 0;
+/** Where the addresses of shares are stored. */
+let shares: usize = 0;
+/** First key of the pages at hand, and `D.keyPointer` or `D.valuePointer`, for which those after them are chosen. */
+let groupFirst: i32 = 0;
+let groupPointer: usize = 0;
 
-/** Bytes of a page from which on its shares are long enough for the hardware's prefetching. */
+/** Bytes of pages that are brought in together: shares of 8 KiB are long enough for the hardware's prefetching. */
 // @ts-ignore: decorator
 @inline
-const LEAST: usize = 16384;
+const GROUP: usize = 65536;
 
-/** Before the first tile of a unit. */
-export function startTiles(first: i32, last: i32): void {
+/**
+ * Before the first tile of a unit.
+ *
+ * @param work of its first head, of whose rows' eight sums the last four are free
+ */
+export function startTiles(d: usize, work: usize, first: i32, last: i32): void {
   followed = false;
-  setAhead(0, 0, 0);
+  shares = work + size(d, D.workRows) - 4 * SHARES;
+  setAhead(0, 0, 0, 0);
   unitFirst = first;
   unitLast = last;
+  groupPointer = 0;
 }
 
 /**
@@ -40,26 +49,43 @@ export function nextTile(last: bool): void {
 }
 
 /**
- * Chooses rows that `touchAhead` brings into the cache while a run without gaps is computed with: as many as it has, or
- * of a page of which the unit's heads have all keys side by side, each head a share.
+ * Before a run without gaps: chooses rows that `touchAhead` brings into the cache meanwhile. These are as many as the run
+ * has, or some pages after those at hand, of which the unit's heads have all keys side by side.
  *
  * @param pointer `D.keyPointer` or `D.valuePointer`
  * @param bytes of a row
  * @returns whether the run itself was brought in this way
  */
 export function bringAhead(d: usize, pointer: usize, from: i32, run: i32, bytes: usize): bool {
-  const next = from + run;
-  const own = <usize>run * bytes;
-  const share = own / SHARES;
   if (!word(d, D.pageTablePointer)) {
-    setAhead(followed ? addressInPlace(d, pointer, next) : 0, share, share);
+    const share = (<usize>run * bytes) / SHARES;
+    setAhead(addressInPlace(d, pointer, from + run), share, 0, followed ? share : 0);
     return arrived;
   }
-  const isWhole = run == word(d, D.pageSize) && (keyHeads == 1 || headStrideInPlace(d, pointer) == own);
-  const brings = isWhole && own * keyHeads >= LEAST;
-  const follows = brings && next + run <= unitLast;
-  const head = selectedHead();
-  if (follows && head == 0) nextPage = addressInPlace(d, pointer, next);
-  setAhead(follows ? nextPage + share * <usize>head : 0, share * <usize>keyHeads, share);
-  return brings && from - run >= unitFirst;
+  const page = word(d, D.pageSize);
+  const own = <usize>page * bytes;
+  if (keyHeads > 1 && headStrideInPlace(d, pointer) != own) return false;
+  const all = own * keyHeads;
+  let pages = 1;
+  while (pages < <i32>SHARES && all * pages < GROUP) pages <<= 1;
+  const keys = page * pages;
+  const group = from - (from % keys);
+  const next = group + keys;
+  if (group != groupFirst || pointer != groupPointer) {
+    groupFirst = group;
+    groupPointer = pointer;
+    const share = next + keys <= unitLast ? (all * pages) / SHARES : 0;
+    let at = next;
+    for (let to = shares; share > 0 && at < next + keys; at += page) {
+      let p = addressInPlace(d, pointer, at) - headStrideInPlace(d, pointer) * selectedHead();
+      const end = to + 4 * (SHARES / pages);
+      while (to < end) {
+        store<usize>(to, p);
+        p += share;
+        to += 4;
+      }
+    }
+    setAhead(load<usize>(shares), 0, shares, share);
+  }
+  return group > unitFirst && next <= unitLast;
 }

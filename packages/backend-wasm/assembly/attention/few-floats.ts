@@ -29,89 +29,60 @@ function runAtOnce(
   return packs || dense ? run : min(run, chunkOf(bytes));
 }
 
-/** Rows of float32 whose size is a multiple of four are used where they lie. */
-function mustPack(d: usize, columns: usize): bool {
-  return word(d, D.stored) != D.storedFloat32 || (word(d, columns) & 3) != 0;
-}
-
 /**
- * Dot products with the keys `from ≤ j < to`, of several key heads in turn for each page.
+ * Computes with the keys `from ≤ j < to`, of several key heads in turn for each page: dot products with keys, or sums of values.
  *
  * @param heads 1 for the selected one alone
- * @param single whether of one row, `[keys]`, and up to three more that are overwritten; otherwise `[keys, 4]`
+ * @param single whether of one row
+ * @param x scores, which are stored, or the weights that values are added with to the tile's sums: `[keys, 4]`, or
+ *   `[keys]` of a single row, of whose scores up to three more are overwritten
  */
-export function scoreFloats(
+export function computeFloats(
   d: usize,
   work: usize,
   heads: i32,
   from: i32,
   to: i32,
   single: bool,
-  scores: usize,
+  x: usize,
+  isValues: bool,
 ): void {
-  const query = work + size(d, D.workQuery);
-  const columns = word(d, D.headDim);
+  const pointer = isValues ? D.valuePointer : D.keyPointer;
+  const columns = word(d, isValues ? D.valueDim : D.headDim);
   const bytes = paddedBytes(columns);
-  const packs = mustPack(d, D.headDim);
-  const stride = tileStride(d, D.keyPointer, columns, packs);
-  const copy = work + size(d, D.workKey);
+  // Rows of float32 whose size is a multiple of four are used where they lie.
+  const packs = word(d, D.stored) != D.storedFloat32 || (columns & 3) != 0;
+  const stride = tileStride(d, pointer, columns, packs);
+  // Values are copied after keys are read: both copies would compete for the cache.
+  const copy = work + size(d, isValues ? D.workValue : D.workKey);
   const dense = stride == bytes;
   const brings = dense && !packs && !single;
   const touches = !packs && (!single || word(d, D.fromMemory) != 0);
   const step = size(d, D.workHead);
   while (from < to) {
     const run = runAtOnce(d, from, to, heads, packs, dense, bytes);
-    let at: usize = 0;
+    const came = brings && bringAhead(d, pointer, from, run, bytes);
+    let at = work;
+    let own = x;
     for (let head = 0; head < heads; head++) {
       if (heads > 1) selectHead(head);
-      const key = tileAddress(d, D.keyPointer, from, run, columns, packs, copy);
-      const came = brings && bringAhead(d, D.keyPointer, from, run, bytes);
-      if (touches && !came) touchRows(key, stride, run, bytes);
-      if (single) singleScores(query + at, bytes, key, stride, run, scores + at);
-      else fewScores(query + at, bytes, key, stride, run, scores + at);
+      const row = tileAddress(d, pointer, from, run, columns, packs, copy);
+      if (touches && !came) touchRows(row, stride, run, bytes);
+      if (isValues) {
+        const sums = at + size(d, D.workRow);
+        if (single) singleValues(own, run, row, stride, bytes, sums, !touches);
+        else if (anyHidden(d, at) && !allFinite(row, stride, run, columns)) {
+          guardedFewValues(own, run, row, stride, bytes, sums);
+        } else fewValues(own, run, row, stride, bytes, sums);
+      } else {
+        const query = at + size(d, D.workQuery);
+        if (single) singleScores(query, bytes, row, stride, run, own);
+        else fewScores(query, bytes, row, stride, run, own);
+      }
       at += step;
+      own += step;
     }
-    scores += <usize>run * (single ? 4 : 16);
-    from += run;
-  }
-}
-
-/** Adds the values `from ≤ j < to`, times their weights, to the tile's sums, of several key heads in turn for each page. */
-export function addFloatValues(
-  d: usize,
-  work: usize,
-  heads: i32,
-  from: i32,
-  to: i32,
-  single: bool,
-  weights: usize,
-): void {
-  const columns = word(d, D.valueDim);
-  const bytes = paddedBytes(columns);
-  const packs = mustPack(d, D.valueDim);
-  const stride = tileStride(d, D.valuePointer, columns, packs);
-  // After the keys are read: their copy and that of the values would compete for the cache.
-  const copy = work + size(d, D.workValue);
-  const sums = work + size(d, D.workRow);
-  const dense = stride == bytes;
-  const brings = dense && !packs && !single;
-  const touches = !packs && (!single || word(d, D.fromMemory) != 0);
-  const step = size(d, D.workHead);
-  while (from < to) {
-    const run = runAtOnce(d, from, to, heads, packs, dense, bytes);
-    let at: usize = 0;
-    for (let head = 0; head < heads; head++) {
-      if (heads > 1) selectHead(head);
-      const value = tileAddress(d, D.valuePointer, from, run, columns, packs, copy);
-      const came = brings && bringAhead(d, D.valuePointer, from, run, bytes);
-      if (touches && !came) touchRows(value, stride, run, bytes);
-      if (single) singleValues(weights + at, run, value, stride, bytes, sums + at, !touches);
-      else if (anyHidden(d, work + at) && !allFinite(value, stride, run, columns)) {
-        guardedFewValues(weights + at, run, value, stride, bytes, sums + at);
-      } else fewValues(weights + at, run, value, stride, bytes, sums + at);
-      at += step;
-    }
-    weights += <usize>run * (single ? 4 : 16);
+    x += <usize>run * (single ? 4 : 16);
     from += run;
   }
 }

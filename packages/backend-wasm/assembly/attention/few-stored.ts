@@ -1,7 +1,7 @@
 import * as D from "../../src/shared/attention";
 import { size, word } from "../descriptor";
 import { bringAhead } from "./ahead";
-import { addFloatValues, scoreFloats } from "./few-floats";
+import { computeFloats } from "./few-floats";
 import { anySpecial, atEven, atOdd, HALF_FACTOR, INT8_FACTOR } from "./kernels/stored";
 import { fewStoredScores, singleStoredScores } from "./kernels/stored-scores";
 import { fewStoredValues, singleStoredValues } from "./kernels/stored-values";
@@ -79,7 +79,7 @@ export function packStoredQuery(d: usize, work: usize): void {
   }
 }
 
-/** Dot products with the keys `from ≤ j < to`, as `scoreFloats` gives them. */
+/** Dot products with the keys `from ≤ j < to`, as `computeFloats` gives them. */
 export function scoreStored(
   d: usize,
   work: usize,
@@ -110,13 +110,17 @@ function eachRun<Stored>(
   isValues: bool,
 ): void {
   const step = size(d, D.workHead);
+  const pointer = isValues ? D.valuePointer : D.keyPointer;
+  const bytes = <usize>word(d, isValues ? D.valueDim : D.headDim) * sizeof<Stored>();
+  const brings = strideInPlace(d, pointer) == bytes;
   while (from < to) {
     const run = runFrom(d, from, to);
+    const came = brings && bringAhead(d, pointer, from, run, bytes);
     let at: usize = 0;
     for (let head = 0; head < heads; head++) {
       if (heads > 1) selectHead(head);
-      if (isValues) addRun<Stored>(d, work + at, from, run, single, x + at);
-      else scoreRun<Stored>(d, work + at, from, run, single, x + at);
+      if (isValues) addRun<Stored>(d, work + at, from, run, came, single, x + at);
+      else scoreRun<Stored>(d, work + at, from, run, came, single, x + at);
       at += step;
     }
     x += (single ? 4 : 16) * <usize>run;
@@ -129,6 +133,7 @@ function scoreRun<Stored>(
   work: usize,
   from: i32,
   run: i32,
+  came: bool,
   single: bool,
   scores: usize,
 ): void {
@@ -140,7 +145,6 @@ function scoreRun<Stored>(
   const stride = strideInPlace(d, D.keyPointer);
   const chunk = chunkOf(bytes);
   const step: usize = single ? 4 : 16;
-  const came = stride == bytes && bringAhead(d, D.keyPointer, from, run, bytes);
   let key = addressInPlace(d, D.keyPointer, from);
   while (run > 0) {
     const keys = min(chunk, run);
@@ -158,7 +162,7 @@ function scoreRun<Stored>(
     for (let j = 0; special && j < keys; j++) {
       if (!anySpecial(key + stride * <usize>j, 0, 1, bytes)) continue;
       if (single) scoreAlone(d, work, from + j, scores + 4 * <usize>j);
-      else scoreFloats(d, work, 1, from + j, from + j + 1, false, scores + 16 * <usize>j);
+      else computeFloats(d, work, 1, from + j, from + j + 1, false, scores + 16 * <usize>j, false);
     }
     scores += step * <usize>keys;
     key += stride * <usize>keys;
@@ -170,7 +174,7 @@ function scoreRun<Stored>(
 /** The dot product of a single row with one key: scores after it stay. */
 function scoreAlone(d: usize, work: usize, j: i32, score: usize): void {
   const sums = work + size(d, D.workRow);
-  scoreFloats(d, work, 1, j, j + 1, true, sums);
+  computeFloats(d, work, 1, j, j + 1, true, sums, false);
   store<f32>(score, load<f32>(sums));
 }
 
@@ -215,7 +219,7 @@ function scaleKeys(
   }
 }
 
-/** Adds the values `from ≤ j < to`, times their weights, to the tile's sums, as `addFloatValues` does it. */
+/** Adds the values `from ≤ j < to`, times their weights, to the tile's sums, as `computeFloats` does it. */
 export function addStoredValues(
   d: usize,
   work: usize,
@@ -235,6 +239,7 @@ function addRun<Stored>(
   work: usize,
   from: i32,
   run: i32,
+  came: bool,
   single: bool,
   weights: usize,
 ): void {
@@ -243,13 +248,12 @@ function addRun<Stored>(
   const sums = work + size(d, D.workRow);
   const step: usize = single ? 4 : 16;
   const chunk = chunkOf(bytes);
-  const came = stride == bytes && bringAhead(d, D.valuePointer, from, run, bytes);
   let value = addressInPlace(d, D.valuePointer, from);
   while (run > 0) {
     const keys = min(chunk, run);
     if (!came) touchRows(value, stride, keys, bytes);
     if (sizeof<Stored>() == 2 && anySpecial(value, stride, keys, bytes)) {
-      addFloatValues(d, work, 1, from, from + keys, single, weights);
+      computeFloats(d, work, 1, from, from + keys, single, weights, true);
     } else {
       if (sizeof<Stored>() == 1) {
         const scale = scaleAddress(d, D.valueScalesPointer, from);

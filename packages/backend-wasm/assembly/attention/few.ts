@@ -2,7 +2,7 @@ import * as D from "../../src/shared/attention";
 import { number, size, word } from "../descriptor";
 import { nextTile, startTiles } from "./ahead";
 import { normalizeRows } from "./denominators";
-import { addFloatValues, scoreFloats } from "./few-floats";
+import { computeFloats } from "./few-floats";
 import { addStoredValues, converts, multiply, packStoredQuery, scoreStored } from "./few-stored";
 import { allFinite } from "./kernels/guarded";
 import { addTile } from "./kernels/few-values";
@@ -79,7 +79,7 @@ export function attendFew(d: usize, work: usize, unit: i32, split: i32): void {
   }
   const tile = word(d, D.fewTileKeys);
   const single = rowCount == 1 && word(d, D.stepwise) == 0 && word(d, D.maskPointer) == 0;
-  startTiles(first, last);
+  startTiles(d, work, first, last);
   for (let from = first; from < last; from += tile) {
     nextTile(last - from < 2 * tile);
     attendTile(d, work, heads, from, min(from + tile, last), single, false);
@@ -124,7 +124,7 @@ function finishHead(d: usize, work: usize, unit: i32, split: i32, first: i32, la
   memory.fill(output, 0, <usize>ROWS * valueBytes);
   const tile = word(d, D.fewTileKeys);
   scaleFactors(d, work, ROWS, 0.5);
-  startTiles(first, last);
+  startTiles(d, work, first, last);
   for (let from = first; from < last; from += tile) {
     nextTile(last - from < 2 * tile);
     attendTile(d, work, 1, from, min(from + tile, last), false, true);
@@ -189,7 +189,7 @@ function attendTile(
   const step = size(d, D.workHead);
   const scores = work + size(d, D.workScores);
   if (converts(d, D.headDim)) scoreStored(d, work, heads, from, to, single, scores);
-  else scoreFloats(d, work, heads, from, to, single, scores);
+  else computeFloats(d, work, heads, from, to, single, scores, false);
   let at = work;
   for (let head = 0; head < heads; head++) {
     if (heads > 1) selectHead(head);
@@ -197,7 +197,7 @@ function attendTile(
     at += step;
   }
   if (converts(d, D.valueDim)) addStoredValues(d, work, heads, from, to, single, scores);
-  else addFloatValues(d, work, heads, from, to, single, scores);
+  else computeFloats(d, work, heads, from, to, single, scores, true);
   for (let head = 0; head < heads; head++) {
     addSums(d, work, to - from, single);
     work += step;

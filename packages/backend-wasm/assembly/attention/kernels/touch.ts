@@ -75,20 +75,23 @@ export const SHARES: usize = 8;
 let aheadNext: usize = 0;
 let aheadEnd: usize = 0;
 let aheadStep: usize = 0;
+let aheadShares: usize = 0;
 let aheadDue: usize = 0;
 
 /**
  * Chooses what `touchAhead` brings into the cache while something else is computed with. Globals belong to an instance of
  * the module, of which each thread has its own.
  *
- * @param from 0 for nothing
- * @param step bytes from one of the shares to the next
- * @param bytes of each
+ * @param from the first of the shares
+ * @param step bytes from one share to the next
+ * @param shares where the shares' addresses are stored if they lie anywhere, and 0 otherwise
+ * @param bytes of each; 0 for nothing
  */
-export function setAhead(from: usize, step: usize, bytes: usize): void {
+export function setAhead(from: usize, step: usize, shares: usize, bytes: usize): void {
   aheadNext = from;
-  aheadEnd = from ? from + (bytes & -LINE) : 0;
+  aheadEnd = from + (bytes & -LINE);
   aheadStep = step;
+  aheadShares = shares;
   aheadDue = 0;
 }
 
@@ -97,19 +100,42 @@ export function setAhead(from: usize, step: usize, bytes: usize): void {
  * single ones between multiplications fill the processor's window of instructions one by one.
  */
 export function touchAhead(bytes: usize): void {
-  aheadDue += bytes;
-  while (aheadDue >= SHARES * LINE && aheadNext < aheadEnd) {
+  let due = aheadDue + bytes;
+  while (due >= SHARES * LINE) {
+    const first = aheadNext;
+    if (first >= aheadEnd) break;
     const step = aheadStep;
-    let p = aheadNext;
-    touch(p);
-    touch((p += step));
-    touch((p += step));
-    touch((p += step));
-    touch((p += step));
-    touch((p += step));
-    touch((p += step));
-    touch((p += step));
-    aheadNext += LINE;
-    aheadDue -= SHARES * LINE;
+    if (step == 0) {
+      touchShares(first);
+    } else {
+      let p = first;
+      touch(p);
+      touch((p += step));
+      touch((p += step));
+      touch((p += step));
+      touch((p += step));
+      touch((p += step));
+      touch((p += step));
+      touch((p += step));
+    }
+    aheadNext = first + LINE;
+    due -= SHARES * LINE;
   }
+  aheadDue = due;
+}
+
+/** @param at an address in the first of the shares */
+// @ts-ignore: decorator
+@inline
+function touchShares(at: usize): void {
+  const shares = aheadShares;
+  at -= load<usize>(shares);
+  touch(load<usize>(shares) + at);
+  touch(load<usize>(shares, 4) + at);
+  touch(load<usize>(shares, 8) + at);
+  touch(load<usize>(shares, 12) + at);
+  touch(load<usize>(shares, 16) + at);
+  touch(load<usize>(shares, 20) + at);
+  touch(load<usize>(shares, 24) + at);
+  touch(load<usize>(shares, 28) + at);
 }
