@@ -58,13 +58,30 @@ describe.each(Object.entries(backends))("%s", (_, backend) => {
   });
 
   test.each(rowCounts)("values of 0 have a mean of 0: %i rows", async (rows) => {
-    for (const keys of [1, 7, 40]) {
+    // Every number of columns that a group of them may have, and several groups.
+    for (const columns of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 24, 31]) {
+      for (const keys of [1, 7, 40]) {
+        const call = {
+          query: matrix(rows, 4, (i, c) => i + c),
+          key: matrix(keys, 4, (j) => (j === 0 ? 9 : -9)),
+          value: matrix(keys, columns, () => 0),
+        };
+        expect(new Set(await run(call)), `${columns} columns`).toEqual(new Set([0]));
+      }
+    }
+  });
+
+  test.each(rowCounts)("keys that score 0 have the same weight: %i rows", async (rows) => {
+    for (const keys of [1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 16, 17, 23, 40]) {
+      // A score that were the least number above 0 would weigh e to 1.4e-7 as much.
       const call = {
-        query: matrix(rows, 4, (i, c) => i + c),
-        key: matrix(keys, 4, (j) => (j === 0 ? 9 : -9)),
-        value: matrix(keys, 9, () => 0),
+        query: matrix(rows, 4, () => 0),
+        key: matrix(keys, 4, (j, c) => j - c),
+        // A column for the weight of each key.
+        value: matrix(keys, keys, (j, c) => (j === c ? 1 : 0)),
+        scale: 1e38,
       };
-      expect(new Set(await run(call))).toEqual(new Set([0]));
+      expect(new Set(await run(call)).size, `${keys} keys`).toBe(1);
     }
   });
 
