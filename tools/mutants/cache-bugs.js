@@ -208,8 +208,8 @@ export const cacheBugs = [
     ],
     [
       "a copied page of host memory lacks its last row",
-      "start, start + rows * step",
-      "start, start + (rows - 1) * step",
+      "start, start + rows * ofRow",
+      "start, start + (rows - 1) * ofRow",
     ],
     [
       "a copied page of int8 has the scale of its first row",
