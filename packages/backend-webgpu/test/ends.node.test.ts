@@ -41,6 +41,29 @@ describe.skipIf(!available)("ends", () => {
     };
   }
 
+  function infinityStays(run: ReturnType<typeof useKernel>): void {
+    test("an infinity of a value that some rows see stays in its column", async () => {
+      const call: Call = {
+        ...makeCall({ heads: [1, 1], lengths: [5, 40], sizes: [12, 11] }),
+        causal: true,
+        queryOffset: "bottom-right",
+      };
+      const expected = (await run(call)).output.data as Float32Array;
+      for (const column of [0, 6, 10]) {
+        const value = { ...call.value, data: Float32Array.from(call.value.data as Float32Array) };
+        value.data[37 * 11 + column] = Number.POSITIVE_INFINITY;
+        const { output } = await run({ ...call, value });
+        const numbers = output.data as Float32Array;
+        for (const row of [2, 3, 4]) {
+          const at = row * 11 + column;
+          expect(numbers[at], `row ${row}, column ${column}`).toBe(Number.POSITIVE_INFINITY);
+          numbers[at] = expected[at] as number;
+        }
+        passes(call, { output });
+      }
+    });
+  }
+
   describe.each(["stream", "quad"] as const)("%s", (kernel) => {
     const run = useKernel(kernel);
 
@@ -50,22 +73,19 @@ describe.skipIf(!available)("ends", () => {
       passes(call, await run(call));
     });
 
-    test("an infinity of a value that some rows see stays in its column", async () => {
-      const call: Call = {
-        ...makeCall({ heads: [1, 1], lengths: [5, 40], sizes: [12, 11] }),
-        causal: true,
-        queryOffset: "bottom-right",
-      };
-      const value = { ...call.value, data: Float32Array.from(call.value.data as Float32Array) };
-      value.data[37 * 11 + 6] = Number.POSITIVE_INFINITY;
-      const { output } = await run({ ...call, value });
-      const numbers = output.data as Float32Array;
-      const expected = (await run(call)).output.data as Float32Array;
-      for (const row of [2, 3, 4]) {
-        expect(numbers[row * 11 + 6], `row ${row}`).toBe(Number.POSITIVE_INFINITY);
-        numbers[row * 11 + 6] = expected[row * 11 + 6] as number;
-      }
-      passes(call, { output });
+    infinityStays(run);
+
+    test("pages of a window are parted where rows see some of each", async () => {
+      const call = storedCall({
+        stored: "float32",
+        heads: [1, 1],
+        sizes: [4, 4],
+        // Rows 66 to 70 see keys 56 to 70, which are taken from 56 to 63 and from 64 to 70.
+        sequences: [[5, 71]],
+        pageSize: 16,
+        rules: { causal: true, queryOffset: "bottom-right", window: { left: 10, right: 0 } },
+      });
+      passes(call, await run(call));
     });
 
     test("keys before a window lie between those that it has", async () => {
@@ -83,6 +103,8 @@ describe.skipIf(!available)("ends", () => {
   // or nothing.
   describe("decode", () => {
     const run = useKernel("decode");
+
+    infinityStays(run);
 
     test("a tile of a ragged batch has keys of two times 64, and its last are the only ones seen", async () => {
       const call = storedCall({
