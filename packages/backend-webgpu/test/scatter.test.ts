@@ -56,6 +56,22 @@ describe.skipIf(!available)("scatter", () => {
     await attention.dispose();
   });
 
+  test("rows of int8 whose scale is rounded, as it is subnormal, do not wrap around", async () => {
+    const attention = await createAttention({ backends: [provider()], selfTest: false });
+    const target = await attention.upload(zeros("int8", [1, 1, 1, 4]));
+    const scales = await attention.upload(zeros("float32", [1, 1, 1]));
+    // 190 times the least number over 127 is rounded to the least number.
+    const numbers = Float64Array.of(190, -190, 1, 0).map((x) => x * 2 ** -149);
+    const source = await attention.upload(fromFloat64(numbers, [1, 1, 1, 4], "float32"));
+    await attention.apply(scatter, { target, scales, source, slots: Int32Array.of(0) });
+    const [most = 0, least = 0] = toFloat64(await target.read());
+    // Devices may take such numbers for 0.
+    expect([0, 127]).toContain(most);
+    expect([0, -127]).toContain(least);
+    for (const t of [target, scales, source]) t.dispose();
+    await attention.dispose();
+  });
+
   test("a source in the target's own buffer is refused, and the target stays", async () => {
     const attention = await createAttention({ backends: [provider()], selfTest: false });
     const both = await attention.upload(
