@@ -95,11 +95,12 @@ export function enginesTable(report) {
   const budget = `${options.budget} ms for each backend and case`;
   const machine = `${describeMachine({ cpu, cores, platform })}; ${options.dtype}, ${options.threads} thread, ${budget}:`;
   const engines = environments.map((environment) => {
+    // Providers of onnxruntime are the same in each.
     const features = contenders
-      .filter(({ environment: name, info }) => name === environment.name && info?.features.length)
-      .map(
-        ({ name, info }) => `\`${ownName(name, environment)}\` with ${info.features.join(", ")}`,
-      );
+      .filter(({ environment: name }) => name === environment.name)
+      .map(({ name, info }) => [name, (info?.features ?? []).filter((f) => !/^provider/.test(f))])
+      .filter(([, own]) => own.length > 0)
+      .map(([name, own]) => `\`${ownName(name, environment)}\` with ${own.join(", ")}`);
     return `- ${[environment.name, describeVersions(environment), ...features].join("; ")}`;
   });
   return `${machine}\n\n${engines.join("\n")}\n\n${speedsToMarkdown(report)}`;
