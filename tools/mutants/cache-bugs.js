@@ -225,8 +225,8 @@ export const cacheBugs = [
   ...bugs("saved.ts", [
     [
       "all heads are saved with the rows of the first",
-      "const start = (from * heads + h) * of * width;",
-      "const start = from * heads * of * width;",
+      "const start = (from * ofEntry + h * ofHead) * width;",
+      "const start = from * ofEntry * width;",
     ],
     [
       "kept tokens are not among the saved options",

@@ -90,6 +90,10 @@ const shown = [
   ["batches of query lie as far apart as kvHeads, not queryHeads, heads", "core/heads-"],
   ["bias is read as if nothing of it were broadcast, and is 0 past its end", "masks/bias-5"],
   ["mask is read as if nothing of it were broadcast, and hides past its end", "masks/mask-5"],
+  ["programs get the key head instead of the query head", "programs/mask-"],
+  ["programs get batch 0 for every batch", "programs/score-by-batch"],
+  ["programs get the next key", "programs/mask-causal"],
+  ["partial blocks are treated as full", "programs/mask-documents-blocks"],
 ] as const;
 
 /** A backend whose output is right, and what it returns beside it is not. */

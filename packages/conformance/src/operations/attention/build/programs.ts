@@ -284,6 +284,17 @@ export const scorePrograms: Readonly<
       add(score, bias.at(head, add(subtract(query, key), 4))),
     );
   },
+  // Some indices are outside.
+  "tables-of-many-axes": ({ heads }, random) => {
+    const three = table(random.tensor([heads, 3, 4], "float32") as HostTensor<"float32">);
+    const four = table(random.tensor([2, heads, 5, 3], "float32") as HostTensor<"float32">);
+    return scoreMod(({ score, batch, head, query, key }) =>
+      add(
+        add(score, three.at(head, remainder(query, 4), subtract(key, 5))),
+        four.at(batch, head, remainder(key, 5), subtract(query, key)),
+      ),
+    );
+  },
   swinBias: ({ heads }, random) =>
     swinBias(random.tensor([25, heads], "float32"), { height: 6, width: 6, window: 3, shift: 1 }),
   hides: () =>

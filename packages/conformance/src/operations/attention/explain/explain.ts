@@ -15,7 +15,7 @@ import { tiledOutput } from "../mistakes/tiled-softmax.js";
 import { Came } from "./came.js";
 import { explainStatistics } from "./statistics.js";
 import { explainStored, unstored } from "./stored.js";
-import { type Candidate, plainOutput, Trial } from "./trial.js";
+import { type Candidate, orNull, plainOutput, Trial } from "./trial.js";
 
 type Call = AttentionInputs<HostTensor>;
 
@@ -70,16 +70,40 @@ function hasPrograms({ maskMod, scoreMod, blockMask }: Call): boolean {
   return maskMod !== undefined || scoreMod !== undefined || blockMask !== undefined;
 }
 
-/** Mistakes with programs that give what a backend gave. */
-function explainPrograms(inputs: Call, output: HostTensor | undefined): Explanation[] {
-  if (output === undefined || inputs.query.shape.reduce((a, b) => a * b, 1) > most) return [];
+/** Multiply-adds of a call with all of its keys. */
+function costOf({ query, key }: Call): number {
+  return query.shape.reduce((a, b) => a * b, key.shape[2] as number);
+}
+
+/**
+ * Mistakes with programs that give what a backend gave; and where none of those does, the others, each made on the
+ * whole call, which takes longer than on a row.
+ */
+function explainPrograms(
+  inputs: Call,
+  output: HostTensor | undefined,
+  { tiles }: Pick<PlanDescription, "tiles">,
+): Explanation[] {
+  const cost = costOf(inputs);
+  if (output === undefined || cost > most) return [];
   const got = toFloat64(output);
   const came = new Came(got, plainOutput(inputs), output.shape);
   if (came.nothingWrong) return [];
-  return programMistakes.flatMap(({ name, semantics }) => {
-    const call = semantics.kind === "call" ? semantics.change(inputs) : null;
-    return call && came.isAll(plainOutput(call)) ? [[name]] : [];
-  });
+  // A block mask may have been made for another call than the changed one: such a mistake cannot be made.
+  const gives = (change: Candidate["change"]): boolean => {
+    const made = orNull(() => {
+      const call = change?.(inputs);
+      return call ? plainOutput(call) : null;
+    });
+    return made !== null && came.isAll(made);
+  };
+  const own = programMistakes.filter(
+    ({ semantics }) => semantics.kind === "call" && gives(semantics.change),
+  );
+  if (own.length > 0 || cost > mostOfPairs) return own.map(({ name }) => [name]);
+  return candidatesFor(tiles)
+    .filter(({ change }) => gives(change))
+    .map(({ name }) => [name]);
 }
 
 /**
@@ -115,11 +139,9 @@ export function explainOutputs(
   { tiles }: Pick<PlanDescription, "tiles">,
 ): Explanation[] {
   const { output } = outputs;
-  if (hasPrograms(inputs)) return explainPrograms(inputs, output);
+  if (hasPrograms(inputs)) return explainPrograms(inputs, output, { tiles });
   if (isStoredCall(inputs)) return explainStoredCall(inputs, outputs, { tiles });
-  const [batch, heads, queries, size] = inputs.query.shape as [number, number, number, number];
-  const keys = inputs.key.shape[2] as number;
-  const cost = batch * heads * queries * keys * size;
+  const cost = costOf(inputs);
   if (output === undefined || cost > most) return [];
   const got = toFloat64(output);
   const expected = plainOutput(inputs);

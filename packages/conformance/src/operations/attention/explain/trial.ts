@@ -83,7 +83,8 @@ export class Trial {
   }
 }
 
-function orNull<T>(make: () => T | null): T | null {
+/** What is made; null if that throws, as where a mistake makes an invalid call. */
+export function orNull<T>(make: () => T | null): T | null {
   try {
     return make();
   } catch {

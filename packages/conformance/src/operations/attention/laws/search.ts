@@ -2,15 +2,12 @@ import {
   type Attention,
   type AttentionBackend,
   type AttentionOutputs,
-  createAttention,
   describeProblem,
   type HostTensor,
-  type SupportReason,
   UnsupportedError,
 } from "@heed/core";
 import fc from "fast-check";
 import { Random } from "../../../calls/random.js";
-import { borrow } from "../../../run/borrow.js";
 import type { CheckContext, ProgramCase, ProgramFinding } from "../../../run/case.js";
 import { buildInputs } from "../build/inputs.js";
 import { drawnFeatures } from "../features/index.js";
@@ -18,21 +15,13 @@ import type { CaseSpec } from "../spec.js";
 import type { Law } from "./law.js";
 import { problems } from "./problems.js";
 import type { Call } from "./transform.js";
+import { tryCalls } from "./try-calls.js";
 
 /** The values that fast-check generates for one try of a law. */
 interface Try {
   readonly spec: CaseSpec;
   /** Seed of the tensors' numbers and of the law's own choices; not shrunk. */
   readonly numbers: number;
-}
-
-/**
- * Time limit in ms for trying a law and shrinking a failure; the smallest failure found by then is
- * reported. An ordinary run's problems take seconds, and a test's own limit is a minute; an exhaustive
- * run may take longer.
- */
-function milliseconds(runs: number): number {
-  return Math.max(25_000, 300 * runs);
 }
 
 /**
@@ -50,54 +39,21 @@ export function lawCase(law: Law, profile: "laws" | "serving" | "programs" = "la
 }
 
 async function search(law: Law, context: CheckContext): Promise<ProgramFinding> {
-  const { backend, arithmetic, runs, seed } = context;
+  const { backend, arithmetic, seed } = context;
   if (law.isPromised && !law.isPromised(backend.info)) return { failures: [] };
-  const attention = await createAttention({
-    backends: [{ name: backend.name, load: async () => borrow(backend) }],
-    selfTest: false,
-    fallback: "silent",
-  });
-  const refusals = new Map<string, SupportReason>();
-  let accepted = 0;
-  const broken = async ({ spec, numbers }: Try): Promise<string | null> => {
-    const call = buildInputs(within(backend, spec), lawSeed(law, numbers), arithmetic);
-    try {
-      const random = new Random(numbers);
+  return tryCalls<Try>(context, {
+    calls: fc.record({
+      spec: problems(law.features, law.always),
+      numbers: fc.noShrink(fc.nat()),
+    }),
+    check: (attention, { spec, numbers }) => {
+      const call = buildInputs(within(backend, spec), lawSeed(law, numbers), arithmetic);
       const run = (c: Call) => runLaw(attention, law, c);
-      const found = await law.check(call, { run, random, arithmetic });
-      accepted += 1;
-      return found;
-    } catch (error) {
-      if (!(error instanceof UnsupportedError)) throw error;
-      for (const reason of error.backends.flatMap(({ reasons }) => reasons)) {
-        refusals.set(reason.code, reason);
-      }
-      return null;
-    }
-  };
-  const tries = fc.record({
-    spec: problems(law.features, law.always),
-    numbers: fc.noShrink(fc.nat()),
+      return law.check(call, { run, random: new Random(numbers), arithmetic });
+    },
+    describe: ({ spec, numbers }, shrinks, why) =>
+      describeFailure(law, within(backend, spec), numbers, seed, shrinks, why),
   });
-  try {
-    const found = await fc.check(
-      fc.asyncProperty(tries, async (one) => {
-        const sentence = await broken(one);
-        if (sentence !== null) throw new Error(sentence);
-      }),
-      { numRuns: runs, seed, interruptAfterTimeLimit: milliseconds(runs) },
-    );
-    if (found.failed && found.counterexample) {
-      const { spec, numbers } = found.counterexample[0];
-      const why = found.errorInstance;
-      const small = within(backend, spec);
-      return { failures: describeFailure(law, small, numbers, seed, found.numShrinks, why) };
-    }
-    const reasons = [...refusals.values()];
-    return accepted === 0 && reasons.length > 0 ? { failures: [], reasons } : { failures: [] };
-  } finally {
-    await attention.dispose();
-  }
 }
 
 /**
@@ -155,11 +111,11 @@ function describeFailure(
   numbers: number,
   seed: number,
   shrinks: number,
-  error: unknown,
+  why: string,
 ): string[] {
   const pasted = JSON.stringify({ id: lawSeed(law, numbers), spec });
   return [
-    error instanceof Error ? error.message : String(error),
+    why,
     `seed ${seed}; the smallest problem, after ${shrinks} steps, as a case: ${pasted}`,
     `its numbers against the reference: heed-conformance --backend … --case '${pasted}'`,
   ];

@@ -5,11 +5,24 @@ import { type Call, callMistake, type Mistake } from "./mistake.js";
 
 type Expressions = Readonly<Partial<Record<program.VariableName, program.Expression>>>;
 type Make = (...args: readonly unknown[]) => program.Expression;
+type Number = program.NumberExpression;
 
-/** A call's programs with other expressions in place of some variables; null if it has none of those. */
+/** Other rules than those that programs have. */
+interface Rules {
+  /** Instead of operations, by name. */
+  readonly operations?: Readonly<Record<string, (x: Number, y: Number) => program.Expression>>;
+  /** Instead of an index of an axis of a table. */
+  readonly index?: (at: Number, size: number) => Number;
+}
+
+/**
+ * A call's programs with other expressions in place of some variables, or by other rules; null if it has no
+ * programs.
+ */
 function replaced(
   call: Call,
   make: (variables: program.ScoreVariables) => Expressions,
+  rules: Rules = {},
 ): Call | null {
   const { maskMod, scoreMod, blockMask } = call;
   const mask = maskMod ?? (blockMask as program.BlockMask | undefined)?.origin?.program;
@@ -22,10 +35,10 @@ function replaced(
   return {
     ...call,
     ...(mask && {
-      maskMod: program.maskMod(() => rebuilt(mask, make) as program.BoolExpression),
+      maskMod: program.maskMod(() => rebuilt(mask, make, rules) as program.BoolExpression),
     }),
     ...(scoreMod && {
-      scoreMod: program.scoreMod(() => rebuilt(scoreMod, make) as program.NumberExpression),
+      scoreMod: program.scoreMod(() => rebuilt(scoreMod, make, rules) as program.NumberExpression),
     }),
     ...(data && { blockMask: data }),
   };
@@ -34,6 +47,7 @@ function replaced(
 function rebuilt(
   { form, tables, scalars }: program.Program,
   make: (variables: program.ScoreVariables) => Expressions,
+  { operations = {}, index = (at) => at }: Rules,
 ): program.Expression {
   let variables = {} as program.ScoreVariables;
   program.scoreMod((own) => {
@@ -43,7 +57,7 @@ function rebuilt(
   const others = make(variables);
   const built: program.Expression[] = [];
   for (const node of form.nodes) {
-    const args = node.args.map((arg) => built[arg] as program.NumberExpression);
+    const args = node.args.map((arg) => built[arg] as Number);
     switch (node.op) {
       case "constant":
         built.push(
@@ -59,20 +73,35 @@ function rebuilt(
         built.push(scalars[node.slot] as program.Expression);
         break;
       case "table":
-        built.push((tables[node.slot] as program.Table).at(...args));
+        built.push(elementOf(tables[node.slot] as program.Table, args, index));
         break;
       case "astype":
-        built.push(program.astype(args[0] as program.NumberExpression, node.type));
+        built.push(program.astype(args[0] as Number, node.type));
         break;
-      default:
+      default: {
         // biome-ignore lint/performance/noDynamicNamespaceImportAccess: each operation by its name
-        built.push((program[node.op] as unknown as Make)(...args));
+        const operation = operations[node.op] ?? program[node.op];
+        built.push((operation as unknown as Make)(...args));
+      }
     }
   }
   return built.at(-1) as program.Expression;
 }
 
-const { floorDivide, minimum, subtract } = program;
+function elementOf(
+  table: program.Table,
+  at: readonly Number[],
+  index: NonNullable<Rules["index"]>,
+): program.Expression {
+  const { shape } = table.tensor;
+  return table.at(...at.map((i, axis) => index(i, shape[axis] as number)));
+}
+
+const { and, divide, equal, floorDivide, less, minimum, notEqual, remainder, subtract, where } =
+  program;
+
+/** A call whose programs have other rules. */
+const withRules = (call: Call, rules: Rules): Call | null => replaced(call, () => ({}), rules);
 
 /** The call with its offsets said, which no program asks for any more. */
 function atSamePlaces(call: Call): Call {
@@ -156,6 +185,49 @@ export const programMistakes: readonly Mistake[] = [
   callMistake(
     "programs get the next key",
     (call) => replaced(call, ({ key }) => ({ key: subtract(key, -1) })),
+    use,
+  ),
+  callMistake(
+    "remainders have the sign of what is divided",
+    (call) =>
+      withRules(call, {
+        operations: {
+          remainder: (x, y) => {
+            const own = remainder(x, y);
+            const differs = and(notEqual(own, 0), notEqual(less(own, 0), less(x, 0)));
+            return where(differs, subtract(own, y), own);
+          },
+        },
+      }),
+    use,
+  ),
+  callMistake(
+    "what is divided by 0 stays as it is",
+    (call) =>
+      withRules(call, {
+        operations: {
+          divide: (x, y) => where(equal(y, 0), divide(x, 1), divide(x, y)),
+          floorDivide: (x, y) => where(equal(y, 0), x, floorDivide(x, y)),
+        },
+      }),
+    use,
+  ),
+  callMistake(
+    "indices outside of a table count from its other end",
+    (call) => withRules(call, { index: (at, size) => remainder(at, size) }),
+    use,
+  ),
+  callMistake(
+    "the block mask of batch 0 serves all batches",
+    (call) =>
+      blocksOf(call, (mask) => {
+        const [batch, ...matrices] = mask.shape as [number, number, number, number];
+        if (batch === 1) return null;
+        const size = matrices.reduce((a, b) => a * b, 1);
+        return tensor((mask.data as Uint8Array).slice(0, size), [1, ...matrices], {
+          dtype: "bool",
+        });
+      }),
     use,
   ),
   callMistake(
