@@ -13,7 +13,7 @@ let followed: bool = false;
 /** Keys of the unit. */
 let unitFirst: i32 = 0;
 let unitLast: i32 = 0;
-/** Where the addresses of shares are stored. */
+/** Address at which the addresses of shares are stored. */
 let shares: usize = 0;
 /** First key of the pages at hand, and `D.keyPointer` or `D.valuePointer`, for which those after them are chosen. */
 let groupFirst: i32 = 0;

@@ -96,7 +96,7 @@ export function partFeeds(
   return feeds;
 }
 
-/** What a part reads of keys, values or scales: pages that lie side by side, or all, heads first where they lie so. */
+/** Keys, values or scales that a part reads: pages that lie side by side, or all of them; heads first where they lie so. */
 function storedPart({ pool, byHead }: Part, t: Tensor): Tensor {
   if (byHead) return transpose(t, [1, 0, 2, 3].slice(0, t.shape.length));
   return pool ? slice(t as HostTensor, 0, pool.first, pool.first + pool.count) : t;

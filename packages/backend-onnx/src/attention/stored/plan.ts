@@ -358,7 +358,7 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
     const { loaded, memory } = this.#context;
     const least = leastPart(problem);
     const path = this.#pathOf(loaded.traits.readsInPlace || memory !== null, memory !== null);
-    // Those of caches lie head by head, and are read as a batch.
+    // Pages of caches lie head by head, and are read as a batch.
     const inPool = problem.pages === null || (this.#readsPool.byHead && least.queryLength === 1);
     const keys = !inPool ? "pages" : problem.ragged?.keys ? "rows" : "whole";
     const storage: StorageSpec = {

@@ -83,7 +83,7 @@ export class Trial {
   }
 }
 
-/** What is made; null if that throws, as where a mistake makes an invalid call. */
+/** The result of a function; null if it throws, as where a mistake makes an invalid call. */
 export function orNull<T>(make: () => T | null): T | null {
   try {
     return make();

@@ -80,10 +80,10 @@ const trees = fc.letrec<{ int: Tree; bool: Tree; float: Tree }>((tie) => {
   };
 });
 
-/** Of a mask. */
+/** Draws expressions of masks. */
 export const maskTrees: fc.Arbitrary<Tree> = trees.bool;
 
-/** Of a score. */
+/** Draws expressions of scores. */
 export const scoreTrees: fc.Arbitrary<Tree> = trees.float;
 
 const ids = table(tensor(Int32Array.of(0, 0, 1, 1, 1, 2, 3, 3, 9, 3, 4, -5, 5), [13]));

@@ -12,7 +12,7 @@ function milliseconds(runs: number): number {
   return Math.max(25_000, 300 * runs);
 }
 
-/** What a law may do with random calls. */
+/** A law: the calls that it is about, and the results that they must have. */
 export interface Tried<T> {
   readonly calls: fc.Arbitrary<T>;
   /** Says what is wrong with a call's results, or null. What the backend refuses counts as a refusal, not as a failure. */
