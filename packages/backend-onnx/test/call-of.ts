@@ -64,6 +64,17 @@ export function stored(
   return { data: tensor(elements, t.shape), scales: tensor(scales, t.shape.slice(0, 3)) };
 }
 
+/** A call whose keys and values are stored as a dtype. */
+export function withStored(call: Call, dtype: "float32" | "float16" | "int8"): Call {
+  const [key, value] = [stored(call.key, dtype), stored(call.value, dtype)];
+  return {
+    ...call,
+    key: key.data,
+    value: value.data,
+    ...(key.scales && { keyScales: key.scales, valueScales: value.scales }),
+  };
+}
+
 /** Results that are as the reference has them, within what float32 or float16 leaves of numbers around 1. */
 export function expectAsReference(
   results: object,

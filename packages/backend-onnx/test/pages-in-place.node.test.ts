@@ -10,7 +10,7 @@ import {
   transpose,
 } from "@heed/core";
 import { describe, expect, test } from "vitest";
-import { expectAsReference, Numbers, stored } from "./call-of.js";
+import { expectAsReference, Numbers, withStored } from "./call-of.js";
 import { watched } from "./watched.js";
 
 type Call = AttentionInputs<HostTensor>;
@@ -71,16 +71,6 @@ function byHead(call: Call): Call {
     value: turned(call.value),
     ...(keyScales && { keyScales: turned(keyScales) }),
     ...(valueScales && { valueScales: turned(valueScales) }),
-  };
-}
-
-function withStored(call: Call, dtype: "float32" | "float16" | "int8"): Call {
-  const [key, value] = [stored(call.key, dtype), stored(call.value, dtype)];
-  return {
-    ...call,
-    key: key.data,
-    value: value.data,
-    ...(key.scales && { keyScales: key.scales, valueScales: value.scales }),
   };
 }
 

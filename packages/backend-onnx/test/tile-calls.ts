@@ -1,7 +1,7 @@
 /** Calls whose block mask leaves few blocks, and what a call may say beside it. */
 import { type AttentionInputs, type HostTensor, tensor } from "@heed/core";
 import * as p from "@heed/core/program";
-import { Numbers, stored } from "./call-of.js";
+import { Numbers, stored, withStored } from "./call-of.js";
 
 export const [batch, heads, kvHeads, length] = [2, 2, 1, 256];
 /** Logits of a call. */
@@ -174,18 +174,8 @@ export function paged(call: Call): Call {
   return { ...call, key: pagesOf(call.key), value: pagesOf(call.value), pageTable, kvLengths };
 }
 
-export function kept(call: Call, dtype: "float16" | "int8"): Call {
-  const [key, value] = [stored(call.key, dtype), stored(call.value, dtype)];
-  return {
-    ...call,
-    key: key.data,
-    value: value.data,
-    ...(key.scales && { keyScales: key.scales, valueScales: value.scales }),
-  };
-}
-
 export const halves = (call: Call): Call => ({
-  ...kept(call, "float16"),
+  ...withStored(call, "float16"),
   query: stored(call.query, "float16").data,
   ...(call.bias && { bias: stored(call.bias as HostTensor, "float16").data }),
 });

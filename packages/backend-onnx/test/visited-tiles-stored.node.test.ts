@@ -1,18 +1,8 @@
 /** Calls whose block mask leaves few blocks, of keys and values that are stored in every way, on both CPU providers. */
 import { describeProblem } from "@heed/core";
 import { describe, expect, test } from "vitest";
-import { expectAsReference } from "./call-of.js";
-import {
-  all,
-  blocksOf,
-  type Call,
-  halves,
-  inputs,
-  kept,
-  numbers,
-  paged,
-  rest,
-} from "./tile-calls.js";
+import { expectAsReference, withStored } from "./call-of.js";
+import { all, blocksOf, type Call, halves, inputs, numbers, paged, rest } from "./tile-calls.js";
 import { logits, watched } from "./watched.js";
 
 describe.each(["cpu", "wasm"] as const)("provider %s", async (name) => {
@@ -21,8 +11,8 @@ describe.each(["cpu", "wasm"] as const)("provider %s", async (name) => {
   test.each([
     ["as they are", (call: Call) => call],
     ["pages", paged],
-    ["float16 keys", (call: Call) => kept(call, "float16")],
-    ["int8 keys", (call: Call) => kept(call, "int8")],
+    ["float16 keys", (call: Call) => withStored(call, "float16")],
+    ["int8 keys", (call: Call) => withStored(call, "int8")],
     ["float16", halves],
   ] as const)("blocks of stored keys: %s", async (_, store) => {
     for (const name of ["nothing", "a bias of all", "everything at once"]) {

@@ -1,5 +1,4 @@
 import { pendingEncodes, type WebGpuBackend, webgpu, webgpuTensor } from "@heed/backend-webgpu";
-import { judge } from "@heed/conformance";
 import {
   type AttentionInputs,
   createAttention,
@@ -16,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { available } from "./available.js";
 import { makeCall } from "./calls.js";
 import { unrequestedDevice } from "./devices.js";
+import { expectPass } from "./passes.js";
 
 describe.skipIf(!available)("tensors on the device", () => {
   let device: GPUDevice;
@@ -59,11 +59,8 @@ describe.skipIf(!available)("tensors on the device", () => {
     return buffer;
   }
 
-  const passes = (call: AttentionInputs<HostTensor>, output: HostTensor) => {
-    const verdict = judge(call, { output });
-    expect(verdict.violations).toEqual([]);
-    expect(verdict.budgets).toBeLessThanOrEqual(1);
-  };
+  const passes = (call: AttentionInputs<HostTensor>, output: HostTensor) =>
+    expectPass(call, { output });
 
   test("outputs stay where inputs are, and read() is what brings them back", async () => {
     const attention = await createAttention({ backends: [webgpu({ allowFallbackAdapter: true })] });

@@ -1,11 +1,11 @@
 /** The last columns, keys and numbers of what kernels compute at once, in which a mistake by one concerns nothing else. */
-import { judge } from "@heed/conformance";
 import {
   type AttentionInputs,
   type AttentionOutputs,
   describeProblem,
   fromFloat64,
   type HostTensor,
+  tensor,
   toFloat64,
 } from "@heed/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -15,6 +15,7 @@ import type { OpenDevice } from "../src/device.js";
 import { available } from "./available.js";
 import { makeCall } from "./calls.js";
 import { sharedDevice } from "./devices.js";
+import { expectPass } from "./passes.js";
 import { storedCall } from "./stored-calls.js";
 
 type Call = AttentionInputs<HostTensor>;
@@ -59,7 +60,7 @@ describe.skipIf(!available)("ends", () => {
           expect(numbers[at], `row ${row}, column ${column}`).toBe(Number.POSITIVE_INFINITY);
           numbers[at] = expected[at] as number;
         }
-        passes(call, { output });
+        expectPass(call, { output });
       }
     });
   }
@@ -70,7 +71,7 @@ describe.skipIf(!available)("ends", () => {
     // Registers for sixteen columns, of which as many are read as there are.
     test.each([9, 10, 11, 12, 15])("%i columns", async (columns) => {
       const call = makeCall({ lengths: [5, 40], sizes: [12, columns] });
-      passes(call, await run(call));
+      expectPass(call, await run(call));
     });
 
     infinityStays(run);
@@ -85,7 +86,7 @@ describe.skipIf(!available)("ends", () => {
         pageSize: 16,
         rules: { causal: true, queryOffset: "bottom-right", window: { left: 10, right: 0 } },
       });
-      passes(call, await run(call));
+      expectPass(call, await run(call));
     });
 
     test("keys before a window lie between those that it has", async () => {
@@ -95,7 +96,7 @@ describe.skipIf(!available)("ends", () => {
         queryPositions: positionsOf(Int32Array.of(63)),
         keyPositions: positionsOf(Int32Array.from({ length: 64 }, (_, j) => (j % 2) * j)),
       };
-      passes(call, await run(call));
+      expectPass(call, await run(call));
     });
   });
 
@@ -127,7 +128,7 @@ describe.skipIf(!available)("ends", () => {
         queryPositions: positionsOf(new Int32Array(2)),
         keyPositions: positionsOf(positions),
       };
-      passes(placed, await run(placed));
+      expectPass(placed, await run(placed));
     });
   });
 
@@ -149,16 +150,4 @@ describe.skipIf(!available)("ends", () => {
   });
 });
 
-const positionsOf = (data: Int32Array): HostTensor => ({
-  dtype: "int32",
-  shape: [1, data.length],
-  strides: [data.length, 1],
-  offset: 0,
-  data,
-});
-
-function passes(call: Call, outputs: AttentionOutputs<HostTensor>): void {
-  const verdict = judge(call, outputs);
-  expect(verdict.violations).toEqual([]);
-  expect(verdict.budgets).toBeLessThanOrEqual(1);
-}
+const positionsOf = (data: Int32Array): HostTensor => tensor(data, [1, data.length]);

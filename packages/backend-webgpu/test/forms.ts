@@ -1,4 +1,3 @@
-import { judge } from "@heed/conformance";
 import {
   type AttentionOutputs,
   type AttentionProvider,
@@ -9,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { KernelName } from "../src/attention/kernel-names.js";
 import type { WebGpuBackend } from "../src/backend.js";
 import { type CallShape, makeCall } from "./calls.js";
+import { expectPass } from "./passes.js";
 
 /**
  * Calls in float16 that lead to forms of kernels which no case of the suite leads to. Skipped where the
@@ -44,9 +44,7 @@ export function testForms(
         const plan = await backend.plan(describeProblem(call));
         expect(plan.description.kernel).toMatch(new RegExp(`^attention-${kernel}-`));
         const outputs = (await plan.run(call)) as AttentionOutputs<HostTensor>;
-        const verdict = judge(call, outputs);
-        expect(verdict.violations).toEqual([]);
-        expect(verdict.budgets).toBeLessThanOrEqual(1);
+        expectPass(call, outputs);
       });
     }
   });

@@ -1,4 +1,3 @@
-import { judge } from "@heed/conformance";
 import {
   type AttentionInputs,
   type AttentionOutputs,
@@ -13,6 +12,7 @@ import { WebGpuBackend } from "../src/backend.js";
 import { type OpenDevice, openDevice } from "../src/device.js";
 import { available } from "./available.js";
 import { makeCall } from "./calls.js";
+import { expectPass } from "./passes.js";
 
 describe.skipIf(!available)("limits", () => {
   let open: OpenDevice;
@@ -114,9 +114,7 @@ describe.skipIf(!available)("limits", () => {
     expect(largest).toBeLessThanOrEqual(MiB);
     expect(dispatches).toBeGreaterThanOrEqual(fewest);
     expect(grids.length).toBeGreaterThanOrEqual(dispatches);
-    const verdict = judge(call, outputs);
-    expect(verdict.violations).toEqual([]);
-    expect(verdict.budgets).toBeLessThanOrEqual(1);
+    expectPass(call, outputs);
   });
 
   test.each([["quad"], ["row"]] as const)("70,000 workgroups of kernel %s", async (kernel) => {

@@ -3,7 +3,6 @@
  * rounding to float16, non-finite values, many parts of the keys, the ends of float32.
  */
 import { webgpuTensor } from "@heed/backend-webgpu";
-import { judge } from "@heed/conformance";
 import {
   type AttentionInputs,
   type AttentionOutputs,
@@ -22,6 +21,7 @@ import type { OpenDevice } from "../src/device.js";
 import { available } from "./available.js";
 import { makeCall } from "./calls.js";
 import { sharedDevice } from "./devices.js";
+import { expectPass } from "./passes.js";
 
 type HostCall = AttentionInputs<HostTensor>;
 
@@ -77,12 +77,6 @@ export function testNumbers(): void {
       plan.dispose();
       return host as unknown as AttentionOutputs<HostTensor>;
     }
-
-    const passes = (call: HostCall, outputs: AttentionOutputs<HostTensor>) => {
-      const verdict = judge(call, outputs);
-      expect(verdict.violations).toEqual([]);
-      expect(verdict.budgets).toBeLessThanOrEqual(1);
-    };
 
     const numbersOf = async (name: string, call: HostCall): Promise<number[]> =>
       Array.from(toFloat64((await run(name, call)).output));
@@ -150,7 +144,7 @@ export function testNumbers(): void {
             [wrap(key), value],
             [key, wrap(value)],
           ] as const) {
-            passes(call, await run(name, { ...call, key: k, value: v }));
+            expectPass(call, await run(name, { ...call, key: k, value: v }));
           }
         }
       });
@@ -240,7 +234,7 @@ export function testNumbers(): void {
         // The poisoned places of row 1 aside, the result is that of values without NaN.
         const expected = (await run(name, clean)).output.data as Float32Array;
         for (const c of poisoned) got[300 + c] = expected[300 + c] as number;
-        passes(clean, { output });
+        expectPass(clean, { output });
       });
 
       test("NaN and infinities that a row sees concern that row alone", async () => {
@@ -252,14 +246,14 @@ export function testNumbers(): void {
           const expected = (await run(name, call)).output.data as Float32Array;
           const got = output.data as Float32Array;
           for (let i = 32; i < 48; i++) got[i] = expected[i] as number;
-          passes(call, { output });
+          expectPass(call, { output });
           const bias = floats([4, 40], new Float32Array(4 * 40));
           bias.data[2 * 40 + 11] = bad;
           const biased = (await run(name, { ...call, bias })).output;
           for (let i = 32; i < 48; i++) {
             (biased.data as Float32Array)[i] = expected[i] as number;
           }
-          passes(call, { output: biased });
+          expectPass(call, { output: biased });
         }
       });
 
@@ -299,7 +293,7 @@ export function testNumbers(): void {
           sinks: [9, -3, 8, 7],
           returns: { logSumExp: true, weights: true },
         };
-        passes(call, await run(name, call));
+        expectPass(call, await run(name, call));
       });
     });
 
@@ -320,7 +314,7 @@ export function testNumbers(): void {
         return transpose({ ...floats([batch, length, heads, size], data) }, [0, 2, 1, 3]);
       };
       const turned = { ...call, key: byPosition(call.key), value: byPosition(call.value) };
-      for (const name of ["decode", "tile", "stream"]) passes(call, await run(name, turned));
+      for (const name of ["decode", "tile", "stream"]) expectPass(call, await run(name, turned));
     });
   });
 }

@@ -1,6 +1,5 @@
 /** Calls that overlap, and what is disposed while they run: everything that outlives a single call. */
 import { type WebGpuBackend, webgpu } from "@heed/backend-webgpu";
-import { judge } from "@heed/conformance";
 import {
   type AttentionInputs,
   type DeviceTensor,
@@ -15,6 +14,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { preparedLayouts } from "../src/execution/prepared.js";
 import { available } from "./available.js";
 import { makeCall } from "./calls.js";
+import { expectPass } from "./passes.js";
 
 type HostCall = AttentionInputs<HostTensor>;
 
@@ -27,11 +27,7 @@ describe.skipIf(!available)("overlapping calls", () => {
 
   const hostOf = async (t: DeviceTensor | HostTensor): Promise<HostTensor> =>
     isDeviceTensor(t) ? t.read() : t;
-  const passes = (call: HostCall, output: HostTensor) => {
-    const verdict = judge(call, { output });
-    expect(verdict.violations).toEqual([]);
-    expect(verdict.budgets).toBeLessThanOrEqual(1);
-  };
+  const passes = (call: HostCall, output: HostTensor) => expectPass(call, { output });
 
   /** The same problem in as many layouts as there are numbers: rows further and further apart. */
   function layouts(count: number): HostCall[] {

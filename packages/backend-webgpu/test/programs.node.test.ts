@@ -1,5 +1,4 @@
 /** Programs on a device: what changes without a new plan, and devices that bind few buffers. */
-import { judge } from "@heed/conformance";
 import {
   type AttentionInputs,
   type AttentionOutputs,
@@ -29,6 +28,7 @@ import type { KernelName } from "../src/attention/kernel-names.js";
 import { WebGpuBackend } from "../src/backend.js";
 import { openDevice } from "../src/device.js";
 import { Pipelines } from "../src/execution/pipelines.js";
+import { expectPass } from "./passes.js";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -74,11 +74,8 @@ const scaled = (by: HostTensor<"float32">) => {
 };
 const programs = { maskMod: documents, scoreMod: scaled(factors) };
 
-function check(inputs: AttentionInputs<HostTensor>, outputs: AttentionOutputs): void {
-  const verdict = judge(inputs, outputs as AttentionOutputs<HostTensor>);
-  expect(verdict.violations).toEqual([]);
-  expect(verdict.budgets).toBeLessThanOrEqual(1);
-}
+const check = (inputs: AttentionInputs<HostTensor>, outputs: AttentionOutputs) =>
+  expectPass(inputs, outputs as AttentionOutputs<HostTensor>);
 
 test("tables, scalars and block masks are data of a plan's calls", async ({ skip }) => {
   const backend = await backendWith();

@@ -112,14 +112,18 @@ function headsAndPages(t: HostTensor): HostTensor {
   return transpose(t, [1, 0, 2, 3].slice(0, t.shape.length));
 }
 
-/** Pages in host memory, in the order in which {@link allocateIn} makes them. */
-export function turnedPages(t: HostTensor): HostTensor {
-  return headsAndPages(contiguous(headsAndPages(t)));
-}
-
-/** A host tensor as a tensor in a place; it is not copied if it is there. */
-export async function putInto({ attention, backend }: Place, t: HostTensor): Promise<Tensor> {
-  return backend === null ? t : attention.upload(t, { backend });
+/**
+ * A host tensor as a tensor in a place; it is not copied if it is there.
+ *
+ * @param paged whether it is of pages, which lie in host memory as {@link allocateIn} makes them
+ */
+export async function putInto(
+  { attention, backend }: Place,
+  t: HostTensor,
+  paged = false,
+): Promise<Tensor> {
+  if (backend !== null) return attention.upload(t, { backend });
+  return paged ? headsAndPages(contiguous(headsAndPages(t))) : t;
 }
 
 /** @throws InvalidInputError unless a tensor can be written into the cache without going through the host */

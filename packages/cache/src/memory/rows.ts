@@ -16,7 +16,7 @@ import {
 import type { CacheInputs } from "../inputs.js";
 import type { CacheSizes } from "../options.js";
 import type { PageCopy } from "../state/state.js";
-import { allocateIn, type Place, putInto, tensorShape, turnedPages } from "./place.js";
+import { allocateIn, type Place, putInto, tensorShape } from "./place.js";
 
 /** Keys or values, with the scales of int8 rows. */
 export interface Side<T extends Tensor = Tensor> {
@@ -258,8 +258,7 @@ async function putSides(
 ): Promise<Sides> {
   const made: Tensor[] = [];
   const put = async (t: HostTensor): Promise<Tensor> => {
-    const turns = kind === "paged" && place.backend === null;
-    const there = turns ? turnedPages(t) : await putInto(place, t);
+    const there = await putInto(place, t, kind === "paged");
     made.push(there);
     return there;
   };

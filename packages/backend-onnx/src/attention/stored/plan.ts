@@ -3,6 +3,7 @@ import {
   type AttentionProblem,
   attention,
   type BoundAttention,
+  type DType,
   type FloatDType,
   type HostTensor,
   headsPerGroup,
@@ -253,19 +254,23 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
     const { traits } = this.#context.loaded;
     const inGraph = traits.readsInPlace || keysOnDevice(bound);
     const way = this.#pathOf(inGraph, onDevice);
-    const orders = [bound.key, bound.value].map((t) => storedOrder(t, way.dtype));
-    const byPage = orders.every((order) => order === canonicalOrder);
-    // A single head lies both ways.
-    const byHead =
-      this.#problem.pages !== null &&
-      traits.readsInPlace &&
-      (orders.every((order) => order === headsOrder) || (byPage && this.#problem.kvHeads === 1));
-    const readsPool = byHead ? this.#readsPool.byHead : byPage && this.#readsPool.byPage;
-    const path = { ...way, byHead, inPool: mayReadPool && readsPool };
+    const order = this.#orderOfPages(bound, way.dtype);
+    const inPool = mayReadPool && order !== null && this.#readsPool[order];
+    const path = { ...way, byHead: order === "byHead", inPool };
     const latest = this.#latest;
     if (latest && isScheduled(latest, bound, path)) return latest;
     this.#latest = scheduleOf(this.#problem, bound, path, traits);
     return this.#latest;
+  }
+
+  /** How pages lie that may be read where they are; null where there are none, or they lie otherwise. */
+  #orderOfPages({ key, value }: BoundAttention, dtype: DType): "byPage" | "byHead" | null {
+    if (this.#problem.pages === null || !this.#context.loaded.traits.readsInPlace) return null;
+    const orders = [key, value].map((t) => storedOrder(t, dtype));
+    if (orders.every((order) => order === headsOrder)) return "byHead";
+    if (!orders.every((order) => order === canonicalOrder)) return null;
+    // A single head lies both ways.
+    return this.#problem.kvHeads === 1 ? "byHead" : "byPage";
   }
 
   #pathOf(inGraph: boolean, onDevice: boolean): Omit<KeyPath, "inPool" | "byHead"> {
@@ -359,8 +364,9 @@ export class StoredPlan implements KernelPlan<BoundAttention, AttentionOutputs> 
     const least = leastPart(problem);
     const path = this.#pathOf(loaded.traits.readsInPlace || memory !== null, memory !== null);
     // Pages of caches lie head by head, and are read as a batch.
-    const inPool = problem.pages === null || (this.#readsPool.byHead && least.queryLength === 1);
-    const keys = !inPool ? "pages" : problem.ragged?.keys ? "rows" : "whole";
+    const readsPool = this.#readsPool.byHead && least.queryLength === 1;
+    const gathersPages = problem.pages !== null && !readsPool;
+    const keys = gathersPages ? "pages" : problem.ragged?.keys ? "rows" : "whole";
     const storage: StorageSpec = {
       queries: problem.ragged ? "rows" : "whole",
       keys: path.inGraph ? keys : "whole",

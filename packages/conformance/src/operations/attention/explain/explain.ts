@@ -1,6 +1,7 @@
 import {
   type AttentionInputs,
   type AttentionOutputs,
+  describeProblem,
   type HostTensor,
   type PlanDescription,
   type Tiles,
@@ -9,7 +10,7 @@ import {
 import { isStoredCall } from "../build/stored.js";
 import { scaledOutput } from "../mistakes/denominators.js";
 import { catalogue, usualTiles } from "../mistakes/index.js";
-import { type Semantics, sentenceOf } from "../mistakes/mistake.js";
+import { type Mistake, type Semantics, sentenceOf } from "../mistakes/mistake.js";
 import { programMistakes } from "../mistakes/programs.js";
 import { tiledOutput } from "../mistakes/tiled-softmax.js";
 import { Came } from "./came.js";
@@ -31,13 +32,20 @@ const mostFirsts = 3;
 
 /** Mistakes that have a sentence to explain them and whose effect on `output` can be computed. */
 function candidatesFor(tiles: Tiles): readonly Candidate[] {
+  return catalogueOf(tiles).flatMap(candidatesOf);
+}
+
+/** Every mistake, those with tiles of the usual sizes and of a plan's own. */
+function catalogueOf(tiles: Tiles): readonly Mistake[] {
   const sizes: readonly number[] = Object.values(tiles);
   const told = sizes.filter((size) => size > 1);
-  return catalogue([...new Set([...usualTiles, ...told])]).flatMap((mistake) => {
-    const name = sentenceOf(mistake);
-    const candidate = name === null ? null : candidateOf(name, mistake.semantics);
-    return candidate ? [candidate] : [];
-  });
+  return catalogue([...new Set([...usualTiles, ...told])]);
+}
+
+function candidatesOf(mistake: Mistake): readonly Candidate[] {
+  const name = sentenceOf(mistake);
+  const candidate = name === null ? null : candidateOf(name, mistake.semantics);
+  return candidate ? [candidate] : [];
 }
 
 function candidateOf(name: string, semantics: Semantics): Candidate | null {
@@ -71,8 +79,8 @@ function hasPrograms({ maskMod, scoreMod, blockMask }: Call): boolean {
 }
 
 /** Multiply-adds of a call with all of its keys. */
-function costOf({ query, key }: Call): number {
-  return query.shape.reduce((a, b) => a * b, key.shape[2] as number);
+function costOf(call: Call): number {
+  return call.query.shape.reduce((a, b) => a * b, describeProblem(call).keyLength);
 }
 
 /**
@@ -90,20 +98,21 @@ function explainPrograms(
   const came = new Came(got, plainOutput(inputs), output.shape);
   if (came.nothingWrong) return [];
   // A block mask may have been made for another call than the changed one: such a mistake cannot be made.
-  const gives = (change: Candidate["change"]): boolean => {
+  const gives = ({ change }: Candidate): boolean => {
     const made = orNull(() => {
       const call = change?.(inputs);
       return call ? plainOutput(call) : null;
     });
     return made !== null && came.isAll(made);
   };
-  const own = programMistakes.filter(
-    ({ semantics }) => semantics.kind === "call" && gives(semantics.change),
-  );
-  if (own.length > 0 || cost > mostOfPairs) return own.map(({ name }) => [name]);
-  return candidatesFor(tiles)
-    .filter(({ change }) => gives(change))
-    .map(({ name }) => [name]);
+  const among = (mistakes: readonly Mistake[]): Explanation[] =>
+    mistakes
+      .flatMap(candidatesOf)
+      .filter(gives)
+      .map(({ name }) => [name]);
+  const own = among(programMistakes);
+  if (own.length > 0 || cost > mostOfPairs) return own;
+  return among(catalogueOf(tiles).filter((mistake) => !programMistakes.includes(mistake)));
 }
 
 /**

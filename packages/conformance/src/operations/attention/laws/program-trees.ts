@@ -1,34 +1,5 @@
 import { type HostTensor, tensor } from "@heed/core";
-import {
-  abs,
-  add,
-  and,
-  astype,
-  type BoolExpression,
-  divide,
-  type Expression,
-  equal,
-  exp,
-  floorDivide,
-  greaterEqual,
-  less,
-  lessEqual,
-  maximum,
-  minimum,
-  multiply,
-  type NumberExpression,
-  negative,
-  not,
-  notEqual,
-  or,
-  remainder,
-  scalar,
-  sqrt,
-  subtract,
-  table,
-  tanh,
-  where,
-} from "@heed/core/program";
+import * as program from "@heed/core/program";
 import fc from "fast-check";
 import { Random } from "../../../calls/random.js";
 
@@ -86,6 +57,8 @@ export const maskTrees: fc.Arbitrary<Tree> = trees.bool;
 /** Draws expressions of scores. */
 export const scoreTrees: fc.Arbitrary<Tree> = trees.float;
 
+const { scalar, table } = program;
+
 const ids = table(tensor(Int32Array.of(0, 0, 1, 1, 1, 2, 3, 3, 9, 3, 4, -5, 5), [13]));
 const grid = table(tensor(Int32Array.of(4, 1, 2, 8, 5, 7, 3, 0), [2, 4]));
 const floats = (...shape: number[]) =>
@@ -93,31 +66,32 @@ const floats = (...shape: number[]) =>
 const [line, cube, hypercube] = [floats(11), floats(2, 5, 3), floats(2, 2, 3, 4)];
 const width = scalar(5);
 
-type Make = (...args: readonly Expression[]) => Expression;
-type Number = NumberExpression;
+type Make = (...args: readonly program.Expression[]) => program.Expression;
+type Number = program.NumberExpression;
+
+/** Makes each node: operations by their names, and some that are more than one, or of a table. */
 const functions = {
-  ...{ abs, add, and, equal, floorDivide, greaterEqual, less, lessEqual, maximum, minimum },
-  ...{ multiply, negative, not, notEqual, or, remainder, subtract, tanh, where },
+  ...program,
   ids: (i: Number) => ids.at(i),
   grid: (i: Number, j: Number) => grid.at(i, j),
   line: (i: Number) => line.at(i),
   cube: (i: Number, j: Number, k: Number) => cube.at(i, j, k),
   hypercube: (i: Number, j: Number, k: Number, l: Number) => hypercube.at(i, j, k, l),
-  int32: (x: BoolExpression) => astype(x, "int32"),
-  small: (i: Number) => astype(remainder(i, 9), "float32"),
-  half: (x: Number) => multiply(x, 0.5),
-  quotient: (x: Number, y: Number) => divide(x, add(1, abs(y))),
-  root: (x: Number) => sqrt(add(1, abs(x))),
-  bell: (x: Number) => exp(negative(abs(x))),
+  int32: (x: program.BoolExpression) => program.astype(x, "int32"),
+  small: (i: Number) => program.astype(program.remainder(i, 9), "float32"),
+  half: (x: Number) => program.multiply(x, 0.5),
+  quotient: (x: Number, y: Number) => program.divide(x, program.add(1, program.abs(y))),
+  root: (x: Number) => program.sqrt(program.add(1, program.abs(x))),
+  bell: (x: Number) => program.exp(program.negative(program.abs(x))),
 } as unknown as Readonly<Record<string, Make>>;
 
 /** The expression that a tree says. */
 export function build(
   [name, ...args]: Tree,
-  variables: Readonly<Record<string, Expression>>,
-): Expression {
-  if (name === "number") return add(args[0] as number, 0);
-  if (name === "halves") return divide(args[0] as number, 2);
+  variables: Readonly<Record<string, program.Expression>>,
+): program.Expression {
+  if (name === "number") return program.add(args[0] as number, 0);
+  if (name === "halves") return program.divide(args[0] as number, 2);
   if (name === "scalar") return width;
   return (
     variables[name] ??
