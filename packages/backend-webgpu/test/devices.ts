@@ -40,8 +40,8 @@ function gpuLike(open: OpenDevice, preferences: Preferences = {}): Promise<WebGp
 let shared: Promise<OpenDevice> | null = null;
 
 /**
- * One device for all backends of a test file: kernels that several of them use are compiled once, which
- * takes seconds on a software adapter.
+ * One device for all backends of a process, which test files share: kernels that several of them use are compiled once,
+ * which takes seconds on a software adapter. No file may destroy it.
  */
 export function sharedDevice(): Promise<OpenDevice> {
   shared ??= openDevice({ allowFallbackAdapter: true }).then((open) => ({ ...open, owned: false }));

@@ -13,7 +13,7 @@ import {
   toFloat64,
   zeros,
 } from "@heed/core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { ChoiceWith } from "../../src/attention/choice/choice.js";
 import { settingsOf } from "../../src/attention/choice/from-settings.js";
 import type { Settings } from "../../src/attention/choice/settings.js";
@@ -216,9 +216,5 @@ describe.skipIf(!available)("tuning on a device", () => {
     const second = await provider.load();
     expect(second.info.tuning !== undefined).toBe(known);
     second.dispose();
-  });
-
-  afterAll(async () => {
-    (await sharedDevice()).device.destroy();
   });
 });
