@@ -11,7 +11,7 @@ import {
   rotary,
   type Tensor,
 } from "@heed/core";
-import { checkNames } from "@heed/core/options";
+import { checkNames, flag } from "@heed/core/options";
 import type { AppendInputs, CacheInputs, InputsOptions } from "./inputs.js";
 import { putInto } from "./memory/place.js";
 import type { Rows } from "./memory/rows.js";
@@ -26,7 +26,11 @@ import { Writes } from "./writes.js";
 /** Saving and loading: few applications do, and the rest need not download them. */
 const saving = () => import("./saved.js");
 
-const inputsNames: ReadonlySet<string> = new Set<keyof InputsOptions>(["queryLength"]);
+const inputsNames: ReadonlySet<string> = new Set<keyof InputsOptions>([
+  "queryLength",
+  "window",
+  "ownPositions",
+]);
 
 /**
  * Keys and values of the tokens so far, and nothing else: `attention.run({ query, ...cache.inputs() })`
@@ -182,18 +186,20 @@ export class Cache {
    * The inputs of attention for queries at the end of the cache: by default the rows of the latest append.
    * They hold for the present state.
    *
-   * @throws InvalidInputError naming `queryLength`, where a rolling cache no longer has what the rows see
+   * @throws InvalidInputError naming the option at fault: `queryLength` also where a rolling cache no longer
+   *   has what the rows see
    * @throws DisposedError, DeviceLostError
    */
   inputs(options: InputsOptions = {}): CacheInputs {
     this.#checkIdle();
     checkNames("options", options, inputsNames);
-    const { queryLength = this.#chunk?.n ?? 1 } = options;
-    if (!Number.isInteger(queryLength) || queryLength < 0) {
-      throw new InvalidInputError("queryLength", "an integer ≥ 0", describeValue(queryLength));
-    }
+    const { queryLength = this.#chunk?.n ?? 1, window, ownPositions } = options;
+    checkLength("queryLength", queryLength);
+    if (window !== undefined) checkLength("window", window);
+    const own = flag("ownPositions", ownPositions);
     const chunk = this.#chunk?.n === queryLength ? this.#chunk : null;
-    return Object.assign(this.#state.inputs(queryLength, chunk), this.#rows.inputs);
+    const state = this.#state.inputs(queryLength, chunk, window, own);
+    return Object.assign(state, this.#rows.inputs);
   }
 
   /**
@@ -430,4 +436,10 @@ export class Cache {
     const expected = "every append, reorder and save before this call awaited";
     throw new InvalidInputError("cache", expected, "one that is under way");
   }
+}
+
+/** @throws InvalidInputError unless the value is an integer ≥ 0 */
+function checkLength(argument: string, value: unknown): void {
+  if (Number.isInteger(value) && (value as number) >= 0) return;
+  throw new InvalidInputError(argument, "an integer ≥ 0", describeValue(value));
 }

@@ -20,6 +20,17 @@ export interface InputsOptions {
    * the last ones of each entry.
    */
   readonly queryLength?: number | undefined;
+  /**
+   * Rolling: how far back the call looks, an integer ≥ 0, where that is less than the cache's own window.
+   * Kept tokens are seen in any case.
+   */
+  readonly window?: number | undefined;
+  /**
+   * Rolling, with kept tokens: whether these have their own positions, which ALiBi and programs then see.
+   * Default false: they are given the position of the query's first row, which is inside every window, so that
+   * most calls need no mask.
+   */
+  readonly ownPositions?: boolean | undefined;
 }
 
 /**
@@ -41,12 +52,15 @@ export interface CacheInputs {
   readonly queryOffset?: "bottom-right" | BatchIntegers;
   /** Paged: int32 `[batch, pages of one entry]`. */
   readonly pageTable?: HostTensor<"int32">;
-  /** Rolling: positions of the tokens in the rows, int32 `[batch, capacity]`. */
+  /** Rolling: positions of the tokens in the rows, int32 `[batch, capacity]`; see `ownPositions`. */
   readonly keyPositions?: HostTensor<"int32">;
   /** Rolling: positions of the query's rows, int32 `[batch, queryLength]`. */
   readonly queryPositions?: HostTensor<"int32">;
   /** Rolling: the window. */
   readonly window?: AttentionWindow;
-  /** Rolling, where the query is longer than the window and there are kept tokens: what each row sees. */
+  /**
+   * Rolling with kept tokens, in place of the window: what each row sees, where the query is longer than the
+   * window, or where tokens keep their own positions.
+   */
   readonly mask?: HostTensor<"bool">;
 }

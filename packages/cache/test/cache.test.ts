@@ -301,6 +301,8 @@ describe.each(["js", "wasm"] as const)("on %s", (backend) => {
         ["indices", () => cache.reorder([-1, 0])],
         ["indices", () => cache.reorder([0, 1, 1])],
         ["queryLength", () => cache.inputs({ queryLength: -1 })],
+        ["window", () => cache.inputs({ window: -1 })],
+        ["ownPositions", () => cache.inputs({ ownPositions: 1 as never })],
         ["options.rows", () => cache.inputs({ rows: 1 } as never)],
         ...(kind === "rolling"
           ? ([["queryLength", () => cache.inputs({ queryLength: 6 })]] as const)

@@ -1,6 +1,7 @@
 /** A cache beside a model that keeps every token as it is stored, and attention over all of them. */
 import {
   type Attention,
+  type AttentionInputs,
   type BoundScatter,
   fromFloat64,
   type HostTensor,
@@ -14,7 +15,7 @@ import {
   zeros,
 } from "@heed/core";
 import { expect } from "vitest";
-import type { Cache, CacheDType, CacheOptions } from "../src/index.js";
+import type { Cache, CacheDType, CacheInputs, CacheOptions } from "../src/index.js";
 
 /** Sizes of the caches of these tests. */
 export const sizes = { batch: 2, kvHeads: 2, headDim: 8, valueDim: 12 } as const;
@@ -27,6 +28,11 @@ interface Token {
 }
 
 export type Random = () => number;
+
+/** Rules of a call beside the cache's inputs, for some of the batch entries. */
+export type RulesOf = (
+  entries: readonly number[],
+) => Pick<AttentionInputs, "maskMod" | "scoreMod" | "alibiSlopes">;
 
 /** Numbers from −1 to 1 (mulberry32). */
 export function randomFrom(seed: number): Random {
@@ -107,15 +113,27 @@ export class Modelled {
     return new Modelled(this.attention, this.cache.fork(), this.options, copy);
   }
 
-  /** Runs attention for n query rows, and compares those of real tokens with attention over everything. */
-  async check(random: Random, n: number, counts: readonly number[] | undefined): Promise<void> {
+  /**
+   * Runs attention for n query rows, and compares those of real tokens with attention over everything.
+   *
+   * @param rules of the call and of the comparison, by the positions of tokens
+   * @param more of the call alone, by its inputs
+   */
+  async check(
+    random: Random,
+    n: number,
+    counts: readonly number[] | undefined,
+    rules?: RulesOf,
+    more?: (inputs: CacheInputs) => Partial<AttentionInputs>,
+  ): Promise<void> {
     const query = randomTensor(random, [sizes.batch, queryHeads, n, sizes.headDim]);
-    const inputs = this.cache.inputs({ queryLength: n });
-    const { output } = await this.attention.run({ query, ...inputs, causal: true });
+    const inputs = this.cache.inputs({ queryLength: n, ownPositions: rules !== undefined });
+    const call = { ...inputs, ...rules?.([0, 1]), ...more?.(inputs) };
+    const { output } = await this.attention.run({ query, causal: true, ...call });
     const found = toFloat64(await toHost(output));
     for (let b = 0; b < sizes.batch; b++) {
       const rows = counts?.[b] ?? n;
-      const expected = this.#expected(query, b, rows, n);
+      const expected = this.#expected(query, b, rows, n, rules);
       for (let h = 0; h < queryHeads; h++) {
         for (let i = 0; i < rows; i++) {
           for (let c = 0; c < sizes.valueDim; c++) {
@@ -130,7 +148,13 @@ export class Modelled {
   }
 
   /** Attention of the first rows of a query's entry, the last tokens of the model, in float64. */
-  #expected(query: HostTensor, b: number, rows: number, n: number): Float64Array {
+  #expected(
+    query: HostTensor,
+    b: number,
+    rows: number,
+    n: number,
+    rules: RulesOf | undefined,
+  ): Float64Array {
     const tokens = this.tokens[b] as Token[];
     const { window = Number.POSITIVE_INFINITY, keep = 0 } = this.options;
     const gather = (of: (token: Token) => Float64Array, size: number): HostTensor => {
@@ -160,6 +184,8 @@ export class Modelled {
       key: gather(({ key }) => key, sizes.headDim),
       value: gather(({ value }) => value, sizes.valueDim),
       mask: tensor(mask, [rows, tokens.length], { dtype: "bool" }),
+      queryOffset: tokens.length - rows,
+      ...rules?.([b]),
     });
     return toFloat64(output as HostTensor);
   }

@@ -229,28 +229,41 @@ test.each(Object.keys(kinds))("%s: each row sees the tokens that it should", (ki
 /** Checks every row of queries of the latest append, and of the last row alone. */
 function checkRows(cache: Modelled, { batch, window, keep }: Sizes, rolling: boolean): void {
   expect([...cache.state.lengths]).toEqual(cache.tokens.map(({ length }) => length));
+  const windows = rolling ? [window, Math.floor(window / 2)] : [window];
   for (const queryLength of new Set([1, cache.chunk?.n ?? 1])) {
     const chunk = cache.chunk?.n === queryLength ? cache.chunk : null;
-    let inputs: PlaceInputs;
-    try {
-      inputs = cache.state.inputs(queryLength, chunk);
-    } catch (error) {
-      expect(rolling, String(error)).toBe(true);
-      continue;
-    }
-    for (let b = 0; b < batch; b++) {
-      const tokens = cache.tokens[b] as number[];
-      const uneven = chunk?.counts.some((count) => count !== chunk.n) ?? false;
-      const first = uneven ? (chunk?.starts?.[b] as number) : tokens.length - queryLength;
-      const rows = uneven ? (chunk?.counts[b] as number) : queryLength;
-      for (let i = 0; i < rows; i++) {
-        const p = first + i;
-        const expected = tokens.filter(
-          (_, t) => t <= p && (!rolling || t >= p - window || t < keep),
-        );
-        expect(seen(cache, inputs, b, i, queryLength)).toEqual(expected);
+    for (const [look, own] of windows.flatMap((look) => [false, true].map((own) => [look, own]))) {
+      let inputs: PlaceInputs;
+      try {
+        inputs = cache.state.inputs(queryLength, chunk, look as number, own as boolean);
+      } catch (error) {
+        expect(rolling, String(error)).toBe(true);
+        continue;
+      }
+      for (let b = 0; b < batch; b++) {
+        const tokens = cache.tokens[b] as number[];
+        if (own) checkPositions(cache, inputs, b);
+        const uneven = chunk?.counts.some((count) => count !== chunk.n) ?? false;
+        const first = uneven ? (chunk?.starts?.[b] as number) : tokens.length - queryLength;
+        const rows = uneven ? (chunk?.counts[b] as number) : queryLength;
+        for (let i = 0; i < rows; i++) {
+          const p = first + i;
+          const expected = tokens.filter(
+            (_, t) => t <= p && (!rolling || t >= p - (look as number) || t < keep),
+          );
+          expect(seen(cache, inputs, b, i, queryLength)).toEqual(expected);
+        }
       }
     }
+  }
+}
+
+/** Each row of an entry that holds a token has the position of that token. */
+function checkPositions({ memory, tokens }: Modelled, { keyPositions }: PlaceInputs, b: number) {
+  const { rows, perEntry } = memory;
+  for (let row = 0; keyPositions && row < perEntry; row++) {
+    const position = keyPositions.data[b * perEntry + row] as number;
+    if (position >= 0) expect(rows.get(b * perEntry + row)).toBe(tokens[b]?.[position]);
   }
 }
 

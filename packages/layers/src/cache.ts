@@ -11,7 +11,7 @@ import {
   toFloat64,
 } from "@heed/core";
 import { reading } from "@heed/core/options";
-import type { LayerRotary } from "./options.js";
+import type { LayerOptions, LayerRotary } from "./options.js";
 
 /** The members of a cache that a layer uses; those of `@heed/cache` have them. */
 export interface LayerCache {
@@ -30,11 +30,21 @@ export interface LayerCache {
     readonly value: Tensor;
     readonly lengths?: BatchIntegers | undefined;
   }): Promise<void>;
-  /** Inputs of attention for the rows that were appended last. */
-  inputs(options?: { readonly queryLength?: number }): CachedInputs;
+  /**
+   * Inputs of attention for the rows that were appended last, or the last `queryLength` ones. A rolling cache is
+   * told the layer's window, and whether tokens that it keeps need their own positions.
+   */
+  inputs(options?: {
+    readonly queryLength?: number;
+    readonly window?: number | undefined;
+    readonly ownPositions?: boolean;
+  }): CachedInputs;
   /** Takes tokens back, to a number of them for each batch entry. */
   truncate(lengths: BatchIntegers): void;
 }
+
+/** Programs of a call, and its blocks. */
+export type Programs = Pick<AttentionInputs, "maskMod" | "scoreMod" | "blockMask">;
 
 /** Inputs of attention that a cache gives. */
 export type CachedInputs = Pick<AttentionInputs, "key" | "value"> &
@@ -120,8 +130,28 @@ export async function overCache(
   return fromFloat64(padded, [...given.shape.slice(0, -1), all], given.dtype);
 }
 
+/**
+ * Inputs that a cache gives for a call, and the window of both. A rolling cache is told how far back the layer looks,
+ * since its kept tokens are seen beyond that.
+ */
+export function storedFor(
+  cache: LayerCache,
+  { length, programs }: { readonly length: number; readonly programs: Programs },
+  { window, alibiSlopes }: LayerOptions["rules"],
+): CachedInputs {
+  if (cache.kind !== "rolling") {
+    const stored = cache.inputs({ queryLength: length });
+    return { ...stored, window: narrower(window, stored.window) };
+  }
+  const { maskMod, scoreMod } = programs;
+  const ownPositions = (alibiSlopes ?? maskMod ?? scoreMod) !== undefined;
+  const stored = cache.inputs({ queryLength: length, window: window?.left, ownPositions });
+  const ahead = window?.right === undefined ? undefined : { right: window.right };
+  return { ...stored, window: narrower(ahead, stored.window) };
+}
+
 /** The window that lies in both. */
-export function narrower(
+function narrower(
   a: AttentionInputs["window"],
   b: AttentionInputs["window"],
 ): AttentionInputs["window"] {

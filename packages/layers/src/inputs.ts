@@ -1,4 +1,5 @@
 import {
+  type AttentionInputs,
   type AttentionReturns,
   checkTensor,
   type DeviceTensor,
@@ -11,7 +12,7 @@ import {
   toFloat64,
 } from "@heed/core";
 import { reading } from "@heed/core/options";
-import { checkCache, type LayerCache } from "./cache.js";
+import { checkCache, type LayerCache, type Programs } from "./cache.js";
 import { checkShape, readMembers } from "./check.js";
 import type { LayerOptions } from "./options.js";
 
@@ -53,6 +54,19 @@ export interface LayerInputs<Query extends Tensor = Tensor> {
   readonly mask?: Tensor | undefined;
   /** Added to the logits, of the weights' dtype or float32; shapes as `mask`. */
   readonly bias?: Tensor | undefined;
+  /**
+   * A program that says which keys a query sees, of `maskMod` of `@heed/core/program`. It goes by the order of
+   * tokens, whatever `positions` says; with a cache, the query's rows are the last of its tokens. Neither this
+   * nor the next two beside `extra` keys.
+   */
+  readonly maskMod?: AttentionInputs["maskMod"];
+  /** A program that gives each score a new value, of `scoreMod`; positions as of `maskMod`. */
+  readonly scoreMod?: AttentionInputs["scoreMod"];
+  /**
+   * Blocks of queries and keys to look at, of `createBlockMask` or data. With a cache, the keys are all of its
+   * rows, and a call that appends has the cache's `positions` as `queryOffset`. Not beside a rolling cache.
+   */
+  readonly blockMask?: AttentionInputs["blockMask"];
   /**
    * int32 `[B, L]`, or `[L]` for all entries: positions by which `rotary` turns queries, and in self-attention
    * keys. Default: 0, 1, 2 …, or with a cache that is appended to, from where it ends. Causal masks and windows go by the order of
@@ -101,6 +115,8 @@ export interface LayerCall {
   readonly keyPadding: Tensor | undefined;
   readonly mask: Tensor | undefined;
   readonly bias: Tensor | undefined;
+  /** Programs and block mask, which attention itself checks. */
+  readonly programs: Programs;
   readonly positions: Int32Array | undefined;
   readonly returns: AttentionReturns;
   readonly average: boolean;
@@ -115,6 +131,9 @@ const inputNames = [
   "keyPadding",
   "mask",
   "bias",
+  "maskMod",
+  "scoreMod",
+  "blockMask",
   "positions",
   "returns",
 ] as const;
@@ -158,9 +177,32 @@ export function readLayerCall(given: unknown, options: LayerOptions): LayerCall 
     keyPadding: readPadding(inputs.keyPadding, batch, keyLength),
     mask: readOptionalTensor("mask", inputs.mask),
     bias: readOptionalTensor("bias", inputs.bias),
+    programs: readPrograms(inputs, options, cache),
     positions: readPositions(inputs.positions, batch, length),
     ...readReturns(inputs.returns),
   };
+}
+
+/** @throws InvalidInputError for programs beside extra keys, and blocks beside rows that are no positions */
+function readPrograms(
+  { maskMod, scoreMod, blockMask }: Partial<LayerInputs>,
+  { extra }: LayerOptions,
+  cache: LayerCache | undefined,
+): Programs {
+  const programs: Programs = {
+    ...(maskMod !== undefined && { maskMod }),
+    ...(scoreMod !== undefined && { scoreMod }),
+    ...(blockMask !== undefined && { blockMask }),
+  };
+  const [first] = Object.keys(programs);
+  if (first !== undefined && extra !== undefined) {
+    throw new InvalidInputError(first, "nothing beside extra keys", "a program or blocks");
+  }
+  if (blockMask !== undefined && cache?.kind === "rolling") {
+    const expected = "nothing beside a rolling cache, whose rows are no positions";
+    throw new InvalidInputError("blockMask", expected, "blocks");
+  }
+  return programs;
 }
 
 /** @throws InvalidInputError for an append without a cache, or tokens beside `append: false` */

@@ -13,7 +13,7 @@ import {
 } from "@heed/core";
 import { checkAttention, reading } from "@heed/core/options";
 import { mergedHeads, Owned } from "@heed/core/owned";
-import { bothMasks, type CachedInputs, narrower, overCache, positionsOf } from "./cache.js";
+import { bothMasks, type CachedInputs, overCache, positionsOf, storedFor } from "./cache.js";
 import { averaged, withRows } from "./heads.js";
 import { type LayerCall, type LayerInputs, type LayerOutputs, readLayerCall } from "./inputs.js";
 import { type LayerOptions, type MultiHeadAttentionOptions, readLayerOptions } from "./options.js";
@@ -217,14 +217,11 @@ export class MultiHeadAttention {
     padding: Padding,
     options: CallOptions | undefined,
   ): Promise<Outputs> {
-    const { rules } = this.#options;
     const cache = call.cache as NonNullable<LayerCall["cache"]>;
     const before = positionsOf(cache, call.batch);
     const attend = async (): Promise<Outputs> => {
-      const stored = cache.inputs({ queryLength: call.length });
-      const inputs = await this.#overCache(call, query, stored);
-      const window = narrower(rules.window, stored.window);
-      return await this.#attention.run({ ...inputs, ...rules, window }, options);
+      const stored = storedFor(cache, call, this.#options.rules);
+      return this.#attention.run(await this.#overCache(call, query, stored), options);
     };
     if (!call.appends) return attend();
     if (padding.lengths === null && padding.rows !== null) {
@@ -248,10 +245,10 @@ export class MultiHeadAttention {
     }
   }
 
-  /** Inputs of a call over what a cache holds, but for the layer's rules. */
+  /** Inputs of a call over what a cache holds. */
   async #overCache(call: LayerCall, query: Tensor, stored: CachedInputs): Promise<AttentionInputs> {
     const cache = call.cache as NonNullable<LayerCall["cache"]>;
-    const { mask, bias } = call;
+    const { mask, bias, programs, returns } = call;
     const own = mask && (await overCache("mask", mask, cache, stored));
     const both =
       own && stored.mask
@@ -262,34 +259,31 @@ export class MultiHeadAttention {
       query,
       ...(both && { mask: both }),
       ...(bias && { bias: await overCache("bias", bias, cache, stored) }),
-      returns: call.returns,
+      ...programs,
+      returns,
+      ...this.#options.rules,
+      window: stored.window,
     };
   }
 
   /** Finds out whether a backend takes the call, before a rolling cache gives rows up for it. */
   async #tryOverCache(call: LayerCall, query: Tensor): Promise<void> {
-    const { rules } = this.#options;
     const cache = call.cache as NonNullable<LayerCall["cache"]>;
     let stored: CachedInputs;
     try {
-      stored = cache.inputs({ queryLength: call.length });
+      stored = storedFor(cache, call, this.#options.rules);
     } catch {
       // Rows that are gone already say nothing about the call after the append.
       return;
     }
-    const inputs = await this.#overCache(call, query, stored);
-    await this.#attention.prepare({
-      ...inputs,
-      ...rules,
-      window: narrower(rules.window, stored.window),
-    });
+    await this.#attention.prepare(await this.#overCache(call, query, stored));
   }
 }
 
 type Outputs = Awaited<ReturnType<Attention["run"]>>;
 
-function pick({ bias, returns }: LayerCall): Pick<AttentionInputs, "bias" | "returns"> {
-  return { ...(bias && { bias }), returns };
+function pick({ bias, programs, returns }: LayerCall): Partial<AttentionInputs> {
+  return { ...(bias && { bias }), ...programs, returns };
 }
 
 async function onHost(t: Tensor): Promise<Tensor> {

@@ -32,7 +32,9 @@ test("options, and inputs of a call", async () => {
     ),
   );
   const inputs = objectOf(
-    "query key value cache keyPadding mask bias positions returns mistaken".split(" "),
+    "query key value cache append keyPadding mask bias maskMod scoreMod blockMask positions returns mistaken".split(
+      " ",
+    ),
   );
   await fc.assert(
     fc.asyncProperty(options, inputs, argument, async (some, call, any) => {

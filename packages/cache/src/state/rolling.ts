@@ -27,9 +27,10 @@ export interface RollingSizes {
   readonly keep: number;
 }
 
-/** Positions as calls get them, with what they are written to. They hold for queries of one length. */
+/** Positions as calls get them, with what they are written to. They hold for calls that ask for the same. */
 interface GivenPositions {
   readonly queryLength: number;
+  readonly ownPositions: boolean;
   /** `[batch]`: position of each entry's first query row. */
   readonly firsts: Int32Array;
   /** `[batch]`: rows that hold a token. */
@@ -182,12 +183,18 @@ export class RollingState implements CacheState {
     this.#positions.fill(nowhere);
   }
 
-  inputs(queryLength: number, chunk: Chunk | null): PlaceInputs {
+  inputs(
+    queryLength: number,
+    chunk: Chunk | null,
+    most: number = this.#sizes.window,
+    ownPositions: boolean = false,
+  ): PlaceInputs {
     const { capacity } = this.#sizes;
     const batch = this.lengths.length;
     const offset = queryOffsetOf(chunk);
+    const look = Math.min(most, this.#sizes.window);
     // Written anew for each token: what a call was given before is void once the cache has changed.
-    const given = this.#givenFor(queryLength);
+    const given = this.#givenFor(queryLength, look, ownPositions);
     const { firsts, filled, keys, queries, window } = given;
     for (let b = 0; b < batch; b++) {
       const length = this.lengths[b] as number;
@@ -202,24 +209,30 @@ export class RollingState implements CacheState {
         queries.data[b * queryLength + i] = (firsts[b] as number) + i;
       }
     }
-    if (this.#placeKept(keys.data, firsts, queryLength)) {
+    if (this.#placeKept(keys.data, given)) {
       return { kvLengths: filled, keyPositions: keys, queryPositions: queries, window };
     }
     keys.data.set(this.#positions);
-    const mask = this.#mask(firsts, queryLength);
+    const mask = this.#mask(given);
     return { kvLengths: filled, keyPositions: keys, queryPositions: queries, mask };
   }
 
-  #givenFor(queryLength: number): GivenPositions {
-    if (this.#given?.queryLength === queryLength) return this.#given;
-    const { batch, capacity, window } = this.#sizes;
+  #givenFor(queryLength: number, look: number, ownPositions: boolean): GivenPositions {
+    const given = this.#given;
+    const same =
+      given?.queryLength === queryLength &&
+      given.window.left === look &&
+      given.ownPositions === ownPositions;
+    if (same) return given;
+    const { batch, capacity } = this.#sizes;
     this.#given = {
       queryLength,
+      ownPositions,
       firsts: new Int32Array(batch),
       filled: new Int32Array(batch),
       keys: tensor(new Int32Array(batch * capacity), [batch, capacity]),
       queries: tensor(new Int32Array(batch * queryLength), [batch, queryLength]),
-      window: { left: window },
+      window: { left: look },
     };
     return this.#given;
   }
@@ -244,17 +257,17 @@ export class RollingState implements CacheState {
    * Gives kept tokens positions that every row of the query has in its window. Tokens that are among the
    * query's own rows keep theirs, since early rows must not see those that come after them.
    *
-   * @returns false where there are no such positions, and a mask is needed: a query longer than the window
+   * @returns false where there are no such positions, or none may be given, and a mask is needed
    */
-  #placeKept(positions: Int32Array, firsts: Int32Array, queryLength: number): boolean {
-    const { keep, window, capacity } = this.#sizes;
+  #placeKept(positions: Int32Array, given: GivenPositions): boolean {
+    const { firsts, queryLength, ownPositions, window } = given;
+    const { keep, capacity } = this.#sizes;
     for (let b = 0; b < firsts.length; b++) {
       const first = firsts[b] as number;
-      const last = first + queryLength - 1;
+      const from = first + queryLength - 1 - window.left;
       const held = Math.min(keep, this.lengths[b] as number);
-      for (let token = 0; token < held; token++) {
-        if (token >= last - window) break;
-        if (token >= first || first < last - window) return false;
+      for (let token = 0; token < held && token < from; token++) {
+        if (ownPositions || token >= first || first < from) return false;
         positions[b * capacity + token] = first;
       }
     }
@@ -262,15 +275,15 @@ export class RollingState implements CacheState {
   }
 
   /** The keys that each row sees by window and kept tokens; causal is up to the caller. */
-  #mask(firsts: Int32Array, queryLength: number) {
-    const { keep, window, capacity } = this.#sizes;
+  #mask({ firsts, queryLength, window }: GivenPositions) {
+    const { keep, capacity } = this.#sizes;
     const batch = firsts.length;
     const data = new Uint8Array(batch * queryLength * capacity);
     let at = 0;
     for (let b = 0; b < batch; b++) {
       const own = this.#positions.subarray(b * capacity, (b + 1) * capacity);
       for (let i = 0; i < queryLength; i++) {
-        const from = Math.max(0, (firsts[b] as number) + i - window);
+        const from = Math.max(0, (firsts[b] as number) + i - window.left);
         for (const position of own) {
           data[at++] = position >= from || (position >= 0 && position < keep) ? 1 : 0;
         }

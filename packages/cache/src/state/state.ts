@@ -78,9 +78,16 @@ export interface CacheState {
    *
    * @param queryLength rows of the query
    * @param chunk the latest append, if those are its rows
+   * @param window rolling: how far back the call looks, if that is less than the cache's own window
+   * @param ownPositions rolling: whether kept tokens have their own positions. Default false
    * @throws InvalidInputError naming `queryLength`, if rows are gone that the query would see
    */
-  inputs(queryLength: number, chunk: Chunk | null): PlaceInputs;
+  inputs(
+    queryLength: number,
+    chunk: Chunk | null,
+    window?: number,
+    ownPositions?: boolean,
+  ): PlaceInputs;
   /** Batch entries or pages that hold tokens, and how many of their first rows do. */
   used(): readonly { readonly entry: number; readonly rows: number }[];
   /** State as integers by name, for {@link restore}, which gets the entries of {@link used} in that order. */
