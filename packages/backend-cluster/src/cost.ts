@@ -25,12 +25,14 @@ export function callBytes(
   const wire = wireDTypes(problem, cluster.options.halfPrecision);
   const rows = batch * queryHeads * queryLength;
   const programs = [maskMod, scoreMod].filter((form) => form !== null);
+  // Blocks for all sequences are cut for each of them, where their keys lie one after another.
+  const copies = problem.ragged?.keys && blockMask?.shape[0] === 1 ? sequences : 1;
   const table = (count: number | null, columns: number): number => 4 * (count ?? 0) * columns;
   const sent =
     rows * headDim * bytesPerElement(wire.query) +
     (mask ? elementCount(mask.shape) : 0) +
     (bias ? 4 * elementCount(bias.shape) : 0) +
-    (blockMask ? elementCount(blockMask.shape) * blockMask.keyBlock : 0) +
+    (blockMask ? elementCount(blockMask.shape) * blockMask.keyBlock * copies : 0) +
     table(keyPositions, keyLength) +
     (problem.ragged?.keys && (positions !== "none" || readsKeys(problem)) ? 4 * keyLength : 0) +
     table(queryPositions ?? (positions === "none" ? 0 : batch), queryLength) +

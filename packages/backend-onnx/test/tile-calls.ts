@@ -174,6 +174,33 @@ export function paged(call: Call): Call {
   return { ...call, key: pagesOf(call.key), value: pagesOf(call.value), pageTable, kvLengths };
 }
 
+/** The same call with 256 and 150 queries, and 200 and 256 keys, one after another in a ragged batch. */
+export function raggedRows(call: Call): Call {
+  const [queries, keys] = [
+    [length, 150],
+    [200, length],
+  ] as const;
+  const joined = (t: HostTensor, counts: readonly number[]): HostTensor => {
+    const [, heads, , width] = t.shape as [number, number, number, number];
+    const rows = Array.from({ length: heads }, (_, h) =>
+      counts.flatMap((count, s) => {
+        const from = (s * heads + h) * length * width;
+        return [...(t.data as Float32Array).subarray(from, from + count * width)];
+      }),
+    );
+    const total = counts.reduce((a, b) => a + b, 0);
+    return tensor(Float32Array.from(rows.flat()), [1, heads, total, width]);
+  };
+  return {
+    ...call,
+    query: joined(call.query, queries),
+    key: joined(call.key, keys),
+    value: joined(call.value, keys),
+    queryStarts: [0, queries[0], queries[0] + queries[1]],
+    keyStarts: [0, keys[0], keys[0] + keys[1]],
+  };
+}
+
 export const halves = (call: Call): Call => ({
   ...withStored(call, "float16"),
   query: stored(call.query, "float16").data,

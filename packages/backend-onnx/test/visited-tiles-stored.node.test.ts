@@ -2,7 +2,17 @@
 import { describeProblem } from "@heed/core";
 import { describe, expect, test } from "vitest";
 import { expectAsReference, withStored } from "./call-of.js";
-import { all, blocksOf, type Call, halves, inputs, numbers, paged, rest } from "./tile-calls.js";
+import {
+  all,
+  blocksOf,
+  type Call,
+  halves,
+  inputs,
+  numbers,
+  paged,
+  raggedRows,
+  rest,
+} from "./tile-calls.js";
 import { logits, watched } from "./watched.js";
 
 describe.each(["cpu", "wasm"] as const)("provider %s", async (name) => {
@@ -24,6 +34,27 @@ describe.each(["cpu", "wasm"] as const)("provider %s", async (name) => {
         expect(provider.runs.reduce((sum, count) => sum + count, 0)).toBeLessThan(0.5 * all);
         plan.dispose();
       }
+    }
+  });
+
+  test.each([
+    "nothing",
+    "a bias of heads",
+    "sinks",
+    "lengths",
+    "causal",
+    "a score program that adds",
+  ])("blocks of sequences of other lengths, one after another: %s", async (name) => {
+    for (const of of Object.values(blocksOf)) {
+      const call = raggedRows({ ...inputs(numbers), ...of(), ...rest[name] });
+      const plan = await provider.backend.plan(describeProblem(call));
+      provider.runs.length = 0;
+      expectAsReference(await plan.run(call), call);
+      expect(provider.runs.reduce((sum, count) => sum + count, 0)).toBeLessThan(0.25 * all);
+      // The plan remembers what the last call visited.
+      const moved = { ...call, queryStarts: [0, 150, 406] };
+      expectAsReference(await plan.run(moved), moved);
+      plan.dispose();
     }
   });
 });

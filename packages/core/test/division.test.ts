@@ -204,6 +204,14 @@ const calls: Readonly<Record<string, Call>> = {
     alibiSlopes: [0.1, 0.2, 0.3, 0.4],
     bias: filled(heads, 1, 1),
   },
+  "a ragged batch with a block mask": {
+    ...ragged,
+    blockMask: { queryBlock: 3, keyBlock: 2, mask: bools(3, heads, 3, 4) },
+  },
+  "a ragged batch with a block mask for all": {
+    ...ragged,
+    blockMask: { queryBlock: 3, keyBlock: 2, mask: bools(1, 1, 2, 3) },
+  },
   "a ragged batch with positions": { ...ragged, causal: true, keyPositions: positions(1, 9, 4) },
   "a ragged batch in pages": {
     ...paged,

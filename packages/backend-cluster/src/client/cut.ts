@@ -97,7 +97,7 @@ export function cutCall(call: WholeCall, stripes: Stripes, part: number): CutCal
   const { problem, alibiSlopes, queryStarts } = bound;
   const columns = new Columns(problem, stripes, part);
   const positions = allVisible ? none : cutPositions(call, stripes, part, columns);
-  const blocks = bound.blockMask ? cutBlocks(problem, bound.blockMask.blocks.mask, columns) : null;
+  const blocks = bound.blockMask && cutBlocks(bound, bound.blockMask.blocks.mask, columns);
   const indices = (): HostTensor => columns.indices;
   const starts = bound.keyStarts;
   const keyStarts = starts?.map((start) => stripes.rowsBefore(part, start)) ?? null;
@@ -215,6 +215,10 @@ class Columns {
     return this.#stripes;
   }
 
+  get part(): number {
+    return this.#part;
+  }
+
   /** Columns of the part. */
   get count(): number {
     return this.#pages * this.#stripes.rowsOf(this.#part);
@@ -260,13 +264,17 @@ class Columns {
   }
 }
 
+/** Blocks of a part's keys. */
+interface CutBlocks {
+  readonly mask: HostTensor;
+  readonly keyBlock: number;
+}
+
 /** Blocks of the part's keys, so small that each lies within one block of the call. */
-function cutBlocks(
-  problem: AttentionProblem,
-  mask: HostTensor,
-  columns: Columns,
-): { readonly mask: HostTensor; readonly keyBlock: number } {
+function cutBlocks(bound: BoundAttention, mask: HostTensor, columns: Columns): CutBlocks {
+  const { problem, keyStarts } = bound;
   const whole = problem.blockMask?.keyBlock as number;
+  if (keyStarts !== null) return cutRaggedBlocks(keyStarts, mask, whole, columns);
   const { pageSize, length } = columns.stripes;
   let keyBlock = divisor(whole, pageSize);
   // In pages, each begins with a block of its own.
@@ -281,6 +289,8 @@ function cutBlocks(
     for (let i = 0; i < run; i += keyBlock) {
       const from = Math.floor((column + i) / whole);
       const to = (own + i) / keyBlock;
+      // Of a ragged batch, a sequence may have fewer blocks than the page table has keys.
+      if (from >= shape[3]) continue;
       for (let line = 0; line < lines; line++) {
         data[line * blocks + to] = dense.data[dense.offset + line * shape[3] + from] as number;
       }
@@ -289,6 +299,47 @@ function cutBlocks(
   return {
     mask: tensor(data, [shape[0], shape[1], shape[2], blocks], { dtype: "bool" }),
     keyBlock,
+  };
+}
+
+/**
+ * Blocks of one key each, of each sequence: where its keys in the part start and end has nothing to do with blocks, which count
+ * from the sequence's start.
+ */
+function cutRaggedBlocks(
+  keyStarts: Int32Array,
+  mask: HostTensor,
+  whole: number,
+  { stripes, part }: Columns,
+): CutBlocks {
+  const dense = contiguous(mask) as HostTensor;
+  const [batch, heads, queries, keys] = dense.shape as readonly [number, number, number, number];
+  const sequences = keyStarts.length - 1;
+  const firsts = keyStarts.map((start) => stripes.rowsBefore(part, start));
+  const own = stripes.indices(part);
+  let longest = 0;
+  for (let s = 0; s < sequences; s++) {
+    longest = Math.max(longest, (firsts[s + 1] as number) - (firsts[s] as number));
+  }
+  const lines = heads * queries;
+  const data = new Uint8Array(sequences * lines * longest);
+  for (let s = 0; s < sequences; s++) {
+    const first = firsts[s] as number;
+    const from = dense.offset + (batch === 1 ? 0 : s) * lines * keys;
+    for (let row = first; row < (firsts[s + 1] as number); row++) {
+      const block = Math.floor(((own[row] as number) - (keyStarts[s] as number)) / whole);
+      // Keys past the sequence's length may lie behind the last block.
+      if (block >= keys) continue;
+      for (let line = 0; line < lines; line++) {
+        data[(s * lines + line) * longest + row - first] = dense.data[
+          from + line * keys + block
+        ] as number;
+      }
+    }
+  }
+  return {
+    mask: tensor(data, [sequences, heads, queries, longest], { dtype: "bool" }),
+    keyBlock: 1,
   };
 }
 

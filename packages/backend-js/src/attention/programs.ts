@@ -163,8 +163,8 @@ export class TilePrograms {
 
   #hideBlocks(r: number, scores: Doubles, at: number): void {
     const { blocks } = this.#inputs.blockMask as NonNullable<BoundInputs["blockMask"]>;
-    const { head, index } = this.#rows as BlockRows;
-    const query = Math.floor((index[r] as number) / blocks.queryBlock);
+    const { head } = this.#rows as BlockRows;
+    const query = Math.floor(this.#queryOf(r) / blocks.queryBlock);
     const { start, end } = this.#tile;
     const step = this.#lanes;
     for (let j = start; j < end; ) {
@@ -198,15 +198,16 @@ export class TilePrograms {
   }
 
   #visibilityOf(intervals: ProgramIntervals, tile: KeyRange, from: number, to: number) {
-    const { index } = this.#rows as BlockRows;
-    const { queryStart } = this.#sequence as Sequence;
     const boxes = this.#boxes;
-    boxes.setQueries(
-      (index[from] as number) - queryStart,
-      (index[to - 1] as number) - queryStart + 1,
-    );
+    boxes.setQueries(this.#queryOf(from), this.#queryOf(to - 1) + 1);
     boxes.setKeys(tile.start, tile.end);
     return intervals.visibility(boxes.box);
+  }
+
+  /** The query of a row, counted within its sequence. */
+  #queryOf(r: number): number {
+    const { index } = this.#rows as BlockRows;
+    return (index[r] as number) - (this.#sequence as Sequence).queryStart;
   }
 
   /** The least and the most that the blocks under a band see: 0 nothing, 1 something, 2 everything. */
@@ -216,12 +217,11 @@ export class TilePrograms {
     to: number,
   ): { readonly least: number; readonly most: number } {
     const { blocks } = this.#inputs.blockMask as NonNullable<BoundInputs["blockMask"]>;
-    const { index } = this.#rows as BlockRows;
     const { head } = this.#boxes.box;
     const perHead = (this.#problem.blockMask?.shape[1] ?? 1) > 1;
     const lastHead = perHead ? head.hi : head.lo;
-    const firstQuery = Math.floor((index[from] as number) / blocks.queryBlock);
-    const lastQuery = Math.floor((index[to - 1] as number) / blocks.queryBlock);
+    const firstQuery = Math.floor(this.#queryOf(from) / blocks.queryBlock);
+    const lastQuery = Math.floor(this.#queryOf(to - 1) / blocks.queryBlock);
     const firstKey = Math.floor(tile.start / blocks.keyBlock);
     const lastKey = Math.floor((tile.end - 1) / blocks.keyBlock);
     let least = 2;

@@ -131,8 +131,11 @@ function describeReadable(inputs: AttentionInputs): AttentionProblem {
   const softcap = readSoftcap(inputs.softcap, dtype);
   checkOutput("query", outputShape, "output");
   programs = readPrograms(inputs);
-  if (programs.blockMask) checkBlockMask(inputs, programs.blockMask, full, ragged);
   if (returns !== undefined) checkReturns(returns, full, ragged);
+  if (programs.blockMask) {
+    full[0] = sequences;
+    checkBlockMask(inputs, programs.blockMask, full, ragged);
+  }
   const left = window?.left ?? -1;
   const right = window?.right ?? -1;
   const queryRows = positionRows("queryPositions", queryPositions, batch, queryLength);

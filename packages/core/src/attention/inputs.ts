@@ -117,7 +117,9 @@ export interface AttentionInputs<
   /**
    * Blocks of queries and keys to look at, by indices: what `createBlockMask` makes, or data. Empty
    * blocks are hidden, and cost nothing. One that `createBlockMask` made brings its program along: with no
-   * `maskMod` beside it, the call has that one. Not beside `queryStarts`.
+   * `maskMod` beside it, the call has that one. Beside `queryStarts`, blocks are counted from the start of each
+   * sequence, `[sequences or 1, queryHeads or 1, …]`, and suffice for the longest one: what is left of them is not
+   * looked at.
    */
   readonly blockMask?: BlockMaskData | undefined;
   readonly window?: AttentionWindow | undefined;

@@ -11,7 +11,7 @@ import { isProgram, type MaskProgram, type ScoreProgram } from "../program/progr
 import type { Table } from "../program/sources.js";
 import type { AttentionInputs } from "./inputs.js";
 import type { AttentionProblem, BlockMaskShape } from "./problem.js";
-import type { BoundPositions } from "./sequences.js";
+import { type BoundPositions, Sequence } from "./sequences.js";
 
 /** The programs of a call, and the sizes of its block mask. */
 export interface CallPrograms {
@@ -88,7 +88,10 @@ function readsPosition(program: CallPrograms["maskMod" | "scoreMod"], data: bool
 }
 
 /**
- * @param full `[batch, queryHeads, queryLength, keyLength]`
+ * Checks the sizes of a call's block mask, as far as they do not depend on where sequences start: what a ragged batch
+ * needs is known when its starts are bound.
+ *
+ * @param full `[sequences, queryHeads, queryLength, keyLength]`
  * @throws InvalidInputError naming `blockMask`, if its blocks are not those of the call
  */
 export function checkBlockMask(
@@ -97,32 +100,56 @@ export function checkBlockMask(
   full: readonly [number, number, number, number],
   ragged: boolean,
 ): void {
-  if (ragged) {
-    throw new InvalidInputError("blockMask", "nothing beside queryStarts", "a block mask");
-  }
-  const [batch, heads, queryLength, keyLength] = full;
+  const [sequences, heads, queryLength, keyLength] = full;
   const queries = Math.ceil(queryLength / queryBlock);
   const keys = Math.ceil(keyLength / keyBlock);
   const fits =
-    (shape[0] === 1 || shape[0] === batch) &&
+    (shape[0] === 1 || shape[0] === sequences) &&
     (shape[1] === 1 || shape[1] === heads) &&
-    shape[2] === queries &&
-    shape[3] === keys;
+    (ragged || (shape[2] === queries && shape[3] === keys));
   if (!fits) {
+    const lengths = ragged ? "query blocks, key blocks" : `${queries}, ${keys}`;
     throw new InvalidInputError(
       "blockMask",
-      `blocks [${oneOr(batch)}, ${oneOr(heads)}, ${queries}, ${keys}] of ${queryBlock} queries and ${keyBlock} keys`,
+      `blocks [${oneOr(sequences)}, ${oneOr(heads)}, ${lengths}] of ${queryBlock} queries and ${keyBlock} keys`,
       `[${shape.join(", ")}]`,
     );
   }
   const origin = originOf(blockMask);
   if (origin === null) return;
   const made = [origin.batch, origin.heads, origin.queryLength, origin.keyLength];
-  if (made.every((size, axis) => size === null || size === full[axis])) return;
+  const axes = ragged ? 2 : 4;
+  if (made.every((size, axis) => axis >= axes || size === null || size === full[axis])) return;
   throw new InvalidInputError(
     "blockMask",
-    `one made for a call of [${full.join(", ")}]`,
+    `one made for a call of [${full.slice(0, axes).join(", ")}${ragged ? ", any, any" : ""}]`,
     `one made for [${made.map((size) => size ?? "any").join(", ")}]`,
+  );
+}
+
+/**
+ * @throws InvalidInputError naming `blockMask`, if a sequence of a ragged batch is longer than its blocks, or than the
+ *   lengths that it was made for
+ */
+function checkLongest(
+  { shape, queryBlock, keyBlock, origin }: BlockMask,
+  { queryStarts, kvLengths }: BoundPositions,
+): void {
+  if (!queryStarts) return;
+  let queries = 0;
+  for (let s = 0; s + 1 < queryStarts.length; s++) {
+    queries = Math.max(queries, (queryStarts[s + 1] as number) - (queryStarts[s] as number));
+  }
+  const keys = kvLengths.reduce((most, length) => Math.max(most, length), 0);
+  const most = [
+    origin ? origin.queryLength : shape[2] * queryBlock,
+    origin ? origin.keyLength : shape[3] * keyBlock,
+  ] as const;
+  if (queries <= most[0] && keys <= most[1]) return;
+  throw new InvalidInputError(
+    "blockMask",
+    `blocks for the longest sequence's ${queries} queries and the longest one's ${keys} keys`,
+    `blocks for ${most[0]} queries and ${most[1]} keys`,
   );
 }
 
@@ -164,7 +191,7 @@ export function bindPrograms(
   return {
     maskMod: bound,
     scoreMod: scoreMod && bindProgram(scoreMod),
-    blockMask: blockMask && bindBlockMask(inputs, maskMod, bound, positions),
+    blockMask: blockMask && bindBlockMask(problem, inputs, maskMod, bound, positions),
   };
 }
 
@@ -185,15 +212,17 @@ function sizesText(sizes: BlockMaskShape | null): string | undefined {
 }
 
 function bindBlockMask(
+  problem: AttentionProblem,
   inputs: AttentionInputs,
   program: MaskProgram | null,
   bound: BoundProgram<"mask"> | null,
   positions: BoundPositions,
 ): BoundBlockMask {
   const blocks = readBlockMask(inputs.blockMask);
+  checkLongest(blocks, positions);
   const { origin } = blocks;
   if (origin === null) return { blocks, skipsProgram: false };
-  checkCircumstances(blocks, positions);
+  checkCircumstances(problem, blocks, positions);
   const same =
     program !== null &&
     program.form === origin.program.form &&
@@ -217,23 +246,38 @@ function sameData(a: Table, b: Table): boolean {
 }
 
 /** @throws InvalidInputError if the positions that its program reads were others */
-function checkCircumstances({ origin }: BlockMask, positions: BoundPositions): void {
+function checkCircumstances(
+  problem: AttentionProblem,
+  { origin }: BlockMask,
+  positions: BoundPositions,
+): void {
   if (origin === null) return;
-  const used = variablesOf(origin.program.form);
+  const { program, offsets, queryLength, queryPositions, keyLength, keyPositions } = origin;
+  const used = variablesOf(program.form);
   const wrong = (what: string) =>
     new InvalidInputError("blockMask", `one made with the call's ${what}`, "one made with others");
-  const { offsets, queryPositions = null, keyPositions = null } = positions;
-  if (used.has("query")) {
-    if (!sameNumbers(queryPositions, origin.queryPositions)) throw wrong("queryPositions");
-    const made = origin.offsets;
-    const same = offsets.every((offset, b) => offset === (made?.[made.length === 1 ? 0 : b] ?? 0));
-    if (!same) throw wrong("queryOffset");
+  for (let s = 0; s < problem.sequences; s++) {
+    const sequence = new Sequence(problem, positions, s);
+    if (used.has("query")) {
+      if (!beginsWith(rowOf(queryPositions, queryLength, s), sequence.queryPositions)) {
+        throw wrong("queryPositions");
+      }
+      const made = offsets?.[offsets.length === 1 ? 0 : s] ?? 0;
+      if (queryPositions === null && sequence.offset !== made) throw wrong("queryOffset");
+    }
+    if (used.has("key") && !beginsWith(rowOf(keyPositions, keyLength, s), sequence.keyPositions)) {
+      throw wrong("keyPositions");
+    }
   }
-  if (used.has("key") && !sameNumbers(keyPositions, origin.keyPositions))
-    throw wrong("keyPositions");
 }
 
-function sameNumbers(a: Int32Array | null, b: Int32Array | null): boolean {
-  if (a === null || b === null) return a === b;
-  return a.length === b.length && a.every((value, at) => value === b[at]);
+/** The row of a sequence in a table that has one for each, or one for all. */
+function rowOf(table: Int32Array | null, length: number, s: number): Int32Array | null {
+  if (table === null || table.length === length) return table;
+  return table.subarray(s * length, (s + 1) * length);
+}
+
+function beginsWith(all: Int32Array | null, first: Int32Array | null): boolean {
+  if (all === null || first === null) return all === first;
+  return first.length <= all.length && first.every((value, at) => value === all[at]);
 }

@@ -100,7 +100,7 @@ export function evaluateReference(
           // 4. visibility; a bias of −∞ hides also a product of NaN or +∞, which it would leave NaN
           const excluded = added === Number.NEGATIVE_INFINITY || s === Number.NEGATIVE_INFINITY;
           const masked = mask?.(b, h, i, j) === 0 || maskMod?.(point) === 0;
-          if (inBand && !masked && isVisited(bound, b, h, i, j) && !excluded) {
+          if (inBand && !masked && isVisited(bound, number, h, i, j) && !excluded) {
             logits[j] = s;
             visible.push(j);
           }
@@ -137,10 +137,10 @@ export function evaluateReference(
   };
 }
 
-/** Whether the block mask has the block of a query and a key, if there is one. */
+/** Whether the block mask has the block of a sequence's query and key, if there is one. */
 function isVisited(
   { blockMask }: BoundInputs,
-  b: number,
+  s: number,
   h: number,
   i: number,
   j: number,
@@ -148,7 +148,7 @@ function isVisited(
   if (blockMask === null) return true;
   const { blocks } = blockMask;
   const [query, key] = [Math.floor(i / blocks.queryBlock), Math.floor(j / blocks.keyBlock)];
-  return blocks.kind(b, h, query, key) !== "empty";
+  return blocks.kind(s, h, query, key) !== "empty";
 }
 
 /** The elements of keys or values: int8 is exact in float64 after its scale, too. */

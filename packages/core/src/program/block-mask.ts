@@ -11,7 +11,8 @@ import type { MaskProgram } from "./program-class.js";
 export interface BlockMaskData {
   /**
    * bool `[batch or 1, heads or 1, ⌈queryLength / queryBlock⌉, ⌈keyLength / keyBlock⌉]`: false hides every key
-   * of the block from every query of it.
+   * of the block from every query of it. In a ragged batch, a batch entry is a sequence, and the lengths are at least
+   * those of the longest one.
    */
   readonly mask: HostTensor;
   /** Queries of a block, an integer ≥ 1; the last block may have fewer. */

@@ -158,8 +158,26 @@ export class RandomCalls {
       const seen = Array.from({ length: count }, () => this.#number() > -0.2);
       return { queryBlock, keyBlock, mask: tensor(seen, shape) };
     };
-    const blockMask =
-      mayHaveBlocks && this.#pick(undefined, () => blocks(), ofData, ofAnother, ofHeads)?.();
+    // Blocks of sequences in pages, at positions or one after another: enough for the longest.
+    const anywhere = () => {
+      const [queryBlock, keyBlock] = [this.#pick(8, 64, this.#upTo(80)), this.#pick(16, 64)];
+      const sequences = call.kvLengths?.length ?? (call.queryStarts ? 3 : batch);
+      const most = call.pageTable ? 90 : keyLength;
+      const shape = [
+        this.#pick(1, sequences),
+        this.#pick(1, heads),
+        Math.ceil(queryLength / queryBlock),
+        Math.ceil(most / keyBlock),
+      ];
+      const seen = Array.from(
+        { length: shape.reduce((a, b) => a * b, 1) },
+        () => this.#number() > 0,
+      );
+      return { queryBlock, keyBlock, mask: tensor(seen, shape) };
+    };
+    const blockMask = mayHaveBlocks
+      ? this.#pick(undefined, () => blocks(), ofData, ofAnother, ofHeads)?.()
+      : this.#pick(undefined, anywhere)?.();
     const single = call.queryStarts === undefined;
     return {
       ...call,

@@ -12,7 +12,6 @@ export interface TileCall {
   readonly blocks: BlockMask;
   /** The blocks of which the mask program is asked. */
   readonly asks: Asks;
-  /** One a batch entry. */
   readonly sequences: readonly Sequence[];
 }
 
@@ -22,7 +21,9 @@ export function tileCall(problem: AttentionProblem, bound: BoundAttention): Tile
   if (blockMask === null) return null;
   // A program that has not made the block mask is to be asked of each key.
   const asks = maskMod === null ? "none" : blockMask.skipsProgram ? "partial" : "all";
-  const { batch } = problem;
-  const sequences = Array.from({ length: batch }, (_, b) => new Sequence(problem, bound, b));
+  const sequences = Array.from(
+    { length: problem.sequences },
+    (_, s) => new Sequence(problem, bound, s),
+  );
   return { problem, bound, blocks: blockMask.blocks, asks, sequences };
 }

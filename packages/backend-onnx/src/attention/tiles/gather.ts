@@ -15,13 +15,14 @@ import { type HeadCounts, rowIndices, type Visit } from "./visits.js";
 
 /** The rows of a group as they lie in memory; null of others, which are gathered. @param dtype in which the graph takes them */
 export function queryInPlace(
-  { problem, bound }: TileCall,
+  call: TileCall,
   group: VisitGroup,
   dtype: FloatDType,
 ): TypedArray | null {
+  const { problem, bound } = call;
   const query = bound.query as HostTensor;
   if (query.dtype !== dtype || !isContiguous(query)) return null;
-  const first = firstRowOf(problem, group);
+  const first = firstRowOf(call, group);
   if (first === null) return null;
   const start = query.offset + first * problem.headDim;
   const count = group.visits.length * group.heads.queries * group.rows * problem.headDim;
@@ -30,16 +31,19 @@ export function queryInPlace(
 
 /** The rows of a group, converted, `[visits, heads, rows, size]`; zeros for those that a visit lacks. */
 export function gatherQuery(
-  { bound: { query } }: TileCall,
+  { bound: { query }, sequences }: TileCall,
   { visits, heads, rows }: VisitGroup,
   into: TypedArray,
 ): void {
   const size = query.shape[3] as number;
   const copy = rowCopier(query as HostTensor, null, into);
   let at = 0;
-  for (const { batch, head, spans, rows: own } of visits) {
+  for (const { sequence, head, spans, rows: own } of visits) {
+    const { batch, queryStart } = sequences[sequence] as Sequence;
     for (let h = 0; h < heads.queries; h++) {
-      for (const span of spans) copy(batch, head + h, span.row, span.rows, at + span.at * size);
+      for (const span of spans) {
+        copy(batch, head + h, queryStart + span.row, span.rows, at + span.at * size);
+      }
       into.fill(0 as never, at + own * size, at + rows * size);
       at += rows * size;
     }
@@ -62,8 +66,8 @@ export function gatherVisited(
 ): void {
   const size = t.shape[3] as number;
   const copy = rowCopier(t, scales, into);
-  for (const [n, { batch, head, parts }] of visits.entries()) {
-    const sequence = sequences[batch] as Sequence;
+  for (const [n, { sequence: s, head, parts }] of visits.entries()) {
+    const sequence = sequences[s] as Sequence;
     const headSize = keys * size;
     let at = n * heads.keys * headSize;
     const firstHead = keyHeadOf(problem, head);
@@ -92,7 +96,7 @@ export function gatherVisited(
  * @param dtype in which the graph takes them
  */
 export function visitedInPlace(
-  { problem }: TileCall,
+  { problem, sequences }: TileCall,
   t: HostTensor,
   { visits, heads, keys }: VisitGroup,
   dtype: FloatDType,
@@ -100,13 +104,13 @@ export function visitedInPlace(
   const { keyLength } = problem;
   const [visit, ...others] = visits;
   if (visit === undefined || others.length > 0 || !mayBeInPlace(problem, visit, heads)) return null;
-  const first = visit.parts[0]?.first as number;
+  const { batch, keyStart } = sequences[visit.sequence] as Sequence;
+  const first = keyStart + (visit.parts[0]?.first as number);
   const [ofEntry, ofHead, ofRow, ofElement] = t.strides as [number, number, number, number];
   const size = t.shape[3] as number;
   const isPacked = ofElement === 1 && ofRow === size && ofHead === keyLength * size;
   if (t.dtype !== dtype || !isPacked) return null;
-  const start =
-    t.offset + visit.batch * ofEntry + keyHeadOf(problem, visit.head) * ofHead + first * size;
+  const start = t.offset + batch * ofEntry + keyHeadOf(problem, visit.head) * ofHead + first * size;
   return (t.data as Float32Array).subarray(start, start + heads.keys * keys * size);
 }
 
@@ -143,9 +147,11 @@ export function gatherBias(call: TileCall, group: VisitGroup, into: TypedArray):
   const [ofBatch, ofHead, ofRow, ofKey] = bias.strides as [number, number, number, number];
   const copy = runCopier(bias, into);
   for (const [n, visit] of group.visits.entries()) {
+    const { batch } = call.sequences[visit.sequence] as Sequence;
+    // A ragged batch has a bias of one row.
     const indices = rowIndices(visit, rows);
     for (let h = 0; h < heads; h++) {
-      const first = bias.offset + visit.batch * ofBatch + (visit.head + h) * ofHead;
+      const first = bias.offset + batch * ofBatch + (visit.head + h) * ofHead;
       for (let r = 0; r < rows; r++) {
         let at = ((n * heads + h) * rows + r) * keys;
         const behind = at + keys;

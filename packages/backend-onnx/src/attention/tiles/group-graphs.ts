@@ -107,6 +107,7 @@ function withinGroup(
     keyLength: keys,
     kvDtype: problem.dtype,
     pages: null,
+    ragged: null,
     causal: false,
     window: null,
     maskMod: null,

@@ -57,8 +57,8 @@ export function blocksOf(
   const each = keys / size;
   const indices = new Int32Array(visits.length * heads.keys * each);
   let at = 0;
-  for (const { batch, head, parts } of visits) {
-    const firstHead = batch * kvHeads + keyHeadOf(problem, head);
+  for (const { sequence, head, parts } of visits) {
+    const firstHead = sequence * kvHeads + keyHeadOf(problem, head);
     for (let h = firstHead; h < firstHead + heads.keys; h++) {
       const start = at;
       for (const { first, end } of parts) {

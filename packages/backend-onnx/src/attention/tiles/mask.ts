@@ -72,7 +72,7 @@ export class VisitMasks {
 
   /** @param rows of the visit that are written: all, or one for all */
   #write(visit: Visit, head: number, rows: number, into: MaskRows): void {
-    const sequence = this.#call.sequences[visit.batch] as Sequence;
+    const sequence = this.#call.sequences[visit.sequence] as Sequence;
     let to = into.at;
     for (const part of visit.parts) {
       for (const span of visit.spans) {
@@ -81,7 +81,7 @@ export class VisitMasks {
         if (part.isBanded) hideOutside(this.#band, sequence, span, part, target);
       }
       if (this.#mask) {
-        hideBy(this.#mask, visit, head, rows, part, { ...into, at: to });
+        hideBy(this.#mask, sequence.batch, visit, head, rows, part, { ...into, at: to });
       }
       to += part.end - part.first;
     }
@@ -98,7 +98,7 @@ export class VisitMasks {
   ): void {
     const { blocks, asks } = this.#call;
     const { queryBlock, keyBlock, rows: runs } = blocks;
-    const first = blocks.row(visit.batch, head, 0);
+    const first = blocks.row(visit.sequence, head, 0);
     for (let row = span.row; row < span.row + span.rows; ) {
       const block = Math.floor(row / queryBlock);
       const behind = Math.min(span.row + span.rows, (block + 1) * queryBlock);
@@ -116,7 +116,7 @@ export class VisitMasks {
         key = to;
         if (asks === "none" || (asks === "partial" && runs.full[n] === 1)) continue;
         this.#program?.write(
-          { batch: visit.batch, span, head, sequence, ...run, first: from, end: to },
+          { number: visit.sequence, span, head, sequence, ...run, first: from, end: to },
           { ...into, at: into.at + from - part.first },
         );
       }
@@ -167,9 +167,10 @@ function hideOutside(
   }
 }
 
-/** @param mask expanded */
+/** @param mask expanded; that of a ragged batch is the same for all rows and keys */
 function hideBy(
   { data, offset, strides }: HostTensor,
+  batch: number,
   visit: Visit,
   head: number,
   rows: number,
@@ -179,7 +180,7 @@ function hideBy(
   const [ofBatch, ofHead, ofRow, ofKey] = strides as [number, number, number, number];
   const bytes = data as Uint8Array;
   for (const [r, row] of rowIndices(visit, visit.rows).subarray(0, rows).entries()) {
-    let from = offset + visit.batch * ofBatch + head * ofHead + row * ofRow + first * ofKey;
+    let from = offset + batch * ofBatch + head * ofHead + row * ofRow + first * ofKey;
     const to = into.at + r * into.keys;
     for (let j = 0; j < end - first; j = (j + 1) | 0, from += ofKey) {
       if (bytes[from] === 0) into.data[(to + j) | 0] = 0;

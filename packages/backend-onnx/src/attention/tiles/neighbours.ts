@@ -1,4 +1,4 @@
-import type { AttentionProblem } from "@heed/core";
+import type { AttentionProblem, Sequence } from "@heed/core";
 import type { VisitGroup } from "./groups.js";
 
 /**
@@ -6,16 +6,24 @@ import type { VisitGroup } from "./groups.js";
  * that they can be read and written in place; null otherwise.
  */
 export function firstRowOf(
-  { queryHeads, queryLength }: Pick<AttentionProblem, "queryHeads" | "queryLength">,
+  {
+    problem,
+    sequences,
+  }: {
+    readonly problem: Pick<AttentionProblem, "queryHeads" | "queryLength">;
+    readonly sequences: readonly Pick<Sequence, "batch" | "queryStart">[];
+  },
   { visits, heads, rows }: VisitGroup,
 ): number | null {
+  const { queryHeads, queryLength } = problem;
   let first: number | null = null;
   let expected = 0;
-  for (const { batch, head, spans } of visits) {
+  for (const { sequence, head, spans } of visits) {
+    const { batch, queryStart } = sequences[sequence] as (typeof sequences)[number];
     const [span, ...others] = spans;
     if (span === undefined || others.length > 0 || span.rows !== rows) return null;
     for (let h = head; h < head + heads.queries; h++) {
-      const row = (batch * queryHeads + h) * queryLength + span.row;
+      const row = (batch * queryHeads + h) * queryLength + queryStart + span.row;
       if (first !== null && row !== expected) return null;
       first ??= row;
       expected = row + rows;

@@ -41,7 +41,7 @@ export function numberFeeds(
   const ofRows = (dtype: "int32" | typeof compute, number: NumberOf) =>
     made(dtype, [count, 1, rows, 1], (into) => {
       for (const [n, visit] of visits.entries()) {
-        const sequence = sequences[visit.batch] as Sequence;
+        const sequence = sequences[visit.sequence] as Sequence;
         for (const [r, row] of rowIndices(visit, rows).entries()) {
           into[n * rows + r] = number(sequence, row);
         }
@@ -49,8 +49,8 @@ export function numberFeeds(
     });
   const ofKeys = (dtype: "int32" | typeof compute, number: NumberOf) =>
     made(dtype, [count, 1, 1, keys], (into) => {
-      for (const [n, { batch, parts }] of visits.entries()) {
-        const sequence = sequences[batch] as Sequence;
+      for (const [n, { sequence: s, parts }] of visits.entries()) {
+        const sequence = sequences[s] as Sequence;
         let at = n * keys;
         for (const { first, end } of parts) {
           for (let j = first; j < end; j++) into[at++] = number(sequence, j);
@@ -73,7 +73,7 @@ export function numberFeeds(
     programBatch: () =>
       new Tensor(
         "int32",
-        Int32Array.from(visits, ({ batch }) => batch),
+        Int32Array.from(visits, ({ sequence }) => sequence),
         [count, 1, 1, 1],
       ),
     programQuery: () => ofRows("int32", (sequence, i) => sequence.queryPosition(i)),

@@ -17,7 +17,8 @@ export interface MaskRows {
 
 /** Rows of a span and keys of which a mask program is asked. */
 export interface AskedTile {
-  readonly batch: number;
+  /** Number of the sequence, which programs call the batch entry. */
+  readonly number: number;
   readonly span: RowSpan;
   readonly head: number;
   readonly sequence: Sequence;
@@ -35,7 +36,7 @@ export class ProgramMask {
   readonly #program: BoundProgram<"mask">;
   #tile: TileProgram | null = null;
   #room = 0;
-  #batch = -1;
+  #sequence = -1;
   #rows: { readonly span: RowSpan; readonly head: number } | null = null;
 
   constructor(problem: AttentionProblem, program: BoundProgram<"mask">) {
@@ -55,23 +56,23 @@ export class ProgramMask {
   }
 
   /** The program, which knows the rows of a span. */
-  #tileOf({ batch, span, head, sequence }: AskedTile): TileProgram {
+  #tileOf({ number, span, head, sequence }: AskedTile): TileProgram {
     if (this.#tile === null || span.rows > this.#room) {
       this.#room = span.rows;
       const ascending = this.#problem.positions === "data" ? 0 : span.rows;
       const sizes = { keys: tileKeys, rows: span.rows, lanes, ascending } as const;
       this.#tile = new TileProgram(this.#program, sizes);
-      this.#batch = -1;
+      this.#sequence = -1;
     }
     const tile = this.#tile;
-    if (batch !== this.#batch) {
-      tile.setBatch(batch);
-      this.#batch = batch;
+    if (number !== this.#sequence) {
+      tile.setBatch(number);
+      this.#sequence = number;
       this.#rows = null;
     }
     if (this.#rows?.span !== span || this.#rows.head !== head) {
-      const numbers = (number: (r: number) => number): Int32Array =>
-        Int32Array.from({ length: span.rows }, (_, r) => number(r));
+      const numbers = (numberOf: (r: number) => number): Int32Array =>
+        Int32Array.from({ length: span.rows }, (_, r) => numberOf(r));
       tile.setRows(span.rows, {
         head: numbers(() => head),
         position: numbers((r) => sequence.queryPosition(span.row + r)),

@@ -1,4 +1,10 @@
-import { allocate, type FloatDType, statisticsDType, type TypedArray } from "@heed/core";
+import {
+  allocate,
+  type FloatDType,
+  type Sequence,
+  statisticsDType,
+  type TypedArray,
+} from "@heed/core";
 import type { Scratch } from "../../layout/scratch.js";
 import type { ModelValue } from "../../model/model.js";
 import { runtimeTensor } from "../../runtime/native-data.js";
@@ -58,7 +64,7 @@ export class VisitResults {
     taken: TypedArray[],
   ): Readonly<Record<string, RuntimeTensor | null>> {
     const { visits, heads, rows } = group;
-    const first = firstRowOf(this.#call.problem, group);
+    const first = firstRowOf(this.#call, group);
     const fetches: Record<string, RuntimeTensor | null> = {};
     for (const { name } of values) {
       const output = this.#outputs[name];
@@ -89,7 +95,8 @@ export class VisitResults {
 
   /** @param results `[visits, heads, rows, size]` of each output */
   put({ visits, heads: { queries: heads }, rows }: VisitGroup, results: PartResults): void {
-    const { queryHeads, queryLength } = this.#call.problem;
+    const { problem, sequences } = this.#call;
+    const { queryHeads, queryLength } = problem;
     for (const [name, output] of Object.entries(this.#outputs)) {
       const into = output.data as Float32Array;
       const from = asKindOf(into, results[name]?.data as TypedArray);
@@ -97,12 +104,13 @@ export class VisitResults {
       if (from.buffer === into.buffer) continue;
       const size = output.dims[3] as number;
       for (const [n, visit] of visits.entries()) {
+        const { batch, queryStart } = sequences[visit.sequence] as Sequence;
         for (let h = 0; h < heads; h++) {
           const start = (n * heads + h) * rows * size;
-          const head = visit.batch * queryHeads + visit.head + h;
+          const first = (batch * queryHeads + visit.head + h) * queryLength + queryStart;
           for (const { row, rows: count, at } of visit.spans) {
             const own = from.subarray(start + at * size, start + (at + count) * size);
-            into.set(own, (head * queryLength + row) * size);
+            into.set(own, (first + row) * size);
           }
         }
       }

@@ -10,7 +10,6 @@ import type { BlockMask } from "@heed/core/program";
 import type { OnnxContext } from "../../context.js";
 import { Scratch } from "../../layout/scratch.js";
 import { arePositionsFar } from "../alibi-positions.js";
-import { entriesOf } from "../bounds.js";
 import { emptyOutputs } from "../empty.js";
 import type { HiddenGuard } from "../graph/spec.js";
 import { mayHaveLeaked } from "../leak.js";
@@ -103,15 +102,15 @@ export class VisitedTiles {
 
   #visitsOf(call: TileCall): KnownVisits {
     const { bound, blocks, asks } = call;
-    const { offsets, kvLengths, queryPositions, keyPositions } = bound;
+    const { offsets, kvLengths, queryStarts, keyStarts, queryPositions, keyPositions } = bound;
     const latest = this.#latest;
     if (latest?.blocks === blocks && latest.asks === asks && areAlike(latest.given, bound)) {
       return latest;
     }
     const visits = visitsOf(this.#problem, bound, blocks, asks);
-    const { alibi, mask, batch, queryHeads, queryLength, keyLength, headDim, valueDim, kvDtype } =
-      this.#problem;
-    const far = alibi && arePositionsFar(entriesOf(this.#problem, bound), keyLength);
+    const { alibi, mask, keyLength, headDim, valueDim, kvDtype } = this.#problem;
+    const entries = call.sequences.map((sequence) => ({ sequence, start: 0 }));
+    const far = alibi && arePositionsFar(entries, keyLength);
     const { traits } = this.#context.loaded;
     const groups = groupsOf(visits, {
       isMasked: (visit) => mask !== null || visit.parts.some(hidesKeys),
@@ -126,8 +125,8 @@ export class VisitedTiles {
       blocks,
       asks,
       // Not the call itself, which would keep its tensors.
-      given: { offsets, kvLengths, queryPositions, keyPositions },
-      share: visits.cost / (batch * queryHeads * queryLength * keyLength),
+      given: { offsets, kvLengths, queryStarts, keyStarts, queryPositions, keyPositions },
+      share: visits.cost / allPairs(call),
       groups,
       masks: new KnownMasks(),
       far,
@@ -175,10 +174,19 @@ export class VisitedTiles {
   }
 }
 
+/** The pairs of a query and a key of all heads, whatever is hidden. */
+function allPairs({ problem, sequences }: TileCall): number {
+  const { batch, queryHeads, queryLength, keyLength, ragged } = problem;
+  if (ragged === null) return batch * queryHeads * queryLength * keyLength;
+  return sequences.reduce((sum, s) => sum + queryHeads * s.queryLength * s.keyLength, 0);
+}
+
 function areAlike(known: BoundPositions, asked: BoundPositions): boolean {
   return (
     same(known.offsets, asked.offsets) &&
     same(known.kvLengths, asked.kvLengths) &&
+    same(known.queryStarts, asked.queryStarts) &&
+    same(known.keyStarts, asked.keyStarts) &&
     same(known.queryPositions, asked.queryPositions) &&
     same(known.keyPositions, asked.keyPositions)
   );

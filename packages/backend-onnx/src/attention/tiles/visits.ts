@@ -30,10 +30,11 @@ export interface RowSpan {
 
 /** Rows that are computed together with the keys that they visit, of one head or of all. */
 export interface Visit {
-  readonly batch: number;
+  /** Number of its sequence. */
+  readonly sequence: number;
   /** The first of its query heads. */
   readonly head: number;
-  /** Its rows, in ascending order. */
+  /** Its rows, in ascending order, counted within the sequence. */
   readonly spans: readonly RowSpan[];
   /** How many rows all spans have. */
   readonly rows: number;
@@ -43,7 +44,7 @@ export interface Visit {
   readonly parts: readonly KeyPart[];
 }
 
-/** Indices of the rows of a visit; those that are made up behind them are as the last one. */
+/** Indices within the sequence of the rows of a visit; those that are made up behind them are as the last one. */
 export function rowIndices({ spans }: Visit, count: number): Int32Array {
   const indices = new Int32Array(count);
   for (const { row, at, rows } of spans) {
@@ -87,28 +88,29 @@ export function visitsOf(
   blocks: BlockMask,
   asks: Asks,
 ): Visits {
-  const { batch, queryHeads, kvHeads, queryLength } = problem;
+  const { sequences, queryHeads, kvHeads, ragged } = problem;
   const heads =
     blocks.shape[1] === 1 ? { queries: queryHeads, keys: kvHeads } : { queries: 1, keys: 1 };
   const isBanded = movesWithRows(visibleBand(problem));
   const most = isBanded ? pieceLength : Number.POSITIVE_INFINITY;
-  const rows = piecesOf(queryLength, blocks.queryBlock, most);
   const list: Visit[] = [];
   let cost = 0;
   let known: readonly RowVisit[] = [];
   let knownLength = -1;
-  for (let b = 0; b < batch; b++) {
-    const sequence = new Sequence(problem, bound, b);
+  for (let s = 0; s < sequences; s++) {
+    const sequence = new Sequence(problem, bound, s);
+    const rows = piecesOf(sequence.queryLength, blocks.queryBlock, most);
     const keys = piecesOf(sequence.keyLength, blocks.keyBlock, most);
     for (let head = 0; head < queryHeads; head += heads.queries) {
-      const ofBatch = isBanded || blocks.shape[0] !== 1 || sequence.keyLength !== knownLength;
-      if (blocks.shape[1] !== 1 || (head === 0 && ofBatch)) {
-        const row = blocks.row(b, head, 0);
+      const differs =
+        isBanded || ragged || blocks.shape[0] !== 1 || sequence.keyLength !== knownLength;
+      if (blocks.shape[1] !== 1 || (head === 0 && differs)) {
+        const row = blocks.row(s, head, 0);
         known = rowVisits({ problem, sequence, blocks, row, asks, rows, keys, heads });
         knownLength = sequence.keyLength;
       }
       for (const visit of known) {
-        list.push({ batch: b, head, ...visit });
+        list.push({ sequence: s, head, ...visit });
         cost += costOf(visit, heads);
       }
     }
@@ -116,7 +118,7 @@ export function visitsOf(
   return { heads, list, cost };
 }
 
-type RowVisit = Omit<Visit, "batch" | "head">;
+type RowVisit = Omit<Visit, "sequence" | "head">;
 
 /** Neighbouring rows, and how many keys they visit. */
 interface Rows {
@@ -125,7 +127,7 @@ interface Rows {
   readonly keys: number;
 }
 
-/** A matrix of blocks of a batch entry. */
+/** A matrix of blocks of a sequence. */
 interface Matrix {
   readonly problem: AttentionProblem;
   readonly sequence: Sequence;

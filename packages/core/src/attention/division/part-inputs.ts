@@ -96,10 +96,11 @@ export function partCall(bound: BoundAttention, part: Part): PartCall {
           mask: view(
             bound.blockMask.blocks.mask,
             [
-              batch,
+              ofSequences,
               heads,
-              blocks(rows, blockMask.queryBlock),
-              blocks(keys, blockMask.keyBlock),
+              // The blocks of a ragged batch are those of each sequence, which no part divides.
+              ragged ? null : blocks(rows, blockMask.queryBlock),
+              ragged ? null : blocks(keys, blockMask.keyBlock),
             ].map((range, axis) => (axis < 2 && blockMask.shape[axis] === 1 ? null : range)),
           ),
         },

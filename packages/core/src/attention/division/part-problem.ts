@@ -47,10 +47,10 @@ export function partProblem(problem: AttentionProblem, part: Part): AttentionPro
     blockMask: blockMask && {
       ...blockMask,
       shape: [
-        Math.min(blockMask.shape[0], batch),
+        Math.min(blockMask.shape[0], ragged ? sequences : batch),
         Math.min(blockMask.shape[1], sizeOf(part.heads)),
-        Math.ceil(rows / blockMask.queryBlock),
-        Math.ceil(keys / blockMask.keyBlock),
+        ragged ? blockMask.shape[2] : Math.ceil(rows / blockMask.queryBlock),
+        ragged ? blockMask.shape[3] : Math.ceil(keys / blockMask.keyBlock),
       ] as const,
     },
     positions: table.data

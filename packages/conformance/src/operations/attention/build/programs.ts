@@ -1,4 +1,11 @@
-import { type AttentionInputs, type HostTensor, tensor } from "@heed/core";
+import {
+  type AttentionInputs,
+  bindPositions,
+  describeProblem,
+  type HostTensor,
+  Sequence,
+  tensor,
+} from "@heed/core";
 import {
   area,
   bigBird,
@@ -19,6 +26,7 @@ import {
   add,
   and,
   astype,
+  type BlockMaskOptions,
   createBlockMask,
   divide,
   equal,
@@ -339,25 +347,17 @@ export const scorePrograms: Readonly<
     }),
 };
 
-/** A block mask of a call. One of a program is made at the call's offset. */
+/** A block mask of a call. One of a program is made at the call's offsets or positions. */
 export function buildBlockMask(
   { queryBlock, keyBlock, data, share = 0.6 }: BlockMaskSpec,
   inputs: AttentionInputs<HostTensor>,
   { batch, heads, queryLength, keyLength }: ProgramSizes,
   random: Random,
 ): AttentionInputs["blockMask"] {
-  const { maskMod, queryOffset, queryPositions, keyPositions } = inputs;
+  const { maskMod } = inputs;
   if (maskMod && !data) {
-    const offset =
-      queryOffset === "bottom-right"
-        ? (inputs.kvLengths?.length ?? 0) > 0
-          ? Int32Array.from(inputs.kvLengths as Int32Array, (length) => length - queryLength)
-          : queryOffset
-        : queryOffset;
-    const positions =
-      queryPositions || keyPositions ? { queryPositions, keyPositions } : { queryOffset: offset };
     const sizes = { batch, heads, queryLength, keyLength, queryBlock, keyBlock };
-    return createBlockMask(maskMod, { ...sizes, ...positions });
+    return createBlockMask(maskMod, { ...sizes, ...placesOf(inputs, queryLength, keyLength) });
   }
   const shape = [
     batch,
@@ -367,4 +367,36 @@ export function buildBlockMask(
   ];
   const sizes = data ? shape.map((size, axis) => (data[axis] === "1" ? 1 : size)) : shape;
   return { mask: random.mask(sizes, share), queryBlock, keyBlock };
+}
+
+type Places = Pick<BlockMaskOptions, "queryOffset" | "queryPositions" | "keyPositions">;
+
+/** Where the queries and keys of a call's sequences are, of which none has more than these lengths. */
+function placesOf(
+  inputs: AttentionInputs<HostTensor>,
+  queryLength: number,
+  keyLength: number,
+): Places {
+  const { queryPositions, keyPositions, queryStarts } = inputs;
+  const isData = queryPositions !== undefined || keyPositions !== undefined;
+  if (isData && queryStarts === undefined) return { queryPositions, keyPositions };
+  const problem = describeProblem(inputs);
+  const bound = bindPositions(problem, inputs);
+  if (!isData) {
+    const [first, ...others] = bound.offsets;
+    return { queryOffset: others.every((offset) => offset === first) ? first : bound.offsets };
+  }
+  const sequences = Array.from(
+    { length: problem.sequences },
+    (_, s) => new Sequence(problem, bound, s),
+  );
+  const table = (name: "queryPositions" | "keyPositions", length: number) => {
+    const values = new Int32Array(sequences.length * length);
+    for (const [s, sequence] of sequences.entries()) values.set(sequence[name] ?? [], s * length);
+    return int32(values, [sequences.length, length]);
+  };
+  return {
+    ...(queryPositions && { queryPositions: table("queryPositions", queryLength) }),
+    ...(keyPositions && { keyPositions: table("keyPositions", keyLength) }),
+  };
 }

@@ -84,10 +84,14 @@ function callOfRow(
   const one = (t: HostTensor): HostTensor => slice(rowOf(t, b, h), 2, i, i + 1);
   // Sequences without queries begin where the next one does.
   const sequence = queryStarts ? queryStarts.filter((start) => start <= i).length - 1 : b;
-  const ofSequence = (t: HostTensor): HostTensor =>
-    keyStarts ? slice(t, 2, keyStarts[sequence] as number, keyStarts[sequence + 1] as number) : t;
+  const [from, to] = keyStarts
+    ? [keyStarts[sequence] as number, keyStarts[sequence + 1] as number]
+    : [0, problem.keyLength];
+  const ofSequence = (t: HostTensor): HostTensor => (keyStarts ? slice(t, 2, from, to) : t);
   const first = queryStarts ? (queryStarts[sequence] as number) : 0;
   const { maskMod, scoreMod, blockMask } = inputs;
+  // Programs and blocks count within the sequence.
+  const place: Row = [sequence, h, i - first];
   return {
     ...inputs,
     queryStarts: undefined,
@@ -102,9 +106,9 @@ function callOfRow(
     alibiSlopes: bound.alibiSlopes?.slice(h, h + 1),
     sinks: bound.sinks?.slice(h, h + 1),
     scale: problem.scale,
-    maskMod: maskMod && programOfRow(maskMod, row),
-    scoreMod: scoreMod && programOfRow(scoreMod, row),
-    blockMask: blockMask && blocksOfRow(blockMask, row),
+    maskMod: maskMod && programOfRow(maskMod, place),
+    scoreMod: scoreMod && programOfRow(scoreMod, place),
+    blockMask: blockMask && blocksOfRow(blockMask, place, to - from),
   };
 }
 
@@ -125,8 +129,13 @@ function programOfRow<K extends ProgramKind>(
 }
 
 /** The row of blocks that a row of queries is in. */
-function blocksOfRow({ mask, queryBlock, keyBlock }: BlockMaskData, [b, h, i]: Row): BlockMaskData {
+function blocksOfRow(
+  { mask, queryBlock, keyBlock }: BlockMaskData,
+  [s, h, i]: Row,
+  keyLength: number,
+): BlockMaskData {
   const block = Math.floor(i / queryBlock);
-  const own = rowOf(mask, mask.shape[0] === 1 ? 0 : b, mask.shape[1] === 1 ? 0 : h);
-  return { mask: slice(own, 2, block, block + 1), queryBlock: 1, keyBlock };
+  const own = rowOf(mask, mask.shape[0] === 1 ? 0 : s, mask.shape[1] === 1 ? 0 : h);
+  const row = slice(own, 2, block, block + 1);
+  return { mask: slice(row, 3, 0, Math.ceil(keyLength / keyBlock)), queryBlock: 1, keyBlock };
 }

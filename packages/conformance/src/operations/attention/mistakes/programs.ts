@@ -1,4 +1,11 @@
-import { describeProblem, type HostTensor, headsPerGroup, tensor } from "@heed/core";
+import {
+  bindPositions,
+  describeProblem,
+  type HostTensor,
+  headsPerGroup,
+  tensor,
+  toFloat64,
+} from "@heed/core";
 import * as program from "@heed/core/program";
 import { withOffsets } from "../laws/transform.js";
 import { type Call, callMistake, type Mistake } from "./mistake.js";
@@ -117,6 +124,44 @@ function blocksOf(call: Call, change: (mask: HostTensor) => HostTensor | null): 
   return mask && { ...call, blockMask: { mask, queryBlock, keyBlock } };
 }
 
+/** A ragged call whose blocks of queries or keys start where all rows start, and not where a sequence does. */
+function blocksFrom(call: Call, argument: "queryStarts" | "keyStarts"): Call | null {
+  const { blockMask } = call;
+  const starts = bindPositions(describeProblem(call), call)[argument];
+  if (!blockMask || !starts) return null;
+  const { queryBlock, keyBlock } = blockMask;
+  const ofQueries = argument === "queryStarts";
+  const size = ofQueries ? queryBlock : keyBlock;
+  const [batch, heads, queries, keys] = blockMask.mask.shape as [number, number, number, number];
+  const sequences = starts.length - 1;
+  const lengths = Array.from(starts.slice(1), (end, s) => end - (starts[s] as number));
+  const longest = Math.max(...lengths);
+  // Blocks of one row, so that they can start anywhere.
+  const shape = [sequences, heads, ofQueries ? longest : queries, ofQueries ? keys : longest];
+  const [, , rows, columns] = shape as [number, number, number, number];
+  const given = toFloat64(blockMask.mask);
+  const data = new Uint8Array(sequences * heads * rows * columns);
+  for (let at = 0; at < data.length; at++) {
+    const column = at % columns;
+    const row = Math.floor(at / columns) % rows;
+    const head = Math.floor(at / (columns * rows)) % heads;
+    const s = Math.floor(at / (columns * rows * heads));
+    const moved = (index: number, blocks: number): number =>
+      Math.min(blocks - 1, Math.floor(((starts[s] as number) + index) / size));
+    const q = ofQueries ? moved(row, queries) : row;
+    const k = ofQueries ? column : moved(column, keys);
+    data[at] = given[(((batch === 1 ? 0 : s) * heads + head) * queries + q) * keys + k] as number;
+  }
+  return {
+    ...call,
+    blockMask: {
+      mask: tensor(data, shape, { dtype: "bool" }),
+      queryBlock: ofQueries ? 1 : queryBlock,
+      keyBlock: ofQueries ? keyBlock : 1,
+    },
+  };
+}
+
 const use = { mutant: "programs" } as const;
 
 /** Programs and block masks: what their variables are, and what is hidden. */
@@ -215,6 +260,16 @@ export const programMistakes: readonly Mistake[] = [
   callMistake(
     "indices outside of a table count from its other end",
     (call) => withRules(call, { index: (at, size) => remainder(at, size) }),
+    use,
+  ),
+  callMistake(
+    "blocks of a ragged batch are counted from the first row of all queries",
+    (call) => blocksFrom(call, "queryStarts"),
+    use,
+  ),
+  callMistake(
+    "blocks of a ragged batch are counted from the first row of all keys",
+    (call) => blocksFrom(call, "keyStarts"),
     use,
   ),
   callMistake(

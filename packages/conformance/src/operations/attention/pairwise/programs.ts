@@ -65,7 +65,6 @@ export function canMeetPrograms(a: Assignment): boolean {
     (has("position") && data) ||
     (a.position === "no-offset" && needsPositions && differ && !data) ||
     (has("ragged") && (scores || a.outputs === "weights" || has("mask") || has("bias"))) ||
-    (has("ragged") && has("blockMask")) ||
     // Its cases change lengths, and with them the offset that a block mask was made at.
     (a.position === "bottom-right" && has("kvLengths") && has("blockMask"))
   );
