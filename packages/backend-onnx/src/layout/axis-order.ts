@@ -18,6 +18,8 @@ export const headsOrder: AxisOrder = [1, 0, 2, 3];
 export function axisOrder(t: Tensor): AxisOrder | null {
   if (isContiguous(t)) return canonicalOrder;
   const { shape, strides = rowMajorStrides(shape) } = t;
+  // The one object for it, so that the usual cases are told by identity.
+  if (liesInOrder(shape, strides, headsOrder)) return headsOrder;
   const stride = (axis: number): number => strides[axis] as number;
   const size = (axis: number): number => shape[axis] as number;
   // Axes of size 1 lie anywhere: they stay where they are, and the others are sorted around them.
@@ -29,9 +31,23 @@ export function axisOrder(t: Tensor): AxisOrder | null {
     expected *= size(axis);
   }
   const order = canonicalOrder.map((axis) => (size(axis) > 1 ? (sorted.shift() as number) : axis));
-  // The one object for it, so that the usual cases are told by identity.
-  const known = [canonicalOrder, headsOrder].find((o) => order.every((axis, i) => axis === o[i]));
-  return known ?? (order as unknown as AxisOrder);
+  return order as unknown as AxisOrder;
+}
+
+/** Whether a tensor's elements lie without gaps in an order of its axes. */
+function liesInOrder(
+  shape: readonly number[],
+  strides: readonly number[],
+  order: AxisOrder,
+): boolean {
+  let expected = 1;
+  for (let at = order.length - 1; at >= 0; at--) {
+    const axis = order[at] as number;
+    const size = shape[axis] as number;
+    if (size > 1 && strides[axis] !== expected) return false;
+    expected *= size;
+  }
+  return true;
 }
 
 /**

@@ -51,7 +51,7 @@ export function feed(
  * @param t without gaps
  * @param dims sizes of its axes in that order
  */
-function hostFeed(runtime: Runtime, t: HostTensor, dims: readonly number[]): RuntimeTensor {
+export function hostFeed(runtime: Runtime, t: HostTensor, dims: readonly number[]): RuntimeTensor {
   const { data, offset, dtype } = t;
   let count = 1;
   for (const size of dims) count *= size;

@@ -11,8 +11,8 @@ import {
   tensor,
   transpose,
 } from "@heed/core";
-import { canonicalOrder } from "../../layout/axis-order.js";
-import { type FeedContext, feed } from "../../layout/feed.js";
+import { canonicalOrder, headsOrder, storedDims } from "../../layout/axis-order.js";
+import { type FeedContext, feed, hostFeed } from "../../layout/feed.js";
 import type { Scratch } from "../../layout/scratch.js";
 import { runtimeTensor } from "../../runtime/native-data.js";
 import type { Runtime, RuntimeTensor } from "../../runtime/runtime.js";
@@ -74,14 +74,19 @@ export function partFeeds(
   const feeds: Feeds = { query };
   const given = gathered ?? bound;
   for (const name of ["key", "value"] as const) {
-    const t = storedPart(part, given[name]);
     const flat = storage?.keys === "pages" && order[name] === canonicalOrder;
     const dims = (shape: readonly number[]): readonly number[] => {
       const [outer, inner, rows, size] = shape as [number, number, number, number];
       if (flat) return [outer * inner, rows, size];
       return part.pool && part.byHead ? [1, outer, inner * rows, size] : shape;
     };
-    feeds[name] = feed(context, name, t, storage?.dtype ?? dtype, dims(t.shape), order[name]);
+    if (part.byHead) {
+      const t = given[name] as HostTensor;
+      feeds[name] = hostFeed(context.runtime, t, dims(storedDims(t.shape, headsOrder)));
+    } else {
+      const t = storedPart(part, given[name]);
+      feeds[name] = feed(context, name, t, storage?.dtype ?? dtype, dims(t.shape), order[name]);
+    }
     const givenScales = gathered ? null : bound[`${name}Scales`];
     if (!givenScales) continue;
     const scales = storedPart(part, givenScales);

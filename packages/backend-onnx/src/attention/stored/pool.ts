@@ -107,9 +107,9 @@ export function poolBounds(
   for (let n = 0; n < keys / size; n++) {
     const page = n + start / size < perSequence ? (table[from + n] as number) - first : -1;
     if (page < 0 || page >= count) continue;
-    const ofPage = given.subarray(n * size, (n + 1) * size);
-    if (batch === "pages") flags.set(ofPage, page * size);
-    else for (let t = 0; t < size; t++) flags[t * count + page] = ofPage[t] as number;
+    const at = batch === "pages" ? page * size : page;
+    const step = batch === "pages" ? 1 : count;
+    for (let t = 0; t < size; t++) flags[at + t * step] = given[n * size + t] as number;
   }
   const band = {
     first: false,
