@@ -36,6 +36,23 @@ describe.skipIf(folder === null)("stories260K", () => {
     expect(await decode(attention, weights, choice as never, way, ids)).toEqual(ids);
     await attention.dispose();
   });
+
+  test.each([
+    ["js", "float16", 256],
+    ["wasm", "float16", 256],
+    // Of tokens each of which follows the published ones: a text that has taken another turn agrees no more.
+    ["js", "int8", 250],
+    ["wasm", "int8", 250],
+  ] as const)("%s, a cache of %s: at least %i tokens agree", async (backend, dtype, least) => {
+    const { weights, ids } = await published();
+    const attention = await attentionOn(backend);
+    if (attention === null) return;
+    const choice = { ...kinds.static?.(weights.length), dtype };
+    const tokens = await decode(attention, weights, choice as never, "in chunks", ids);
+    console.log(`${backend} ${dtype}: ${agreement(tokens, ids)}`);
+    expect(tokens.filter((token, i) => token === ids[i]).length).toBeGreaterThanOrEqual(least);
+    await attention.dispose();
+  });
 });
 
 /** A model of random weights, which needs no file. */

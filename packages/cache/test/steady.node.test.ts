@@ -103,7 +103,7 @@ test.each(cases)(
     // A plan for the writing of rows was made with the cache; host memory needs none.
     expect(plans() - made).toBeLessThanOrEqual(2);
     expect(each).toBeGreaterThan(100);
-    expect(each).toBeLessThan(8 * 1024);
+    expect(each).toBeLessThan(5 * 1024);
     expect(growth.sort((a, b) => a - b)[1]).toBeLessThan(100);
     expect(before.buffers - buffers).toBeLessThan(64 * 1024);
     expect(cache.bytes).toBe(bytes);
