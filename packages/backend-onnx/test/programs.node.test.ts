@@ -3,6 +3,11 @@ import { type AttentionInputs, describeProblem, type HostTensor, tensor } from "
 import * as p from "@heed/core/program";
 import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
+import {
+  expectFullBlocksUnasked,
+  expectHiddenBlocksUnread,
+  notFinite,
+} from "../../core/test/program/skipped-blocks.js";
 import { expectAsReference, Numbers } from "./call-of.js";
 import { expectOperations } from "./program-operations.js";
 
@@ -167,6 +172,16 @@ test.each(["float32", "float64"] as const)(
         plan.dispose();
       }
     }
+    await backend.dispose();
+  },
+);
+
+test.each(["cpu", "wasm"] as const)(
+  "%s: full blocks do not ask the program, and what hidden blocks hold is not read into results",
+  async (provider) => {
+    const backend = await onnx({ provider, threads: 1 }).load();
+    await expectFullBlocksUnasked(backend);
+    await expectHiddenBlocksUnread(backend, notFinite);
     await backend.dispose();
   },
 );

@@ -69,6 +69,25 @@ test.each(["wasm", "cpu"] as const)(
   },
 );
 
+test.each(["wasm", "cpu"] as const)(
+  "%s: a product with 1 / x becomes a quotient by x, of integers too",
+  async (provider) => {
+    const runtime = await importRuntime(provider);
+    const g = new GraphBuilder(18);
+    const [x, y] = [g.input("x", "int32", [3]), g.input("y", "int32", [3])];
+    const one = g.constant("int32", [1], [1]);
+    g.output("z", g.op("Mul", [g.op("Div", [one, x]), y]), "int32", [3]);
+    const session = await createSession(runtime, provider, g);
+    const { z } = await session.run({
+      x: new runtime.Tensor("int32", Int32Array.of(5, -1, 1), [3]),
+      y: new runtime.Tensor("int32", Int32Array.of(5, 3, 4), [3]),
+    });
+    await session.release();
+    // ⌊1 / 5⌋ · 5 is 0.
+    expect(z?.data).toEqual(Int32Array.of(1, -3, 4));
+  },
+);
+
 test.each(["wasm", "cpu"] as const)("%s: a maximum may leave NaN out", async (provider) => {
   const runtime = await importRuntime(provider);
   const g = new GraphBuilder(18);

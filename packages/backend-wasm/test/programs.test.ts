@@ -1,10 +1,11 @@
-import { type Backend, describeProblem, referenceAttention, tensor } from "@heed/core";
-import { document } from "@heed/core/masks";
+import { attention, type Backend, describeProblem, referenceAttention, tensor } from "@heed/core";
+import { causal, document } from "@heed/core/masks";
 import {
   abs,
   add,
   and,
   astype,
+  createBlockMask,
   divide,
   equal,
   exp,
@@ -26,8 +27,17 @@ import {
   subtract,
   tanh,
 } from "@heed/core/program";
-import { afterAll, beforeAll, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { distance, expectOutputs, RandomCalls } from "../../core/test/program/random-calls.js";
+import {
+  expectFullBlocksUnasked,
+  expectHiddenBlocksUnread,
+  notFinite,
+} from "../../core/test/program/skipped-blocks.js";
+import { defaultLimits, planProblem } from "../src/attention/plan.js";
+import { PlannedPrograms } from "../src/program/planned.js";
+import { panelRows } from "../src/shared/attention.js";
+import { asksMask } from "../src/shared/program.js";
 import { backendOver, loadThreads } from "./backends.js";
 
 const backends: Record<string, Backend> = {};
@@ -152,4 +162,33 @@ test("a plan sees scalars, tables and offsets that have changed since its last c
     expectOutputs(n, given, referenceAttention({ ...call, queryOffset }), 1e-4);
   }
   plan.dispose();
+});
+
+test("full blocks do not ask the program, and what hidden blocks hold is not read into results", async () => {
+  for (const backend of Object.values(backends)) {
+    await expectFullBlocksUnasked(backend);
+    await expectHiddenBlocksUnread(backend, notFinite);
+  }
+});
+
+test("panels look at no key of blocks that are empty, and ask nothing in those that are full", () => {
+  const [length, block] = [256, 64];
+  const random = new RandomCalls();
+  const values = () => random.values(1, 1, length, 8);
+  const maskMod = causal();
+  const sizes = { queryLength: length, keyLength: length, queryBlock: block, keyBlock: block };
+  const blockMask = createBlockMask(maskMod, sizes);
+  const call = { query: values(), key: values(), value: values(), maskMod, blockMask };
+  const problem = describeProblem(call);
+  const options = { ...defaultLimits, threads: 1, tileElements: 5760, batchInvariant: false };
+  const planned = new PlannedPrograms(problem, planProblem(problem, options));
+  const found = planned.runsOf(attention.bind(problem, call), null);
+  const { starts, runs } = found as NonNullable<typeof found>;
+  expect(starts.length).toBe(length / panelRows + 1);
+  for (let panel = 0; panel < length / panelRows; panel++) {
+    const row = runs.subarray(3 * (starts[panel] as number), 3 * (starts[panel + 1] as number));
+    const diagonal = block * Math.floor((panel * panelRows) / block);
+    const full = diagonal === 0 ? [] : [0, diagonal, 0];
+    expect([...row]).toEqual([...full, diagonal, diagonal + block, asksMask]);
+  }
 });

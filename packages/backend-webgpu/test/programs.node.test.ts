@@ -24,6 +24,11 @@ import {
   table,
 } from "@heed/core/program";
 import { expect, test, vi } from "vitest";
+import {
+  expectFullBlocksUnasked,
+  expectHiddenBlocksUnread,
+  notFinite,
+} from "../../core/test/program/skipped-blocks.js";
 import type { KernelName } from "../src/attention/kernel-names.js";
 import { WebGpuBackend } from "../src/backend.js";
 import { openDevice } from "../src/device.js";
@@ -195,5 +200,15 @@ test("blocks of rows read their own rows of the map", async ({ skip }) => {
   const plan = await backend.plan(describeProblem(inputs));
   expect(plan.description.kernel).toMatch(/tile/);
   check(inputs, await plan.run(inputs));
+  backend.dispose();
+});
+
+test("full blocks do not ask the program, and what hidden blocks hold is not read into results", async ({
+  skip,
+}) => {
+  const backend = await backendWith();
+  if (backend === null) return skip("no adapter");
+  await expectFullBlocksUnasked(backend);
+  await expectHiddenBlocksUnread(backend, notFinite);
   backend.dispose();
 });

@@ -4,9 +4,15 @@ import type { HostTensor } from "../tensor/tensor.js";
 import { constant, type Expression, isExpression, variables } from "./expression.js";
 import type { ProgramKind } from "./form.js";
 import { functionsByName } from "./functions.js";
-import { readTables, Scalar, scalar, type Table } from "./sources.js";
+import { readTables, Scalar, scalarValue, type Table } from "./sources.js";
 import type { ProgramJson, ProgramNodeJson } from "./to-json.js";
-import { operandCounts, type ProgramType, programLimits, type VariableName } from "./types.js";
+import {
+  isProgramType,
+  operandCounts,
+  type ProgramType,
+  programLimits,
+  type VariableName,
+} from "./types.js";
 
 /** The data of a program that is read from JSON. */
 export interface ProgramSources {
@@ -84,42 +90,68 @@ function list(argument: string, value: unknown, most: number): readonly unknown[
   throw new InvalidInputError(argument, `at most ${most} elements`, `${value.length}`);
 }
 
-function checkTables(described: readonly unknown[], tables: readonly Table[]): void {
+/** An entry of tables or scalars, with a dtype; the rest of it is not checked. */
+interface SourceJson {
+  readonly dtype: ProgramType;
+  readonly rank?: unknown;
+  readonly value?: unknown;
+}
+
+function sourceFromJson(argument: string, entry: unknown): SourceJson {
+  if (typeof entry !== "object" || entry === null) {
+    throw new InvalidInputError(argument, "an object with a dtype", describeValue(entry));
+  }
+  const { dtype } = entry as { dtype?: unknown };
+  if (isProgramType(dtype)) return entry as SourceJson;
+  const expected = '"int32", "float32" or "bool"';
+  throw new InvalidInputError(`${argument}.dtype`, expected, describeValue(dtype));
+}
+
+function checkTables(entries: readonly unknown[], tables: readonly Table[]): void {
+  const described = Array.from(entries, (entry, slot) => {
+    const argument = `program.tables[${slot}]`;
+    const { dtype, rank } = sourceFromJson(argument, entry);
+    if (isInt32(rank) && rank >= 1 && rank <= programLimits.rank) return { dtype, rank };
+    const expected = `an integer from 1 to ${programLimits.rank}`;
+    throw new InvalidInputError(`${argument}.rank`, expected, describeValue(rank));
+  });
   if (described.length !== tables.length) {
     throw new InvalidInputError("sources.tables", `${described.length} tables`, `${tables.length}`);
   }
-  tables.forEach(({ type, rank }, slot) => {
-    const { dtype, rank: axes } = described[slot] as { dtype: unknown; rank: unknown };
-    if (dtype === type && axes === rank) return;
+  for (const [slot, { dtype, rank }] of described.entries()) {
+    const table = tables[slot] as Table;
+    if (dtype === table.type && rank === table.rank) continue;
     throw new InvalidInputError(
       `sources.tables[${slot}]`,
-      `a table of ${describeValue(dtype)} of rank ${describeValue(axes)}`,
-      `one of ${type} of rank ${rank}`,
+      `a table of ${describeValue(dtype)} of rank ${rank}`,
+      `one of ${table.type} of rank ${table.rank}`,
     );
-  });
+  }
 }
 
 function readScalars(
-  described: readonly unknown[],
+  entries: readonly unknown[],
   given: readonly Scalar[] | undefined,
 ): readonly Scalar[] {
-  const types = described.map((entry) => (entry as { dtype: ProgramType }).dtype);
-  if (given === undefined) {
-    return described.map((entry, slot) => {
-      const { value } = entry as { value: unknown };
-      const argument = `program.scalars[${slot}].value`;
-      if (typeof value === "boolean") return scalar(value);
-      return scalar(numberFromJson(argument, value), types[slot] as "int32" | "float32") as Scalar;
-    });
-  }
-  if (!isList(given) || given.length !== types.length) {
-    throw new InvalidInputError("sources.scalars", `${types.length} scalars`, describeValue(given));
-  }
-  given.forEach((entry, slot) => {
-    if (entry instanceof Scalar && entry.type === types[slot]) return;
-    const expected = `a scalar of ${describeValue(types[slot])}`;
-    throw new InvalidInputError(`sources.scalars[${slot}]`, expected, describeValue(entry));
+  const described = Array.from(entries, (entry, slot) => {
+    const argument = `program.scalars[${slot}]`;
+    const { dtype, value } = sourceFromJson(argument, entry);
+    const plain = dtype === "bool" ? value : numberFromJson(`${argument}.value`, value);
+    return { dtype, value: scalarValue(`${argument}.value`, dtype, plain) };
   });
+  if (given === undefined) {
+    return described.map(({ dtype, value }) => new Scalar(dtype, { value }));
+  }
+  if (!isList(given) || given.length !== described.length) {
+    const expected = `${described.length} scalars`;
+    throw new InvalidInputError("sources.scalars", expected, describeValue(given));
+  }
+  for (const [slot, { dtype }] of described.entries()) {
+    const entry = given[slot];
+    if (entry instanceof Scalar && entry.type === dtype) continue;
+    const expected = `a scalar of ${describeValue(dtype)}`;
+    throw new InvalidInputError(`sources.scalars[${slot}]`, expected, describeValue(entry));
+  }
   return given;
 }
 

@@ -6,7 +6,7 @@ import type { HostTensor } from "../tensor/tensor.js";
 import { copyRowMajor } from "../tensor/values.js";
 import { Expression } from "./expression.js";
 import { type NumberOperand, numericOperands, wrongOperands } from "./operations.js";
-import { type NumericType, type ProgramType, programLimits } from "./types.js";
+import { isProgramType, type NumericType, type ProgramType, programLimits } from "./types.js";
 
 /**
  * A tensor that programs look values up in. It is data of the call: a program knows only its rank and
@@ -64,19 +64,23 @@ type TypeOf<D> = D extends "int32" ? "int32" : D extends "float32" ? "float32" :
  * @throws InvalidInputError naming `table`
  */
 export function table<D extends ProgramType>(tensor: HostTensor<D>): Table<TypeOf<D>> {
-  const given = readHostTensor("table", tensor) as HostTensor;
+  return readTable("table", tensor) as Table<TypeOf<D>>;
+}
+
+function readTable(argument: string, tensor: unknown): Table {
+  const given = readHostTensor(argument, tensor as HostTensor);
   const { dtype, shape } = given;
-  if (dtype !== "int32" && dtype !== "float32" && dtype !== "bool") {
-    throw new InvalidInputError("table", "a tensor of int32, float32 or bool", dtype);
+  if (!isProgramType(dtype)) {
+    throw new InvalidInputError(argument, "a tensor of int32, float32 or bool", dtype);
   }
   if (shape.length < 1 || shape.length > programLimits.rank || shape.includes(0)) {
     throw new InvalidInputError(
-      "table",
+      argument,
       `a tensor of 1 to ${programLimits.rank} axes, none of size 0`,
       `shape [${shape.join(", ")}]`,
     );
   }
-  return new Table(given, dtype as TypeOf<D>);
+  return new Table(given, dtype);
 }
 
 /** A number or bool whose value may change from call to call, without a new plan. */
@@ -122,13 +126,18 @@ export function scalar<T extends NumericType>(value: number, type: T): Scalar<T>
 export function scalar(value: unknown, type?: unknown): Scalar {
   const given =
     type ?? (typeof value === "boolean" ? "bool" : isInt32(value) ? "int32" : "float32");
-  if (given !== "int32" && given !== "float32" && given !== "bool") {
+  if (!isProgramType(given)) {
     throw new InvalidInputError("scalar", 'type "int32", "float32" or "bool"', describeValue(type));
   }
   return new Scalar(given, { value: scalarValue("scalar", given, value) });
 }
 
-function scalarValue(argument: string, type: ProgramType, value: unknown): number {
+/**
+ * The number that a scalar of a type keeps for a value.
+ *
+ * @throws InvalidInputError
+ */
+export function scalarValue(argument: string, type: ProgramType, value: unknown): number {
   if (type === "bool") {
     if (typeof value === "boolean") return value ? 1 : 0;
     throw new InvalidInputError(argument, "a boolean", describeValue(value));
@@ -167,6 +176,8 @@ export function readTables(argument: string, value: unknown): readonly Table[] {
   if (!isList(value))
     throw new InvalidInputError(argument, "an array of tables", describeValue(value));
   return reading(argument, () =>
-    Array.from(value, (entry) => (Table.is(entry) ? entry : table(entry as HostTensor<"int32">))),
+    Array.from(value, (entry, slot) =>
+      Table.is(entry) ? entry : readTable(`${argument}[${slot}]`, entry),
+    ),
   );
 }

@@ -1,6 +1,11 @@
 /** Types of a program's values. */
 export type ProgramType = "int32" | "float32" | "bool";
 
+/** Whether a value names a type. */
+export function isProgramType(value: unknown): value is ProgramType {
+  return value === "int32" || value === "float32" || value === "bool";
+}
+
 /** Types that arithmetic takes. */
 export type NumericType = "int32" | "float32";
 

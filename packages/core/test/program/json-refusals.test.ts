@@ -150,8 +150,15 @@ test.each<[string, unknown, object | undefined, string, string]>([
     "an array of tables",
     "an object with dtype, shape, strides, offset, data",
   ],
-  ["table", jsonOf("ofTable"), { tables: [5] }, "a tensor", "5"],
-  ["table", jsonOf("ofTable"), { tables: [null] }, "a tensor", "null"],
+  ["sources.tables[0]", jsonOf("ofTable"), { tables: [5] }, "a tensor", "5"],
+  ["sources.tables[1]", jsonOf("ofTable"), { tables: [ids, null] }, "a tensor", "null"],
+  [
+    "sources.tables[0]",
+    jsonOf("ofTable"),
+    { tables: [zeros("int8", [2])] },
+    "a tensor of int32, float32 or bool",
+    "int8",
+  ],
   [
     "sources.tables[0]",
     jsonOf("ofTable"),
@@ -169,6 +176,7 @@ test.each<[string, unknown, object | undefined, string, string]>([
   ["sources.scalars", jsonOf("ofScalar"), { scalars: [] }, "1 scalars", "[]"],
   ["sources.scalars", jsonOf("ofScalar"), { scalars: 1 }, "1 scalars", "1"],
   ["sources.scalars[0]", jsonOf("ofScalar"), { scalars: [0.5] }, 'a scalar of "float32"', "0.5"],
+  ["sources.scalars[0]", jsonOf("ofScalar"), { scalars: [null] }, 'a scalar of "float32"', "null"],
   [
     "sources.scalars[0]",
     jsonOf("ofScalar"),
@@ -187,6 +195,65 @@ test.each<[string, unknown, object | undefined, string, string]>([
 ])("%s: %j, %j", (argument, json, sources, expected, actual) => {
   const error = errorOf(() => programFromJSON(json, sources as never));
   expect([error.argument, error.expected, error.actual]).toEqual([argument, expected, actual]);
+});
+
+const types = '"int32", "float32" or "bool"';
+const described: readonly [string, object, string, string][] = [
+  ["tables[0]", { tables: [null] }, "an object with a dtype", "null"],
+  ["tables[0]", { tables: [7] }, "an object with a dtype", "7"],
+  ["tables[0]", { tables: new Array(1) }, "an object with a dtype", "undefined"],
+  ["tables[0].dtype", { tables: [[]] }, types, "undefined"],
+  ["tables[0].dtype", { tables: [{ dtype: "int8", rank: 1 }] }, types, '"int8"'],
+  ["tables[0].rank", { tables: [{ dtype: "int32" }] }, "an integer from 1 to 4", "undefined"],
+  ["tables[0].rank", { tables: [{ dtype: "int32", rank: [1] }] }, "an integer from 1 to 4", "[1]"],
+  [
+    "tables[1].rank",
+    {
+      tables: [
+        { dtype: "int32", rank: 4 },
+        { dtype: "int32", rank: 5 },
+      ],
+    },
+    "an integer from 1 to 4",
+    "5",
+  ],
+  ["scalars[0]", { scalars: [null] }, "an object with a dtype", "null"],
+  ["scalars[0].dtype", { scalars: [{ value: 1 }] }, types, "undefined"],
+  ["scalars[0].dtype", { scalars: [{ dtype: ["int32"], value: 1 }] }, types, '["int32"]'],
+  ["scalars[0].value", { scalars: [{ dtype: "int32" }] }, "a number", "undefined"],
+  ["scalars[0].value", { scalars: [{ dtype: "int32", value: true }] }, "a number", "true"],
+  ["scalars[0].value", { scalars: [{ dtype: "int32", value: 0.5 }] }, "a 32-bit integer", "0.5"],
+  ["scalars[0].value", { scalars: [{ dtype: "float32", value: "NaN" }] }, "a number", "NaN"],
+  ["scalars[0].value", { scalars: [{ dtype: "bool", value: 1 }] }, "a boolean", "1"],
+  ["scalars[0].value", { scalars: [{ dtype: "float32", value: {} }] }, "a number", "an object"],
+];
+test.each(described)("program.%s of %j", (member, changes, expected, actual) => {
+  for (const sources of [undefined, { tables: [ids] }, { scalars: [factor] }]) {
+    const json = { ...jsonOf("scaled"), ...changes };
+    // Tables are counted before scalars are read.
+    if (Object.hasOwn(changes, "scalars") && sources?.tables) continue;
+    const error = errorOf(() => programFromJSON(json, sources));
+    expect([error.argument, error.expected, error.actual]).toEqual([
+      `program.${member}`,
+      expected,
+      expect.stringContaining(actual),
+    ]);
+  }
+});
+
+test("operands and slots that are nested or null name their node", () => {
+  for (const args of [[null], [[0], 1], [{}, 0], [0, [0, [1]]]]) {
+    const error = errorOf(() => programFromJSON(changed("scaled", "multiply", { args })));
+    expect([error.argument, error.expected]).toEqual([product, before]);
+  }
+  for (const nodes of [[[]], [[null]], [{ op: null }], [{ op: ["constant"] }]]) {
+    const error = errorOf(() => programFromJSON({ ...jsonOf("scaled"), nodes }));
+    expect(error.argument).toBe("program.nodes[0]");
+  }
+  for (const slot of [null, [0], {}]) {
+    const error = errorOf(() => programFromJSON(changed("ofScalar", "scalar", { slot })));
+    expect([error.argument, error.expected]).toEqual([read, "a slot of one of 1 scalars"]);
+  }
 });
 
 test("a variable that is none names those that there are", () => {

@@ -109,11 +109,11 @@ export class ProgramArithmetic {
         return this.#divideFloats(a.value, b, (quotient) => quotient);
       case "floorDivide":
         return type === "int32"
-          ? this.#divideInts(a.value, b).quotient()
+          ? this.#divideInts(a, b).quotient()
           : this.#divideFloats(a.value, b, (quotient) => g.op("Floor", [quotient]));
       case "remainder":
         return type === "int32"
-          ? this.#divideInts(a.value, b).remainder()
+          ? this.#divideInts(a, b).remainder()
           : this.#remainderOfFloats(a.value, b);
       default:
         throw new Error(`no nodes for ${name} of ${type}`);
@@ -205,8 +205,9 @@ export class ProgramArithmetic {
   }
 
   /** ⌊a / b⌋ and what is left, from a division that rounds towards 0. */
-  #divideInts(a: Value, b: Operand): { quotient(): Value; remainder(): Value } {
+  #divideInts(dividend: Operand, b: Operand): { quotient(): Value; remainder(): Value } {
     const g = this.#g;
+    const a = dividend.value;
     const { constant } = b;
     const none = (): Value => this.#int(0);
     const negated = (): Value => g.op("Sub", [this.#int(0), a]);
@@ -219,7 +220,11 @@ export class ProgramArithmetic {
       if (special) divisor = g.op("Where", [special, this.#int(1), divisor]);
     }
     const truncated = g.op("Div", [a, divisor]);
-    const rest = g.op("Sub", [a, g.op("Mul", [truncated, divisor])]);
+    // onnxruntime would compute (1 / x) · x as x / x: test/runtime-defects.node.test.ts.
+    const rest =
+      dividend.constant === 1
+        ? g.op("Add", [a, g.op("Mul", [g.op("Sub", [this.#int(0), truncated]), divisor])])
+        : g.op("Sub", [a, g.op("Mul", [truncated, divisor])]);
     const wrongSign = this.#isOfOtherSign(rest, divisor, constant);
     return {
       quotient: () => {

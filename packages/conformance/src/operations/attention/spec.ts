@@ -1,5 +1,6 @@
 import type { AttentionReturns, AttentionWindow, FloatDType } from "@heed/core";
 import * as v from "valibot";
+import { type Tree, treeSchema } from "./build/program-trees.js";
 import { type BlockMaskSpec, maskPrograms, scorePrograms } from "./build/programs.js";
 
 /** How query, key and value lie in memory; all are views of `[batch, heads, length, size]`. */
@@ -114,10 +115,10 @@ export interface CaseSpec {
   readonly ragged?: { readonly queries: readonly number[]; readonly keys?: readonly number[] };
   readonly queryPositions?: PositionsSpec;
   readonly keyPositions?: PositionsSpec;
-  /** Name of a mask program: see `build/programs.ts`. */
-  readonly maskMod?: string;
-  /** Name of a score program. */
-  readonly scoreMod?: string;
+  /** Name of a mask program, see `build/programs.ts`; or its tree. */
+  readonly maskMod?: string | Tree;
+  /** Name of a score program, or its tree. */
+  readonly scoreMod?: string | Tree;
   readonly blockMask?: BlockMaskSpec;
   /** Fills keys and values that no row can see by kvLengths, causal or window. */
   readonly poison?: Poison;
@@ -217,8 +218,8 @@ export const caseSpecSchema: v.GenericSchema<unknown, CaseSpec> = v.strictObject
   ragged: v.optional(v.strictObject({ queries: v.array(size), keys: v.optional(v.array(size)) })),
   queryPositions: v.optional(positions),
   keyPositions: v.optional(positions),
-  maskMod: v.optional(v.picklist(Object.keys(maskPrograms))),
-  scoreMod: v.optional(v.picklist(Object.keys(scorePrograms))),
+  maskMod: v.optional(v.union([v.picklist(Object.keys(maskPrograms)), treeSchema])),
+  scoreMod: v.optional(v.union([v.picklist(Object.keys(scorePrograms)), treeSchema])),
   blockMask: v.optional(
     v.strictObject({
       queryBlock: v.pipe(size, v.minValue(1)),

@@ -14,6 +14,7 @@ import { features } from "../features/index.js";
 import type { CaseSpec, NotFinite, Poison } from "../spec.js";
 import { poisonHidden } from "./hidden.js";
 import { buildBias, buildMask } from "./masks.js";
+import { maskOfTree, scoreOfTree } from "./program-trees.js";
 import { buildBlockMask, maskPrograms, scorePrograms } from "./programs.js";
 import { isStored, storeCall } from "./stored.js";
 import { poisonUnseen } from "./unseen.js";
@@ -51,8 +52,16 @@ function withPrograms(
   const sizes = { batch, heads, queryLength, keyLength };
   const made: AttentionInputs<HostTensor> = {
     ...inputs,
-    ...(maskMod !== undefined && { maskMod: maskPrograms[maskMod]?.(sizes, random) }),
-    ...(scoreMod !== undefined && { scoreMod: scorePrograms[scoreMod]?.(sizes, random) }),
+    ...(maskMod !== undefined && {
+      maskMod:
+        typeof maskMod === "object" ? maskOfTree(maskMod) : maskPrograms[maskMod]?.(sizes, random),
+    }),
+    ...(scoreMod !== undefined && {
+      scoreMod:
+        typeof scoreMod === "object"
+          ? scoreOfTree(scoreMod)
+          : scorePrograms[scoreMod]?.(sizes, random),
+    }),
   };
   return blockMask === undefined
     ? made

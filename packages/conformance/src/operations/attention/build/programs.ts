@@ -264,6 +264,11 @@ export const maskPrograms: Readonly<
         ),
       );
     }),
+  // 1 − (1 / x) · x is not 1 − x / x.
+  "remainders-of-1": () =>
+    maskMod(({ query, key }) =>
+      or(equal(remainder(1, subtract(key, 3)), 1), equal(floorDivide(1, add(query, -4)), -1)),
+    ),
   "not-or-where": () =>
     maskMod(({ query, key }) =>
       where(equal(remainder(query, 2), 0), not(less(key, 3)), or(less(key, 9), equal(key, query))),

@@ -2,7 +2,7 @@ import type { ProgramCase } from "../../../run/case.js";
 import { keyLaws } from "./keys.js";
 import { partLaws } from "./parts.js";
 import { programLaws } from "./programs.js";
-import { randomMasks, randomScores } from "./random-programs.js";
+import { randomPrograms } from "./random-programs.js";
 import { lawCase } from "./search.js";
 import { servingLaws } from "./serving.js";
 import { valueLaws } from "./values.js";
@@ -12,6 +12,5 @@ export const laws: readonly ProgramCase[] = [
   ...[...keyLaws, ...partLaws, ...valueLaws].map((law) => lawCase(law)),
   ...servingLaws.map((law) => lawCase(law, "serving")),
   ...programLaws,
-  randomMasks,
-  randomScores,
+  ...randomPrograms,
 ];

@@ -1,4 +1,5 @@
 import type { AttentionOutputs, BackendInfo, HostTensor } from "@heed/core";
+import type fc from "fast-check";
 import type { Random } from "../../../calls/random.js";
 import type { Arithmetic } from "../../../judge/arithmetic.js";
 import type { FeatureField } from "../features/feature.js";
@@ -23,6 +24,10 @@ export interface Law {
   readonly features: readonly FeatureField[];
   /** The settings that all its problems have. */
   readonly always?: Partial<CaseSpec>;
+  /** Its random problems, if they are others than those of the features. */
+  readonly problems?: fc.Arbitrary<CaseSpec>;
+  /** How many times as many problems are tried as for other laws. Default 1. */
+  readonly tries?: number;
   /**
    * Whether a backend promises that the law holds, by its `info`; without that promise the law is not
    * tried. Default: every backend must obey it.

@@ -41,19 +41,23 @@ export function lawCase(law: Law, profile: "laws" | "serving" | "programs" = "la
 async function search(law: Law, context: CheckContext): Promise<ProgramFinding> {
   const { backend, arithmetic, seed } = context;
   if (law.isPromised && !law.isPromised(backend.info)) return { failures: [] };
-  return tryCalls<Try>(context, {
-    calls: fc.record({
-      spec: problems(law.features, law.always),
-      numbers: fc.noShrink(fc.nat()),
-    }),
-    check: (attention, { spec, numbers }) => {
-      const call = buildInputs(within(backend, spec), lawSeed(law, numbers), arithmetic);
-      const run = (c: Call) => runLaw(attention, law, c);
-      return law.check(call, { run, random: new Random(numbers), arithmetic });
+  const { tries = 1 } = law;
+  return tryCalls<Try>(
+    { ...context, runs: tries * context.runs },
+    {
+      calls: fc.record({
+        spec: law.problems ?? problems(law.features, law.always),
+        numbers: fc.noShrink(fc.nat()),
+      }),
+      check: (attention, { spec, numbers }) => {
+        const call = buildInputs(within(backend, spec), lawSeed(law, numbers), arithmetic);
+        const run = (c: Call) => runLaw(attention, law, c);
+        return law.check(call, { run, random: new Random(numbers), arithmetic });
+      },
+      describe: ({ spec, numbers }, shrinks, why) =>
+        describeFailure(law, within(backend, spec), numbers, seed, shrinks, why),
     },
-    describe: ({ spec, numbers }, shrinks, why) =>
-      describeFailure(law, within(backend, spec), numbers, seed, shrinks, why),
-  });
+  );
 }
 
 /**
