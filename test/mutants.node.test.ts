@@ -1,4 +1,8 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+// @ts-expect-error a script without types
+import { cacheBugs } from "../tools/mutants/cache-bugs.js";
 // @ts-expect-error a script without types
 import { draw } from "../tools/mutants/draw.js";
 // @ts-expect-error a script without types
@@ -6,6 +10,14 @@ import { lineMutants } from "../tools/mutants/text.js";
 
 const changes = (line: string): string[] =>
   lineMutants(line).map(({ changed }: { changed: string }) => changed);
+
+test("each bug that was chosen is where the code is now", () => {
+  for (const { file, from, to } of cacheBugs as readonly Record<"file" | "from" | "to", string>[]) {
+    const text = readFileSync(join(dirname(import.meta.dirname), file), "utf8");
+    expect(text.split(from).length, `${file}: ${from}`).toBe(2);
+    expect(to).not.toBe(from);
+  }
+});
 
 test("the same seed draws the same mutants, each once", () => {
   const all = Array.from({ length: 50 }, (_, i) => i);

@@ -69,8 +69,8 @@ export const cacheBugs = [
     ],
     [
       "the mask's window is one key short",
-      "(firsts[b] as number) + i - window)",
-      "(firsts[b] as number) + i - window + 1)",
+      "(firsts[b] as number) + i - window.left)",
+      "(firsts[b] as number) + i - window.left + 1)",
     ],
     [
       "rows that were taken back keep their positions",
@@ -183,8 +183,23 @@ export const cacheBugs = [
   ...bugs("state/rolling.ts", [
     [
       "inputs for queries of one length are written over by those of another",
-      "if (this.#given?.queryLength === queryLength) return this.#given;",
-      "if (this.#given) return this.#given;",
+      "given?.queryLength === queryLength &&",
+      "given !== null &&",
+    ],
+    [
+      "inputs with own positions are written over those without",
+      " &&\n      given.ownPositions === ownPositions;",
+      ";",
+    ],
+    [
+      "kept tokens have the query's position although their own is asked for",
+      "if (ownPositions || token >= first",
+      "if (token >= first",
+    ],
+    [
+      "a call cannot look less far back than its cache",
+      "Math.min(most, this.#sizes.window)",
+      "this.#sizes.window",
     ],
   ]),
   ...bugs("state/pool.ts", [

@@ -38,7 +38,7 @@ test.each(Object.keys(kinds))(
   },
 );
 
-test("inputs for queries of one length stay as they are when those of another are asked for", async () => {
+test("inputs for queries of one length stay as they are when others are asked for", async () => {
   const cache = await createCache(attention, kinds.rolling as CacheOptions);
   for (let i = 0; i < 20; i++) await cache.append(rows(1));
   const one = cache.inputs({ queryLength: 1 });
@@ -46,6 +46,11 @@ test("inputs for queries of one length stay as they are when those of another ar
   const three = cache.inputs({ queryLength: 3 });
   // Kept tokens come before the window of the first row, whose position is another one.
   expect(three.keyPositions).not.toEqual(expected.keyPositions);
+  expect(one).toEqual(expected);
+  const own = cache.inputs({ queryLength: 1, ownPositions: true });
+  expect(own.keyPositions).not.toEqual(expected.keyPositions);
+  expect(own.mask).toBeDefined();
+  expect(cache.inputs({ queryLength: 1, window: 3 }).window).toEqual({ left: 3 });
   expect(one).toEqual(expected);
   expect(cache.inputs({ queryLength: 1 })).toEqual(expected);
   cache.dispose();
