@@ -20,7 +20,7 @@ const newOperations = withNewPieces((c) => {
 
 /** Cases about rules, which a kernel may break though it has every operation. */
 const rules =
-  /division-by-0|negative-|indices-outside|overflow|float-to-int|empty-rows|nothing|poison|tables-of/;
+  /division-by-0|negative-|indices-outside|overflow|float-to-int|empty-rows|nothing|poison|tables-of|biased-scores/;
 
 /** A case of each mask of `@heed/core/masks`, and of the score that belongs to one; `null` for what is neither. */
 const named = {

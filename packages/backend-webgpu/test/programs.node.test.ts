@@ -30,6 +30,7 @@ import {
   notFinite,
 } from "../../core/test/program/skipped-blocks.js";
 import type { KernelName } from "../src/attention/kernel-names.js";
+import { ProgramData } from "../src/attention/programs/data.js";
 import { WebGpuBackend } from "../src/backend.js";
 import { openDevice } from "../src/device.js";
 import { Pipelines } from "../src/execution/pipelines.js";
@@ -212,3 +213,28 @@ test("full blocks do not ask the program, and what hidden blocks hold is not rea
   await expectHiddenBlocksUnread(backend, notFinite);
   backend.dispose();
 });
+
+test.for(["row", "tile", "quad"] as const)(
+  "%s: tiles that the map calls empty are not visited, though the program shows them",
+  async (kernel, { skip }) => {
+    const backend = await backendWith({}, kernel);
+    if (backend === null) return skip("no adapter");
+    const inputs = { ...call, maskMod: causal(), queryOffset: 0 };
+    const plan = await backend.plan(describeProblem(inputs));
+    const own = ProgramData.prototype.words;
+    // Without a block mask and tables, the map is all that there is.
+    const spy = vi.spyOn(ProgramData.prototype, "words").mockImplementation(function (
+      this: ProgramData,
+      ...args
+    ) {
+      return new Uint32Array(own.apply(this, args).length);
+    });
+    const { logSumExp } = await plan.run(inputs);
+    spy.mockRestore();
+    expect(new Set(toFloat64(logSumExp as HostTensor))).toEqual(
+      new Set([Number.NEGATIVE_INFINITY]),
+    );
+    plan.dispose();
+    backend.dispose();
+  },
+);

@@ -22,7 +22,8 @@ export function webgpu(options: WebGpuOptions = {}): Provider {
 export interface WorkerOptions {
   /**
    * Whether a worker computes calls of attention that take more than some milliseconds, so that the calling thread goes
-   * on; their tensors are copied. A call that is aborted ends at once. Where there can be no worker, `info.notes`
+   * on; their tensors are copied. Calls with programs or a block mask are computed by the calling thread in any case. A
+   * call that is aborted ends at once. Where there can be no worker, `info.notes`
    * says why, and the calling thread computes. Default false.
    */
   readonly worker?: boolean | undefined;

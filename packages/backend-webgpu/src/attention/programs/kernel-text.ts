@@ -21,7 +21,7 @@ export interface ProgramText {
   readonly hasMap: boolean;
   /** Whether rows have values of programs. */
   readonly hasValues: boolean;
-  /** In `bias_and_visibility`: changes `s`, `hidden` and `visible`. */
+  /** In `bias_and_visibility`: changes `s`, `hidden` and `visible`; that of scores names `infinite`. */
   readonly score: string;
   readonly mask: string;
 }
@@ -51,11 +51,10 @@ ${indent}program_hides = kind != kind_full;
     members: kept ? "  values: RowValues,\n" : "",
     values: (text) => (kept ? `, ${text}` : ""),
     score: score
-      ? `  {
-    let changed = program_score(batch, rows, key, s);
-    s = changed.s;
-    hidden = hidden | changed.infinite;
-  }
+      ? `  let changed = program_score(batch, rows, key, s);
+  s = changed.s;
+  let infinite = changed.infinite;
+  hidden = hidden | infinite;
 `
       : "",
     mask: mapped

@@ -132,7 +132,7 @@ ${
     for (var r = 0; r < 4; r++) {
       if (${infinite}) {
         hidden[r] = true;
-      } else {
+${own.score ? "        s[r] = biases[r];\n" : ""}      } else {
         s[r] += biases[r];
       }
     }
@@ -162,7 +162,7 @@ ${gathered ? "" : "    let away = abs(vec4<f32>(distance) - vec4<f32>(f32(batch.
   }
 `
     : ""
-}${own.mask}  return Logits(s, visible & !hidden, hidden);
+}${own.mask}  return Logits(s, visible & !hidden, ${own.score ? "infinite" : "hidden"});
 }`;
   return {
     wgsl,

@@ -62,6 +62,13 @@ const special: Readonly<Record<string, CaseSpec>> = {
   },
   "score-raw-scores": { ...cross, scoreMod: "alibi", returns: { scores: "raw" } },
   "score-capped-scores": { ...cross, scoreMod: "alibi", returns: { scores: "capped" } },
+  // Of a bias of −∞, the program may make a score that is finite, of a key that is hidden all the same.
+  "score-biased-scores": {
+    ...cross,
+    bias: { shape: [7, 30], holes: "-inf" },
+    scoreMod: "clamped",
+    returns: { logSumExp: true, scores: "biased" },
+  },
   "score-decode": {
     ...cross,
     queryLength: 1,
