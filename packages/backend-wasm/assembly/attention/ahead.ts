@@ -2,12 +2,13 @@ import * as D from "../../src/shared/attention";
 import { size, word } from "../descriptor";
 import { setAhead, SHARES } from "./kernels/touch";
 import { addressInPlace, headStrideInPlace } from "./tile-source";
-import { keyHeads, selectedHead } from "./unit";
+import { keyHead, keyHeads, selectedHead } from "./unit";
 
 // Which keys or values the kernels for few rows bring into the cache while they compute with those before them.
 
-/** Whether keys and values of the tile at hand were brought into the cache while the tile before it was multiplied. */
-let arrived: bool = false;
+/** Where the keys and the values lie that were brought into the cache while those before them were multiplied. */
+let keysAhead: usize = 0;
+let valuesAhead: usize = 0;
 /** Whether a tile as long follows, to be brought into the cache meanwhile. */
 let followed: bool = false;
 /** Keys of the unit. */
@@ -44,7 +45,6 @@ export function startTiles(d: usize, work: usize, first: i32, last: i32): void {
  * @param last whether no tile as long as this one follows
  */
 export function nextTile(last: bool): void {
-  arrived = followed;
   followed = !last;
 }
 
@@ -58,9 +58,15 @@ export function nextTile(last: bool): void {
  */
 export function bringAhead(d: usize, pointer: usize, from: i32, run: i32, bytes: usize): bool {
   if (!word(d, D.pageTablePointer)) {
+    const at = addressInPlace(d, pointer, from);
+    const isKeys = pointer == D.keyPointer;
+    const came = at == (isKeys ? keysAhead : valuesAhead);
+    const next = followed ? at + <usize>run * bytes : nextHead(d, pointer, from, run);
     const share = (<usize>run * bytes) / SHARES;
-    setAhead(addressInPlace(d, pointer, from + run), share, 0, followed ? share : 0);
-    return arrived;
+    setAhead(next, share, 0, next ? share : 0);
+    if (next && isKeys) keysAhead = next;
+    else if (next) valuesAhead = next;
+    return came;
   }
   const page = word(d, D.pageSize);
   const own = <usize>page * bytes;
@@ -88,4 +94,12 @@ export function bringAhead(d: usize, pointer: usize, from: i32, run: i32, bytes:
     setAhead(load<usize>(shares), 0, shares, share);
   }
   return group > unitFirst && next <= unitLast;
+}
+
+/** Address of the first tile of the key head after the selected one, which the last tile as long is followed by, or 0. */
+function nextHead(d: usize, pointer: usize, from: i32, run: i32): usize {
+  const first = unitFirst;
+  if (!word(d, D.unitsInTurn) || keyHead + 1 == word(d, D.kvHeads)) return 0;
+  if (from > first && run < word(d, D.fewTileKeys)) return 0;
+  return addressInPlace(d, pointer, first) + headStrideInPlace(d, pointer);
 }

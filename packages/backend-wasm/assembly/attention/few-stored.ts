@@ -9,9 +9,11 @@ import { chunkOf, touchRows } from "./kernels/touch";
 import { anyHidden } from "./row-state";
 import {
   addressInPlace,
+  headStrideInPlace,
   paddedBytes,
   runFrom,
   scaleAddress,
+  scalesOf,
   scaleStride,
   strideInPlace,
 } from "./tile-source";
@@ -45,8 +47,8 @@ const INT8_READ_EXPONENT: i32 = 16;
 /**
  * Copies the packed queries, times powers of two that are made up for in the scores: `[headDim/8, 4, 8]`, so that one
  * address reaches all rows, each eight in the order in which keys are read. int8 keys are read times 2^16, float16 keys
- * times 2^−112, so that queries take as much of 2^112 as they can without an overflow: for them the factors `[4]` of the
- * scores follow.
+ * times 2^−112, so that queries take as much of 2^112 as they can without an overflow. The factors `[4]` of the scores
+ * follow.
  */
 export function packStoredQuery(d: usize, work: usize): void {
   const bytes = paddedBytes(word(d, D.headDim));
@@ -75,31 +77,14 @@ export function packStoredQuery(d: usize, work: usize): void {
       from += 128;
       to += 128;
     }
-    store<f32>(factors + 4 * r, power(112 - exponent));
+    store<f32>(factors + 4 * r, power((half ? 112 : -INT8_READ_EXPONENT) - exponent));
   }
 }
 
-/** Dot products with the keys `from ≤ j < to`, as `computeFloats` gives them. */
-export function scoreStored(
-  d: usize,
-  work: usize,
-  heads: i32,
-  from: i32,
-  to: i32,
-  single: bool,
-  scores: usize,
-): void {
-  const half = word(d, D.stored) == D.storedFloat16;
-  if (half) eachRun<u16>(d, work, heads, from, to, single, scores, false);
-  else eachRun<i8>(d, work, heads, from, to, single, scores, false);
-}
-
 /**
- * Computes with the keys `from ≤ j < to` by runs without gaps, in each of which the key heads take turns.
- *
- * @param isValues whether values are added with their weights `x`, instead of keys' scores stored there
+ * `computeFloats` on stored keys `from ≤ j < to`, by runs without gaps, in each of which the key heads take turns.
  */
-function eachRun<Stored>(
+export function computeStored(
   d: usize,
   work: usize,
   heads: i32,
@@ -111,52 +96,71 @@ function eachRun<Stored>(
 ): void {
   const step = size(d, D.workHead);
   const pointer = isValues ? D.valuePointer : D.keyPointer;
-  const bytes = <usize>word(d, isValues ? D.valueDim : D.headDim) * sizeof<Stored>();
+  const scales = scalesOf(pointer);
+  const bytes = <usize>word(d, isValues ? D.valueDim : D.headDim) << word(d, D.stored);
+  const chunk = chunkOf(bytes);
   const brings = strideInPlace(d, pointer) == bytes;
   while (from < to) {
     const run = runFrom(d, from, to);
     const came = brings && bringAhead(d, pointer, from, run, bytes);
     let at: usize = 0;
+    if (heads > 1) selectHead(0);
+    let row = addressInPlace(d, pointer, from);
+    // Of float16 an address that nothing is read from.
+    let scale = scaleAddress(d, scales, from);
     for (let head = 0; head < heads; head++) {
       if (heads > 1) selectHead(head);
-      if (isValues) addRun<Stored>(d, work + at, from, run, came, single, x + at);
-      else scoreRun<Stored>(d, work + at, from, run, came, single, x + at);
+      if (isValues) addRun(d, work + at, from, run, chunk, came, single, x + at, row, scale);
+      else scoreRun(d, work + at, from, run, chunk, came, single, x + at, row, scale);
       at += step;
+      row += headStrideInPlace(d, pointer);
+      scale += 4 * size(d, scales + 8);
     }
     x += (single ? 4 : 16) * <usize>run;
     from += run;
   }
 }
 
-function scoreRun<Stored>(
+/**
+ * @param chunk keys of which a row each is brought into the cache at once, unless they came before
+ * @param key address of the first
+ * @param scale address of its scale
+ */
+function scoreRun(
   d: usize,
   work: usize,
   from: i32,
   run: i32,
+  chunk: i32,
   came: bool,
   single: bool,
   scores: usize,
+  key: usize,
+  scale: usize,
 ): void {
   const columns = word(d, D.headDim);
   const rowBytes = paddedBytes(columns);
   const query = work + size(d, D.workQuery) + 4 * rowBytes;
   const factors = query + 4 * rowBytes;
-  const bytes = <usize>columns * sizeof<Stored>();
+  const half = word(d, D.stored) == D.storedFloat16;
+  const bytes = <usize>columns << word(d, D.stored);
   const stride = strideInPlace(d, D.keyPointer);
-  const chunk = chunkOf(bytes);
+  const scales = scaleStride(d, D.keyScalesPointer);
   const step: usize = single ? 4 : 16;
-  let key = addressInPlace(d, D.keyPointer, from);
   while (run > 0) {
     const keys = min(chunk, run);
     if (!came) touchRows(key, stride, keys, bytes);
-    const special = sizeof<Stored>() == 2 && anySpecial(key, stride, keys, bytes);
-    if (single) singleStoredScores<Stored>(query, key, bytes, stride, keys, scores);
-    else fewStoredScores<Stored>(query, key, bytes, stride, keys, scores);
-    if (sizeof<Stored>() == 1) {
-      const scale = scaleAddress(d, D.keyScalesPointer, from);
-      scaleKeys(scores, keys, scale, scaleStride(d, D.keyScalesPointer), power(-INT8_EXPONENT), single, false);
+    const special = half && anySpecial(key, stride, keys, bytes);
+    if (single && half) {
+      singleStoredScores<u16>(query, key, bytes, stride, keys, scores);
+      multiply(scores, scores + 4 * <usize>keys, load<f32>(factors));
+    } else if (single) {
+      singleStoredScores<i8>(query, key, bytes, stride, keys, scores);
+      scaleKeys(scores, keys, scale, scales, load<f32>(factors), true, false);
+    } else if (half) {
+      fewStoredScores<u16>(query, key, bytes, stride, keys, 0, 0, scores);
     } else {
-      scaleRows(scores, keys, factors, single);
+      fewStoredScores<i8>(query, key, bytes, stride, keys, scale, scales, scores);
     }
     // One by one, so that the bits of others do not depend on these.
     for (let j = 0; special && j < keys; j++) {
@@ -166,6 +170,7 @@ function scoreRun<Stored>(
     }
     scores += step * <usize>keys;
     key += stride * <usize>keys;
+    scale += scales * <usize>keys;
     from += keys;
     run -= keys;
   }
@@ -176,16 +181,6 @@ function scoreAlone(d: usize, work: usize, j: i32, score: usize): void {
   const sums = work + size(d, D.workRow);
   computeFloats(d, work, 1, j, j + 1, true, sums, false);
   store<f32>(score, load<f32>(sums));
-}
-
-/** Multiplies each row's scores with its factor. */
-function scaleRows(scores: usize, keys: i32, factors: usize, single: bool): void {
-  const factor = single ? v128.load32_splat(factors) : v128.load(factors);
-  const end = scores + <usize>keys * (single ? 4 : 16);
-  while (scores < end) {
-    v128.store(scores, f32x4.mul(v128.load(scores), factor));
-    scores += 16;
-  }
 }
 
 /**
@@ -204,6 +199,22 @@ function scaleKeys(
 ): void {
   const zero = i32x4.splat(0);
   const powers = f32x4.splat(power);
+  while (keys >= 4 && !single && !guards) {
+    const s0 = f32x4.mul(v128.load(x), v128.load32_splat(scale));
+    v128.store(x, f32x4.mul(s0, powers));
+    scale += stride;
+    const s1 = f32x4.mul(v128.load(x, 16), v128.load32_splat(scale));
+    v128.store(x, f32x4.mul(s1, powers), 16);
+    scale += stride;
+    const s2 = f32x4.mul(v128.load(x, 32), v128.load32_splat(scale));
+    v128.store(x, f32x4.mul(s2, powers), 32);
+    scale += stride;
+    const s3 = f32x4.mul(v128.load(x, 48), v128.load32_splat(scale));
+    v128.store(x, f32x4.mul(s3, powers), 48);
+    scale += stride;
+    x += 64;
+    keys -= 4;
+  }
   while (keys > 0) {
     if (single) {
       store<f32>(x, load<f32>(x) * load<f32>(scale) * power);
@@ -219,54 +230,44 @@ function scaleKeys(
   }
 }
 
-/** Adds the values `from ≤ j < to`, times their weights, to the tile's sums, as `computeFloats` does it. */
-export function addStoredValues(
-  d: usize,
-  work: usize,
-  heads: i32,
-  from: i32,
-  to: i32,
-  single: bool,
-  weights: usize,
-): void {
-  const half = word(d, D.stored) == D.storedFloat16;
-  if (half) eachRun<u16>(d, work, heads, from, to, single, weights, true);
-  else eachRun<i8>(d, work, heads, from, to, single, weights, true);
-}
-
-function addRun<Stored>(
+/** As `scoreRun`. */
+function addRun(
   d: usize,
   work: usize,
   from: i32,
   run: i32,
+  chunk: i32,
   came: bool,
   single: bool,
   weights: usize,
+  value: usize,
+  scale: usize,
 ): void {
-  const bytes = <usize>word(d, D.valueDim) * sizeof<Stored>();
+  const half = word(d, D.stored) == D.storedFloat16;
+  const bytes = <usize>word(d, D.valueDim) << word(d, D.stored);
   const stride = strideInPlace(d, D.valuePointer);
+  const scales = scaleStride(d, D.valueScalesPointer);
   const sums = work + size(d, D.workRow);
   const step: usize = single ? 4 : 16;
-  const chunk = chunkOf(bytes);
-  let value = addressInPlace(d, D.valuePointer, from);
   while (run > 0) {
     const keys = min(chunk, run);
     if (!came) touchRows(value, stride, keys, bytes);
-    if (sizeof<Stored>() == 2 && anySpecial(value, stride, keys, bytes)) {
-      computeFloats(d, work, 1, from, from + keys, single, weights, true);
-    } else {
-      if (sizeof<Stored>() == 1) {
-        const scale = scaleAddress(d, D.valueScalesPointer, from);
-        const guards = anyHidden(d, work);
-        scaleKeys(weights, keys, scale, scaleStride(d, D.valueScalesPointer), INT8_FACTOR, single, guards);
+    if (half) {
+      if (anySpecial(value, stride, keys, bytes)) {
+        computeFloats(d, work, 1, from, from + keys, single, weights, true);
       } else {
         multiply(weights, weights + step * <usize>keys, HALF_FACTOR);
+        if (single) singleStoredValues<u16>(weights, keys, value, bytes, stride, sums);
+        else fewStoredValues<u16>(weights, keys, value, bytes, stride, sums);
       }
-      if (single) singleStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
-      else fewStoredValues<Stored>(weights, keys, value, bytes, stride, sums);
+    } else {
+      scaleKeys(weights, keys, scale, scales, INT8_FACTOR, single, anyHidden(d, work));
+      if (single) singleStoredValues<i8>(weights, keys, value, bytes, stride, sums);
+      else fewStoredValues<i8>(weights, keys, value, bytes, stride, sums);
     }
     weights += step * <usize>keys;
     value += stride * <usize>keys;
+    scale += scales * <usize>keys;
     from += keys;
     run -= keys;
   }

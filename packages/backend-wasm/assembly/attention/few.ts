@@ -3,7 +3,7 @@ import { number, size, word } from "../descriptor";
 import { nextTile, startTiles } from "./ahead";
 import { normalizeRows } from "./denominators";
 import { computeFloats } from "./few-floats";
-import { addStoredValues, converts, multiply, packStoredQuery, scoreStored } from "./few-stored";
+import { computeStored, converts, multiply, packStoredQuery } from "./few-stored";
 import { allFinite } from "./kernels/guarded";
 import { addTile } from "./kernels/few-values";
 import { addPairs } from "./kernels/stored-values";
@@ -188,7 +188,7 @@ function attendTile(
   }
   const step = size(d, D.workHead);
   const scores = work + size(d, D.workScores);
-  if (converts(d, D.headDim)) scoreStored(d, work, heads, from, to, single, scores);
+  if (converts(d, D.headDim)) computeStored(d, work, heads, from, to, single, scores, false);
   else computeFloats(d, work, heads, from, to, single, scores, false);
   let at = work;
   for (let head = 0; head < heads; head++) {
@@ -196,7 +196,7 @@ function attendTile(
     weighTile(d, at, from, to, single, final);
     at += step;
   }
-  if (converts(d, D.valueDim)) addStoredValues(d, work, heads, from, to, single, scores);
+  if (converts(d, D.valueDim)) computeStored(d, work, heads, from, to, single, scores, true);
   else computeFloats(d, work, heads, from, to, single, scores, true);
   for (let head = 0; head < heads; head++) {
     addSums(d, work, to - from, single);

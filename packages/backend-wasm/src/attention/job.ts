@@ -232,6 +232,7 @@ function writeProblem(words: DataView, problem: AttentionProblem, plan: WasmPlan
     [D.kernel, plan.kernel === "few" ? D.kernelFew : plan.short ? D.kernelShort : D.kernelTiled],
     [D.loneRow, Number(plan.loneRow)],
     [D.fromMemory, Number(plan.fromMemory)],
+    [D.unitsInTurn, Number(plan.threads === 1)],
     [D.blockRows, plan.grid.rows],
     [D.blocks, plan.grid.blocks],
     [D.tileKeys, plan.tileKeys],

@@ -177,9 +177,11 @@ export const keyRowsPointer = 372;
 export const loneRow = 376;
 /** 1: keys and values are more than caches hold, so that a single row, too, brings each tile into the cache beforehand. */
 export const fromMemory = 380;
+/** Whether units are computed one after another, on one thread. */
+export const unitsInTurn = 384;
 
 /** Size of a descriptor. */
-export const descriptorBytes = 384;
+export const descriptorBytes = 388;
 
 // Values of `stored`: the power of two of an element's bytes.
 export const storedInt8 = 0;

@@ -5,6 +5,11 @@ import { touchAhead } from "./touch";
 // `singleScores` and `fewScores` on keys whose elements are converted in registers: see stored.ts. Keys are in the
 // cache already, so that several can be read at once, and `touchAhead` brings as many other rows into it.
 
+/** Keys, as many of which are brought into the cache at once. */
+// @ts-ignore: decorator
+@inline
+const AT_ONCE: i32 = 8;
+
 /**
  * Dot products of one row with keys, four at a time.
  *
@@ -63,10 +68,13 @@ export function singleStoredScores<Stored>(
 }
 
 /**
- * Dot products of four rows with keys, two at a time, which halves the loads of the queries.
+ * Dot products of four rows with keys, two at a time, which halves the loads of the queries, times the keys' scales and the
+ * rows' factors. A function of two keys, called in a loop, would take some five cycles more.
  *
- * @param query `[headDim/8, 4, 8]`, each eight in the order of `low` and `high`
+ * @param query `[headDim/8, 4, 8]`, each eight in the order of `low` and `high`, and `[4]` factors after them
  * @param bytes of a key, a multiple of eight elements
+ * @param scale of the first int8 key
+ * @param scaleStride bytes from one scale to the next
  * @param scores `[keys, 4]`, and one more that is overwritten
  */
 export function fewStoredScores<Stored>(
@@ -75,80 +83,81 @@ export function fewStoredScores<Stored>(
   bytes: usize,
   stride: usize,
   keys: i32,
-  scores: usize,
-): void {
-  const queryBytes = bytes * (16 / sizeof<Stored>());
-  const end = query + queryBytes;
-  while (keys > 0) {
-    pairScores<Stored>(end, queryBytes, key, keys > 1 ? stride : 0, scores);
-    touchAhead(2 * bytes);
-    key += 2 * stride;
-    scores += 32;
-    keys -= 2;
-  }
-}
-
-/**
- * Counters of a loop begin as sums: V8 extends parameters to 64 bits in every iteration.
- *
- * @param end of the queries
- * @param queryBytes of all four
- * @param step from the key to the other
- */
-function pairScores<Stored>(
-  end: usize,
-  queryBytes: usize,
-  from: usize,
-  step: usize,
+  scale: usize,
+  scaleStride: usize,
   scores: usize,
 ): void {
   const mask = maskOf<Stored>();
-  let query = end - queryBytes;
-  let other = from + step;
-  let key = other - step;
-  let a0 = i32x4.splat(0);
-  let a1 = a0;
-  let a2 = a0;
-  let a3 = a0;
-  let b0 = a0;
-  let b1 = a0;
-  let b2 = a0;
-  let b3 = a0;
-  while (query < end) {
-    const x = eight<Stored>(key);
-    const y = eight<Stored>(other);
-    const x0 = low<Stored>(key, x, mask);
-    const y0 = low<Stored>(other, y, mask);
-    let q = v128.load(query);
-    a0 = madd(q, x0, a0);
-    b0 = madd(q, y0, b0);
-    q = v128.load(query, 32);
-    a1 = madd(q, x0, a1);
-    b1 = madd(q, y0, b1);
-    q = v128.load(query, 64);
-    a2 = madd(q, x0, a2);
-    b2 = madd(q, y0, b2);
-    q = v128.load(query, 96);
-    a3 = madd(q, x0, a3);
-    b3 = madd(q, y0, b3);
-    const x1 = high<Stored>(key, x, mask);
-    const y1 = high<Stored>(other, y, mask);
-    q = v128.load(query, 16);
-    a0 = madd(q, x1, a0);
-    b0 = madd(q, y1, b0);
-    q = v128.load(query, 48);
-    a1 = madd(q, x1, a1);
-    b1 = madd(q, y1, b1);
-    q = v128.load(query, 80);
-    a2 = madd(q, x1, a2);
-    b2 = madd(q, y1, b2);
-    q = v128.load(query, 112);
-    a3 = madd(q, x1, a3);
-    b3 = madd(q, y1, b3);
-    query += 128;
-    key += 8 * sizeof<Stored>();
-    other += 8 * sizeof<Stored>();
+  const queryBytes = bytes * (16 / sizeof<Stored>());
+  const end = query + queryBytes;
+  while (keys > 0) {
+    touchAhead(AT_ONCE * bytes);
+    const last = scores + 16 * <usize>min(keys, AT_ONCE);
+    while (scores < last) {
+      if (keys == 1) {
+        stride = 0;
+        scaleStride = 0;
+      }
+      // Counters of a loop begin as sums: V8 extends parameters to 64 bits in every iteration.
+      let q = end - queryBytes;
+      let other = key + stride;
+      let own = other - stride;
+      let a0 = i32x4.splat(0);
+      let a1 = a0;
+      let a2 = a0;
+      let a3 = a0;
+      let b0 = a0;
+      let b1 = a0;
+      let b2 = a0;
+      let b3 = a0;
+      while (q < end) {
+        const x = eight<Stored>(own);
+        const y = eight<Stored>(other);
+        const x0 = low<Stored>(own, x, mask);
+        const y0 = low<Stored>(other, y, mask);
+        let row = v128.load(q);
+        a0 = madd(row, x0, a0);
+        b0 = madd(row, y0, b0);
+        row = v128.load(q, 32);
+        a1 = madd(row, x0, a1);
+        b1 = madd(row, y0, b1);
+        row = v128.load(q, 64);
+        a2 = madd(row, x0, a2);
+        b2 = madd(row, y0, b2);
+        row = v128.load(q, 96);
+        a3 = madd(row, x0, a3);
+        b3 = madd(row, y0, b3);
+        const x1 = high<Stored>(own, x, mask);
+        const y1 = high<Stored>(other, y, mask);
+        row = v128.load(q, 16);
+        a0 = madd(row, x1, a0);
+        b0 = madd(row, y1, b0);
+        row = v128.load(q, 48);
+        a1 = madd(row, x1, a1);
+        b1 = madd(row, y1, b1);
+        row = v128.load(q, 80);
+        a2 = madd(row, x1, a2);
+        b2 = madd(row, y1, b2);
+        row = v128.load(q, 112);
+        a3 = madd(row, x1, a3);
+        b3 = madd(row, y1, b3);
+        q += 128;
+        own += 8 * sizeof<Stored>();
+        other += 8 * sizeof<Stored>();
+      }
+      let a = sumsOf(a0, a1, a2, a3);
+      let b = sumsOf(b0, b1, b2, b3);
+      if (sizeof<Stored>() == 1) {
+        a = f32x4.mul(a, v128.load32_splat(scale));
+        b = f32x4.mul(b, v128.load32_splat(scale + scaleStride));
+        scale += 2 * scaleStride;
+      }
+      const factors = v128.load(end);
+      v128.store(scores, f32x4.mul(a, factors));
+      v128.store(scores, f32x4.mul(b, factors), 16);
+      key += 2 * stride;
+      scores += 32;
+      keys -= 2;
+    }
   }
-  v128.store(scores, sumsOf(a0, a1, a2, a3));
-  v128.store(scores, sumsOf(b0, b1, b2, b3), 16);
 }

@@ -1,6 +1,6 @@
 import { madd } from "../../math/simd";
 import { eight, firstFour, high, lastFour, low, maskOf } from "./stored";
-import { touchAhead } from "./touch";
+import { LINE, SHARES, touchAhead } from "./touch";
 
 // `singleValues` and `fewValues` on values whose elements are converted in registers: see stored.ts. Weights have
 // been multiplied with the scales and 2^−16, or with 2^112. Sums of a tile have each eight columns in the order of `low`
@@ -80,12 +80,19 @@ export function fewStoredValues<Stored>(
   const rowBytes = bytes * (4 / sizeof<Stored>());
   const weightsEnd = weights + 16 * <usize>keys;
   const end = value + bytes;
+  // Lines of all shares are due from 512 bytes on: a page of 16 keys has less than that in eight columns.
+  let due: usize = 0;
   while (value < end) {
-    touchAhead(<usize>keys * 8 * sizeof<Stored>());
+    due += <usize>keys * 8 * sizeof<Stored>();
+    if (due >= SHARES * LINE) {
+      touchAhead(due);
+      due = 0;
+    }
     eightColumns<Stored>(weights, weightsEnd, value, stride, rowBytes, tile);
     value += 8 * sizeof<Stored>();
     tile += 32;
   }
+  if (due > 0) touchAhead(due);
 }
 
 function eightColumns<Stored>(
