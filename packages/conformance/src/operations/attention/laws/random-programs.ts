@@ -9,9 +9,6 @@ import { maskTrees, scoreTrees } from "./program-trees.js";
 import { lawCase } from "./search.js";
 import { storedProblems } from "./stored-problems.js";
 
-/** Whether block masks are tried beside ragged batches, too. */
-const blocksOfRagged = false;
-
 const blocks: fc.Arbitrary<BlockMaskSpec> = fc.record(
   {
     queryBlock: fc.integer({ min: 1, max: 20 }),
@@ -30,7 +27,7 @@ const withPrograms = (
     .map(([spec, made, blockMask]) => ({
       ...spec,
       ...made,
-      ...(blockMask && (blocksOfRagged || !spec.ragged) && { blockMask }),
+      ...(blockMask && { blockMask }),
     }));
 
 const evaluated: Pick<Law, "features" | "tries" | "needsLogSumExp" | "check"> = {
