@@ -5,7 +5,7 @@ const onLlvmpipe = { backends: ["webgpu"], env: llvmpipe, where: "llvmpipe" };
 // It has no shader-f16, other limits, and compiles each kernel in a fraction of the time.
 const onSwiftShader = { backends: ["webgpu"], env: swiftShader, where: "SwiftShader" };
 // Deno's WebGPU is wgpu, whose compiler is naga: every pair of features, on a driver that computes seconds for
-// each kernel. Whether naga compiles all kernels, backend-webgpu's tests say. Its JavaScript engine is Node's.
+// each kernel. Whether naga compiles all kernels, suite-forms of backend-webgpu says. Its JavaScript engine is Node's.
 const onWebGpu: readonly EngineRun[] =
   scope === "all"
     ? [onLlvmpipe, onSwiftShader]

@@ -1,4 +1,4 @@
-/** Every kernel in every form that can be chosen. */
+/** Kernels of every kind, with each of their sizes and types. Those that the suite can lead to: see suite-forms.ts. */
 
 import { decodeKernel } from "../src/attention/kernels/decode.js";
 import { matrixKernel } from "../src/attention/kernels/matrix.js";

@@ -1,4 +1,4 @@
-// Run by Deno: compiles the kernels in a JSON file, an array of { name, code }, with naga, and prints
+// Run by Deno: compiles the kernels in a JSON file, an array of { name, code, pipeline }, with naga, and prints
 // what it says to each as JSON: { name: error or null }. Needs a Vulkan driver.
 const kernels = JSON.parse(await Deno.readTextFile(Deno.args[0]));
 const adapter = await navigator.gpu?.requestAdapter();
@@ -17,7 +17,7 @@ const device = await adapter.requestDevice({
   requiredLimits: { maxStorageBuffersPerShaderStage },
 });
 const errors = {};
-for (const { name, code } of kernels) {
+for (const { name, code, pipeline } of kernels) {
   const needed = [...code.matchAll(/^enable (\w+);$/gm)].map(([, extension]) => extension);
   const missing = needed.filter(
     (extension) => !device.features.has(extension === "f16" ? "shader-f16" : extension),
@@ -30,7 +30,7 @@ for (const { name, code } of kernels) {
   const module = device.createShaderModule({ code });
   const refused = await device.popErrorScope();
   device.pushErrorScope("validation");
-  if (!refused) {
+  if (!refused && pipeline) {
     device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: "main" } });
   }
   const unusable = await device.popErrorScope();
