@@ -40,7 +40,7 @@ describe.skipIf(folder === null)("stories260K", () => {
   test.each([
     ["js", "float16", 256],
     ["wasm", "float16", 256],
-    // Of tokens each of which follows the published ones: a text that has taken another turn agrees no more.
+    // Each token follows the published ones: a text that has taken another turn agrees no more.
     ["js", "int8", 250],
     ["wasm", "int8", 250],
   ] as const)("%s, a cache of %s: at least %i tokens agree", async (backend, dtype, least) => {

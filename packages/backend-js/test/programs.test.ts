@@ -71,7 +71,7 @@ test("scores of blocks that a block mask or a program hides are not computed", a
       ([{ start, end, from, to }]) => (end - start) * (to - from),
     );
     const blocks = computed.reduce((a, b) => a + b, 0) / (128 * 128);
-    // Those before the diagonal and on it, of which the program leaves half.
+    // Blocks before the diagonal and on it, of which the program leaves half.
     expect(blocks).toBeGreaterThan(8);
     if ("maskMod" in rules) expect(blocks).toBeLessThan(10);
     else expect(blocks).toBe(10);

@@ -18,7 +18,7 @@ export async function deviceOfAll(): Promise<GPUDevice | null> {
   });
 }
 
-/** What the compiler says to a kernel's text; nothing if it is right. */
+/** The compiler's messages about a kernel's text; nothing if it is right. */
 export async function messagesTo(device: GPUDevice, code: string): Promise<readonly string[]> {
   const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
   return messages.map(({ type, lineNum, message }) => `${type} ${lineNum}: ${message}`);

@@ -24,6 +24,11 @@ export function messageOf(error: unknown): string {
   return describeValue(error);
 }
 
+/** {@link messageOf} in an error message of another argument: as short as any value's description. */
+export function describeThrown(error: unknown): string {
+  return shorten(messageOf(error), mostCharacters);
+}
+
 /** @param around the lists that the value is in, so that a cycle ends */
 function describeNested(value: unknown, level: number, around: readonly unknown[]): string {
   try {

@@ -205,4 +205,4 @@ export function formatReasons(backends: readonly BackendReasons[]): string {
     .join("\n");
 }
 
-export { describeValue, messageOf } from "./describe-value.js";
+export { describeThrown, describeValue, messageOf } from "./describe-value.js";

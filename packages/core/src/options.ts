@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { describeValue, type HeedError, InvalidInputError, isHeedError } from "./errors.js";
+import {
+  describeThrown,
+  describeValue,
+  type HeedError,
+  InvalidInputError,
+  isHeedError,
+} from "./errors.js";
 import { typedArrayName } from "./tensor/typed-array.js";
 
 /**
@@ -27,7 +33,7 @@ export function unreadable(argument: string, error: unknown): HeedError {
   return new InvalidInputError(
     argument,
     "a value whose members can be read",
-    `one that throws when it is read: ${describeValue(error)}`,
+    `one that throws when it is read: ${describeThrown(error)}`,
     { cause: error },
   );
 }

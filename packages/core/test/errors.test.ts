@@ -4,6 +4,7 @@ import {
   DeviceError,
   DeviceLostError,
   DisposedError,
+  describeProblem,
   type HeedError,
   InvalidInputError,
   isHeedError,
@@ -11,8 +12,10 @@ import {
   reference,
   UnsupportedError,
 } from "@heed/core";
+import { maskMod } from "@heed/core/program";
+import { readSafeTensors } from "@heed/core/safetensors";
 import { describe, expect, test } from "vitest";
-import { describeValue, messageOf } from "../src/describe-value.js";
+import { describeThrown, describeValue, messageOf } from "../src/describe-value.js";
 
 const errors: [string, string, HeedError][] = [
   ["InvalidInputError", "invalid-input", new InvalidInputError("a", "b", "c")],
@@ -111,6 +114,37 @@ describe("describeValue", () => {
     if (typeof expected === "string") expect(text).toBe(expected);
     else expect(text).toMatch(expected);
     expect(text.length).toBeLessThan(300);
+  });
+
+  test("what functions and members of the caller's throw is said, and kept as the cause", () => {
+    const boom = new ReferenceError("positions is not defined");
+    const thrown = (run: () => unknown): InvalidInputError => {
+      try {
+        run();
+      } catch (error) {
+        return error as InvalidInputError;
+      }
+      throw new Error("nothing was thrown");
+    };
+    const ofProgram = thrown(() =>
+      maskMod(() => {
+        throw boom;
+      }),
+    );
+    expect(ofProgram.message).toContain("one that throws: positions is not defined");
+    expect(ofProgram.cause).toBe(boom);
+    const ofMember = thrown(() =>
+      describeProblem({
+        get query(): never {
+          throw boom;
+        },
+      } as never),
+    );
+    expect(ofMember.message).toContain("throws when it is read: positions is not defined");
+    expect(ofMember.cause).toBe(boom);
+    const ofHeader = thrown(() => readSafeTensors(new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0, 0x7b])));
+    expect(ofHeader.message).toContain((ofHeader.cause as SyntaxError).message);
+    expect(describeThrown(new Error("x".repeat(1e6))).length).toBeLessThan(300);
   });
 
   test("messages of what is thrown", () => {

@@ -289,7 +289,7 @@ function cutBlocks(bound: BoundAttention, mask: HostTensor, columns: Columns): C
     for (let i = 0; i < run; i += keyBlock) {
       const from = Math.floor((column + i) / whole);
       const to = (own + i) / keyBlock;
-      // Of a ragged batch, a sequence may have fewer blocks than the page table has keys.
+      // A sequence of a ragged batch may have fewer blocks than the page table has keys.
       if (from >= shape[3]) continue;
       for (let line = 0; line < lines; line++) {
         data[line * blocks + to] = dense.data[dense.offset + line * shape[3] + from] as number;

@@ -6,7 +6,7 @@ import { keyHead, keyHeads, selectedHead } from "./unit";
 
 // Which keys or values the kernels for few rows bring into the cache while they compute with those before them.
 
-/** Where the keys and the values lie that were brought into the cache while those before them were multiplied. */
+/** Addresses of the keys and the values that were brought into the cache while those before them were multiplied. */
 let keysAhead: usize = 0;
 let valuesAhead: usize = 0;
 /** Whether a tile as long follows, to be brought into the cache meanwhile. */

@@ -106,7 +106,7 @@ export function computeStored(
     let at: usize = 0;
     if (heads > 1) selectHead(0);
     let row = addressInPlace(d, pointer, from);
-    // Of float16 an address that nothing is read from.
+    // An address from which nothing is read, for float16.
     let scale = scaleAddress(d, scales, from);
     for (let head = 0; head < heads; head++) {
       if (heads > 1) selectHead(head);

@@ -15,7 +15,7 @@ import type { Kernel } from "../../src/wgsl/kernel.js";
 const deno = process.env.DENO_PATH;
 const driver = process.env.HEED_NAGA_DRIVER ?? "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json";
 
-/** What naga needs and is not here. */
+/** Names of what naga needs and is not here. */
 export const missing: readonly string[] = [
   ...(deno ? [] : ["Deno (DENO_PATH)"]),
   ...(existsSync(driver) ? [] : [`the Vulkan driver ${driver} (HEED_NAGA_DRIVER)`]),

@@ -1,4 +1,4 @@
-import { describeValue, InvalidInputError } from "../errors.js";
+import { describeThrown, describeValue, InvalidInputError } from "../errors.js";
 import { type Expression, isExpression, variables } from "./expression.js";
 import { formOf } from "./form.js";
 import type { BoolExpression, NumberExpression } from "./functions.js";
@@ -85,7 +85,7 @@ function built<V, R>(argument: string, build: R | ((variables: V) => R), given: 
     return (build as (variables: V) => R)(given);
   } catch (error) {
     if (error instanceof InvalidInputError) throw error;
-    const actual = `one that throws: ${describeValue(error)}`;
+    const actual = `one that throws: ${describeThrown(error)}`;
     throw new InvalidInputError(argument, "a function that returns an expression", actual, {
       cause: error,
     });

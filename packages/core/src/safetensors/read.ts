@@ -1,4 +1,4 @@
-import { describeValue, InvalidInputError } from "../errors.js";
+import { describeThrown, describeValue, InvalidInputError } from "../errors.js";
 import { isList } from "../options.js";
 import type { DType, TypedArray } from "../tensor/dtype.js";
 import { type HostTensor, tensor } from "../tensor/tensor.js";
@@ -52,7 +52,7 @@ function readHeader(bytes: Uint8Array): Record<string, unknown> {
     const header: unknown = JSON.parse(new TextDecoder().decode(bytes));
     if (typeof header === "object" && header !== null) return { ...header };
   } catch (cause) {
-    throw new InvalidInputError("bytes", "a JSON header", describeValue(cause), { cause });
+    throw new InvalidInputError("bytes", "a JSON header", describeThrown(cause), { cause });
   }
   throw new InvalidInputError("bytes", "a header that is a JSON object", "another value");
 }

@@ -386,7 +386,7 @@ describe("ragged batches and pages", () => {
           keyPositions: tensor(Int32Array.of(4, 0, 6, 9, 1, 2, 8, 3), [1, 8]),
         },
         {
-          // What is behind a sequence's end counts for no call.
+          // Positions behind a sequence's end count for no call.
           queryPositions: tensor(Int32Array.of(5, 1, 9, 9, 0, 0, 0, 0, 0, 7, 3, 2), [3, 4]),
           keyPositions: tensor(Int32Array.of(4, 0, 6, 0, 9, 0, 0, 0, 1, 2, 8, 3), [3, 4]),
         },

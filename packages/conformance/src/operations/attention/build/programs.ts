@@ -376,7 +376,7 @@ export function buildBlockMask(
 
 type Places = Pick<BlockMaskOptions, "queryOffset" | "queryPositions" | "keyPositions">;
 
-/** Where the queries and keys of a call's sequences are, of which none has more than these lengths. */
+/** Positions of the queries and keys of a call's sequences, of which none has more than these lengths. */
 function placesOf(
   inputs: AttentionInputs<HostTensor>,
   queryLength: number,

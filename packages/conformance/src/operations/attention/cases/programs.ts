@@ -62,7 +62,7 @@ const special: Readonly<Record<string, CaseSpec>> = {
   },
   "score-raw-scores": { ...cross, scoreMod: "alibi", returns: { scores: "raw" } },
   "score-capped-scores": { ...cross, scoreMod: "alibi", returns: { scores: "capped" } },
-  // Of a bias of −∞, the program may make a score that is finite, of a key that is hidden all the same.
+  // The program may make a finite score of a bias of −∞; the key is hidden all the same.
   "score-biased-scores": {
     ...cross,
     bias: { shape: [7, 30], holes: "-inf" },
