@@ -1,4 +1,4 @@
-/** Kernels of every kind, with each of their sizes and types. Those that the suite can lead to: see suite-forms.ts. */
+/** Kernels of every kind, in many of their sizes and types. suite-forms.ts has all that the suite can lead to. */
 
 import { decodeKernel } from "../src/attention/kernels/decode.js";
 import { matrixKernel } from "../src/attention/kernels/matrix.js";
