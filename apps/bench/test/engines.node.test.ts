@@ -35,6 +35,24 @@ test("a missing engine is an error that says how to get it", () => {
   expect(hasEngine("webkit")).toBe(false);
 });
 
+test("webkit without a display is missing, too", async () => {
+  const empty = await mkdtemp(join(folder, "display-"));
+  const driver = join(empty, "WebKitWebDriver");
+  await writeFile(driver, "");
+  vi.stubEnv("WEBKIT_DRIVER_PATH", driver);
+  vi.stubEnv("PATH", empty);
+  vi.stubEnv("DISPLAY", "");
+  expect(() => findEngine("webkit")).toThrow(
+    "no display for webkit, and no Xvfb: install it (on Debian: apt install webkit2gtk-driver xvfb), or name another with DISPLAY",
+  );
+  expect(hasEngine("webkit")).toBe(false);
+  await writeFile(join(empty, "Xvfb"), "");
+  expect(findEngine("webkit")).toBe(driver);
+  vi.stubEnv("PATH", "");
+  vi.stubEnv("DISPLAY", ":1");
+  expect(findEngine("webkit")).toBe(driver);
+});
+
 test("the command takes engines in any order and measures in one order", () => {
   expect(parseOptions(["--bun", "--firefox", "--chromium"]).engines).toEqual([
     "chromium",

@@ -36,9 +36,13 @@ export class MissingEngineError extends Error {
   override readonly name = "MissingEngineError";
   readonly engine: EngineName;
 
-  constructor(engine: EngineName, where: string) {
-    const { variable, install } = sought[engine];
-    super(`no ${engine} at ${where}: install it (${install}), or name another with ${variable}`);
+  /**
+   * @param lack what there is not
+   * @param variable of the environment that names another
+   */
+  constructor(engine: EngineName, lack: string, variable: string = sought[engine].variable) {
+    const { install } = sought[engine];
+    super(`no ${lack}: install it (${install}), or name another with ${variable}`);
     this.engine = engine;
   }
 }
@@ -53,8 +57,18 @@ export function findEngine(name: EngineName): string {
   const named = process.env[variable];
   const candidates = named ? [named] : places.flatMap(pathsOf);
   const found = candidates.find((path) => existsSync(path));
-  if (found === undefined) throw new MissingEngineError(name, named ?? places.join(", "));
+  if (found === undefined) {
+    throw new MissingEngineError(name, `${name} at ${named ?? places.join(", ")}`);
+  }
+  if (name === "webkit" && !process.env.DISPLAY && findXvfb() === undefined) {
+    throw new MissingEngineError(name, "display for webkit, and no Xvfb", "DISPLAY");
+  }
   return found;
+}
+
+/** The path of the X server without a screen, which webkit needs where there is no display. */
+export function findXvfb(): string | undefined {
+  return pathsOf("Xvfb").find((path) => existsSync(path));
 }
 
 /** Whether an engine can be opened here. */

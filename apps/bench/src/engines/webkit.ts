@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import type { Readable } from "node:stream";
 import type { WebDriver } from "selenium-webdriver";
-import { findEngine, pathsOf } from "./find.js";
+import { findEngine, findXvfb } from "./find.js";
 import type { OpenedPage, OpenOptions } from "./opened.js";
 
 /** Opens a page in WebKitGTK's MiniBrowser, over WebDriver, on a display that nobody sees. */
@@ -19,7 +18,7 @@ export async function openWebKit({ env = {}, args = [] }: OpenOptions): Promise<
     for (const child of children) child.kill();
   };
   try {
-    const display = process.env.DISPLAY ?? (await startDisplay(children));
+    const display = process.env.DISPLAY || (await startDisplay(children));
     const port = await freePort();
     const service = spawn(driverPath, [`--port=${port}`], {
       stdio: "ignore",
@@ -91,14 +90,9 @@ async function readInPieces(driver: WebDriver, expression: string): Promise<stri
 
 /** Starts an X server without a screen. @returns the name of its display */
 async function startDisplay(children: ChildProcess[]): Promise<string> {
-  const path = pathsOf("Xvfb").find((candidate) => existsSync(candidate));
-  if (path === undefined) {
-    throw new Error(
-      "webkit needs a display: there is no DISPLAY and no Xvfb (Debian: apt install xvfb)",
-    );
-  }
   const screen = ["-screen", "0", "1600x1400x24"];
-  const server = spawn(path, ["-displayfd", "3", ...screen, "-nolisten", "tcp"], {
+  // `findEngine` has found it.
+  const server = spawn(findXvfb() as string, ["-displayfd", "3", ...screen, "-nolisten", "tcp"], {
     stdio: ["ignore", "ignore", "ignore", "pipe"],
   });
   children.push(server);
