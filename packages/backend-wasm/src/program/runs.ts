@@ -86,6 +86,8 @@ class RunFinder {
   /** Whether panels differ by batch entry, and by head. */
   readonly #byBatch: boolean;
   readonly #byHead: boolean;
+  /** Whether each sequence has keys of its own: no more of them have positions as data than exist. */
+  readonly #ownKeys: boolean;
   /** Panels of the sequences and heads that are done. */
   readonly #panels = new Map<string, Panels>();
   readonly #starts: number[] = [];
@@ -102,6 +104,7 @@ class RunFinder {
     const [batches, heads] = problem.blockMask?.shape ?? [1, 1];
     const changes = maskMod ? resultDependence(maskMod) : 0;
     this.#byBatch = batches > 1 || (changes & dependence.batch) !== 0;
+    this.#ownKeys = problem.ragged !== null || problem.keyPositions !== null;
     this.#byHead = heads > 1 || (changes & dependence.head) !== 0;
     this.#intervals = maskMod && !blockMask?.skipsProgram ? new ProgramIntervals(maskMod) : null;
     this.#longest = bound.kvLengths.reduce((most, length) => Math.max(most, length), 0);
@@ -114,8 +117,7 @@ class RunFinder {
 
   panelsOf(s: number, keyHead: number): Panels {
     const sequence = this.#sequence(s);
-    const { queryPositions, keyPositions, ragged } = this.#problem;
-    const differ = ragged || (queryPositions ?? 0) > 1 || (keyPositions ?? 0) > 1;
+    const differ = this.#ownKeys || (this.#problem.queryPositions ?? 0) > 1;
     const where = this.#byBatch || differ ? `sequence ${s}` : `offset ${sequence.offset}`;
     const key = `${this.#byHead ? keyHead : 0} ${where}`;
     const known = this.#panels.get(key);
@@ -147,7 +149,7 @@ class RunFinder {
     const rows = group * sequence.queryLength;
     const panels = Math.ceil(rows / panelRows);
     // Lengths are looked at by the kernels. Those of batch entries differ, which share their panels.
-    const keys = this.#problem.ragged ? sequence.keyLength : this.#longest;
+    const keys = this.#ownKeys ? sequence.keyLength : this.#longest;
     const known = this.#intervals && this.#classify(sequence, s, keyHead, rows, keys);
     for (let panel = 0; panel < panels; panel++) {
       this.#starts.push(this.#runs.length / 3);

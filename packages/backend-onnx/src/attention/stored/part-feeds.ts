@@ -11,7 +11,7 @@ import {
   tensor,
   transpose,
 } from "@heed/core";
-import { canonicalOrder, headsOrder, storedDims } from "../../layout/axis-order.js";
+import { axisOrder, canonicalOrder, headsOrder, storedDims } from "../../layout/axis-order.js";
 import { type FeedContext, feed, hostFeed } from "../../layout/feed.js";
 import type { Scratch } from "../../layout/scratch.js";
 import { runtimeTensor } from "../../runtime/native-data.js";
@@ -80,11 +80,13 @@ export function partFeeds(
       if (flat) return [outer * inner, rows, size];
       return part.pool && part.byHead ? [1, outer, inner * rows, size] : shape;
     };
-    if (part.byHead) {
-      const t = given[name] as HostTensor;
-      feeds[name] = hostFeed(context.runtime, t, dims(storedDims(t.shape, headsOrder)));
+    const whole = given[name];
+    // Without views, which cost a step of decoding as much as its table of pages.
+    if (part.byHead && axisOrder(whole) === headsOrder) {
+      const shape = storedDims(whole.shape, headsOrder);
+      feeds[name] = hostFeed(context.runtime, whole as HostTensor, dims(shape));
     } else {
-      const t = storedPart(part, given[name]);
+      const t = storedPart(part, whole);
       feeds[name] = feed(context, name, t, storage?.dtype ?? dtype, dims(t.shape), order[name]);
     }
     const givenScales = gathered ? null : bound[`${name}Scales`];

@@ -209,6 +209,13 @@ const special: Readonly<Record<string, CaseSpec>> = {
     scoreMod: "alibi",
     blockMask: blocks,
   },
+  // Fewer keys of the first entry have positions than of the second.
+  "positions-programs-lengths": {
+    ...base,
+    kvLengths: [3, 36],
+    keyPositions: { order: "ring", one: true },
+    maskMod: "window",
+  },
   "positions-programs": {
     ...base,
     queryPositions: { order: "tree" },
