@@ -40,11 +40,11 @@ function outputOf(
 
 /**
  * The same call with keys and values in float64, row after row; `null` for a ragged batch, whose rows
- * are other ones. Which mistakes give an output does not depend on dtypes.
+ * are other ones, and for positions as data, which are storage too. Which mistakes give an output does not depend on dtypes.
  */
 export function unstored(call: Call): Call | null {
   const problem = describeProblem(call);
-  if (problem.ragged) return null;
+  if (problem.ragged || problem.positions === "data") return null;
   const bound = bindInputs(problem, call);
   const { batch, kvHeads, keyLength } = problem;
   const dense = (t: HostTensor, scales: HostTensor | null): HostTensor => {
