@@ -1,4 +1,4 @@
-/** What a backend does not look at, as far as results show it. */
+/** Expectations of keys and programs that a backend leaves alone, as far as results show it. */
 import {
   type AttentionInputs,
   type AttentionOutputs,
