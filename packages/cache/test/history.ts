@@ -17,6 +17,9 @@ import {
 import { expect } from "vitest";
 import type { Cache, CacheDType, CacheInputs, CacheOptions } from "../src/index.js";
 
+/** Backends on which every cache works. */
+export const complete: readonly string[] = ["js", "wasm", "webgpu"];
+
 /** Sizes of the caches of these tests. */
 export const sizes = { batch: 2, kvHeads: 2, headDim: 8, valueDim: 12 } as const;
 const queryHeads = 4;

@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attentionOn, providers, refusalOf } from "../../../test/backends.js";
 import { Cache, type CacheOptions, createCache } from "../src/index.js";
-import { Modelled, randomFrom, sizes } from "./history.js";
+import { complete, Modelled, randomFrom, sizes } from "./history.js";
 
 const kinds = {
   static: { kind: "static", capacity: 14 },
@@ -16,9 +16,6 @@ const kinds = {
   "rolling, as short as can be": { kind: "rolling", capacity: 1, window: 2 },
   paged: { kind: "paged", capacity: 40, pageSize: 4 },
 } as const satisfies Readonly<Record<string, Partial<CacheOptions>>>;
-
-/** Backends on which every cache works. */
-const complete = ["js", "wasm", "webgpu"];
 
 const dtypes = ["float32", "float16", "int8"] as const;
 

@@ -16,16 +16,13 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attentionOn, providers, refusalOf } from "../../../test/backends.js";
 import { type CacheInputs, type CacheOptions, createCache } from "../src/index.js";
-import { Modelled, type RulesOf, randomFrom, sizes } from "./history.js";
+import { complete, Modelled, type RulesOf, randomFrom, sizes } from "./history.js";
 
 const kinds = {
   static: { kind: "static", capacity: 26 },
   rolling: { kind: "rolling", capacity: 18, window: 5, keep: 3 },
   paged: { kind: "paged", capacity: 64, pageSize: 4, maxLength: 26 },
 } as const satisfies Readonly<Record<string, Partial<CacheOptions>>>;
-
-/** Backends on which every cache works. */
-const complete = ["js", "wasm", "webgpu"];
 
 /** Document of each token of both batch entries. */
 const length = 26;

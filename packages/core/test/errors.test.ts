@@ -16,6 +16,7 @@ import { maskMod } from "@heed/core/program";
 import { readSafeTensors } from "@heed/core/safetensors";
 import { describe, expect, test } from "vitest";
 import { describeThrown, describeValue, messageOf } from "../src/describe-value.js";
+import { errorOf } from "./program/error-of.js";
 
 const errors: [string, string, HeedError][] = [
   ["InvalidInputError", "invalid-input", new InvalidInputError("a", "b", "c")],
@@ -118,22 +119,14 @@ describe("describeValue", () => {
 
   test("what functions and members of the caller's throw is said, and kept as the cause", () => {
     const boom = new ReferenceError("positions is not defined");
-    const thrown = (run: () => unknown): InvalidInputError => {
-      try {
-        run();
-      } catch (error) {
-        return error as InvalidInputError;
-      }
-      throw new Error("nothing was thrown");
-    };
-    const ofProgram = thrown(() =>
+    const ofProgram = errorOf(() =>
       maskMod(() => {
         throw boom;
       }),
     );
     expect(ofProgram.message).toContain("one that throws: positions is not defined");
     expect(ofProgram.cause).toBe(boom);
-    const ofMember = thrown(() =>
+    const ofMember = errorOf(() =>
       describeProblem({
         get query(): never {
           throw boom;
@@ -142,7 +135,7 @@ describe("describeValue", () => {
     );
     expect(ofMember.message).toContain("throws when it is read: positions is not defined");
     expect(ofMember.cause).toBe(boom);
-    const ofHeader = thrown(() => readSafeTensors(new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0, 0x7b])));
+    const ofHeader = errorOf(() => readSafeTensors(new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0, 0x7b])));
     expect(ofHeader.message).toContain((ofHeader.cause as SyntaxError).message);
     expect(describeThrown(new Error("x".repeat(1e6))).length).toBeLessThan(300);
   });

@@ -8,10 +8,10 @@ import {
   toFloat64,
   zeros,
 } from "@heed/core";
-import { type LayerCache, type MultiHeadAttentionOptions, multiHeadAttention } from "@heed/layers";
+import { type LayerCache, multiHeadAttention } from "@heed/layers";
 import { beforeAll, describe, expect, test } from "vitest";
 import { attentionOn } from "../../../test/backends.js";
-import { bools, expectClose, floats, weightsOf } from "./calls.js";
+import { bools, causalLayer, expectClose, floats, rows } from "./calls.js";
 
 /** The least that a layer needs of a cache: rows in host memory. */
 class PlainCache implements LayerCache {
@@ -63,16 +63,6 @@ class PlainCache implements LayerCache {
   }
 }
 
-const options = (): MultiHeadAttentionOptions => ({
-  queryHeads: 4,
-  kvHeads: 2,
-  weights: weightsOf(),
-  rotary: { theta: 100 },
-  causal: true,
-});
-
-const rows = (t: HostTensor, from: number, to: number) => slice(t, 1, from, to) as HostTensor;
-
 describe("a layer with a cache", () => {
   let attention: Attention;
   beforeAll(async () => {
@@ -80,7 +70,7 @@ describe("a layer with a cache", () => {
   });
 
   test("chunks of any size give what the whole sequence gives", async () => {
-    const layer = await multiHeadAttention(attention, options());
+    const layer = await multiHeadAttention(attention, causalLayer());
     const query = floats(2, 9, 24);
     const whole = await layer.run({ query });
     const cache = new PlainCache(2, 12);
@@ -94,7 +84,7 @@ describe("a layer with a cache", () => {
   });
 
   test("padding after an entry's tokens is not appended", async () => {
-    const layer = await multiHeadAttention(attention, options());
+    const layer = await multiHeadAttention(attention, causalLayer());
     const [a, b] = [floats(1, 5, 24), floats(1, 3, 24)];
     const prompt = tensor(
       Float32Array.of(
@@ -122,7 +112,7 @@ describe("a layer with a cache", () => {
   });
 
   test("masks and biases are over the tokens so far", async () => {
-    const layer = await multiHeadAttention(attention, options());
+    const layer = await multiHeadAttention(attention, causalLayer());
     const query = floats(1, 5, 24);
     const mask = bools(
       Array.from({ length: 25 }, (_, i) => (i % 3 === 1 ? 0 : 1)),
@@ -159,7 +149,7 @@ describe("a layer with a cache", () => {
   ])(
     "%s is named where it is wrong, and the cache is as it was",
     async (argument, changes, more) => {
-      const layer = await multiHeadAttention(attention, options());
+      const layer = await multiHeadAttention(attention, causalLayer());
       const cache = new PlainCache(2, 8);
       await layer.run({ query: floats(2, 2, 24), cache });
       Object.assign(cache, more);
@@ -170,7 +160,7 @@ describe("a layer with a cache", () => {
   );
 
   test("a cache that turns keys has to say how to a layer that does not", async () => {
-    const { rotary, ...plain } = options();
+    const { rotary, ...plain } = causalLayer();
     const layer = await multiHeadAttention(attention, plain);
     const silent = new PlainCache(2, 8, { rotates: true });
     const run = (cache: LayerCache) => layer.run({ query: floats(2, 1, 24), cache });
@@ -189,7 +179,7 @@ describe("a layer with a cache", () => {
       upload: attention.upload.bind(attention),
       allocate: attention.allocate.bind(attention),
     });
-    const layer = await multiHeadAttention(failingRun, options());
+    const layer = await multiHeadAttention(failingRun, causalLayer());
     const cache = new PlainCache(1, 8);
     await layer.run({ query: floats(1, 3, 24), cache });
     failing = true;
@@ -198,7 +188,7 @@ describe("a layer with a cache", () => {
   });
 
   test("an aborted call takes back what it appended", async () => {
-    const layer = await multiHeadAttention(attention, options());
+    const layer = await multiHeadAttention(attention, causalLayer());
     const cache = new PlainCache(1, 8);
     const run = layer.run({ query: floats(1, 2, 24), cache }, { signal: AbortSignal.abort() });
     await expect(run).rejects.toThrow();
@@ -209,7 +199,7 @@ describe("a layer with a cache", () => {
     const { js } = await import("@heed/backend-js");
     const { wasm } = await import("@heed/backend-wasm");
     const both = await createAttention({ backends: [wasm({ threads: 1 }), js()] });
-    const layer = await multiHeadAttention(both, options());
+    const layer = await multiHeadAttention(both, causalLayer());
     expect(layer.backend).toBe("wasm");
     const query = floats(1, 4, 24);
     const { output } = await layer.run({ query, cache: new PlainCache(1, 8) });
@@ -219,7 +209,7 @@ describe("a layer with a cache", () => {
   });
 
   test("one row of positions may stand for all entries", async () => {
-    const layer = await multiHeadAttention(attention, options());
+    const layer = await multiHeadAttention(attention, causalLayer());
     const query = floats(2, 3, 24);
     const one = Int32Array.of(7, 8, 9);
     const all = tensor(Int32Array.of(7, 8, 9, 7, 8, 9), [2, 3]);

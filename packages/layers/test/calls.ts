@@ -1,5 +1,5 @@
-import { type HostTensor, tensor, toFloat64 } from "@heed/core";
-import type { LayerWeights } from "@heed/layers";
+import { type HostTensor, slice, tensor, toFloat64 } from "@heed/core";
+import type { LayerWeights, MultiHeadAttentionOptions } from "@heed/layers";
 import { expect } from "vitest";
 
 let seed = 0;
@@ -49,6 +49,19 @@ export function weightsOf({
     output: linear(size, queryHeads * valueDim),
   };
 }
+
+/** A causal layer of grouped heads that turns queries and keys, each time with other weights. */
+export const causalLayer = (): MultiHeadAttentionOptions => ({
+  queryHeads: 4,
+  kvHeads: 2,
+  weights: weightsOf(),
+  rotary: { theta: 100 },
+  causal: true,
+});
+
+/** Some tokens of all batch entries. */
+export const rows = (t: HostTensor, from: number, to: number) =>
+  slice(t, 1, from, to) as HostTensor;
 
 /** Float32 through projections and a softmax, against float64: some hundred roundings of the largest number. */
 export function expectClose(got: HostTensor | undefined, wanted: ArrayLike<number>): void {

@@ -1,6 +1,6 @@
 /** Programs, block masks, windows and ALiBi of layers, with and without caches, by the places of tokens. */
 import { type CacheOptions, createCache } from "@heed/cache";
-import { type Attention, type HostTensor, slice, tensor, toFloat64 } from "@heed/core";
+import { type Attention, type HostTensor, tensor, toFloat64 } from "@heed/core";
 import {
   abs,
   add,
@@ -17,7 +17,7 @@ import {
 import { type MultiHeadAttentionOptions, multiHeadAttention } from "@heed/layers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attentionOn, providers, refusalOf } from "../../../test/backends.js";
-import { bools, expectClose, floats, weightsOf } from "./calls.js";
+import { bools, causalLayer, expectClose, floats, rows } from "./calls.js";
 import { naiveLayer } from "./naive.js";
 
 const length = 14;
@@ -31,15 +31,6 @@ const kinds: Readonly<Record<string, CacheOptions>> = {
 /** Tokens of calls one after another; some are more than a window. */
 const chunks = [5, 1, 6, 1, 1];
 
-const options = (): MultiHeadAttentionOptions => ({
-  queryHeads: 4,
-  kvHeads: 2,
-  weights: weightsOf(),
-  rotary: { theta: 100 },
-  causal: true,
-});
-
-const rows = (t: HostTensor, from: number, to: number) => slice(t, 1, from, to) as HostTensor;
 const documentOf = (b: number, t: number) => Math.floor((t + 2 * b) / 5);
 const documents = table(
   tensor(
@@ -86,7 +77,7 @@ describe.each(Object.keys(providers))("programs of layers on %s", (backend) => {
 
   test("without a cache", async (context) => {
     if (attention === null) return context.skip(`${backend} is not available`);
-    const given = options();
+    const given = causalLayer();
     const layer = await multiHeadAttention(attention, given);
     const query = floats(2, length, 24);
     const wanted = naiveLayer(given, { query, mask: maskOf(false), bias });
@@ -107,7 +98,7 @@ describe.each(Object.keys(providers))("programs of layers on %s", (backend) => {
   test.for(Object.entries(kinds))("%s cache", async ([kind, of], context) => {
     if (attention === null) return context.skip(`${backend} is not available`);
     const running = attention;
-    const given = options();
+    const given = causalLayer();
     const layer = await multiHeadAttention(running, given);
     const refused = await refusalOf(async () => {
       const cache = await createCache(running, of);
@@ -152,7 +143,7 @@ describe("a rolling cache that keeps first tokens, in chunks of any size", () =>
     ["a longer window of the layer's", { window: { left: 9, right: 3 } }, 4],
     ["ALiBi", { alibiSlopes: slopes }, 4, biasOf(slopes.map((slope) => -slope))],
   ])("%s", async (_, more, left, bias) => {
-    const given = options();
+    const given = causalLayer();
     const layer = await multiHeadAttention(attention, { ...given, ...more });
     const query = floats(2, length, 24);
     const seen = Array.from({ length: length * length }, (_, at) => {
@@ -178,7 +169,7 @@ describe("a rolling cache that keeps first tokens, in chunks of any size", () =>
 
 test("wrong programs are named, and the cache is as it was", async () => {
   const attention = (await attentionOn("js")) as Attention;
-  const given = options();
+  const given = causalLayer();
   const plain = await multiHeadAttention(attention, given);
   const extra = { key: floats(1, 16), value: floats(1, 16) };
   const extended = await multiHeadAttention(attention, { ...given, extra });

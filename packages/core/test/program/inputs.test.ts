@@ -5,7 +5,6 @@ import {
   createAttention,
   describeProblem,
   type HostTensor,
-  InvalidInputError,
   reference,
   referenceAttention,
   tensor,
@@ -23,7 +22,6 @@ import {
   type MaskProgram,
   maskMod,
   multiply,
-  or,
   scalar,
   scoreMod,
   subtract,
@@ -31,13 +29,10 @@ import {
   where,
 } from "@heed/core/program";
 import { describe, expect, test } from "vitest";
+import { errorOf } from "./error-of.js";
+import { filled } from "./filled.js";
 
 const [batch, heads, queryLength, keyLength] = [2, 2, 5, 7];
-const filled = (shape: readonly number[], seed: number): HostTensor<"float32"> =>
-  tensor(
-    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(seed + i)),
-    shape,
-  );
 const call = (): AttentionInputs<HostTensor> => ({
   query: filled([batch, heads, queryLength, 3], 1),
   key: filled([batch, heads, keyLength, 3], 2),
@@ -46,11 +41,6 @@ const call = (): AttentionInputs<HostTensor> => ({
 const sizes = { batch, heads, queryLength, keyLength, queryBlock: 2, keyBlock: 3 };
 const run = (more: Partial<AttentionInputs<HostTensor>>) =>
   referenceAttention({ ...call(), returns: { logSumExp: true, scores: "biased" }, ...more });
-const ofData = (shape: readonly number[], queryBlock: number, keyBlock: number) => ({
-  mask: zeros("bool", shape),
-  queryBlock,
-  keyBlock,
-});
 const outputs = (more: Partial<AttentionInputs<HostTensor>>) => {
   const { output, logSumExp } = run(more);
   return [output.data, logSumExp?.data];
@@ -292,7 +282,7 @@ describe("block masks", () => {
       },
     ],
   ])("made for %s are refused", (_, more) => {
-    expect(argumentAtFault(() => run(more() as never))).toBe("blockMask");
+    expect(errorOf(() => run(more() as never)).argument).toBe("blockMask");
   });
 
   test("made for a batch or heads that the program does not tell apart serve any", () => {
@@ -316,134 +306,6 @@ describe("ragged batches and pages", () => {
       referenceAttention({ ...inputs, kvLengths: [1, 4] }).output.data,
     );
   });
-
-  describe("block masks of a ragged batch", () => {
-    const inputs = {
-      query: filled([1, 2, 6, 3], 1),
-      key: filled([1, 2, 8, 3], 2),
-      value: filled([1, 2, 8, 2], 3),
-      queryStarts: [0, 2, 2, 6],
-      keyStarts: [0, 3, 4, 8],
-    };
-    const ofRows = (more: Partial<AttentionInputs<HostTensor>>) => {
-      const { output, logSumExp } = referenceAttention({
-        ...inputs,
-        returns: { logSumExp: true },
-        ...more,
-      });
-      return [output.data, logSumExp?.data];
-    };
-    const longest = {
-      batch: 3,
-      heads: 2,
-      queryLength: 4,
-      keyLength: 4,
-      queryBlock: 2,
-      keyBlock: 3,
-    };
-
-    test("count from each sequence's start", () => {
-      // Blocks of 3 queries and 2 keys: one sequence sees its last key alone, another all but two.
-      const mask = tensor([0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1].map(Boolean), [3, 1, 2, 2]);
-      const sees = maskMod(({ batch, queryIndex, keyIndex }) =>
-        where(
-          equal(batch, 0),
-          less(1, keyIndex),
-          and(equal(batch, 2), or(less(keyIndex, 2), less(2, queryIndex))),
-        ),
-      );
-      expect(ofRows({ blockMask: { mask, queryBlock: 3, keyBlock: 2 } })).toEqual(
-        ofRows({ maskMod: sees }),
-      );
-    });
-
-    test("of one sequence serve all, and may be longer than any", () => {
-      const mask = tensor([true, false, true, true, true, false], [1, 1, 3, 2]);
-      expect(ofRows({ blockMask: { mask, queryBlock: 2, keyBlock: 2 } })).toEqual(
-        ofRows({
-          maskMod: maskMod(({ queryIndex, keyIndex }) =>
-            or(less(keyIndex, 2), less(1, queryIndex)),
-          ),
-        }),
-      );
-    });
-
-    test.each<[string, MaskProgram, Partial<AttentionInputs<HostTensor>>, object]>([
-      ["the same offset", causal(), { queryOffset: 0 }, {}],
-      ["offsets", causal(), { queryOffset: [1, 0, 2] }, { queryOffset: [1, 0, 2] }],
-      [
-        "the ends of sequences",
-        causal(),
-        { queryOffset: "bottom-right" },
-        { queryOffset: [1, 1, 0] },
-      ],
-      ["a program of sequences", maskMod(({ batch, key }) => less(batch, key)), {}, {}],
-      [
-        "positions",
-        causal(),
-        {
-          queryPositions: tensor(Int32Array.of(5, 1, 0, 7, 3, 2), [1, 6]),
-          keyPositions: tensor(Int32Array.of(4, 0, 6, 9, 1, 2, 8, 3), [1, 8]),
-        },
-        {
-          // Positions behind a sequence's end count for no call.
-          queryPositions: tensor(Int32Array.of(5, 1, 9, 9, 0, 0, 0, 0, 0, 7, 3, 2), [3, 4]),
-          keyPositions: tensor(Int32Array.of(4, 0, 6, 0, 9, 0, 0, 0, 1, 2, 8, 3), [3, 4]),
-        },
-      ],
-    ])("are made by a program at %s", (_, program, where, made) => {
-      const blockMask = createBlockMask(program, { ...longest, ...made });
-      expect(ofRows({ blockMask, ...where })).toEqual(ofRows({ maskMod: program, ...where }));
-    });
-
-    test.each<[string, Partial<AttentionInputs<HostTensor>>]>([
-      ["too few blocks of queries", { blockMask: ofData([3, 1, 1, 1], 3, 4) }],
-      ["too few blocks of keys", { blockMask: ofData([1, 1, 1, 1], 4, 3) }],
-      ["another number of sequences", { blockMask: ofData([2, 1, 1, 1], 4, 4) }],
-      ["another number of heads", { blockMask: ofData([1, 3, 1, 1], 4, 4) }],
-      [
-        "one made for fewer queries",
-        { blockMask: createBlockMask(causal(), { ...longest, queryLength: 3 }), queryOffset: 0 },
-      ],
-      [
-        "one made for fewer keys",
-        { blockMask: createBlockMask(causal(), { ...longest, keyLength: 3 }), queryOffset: 0 },
-      ],
-      [
-        "one made for other sequences",
-        {
-          blockMask: createBlockMask(
-            maskMod(({ batch, key }) => less(batch, key)),
-            { ...longest, batch: 2 },
-          ),
-        },
-      ],
-      [
-        "one made for sequences' starts",
-        { blockMask: createBlockMask(causal(), longest), queryOffset: "bottom-right" },
-      ],
-      [
-        "other positions",
-        {
-          blockMask: createBlockMask(causal(), {
-            ...longest,
-            queryPositions: tensor(Int32Array.of(5, 1, 0, 0), [1, 4]),
-            keyPositions: tensor(Int32Array.of(0, 1, 2, 3), [1, 4]),
-          }),
-          queryPositions: tensor(Int32Array.of(5, 1, 5, 1, 0, 1), [1, 6]),
-          keyPositions: tensor(Int32Array.of(0, 1, 2, 0, 0, 1, 2, 3), [1, 8]),
-        },
-      ],
-    ])("%s", (_, more) => {
-      expect(argumentAtFault(() => ofRows(more))).toBe("blockMask");
-    });
-
-    test("what would suffice is said", () => {
-      expect(() => ofRows({ blockMask: ofData([1, 1, 1, 1], 3, 4) })).toThrow(
-        "blocks for the longest sequence's 4 queries and the longest one's 4 keys",
-      );
-    });
-  });
 });
 
 test.each<[string, object]>([
@@ -466,7 +328,7 @@ test.each<[string, object]>([
   ["blockMask", { blockMask: { mask: zeros("bool", [1, 1, 2, 1]), queryBlock: 5, keyBlock: 7 } }],
   ["blockMask", { blockMask: { mask: zeros("bool", [3, 1, 1, 1]), queryBlock: 5, keyBlock: 7 } }],
 ])("%s is at fault", (argument, more) => {
-  expect(argumentAtFault(() => describeProblem({ ...call(), ...more }))).toBe(argument);
+  expect(errorOf(() => describeProblem({ ...call(), ...more })).argument).toBe(argument);
 });
 
 test("a call has the scalars' values of when it was made", async () => {
@@ -495,13 +357,3 @@ test("documents", () => {
     outputs({ mask: tensor(mask, [2, 1, 5, 7]) }),
   );
 });
-
-function argumentAtFault(run: () => unknown): string | undefined {
-  try {
-    run();
-  } catch (error) {
-    expect(error).toBeInstanceOf(InvalidInputError);
-    return (error as InvalidInputError).argument;
-  }
-  return undefined;
-}
